@@ -1,0 +1,42 @@
+"""The one error family: every failure names its cause and the next step.
+
+Layers raise the subclass of their subject; `app/console.py` prints it once, as
+"what went wrong" and "what to do". Nothing here imports anything of ours.
+"""
+
+
+class VitroError(Exception):
+    """A failure with a cause and a remedy, both written for the person at the table."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ConfigurationError(VitroError):
+    """A cell YAML, option or environment that cannot be used as written."""
+
+
+class CameraError(VitroError):
+    """A camera or recording that gives no usable frame."""
+
+
+class ArmError(VitroError):
+    """An arm that is absent, silent, faulted or not where it was told to be."""
+
+
+class CalibrationError(VitroError):
+    """A cell whose geometry is unknown, stale or contradicted by what is seen."""
+
+
+class PerceptionError(VitroError):
+    """A frame from which no trustworthy metric depth follows."""
+
+
+class PlanningError(VitroError):
+    """No grasp, or no trajectory that the gate passes."""
+
+
+class TrialError(VitroError):
+    """A trial log that cannot be opened, written or trusted."""

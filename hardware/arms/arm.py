@@ -1,0 +1,69 @@
+"""The arm interface, the same for a PiPER on a CAN adapter and for the emulated one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.arms.trajectory import JointTrajectory
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """What the arm last reported. stamp_s is the arm's clock when the newest feedback arrived."""
+
+    joints_rad: NDArray[np.float64]
+    gripper_width_m: float
+    gripper_effort_nm: float
+    enabled: bool
+    stopped: bool
+    faults: tuple[str, ...]
+    stamp_s: float
+
+
+@dataclass(frozen=True)
+class TrackingReport:
+    """How a streamed trajectory was followed: worst lag on the way, error once settled [rad]."""
+
+    worst_lag_rad: float
+    final_error_rad: float
+    interrupted: bool
+
+
+class Arm(Protocol):
+    """One six-joint arm with a parallel gripper. Every failure is an `ArmError`.
+
+    No method moves the arm unless feedback is fresh, it is enabled and no fault is latched.
+    """
+
+    name: str
+
+    def connect(self) -> None: ...
+
+    def enable(self) -> None: ...
+
+    def state(self, max_age_s: float = 0.2) -> ArmState:
+        """Fresh state; raises ArmError when the newest feedback is older than `max_age_s`."""
+        ...
+
+    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
+        """Streams a trajectory that starts at the measured joints; holds where it ends or is stopped."""
+        ...
+
+    def grip(self, width_m: float, force_n: float) -> ArmState:
+        """Moves the gripper until it reaches `width_m` or stalls on an object; the settled state."""
+        ...
+
+    def hold(self) -> None:
+        """Stays where it is, powered."""
+        ...
+
+    def stop(self) -> None:
+        """Emergency stop: latched, a damped descent on the real arm. Only an operator re-arms."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the arm holding and the bus closed."""
+        ...

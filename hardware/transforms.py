@@ -1,0 +1,64 @@
+"""Rigid transforms as 4x4 float64 arrays, named so that neighbours cancel.
+
+`T_a_b` maps points of frame b into frame a: `T_world_tcp = T_world_base @ T_base_tcp`.
+Quaternions are wxyz.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Matrix = NDArray[np.float64]
+
+
+def transform(rotation: ArrayLike | None = None, translation_m: ArrayLike = (0.0, 0.0, 0.0)) -> Matrix:
+    """Builds a 4x4 transform from a 3x3 rotation (identity if None) and a translation [m]."""
+    T = np.eye(4)
+    if rotation is not None:
+        T[:3, :3] = rotation
+    T[:3, 3] = translation_m
+    return T
+
+
+def invert(T_a_b: Matrix) -> Matrix:
+    """Inverse of a rigid transform: `invert(T_a_b)` is `T_b_a`."""
+    R = T_a_b[:3, :3]
+    return transform(R.T, -R.T @ T_a_b[:3, 3])
+
+
+def apply(T_a_b: Matrix, points_b: NDArray) -> NDArray:
+    """Maps points (..., 3) of frame b into frame a."""
+    return points_b @ T_a_b[:3, :3].T + T_a_b[:3, 3]
+
+
+def rotation_z(angle_rad: float) -> Matrix:
+    """3x3 rotation about z."""
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def look_at(eye_m: ArrayLike, target_m: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
+    """T_world_camera of an OpenCV camera (x right, y down, z forward) at `eye` facing `target`."""
+    eye = np.asarray(eye_m, float)
+    forward = np.asarray(target_m, float) - eye
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    return transform(np.column_stack([right, np.cross(forward, right), forward]), eye)
+
+
+def rotation_angle(R_a: Matrix, R_b: Matrix) -> float:
+    """Angle [rad] between two 3x3 rotations."""
+    cosine = (np.trace(R_a.T @ R_b) - 1.0) / 2.0
+    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def quaternion_to_rotation(wxyz: ArrayLike) -> Matrix:
+    """3x3 rotation of a (not necessarily unit) quaternion wxyz."""
+    w, x, y, z = np.asarray(wxyz, float) / np.linalg.norm(wxyz)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )

@@ -1,0 +1,50 @@
+"""The two worlds behind one interface: nothing above `hardware/` knows which one it is in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.arms.arm import Arm
+from hardware.cameras.camera import Camera
+from hardware.clock import Clock
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the simulator saw of a trial; never shown to the running system, only logged."""
+
+    success: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class SceneNote:
+    """What lies on the table, for the log. Real cells write what the operator was asked to lay."""
+
+    surface: str
+    seed: int
+    objects: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+
+
+class World(Protocol):
+    """A camera, arms and a clock that belong together."""
+
+    name: str
+    camera: Camera
+    arms: Mapping[str, Arm]
+    clock: Clock
+    #: Ground-truth depth (H, W) [m] of the frame with the given number; None on real cells.
+    truth: "Callable[[int], NDArray[np.float32]] | None"
+
+    def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
+        """Lays the scene of one trial: settles objects, or says what the operator must lay."""
+        ...
+
+    def verdict(self) -> Verdict | None:
+        """The simulator's own judgement of the lift since `stage`; None on real cells."""
+        ...
+
+    def close(self) -> None: ...
