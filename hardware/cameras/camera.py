@@ -2,7 +2,30 @@
 
 from typing import Protocol
 
+from errors import CameraError
 from hardware.cameras.frame import Intrinsics, RgbdFrame
+
+
+class EndOfRecording(CameraError):
+    """A recording whose frames have all been read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has no more frames.", "Open it again to read it from its beginning.")
+
+
+class Freshness:
+    """Remembers the last frame a source gave and refuses to give it, or an older one, again."""
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._stamp_s = float("-inf")
+
+    def admits(self, number: int, stamp_s: float) -> bool:
+        """Whether a frame is newer than every frame admitted before; if so it becomes the last."""
+        if number <= self._number or stamp_s <= self._stamp_s:
+            return False
+        self._number, self._stamp_s = number, stamp_s
+        return True
 
 
 class Camera(Protocol):

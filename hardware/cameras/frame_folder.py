@@ -1,0 +1,178 @@
+"""A folder of frames as a camera: what a dataset, a colleague or another sensor can be turned into.
+
+    NNNNNN.png          colour, 8 bit
+    NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional)
+    intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import CameraError
+from hardware.cameras.camera import EndOfRecording
+from hardware.cameras.frame import Intrinsics, RgbdFrame
+
+_FRAME = re.compile(r"\d{6}\.png")
+#: A folder keeps no times: its frames are stamped as if taken at this rate.
+_NOMINAL_FPS = 30.0
+_LAYOUT = (
+    "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) "
+    "and intrinsics.json with fx, fy, cx, cy, width, height."
+)
+
+
+class FrameFolderCamera:
+    """Plays a frame folder in the order of its frame numbers.
+
+    Raises:
+        CameraError: no folder, no frames in it, or intrinsics that are missing or unusable.
+    """
+
+    is_live = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(path)
+        if not self._path.is_dir():
+            raise CameraError(f"{self._path} is not a folder.", "Name an existing folder of frames.")
+        self.name = str(self._path)
+        self.intrinsics, self._serial = _read_intrinsics(self._path)
+        self._images = sorted(p for p in self._path.iterdir() if _FRAME.fullmatch(p.name))
+        if not self._images:
+            raise CameraError(f"{self._path} holds no frame.", _LAYOUT)
+        self._next = 0
+
+    def read(self, timeout_s: float = 1.0) -> RgbdFrame:
+        """The next frame; a folder never waits.
+
+        Raises:
+            CameraError: a damaged image or depth file, or one of the wrong size or type.
+            EndOfRecording: every frame has been read.
+        """
+        if self._next >= len(self._images):
+            raise EndOfRecording(self.name)
+        image = self._images[self._next]
+        self._next += 1
+        number = int(image.stem)
+        return RgbdFrame(
+            color=_read_color(image, self.intrinsics),
+            depth_m=_read_depth(image.with_suffix(".depth.npy"), self.intrinsics),
+            intrinsics=self.intrinsics,
+            serial=self._serial,
+            number=number,
+            stamp_s=number / _NOMINAL_FPS,
+            source=self.name,
+        )
+
+    def close(self) -> None:
+        self._next = len(self._images)
+
+    def __enter__(self) -> "FrameFolderCamera":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
+    """Writes frames as 000000, 000001, ... into a new or empty folder; returns how many.
+
+    Frames without any depth get no depth file. Infrared images and stamps are not kept.
+
+    Raises:
+        CameraError: the folder holds something already, cannot be written, there was no frame, or
+            the frames do not share their intrinsics.
+    """
+    import cv2
+
+    path = Path(path)
+    first: RgbdFrame | None = None
+    count = 0
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise CameraError(f"{path} is not empty.", "Name a new folder: nothing is overwritten.")
+        for count, frame in enumerate(frames, start=1):
+            first = first or frame
+            if frame.intrinsics != first.intrinsics:
+                raise CameraError(
+                    f"Frame {frame.number} has other intrinsics than the first.", "Write one folder a camera."
+                )
+            stem = f"{count - 1:06d}"
+            _, png = cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
+            (path / f"{stem}.png").write_bytes(png.tobytes())
+            if np.isfinite(frame.depth_m).any():
+                np.save(path / f"{stem}.depth.npy", frame.depth_m.astype(np.float32))
+        if first is None:
+            raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
+        (path / "intrinsics.json").write_text(json.dumps(_intrinsics_json(first), indent=2) + "\n")
+    except OSError as error:
+        raise CameraError(f"{path} cannot be written ({error.strerror}).", "Free space there or name another folder.") from error
+    return count
+
+
+def _intrinsics_json(frame: RgbdFrame) -> dict[str, Any]:
+    k = frame.intrinsics
+    return {"fx": k.fx, "fy": k.fy, "cx": k.cx, "cy": k.cy, "width": k.width, "height": k.height, "serial": frame.serial}
+
+
+def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
+    file = folder / "intrinsics.json"
+    try:
+        values = json.loads(file.read_text())
+        k = Intrinsics(
+            width=int(values["width"]),
+            height=int(values["height"]),
+            **{key: float(values[key]) for key in ("fx", "fy", "cx", "cy")},
+        )
+    except FileNotFoundError:
+        raise CameraError(f"{folder} has no intrinsics.json.", _LAYOUT) from None
+    except OSError as error:
+        raise CameraError(f"{file} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+    except KeyError as error:
+        raise CameraError(f"{file} lacks {error}.", _LAYOUT) from None
+    except (ValueError, TypeError) as error:
+        raise CameraError(f"{file} is not the JSON of a camera: {error}.", _LAYOUT) from error
+    sizes = (k.fx, k.fy, k.width, k.height)
+    if not all(math.isfinite(v) for v in (*sizes, k.cx, k.cy)) or min(sizes) <= 0:
+        raise CameraError(f"{file} has values no camera has: {k}.", "Give focal lengths and sizes above zero, in pixels.")
+    return k, str(values.get("serial", folder.name))
+
+
+def _read_color(file: Path, k: Intrinsics) -> NDArray[np.uint8]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as image:
+            color = np.array(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise CameraError(f"{file} cannot be decoded ({error}).", "Copy or export this frame again.") from error
+    if color.shape[:2] != (k.height, k.width):
+        raise CameraError(
+            f"{file} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",
+            "Give the intrinsics of these images: they change with every resize or crop.",
+        )
+    return color
+
+
+def _read_depth(file: Path, k: Intrinsics) -> NDArray[np.float32]:
+    if not file.exists():
+        return np.full((k.height, k.width), np.nan, np.float32)
+    try:
+        depth_m = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CameraError(f"{file} cannot be read ({error}).", "Copy or export this frame again.") from error
+    if not isinstance(depth_m, np.ndarray) or depth_m.dtype != np.float32:
+        raise CameraError(f"{file} is {getattr(depth_m, 'dtype', 'not an array')}.", "Save depth as float32 metres (millimetres / 1000).")
+    if depth_m.shape != (k.height, k.width):
+        raise CameraError(
+            f"{file} has shape {depth_m.shape} but the colour is {(k.height, k.width)}.",
+            "Align depth to colour before exporting it.",
+        )
+    return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
