@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 class RelativeDepth:
     """An estimator's answer for one frame.
 
-    values: (H, W) float32, NaN where it has none. kind says what the numbers are, up to an unknown
-    scale and shift: `disparity` (1/z, larger is nearer) or `depth` (z, larger is farther).
+    values: (H, W) float32, NaN where it has none. kind says what the numbers are: up to an unknown
+    scale and shift `disparity` (1/z, larger is nearer) or `depth` (z, larger is farther), or
+    `metric` (z in metres already, used as it is).
     confidence: (H, W) float32 in 0..1, or None where the estimator gives none.
     """
 
     values: NDArray[np.float32]
-    kind: Literal["disparity", "depth"]
+    kind: Literal["disparity", "depth", "metric"]
     estimator: str
     confidence: NDArray[np.float32] | None = None
 
@@ -78,7 +79,8 @@ class MetricDepth:
 
     depth_m: (H, W) float32, NaN holes. anchors: how many pixels the fit used. residual_mm: median
     |depth error| at the anchors. tag_residuals_mm: per tag id, its median error when it alone is
-    left out of the fit. estimator: what made the relative depth.
+    left out of the fit. Both are NaN where nothing was measured (raw depth with holes there).
+    For kind `metric` scale is 1 and shift 0. estimator: what made the relative depth.
     """
 
     depth_m: NDArray[np.float32]
