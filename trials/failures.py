@@ -1,0 +1,70 @@
+"""What a database's error means for the person at the table, and what to do about it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from errors import TrialError
+
+_ELSEWHERE = "or set VITRO_HOME to a folder that can be written."
+
+#: Primary SQLite result code: (what is wrong with {file}, what to do).
+_SQLITE: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_NOTADB: (
+        "is not a database",
+        "Move it aside: mv {file} {file}.damaged; the next run starts a new log.",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "is damaged",
+        "Save what is left: sqlite3 {file} .recover | sqlite3 {file}.saved; then move {file} aside.",
+    ),
+    sqlite3.SQLITE_READONLY: ("cannot be written by this user", "Run: chmod u+w {file} {folder}, " + _ELSEWHERE),
+    sqlite3.SQLITE_PERM: ("cannot be written by this user", "Run: chmod u+w {file} {folder}, " + _ELSEWHERE),
+    sqlite3.SQLITE_CANTOPEN: (
+        "cannot be opened",
+        "Check that {folder} is a folder this user may write (ls -ld {folder}), " + _ELSEWHERE,
+    ),
+    sqlite3.SQLITE_FULL: (
+        "cannot grow: the disk is full",
+        "Free space (df -h {folder}), then run again; earlier rows are kept.",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "cannot be written: the disk is full, over quota or failing",
+        "Look at df -h {folder} and dmesg, then run again; earlier rows are kept.",
+    ),
+    sqlite3.SQLITE_BUSY: ("is locked by another process", "See who holds it: fuser {file}; then run again."),
+}
+
+
+def damaged(where: str, detail: str) -> TrialError:
+    """The error for a database whose pages contradict each other."""
+    return _told(sqlite3.SQLITE_CORRUPT, where, detail)
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turns any failure of the database `where` into a TrialError with a cause and a remedy."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, ValueError) as error:
+        raise _explain(error, where) from error
+
+
+def _explain(error: Exception, where: str) -> TrialError:
+    original = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _SQLITE:
+        return _told(code & 0xFF, where, str(original))
+    return TrialError(
+        f"The trial log {where} cannot be used: {original}.",
+        "Check its name, its server and its driver, then run again.",
+    )
+
+
+def _told(code: int, where: str, detail: str) -> TrialError:
+    wrong, remedy = _SQLITE[code]
+    remedy = remedy.format(file=where, folder=Path(where).parent)
+    return TrialError(f"The trial log {where} {wrong} ({detail}).", remedy)

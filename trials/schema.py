@@ -1,0 +1,165 @@
+"""The trial log's tables, and opening a database that holds them.
+
+SQLite in WAL mode with synchronous=FULL: a committed row survives kill -9 and power loss, and
+readers never block the writer. Another database works by its SQLAlchemy URL.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    select,
+)
+from sqlalchemy.pool import NullPool
+
+from errors import TrialError
+from trials.failures import damaged, explained
+
+VERSION = 1
+#: How long one process waits for another's write, which takes milliseconds.
+BUSY_S = 30.0
+
+metadata = MetaData()
+schema = Table("vitro_schema", metadata, Column("version", Integer, nullable=False))
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("surface", String, nullable=False),
+    Column("estimator", String, nullable=False),
+    Column("detector", String, nullable=False),
+    Column("planner", String, nullable=False),
+    Column("cell", String, nullable=False),
+    Column("world", String, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("scene", JSON, nullable=False),
+    Column("begun", DateTime(timezone=True), nullable=False),
+    Column("finished", DateTime(timezone=True)),
+    Column("outcome", String),
+    Column("reason", String, nullable=False, default=""),
+    Column("detail", String, nullable=False, default=""),
+    Column("verified", Boolean),
+    Column("simulator_verdict", Boolean),
+    Column("stages_s", JSON, nullable=False, default=dict),
+    Column("metric", JSON, nullable=False, default=dict),
+    Column("notes", JSON, nullable=False, default=dict),
+    Column("pid", Integer, nullable=False),
+    Column("process_started_s", Float, nullable=False),
+    Column("host", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def open_database(where: str) -> Engine:
+    """An engine on a checked trial log, made where there is none.
+
+    Args:
+        where: a file name, or an SQLAlchemy URL such as postgresql+psycopg://host/vitro.
+
+    Raises:
+        TrialError: it cannot be opened, written or trusted. What is there is left as it is.
+    """
+    with explained(where):
+        engine = create_engine(where, json_serializer=to_json) if "://" in where else _sqlite(Path(where))
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                if verdict != "ok":
+                    raise damaged(where, str(verdict))
+            names = inspect(connection).get_table_names()
+            if not names:
+                metadata.create_all(connection)
+                connection.execute(schema.insert().values(version=VERSION))
+            elif schema.name not in names:
+                raise TrialError(
+                    f"{where} is a database, but not a log of trials (its tables: {', '.join(sorted(names))}).",
+                    "Name another file, or set VITRO_HOME to another folder.",
+                )
+            _check_version(where, connection.execute(select(schema.c.version)).scalar())
+    return engine
+
+
+def _check_version(where: str, version: int | None) -> None:
+    if version != VERSION:
+        raise TrialError(
+            f"The trial log {where} has schema version {version}; this Vitro reads version {VERSION}.",
+            "Update Vitro (git pull), or set VITRO_HOME to another folder.",
+        )
+
+
+def _sqlite(path: Path) -> Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_emptied(path)
+    # No pool: each transaction opens the file anew, so nothing is shared with forks or threads.
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_S}, poolclass=NullPool, json_serializer=to_json
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where `_begin` says, not before
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # Taking the write lock first: a reader that turns writer halfway could not wait for it.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _refuse_emptied(path: Path) -> None:
+    """SQLite takes an empty file for a new database and deletes the rows in its write-ahead log."""
+    wal = path.with_name(path.name + "-wal")
+    if path.exists() and path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
+        raise TrialError(
+            f"The trial log {path} has been emptied, but {wal} still holds rows.",
+            f"Restore {path} from a backup beside {wal.name}, or move both aside to start a new log.",
+        )
+
+
+def to_json(value: object) -> str:
+    """JSON of anything the stages hand over; NaN and infinity become null."""
+    return json.dumps(plain(value), allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own types: numpy, enums, paths and times turned into numbers and text."""
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def utc(stamp: datetime | None) -> datetime | None:
+    """SQLite keeps times without a zone; the log's are UTC."""
+    return stamp.replace(tzinfo=UTC) if stamp is not None and stamp.tzinfo is None else stamp
