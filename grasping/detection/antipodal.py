@@ -1,0 +1,100 @@
+"""The CPU detector: antipodal grasps on mirror-completed clouds (numpy and scipy only)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.detection.candidates import Candidates, propose
+from grasping.detection.completion import View, complete
+from grasping.detection.gripper import PRE_OPEN_MARGIN_M
+from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, insert, recentred
+from grasping.detection.scoring import score
+from grasping.detection.segmentation import Surface, clusters, object_points, observed_surface, table_frame, thin
+from grasping.grasp_set import ROW, GraspSet, empty_grasps, suppress
+from hardware.cameras.frame import Intrinsics
+from hardware.transforms import Matrix, apply
+from perception.depth_types import Plane
+
+NAME = "antipodal"
+MAX_ROWS = 200
+#: Candidates whose collisions are checked per frame, shared by the objects in it.
+BUDGET = 2400
+FINGER_HEIGHT_M = 0.02
+
+
+@dataclass(frozen=True)
+class AntipodalDetector:
+    """Finds grasps for a parallel gripper that opens to `max_opening_m`."""
+
+    max_opening_m: float
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def detect(
+        self,
+        depth_m: NDArray[np.float32],
+        intrinsics: Intrinsics,
+        plane: Plane,
+        region: NDArray[np.bool_],
+        confidence: NDArray[np.float32] | None = None,
+    ) -> GraspSet:
+        """See `GraspDetector.detect`. The same input gives the same grasps."""
+        points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
+        labels = clusters(points) if len(points) else np.zeros(0, np.int32)
+        points, weight, labels = points[labels >= 0], weight[labels >= 0], labels[labels >= 0]
+        cloud = points.astype(np.float32)
+        if not len(points):
+            return empty_grasps(NAME, "Nothing stands on the table in the region.", cloud, labels)
+        T_camera_table = table_frame(plane)
+        view = View.of(depth_m, intrinsics, T_camera_table)
+        objects = [
+            complete(observed_surface(points[labels == k], weight[labels == k], T_camera_table), view)
+            for k in range(labels.max() + 1)
+        ]
+        rows = [self._grasps_on(k, objects, T_camera_table) for k in range(len(objects))]
+        found = suppress(np.concatenate(rows))[:MAX_ROWS]
+        note = "" if len(found) else "No grasp fits: every one is too wide for the gripper or collides."
+        return GraspSet(found, cloud, labels, NAME, note)
+
+    def _grasps_on(self, k: int, objects: list[Surface], T_camera_table: Matrix) -> NDArray[np.float64]:
+        target = objects[k]
+        rng = np.random.default_rng((self.seed, k))
+        candidates = propose(
+            target, self.max_opening_m - PRE_OPEN_MARGIN_M, PRE_OPEN_MARGIN_M, max(300, BUDGET // len(objects)), rng
+        )
+        if not len(candidates):
+            return np.zeros((0, ROW))
+        obstacles = _near(target, objects)
+        candidates, _ = recentred(candidates, insert(candidates, obstacles), self.max_opening_m)
+        if not len(candidates):
+            return np.zeros((0, ROW))
+        fit = insert(candidates, obstacles)
+        good = (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
+        return _rows(candidates, fit, score(candidates, fit, target, self.max_opening_m), k, T_camera_table)[good]
+
+
+def _near(target: Surface, objects: list[Surface], reach_m: float = 0.20) -> Surface:
+    """Everything within the gripper's reach of the target, thinned for collision checks."""
+    low, high = target.points_m.min(0) - reach_m, target.points_m.max(0) + reach_m
+    total = target
+    for other in objects:
+        if other is not target:
+            total = total + other[((other.points_m > low) & (other.points_m < high)).all(1)]
+    facing = np.abs(total.normals).argmax(1) * 2 + (total.normals.sum(1) > 0)
+    return total[thin(total.points_m, 0.004, facing)]
+
+
+def _rows(candidates: Candidates, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:
+    """GraspNet rows in the camera frame."""
+    rows = np.zeros((len(candidates), ROW))
+    y, z = candidates.R[:, :, 1], candidates.R[:, :, 2]
+    R = np.stack([z, y, np.cross(z, y)], axis=2)
+    rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = scores, fit.width_m, FINGER_HEIGHT_M, fit.depth_m
+    rows[:, 4:13] = (T_camera_table[:3, :3] @ R).reshape(-1, 9)
+    rows[:, 13:16] = apply(T_camera_table, candidates.center_m)
+    rows[:, 16] = k
+    return rows

@@ -1,0 +1,118 @@
+"""AnyGrasp through its SDK (`gsnet`), where its owner has installed and licensed it.
+
+The SDK is closed: CUDA only, with a licence bound to the machine. Two of its APIs exist: a class
+(`gsnet.AnyGrasp`), and from mid 2026 a factory (`gsnet.create_detector`). Both take float32 points
+in the camera frame [m] and return graspnetAPI's GraspGroup, or None for no grasps.
+"""
+
+import importlib
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ConfigurationError
+from grasping.detection.segmentation import clusters, object_points
+from grasping.grasp_set import OBJECT, GraspSet, checked_rows, empty_grasps, fingertips, suppress
+from hardware.cameras.frame import Intrinsics
+from perception.depth_types import Plane
+
+NAME = "anygrasp"
+#: Where the checkpoint file is.
+CHECKPOINT_VARIABLE = "ANYGRASP_CHECKPOINT"
+#: The SDK opens no wider.
+SDK_MAX_OPENING_M = 0.10
+#: A grasp belongs to the object whose nearest point is within this of its fingertips.
+OWNER_M = 0.03
+_INSTALL = "Ask for a licence at github.com/graspnet/anygrasp_sdk and install its `gsnet`, or use --detector antipodal."
+
+
+class AnyGraspDetector:
+    """Feeds AnyGrasp the points above the table and keeps what it finds on them."""
+
+    name = NAME
+
+    def __init__(self, max_opening_m: float) -> None:
+        """Loads the SDK, the licence and the checkpoint.
+
+        Raises:
+            ConfigurationError: no SDK, no CUDA, no checkpoint, or a licence that it refuses.
+        """
+        sdk = _sdk()
+        checkpoint = os.environ.get(CHECKPOINT_VARIABLE, "")
+        if not Path(checkpoint).is_file():
+            raise ConfigurationError(
+                f"AnyGrasp's checkpoint is not at '{checkpoint}'.",
+                f"Set {CHECKPOINT_VARIABLE} to the .tar file that came with the licence.",
+            )
+        self._find = _load(sdk, checkpoint, min(max_opening_m, SDK_MAX_OPENING_M))
+        self._max_opening_m = max_opening_m
+
+    def detect(
+        self,
+        depth_m: NDArray[np.float32],
+        intrinsics: Intrinsics,
+        plane: Plane,
+        region: NDArray[np.bool_],
+        confidence: NDArray[np.float32] | None = None,
+    ) -> GraspSet:
+        """See `GraspDetector.detect`."""
+        points, _ = object_points(depth_m, intrinsics, plane, region, confidence)
+        labels = clusters(points) if len(points) else np.zeros(0, np.int32)
+        cloud, labels = points[labels >= 0].astype(np.float32), labels[labels >= 0]
+        if not len(cloud):
+            return empty_grasps(NAME, "Nothing stands on the table in the region.")
+        group = self._find(cloud)
+        if group is None or len(group) == 0:
+            return empty_grasps(NAME, "AnyGrasp found no grasp on the points above the table.", cloud, labels)
+        rows = checked_rows(group, "AnyGrasp's grasps")
+        distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
+        rows[:, OBJECT] = labels[distance.argmin(1)]
+        kept = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])
+        note = "" if len(kept) else "AnyGrasp's grasps are all too wide for this gripper or far from every object."
+        return GraspSet(kept, cloud, labels, NAME, note)
+
+
+def _sdk() -> Any:
+    try:
+        sdk = importlib.import_module("gsnet")
+    except (ImportError, OSError) as error:
+        raise ConfigurationError(f"AnyGrasp cannot be loaded ({error}).", _INSTALL) from error
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigurationError("AnyGrasp needs a CUDA GPU and this machine has none.", "Use --detector antipodal.")
+    return sdk
+
+
+def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Any:
+    """A function from points (N, 3) to a GraspGroup or None, whichever API the SDK has."""
+    settings = {
+        "checkpoint_path": checkpoint,
+        "max_gripper_width": max_opening_m,
+        "gripper_height": 0.03,
+        "top_down_grasp": False,
+        "debug": False,
+    }
+    try:
+        if hasattr(sdk, "create_detector"):
+            detector = sdk.create_detector(SimpleNamespace(**settings))
+            options = {"dense_grasp": False, "collision_detection": True}
+            return lambda points: detector.get_grasp(points, options)
+        detector = sdk.AnyGrasp(SimpleNamespace(**settings))
+        detector.load_net()
+    except Exception as error:  # the SDK raises what it likes, licence failures included
+        raise ConfigurationError(f"AnyGrasp does not start ({error}).", _INSTALL) from error
+    return lambda points: _first(detector.get_grasp(points, np.zeros_like(points), lims=_limits(points)))
+
+
+def _first(answer: Any) -> Any:
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+def _limits(points: NDArray) -> list[float]:
+    low, high = points.min(0) - 0.01, points.max(0) + 0.01
+    return [float(bound) for pair in zip(low, high, strict=True) for bound in pair]

@@ -1,0 +1,36 @@
+"""How good a fitted grasp is: a product of terms in (0, 1], each one reason for which grasps fail."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.detection.candidates import Candidates
+from grasping.detection.insertion import Fit
+from grasping.detection.segmentation import Surface
+
+
+def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: float) -> NDArray[np.float64]:
+    """(B,) scores 0..1 of candidates whose `fit` is final, on one object's completed surface."""
+    terms = (
+        _term(fit.alignment.min(1), 0.70, 0.97),
+        _term(fit.counts.min(1), 0, 15),
+        0.6 + 0.4 * fit.seen.max(1),
+        _near_centre_of_mass(candidates, surface),
+        _term(max_opening_m - 0.006 - fit.width_m, 0.0, 0.02),
+        _term(fit.depth_m, -0.005, 0.015),
+        np.exp(-((fit.offset_m / 0.015) ** 2)),
+        np.where(fit.width_m < 0.006, 0.5, 1.0),
+    )
+    return np.prod(terms, axis=0)
+
+
+def _term(value: NDArray, worst: float, best: float) -> NDArray:
+    """0.05 at `worst` and below, 1 at `best` and above, straight between."""
+    return np.clip((value - worst) / (best - worst), 0.05, 1.0)
+
+
+def _near_centre_of_mass(candidates: Candidates, surface: Surface) -> NDArray:
+    """Off to the side an object swings out of the fingers; above or below it hangs or stands."""
+    arm = candidates.center_m - surface.points_m.mean(0)
+    sideways = arm - np.einsum("bi,bi->b", arm, candidates.R[:, :, 1])[:, None] * candidates.R[:, :, 1]
+    horizontal = np.linalg.norm(sideways[:, :2], axis=1)
+    return np.exp(-((horizontal / 0.05) ** 2) - (sideways[:, 2] / 0.15) ** 2)

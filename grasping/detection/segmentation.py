@@ -1,0 +1,131 @@
+"""From a depth image to the objects on the table: points, normals, clusters, in the table's frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from errors import PerceptionError
+from hardware.cameras.frame import Intrinsics
+from hardware.transforms import Matrix, apply, invert, transform
+from perception.depth_types import Plane
+
+MIN_HEIGHT_M = 0.006
+LINK_M = 0.030
+VOXEL_M = 0.003
+MIN_POINTS = 30
+#: Nothing taller is tableware; what is, is an arm, a person or the wall.
+MAX_HEIGHT_M = 0.45
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Points (N, 3) [m] with outward unit normals (N, 3), and how well each was seen (N,) 0..1."""
+
+    points_m: NDArray[np.float64]
+    normals: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.points_m)
+
+    def __getitem__(self, index: NDArray) -> "Surface":
+        return Surface(self.points_m[index], self.normals[index], self.seen[index])
+
+    def __add__(self, other: "Surface") -> "Surface":
+        return Surface(
+            np.concatenate([self.points_m, other.points_m]),
+            np.concatenate([self.normals, other.normals]),
+            np.concatenate([self.seen, other.seen]),
+        )
+
+
+def table_frame(plane: Plane) -> Matrix:
+    """T_camera_table: z out of the table, origin under the camera, x where the camera looks."""
+    z = plane.normal
+    forward = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.95 else np.array([0.0, -1.0, 0.0])
+    x = forward - (forward @ z) * z
+    x /= np.linalg.norm(x)
+    return transform(np.column_stack([x, np.cross(z, x), z]), z * plane.offset_m)
+
+
+def object_points(
+    depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, region: NDArray, confidence: NDArray | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Camera points (N, 3) [m] of the region above the table, thinned, and their confidence (N,).
+
+    Raises:
+        PerceptionError: shapes that differ, or no finite depth in the region.
+    """
+    shape = (intrinsics.height, intrinsics.width)
+    for name, image in (("depth", depth_m), ("region", region), ("confidence", confidence)):
+        if image is not None and image.shape != shape:
+            raise PerceptionError(
+                f"The {name} image is {image.shape}, the intrinsics are for {shape}.",
+                "Give images of one size, aligned to colour, with the intrinsics of that size.",
+            )
+    valid = region.astype(bool) & np.isfinite(depth_m) & (depth_m > 0)
+    if not valid.any():
+        raise PerceptionError(
+            "No pixel in the region has a depth.",
+            "Check that the camera's depth stream runs and that the region covers the table.",
+        )
+    points = intrinsics.rays()[valid].astype(float) * depth_m[valid][:, None]
+    weight = np.ones(len(points)) if confidence is None else np.clip(confidence[valid].astype(float), 0, 1)
+    height = plane.height(points)
+    above = (height > MIN_HEIGHT_M) & (height < MAX_HEIGHT_M)
+    points, weight = points[above], weight[above]
+    keep = thin(points, VOXEL_M)
+    return points[keep], weight[keep]
+
+
+def thin(points: NDArray, voxel_m: float, salt: NDArray | None = None) -> NDArray[np.intp]:
+    """Indices of one point per voxel (and per value of the small integers `salt`)."""
+    if not len(points):
+        return np.zeros(0, np.intp)
+    cells = np.floor((points - points.min(0)) / voxel_m).astype(np.int64)
+    key = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    if salt is not None:
+        key = key * 64 + salt
+    return np.sort(np.unique(key, return_index=True)[1])
+
+
+def clusters(points: NDArray, link_m: float = LINK_M) -> NDArray[np.int32]:
+    """Object id of every point (N,): 0, 1, ... by falling size, -1 where too few hang together."""
+    coarse = thin(points, link_m / 4)
+    tree = cKDTree(points[coarse])
+    pairs = tree.query_pairs(link_m, output_type="ndarray")
+    graph = csr_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(coarse),) * 2)
+    _, component = connected_components(graph, directed=False)
+    labels = component[tree.query(points)[1]]
+    sizes = np.bincount(labels)
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.empty(len(sizes), np.int32)
+    rank[order] = np.arange(len(sizes))
+    rank[sizes < MIN_POINTS] = -1
+    return rank[labels]
+
+
+def normals(points: NDArray, camera: NDArray, radius_m: float = 0.009, neighbours: int = 24) -> NDArray[np.float64]:
+    """PCA normals (N, 3) over the neighbours within `radius_m`, turned towards `camera` (3,)."""
+    k = min(neighbours, len(points))
+    distance, index = cKDTree(points).query(points, k=k, distance_upper_bound=radius_m)
+    inside = np.isfinite(distance)
+    near = points[np.where(inside, index, 0)] - points[:, None]
+    near = np.where(inside[..., None], near, 0.0)
+    count = inside.sum(1)[:, None]
+    mean = near.sum(1) / count
+    covariance = np.einsum("nki,nkj->nij", near, near) / count[..., None] - np.einsum("ni,nj->nij", mean, mean)
+    normal = np.linalg.eigh(covariance)[1][:, :, 0]
+    facing = np.einsum("ni,ni->n", normal, camera - points)
+    return normal * np.where(facing < 0, -1.0, 1.0)[:, None]
+
+
+def observed_surface(points_camera: NDArray, weight: NDArray, T_camera_table: Matrix) -> Surface:
+    """Seen points with normals, in the table's frame."""
+    T_table_camera = invert(T_camera_table)
+    points = apply(T_table_camera, points_camera)
+    return Surface(points, normals(points, T_table_camera[:3, 3]), weight)
