@@ -123,7 +123,10 @@ class Cell(_Section):
             raise ValueError(f"the camera is unreachable: {height:.2f} m above the table, at least 0.15 m needed")
         if not 0.28 <= distance <= 2.0:
             raise ValueError(f"the camera looks from {distance:.2f} m; a D435 measures from 0.28 to 2.0 m")
-        if abs(self.camera.target_m[0]) > self.table.size_m[0] / 2 or abs(self.camera.target_m[1]) > self.table.size_m[1] / 2:
+        if (
+            abs(self.camera.target_m[0]) > self.table.size_m[0] / 2
+            or abs(self.camera.target_m[1]) > self.table.size_m[1] / 2
+        ):
             raise ValueError("the camera does not look at the table: its target lies outside")
 
 
@@ -136,9 +139,14 @@ def load_cell(path: Path) -> Cell:
     try:
         return Cell.model_validate(yaml.safe_load(path.read_text()))
     except OSError as error:
-        raise ConfigurationError(f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell.") from error
+        raise ConfigurationError(
+            f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell."
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'cell'}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(f"The cell file {path} cannot be used: {problems}.", "Mend these fields; app/cells/sim.yaml is an example that works.") from error
+        raise ConfigurationError(
+            f"The cell file {path} cannot be used: {problems}.",
+            "Mend these fields; app/cells/sim.yaml is an example that works.",
+        ) from error

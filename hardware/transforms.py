@@ -62,3 +62,17 @@ def quaternion_to_rotation(wxyz: ArrayLike) -> Matrix:
             [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
         ]
     )
+
+
+def rotation_to_quaternion(R: Matrix) -> NDArray[np.float64]:
+    """Unit quaternion wxyz of a 3x3 rotation, w >= 0; by the largest eigenvector of Bar-Itzhack's matrix."""
+    K = np.array(
+        [
+            [R[0, 0] - R[1, 1] - R[2, 2], R[1, 0] + R[0, 1], R[2, 0] + R[0, 2], R[2, 1] - R[1, 2]],
+            [R[1, 0] + R[0, 1], R[1, 1] - R[0, 0] - R[2, 2], R[2, 1] + R[1, 2], R[0, 2] - R[2, 0]],
+            [R[2, 0] + R[0, 2], R[2, 1] + R[1, 2], R[2, 2] - R[0, 0] - R[1, 1], R[1, 0] - R[0, 1]],
+            [R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], R[0, 0] + R[1, 1] + R[2, 2]],
+        ]
+    )
+    x, y, z, w = np.linalg.eigh(K)[1][:, -1]
+    return np.array([w, x, y, z]) * (1.0 if w >= 0 else -1.0)

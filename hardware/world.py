@@ -28,11 +28,19 @@ class SceneNote:
     seed: int
     objects: tuple[dict[str, Any], ...] = field(default_factory=tuple)
 
+    @property
+    def summary(self) -> str:
+        """One line for the console: what stands on which table."""
+        things = ", ".join(f"{o['material']} {o['family']}" for o in self.objects) or "as the operator laid it"
+        return f"{self.surface} table, scene {self.seed}: {things}"
+
 
 class World(Protocol):
     """A camera, arms and a clock that belong together."""
 
+    #: `digital cell` or `hardware`, as logs and reports call it.
     name: str
+    is_real: bool
     camera: Camera
     arms: Mapping[str, Arm]
     clock: Clock

@@ -1,0 +1,96 @@
+"""`python main.py dry-run RECORDING`: everything but motion, leaving a report folder."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.console import Console
+from app.estimator_choice import choose_estimator
+from app.paths import cell_file, home
+from app.pipeline import ArmJoints, Choices, Pipeline
+from app.report import write_report
+from app.trial import Trial
+from errors import PlanningError, VitroError
+from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.recorded import open_recording
+from hardware.cell import Cell, load_cell
+from hardware.robot.description import PARK_JOINTS
+
+
+@dataclass(frozen=True)
+class DryRunOptions:
+    """What was asked for on the command line."""
+
+    recording: Path
+    out: Path | None
+    frame: int
+    estimator: str
+    detector: str
+    planner: str
+    cell: str
+    seed: int
+
+
+def dry_run_recording(options: DryRunOptions, as_json: bool) -> int:
+    """Perceives, detects and plans on one recorded frame; 0 when a metric depth came of it.
+
+    Raises:
+        VitroError: no usable frame, table or depth. The report is written all the same, as far as
+            it got. A frame without graspable or reachable objects is a finding, not a failure.
+    """
+    console = Console(as_json)
+    cell = load_cell(cell_file(options.cell))
+    estimator, why = choose_estimator(options.estimator)
+    pipeline = Pipeline(cell, Choices(estimator, options.detector, options.planner), truth=None)
+    console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
+    trial = Trial(surface="", seed=options.seed)
+    failure: VitroError | None = None
+    with console.stage("open") as line:
+        trial.frame = _frame(options.recording, options.frame)
+        line.detail = f"{options.recording}, frame {trial.frame.number}"
+    try:
+        _perceive_and_plan(pipeline, trial, console, parked(cell))
+    except VitroError as error:
+        failure = error
+        trial.message = str(error)
+    folder = options.out or home() / "dry-run" / options.recording.stem
+    with console.stage("report") as line:
+        report = write_report(trial, pipeline, options.recording, folder)
+        line.detail = str(folder / "report.html")
+    console.result(report)
+    if isinstance(failure, PlanningError):
+        console.error(failure)
+    elif failure is not None:
+        raise failure
+    return 0
+
+
+def parked(cell: Cell) -> ArmJoints:
+    """Every arm where it parks: a recording says nothing of arms."""
+    return {name: PARK_JOINTS for name in cell.arms}
+
+
+def _frame(recording: Path, index: int) -> RgbdFrame:
+    with closing(open_recording(recording)) as camera:
+        for _ in range(index):
+            camera.read()
+        return camera.read()
+
+
+def _perceive_and_plan(pipeline: Pipeline, trial: Trial, console: Console, joints: ArmJoints) -> None:
+    stages: dict[str, Callable[[Trial], str]] = {
+        "locate": pipeline.locate,
+        "estimate": pipeline.estimate,
+        "scale": pipeline.scale,
+        "detect": lambda t: pipeline.detect(t, joints),
+        "plan": lambda t: pipeline.plan(t, joints),
+    }
+    for name, stage in stages.items():
+        started_s = time.monotonic()
+        try:
+            with console.stage(name) as line:
+                line.detail = stage(trial)
+        finally:
+            trial.stages_s[name] = round(time.monotonic() - started_s, 3)

@@ -1,0 +1,68 @@
+"""`python main.py --surface S`: trials in the digital cell or the real one."""
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+
+from app.console import Console
+from app.estimator_choice import choose_estimator
+from app.interrupts import Interrupts
+from app.paths import cell_file, home
+from app.pipeline import Choices, Pipeline
+from app.session import Session
+from hardware.cell import load_cell
+from hardware.worlds import choose_world, open_world
+from trials.store import TrialStore
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What was asked for on the command line."""
+
+    surface: str
+    estimator: str
+    detector: str
+    planner: str
+    camera: str
+    arms: str
+    cell: str
+    trials: int
+    objects: int
+    seed: int
+    assume_yes: bool
+    headless: bool
+
+
+def run_trials(options: RunOptions, as_json: bool) -> int:
+    """Runs the trials and prints their digest; 0 unless the cell itself failed (then it raises)."""
+    console = Console(as_json)
+    started_s = time.monotonic()
+    begun: list[int] = []
+    with TrialStore(home() / "trials.db") as store, Interrupts() as interrupts:
+        try:
+            _run_all(options, console, store, interrupts, begun)
+        finally:
+            trials = [store.get(id) for id in begun]
+            console.trials(trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
+            console.result({"trials": [trial.as_json() for trial in trials]})
+    return 0
+
+
+def _run_all(
+    options: RunOptions, console: Console, store: TrialStore, interrupts: Interrupts, begun: list[int]
+) -> None:
+    camera, arms = choose_world(options.camera, options.arms)
+    cell = load_cell(cell_file(options.cell or ("sim" if camera == "sim" else "lab")))
+    estimator, why = choose_estimator(options.estimator)
+    with console.stage("open") as line:
+        world = open_world(cell, camera, options.seed)
+        line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
+    with closing(world):
+        pipeline = Pipeline(cell, Choices(estimator, options.detector, options.planner), world.truth)
+        console.say(
+            f"estimator [bold]{pipeline.estimator.name}[/] ({why}), detector {options.detector}, planner {options.planner}"
+        )
+        session = Session(world, pipeline, store, console, interrupts, options.assume_yes, begun)
+        for number in range(options.trials):
+            console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
+            session.run_trial(options.surface, options.seed + number, options.objects)

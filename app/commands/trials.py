@@ -1,0 +1,16 @@
+"""`python main.py trials list|summary`: the log as tables."""
+
+
+from app.console import Console
+from app.paths import home
+from trials.store import TrialStore
+
+
+def list_trials(last: int, as_json: bool) -> int:
+    """Shows the newest trials."""
+    console = Console(as_json)
+    with TrialStore(home() / "trials.db") as store:
+        trials = store.list(last=last)
+    console.trials(trials, f"The last {len(trials)} trial(s) in {home() / 'trials.db'}")
+    console.result({"trials": [trial.as_json() for trial in trials]})
+    return 0

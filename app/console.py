@@ -1,0 +1,120 @@
+"""The only place that writes to the terminal: stages as they run, questions, digests and errors."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.keys import read_key
+from errors import VitroError
+from trials.record import TrialRecord
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class StageLine:
+    """What a running stage wants said beside its name and time."""
+
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class Console:
+    """Talks to a person on standard error when standard output carries JSON, else on standard output."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self._rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line, with rich markup."""
+        self._rich.print(text)
+
+    def table(self, table: Table) -> None:
+        self._rich.print(table)
+
+    def error(self, error: VitroError) -> None:
+        """What went wrong and what to do next."""
+        self._rich.print(f"[bold red]✗[/] {escape(error.cause)}\n  [bold]→[/] {escape(error.remedy)}")
+
+    def result(self, value: dict[str, Any]) -> None:
+        """The command's result as one JSON object on standard output, where it was asked for."""
+        if self._as_json:
+            sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+            sys.stdout.flush()
+
+    @contextmanager
+    def stage(self, name: str, waits: bool = False) -> Iterator[StageLine]:
+        """Shows a stage while it runs and its time when it is done (or has failed).
+
+        A stage that `waits` for a person leaves the line free for the question.
+        """
+        line = StageLine()
+        started_s = time.monotonic()
+        try:
+            with nullcontext() if waits else self._rich.status(f"{name} …"):
+                yield line
+        except BaseException:
+            self._stage_line("[red]✗[/]", name, time.monotonic() - started_s, "")
+            raise
+        line.seconds = time.monotonic() - started_s
+        self._stage_line("[green]✓[/]", name, line.seconds, line.detail)
+
+    def _stage_line(self, mark: str, name: str, seconds: float, detail: str) -> None:
+        self._rich.print(f"  {mark} {name:<9}{seconds:7.2f} s  {escape(detail)}")
+
+    def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
+        """Yields the items behind a progress bar."""
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._rich, transient=True) as bar:
+            yield from bar.track(items, total=total, description=label)
+
+    def ask_key(self, question: str, choices: dict[str, str]) -> str:
+        """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""
+        menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in choices.items())
+        self._rich.print(f"\a{question}  {menu}")
+        while (key := read_key()) not in choices:
+            pass
+        return key
+
+    def trials(self, trials: Sequence[TrialRecord], title: str) -> None:
+        """Trials as a table."""
+        table = Table(title=title, title_justify="left")
+        for column in (
+            "trial",
+            "surface",
+            "estimator",
+            "world",
+            "outcome",
+            "reason",
+            "verified",
+            "simulator",
+            "seconds",
+        ):
+            table.add_column(column)
+        for trial in trials:
+            table.add_row(
+                str(trial.id),
+                trial.surface,
+                trial.estimator,
+                trial.world,
+                trial.outcome.value if trial.outcome else "running",
+                trial.reason.value,
+                _yes_no(trial.verified),
+                _yes_no(trial.simulator_verdict),
+                f"{sum(trial.stages_s.values()):.1f}",
+            )
+        self._rich.print(table)
+
+
+def _yes_no(value: bool | None) -> str:
+    return "–" if value is None else "yes" if value else "no"

@@ -1,0 +1,28 @@
+"""Where Vitro keeps what it writes, and where its cells are."""
+
+import os
+from pathlib import Path
+
+from errors import ConfigurationError
+
+CELLS = Path(__file__).parent / "cells"
+
+
+def home() -> Path:
+    """The folder for trials, reports and recordings: $VITRO_HOME, else `runs/` beside main.py."""
+    return Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
+
+
+def cell_file(name: str) -> Path:
+    """The YAML of a cell given by name (app/cells/NAME.yaml) or by path.
+
+    Raises:
+        ConfigurationError: no such cell; lists those there are.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    path = CELLS / f"{name}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in CELLS.glob("*.yaml")))
+        raise ConfigurationError(f"There is no cell called {name!r}.", f"Choose one of: {known}; or give a YAML file.")
+    return path

@@ -1,0 +1,97 @@
+"""From a frame to a checked plan: the stages that a live trial and a dry-run share.
+
+Each stage reads and fills one `Trial`, returns a line for the console, and raises a `VitroError`
+when it cannot go on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from grasping.planning.planner import plan_grasp
+from numpy.typing import NDArray
+from perception.masks import object_region
+
+from app.trial import Trial
+from errors import PlanningError
+from grasping.detection.detector import create_detector
+from hardware.cell import Cell
+from perception.estimators import create_estimator
+from perception.metric_scale import fit_metric
+from perception.table import locate_table
+
+ArmJoints = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person chose to perceive, detect and plan with."""
+
+    estimator: str
+    detector: str = "antipodal"
+    planner: str = "ompl"
+
+
+class Pipeline:
+    """The perceiving and planning stages for one cell."""
+
+    def __init__(self, cell: Cell, choices: Choices, truth: Callable[[int], NDArray[np.float32]] | None) -> None:
+        self.cell = cell
+        self.choices = choices
+        self.estimator = create_estimator(choices.estimator, truth)
+        self.detector = create_detector(choices.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
+
+    def locate(self, trial: Trial) -> str:
+        """Finds the tags and the table."""
+        assert trial.frame is not None
+        trial.view = view = locate_table(trial.frame, self.cell)
+        if view.source == "sensor":
+            return f"no tag in view: table fitted to the sensor's depth, {view.residual_mm:.1f} mm median"
+        return f"{len(view.tags)} of {len(self.cell.tags)} tags, {view.residual_px:.2f} px"
+
+    def estimate(self, trial: Trial) -> str:
+        """Runs the estimator on the frame."""
+        assert trial.frame is not None and trial.view is not None
+        trial.relative = relative = self.estimator.estimate([trial.frame], trial.view.plane)
+        holes = 1.0 - float(np.isfinite(relative.values).mean())
+        return f"{relative.estimator}, {holes:.0%} without depth"
+
+    def scale(self, trial: Trial) -> str:
+        """Makes relative depth metric."""
+        assert trial.frame is not None and trial.view is not None and trial.relative is not None
+        trial.metric = metric = fit_metric(trial.relative, trial.view, trial.frame)
+        worst = max(trial.metric.tag_residuals_mm.values(), default=float("nan"))
+        return f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}), worst tag {worst:.1f} mm"
+
+    def detect(self, trial: Trial, arm_joints: ArmJoints) -> str:
+        """Finds grasps on what stands on the table."""
+        assert trial.frame is not None and trial.view is not None and trial.metric is not None
+        region = object_region(trial.view, self.cell, trial.frame.intrinsics, arm_joints)
+        metric = trial.metric
+        trial.grasps = grasps = self.detector.detect(
+            metric.depth_m, trial.frame.intrinsics, trial.view.plane, region, metric.confidence
+        )
+        if len(grasps) == 0:
+            raise PlanningError(
+                f"No grasp was found: {grasps.note or 'nothing graspable stands in the workspace'}.",
+                "Look at the depth picture: an object that is missing there was not seen; try another --estimator.",
+            )
+        return f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s), best {grasps.rows[0, 0]:.2f}"
+
+    def plan(self, trial: Trial, arm_joints: ArmJoints, budget_s: float = 8.0) -> str:
+        """Plans the best reachable grasp and passes it through the gate."""
+        assert trial.grasps is not None and trial.view is not None
+        trial.plan = plan = plan_grasp(
+            trial.grasps,
+            trial.view,
+            self.cell,
+            arm_joints,
+            planner=self.choices.planner,
+            budget_s=budget_s,
+            seed=trial.seed,
+        )
+        seconds = sum(motion.duration_s for motion in plan.motions.values())
+        return (
+            f"{plan.arm} arm, {plan.candidates_tried} candidate(s) tried, {seconds:.1f} s of motion, "
+            f"gate passed {plan.gate.configurations_checked} configurations"
+        )

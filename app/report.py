@@ -1,0 +1,105 @@
+"""The report of a dry run: one page with pictures, and the same facts as JSON."""
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.pictures import save_pictures
+from app.pipeline import Pipeline
+from app.trial import Trial
+from grasping.grasp_set import write_grasps
+from grasping.planning.grasp_plan import GraspPlan
+
+CAPTIONS = {
+    "color": "What the camera saw",
+    "tags": "The tags that say where the table is",
+    "depth": "Metric depth beside the sensor's own",
+    "grasps": "The best grasps, numbered by rank",
+}
+
+
+def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
+    """Writes report.html, report.json, pictures, depth_m.npy and grasps.npy; returns the JSON object."""
+    save_pictures(trial, folder)
+    if trial.metric is not None:
+        np.save(folder / "depth_m.npy", trial.metric.depth_m)
+    if trial.grasps is not None:
+        write_grasps(folder / "grasps.npy", trial.grasps.rows)
+    report = _facts(trial, pipeline, recording)
+    (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False))
+    (folder / "report.html").write_text(_page(report, [name for name in CAPTIONS if (folder / f"{name}.png").exists()]))
+    return {"report": str(folder), **report}
+
+
+def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
+    view, grasps, plan = trial.view, trial.grasps, trial.plan
+    return {
+        "recording": str(recording),
+        "cell": pipeline.cell.name,
+        "estimator": pipeline.estimator.name,
+        "detector": pipeline.choices.detector,
+        "planner": pipeline.choices.planner,
+        "stages_s": trial.stages_s,
+        "stopped_by": trial.message or None,
+        "table": None
+        if view is None
+        else {
+            "source": view.source,
+            "tags": [tag.id for tag in view.tags],
+            "residual_px": view.residual_px,
+            "residual_mm": view.residual_mm,
+        },
+        "metric": trial.metric_summary()
+        | {"tag_residuals_mm": {} if trial.metric is None else _finite(trial.metric.tag_residuals_mm)},
+        "grasps": 0 if grasps is None else len(grasps),
+        "best_scores": [] if grasps is None else [round(float(row[0]), 3) for row in grasps.rows[:8]],
+        "plan": None if plan is None else _plan(plan, nominal=view is not None and view.source == "sensor"),
+    }
+
+
+def _finite(values: dict[int, float]) -> dict[str, float]:
+    return {str(key): float(value) for key, value in values.items() if np.isfinite(value)}
+
+
+def _plan(plan: GraspPlan, nominal: bool) -> dict[str, Any]:
+    return {
+        "arm": plan.arm,
+        "placement": "nominal: no tag in view, the arms' places are assumed" if nominal else "by tags",
+        "planner": plan.planner,
+        "T_world_tcp": np.round(plan.T_world_tcp, 5).tolist(),
+        "pre_open_m": plan.pre_open_m,
+        "motions_s": {phase.value: round(motion.duration_s, 2) for phase, motion in plan.motions.items()},
+        "gate": {
+            "passed": plan.gate.passed,
+            "violations": list(plan.gate.violations),
+            "configurations": plan.gate.configurations_checked,
+        },
+    }
+
+
+def _page(report: dict[str, Any], pictures: list[str]) -> str:
+    figures = "\n".join(
+        f'<figure><img src="{name}.png" alt="{CAPTIONS[name]}"><figcaption>{CAPTIONS[name]}</figcaption></figure>'
+        for name in pictures
+    )
+    facts = html.escape(json.dumps(report, indent=2))
+    stopped = f"<p class=stopped>{html.escape(report['stopped_by'])}</p>" if report["stopped_by"] else ""
+    title = html.escape(f"Dry run of {report['recording']}")
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }}
+figure {{ margin: 1.5rem 0; }} img {{ max-width: 100%; }} figcaption {{ color: #555; }}
+.stopped {{ background: #fde8e8; padding: .7rem 1rem; }} pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; }}
+</style>
+<h1>{title}</h1>
+<p>Estimator {html.escape(report["estimator"])}, {report["grasps"]} grasps. Nothing moved.</p>
+{stopped}
+{figures}
+<h2>Facts</h2>
+<pre>{facts}</pre>
+</html>
+"""

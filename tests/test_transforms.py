@@ -1,0 +1,48 @@
+"""Rigid transforms keep what they promise."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from hardware.transforms import (
+    apply,
+    invert,
+    look_at,
+    quaternion_to_rotation,
+    rotation_angle,
+    rotation_to_quaternion,
+    transform,
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_transform_composed_with_its_inverse_is_the_identity(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    T_a_b = transform(Rotation.random(rng=rng).as_matrix(), rng.normal(size=3))
+    points = rng.normal(size=(7, 3))
+    np.testing.assert_allclose(invert(T_a_b) @ T_a_b, np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(apply(invert(T_a_b), apply(T_a_b, points)), points, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_quaternions_and_rotations_are_two_spellings_of_one_thing(seed: int) -> None:
+    R = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    np.testing.assert_allclose(quaternion_to_rotation(rotation_to_quaternion(R)), R, atol=1e-12)
+
+
+def test_half_turns_have_quaternions_too() -> None:
+    for axis in np.eye(3):
+        R = Rotation.from_rotvec(np.pi * axis).as_matrix()
+        np.testing.assert_allclose(quaternion_to_rotation(rotation_to_quaternion(R)), R, atol=1e-9)
+
+
+def test_the_angle_between_rotations_is_the_angle_one_was_turned_by() -> None:
+    R = Rotation.from_rotvec([0.1, -0.2, 0.05])
+    assert rotation_angle(np.eye(3), R.as_matrix()) == pytest.approx(R.magnitude())
+
+
+def test_a_camera_looks_along_its_z_axis_with_y_down() -> None:
+    T_world_camera = look_at([0.5, 0.0, 0.6], [0.0, 0.0, 0.0])
+    target = apply(invert(T_world_camera), np.zeros(3))
+    assert target[:2] == pytest.approx([0.0, 0.0], abs=1e-12) and target[2] > 0
+    assert T_world_camera[2, 1] < 0
