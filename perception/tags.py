@@ -4,6 +4,7 @@ Upright means as OpenCV draws a marker (`cv2.aruco.generateImageMarker`), which 
 are printed and rendered; pupil-apriltags reports such a tag turned by 180 degrees in its plane.
 """
 
+import ctypes
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -69,7 +70,7 @@ def _grey(color: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _detections(grey: NDArray[np.uint8]) -> list[Any]:
-    """The library crashes on tiny images, on one detector in two threads and on many detectors."""
+    """The library crashes on tiny images, on one detector in two threads, on many detectors and on deleting one."""
     global _detector
     if min(grey.shape) < MIN_IMAGE_PX:
         return []
@@ -79,6 +80,9 @@ def _detections(grey: NDArray[np.uint8]) -> list[Any]:
 
             # Without decimation: at 848x480 halving the image loses tags under 35 px.
             _detector = Detector(families="tag36h11", nthreads=1, quad_decimate=1.0, refine_edges=1)
+            # Its destructor frees the tag family before the detector that still uses it, which now and
+            # then crashes a process as it ends: one reference too many keeps it from ever running.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(_detector))
         return list(_detector.detect(grey))
 
 
