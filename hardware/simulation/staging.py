@@ -1,0 +1,122 @@
+"""From a `SceneState` and its `Cell` to textured triangles: everything a camera could see, in the world."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cell import Bin, Cell, Tag
+from hardware.simulation.materials import Finish, Scattering, object_finish, plain
+from hardware.simulation.renderer_meshes import Triangles, box, joined, primitive, rectangle, smooth
+from hardware.simulation.scene import Mesh, RobotShape, SceneState
+from hardware.simulation.surfaces import table_finish
+from hardware.transforms import transform
+
+TABLE_THICKNESS_M = 0.03
+FLOOR_Z_M = -0.75
+BIN_WALL_M = 0.004
+#: Tags are printed on paper that lies this far above the table.
+TAG_LIFT_M = 2e-4
+#: A tag36h11 is 8 modules of black square inside a white border of one module.
+TAG_MODULES = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing in the world. instance_id is 0 for whatever is not a tableware object."""
+
+    name: str
+    triangles: Triangles
+    finish: Finish
+    instance_id: int = 0
+    sharp_texture: bool = False
+
+
+def stage_parts(cell: Cell, state: SceneState) -> list[Part]:
+    """The parts of a scene: table, floor, tags and bin of the cell, then robot and objects."""
+    seed = state.appearance_seed
+    parts = [_table(cell, state.surface, seed), _floor(seed)]
+    parts += [_tag(tag) for tag in cell.tags]
+    parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
+    if state.robot:
+        parts.append(_robot(state.robot))
+    for placed in state.objects:
+        triangles = _shaded(placed.tableware.mesh).placed(placed.T_world_object)
+        finish = object_finish(placed.tableware)
+        parts.append(Part(f"object{placed.instance_id}", triangles, finish, placed.instance_id))
+    return parts
+
+
+_SHADED: dict[int, tuple[Mesh, Triangles]] = {}
+
+
+def _shaded(mesh: Mesh) -> Triangles:
+    """Shading normals of a mesh, kept for the meshes of the last scenes (the arms move, the objects stay)."""
+    if id(mesh) not in _SHADED or _SHADED[id(mesh)][0] is not mesh:
+        if len(_SHADED) > 32:
+            _SHADED.clear()
+        _SHADED[id(mesh)] = (mesh, smooth(mesh.vertices_m, mesh.faces))
+    return _SHADED[id(mesh)][1]
+
+
+def _table(cell: Cell, surface: str, seed: int) -> Part:
+    half = (cell.table.size_m[0] / 2, cell.table.size_m[1] / 2, TABLE_THICKNESS_M / 2)
+    finish = _table_finish(surface, seed)
+    if finish.scattering is Scattering.FROSTED:
+        triangles = rectangle(cell.table.size_m, uv_span=cell.table.size_m)
+    else:
+        triangles = box(half, uv_per_m=1.0).placed(transform(translation_m=(0, 0, -half[2])))
+    return Part("table", triangles, finish)
+
+
+@lru_cache(maxsize=4)
+def _table_finish(surface: str, seed: int) -> Finish:
+    return table_finish(surface, seed)
+
+
+def _floor(seed: int) -> Part:
+    grey = np.random.default_rng([seed, 4]).uniform(0.12, 0.45) * np.array([1.0, 0.97, 0.92])
+    floor = rectangle((8.0, 8.0)).placed(transform(translation_m=(0, 0, FLOOR_Z_M)))
+    return Part("floor", floor, plain(Scattering.MATTE, grey))
+
+
+def _tag(tag: Tag) -> Part:
+    side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
+    paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
+    return Part(f"tag{tag.id}", paper, Finish(Scattering.MATTE, _tag_texture(tag.id)), sharp_texture=True)
+
+
+@lru_cache(maxsize=64)
+def _tag_texture(tag_id: int) -> NDArray[np.float32]:
+    """Linear albedo of a printed tag with its white border, one texel a module."""
+    import cv2
+
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
+    marker = cv2.aruco.generateImageMarker(dictionary, tag_id, TAG_MODULES - 2)
+    printed = np.pad(marker, 1, constant_values=255).astype(np.float32) / 255
+    return np.repeat((0.03 + 0.82 * printed)[..., None], 3, axis=-1)
+
+
+def _open_box(spec: Bin) -> Triangles:
+    x, y, z = spec.size_m
+    wall = BIN_WALL_M
+    slabs = [((0, 0, wall / 2), (x / 2, y / 2, wall / 2))]
+    for sign in (-1, 1):
+        slabs.append(((sign * (x - wall) / 2, 0, z / 2), (wall / 2, y / 2, z / 2)))
+        slabs.append(((0, sign * (y - wall) / 2, z / 2), (x / 2, wall / 2, z / 2)))
+    centre = np.array([*spec.center_m, 0.0])
+    return joined([box(half).placed(transform(translation_m=centre + at)) for at, half in slabs])
+
+
+def _robot(shapes: tuple[RobotShape, ...]) -> Part:
+    """All robot primitives as one mesh whose texture is the palette of their colours."""
+    palette = sorted({shape.rgb for shape in shapes})
+    meshes = []
+    for shape in shapes:
+        triangles = primitive(shape.shape).placed(shape.T_world_shape)
+        uv = np.full_like(triangles.uv, 0.5)
+        uv[..., 0] = (palette.index(shape.rgb) + 0.5) / len(palette)
+        meshes.append(Triangles(triangles.corners_m, triangles.normals, uv))
+    texture = np.asarray(palette, np.float32).reshape(1, -1, 3)
+    return Part("robot", joined(meshes), Finish(Scattering.MATTE, texture), sharp_texture=True)
