@@ -74,7 +74,7 @@ def _ransac(rays: NDArray, inverse: NDArray, weight: NDArray) -> NDArray[np.floa
     picks = rng.integers(len(rays), size=(_TRIALS, 3))
     corners = rays[picks]
     sound = np.abs(np.linalg.det(corners)) > 1e-4
-    planes = np.linalg.solve(corners[sound], inverse[picks[sound], :, None])[..., 0]
+    planes = np.linalg.solve(corners[sound], inverse[picks[sound]][..., None])[..., 0]
     if not len(planes):
         return np.array([0.0, 0.0, float(np.median(inverse))])
     subset = rng.permutation(len(rays))[:4000]

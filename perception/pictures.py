@@ -1,0 +1,93 @@
+"""Perception for the eye: tags on the image, depth in colours beside each other with one legend."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.depth_types import SeenTag
+
+Image = NDArray[np.uint8]
+
+#: Holes are drawn darker than any colour of the map.
+HOLE_RGB = (18, 18, 18)
+_LEGEND_PX = 74
+_FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
+
+
+def depth_range(*depths_m: NDArray[np.float32]) -> tuple[float, float]:
+    """Nearest and farthest depth [m] worth a colour: the middle 96 % of all pixels, at least 5 cm apart."""
+    values = np.concatenate([d[np.isfinite(d) & (d > 0)] for d in depths_m])
+    if not len(values):
+        return 0.0, 1.0
+    near_m, far_m = np.percentile(values, [2, 98])
+    return float(near_m), float(max(far_m, near_m + 0.05))
+
+
+def colour_depth(depth_m: NDArray[np.float32], near_m: float, far_m: float) -> Image:
+    """(H, W, 3) RGB: turbo from near (red) to far (blue), holes dark."""
+    seen = np.isfinite(depth_m) & (depth_m > 0)
+    share = (far_m - np.where(seen, depth_m, far_m)) / (far_m - near_m)
+    image = _turbo(np.clip(255 * share, 0, 255).astype(np.uint8))
+    image[~seen] = HOLE_RGB
+    return image
+
+
+def depth_picture(depths_m: Sequence[NDArray[np.float32]], titles: Sequence[str]) -> Image:
+    """Depth maps of one shape side by side in one range, with a legend in metres."""
+    near_m, far_m = depth_range(*depths_m)
+    panels = [_titled(colour_depth(d, near_m, far_m), t) for d, t in zip(depths_m, titles, strict=True)]
+    return np.hstack([*panels, _legend(panels[0].shape[0], near_m, far_m)])
+
+
+def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
+    """A copy of the image with every tag outlined, its lower left corner dotted and its id written."""
+    import cv2
+
+    image = color.copy()
+    thick = max(1, round(image.shape[1] / 500))
+    for tag in tags:
+        # Eight bits below the pixel: corners are drawn where they were measured.
+        quad = np.rint(tag.corners_px * 256).astype(np.int32)
+        cv2.polylines(image, [quad], True, (0, 230, 90), thick, cv2.LINE_AA, shift=8)
+        cv2.circle(image, [int(x) for x in quad[0]], 256 * 2 * thick, (255, 60, 60), -1, cv2.LINE_AA, shift=8)
+        text = str(tag.id)
+        scale = image.shape[1] / 1100
+        (width, height), _ = cv2.getTextSize(text, _FONT, scale, 2 * thick)
+        x, y = np.rint(tag.corners_px.mean(axis=0) + np.array([-width, height]) / 2).astype(int)
+        _write(image, text, (int(x), int(y)), scale, thick)
+    return image
+
+
+def _turbo(values: NDArray[np.uint8]) -> Image:
+    import cv2
+
+    return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_TURBO)[..., ::-1], np.uint8)
+
+
+def _titled(image: Image, title: str) -> Image:
+    scale = image.shape[1] / 1100
+    _write(image, title, (round(12 * scale), round(34 * scale)), scale, max(1, round(2 * scale)))
+    return image
+
+
+def _write(image: Image, text: str, at: tuple[int, int], scale: float, thick: int) -> None:
+    """White letters with a dark rim, legible on any ground."""
+    import cv2
+
+    cv2.putText(image, text, at, _FONT, scale, (0, 0, 0), 3 * thick, cv2.LINE_AA)
+    cv2.putText(image, text, at, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
+
+
+def _legend(height: int, near_m: float, far_m: float) -> Image:
+    """A bar from near (top) to far (bottom) with five depths written beside it."""
+    legend = np.full((height, _LEGEND_PX, 3), HOLE_RGB, np.uint8)
+    top, bottom = 20, height - 20
+    ramp = np.linspace(255, 0, bottom - top).astype(np.uint8)[:, None]
+    legend[top:bottom, 6:22] = _turbo(np.repeat(ramp, 16, axis=1))
+    for share in np.linspace(0, 1, 5):
+        y = round(top + share * (bottom - top - 1))
+        legend[y, 22:28] = 255
+        _write(legend, f"{near_m + share * (far_m - near_m):.2f}", (29, y + 4), 0.38, 1)
+    _write(legend, "m", (8, 13), 0.38, 1)
+    return legend
