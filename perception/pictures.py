@@ -11,7 +11,6 @@ Image = NDArray[np.uint8]
 
 #: Holes are drawn darker than any colour of the map.
 HOLE_RGB = (18, 18, 18)
-_LEGEND_PX = 74
 _FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -51,11 +50,11 @@ def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
         quad = np.rint(tag.corners_px * 256).astype(np.int32)
         cv2.polylines(image, [quad], True, (0, 230, 90), thick, cv2.LINE_AA, shift=8)
         cv2.circle(image, [int(x) for x in quad[0]], 256 * 2 * thick, (255, 60, 60), -1, cv2.LINE_AA, shift=8)
-        text = str(tag.id)
-        scale = image.shape[1] / 1100
-        (width, height), _ = cv2.getTextSize(text, _FONT, scale, 2 * thick)
-        x, y = np.rint(tag.corners_px.mean(axis=0) + np.array([-width, height]) / 2).astype(int)
-        _write(image, text, (int(x), int(y)), scale, thick)
+        scale = image.shape[1] / 1000
+        (width, _), _ = cv2.getTextSize(str(tag.id), _FONT, scale, thick)
+        # Above the paper: letters on the tag's own pattern cannot be read.
+        x, y = tag.corners_px[:, 0].mean() - width / 2, tag.corners_px[:, 1].min() - 22 * scale
+        _write(image, str(tag.id), (round(x), max(round(y), round(26 * scale))), scale, thick)
     return image
 
 
@@ -81,13 +80,18 @@ def _write(image: Image, text: str, at: tuple[int, int], scale: float, thick: in
 
 def _legend(height: int, near_m: float, far_m: float) -> Image:
     """A bar from near (top) to far (bottom) with five depths written beside it."""
-    legend = np.full((height, _LEGEND_PX, 3), HOLE_RGB, np.uint8)
-    top, bottom = 20, height - 20
+    s = height / 480
+    legend = np.full((height, round(84 * s), 3), HOLE_RGB, np.uint8)
+    top, bottom = round(30 * s), height - round(20 * s)
+    left, right = round(8 * s), round(26 * s)
     ramp = np.linspace(255, 0, bottom - top).astype(np.uint8)[:, None]
-    legend[top:bottom, 6:22] = _turbo(np.repeat(ramp, 16, axis=1))
+    legend[top:bottom, left:right] = _turbo(np.repeat(ramp, right - left, axis=1))
+    thick = max(1, round(s))
     for share in np.linspace(0, 1, 5):
         y = round(top + share * (bottom - top - 1))
-        legend[y, 22:28] = 255
-        _write(legend, f"{near_m + share * (far_m - near_m):.2f}", (29, y + 4), 0.38, 1)
-    _write(legend, "m", (8, 13), 0.38, 1)
+        legend[y, right : right + round(5 * s)] = 255
+        _write(
+            legend, f"{near_m + share * (far_m - near_m):.2f}", (right + round(7 * s), y + round(5 * s)), 0.5 * s, thick
+        )
+    _write(legend, "metres", (left, round(17 * s)), 0.5 * s, thick)
     return legend
