@@ -16,8 +16,8 @@ from hardware.transforms import Matrix
 class Truth:
     """The first surface in every pixel, glass and mirrors included.
 
-    depth_m (H, W) float32 along the optical axis, NaN where nothing is hit; normals (H, W, 3) float32 unit shading normals in
-    the camera frame, facing it; instance_ids (H, W) int32, 0 for all but tableware.
+    depth_m (H, W) float32 along the optical axis, NaN where nothing is hit; normals (H, W, 3) float32
+    unit shading normals in the camera frame, facing it; instance_ids (H, W) int32, 0 for all but tableware.
     """
 
     depth_m: NDArray[np.float32]
@@ -65,6 +65,11 @@ class RayCaster:
         normals = np.einsum("nc,nci->ni", weights, self._normals[face])
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         return Hits(distance, part, normals, np.einsum("nc,nci->ni", weights, self._uv[face]))
+
+    def occluded(self, origin: NDArray, reach: NDArray, margin: float) -> NDArray[np.bool_]:
+        """Whether something stands between a point and each of `origin + reach` (N, 3), the last share excepted."""
+        rays = np.concatenate([np.broadcast_to(origin, reach.shape), reach], 1).astype(np.float32)
+        return self._scene.test_occlusions(o3d.core.Tensor(rays), tnear=0.0, tfar=1.0 - margin).numpy()
 
     def truth(self, intrinsics: Intrinsics, T_world_camera: Matrix) -> Truth:
         """What a perfect sensor would see: one ray through each pixel's centre."""

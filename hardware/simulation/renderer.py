@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from hardware.cameras.frame import Intrinsics
 from hardware.cell import Cell
 from hardware.simulation.materials import Scattering, bsdf, plain
+from hardware.simulation.projector import DotProjector, beside
 from hardware.simulation.raycast import RayCaster, Truth
 from hardware.simulation.renderer_backend import mitsuba
 from hardware.simulation.renderer_meshes import Triangles
 from hardware.simulation.scene import SceneState
 from hardware.simulation.staging import FLOOR_Z_M, Part, stage_parts
+from hardware.simulation.stereo import BASELINE_M, PROJECTOR_X_M, InfraredPair, compose, right_intrinsics
 from hardware.simulation.surroundings import lamps, room
 from hardware.transforms import Matrix, transform
 
@@ -25,9 +27,10 @@ BRIGHTEST = 40.0
 
 @dataclass(frozen=True)
 class Rendering:
-    """color (H, W, 3) uint8 sRGB; truth is for evaluation only."""
+    """color (H, W, 3) uint8 sRGB and the infrared pair, both before sensor noise; truth is for evaluation only."""
 
     color: NDArray[np.uint8]
+    infrared: InfraredPair
     truth: Truth
 
 
@@ -48,17 +51,23 @@ class Renderer:
         self.intrinsics = cell_intrinsics(cell)
 
     def render(self, state: SceneState) -> Rendering:
-        """One picture with its truth."""
+        """One picture, what the stereo's eyes see of the same instant, and the truth."""
         parts = stage_parts(self._cell, state)
-        radiance = PathTracer(parts, state.appearance_seed, self.intrinsics).radiance(state.T_world_camera, self._spp)
-        truth = RayCaster(parts).truth(self.intrinsics, state.T_world_camera)
-        return Rendering(developed(radiance), truth)
+        tracer = PathTracer(parts, state.appearance_seed)
+        eyes = [(self.intrinsics, state.T_world_camera)]
+        eyes.append((right_intrinsics(self.intrinsics), beside(state.T_world_camera, BASELINE_M)))
+        left, right = (tracer.radiance(*eye, spp) for eye, spp in zip(eyes, (self._spp, self._spp // 2), strict=True))
+        caster = RayCaster(parts)
+        projector = DotProjector(caster, beside(state.T_world_camera, PROJECTOR_X_M))
+        dots = (projector.image(*eyes[0]), projector.image(*eyes[1]))
+        truth = caster.truth(self.intrinsics, state.T_world_camera)
+        return Rendering(developed(left), compose((left, right), dots), truth)
 
 
 class PathTracer:
     """A Mitsuba scene of parts, seen by pinhole cameras of the same intrinsics."""
 
-    def __init__(self, parts: Sequence[Part], seed: int, intrinsics: Intrinsics) -> None:
+    def __init__(self, parts: Sequence[Part], seed: int) -> None:
         mi = mitsuba()
         scene: dict[str, Any] = {"type": "scene", "integrator": _integrator()}
         for i, part in enumerate([*parts, *_palette()]):
@@ -69,17 +78,16 @@ class PathTracer:
             emitter = {"type": "area", "radiance": {"type": "rgb", "value": [float(c) for c in lamp.radiance]}}
             scene[f"lamp{i}"] = {"type": "rectangle", "to_world": mi.ScalarTransform4f(to_world), "emitter": emitter}
         self._scene = mi.load_dict(scene, optimize=False)
-        self._intrinsics = intrinsics
         _make_opaque(self._scene)
 
-    def radiance(self, T_world_camera: Matrix, spp: int, seed: int = 0) -> NDArray[np.float32]:
+    def radiance(self, intrinsics: Intrinsics, T_world_camera: Matrix, spp: int) -> NDArray[np.float32]:
         """Denoised linear radiance (H, W, 3)."""
         import pyoidn
 
         mi = mitsuba()
-        sensor = mi.load_dict(_sensor(self._intrinsics, T_world_camera))
+        sensor = mi.load_dict(_sensor(intrinsics, T_world_camera))
         _make_opaque(sensor)
-        image = np.array(mi.render(self._scene, sensor=sensor, spp=spp, seed=seed), np.float32)
+        image = np.array(mi.render(self._scene, sensor=sensor, spp=spp), np.float32)
         image = np.nan_to_num(image, nan=0.0, posinf=BRIGHTEST)
         color, albedo, normal = (np.ascontiguousarray(image[..., i : i + 3]) for i in (0, 3, 6))
         return pyoidn.denoise(color.clip(0, BRIGHTEST), albedo.clip(0, 1), normal.clip(-1, 1), hdr=True)
@@ -110,8 +118,8 @@ def _sensor(intrinsics: Intrinsics, T_world_camera: Matrix) -> dict[str, Any]:
         "to_world": mi.ScalarTransform4f(to_world),
         "fov_axis": "x",
         "fov": float(np.degrees(2 * np.arctan(intrinsics.width / 2 / intrinsics.fx))),
-        "principal_point_offset_x": (intrinsics.cx + 0.5) / intrinsics.width - 0.5,
-        "principal_point_offset_y": (intrinsics.cy + 0.5) / intrinsics.height - 0.5,
+        "principal_point_offset_x": 0.5 - (intrinsics.cx + 0.5) / intrinsics.width,
+        "principal_point_offset_y": 0.5 - (intrinsics.cy + 0.5) / intrinsics.height,
         "near_clip": 0.01,
         "far_clip": 100.0,
         "film": {

@@ -1,0 +1,133 @@
+"""The digital cell's D435: renders what lies before it whenever a frame is read."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import CameraError
+from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cell import Cell
+from hardware.clock import Clock
+from hardware.simulation.renderer import Renderer, Rendering
+from hardware.simulation.scene import SceneState
+from hardware.simulation.stereo import DISPARITIES, sense_depth
+
+#: Frames whose truth is remembered.
+REMEMBERED = 8
+#: Grey levels (of 255) of noise in colour.
+COLOR_NOISE = 1.2
+#: Poses closer than this [m, or unitless rotation] give the same picture.
+STILL = 1e-5
+
+
+class SimCamera:
+    """A camera that exposes a snapshot of the cell one frame period after it is asked.
+
+    Every exposure has sensor noise of its own; only the noise-free rendering is reused, while nothing moved.
+    """
+
+    name = "sim"
+    is_live = True
+
+    def __init__(
+        self, cell: Cell, snapshot: Callable[[], SceneState], clock: Clock, spp: int = 16, seed: int = 0
+    ) -> None:
+        """snapshot: the cell as it is now; spp: samples a pixel; seed: of the sensors' noise."""
+        self._mount = cell.camera
+        self._snapshot = snapshot
+        self._clock = clock
+        self._renderer = Renderer(cell, spp)
+        self._rng = np.random.default_rng(seed)
+        self._number = 0
+        self._closed = False
+        self._last: tuple[SceneState, Rendering] | None = None
+        self._truths: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        return self._renderer.intrinsics
+
+    def read(self, timeout_s: float = 1.0) -> RgbdFrame:
+        """The next frame, one period of this camera's clock from now.
+
+        Raises:
+            CameraError: the camera is closed, or `timeout_s` is shorter than its period.
+        """
+        period_s = 1.0 / self._mount.fps
+        if self._closed:
+            raise CameraError("The simulated camera is closed.", "Open the cell again.")
+        if timeout_s < period_s:
+            raise CameraError(
+                f"No frame within {timeout_s:.3f} s: the camera gives one every {period_s:.3f} s.",
+                "Wait for at least one period.",
+            )
+        self._clock.sleep(period_s)
+        rendering = self._rendering(self._snapshot())
+        infrared = rendering.infrared.exposed(self._rng)
+        self._number += 1
+        self._remember(rendering.truth.depth_m)
+        return RgbdFrame(
+            color=self._noisy(rendering.color),
+            depth_m=sense_depth(*infrared, self.intrinsics),
+            intrinsics=self.intrinsics,
+            serial=self._mount.serial,
+            number=self._number,
+            stamp_s=self._clock.now_s(),
+            source="sim",
+            infrared=(infrared[0], np.ascontiguousarray(infrared[1][:, DISPARITIES:])),
+        )
+
+    def truth(self, number: int) -> NDArray[np.float32]:
+        """Depth (H, W) [m] of the first surfaces in one of the last frames: for evaluation only.
+
+        Raises:
+            CameraError: a frame never read, or no longer remembered.
+        """
+        if number not in self._truths:
+            raise CameraError(
+                f"The truth of frame {number} is not kept; frames {list(self._truths)} are.",
+                "Ask for it right after reading the frame.",
+            )
+        return self._truths[number]
+
+    def close(self) -> None:
+        self._closed = True
+        self._last = None
+
+    def __enter__(self) -> "SimCamera":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _rendering(self, state: SceneState) -> Rendering:
+        if self._last is None or not _looks_the_same(self._last[0], state):
+            self._last = (state, self._renderer.render(state))
+        return self._last[1]
+
+    def _remember(self, depth_m: NDArray[np.float32]) -> None:
+        self._truths[self._number] = depth_m
+        while len(self._truths) > REMEMBERED:
+            self._truths.popitem(last=False)
+
+    def _noisy(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        noise = self._rng.standard_normal(color.shape, np.float32) * np.float32(COLOR_NOISE)
+        return (color + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def _looks_the_same(a: SceneState, b: SceneState) -> bool:
+    """True where nothing that a camera sees differs by more than `STILL`."""
+    if (a.surface, a.appearance_seed) != (b.surface, b.appearance_seed):
+        return False
+    if len(a.objects) != len(b.objects) or len(a.robot) != len(b.robot):
+        return False
+    if any(p.tableware is not q.tableware for p, q in zip(a.objects, b.objects, strict=True)):
+        return False
+    return bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
+
+
+def _poses(state: SceneState) -> NDArray[np.float64]:
+    poses = [placed.T_world_object for placed in state.objects] + [shape.T_world_shape for shape in state.robot]
+    return np.stack([state.T_world_camera, *poses])
