@@ -16,7 +16,7 @@ from hardware.transforms import Matrix
 WORLD_BIT, OBJECT_BIT, FIRST_ARM_BIT = 1, 2, 4
 #: Contacts this stiff hold a smooth cylinder through lift and shake with under a millimetre of slip.
 SOLREF, SOLIMP = (0.004, 1.0), (0.95, 0.99, 0.001, 0.5, 2.0)
-#: Sliding friction of an object on the rubber of the pads, whose own is lower so that this one rules.
+#: Sliding friction on the rubber of the pads. Theirs is lower, and the larger of a pair rules.
 FRICTION = {
     Material.CLEAR_GLASS: 0.45,
     Material.TINTED_GLASS: 0.45,
@@ -26,7 +26,7 @@ FRICTION = {
     Material.GLAZED_CERAMIC: 0.50,
     Material.MATTE: 0.70,
 }
-TABLE_FRICTION = {"reflective": 0.35, "translucent": 0.40, "diffuse": 0.55}
+TABLE_FRICTION = {"reflective": 0.30, "translucent": 0.40, "diffuse": 0.55}
 #: Torsional and rolling friction [m]: rubber pads resist twisting; a ball on a table comes to rest.
 TORSIONAL_M, ROLLING_M = 0.005, 0.0003
 BIN_WALL_M = 0.004
@@ -78,10 +78,9 @@ def _add_bin(spec: mujoco.MjSpec, bin_: Bin) -> None:
 
 
 def _make_ground(geom: mujoco.MjsGeom, friction: float) -> None:
-    """Static: its own friction rules, and it resists rolling."""
+    """Static; of its friction and an object's, the larger one rules."""
     geom.contype, geom.conaffinity = WORLD_BIT, 0
-    geom.condim, geom.priority = 6, 1
-    geom.friction = (friction, TORSIONAL_M, ROLLING_M)
+    geom.condim, geom.friction = 4, (friction, TORSIONAL_M, ROLLING_M)
 
 
 def _add_arm(spec: mujoco.MjSpec, name: str, mount: ArmMount, bit: int) -> None:
@@ -128,7 +127,8 @@ def _add_object(spec: mujoco.MjSpec, name: str, tableware: Tableware, T_world_ob
     for primitive in tableware.collision:
         geom = _add_primitive(body, primitive)
         geom.contype, geom.conaffinity = OBJECT_BIT, 0xFF
-        geom.condim, geom.friction = 4, (FRICTION[tableware.material], TORSIONAL_M, ROLLING_M)
+        geom.condim = 4 if primitive.kind == "box" else 6  # round ones roll, and come to rest
+        geom.friction = (FRICTION[tableware.material], TORSIONAL_M, ROLLING_M)
 
 
 def _add_primitive(body: mujoco.MjsBody, primitive: Primitive) -> mujoco.MjsGeom:

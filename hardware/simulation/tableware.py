@@ -55,8 +55,6 @@ DENSITY = {
     CERAMIC: 2300.0,
     MATTE: 700.0,
 }
-#: Metal objects are pressed from thinner sheet than the drawn wall, or hollow inside.
-METAL_FILL = 0.25
 
 TINTS = {
     GLASS: ((1.0, 1.0, 1.0), (0.97, 1.0, 0.98)),
@@ -115,5 +113,5 @@ def _class_of(material: Material) -> str:
 
 def _mass_kg(shape: Shape, material: Material) -> float:
     volume = mass_properties(shape.mesh)[0]
-    fill = METAL_FILL if material.is_specular else 1.0
+    fill = shape.metal_fill if material.is_specular else 1.0
     return float(np.clip(volume * DENSITY[material] * shape.solidity * fill, *MASS_BOUNDS_KG))

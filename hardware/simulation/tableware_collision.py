@@ -12,6 +12,8 @@ Points = NDArray[np.float64]
 RING_BOXES = 16
 #: Part of each facet a ring's box covers: its corners then stand out 1 % of the radius, not 2 %.
 FACET_COVER = 0.75
+#: Cylinders of an upright object end this far above the table; its `foot` reaches down.
+CLEAR_OF_TABLE_M = 0.001
 
 
 def ring_of_boxes(outer_rz_m: ArrayLike, wall_m: float, tolerance_m: float = 0.0015) -> tuple[Primitive, ...]:
@@ -32,9 +34,10 @@ def ring_of_boxes(outer_rz_m: ArrayLike, wall_m: float, tolerance_m: float = 0.0
 
 
 def stack_of_cylinders(outer_rz_m: ArrayLike, tolerance_m: float = 0.0015) -> tuple[Primitive, ...]:
-    """A body no finger reaches into: cylinders under the outside profile (N, 2), bottom to top."""
+    """A body no finger reaches into: cylinders under the outside profile (N, 2), bottom to top, on a foot."""
     line = simplified(np.asarray(outer_rz_m, float), tolerance_m)
-    parts = []
+    line[0, 1] += CLEAR_OF_TABLE_M
+    parts = [*foot(line[0, 0], 2 * CLEAR_OF_TABLE_M)]
     for (r0, z0), (r1, z1) in itertools.pairwise(line):
         pieces = max(1, round(abs(r1 - r0) / (2 * tolerance_m)))
         edges = np.linspace(0.0, 1.0, pieces + 1)
@@ -42,6 +45,17 @@ def stack_of_cylinders(outer_rz_m: ArrayLike, tolerance_m: float = 0.0015) -> tu
             radius = r0 + (low + high) / 2 * (r1 - r0)
             parts.append(disc(radius, z0 + low * (z1 - z0), z0 + high * (z1 - z0)))
     return tuple(part for part in parts if min(part.size_m) > 1e-4)
+
+
+def foot(radius_m: float, top_m: float) -> tuple[Primitive, ...]:
+    """What an upright object stands on: two crossed boxes, whose eight corners lie on a circle.
+
+    A cylinder must not stand on the table: MuJoCo 4.0 takes the lowest point of a cylinder that is
+    upright to within rounding from noise, finds it millimetres inside the plane and throws it up.
+    """
+    half = float(radius_m / np.sqrt(2)), float(radius_m / np.sqrt(2)), float(top_m) / 2
+    turns = (rotation_z(0.0), rotation_z(np.pi / 4))
+    return tuple(Primitive("box", half, transform(turn, (0.0, 0.0, top_m / 2))) for turn in turns)
 
 
 def disc(radius_m: float, bottom_m: float, top_m: float) -> Primitive:

@@ -121,7 +121,7 @@ def fillet(profile_rz_m: ArrayLike, radius_m: float, steps: int = 4) -> Points:
         if -inward @ outward > np.cos(np.radians(25.0)) * length_in * length_out:
             out.append(corner[None])
             continue
-        reach = min(radius_m, 0.3 * length_in, 0.3 * length_out)
+        reach = float(np.min([radius_m, 0.3 * length_in, 0.3 * length_out]))
         start, end = corner + reach * inward / length_in, corner + reach * outward / length_out
         t = np.linspace(0.0, 1.0, steps + 1)[:, None]
         curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * corner + t**2 * end

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 
 from hardware.simulation.scene import Primitive
-from hardware.simulation.tableware_collision import bars, disc, stack_of_cylinders
+from hardware.simulation.tableware_collision import bars, disc, foot, stack_of_cylinders
 from hardware.simulation.tableware_mesh import fillet, lathe, moved, rounded_box, sweep
 from hardware.simulation.tableware_vessels import Shape, curve
 from hardware.transforms import transform
@@ -17,7 +17,8 @@ def can(rng: Generator) -> Shape:
     body = [(radius, taper), (radius, height - taper), (end, height)]
     lid = [(end - 0.0025, height), (end - 0.0035, height - 0.004), (0.0, height - 0.004)]
     mesh = lathe(fillet([(0.0, 0.0), (end, 0.0), *body, *lid], 0.0025))
-    collision = (disc(end, 0.0, height), disc(radius, taper, height - taper))
+    stand = (*foot(end, 0.002), disc(end, 0.001, height))
+    collision = (*stand, disc(radius, taper, height - taper))
     return Shape(mesh, collision, {"height_m": height, "diameter_m": 2 * radius}, solidity=0.3)
 
 
@@ -40,17 +41,15 @@ def ball(rng: Generator) -> Shape:
 
 
 def shaker(rng: Generator) -> Shape:
-    """A salt or sugar shaker: waisted body under a domed cap."""
-    foot, height = rng.uniform(0.022, 0.030), rng.uniform(0.080, 0.120)
-    waist, cap = foot * rng.uniform(0.78, 0.95), foot * rng.uniform(0.80, 0.95)
-    seam = 0.72 * height
-    body = curve([(foot, 0.0), (waist, 0.45 * height), (cap, seam)], 24)
-    turn = np.linspace(0.0, np.pi / 2, 14)[1:]
-    dome = np.stack([cap * np.cos(turn), seam + (height - seam) * np.sin(turn)], 1)
-    dome[-1, 0] = 0.0
-    outer = np.concatenate([body, dome])
-    mesh = lathe(fillet(np.concatenate([[(0.0, 0.0)], outer]), 0.0025))
-    sizes = {"height_m": height, "diameter_m": 2 * foot}
+    """A salt or sugar shaker: waisted body, a groove, a flat-topped cap."""
+    bottom, height = rng.uniform(0.022, 0.030), rng.uniform(0.070, 0.105)
+    waist, neck = bottom * rng.uniform(0.74, 0.86), bottom * rng.uniform(0.84, 0.92)
+    cap, seam = 1.06 * neck, height * rng.uniform(0.70, 0.78)
+    body = curve([(bottom, 0.0), (waist, 0.55 * seam), (neck, seam)], 24)
+    lid = [(neck, seam + 0.002), (cap, seam + 0.003), (cap, height - 0.008), (0.72 * cap, height), (0.0, height)]
+    mesh = lathe(np.concatenate([fillet([(0.0, 0.0), *body], 0.0025), fillet([body[-1], *lid], 0.004)[1:]]))
+    sizes = {"height_m": height, "diameter_m": 2 * bottom}
+    outer = np.concatenate([body, lid[:-1]])
     return Shape(mesh, stack_of_cylinders(outer), sizes, solidity=0.4)
 
 
@@ -101,7 +100,12 @@ def spoon(rng: Generator) -> Shape:
     picks = np.linspace(30, len(x) - 1, 7).astype(int)
     rod = np.stack([x[picks] - center, blend[picks] - lowest], 1)
     collision = (bowl_box, rim_box, *bars(rod, 0.9 * grip_half, grip_thick / 2))
-    return Shape(mesh, collision, {"length_m": length, "height_m": arch + grip_thick / 2, "handle_m": 2 * grip_half})
+    return Shape(
+        mesh,
+        collision,
+        {"length_m": length, "height_m": arch + grip_thick / 2, "handle_m": 2 * grip_half},
+        metal_fill=1.0,
+    )
 
 
 def _smooth(values: np.ndarray, window: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from hardware.simulation.scene import Mesh, Primitive
-from hardware.simulation.tableware_collision import bars, disc, ring_of_boxes, simplified, stack_of_cylinders
+from hardware.simulation.tableware_collision import bars, disc, foot, ring_of_boxes, simplified, stack_of_cylinders
 from hardware.simulation.tableware_mesh import fillet, lathe, merged, sweep
 
 Points = NDArray[np.float64]
@@ -26,6 +26,8 @@ class Shape:
     collision: tuple[Primitive, ...]
     parameters: dict[str, float]
     solidity: float = 1.0
+    #: Part of it that is left in metal: pressed from thinner sheet than drawn, or hollow.
+    metal_fill: float = 0.25
 
 
 def curve(knots_rz_m: ArrayLike, count: int = 28) -> Points:
@@ -66,23 +68,24 @@ def tumbler(rng: Generator) -> Shape:
     height, wall, base = rng.uniform(0.085, 0.140), rng.uniform(0.0018, 0.0032), rng.uniform(0.005, 0.012)
     outer = np.stack([np.linspace(top * taper, top, 12), np.linspace(0.0, height, 12)], 1)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.003))
-    collision = (disc(top * taper - 0.001, 0.0, base), *ring_of_boxes(_from(outer, base / 2), wall))
+    collision = (*foot(top * taper - 0.001, base), *ring_of_boxes(_from(outer, base / 2), wall))
     return Shape(mesh, collision, _sizes(outer, wall, height))
 
 
 def wine_glass(rng: Generator) -> Shape:
     """A bowl on a stem on a flat foot."""
     height, bowl = rng.uniform(0.140, 0.190), rng.uniform(0.029, 0.038)
-    foot, stem = rng.uniform(0.030, 0.036), rng.uniform(0.0035, 0.0050)
+    base, stem = rng.uniform(0.030, 0.036), rng.uniform(0.0035, 0.0050)
     start, wall = height * rng.uniform(0.42, 0.52), rng.uniform(0.0015, 0.0022)
     rim, waist = bowl * rng.uniform(0.74, 0.92), start + rng.uniform(0.38, 0.5) * (height - start)
     deep = start + 0.14 * (waist - start)
     outer = curve([(stem, start), (0.62 * bowl, deep), (bowl, waist), (rim, height)], 36)
-    base = [(0.0, 0.0), (foot, 0.0), (foot, 0.0018), (0.45 * foot, 0.0038), (1.3 * stem, 0.008), (stem, 0.016)]
-    mesh = lathe(vessel_profile([*base, (stem, start - 0.004)], outer, wall, start + 0.0045, 0.0018))
+    below = [(0.0, 0.0), (base, 0.0), (base, 0.0018), (0.45 * base, 0.0038), (1.3 * stem, 0.008), (stem, 0.016)]
+    mesh = lathe(vessel_profile([*below, (stem, start - 0.004)], outer, wall, start + 0.0045, 0.0018))
     stalk = disc(stem, 0.003, start + 0.004)
-    collision = (disc(foot, 0.0, 0.003), stalk, *ring_of_boxes(_from(outer, start + 0.006), wall, 0.002))
-    return Shape(mesh, collision, _sizes(outer, wall, height) | {"stem_m": 2 * stem, "foot_m": 2 * foot})
+    stand = (*foot(base, 0.003), disc(base, 0.001, 0.003))
+    collision = (*stand, stalk, *ring_of_boxes(_from(outer, start + 0.006), wall, 0.002))
+    return Shape(mesh, collision, _sizes(outer, wall, height) | {"stem_m": 2 * stem, "foot_m": 2 * base})
 
 
 def jar(rng: Generator) -> Shape:
@@ -92,18 +95,18 @@ def jar(rng: Generator) -> Shape:
     shoulder = height - rng.uniform(0.024, 0.030)
     outer = curve([(body, 0.0), (body, shoulder), (neck, shoulder + 0.011), (neck, height)], 32)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004))
-    collision = (disc(body - 0.001, 0.0, base), *ring_of_boxes(_from(outer, base / 2), wall))
+    collision = (*foot(body - 0.001, base), *ring_of_boxes(_from(outer, base / 2), wall))
     return Shape(mesh, collision, _sizes(outer, wall, height) | {"neck_m": 2 * neck})
 
 
 def bowl(rng: Generator) -> Shape:
     """A small bowl, taken by its rim or, when narrow, across."""
     rim, height = rng.uniform(0.040, 0.060), rng.uniform(0.045, 0.065)
-    foot, wall, base = rim * rng.uniform(0.45, 0.6), rng.uniform(0.0030, 0.0045), rng.uniform(0.004, 0.006)
-    belly = foot + rng.uniform(0.62, 0.75) * (rim - foot)
-    outer = curve([(foot, 0.0), (belly, 0.3 * height), (rim, height)], 32)
+    bottom, wall, base = rim * rng.uniform(0.45, 0.6), rng.uniform(0.0030, 0.0045), rng.uniform(0.004, 0.006)
+    belly = bottom + rng.uniform(0.62, 0.75) * (rim - bottom)
+    outer = curve([(bottom, 0.0), (belly, 0.3 * height), (rim, height)], 32)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.003))
-    collision = (disc(foot, 0.0, base), *ring_of_boxes(outer, wall, 0.002))
+    collision = (*foot(bottom, base), *ring_of_boxes(_from(outer, base / 2), wall, 0.002))
     return Shape(mesh, collision, _sizes(outer, wall, height))
 
 
@@ -124,7 +127,7 @@ def mug(rng: Generator) -> Shape:
     handle = sweep(path, np.broadcast_to(section, (len(path), *section.shape)))
     mesh = merged(lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004)), handle)
     wall_boxes = ring_of_boxes(_from(outer, base / 2), wall)
-    collision = (disc(outer[0, 0] - 0.001, 0.0, base), *wall_boxes, *bars(simplified(path, 0.004), 1.5 * grip, grip))
+    collision = (*foot(outer[0, 0] - 0.001, base), *wall_boxes, *bars(simplified(path, 0.004), 1.5 * grip, grip))
     return Shape(mesh, collision, _sizes(outer, wall, height) | {"handle_m": reach})
 
 
@@ -142,10 +145,16 @@ def bottle(rng: Generator) -> Shape:
 
 def flask(rng: Generator) -> Shape:
     """A conical laboratory flask (Erlenmeyer) with a straight neck; collides as a solid."""
-    foot, height = rng.uniform(0.032, 0.040), rng.uniform(0.100, 0.135)
+    bottom, height = rng.uniform(0.032, 0.040), rng.uniform(0.100, 0.135)
     neck, wall = rng.uniform(0.0120, 0.0150), rng.uniform(0.0018, 0.0025)
     throat = height * rng.uniform(0.68, 0.75)
-    knots = [(0.93 * foot, 0.0), (foot, 0.007), (neck + 0.07 * foot, throat - 0.006), (neck, throat), (neck, height)]
+    knots = [
+        (0.93 * bottom, 0.0),
+        (bottom, 0.007),
+        (neck + 0.07 * bottom, throat - 0.006),
+        (neck, throat),
+        (neck, height),
+    ]
     outer = curve(knots, 64)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, 0.003, 0.002))
     return Shape(mesh, stack_of_cylinders(outer), _sizes(outer, wall, height) | {"neck_m": 2 * neck})
