@@ -1,0 +1,166 @@
+"""The PiPER's CAN protocol, as far as Vitro speaks it: identifiers, byte layouts, units, fault words.
+
+Source: the message classes of piper_sdk 0.6.1. All frames carry 8 bytes, big-endian. Joints are
+0.001 degree, the gripper's opening 0.001 mm, its effort 0.001 N m, motor speeds 0.001 rad/s.
+"""
+
+import struct
+from collections.abc import Iterable
+from enum import IntEnum, IntFlag
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BITRATE = 1_000_000
+
+
+class Command(IntEnum):
+    """Frames the controller obeys."""
+
+    STOP = 0x150
+    MODE = 0x151
+    JOINTS_12 = 0x155
+    JOINTS_34 = 0x156
+    JOINTS_56 = 0x157
+    GRIPPER = 0x159
+    ENABLE = 0x471
+    ENQUIRY = 0x477
+    GRIPPER_STROKE = 0x47D
+    FIRMWARE = 0x4AF
+
+
+class Feedback(IntEnum):
+    """Frames the controller sends by itself, and its answers to enquiries."""
+
+    STATUS = 0x2A1
+    JOINTS_12 = 0x2A5
+    JOINTS_34 = 0x2A6
+    JOINTS_56 = 0x2A7
+    GRIPPER = 0x2A8
+    MOTOR_FAST_1 = 0x251  # to 0x256: speed, current, position
+    MOTOR_SLOW_1 = 0x261  # to 0x266: voltage, temperatures, enabled, faults
+    GRIPPER_STROKE = 0x47E
+    FIRMWARE = 0x4AF
+
+
+JOINT_FEEDBACK = (Feedback.JOINTS_12, Feedback.JOINTS_34, Feedback.JOINTS_56)
+JOINT_COMMANDS = (Command.JOINTS_12, Command.JOINTS_34, Command.JOINTS_56)
+MOTOR_SLOW = tuple(range(Feedback.MOTOR_SLOW_1, Feedback.MOTOR_SLOW_1 + 6))
+MOTOR_FAST = tuple(range(Feedback.MOTOR_FAST_1, Feedback.MOTOR_FAST_1 + 6))
+
+PAIR = struct.Struct(">ii")
+STATUS = struct.Struct(">BBBBBBH")  # control mode, arm status, move mode, teach, motion, point, error bits
+GRIPPER_FEEDBACK = struct.Struct(">ihBx")  # opening, effort, status bits
+GRIPPER_COMMAND = struct.Struct(">iHBB")  # opening, effort, enable code, set zero
+MOTOR_FAST_LAYOUT = struct.Struct(">hhi")  # speed, current [0.001 A], position [0.001 rad]
+MOTOR_SLOW_LAYOUT = struct.Struct(">HhbBH")  # voltage [0.1 V], driver and motor temperature, bits, current
+
+
+class Stop(IntEnum):
+    """Byte 0 of 0x150. RESUME cuts the power at once: the arm drops."""
+
+    STOP = 0x01
+    RESUME = 0x02
+
+
+class ControlMode(IntEnum):
+    """Byte 0 of 0x2A1 and 0x151: who commands the arm."""
+
+    STANDBY = 0x00
+    CAN = 0x01
+    TEACH = 0x02
+    MASTER = 0x06
+
+
+MOVE_J = 0x01
+ENABLE_ON = 0x02
+ENABLE_OFF = 0x01
+ALL_MOTORS = 7
+ENQUIRE_GRIPPER_STROKE = 0x04
+
+
+class GripperCode(IntEnum):
+    """Byte 6 of 0x159."""
+
+    DISABLE = 0x00
+    ENABLE = 0x01
+    ENABLE_AND_CLEAR = 0x03
+
+
+class MotorBit(IntFlag):
+    """Byte 5 of 0x261..0x266; the gripper's byte 6 of 0x2A8 shares all but the last."""
+
+    UNDERVOLTAGE = 1 << 0
+    MOTOR_OVERHEATING = 1 << 1
+    OVERCURRENT = 1 << 2
+    DRIVER_OVERHEATING = 1 << 3
+    COLLISION = 1 << 4
+    DRIVER_ERROR = 1 << 5
+    ENABLED = 1 << 6
+    STALLED = 1 << 7
+
+
+MOTOR_FAULTS = {
+    MotorBit.UNDERVOLTAGE: "supply voltage too low",
+    MotorBit.MOTOR_OVERHEATING: "motor too hot",
+    MotorBit.OVERCURRENT: "driver over-current",
+    MotorBit.DRIVER_OVERHEATING: "driver too hot",
+    MotorBit.COLLISION: "collision protection",
+    MotorBit.DRIVER_ERROR: "driver error",
+    MotorBit.STALLED: "stalled",
+}
+
+NORMAL, EMERGENCY_STOP, TARGET_OUT_OF_LIMITS = 0x00, 0x01, 0x04
+#: Byte 1 of 0x2A1 that forbid motion. EMERGENCY_STOP is reported apart, as `stopped`.
+ARM_FAULTS = {
+    0x02: "no inverse kinematics",
+    0x03: "singular pose",
+    0x04: "target outside the joint limits",
+    0x05: "joint communication lost",
+    0x06: "joint brake not released",
+    0x07: "collision",
+    0x08: "dragged too fast in teach mode",
+    0x09: "joint fault",
+    0x0A: "controller fault",
+    0x0B: "teach mode: recording",
+    0x0C: "teach mode: replaying",
+    0x0D: "teach mode: paused",
+    0x0E: "controller too hot",
+    0x0F: "brake resistor too hot",
+}
+
+#: Full effort (5 N m) closes with 50 N, the maker's rating; not yet measured on a force gauge.
+GRIPPER_NM_PER_N = 0.1
+MAX_GRIPPER_EFFORT = 5000
+MAX_GRIP_FORCE_N = MAX_GRIPPER_EFFORT / 1000 / GRIPPER_NM_PER_N
+
+#: First firmware (S-V1.6-3) whose joints 2 and 3 have the `new` zero offsets.
+NEW_FIRMWARE = (1, 6, 3)
+
+
+def millidegrees(joints_rad: ArrayLike) -> list[int]:
+    """Joint angles as the integers of the protocol, 0.001 degree each."""
+    return [int(v) for v in np.rint(np.rad2deg(np.asarray(joints_rad, float)) * 1000.0)]
+
+
+def radians(millidegrees_: Iterable[int]) -> NDArray[np.float64]:
+    """Joint angles [rad] from 0.001 degree."""
+    return np.deg2rad(np.array(list(millidegrees_), float) / 1000.0)
+
+
+def faults(arm_status: int, error_bits: int, control_mode: int, motors: Iterable[int], gripper: int) -> tuple[str, ...]:
+    """What forbids motion, in words: codes of 0x2A1, status bits of the six motors and the gripper.
+
+    The angle-limit bits of 0x2A1's upper error byte are left out: an arm resting at a stop sets
+    them and must still be able to leave it.
+    """
+    words = [ARM_FAULTS[arm_status]] if arm_status in ARM_FAULTS else []
+    if control_mode == ControlMode.TEACH:
+        words.append("teach mode")
+    words += [f"joint {i + 1}: communication lost" for i in range(6) if error_bits & (1 << i)]
+    for i, bits in enumerate(motors, start=1):
+        words += [f"joint {i}: {word}" for bit, word in MOTOR_FAULTS.items() if bits & bit]
+    gripper_words = {bit: word for bit, word in MOTOR_FAULTS.items() if bit != MotorBit.STALLED}
+    gripper_words[MotorBit.COLLISION] = "sensor fault"
+    words += [f"gripper: {word}" for bit, word in gripper_words.items() if gripper & bit]
+    return tuple(words)

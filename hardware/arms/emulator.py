@@ -1,0 +1,195 @@
+"""A PiPER controller that is not there: the real CAN protocol on one side, an `ArmPlant` on the other.
+
+It lives on a python-can `virtual` bus, so the unmodified SDK cannot tell it from an arm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hardware.arms import can_protocol as protocol
+from hardware.arms.plant import ArmPlant
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S, Firmware
+
+#: Rates [Hz] of the feedback groups. The real arm sends its fast motor frames at 200 Hz too; nothing
+#: here reads them, and every frame costs the SDK's reader 45 microseconds.
+_STATE_HZ, _MOTOR_FAST_HZ, _MOTOR_SLOW_HZ = 200.0, 50.0, 40.0
+#: The controller smooths its targets: time constant [s] of the setpoint's approach.
+_SMOOTHING_S = 0.02
+_LIMIT_SLACK_RAD = np.deg2rad(0.6)
+_FIRMWARE_NAMES: dict[Firmware, bytes] = {"new": b"S-V1.6-5", "old": b"S-V1.5-2"}
+
+
+@dataclass
+class EmulatedFaults:
+    """What can go wrong with a real arm; tests switch these on."""
+
+    unplugged: bool = False  # nothing gets in or out; the controller goes on by itself
+    frozen: bool = False  # joint frames repeat old values
+    zeroed: bool = False  # joint frames read zero
+    master_mode: bool = False  # commands others instead of reporting
+    arm_status: int | None = None
+    error_bits: int = 0
+
+
+class PiperEmulator:
+    """One arm's controller. `update` must be called at the physics' pace, by `SimClock`."""
+
+    def __init__(self, channel: str, plant: ArmPlant, firmware: Firmware = "new", gripper_stroke_m: float = 0.07):
+        import can as python_can
+
+        self.faults = EmulatedFaults()
+        #: What 0x47D stored [mm]; 0 leaves the gripper's feedback at zero, as on a new arm.
+        self.stored_stroke_mm = round(gripper_stroke_m * 1000)
+        self._bus = python_can.Bus(channel=channel, interface="virtual")
+        self._message = python_can.Message
+        self._plant = plant
+        self._firmware = firmware
+        self._mode = protocol.ControlMode.STANDBY
+        self._status = protocol.NORMAL
+        self._enabled = np.zeros(6, bool)
+        self._enables_owed = 0
+        self._gripper_on = False
+        self._speed = 1.0
+        self._target = plant.joints_rad().copy()
+        self._setpoint = self._target.copy()
+        self._frozen_joints: list[int] = []
+        self._updated_s = 0.0
+        self._due_s = {self._publish_state: 0.0, self._publish_motors_fast: 0.0, self._publish_motors_slow: 0.0}
+        plant.set_power(False)
+
+    @property
+    def powered(self) -> bool:
+        return bool(self._enabled.all())
+
+    def update(self, now_s: float) -> None:
+        """Obeys what came in, moves the setpoint and sends the feedback that is due."""
+        while (message := self._bus.recv(timeout=0.0)) is not None:
+            if not self.faults.unplugged and not self.faults.master_mode:
+                self._obey(message.arbitration_id, bytes(message.data))
+        self._servo(now_s - self._updated_s)
+        self._updated_s = now_s
+        periods = (1 / _STATE_HZ, 1 / _MOTOR_FAST_HZ, 1 / _MOTOR_SLOW_HZ)
+        for (publish, due_s), period_s in zip(list(self._due_s.items()), periods, strict=True):
+            if now_s >= due_s - 1e-9:
+                self._due_s[publish] = max(due_s + period_s, now_s)
+                publish()
+
+    def drained(self) -> bool:
+        """Whether every listener has taken what was sent. At most the last frame is still being read."""
+        return all(queue.empty() for queue in self._bus.channel if queue is not self._bus.queue)
+
+    def close(self) -> None:
+        self._bus.shutdown()
+
+    def _obey(self, identifier: int, data: bytes) -> None:
+        if identifier == protocol.Command.STOP:
+            self._obey_stop(data[0])
+        elif identifier == protocol.Command.MODE and self._mode != protocol.ControlMode.TEACH:
+            self._mode = (
+                protocol.ControlMode.CAN if data[0] == protocol.ControlMode.CAN else protocol.ControlMode.STANDBY
+            )
+            self._speed = min(data[2], 100) / 100
+        elif identifier in protocol.JOINT_COMMANDS:
+            self._obey_joints(protocol.JOINT_COMMANDS.index(protocol.Command(identifier)), data)
+        elif identifier == protocol.Command.GRIPPER:
+            self._obey_gripper(data)
+        elif identifier == protocol.Command.ENABLE:
+            self._obey_enable(data[0], data[1])
+        elif identifier == protocol.Command.GRIPPER_STROKE and not self._enabled.any():
+            self.stored_stroke_mm = data[1]
+        elif identifier == protocol.Command.ENQUIRY and data[0] == protocol.ENQUIRE_GRIPPER_STROKE:
+            self._send(protocol.Feedback.GRIPPER_STROKE, bytes([100, self.stored_stroke_mm, 1, 0, 0, 0, 0, 0]))
+        elif identifier == protocol.Command.FIRMWARE:
+            self._send(protocol.Feedback.FIRMWARE, _FIRMWARE_NAMES[self._firmware])
+
+    def _obey_stop(self, code: int) -> None:
+        """The real arm sinks slowly after STOP; this one stays. RESUME drops it, as the real one."""
+        if code == protocol.Stop.STOP:
+            self._status = protocol.EMERGENCY_STOP
+            self._target = self._setpoint = self._plant.joints_rad().copy()
+        elif code == protocol.Stop.RESUME:
+            self._status, self._mode = protocol.NORMAL, protocol.ControlMode.STANDBY
+            self._set_enabled(slice(None), False)
+            self._enables_owed = 1
+
+    def _obey_joints(self, pair: int, data: bytes) -> None:
+        if self._mode != protocol.ControlMode.CAN or self._status == protocol.EMERGENCY_STOP or not self.powered:
+            return
+        joints = slice(2 * pair, 2 * pair + 2)
+        wanted = protocol.radians(protocol.PAIR.unpack(data))
+        low, high = JOINT_LOWER_RAD[joints] - _LIMIT_SLACK_RAD, JOINT_UPPER_RAD[joints] + _LIMIT_SLACK_RAD
+        if np.any(wanted < low) or np.any(wanted > high):
+            self._status = protocol.TARGET_OUT_OF_LIMITS
+            return
+        self._status = protocol.NORMAL
+        self._target[joints] = wanted
+
+    def _obey_gripper(self, data: bytes) -> None:
+        opening, effort, code, _ = protocol.GRIPPER_COMMAND.unpack(data)
+        self._gripper_on = code in (protocol.GripperCode.ENABLE, protocol.GripperCode.ENABLE_AND_CLEAR)
+        if self._gripper_on and self._status != protocol.EMERGENCY_STOP:
+            width_m = min(max(opening * 1e-6, 0.0), self.stored_stroke_mm * 1e-3)
+            self._plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
+
+    def _obey_enable(self, motor: int, flag: int) -> None:
+        motors = slice(None) if motor in (protocol.ALL_MOTORS, 0xFF) else slice(motor - 1, motor)
+        if flag == protocol.ENABLE_ON and self._enables_owed > 0:
+            self._enables_owed -= 1  # after RESUME the first enable goes unheard
+        else:
+            self._set_enabled(motors, flag == protocol.ENABLE_ON)
+
+    def _set_enabled(self, motors: slice, on: bool) -> None:
+        was_powered = self.powered
+        self._enabled[motors] = on
+        if self.powered != was_powered:
+            self._target = self._plant.joints_rad().copy()
+            self._setpoint = self._target.copy()
+            self._plant.set_power(self.powered)
+
+    def _servo(self, elapsed_s: float) -> None:
+        """Moves the setpoint towards the target, no faster than the mode's share of full speed."""
+        if not self.powered or elapsed_s <= 0.0:
+            return
+        step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
+        limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
+        self._setpoint = self._setpoint + np.clip(step, -limit, limit)
+        self._plant.drive_joints(self._setpoint)
+
+    def _publish_state(self) -> None:
+        """Joints first, so that a listener whose queue is empty has surely read them."""
+        joints = self._reported_joints()
+        for i, identifier in enumerate(protocol.JOINT_FEEDBACK):
+            self._send(identifier, protocol.PAIR.pack(*joints[2 * i : 2 * i + 2]))
+        width = round(self._plant.gripper_width_m() * 1e6) if self.stored_stroke_mm else 0
+        effort = round(self._plant.gripper_force_n() * protocol.GRIPPER_NM_PER_N * 1000)
+        bits = int(protocol.MotorBit.ENABLED) if self._gripper_on else 0
+        self._send(protocol.Feedback.GRIPPER, protocol.GRIPPER_FEEDBACK.pack(width, min(effort, 32767), bits))
+        arm_status = self._status if self.faults.arm_status is None else self.faults.arm_status
+        moving = int(np.max(np.abs(self._target - self._setpoint)) > 1e-3)
+        status = (self._mode, arm_status, protocol.MOVE_J, 0, moving, 0, self.faults.error_bits)
+        self._send(protocol.Feedback.STATUS, protocol.STATUS.pack(*status))
+
+    def _reported_joints(self) -> list[int]:
+        joints = protocol.millidegrees(self._plant.joints_rad())
+        if not self.faults.frozen:
+            self._frozen_joints = joints
+        return [0] * 6 if self.faults.zeroed else self._frozen_joints
+
+    def _publish_motors_fast(self) -> None:
+        speeds = np.clip(np.rint(self._plant.velocities_rad_s() * 1000), -32768, 32767)
+        torques = self._plant.torques_nm()
+        positions = np.rint(self._plant.joints_rad() * 1000)
+        for i, identifier in enumerate(protocol.MOTOR_FAST):
+            current = int(np.clip(torques[i] * 1000, -32768, 32767))
+            self._send(identifier, protocol.MOTOR_FAST_LAYOUT.pack(int(speeds[i]), current, int(positions[i])))
+
+    def _publish_motors_slow(self) -> None:
+        for i, identifier in enumerate(protocol.MOTOR_SLOW):
+            bits = int(protocol.MotorBit.ENABLED) if self._enabled[i] else 0
+            self._send(identifier, protocol.MOTOR_SLOW_LAYOUT.pack(240, 35, 35, bits, 500))
+
+    def _send(self, identifier: int, data: bytes) -> None:
+        if self.faults.unplugged or self.faults.master_mode:
+            return
+        self._bus.send(self._message(arbitration_id=identifier, data=data, is_extended_id=False))

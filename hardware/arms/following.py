@@ -1,0 +1,99 @@
+"""Streams a checked trajectory to an arm and watches that the arm keeps up."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ArmError
+from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory_checks import START_TOLERANCE_RAD
+from hardware.arms.watchdog import JointWatch
+from hardware.clock import Clock
+
+#: Command rate: one target every 10 ms.
+_TICK_S = 0.01
+#: After a pause of ours (a busy machine) the path waits rather than jumps: most it advances a tick [s].
+_MAX_ADVANCE_S = 0.03
+#: An arm this far [rad] behind its command is blocked or too weak.
+_MAX_LAG_RAD = 0.30
+#: A wished-for stop slows down along the path over this long [s].
+_STOP_RAMP_S = 0.3
+#: The end is reached at this error and this motion per tick [rad]; waited for at most this long [s].
+_SETTLED_RAD, _STILL_RAD, _SETTLE_TIMEOUT_S = 0.0015, 0.0003, 1.5
+
+
+class Followable(Protocol):
+    """What the follower needs of an arm."""
+
+    name: str
+
+    def ready(self, max_age_s: float = 0.1) -> ArmState: ...
+
+    def command(self, joints_rad: NDArray[np.float64]) -> None: ...
+
+
+class Follower:
+    """One run along one trajectory."""
+
+    def __init__(self, arm: Followable, clock: Clock, watch: JointWatch, trajectory: JointTrajectory) -> None:
+        self._arm = arm
+        self._clock = clock
+        self._watch = watch
+        self._trajectory = trajectory
+        self._worst_lag_rad = 0.0
+
+    def run(self, should_stop: Callable[[], bool]) -> TrackingReport:
+        """Follows to the end, or to where a wished-for stop came to rest; then settles."""
+        target = self._trajectory.at(0.0)
+        self._watch.expect_motion_from(target, self._clock.now_s())
+        path_s, pace, stopping = 0.0, 1.0, False
+        then_s = self._clock.now_s()
+        while path_s < self._trajectory.duration_s and pace > 0.0:
+            self._tick(target)
+            advance_s = min(self._clock.now_s() - then_s, _MAX_ADVANCE_S)
+            then_s = self._clock.now_s()
+            stopping = stopping or should_stop()
+            if stopping:
+                pace = max(pace - advance_s / _STOP_RAMP_S, 0.0)
+            path_s += pace * advance_s
+            target = self._trajectory.at(path_s)
+        return TrackingReport(self._worst_lag_rad, self._settle(target), interrupted=stopping)
+
+    def _tick(self, target: NDArray[np.float64]) -> ArmState:
+        """Sends one target, waits for the next tick and checks the arm. Any error leaves it holding:
+        the controller keeps the last target."""
+        self._arm.command(target)
+        self._clock.sleep(_TICK_S)
+        state = self._arm.ready()
+        lag = np.abs(state.joints_rad - target)
+        self._worst_lag_rad = max(self._worst_lag_rad, float(np.max(lag)))
+        self._watch.check_moving(state.joints_rad, target, self._clock.now_s())
+        if np.max(lag) > _MAX_LAG_RAD:
+            self._arm.command(state.joints_rad)
+            raise ArmError(
+                f"The {self._arm.name} arm fell {np.rad2deg(np.max(lag)):.0f} degrees behind its command at joint "
+                f"{int(np.argmax(lag)) + 1}; it holds where it is.",
+                "See what blocks it or weighs on it, then start again.",
+            )
+        return state
+
+    def _settle(self, target: NDArray[np.float64]) -> float:
+        """Waits for rest; the error left [rad]."""
+        deadline_s = self._clock.now_s() + _SETTLE_TIMEOUT_S
+        before = self._tick(target).joints_rad
+        while True:
+            joints = self._tick(target).joints_rad
+            error = float(np.max(np.abs(joints - target)))
+            still = np.max(np.abs(joints - before)) < _STILL_RAD
+            before = joints
+            if (error < _SETTLED_RAD and still) or self._clock.now_s() > deadline_s:
+                break
+        if error > START_TOLERANCE_RAD:
+            raise ArmError(
+                f"The {self._arm.name} arm stands {np.rad2deg(error):.1f} degrees from where it was sent.",
+                "See what blocks it or weighs on it, then start again.",
+            )
+        return error

@@ -1,0 +1,266 @@
+"""`PiperArm`: the `Arm` interface over a PiPER, real or emulated, through `PiperBus`."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ArmError
+from hardware.arms import can_protocol as protocol
+from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.following import Follower
+from hardware.arms.gripping import Gripping, check_grip
+from hardware.arms.lock import ChannelLock
+from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus, frame_names
+from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory_checks import check_trajectory
+from hardware.arms.watchdog import JointWatch
+from hardware.cell import ArmMount
+from hardware.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.02
+_CONNECT_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 0.3
+_ENABLE_TIMEOUT_S = 3.0
+_MODE_TIMEOUT_S = 0.5
+#: Once feedback looks stale, one pause for a reader thread that was only starved [s].
+_GRACE_S = 0.03
+#: Hold the last command unless the arm is farther from it than this [rad].
+_HOLD_TOLERANCE_RAD = 0.05
+#: Force with which `enable` keeps the gripper where it is [N].
+_KEEP_FORCE_N = 10.0
+_POWER_CYCLE = "Support the arm, clear the cause, switch its power off and on, then start again."
+
+
+class PiperArm:
+    """One PiPER with its gripper. Use as a context manager; it leaves holding its pose, powered.
+
+    No method resumes an emergency stop or cuts the power: both would let the arm fall.
+    """
+
+    def __init__(self, name: str, channel: str, mount: ArmMount, clock: Clock, bustype: BusType = "socketcan") -> None:
+        self.name = name
+        self._mount = mount
+        self._clock = clock
+        self._bus = PiperBus(channel, bustype, clock)
+        # An emulated arm lives in this process: nobody else can reach it.
+        self._lock = ChannelLock(channel) if bustype == "socketcan" else None
+        self._watch = JointWatch(name)
+        self._stopped = False
+        self._commanded: NDArray[np.float64] | None = None
+
+    def connect(self) -> None:
+        """Opens the bus and checks that the arm reports, with the firmware and gripper the cell names.
+
+        Raises:
+            ArmError: driven by another process, no interface, silent, in master mode, other firmware.
+        """
+        if self._bus.is_open:
+            return
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            self._bus.open()
+            self._await_feedback()
+            self._check_firmware()
+            self._check_stroke()
+        except BaseException:
+            self.close()
+            raise
+
+    def enable(self) -> None:
+        """Powers the motors and holds the present pose.
+
+        Raises:
+            ArmError: stopped or faulted, motors that stay off, or a controller that keeps another mode.
+        """
+        state = self._unfaulted(self.state())
+        deadline_s = self._clock.now_s() + _ENABLE_TIMEOUT_S
+        while not state.enabled:
+            if self._clock.now_s() > deadline_s:
+                cause = f"The {self.name} arm's motors did not switch on within {_ENABLE_TIMEOUT_S:.0f} s."
+                raise ArmError(cause, "Check its 24 V supply and the emergency-stop button, then start again.")
+            self._bus.send_enable()
+            self._clock.sleep(_POLL_S)
+            state = self._unfaulted(self.state())
+        self._bus.send_gripper(min(max(state.gripper_width_m, 0.0), self._mount.gripper_stroke_m), _KEEP_FORCE_N)
+        self.hold()
+        self._await_can_control()
+
+    def state(self, max_age_s: float = 0.2) -> ArmState:
+        """What the arm reports now.
+
+        Raises:
+            ArmError: a feedback frame older than `max_age_s`, or joints that jumped.
+        """
+        identifier, arrived_s = self._bus.watch.oldest_s(FEEDBACK)
+        if self._clock.now_s() - arrived_s > max_age_s:
+            self._clock.sleep(_GRACE_S)
+            identifier, arrived_s = self._bus.watch.oldest_s(FEEDBACK)
+            if self._clock.now_s() - arrived_s > max_age_s:
+                raise self._silence(identifier, self._clock.now_s() - arrived_s)
+        reading = self._bus.read()
+        self._watch.check_plausible(reading.joints_rad, reading.stamp_s)
+        self._stopped = self._stopped or reading.emergency_stop
+        return ArmState(
+            joints_rad=reading.joints_rad,
+            gripper_width_m=reading.gripper_width_m,
+            gripper_effort_nm=reading.gripper_effort_nm,
+            enabled=reading.enabled,
+            stopped=self._stopped,
+            faults=reading.faults,
+            stamp_s=reading.stamp_s,
+        )
+
+    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
+        """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds.
+
+        Raises:
+            ArmError: a trajectory that `check_trajectory` refuses (nothing moves then), feedback lost
+                or frozen, a fault, a stop, or an arm that falls behind (it holds where it is).
+        """
+        start = self.ready()
+        check_trajectory(trajectory, start.joints_rad, self.name)
+        self._bus.send_joint_mode()
+        return Follower(self, self._clock, self._watch, trajectory).run(should_stop)
+
+    def grip(self, width_m: float, force_n: float) -> ArmState:
+        """Moves the gripper to `width_m` or until it stalls on an object, pressing with `force_n`.
+
+        Raises:
+            ArmError: width or force out of range, not ready, feedback lost, or a gripper that keeps moving.
+        """
+        check_grip(width_m, force_n, self._mount.gripper_stroke_m, self.name)
+        self.ready()
+        return Gripping(self, self._clock, width_m).run(lambda: self._bus.send_gripper(width_m, force_n))
+
+    def hold(self) -> None:
+        """Stays where it is, powered.
+
+        Raises:
+            ArmError: not ready (see `ready`).
+        """
+        state = self.ready()
+        self._bus.send_joint_mode()
+        near = self._commanded is not None and np.max(np.abs(self._commanded - state.joints_rad)) < _HOLD_TOLERANCE_RAD
+        self.command(self._commanded if near and self._commanded is not None else state.joints_rad)
+
+    def stop(self) -> None:
+        """Emergency stop, latched: the real arm sinks, damped. Safe from any thread or signal handler."""
+        self._stopped = True
+        self._bus.send_stop()
+
+    def close(self) -> None:
+        """Closes the bus; the controller keeps holding the last command. Idempotent."""
+        self._bus.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> "PiperArm":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def ready(self, max_age_s: float = 0.1) -> ArmState:
+        """A fresh state of an arm that may move.
+
+        Raises:
+            ArmError: stale feedback, a latched stop, a fault, or motors off.
+        """
+        state = self._unfaulted(self.state(max_age_s))
+        if not state.enabled:
+            raise ArmError(f"The {self.name} arm's motors are off.", "Enable the arm first; support it if it hangs.")
+        return state
+
+    def command(self, joints_rad: NDArray[np.float64]) -> None:
+        """Sends one joint target, clipped onto the limits; for `Follower`, which has checked its path."""
+        from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+
+        self._commanded = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+        self._bus.send_joints(self._commanded)
+
+    def _unfaulted(self, state: ArmState) -> ArmState:
+        if state.stopped:
+            raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
+        if state.faults:
+            raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", _POWER_CYCLE)
+        return state
+
+    def _silence(self, identifier: int, age_s: float) -> ArmError:
+        since = "never came" if not np.isfinite(age_s) else f"last came {age_s * 1000:.0f} ms ago"
+        return ArmError(
+            f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {self._bus.channel}.",
+            f"Check the CAN cable, its adapter and the arm's power; then sudo ip link set {self._bus.channel} "
+            f"up type can bitrate {protocol.BITRATE}, and start again.",
+        )
+
+    def _await_feedback(self) -> None:
+        watch = self._bus.watch
+        if self._await(lambda: watch.saw(FEEDBACK), _CONNECT_TIMEOUT_S):
+            return
+        channel = self._bus.channel
+        if not watch.saw_any():
+            raise ArmError(
+                f"The {self.name} arm is silent: nothing arrives on {channel}.",
+                f"Switch the arm on and check the cable; the bit rate must be {protocol.BITRATE}: "
+                f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}.",
+            )
+        missing = [identifier for identifier in FEEDBACK if not watch.saw((identifier,))]
+        if protocol.Feedback.STATUS in missing:
+            raise ArmError(
+                f"The {self.name} arm on {channel} does not report (no 0x2A1): it is in master mode.",
+                "Set it to slave mode with the SDK's MasterSlaveConfig(0xFC, 0, 0, 0), then switch it off and on.",
+            )
+        cause = f"The {self.name} arm on {channel} leaves out {frame_names(missing)}."
+        raise ArmError(cause, "Check the joints' and the gripper's cables and update the firmware, then start again.")
+
+    def _check_firmware(self) -> None:
+        """The two families differ by 2 degrees on joints 2 and 3: about 1 cm at the tool."""
+        if not self._await(lambda: self._bus.firmware() is not None, _ANSWER_TIMEOUT_S):
+            _log.warning("the %s arm does not tell its firmware; the cell says %s", self.name, self._mount.firmware)
+            return
+        version = self._bus.firmware() or (0, 0, 0)
+        family = "new" if version >= protocol.NEW_FIRMWARE else "old"
+        if family != self._mount.firmware:
+            named = f"S-V{version[0]}.{version[1]}-{version[2]}"
+            raise ArmError(
+                f"The {self.name} arm's firmware {named} is of the `{family}` family, the cell says "
+                f"`{self._mount.firmware}`: its tool would be 1 cm off.",
+                f"Write firmware: {family} under arms.{self.name} in the cell file.",
+            )
+
+    def _check_stroke(self) -> None:
+        """The gripper reads zero until its stroke has been stored; that needs the motors off."""
+        self._bus.enquire_stroke()
+        if not self._await(lambda: self._bus.watch.saw((protocol.Feedback.GRIPPER_STROKE,)), _ANSWER_TIMEOUT_S):
+            _log.warning("the %s arm does not tell its gripper's stroke", self.name)
+            return
+        stored_m, wanted_m = self._bus.stored_stroke_m(), self._mount.gripper_stroke_m
+        if stored_m == 0.0 and not self.state().enabled:
+            self._bus.send_stroke(wanted_m)
+            self._clock.sleep(_POLL_S)
+        elif stored_m == 0.0:
+            cause = f"The {self.name} arm's gripper stroke was never set, and the arm is powered: the gripper reads 0."
+            raise ArmError(cause, "Support the arm, switch its power off and on, then start again: it is set then.")
+        elif abs(stored_m - wanted_m) > 1e-3:
+            raise ArmError(
+                f"The {self.name} arm's gripper opens {stored_m * 1000:.0f} mm, the cell says {wanted_m * 1000:.0f}.",
+                f"Write gripper_stroke_m: {stored_m:.2f} under arms.{self.name} in the cell file.",
+            )
+
+    def _await_can_control(self) -> None:
+        if not self._await(lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, _MODE_TIMEOUT_S):
+            cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
+            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
+
+    def _await(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        deadline_s = self._clock.now_s() + timeout_s
+        while not condition():
+            if self._clock.now_s() > deadline_s:
+                return False
+            self._clock.sleep(_POLL_S)
+        return True

@@ -1,0 +1,170 @@
+"""One PiPER on one CAN channel through the unmodified piper_sdk: typed sends, stamped readings.
+
+Everything sent goes through one lock. The SDK's own limits stay off (they would clamp feedback too,
+and turn NaN into -150 degrees), so callers must send only what they have checked.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ArmError
+from hardware.arms import can_protocol as protocol
+from hardware.arms.can_interfaces import check_can_interface
+from hardware.arms.watchdog import FrameWatch
+from hardware.clock import Clock
+
+BusType = Literal["socketcan", "virtual"]
+
+#: Frames a reading is made of. All must be fresh for any of it to count.
+FEEDBACK = (
+    protocol.Feedback.STATUS,
+    *protocol.JOINT_FEEDBACK,
+    protocol.Feedback.GRIPPER,
+    *protocol.MOTOR_SLOW,
+)
+
+
+@dataclass(frozen=True)
+class PiperReading:
+    """The SDK's newest numbers in SI units, with when the oldest joint frame among them arrived."""
+
+    joints_rad: NDArray[np.float64]
+    gripper_width_m: float
+    gripper_effort_nm: float
+    enabled: bool
+    emergency_stop: bool
+    control_mode: int
+    faults: tuple[str, ...]
+    stamp_s: float
+
+
+class PiperBus:
+    """Opened by `open`, closed by `close`; both idempotent."""
+
+    def __init__(self, channel: str, bustype: BusType, clock: Clock) -> None:
+        self.channel = channel
+        self._bustype = bustype
+        self._clock = clock
+        # Re-entrant: an emergency stop may come from a signal handler in the middle of a send.
+        self._lock = threading.RLock()
+        self._sdk: Any = None
+        self._watch: FrameWatch | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._sdk is not None
+
+    def open(self) -> None:
+        """Opens the channel and starts the SDK's reader; the SDK asks for the firmware's name.
+
+        Raises:
+            ArmError: no such interface, down, wrong bit rate, or refused by the system.
+        """
+        if self._bustype == "socketcan":
+            check_can_interface(self.channel)
+        from piper_sdk import C_PiperInterface_V2, LogLevel
+
+        # Silent: the SDK would log every failed send to the console; what matters of it we raise.
+        quiet = LogLevel.SILENT
+        sdk = C_PiperInterface_V2(self.channel, judge_flag=False, can_auto_init=False, logger_level=quiet)
+        remedy = f"Bring it up: sudo ip link set {self.channel} up type can bitrate {protocol.BITRATE}."
+        try:
+            sdk.CreateCanBus(self.channel, self._bustype, protocol.BITRATE, judge_flag=False)
+        except ConnectionError as error:
+            raise ArmError(f"The CAN channel {self.channel} cannot be opened.", remedy) from error
+        can_port = sdk.GetCanBus()
+        if can_port.bus is None:
+            raise ArmError(f"The CAN channel {self.channel} cannot be opened.", remedy)
+        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock)
+        can_port.callback_function = self._watch
+        sdk.ConnectPort()
+        self._sdk = sdk
+
+    def close(self) -> None:
+        if self._sdk is not None:
+            with self._lock:
+                self._sdk.DisconnectPort()
+            self._sdk = None
+
+    @property
+    def watch(self) -> FrameWatch:
+        """When which frame arrived.
+
+        Raises:
+            ArmError: the bus is not open.
+        """
+        if self._sdk is None or self._watch is None:
+            raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
+        return self._watch
+
+    def read(self) -> PiperReading:
+        """The newest numbers, however old: the caller checks `watch`."""
+        _, stamp_s = self.watch.oldest_s(protocol.JOINT_FEEDBACK)
+        joint = self._sdk.GetArmJointMsgs().joint_state
+        gripper = self._sdk.GetArmGripperMsgs().gripper_state
+        status = self._sdk.GetArmStatus().arm_status
+        slow = self._sdk.GetArmLowSpdInfoMsgs()
+        motors = [getattr(slow, f"motor_{i}").foc_status_code for i in range(1, 7)]
+        joints = [getattr(joint, f"joint_{i}") for i in range(1, 7)]
+        mode, arm_status = int(status.ctrl_mode), int(status.arm_status)
+        return PiperReading(
+            joints_rad=protocol.radians(joints),
+            gripper_width_m=gripper.grippers_angle * 1e-6,
+            gripper_effort_nm=abs(gripper.grippers_effort) * 1e-3,
+            enabled=all(bits & protocol.MotorBit.ENABLED for bits in motors),
+            emergency_stop=arm_status == protocol.EMERGENCY_STOP,
+            control_mode=mode,
+            faults=protocol.faults(arm_status, status.err_code, mode, motors, gripper.status_code),
+            stamp_s=stamp_s,
+        )
+
+    def firmware(self) -> tuple[int, int, int] | None:
+        """The controller's version, (1, 6, 3) for S-V1.6-3; None until it has answered."""
+        name = self._sdk.GetPiperFirmwareVersion()
+        match = re.match(r"S-V(\d+)\.(\d+)-(\d+)", name) if isinstance(name, str) else None
+        return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+    def stored_stroke_m(self) -> float:
+        """The gripper stroke the controller answered with (0: never set); check `watch` for the answer."""
+        answer = self._sdk.GetGripperTeachingPendantParamFeedback()
+        return float(answer.arm_gripper_teaching_param_feedback.max_range_config) * 1e-3
+
+    def send_joints(self, joints_rad: NDArray[np.float64]) -> None:
+        self._send(lambda sdk: sdk.JointCtrl(*protocol.millidegrees(joints_rad)))
+
+    def send_joint_mode(self) -> None:
+        """CAN control, joint moves at full speed: the trajectory itself limits the speed."""
+        self._send(lambda sdk: sdk.MotionCtrl_2(int(protocol.ControlMode.CAN), protocol.MOVE_J, 100, 0x00))
+
+    def send_gripper(self, width_m: float, force_n: float) -> None:
+        effort = round(force_n * protocol.GRIPPER_NM_PER_N * 1000)
+        code = int(protocol.GripperCode.ENABLE)
+        self._send(lambda sdk: sdk.GripperCtrl(round(width_m * 1e6), effort, code, 0))
+
+    def send_enable(self) -> None:
+        self._send(lambda sdk: sdk.EnableArm(protocol.ALL_MOTORS))
+
+    def send_stop(self) -> None:
+        self._send(lambda sdk: sdk.EmergencyStop(int(protocol.Stop.STOP)))
+
+    def send_stroke(self, stroke_m: float) -> None:
+        self._send(lambda sdk: sdk.GripperTeachingPendantParamConfig(100, round(stroke_m * 1000), 1))
+
+    def enquire_stroke(self) -> None:
+        self._send(lambda sdk: sdk.ArmParamEnquiryAndConfig(param_enquiry=protocol.ENQUIRE_GRIPPER_STROKE))
+
+    def _send(self, send: Callable[[Any], None]) -> None:
+        with self._lock:
+            if self._sdk is None:
+                raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
+            send(self._sdk)
+
+
+def frame_names(identifiers: Iterable[int]) -> str:
+    return ", ".join(f"0x{identifier:X}" for identifier in identifiers)
