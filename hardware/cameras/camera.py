@@ -6,7 +6,7 @@ from errors import CameraError
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 
 
-class EndOfRecording(CameraError):
+class EndOfRecording(CameraError):  # noqa: N818 - an end, not an error to mend
     """A recording whose frames have all been read."""
 
     def __init__(self, name: str) -> None:

@@ -1,8 +1,8 @@
 """A folder of frames as a camera: what a dataset, a colleague or another sensor can be turned into.
 
-    NNNNNN.png          colour, 8 bit
-    NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional)
-    intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial
+NNNNNN.png          colour, 8 bit
+NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional)
+intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial
 """
 
 import json
@@ -113,13 +113,23 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
             raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
         (path / "intrinsics.json").write_text(json.dumps(_intrinsics_json(first), indent=2) + "\n")
     except OSError as error:
-        raise CameraError(f"{path} cannot be written ({error.strerror}).", "Free space there or name another folder.") from error
+        raise CameraError(
+            f"{path} cannot be written ({error.strerror}).", "Free space there or name another folder."
+        ) from error
     return count
 
 
 def _intrinsics_json(frame: RgbdFrame) -> dict[str, Any]:
     k = frame.intrinsics
-    return {"fx": k.fx, "fy": k.fy, "cx": k.cx, "cy": k.cy, "width": k.width, "height": k.height, "serial": frame.serial}
+    return {
+        "fx": k.fx,
+        "fy": k.fy,
+        "cx": k.cx,
+        "cy": k.cy,
+        "width": k.width,
+        "height": k.height,
+        "serial": frame.serial,
+    }
 
 
 def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
@@ -141,7 +151,9 @@ def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
         raise CameraError(f"{file} is not the JSON of a camera: {error}.", _LAYOUT) from error
     sizes = (k.fx, k.fy, k.width, k.height)
     if not all(math.isfinite(v) for v in (*sizes, k.cx, k.cy)) or min(sizes) <= 0:
-        raise CameraError(f"{file} has values no camera has: {k}.", "Give focal lengths and sizes above zero, in pixels.")
+        raise CameraError(
+            f"{file} has values no camera has: {k}.", "Give focal lengths and sizes above zero, in pixels."
+        )
     return k, str(values.get("serial", folder.name))
 
 
@@ -169,7 +181,10 @@ def _read_depth(file: Path, k: Intrinsics) -> NDArray[np.float32]:
     except (OSError, ValueError, EOFError) as error:
         raise CameraError(f"{file} cannot be read ({error}).", "Copy or export this frame again.") from error
     if not isinstance(depth_m, np.ndarray) or depth_m.dtype != np.float32:
-        raise CameraError(f"{file} is {getattr(depth_m, 'dtype', 'not an array')}.", "Save depth as float32 metres (millimetres / 1000).")
+        raise CameraError(
+            f"{file} is {getattr(depth_m, 'dtype', 'not an array')}.",
+            "Save depth as float32 metres (millimetres / 1000).",
+        )
     if depth_m.shape != (k.height, k.width):
         raise CameraError(
             f"{file} has shape {depth_m.shape} but the colour is {(k.height, k.width)}.",

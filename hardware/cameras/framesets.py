@@ -1,5 +1,6 @@
 """From librealsense's frames to `RgbdFrame`s: the same code for a live camera and a recording."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from errors import CameraError
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 
+#: How each colour layout becomes RGB (None: it is).
 _TO_RGB = {
     rs.format.rgb8: None,
     rs.format.bgr8: cv2.COLOR_BGR2RGB,
@@ -17,76 +19,155 @@ _TO_RGB = {
     rs.format.bgra8: cv2.COLOR_BGRA2RGB,
     rs.format.yuyv: cv2.COLOR_YUV2RGB_YUYV,
     rs.format.uyvy: cv2.COLOR_YUV2RGB_UYVY,
-    rs.format.y8: cv2.COLOR_GRAY2RGB,
 }
+#: Lens models with OpenCV's order of coefficients (k1, k2, p1, p2, k3).
+_BROWN_MODELS = (
+    rs.distortion.brown_conrady,
+    rs.distortion.modified_brown_conrady,
+    rs.distortion.inverse_brown_conrady,
+)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """librealsense's frames of one exposure; depth and infrared where the device gives them."""
+
+    color: Any
+    depth: Any = None
+    infrared: tuple[Any, Any] | None = None
+
+
+def exposure_of(frames: Any) -> Exposure | None:
+    """What a live frameset holds of one exposure, or None where its depth is of another time.
+
+    librealsense's syncer also emits a new colour image beside the depth of the frame before. What
+    belongs together lies within half a frame's time (a D435's two sensors run free of each other).
+    """
+    color, depth = frames.get_color_frame(), frames.get_depth_frame()
+    left, right = frames.get_infrared_frame(1), frames.get_infrared_frame(2)
+    others = [frame for frame in (depth, left, right) if frame]
+    if not color or not depth or any(abs(f.timestamp - color.timestamp) >= tolerance_ms(color) for f in others):
+        return None
+    return Exposure(color, depth, (left, right) if left and right else None)
+
+
+def tolerance_ms(color: Any) -> float:
+    """Half the time between two colour images [ms]."""
+    return 500.0 / color.profile.fps()
 
 
 def intrinsics_of(profile: Any) -> Intrinsics:
-    """Intrinsics of a video stream profile; librealsense too puts pixel centres at integers."""
+    """Intrinsics of a video stream; librealsense too puts pixel centres at integers."""
     k = profile.as_video_stream_profile().get_intrinsics()
     return Intrinsics(width=k.width, height=k.height, fx=k.fx, fy=k.fy, cx=k.ppx, cy=k.ppy)
 
 
-def is_one_exposure(frames: Any) -> bool:
-    """Whether colour and depth were exposed together.
+class FrameReader:
+    """Turns exposures of one device into `RgbdFrame`s: RGB, undistorted, depth aligned to colour.
 
-    librealsense's syncer also emits a new colour image beside the depth of the frame before. A
-    D435's two sensors run free of each other, so their stamps differ by some milliseconds: what
-    belongs together lies within half a frame's time. A set without depth is judged by colour alone.
+    Args:
+        color_profile: the colour stream; its lens model must be Brown-Conrady or none.
+        depth_profile: the depth stream, or None where there is none.
+
+    Raises:
+        CameraError: a lens model or colour layout that cannot be turned into a pinhole RGB image,
+            or a recording that does not say where its depth sensor is.
     """
-    color, depth = frames.get_color_frame(), frames.get_depth_frame()
-    if not color:
-        return False
-    if not depth:
-        return True
-    return abs(color.timestamp - depth.timestamp) < 500.0 / color.profile.fps()
 
-
-class FramesetReader:
-    """Turns framesets of one device into `RgbdFrame`s, with depth aligned to colour."""
-
-    def __init__(self, serial: str, source: str) -> None:
+    def __init__(self, color_profile: Any, depth_profile: Any, serial: str, source: str) -> None:
         self._serial = serial
         self._source = source
-        self._align = rs.align(rs.stream.color)
+        self.intrinsics = intrinsics_of(color_profile)
+        self._layout = color_profile.format()
+        if self._layout not in _TO_RGB:
+            raise CameraError(f"{source} has colour as {self._layout.name}.", "Record colour as RGB8, BGR8 or YUYV.")
+        self._undistort = _undistortion(color_profile, self.intrinsics, source)
+        self._align = None
+        if depth_profile is not None and not _is_aligned(depth_profile, color_profile, source):
+            self._align = _Aligner()
 
-    def frame(self, frames: Any) -> RgbdFrame:
-        """Copies one frameset (librealsense reuses its memory)."""
-        color = frames.get_color_frame()
+    def read(self, exposure: Exposure, number: int, stamp_s: float) -> RgbdFrame:
+        """Copies one exposure (librealsense reuses its memory)."""
+        color, depth_m = self._rgb(exposure.color), self._depth_m(exposure)
+        if self._undistort is not None:
+            color = np.asarray(cv2.remap(color, *self._undistort, cv2.INTER_LINEAR), np.uint8)
+            nearest = cv2.remap(depth_m, *self._undistort, cv2.INTER_NEAREST, borderValue=np.nan)
+            depth_m = np.asarray(nearest, np.float32)
+        infrared = exposure.infrared
         return RgbdFrame(
-            color=_rgb(color),
-            depth_m=self._depth(frames),
-            intrinsics=intrinsics_of(color.profile),
+            color=color,
+            depth_m=depth_m,
+            intrinsics=self.intrinsics,
             serial=self._serial,
-            number=color.frame_number,
-            stamp_s=color.timestamp / 1000.0,
+            number=number,
+            stamp_s=stamp_s,
             source=self._source,
-            infrared=_infrared(frames),
+            infrared=None if infrared is None else (_pixels(infrared[0]).copy(), _pixels(infrared[1]).copy()),
         )
 
-    def _depth(self, frames: Any) -> NDArray[np.float32]:
-        color = frames.get_color_frame()
-        if not frames.get_depth_frame():
-            return np.full((color.height, color.width), np.nan, np.float32)
-        depth = self._align.process(frames).get_depth_frame()
-        depth_m = np.asanyarray(depth.get_data()).astype(np.float32) * np.float32(depth.get_units())
+    def _rgb(self, frame: Any) -> NDArray[np.uint8]:
+        data = _pixels(frame)
+        if self._layout in (rs.format.yuyv, rs.format.uyvy):
+            data = data.view(np.uint8).reshape(frame.height, frame.width, 2)
+        conversion = _TO_RGB[self._layout]
+        return data.copy() if conversion is None else np.asarray(cv2.cvtColor(data, conversion), np.uint8)
+
+    def _depth_m(self, exposure: Exposure) -> NDArray[np.float32]:
+        if exposure.depth is None:
+            return np.full((self.intrinsics.height, self.intrinsics.width), np.nan, np.float32)
+        units_m = np.float32(exposure.depth.get_units())
+        frame = exposure.depth if self._align is None else self._align(exposure.color, exposure.depth)
+        depth_m = _pixels(frame).astype(np.float32) * units_m
         depth_m[depth_m == 0.0] = np.nan
         return depth_m
 
 
-def _rgb(frame: Any) -> NDArray[np.uint8]:
-    layout = frame.profile.format()
-    if layout not in _TO_RGB:
-        raise CameraError(f"Colour comes as {layout}, which cannot be read.", "Record colour as RGB8, BGR8 or YUYV.")
-    data = np.asanyarray(frame.get_data())
-    if layout in (rs.format.yuyv, rs.format.uyvy):
-        data = data.view(np.uint8).reshape(frame.height, frame.width, 2)
-    conversion = _TO_RGB[layout]
-    return data.copy() if conversion is None else cv2.cvtColor(data, conversion)
+class _Aligner:
+    """librealsense's own alignment, fed with two frames that were paired elsewhere."""
+
+    def __init__(self) -> None:
+        pair: list[Any] = []
+        self._pair = pair
+        # `rs.align` takes only composite frames, and only a processing block can make one.
+        self._composer = rs.processing_block(
+            lambda _, source: source.frame_ready(source.allocate_composite_frame(list(pair)))
+        )
+        self._composed = rs.frame_queue(1)
+        self._composer.start(self._composed)
+        self._align = rs.align(rs.stream.color)
+
+    def __call__(self, color: Any, depth: Any) -> Any:
+        self._pair[:] = [color, depth]
+        self._composer.invoke(color)
+        self._pair.clear()
+        return self._align.process(self._composed.wait_for_frame().as_frameset()).get_depth_frame()
 
 
-def _infrared(frames: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-    left, right = frames.get_infrared_frame(1), frames.get_infrared_frame(2)
-    if not left or not right:
+def _pixels(frame: Any) -> NDArray:
+    return np.asanyarray(frame.get_data())
+
+
+def _is_aligned(depth_profile: Any, color_profile: Any, source: str) -> bool:
+    """Whether depth pixels already are colour pixels; aligning them again would smear them by one."""
+    try:
+        extrinsics = depth_profile.get_extrinsics_to(color_profile)
+    except RuntimeError as error:
+        raise CameraError(
+            f"{source} does not say where its depth sensor is ({error}).", "Record it again with `main.py record`."
+        ) from error
+    same_place = np.allclose(extrinsics.rotation, np.eye(3).ravel()) and np.allclose(extrinsics.translation, 0.0)
+    return same_place and intrinsics_of(depth_profile) == intrinsics_of(color_profile)
+
+
+def _undistortion(profile: Any, k: Intrinsics, source: str) -> tuple[NDArray, NDArray] | None:
+    """Maps that make the image a pinhole's, or None where it is one (a D435's colour is)."""
+    lens = profile.as_video_stream_profile().get_intrinsics()
+    if lens.model == rs.distortion.none or not np.any(lens.coeffs):
         return None
-    return np.asanyarray(left.get_data()).copy(), np.asanyarray(right.get_data()).copy()
+    if lens.model not in _BROWN_MODELS:
+        raise CameraError(
+            f"{source} has a {lens.model.name} lens.", "Use a camera with a Brown-Conrady lens, as a D435."
+        )
+    return cv2.initUndistortRectifyMap(
+        k.matrix, np.array(lens.coeffs), None, k.matrix, (k.width, k.height), cv2.CV_32FC1
+    )

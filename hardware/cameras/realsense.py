@@ -1,5 +1,12 @@
-"""The live D435, through unmodified librealsense."""
+"""The live D435, through unmodified librealsense.
 
+Not seen by its authors with a camera attached: the tests drive this code through librealsense's own
+playback, as a device of a context that is read by serial, falls silent, is unplugged and comes back.
+"""
+
+import logging
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,12 +14,28 @@ from errors import CameraError
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 
+_log = logging.getLogger(__name__)
+
 _COLOR_SIZES = ((848, 480), (1280, 720))
+_RATES_HZ = (6, 15, 30)
+#: The depth size at which a D435 measures best; colour of either size is aligned to from it.
+_DEPTH_SIZE = (848, 480)
+#: A D435 gives its first frame within about a second of its start, and its exposure settles in half.
+_START_S = 5.0
+_SETTLING_S = 0.5
+_RECONNECT_S = 5.0
+_STOP_S = 3.0
+#: Frames between sensor and host whose stamps are not on the host's clock: passed over as too old.
+_IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
 class RealSenseConfig:
-    """What is asked of a D435: which one (None: the only one attached), colour size, rate, infrared."""
+    """What is asked of a D435: which one (None: the only one attached), colour size, rate, infrared.
+
+    Raises:
+        CameraError: a colour size or rate that a D435 does not give.
+    """
 
     serial: str | None = None
     width: int = 848
@@ -25,68 +48,158 @@ class RealSenseConfig:
             raise CameraError(
                 f"A D435 is not read at {self.width}x{self.height}.", "Set the camera to 848x480 or 1280x720."
             )
-        if self.fps not in (6, 15, 30):
+        if self.fps not in _RATES_HZ:
             raise CameraError(f"A D435 gives no {self.fps} frames a second.", "Set fps to 6, 15 or 30.")
 
 
 class RealSenseCamera:
-    """A D435: colour, depth aligned to it, and both infrared images where asked."""
+    """A D435: colour, depth aligned to it, and both infrared images where asked.
+
+    Stamps are of `time.monotonic`. An unplugged camera is waited for and started again by its
+    serial, once a loss; frame numbers keep growing across it.
+
+    Args:
+        context: a librealsense context that holds the device; by default all that are attached.
+
+    Raises:
+        CameraError: no such camera, more than one where no serial is given, one that does not
+            start, or a configuration a D435 does not have.
+    """
 
     is_live = True
 
     def __init__(
-        self, serial: str | None = None, width: int = 848, height: int = 480, fps: int = 30, infrared: bool = False
+        self,
+        serial: str | None = None,
+        width: int = 848,
+        height: int = 480,
+        fps: int = 30,
+        infrared: bool = False,
+        *,
+        context: Any = None,
     ) -> None:
         self.config = RealSenseConfig(serial, width, height, fps, infrared)
-        serials = find_cameras()
-        if not serials:
-            raise CameraError("No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`.")
-        if serial is not None and serial not in serials:
-            raise CameraError(f"No RealSense camera {serial} is attached.", f"Attached: {', '.join(serials)}.")
-        self._serial = serial or serials[0]
+        rs = _librealsense()
+        self._context = rs.context() if context is None else context
+        self._serial = _chosen(serial, tuple(info.serial for info in _describe(self._context)))
         self.name = f"d435 {self._serial}"
         self._freshness = Freshness()
+        self._last_number = -1
         self._pipeline: Any = None
         self._start()
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        return self._reader.intrinsics
+
+    def read(self, timeout_s: float = 1.0) -> RgbdFrame:
+        """The next frame exposed after this call.
+
+        Where the camera was unplugged, waits up to 5 s more for it to come back.
+
+        Raises:
+            CameraError: silent for `timeout_s`, or unplugged and not back.
+        """
+        if self._pipeline is None:
+            raise CameraError(f"{self.name} is closed.", "Open the camera again.")
+        frame = self._next(timeout_s)
+        if frame is None and not self._is_attached():
+            self._reconnect()
+            frame = self._next(timeout_s)
+        if frame is None:
+            raise CameraError(
+                f"{self.name} gave no frame in {timeout_s:.1f} s.",
+                "Close other programs that use it, check its USB 3 cable, then run `python main.py doctor`.",
+            )
+        return frame
 
     def _start(self) -> None:
         import pyrealsense2 as rs
 
-        from hardware.cameras.framesets import FramesetReader, intrinsics_of
+        from hardware.cameras.framesets import FrameReader
+
+        pipeline = rs.pipeline(self._context)
+        try:
+            profile = pipeline.start(self._librealsense_config())
+        except RuntimeError as error:
+            raise CameraError(
+                f"{self.name} does not start with {self.config} ({error}).",
+                "Close other programs that use it and plug it into a USB 3 port, then run `python main.py doctor`.",
+            ) from error
+        self._pipeline = pipeline
+        color = profile.get_stream(rs.stream.color)
+        self._reader = FrameReader(color, profile.get_stream(rs.stream.depth), self._serial, "d435")
+        self._first_number = self._last_number + 1
+        self._settle()
+
+    def _librealsense_config(self) -> Any:
+        import pyrealsense2 as rs
 
         c = self.config
         config = rs.config()
         config.enable_device(self._serial)
         config.enable_stream(rs.stream.color, c.width, c.height, rs.format.rgb8, c.fps)
-        config.enable_stream(rs.stream.depth, 848, 480, rs.format.z16, c.fps)
-        if c.infrared:
-            for index in (1, 2):
-                config.enable_stream(rs.stream.infrared, index, 848, 480, rs.format.y8, c.fps)
-        self._pipeline = rs.pipeline()
-        try:
-            profile = self._pipeline.start(config)
-        except RuntimeError as error:
-            raise CameraError(f"{self.name} does not start ({error}).", "Unplug it, plug it into a USB 3 port, try again.") from error
-        self.intrinsics: Intrinsics = intrinsics_of(profile.get_stream(rs.stream.color))
-        self._reader = FramesetReader(self._serial, self.name)
+        config.enable_stream(rs.stream.depth, *_DEPTH_SIZE, rs.format.z16, c.fps)
+        for index in (1, 2) if c.infrared else ():
+            config.enable_stream(rs.stream.infrared, index, *_DEPTH_SIZE, rs.format.y8, c.fps)
+        return config
 
-    def read(self, timeout_s: float = 1.0) -> RgbdFrame:
-        """The next frame.
+    def _settle(self) -> None:
+        """Lets the exposure find itself: the first images are dark or burnt."""
+        arrived, _ = self._pipeline.try_wait_for_frames(int(1000 * _START_S))
+        if not arrived:
+            self.close()
+            raise CameraError(
+                f"{self.name} starts but gives no frame in {_START_S:.0f} s.",
+                "Unplug it, plug it into a USB 3 port and try again.",
+            )
+        for _ in range(round(_SETTLING_S * self.config.fps)):
+            self._pipeline.try_wait_for_frames(1000)
 
-        Raises:
-            CameraError: none within `timeout_s`.
-        """
-        from hardware.cameras.framesets import is_one_exposure
+    def _next(self, timeout_s: float) -> RgbdFrame | None:
+        from hardware.cameras.framesets import exposure_of
 
-        arrived, frames = self._pipeline.try_wait_for_frames(int(1000 * timeout_s))
-        if arrived and is_one_exposure(frames):
-            return self._reader.frame(frames)
-        raise CameraError(f"{self.name} gave no frame in {timeout_s:.1f} s.", "Check its cable, then try again.")
+        called_ms, deadline_s = 1000.0 * time.time(), time.monotonic() + timeout_s
+        self._pipeline.poll_for_frames()  # what waited here is older than the call
+        passed_over = 0
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            arrived, frames = self._pipeline.try_wait_for_frames(max(int(1000 * left_s), 1))
+            exposure = exposure_of(frames) if arrived else None
+            if exposure is None:
+                continue
+            if not _was_exposed_after(exposure.color, called_ms, passed_over):
+                passed_over += 1
+                continue
+            number = self._first_number + exposure.color.frame_number
+            stamp_s = time.monotonic() - _age_s(exposure.color)
+            if self._freshness.admits(number, stamp_s):
+                self._last_number = number
+                return self._reader.read(exposure, number, stamp_s)
+        return None
+
+    def _is_attached(self) -> bool:
+        return any(info.serial == self._serial for info in _describe(self._context))
+
+    def _reconnect(self) -> None:
+        _log.warning("%s was unplugged; waiting %.0f s for it", self.name, _RECONNECT_S)
+        self.close()
+        deadline_s = time.monotonic() + _RECONNECT_S
+        while not self._is_attached():
+            if time.monotonic() > deadline_s:
+                raise CameraError(f"{self.name} was unplugged and did not come back.", "Plug it in and start again.")
+            time.sleep(0.1)
+        self._start()
 
     def close(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.stop()
-            self._pipeline = None
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is None:
+            return
+        # librealsense can hang in stop() on a camera that is gone; the program must not.
+        stopping = threading.Thread(target=_stop, args=(pipeline,), daemon=True)
+        stopping.start()
+        stopping.join(_STOP_S)
+        if stopping.is_alive():
+            _log.warning("%s did not stop within %.0f s and was abandoned", self.name, _STOP_S)
 
     def __enter__(self) -> "RealSenseCamera":
         return self
@@ -95,10 +208,102 @@ class RealSenseCamera:
         self.close()
 
 
+@dataclass(frozen=True)
+class CameraInfo:
+    """An attached camera. usb is the speed it was plugged in at (`3.2`; below 3 is too slow)."""
+
+    serial: str
+    name: str
+    firmware: str
+    usb: str
+
+
 def find_cameras() -> tuple[str, ...]:
     """Serials of the attached RealSense cameras; none where librealsense is missing."""
+    return tuple(info.serial for info in describe_cameras())
+
+
+def describe_cameras() -> tuple[CameraInfo, ...]:
+    """The attached RealSense cameras; none where librealsense is missing."""
+    try:
+        rs = _librealsense()
+    except CameraError:
+        return ()
+    return _describe(rs.context())
+
+
+def _describe(context: Any) -> tuple[CameraInfo, ...]:
+    import pyrealsense2 as rs
+
+    fields = rs.camera_info
+
+    def text(device: Any, field: Any) -> str:
+        return device.get_info(field) if device.supports(field) else "unknown"
+
+    return tuple(
+        CameraInfo(
+            serial=text(device, fields.serial_number),
+            name=text(device, fields.name),
+            firmware=text(device, fields.firmware_version),
+            usb=text(device, fields.usb_type_descriptor),
+        )
+        for device in context.query_devices()
+    )
+
+
+def _librealsense() -> Any:
     try:
         import pyrealsense2 as rs
-    except ImportError:
-        return ()
-    return tuple(d.get_info(rs.camera_info.serial_number) for d in rs.context().query_devices())
+    except ImportError as error:  # also where the system library libusb is missing
+        raise CameraError(
+            f"librealsense cannot be loaded ({error}).", "Run the set-up script again: it installs libusb-1.0-0."
+        ) from error
+    return rs
+
+
+def _chosen(serial: str | None, attached: tuple[str, ...]) -> str:
+    if not attached:
+        raise CameraError(
+            "No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`."
+        )
+    if serial is None and len(attached) > 1:
+        raise CameraError(f"{len(attached)} cameras are attached.", f"Name one serial of {', '.join(attached)}.")
+    if serial is not None and serial not in attached:
+        raise CameraError(
+            f"No RealSense camera {serial} is attached.",
+            f"Set the serial to one of {', '.join(attached)}, or plug it in.",
+        )
+    return serial or attached[0]
+
+
+def _was_exposed_after(color: Any, called_ms: float, passed_over: int) -> bool:
+    """Whether an image was exposed after `called_ms` of the host's wall clock.
+
+    Without the device's clock translated to the host's, librealsense stamps images as they arrive,
+    one frame's time after their exposure at most; the bare device clock says nothing, so images
+    that may have been under way are counted instead.
+    """
+    import pyrealsense2 as rs
+
+    domain = color.get_frame_timestamp_domain()
+    if domain == rs.timestamp_domain.hardware_clock:
+        return passed_over >= _IN_FLIGHT
+    if domain == rs.timestamp_domain.system_time:
+        called_ms += 1000.0 / color.profile.fps()
+    return color.timestamp >= called_ms
+
+
+def _age_s(color: Any) -> float:
+    """How long ago an image was exposed, as far as its stamp tells."""
+    import pyrealsense2 as rs
+
+    if color.get_frame_timestamp_domain() == rs.timestamp_domain.hardware_clock:
+        return 0.0
+    return min(max(time.time() - color.timestamp / 1000.0, 0.0), 1.0)
+
+
+def _stop(pipeline: Any) -> None:
+    try:
+        pipeline.stop()
+    except RuntimeError as error:
+        _log.debug("stopping a camera that is gone: %s", error)

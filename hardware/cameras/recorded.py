@@ -1,13 +1,16 @@
 """Recordings as cameras: `.bag` and `.db3` of librealsense, and folders of frames."""
 
-import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from errors import CameraError
 from hardware.cameras.camera import Camera, EndOfRecording, Freshness
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
+from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, ExposureMatcher, StreamKey
+
+_NAMES = {COLOR: "colour", DEPTH: "depth"}
 
 
 def open_recording(path: Path) -> Camera:
@@ -29,64 +32,100 @@ def open_recording(path: Path) -> Camera:
 
 
 class RecordedCamera:
-    """Plays a RealSense recording frame by frame, as fast as it is read, through librealsense."""
+    """Plays a RealSense recording frame by frame, as fast as it is read, through librealsense.
+
+    Raises:
+        CameraError: an empty, cut-off, foreign or damaged file, one without colour, or one whose
+            lens or layout cannot be read.
+    """
 
     is_live = False
 
     def __init__(self, path: Path) -> None:
-        import pyrealsense2 as rs
+        from hardware.cameras.framesets import FrameReader
+        from hardware.cameras.playback import Playback
+        from hardware.cameras.recording_index import open_index
 
-        from hardware.cameras.framesets import FramesetReader, intrinsics_of
-
-        self._path = path
         self.name = str(path)
-        config = rs.config()
-        self._pipeline: Any = rs.pipeline()
-        try:
-            config.enable_device_from_file(str(path), repeat_playback=False)
-            profile = self._pipeline.start(config)
-        except RuntimeError as error:
-            raise CameraError(
-                f"{path} cannot be played: it is empty, cut off or not a RealSense recording ({error}).",
-                "Copy it again, or record it again with `python main.py record`.",
-            ) from error
-        device = profile.get_device()
-        self._playback = device.as_playback()
-        self._playback.set_real_time(False)
-        self._stopped = rs.playback_status.stopped
-        self.intrinsics: Intrinsics = intrinsics_of(profile.get_stream(rs.stream.color))
-        self._reader = FramesetReader(device.get_info(rs.camera_info.serial_number), self.name)
+        # The index first: librealsense hangs on some of the damage that it finds.
+        self._index = open_index(path)
+        self._playback = Playback(path)
+        streams = self._playback.streams
+        self._reader = FrameReader(streams[COLOR], streams.get(DEPTH), self._playback.serial, self.name)
+        self.intrinsics = self._reader.intrinsics
+        others = [key for key in (DEPTH, *INFRARED) if key in streams]
+        self._matcher = ExposureMatcher[Any](others, {DEPTH} & streams.keys(), 500.0 / streams[COLOR].fps())
         self._freshness = Freshness()
+        self._arrived: Counter[StreamKey] = Counter()
+        self._intact: Counter[StreamKey] = Counter()
+        self._delivered = 0
+        self._ended = False
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
-        """The next frame of the recording.
+        """The next frame; a recording's clock stands still between its frames, so nothing times out.
 
         Raises:
             EndOfRecording: every frame has been read.
-            CameraError: the recording stalls.
+            CameraError: instead of that, where frames are damaged or have no depth; or playback hangs.
         """
-        from hardware.cameras.framesets import is_one_exposure
+        while not self._ended:
+            self._pull()
+            if frame := self._next_exposure():
+                return frame
+        if frame := self._next_exposure():
+            return frame
+        self._check_nothing_was_lost()
+        raise EndOfRecording(self.name)
 
-        if self._pipeline is None:
-            raise EndOfRecording(self.name)
-        deadline_s = time.monotonic() + timeout_s
-        while time.monotonic() < deadline_s:
-            arrived, frames = self._pipeline.try_wait_for_frames(500)
-            if not arrived:
-                if self._playback.current_status() == self._stopped:
-                    raise EndOfRecording(self.name)
+    def _pull(self) -> None:
+        """Moves one image from the file to where it waits for its counterpart."""
+        arrived = self._playback.next()
+        if arrived is None:
+            self._matcher.finish()
+            self._ended = True
+            return
+        key, image = arrived
+        if self._index.is_intact(key, self._arrived[key]):
+            self._intact[key] += 1
+            self._matcher.add(key, image)
+        self._arrived[key] += 1
+
+    def _next_exposure(self) -> RgbdFrame | None:
+        from hardware.cameras.framesets import Exposure
+
+        while images := self._matcher.pop():
+            color = images[COLOR]
+            if not self._freshness.admits(color.frame_number, color.timestamp):
                 continue
-            if not is_one_exposure(frames):
-                continue
-            color = frames.get_color_frame()
-            if self._freshness.admits(color.frame_number, color.timestamp):
-                return self._reader.frame(frames)
-        raise CameraError(f"{self._path} gave no frame in {timeout_s:.1f} s.", "Copy it again: it may be damaged.")
+            left, right = (images.get(key) for key in INFRARED)
+            infrared = (left, right) if left and right else None
+            self._delivered += 1
+            return self._reader.read(
+                Exposure(color, images.get(DEPTH), infrared), color.frame_number, color.timestamp / 1000.0
+            )
+        return None
+
+    def _check_nothing_was_lost(self) -> None:
+        counts = {key: self._index.counts.get(key, 0) for key in (COLOR, DEPTH)}
+        lost = [
+            f"{count - self._intact[key]} of {count} {_NAMES[key]} images"
+            for key, count in counts.items()
+            if self._intact[key] < count
+        ]
+        if lost:
+            raise CameraError(
+                f"{self.name} is damaged: {' and '.join(lost)} could not be read.",
+                f"The {self._delivered} frames given are sound; for the others copy the file again.",
+            )
+        if not self._delivered:
+            raise CameraError(
+                f"{self.name} has no colour image with depth of the same time.",
+                "Record it again with both streams at the same rate.",
+            )
 
     def close(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.stop()
-            self._pipeline = None
+        self._ended = True
+        self._playback.close()
 
     def __enter__(self) -> "RecordedCamera":
         return self

@@ -1,133 +1,134 @@
 """Writes frames of any camera as a RealSense recording (`.db3`), which the viewer and SDK also play."""
 
-import sqlite3
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from errors import CameraError
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.camera import Freshness
+from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.recording_index import open_index
 
-#: Depth is stored in tenths of a millimetre: 16 bits reach 6.55 m.
-DEPTH_UNIT_M = 1e-4
+if TYPE_CHECKING:
+    from hardware.cameras.software_device import RecordedDevice
+
+#: librealsense compresses in a thread of its own, without a bound on what waits: caught up with this often.
+_FLUSH_EVERY = 16
 
 
 class Recorder:
-    """Records `RgbdFrame`s; the file appears under its name when closed, whole or not at all."""
+    """Records `RgbdFrame`s of one camera, losslessly but for the depth's unit of 0.1 mm.
+
+    Use as a context manager. The file is written as `NAME.partial.db3` and gets its name when
+    closed, so a crash never leaves half a recording under it; what was written still plays. Leaving
+    the context by an exception closes it too: every frame written before is kept.
+
+    Raises:
+        CameraError: a name that is not .db3, one that is taken, or a folder that cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
+        self._partial = self._path.with_name(f"{self._path.stem}.partial.db3")
+        self._session: RecordedDevice | None = None
+        self._freshness = Freshness()
+        self.count = 0
         if self._path.suffix.lower() != ".db3":
-            raise CameraError(f"{self._path.name} cannot be recorded.", f"Recordings are written as .db3: name {self._path.with_suffix('.db3')}.")
+            raise CameraError(
+                f"{self._path.name} cannot be recorded: librealsense writes .db3 only.",
+                f"Name it {self._path.with_suffix('.db3').name}.",
+            )
         if self._path.exists():
             raise CameraError(f"{self._path} exists already.", "Name another file: no recording is overwritten.")
-        self._partial = self._path.with_name(f".{self._path.stem}.partial.db3")
-        self._session: _Session | None = None
-        self.count = 0
+        if self._partial.exists():
+            raise CameraError(
+                f"{self._partial} is left of an interrupted recording.",
+                "Rename it to keep it (it plays), or delete it.",
+            )
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._partial.touch()
+            self._partial.unlink()
+        except OSError as error:
+            raise CameraError(
+                f"{self._path} cannot be written ({error.strerror}).", "Name a file elsewhere."
+            ) from error
 
     def write(self, frame: RgbdFrame) -> None:
-        """Adds one frame; all frames share the first one's sizes and intrinsics."""
+        """Adds one frame.
+
+        Raises:
+            CameraError: another camera's or size's frame than the first, one that is not newer than
+                the last, or a full disk.
+        """
+        from hardware.cameras.software_device import RecordedDevice
+
+        _check_arrays(frame)
         if self._session is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._partial.unlink(missing_ok=True)
-            self._session = _Session(self._partial, frame)
-        if frame.intrinsics != self._session.intrinsics:
-            raise CameraError(f"Frame {frame.number} has other intrinsics than the first.", "Record each camera to its own file.")
+            self._session = RecordedDevice(self._partial, frame)
+        elif not self._session.suits(frame):
+            raise CameraError(
+                f"Frame {frame.number} has other intrinsics, serial or images than the first.",
+                "Record each camera to a file of its own.",
+            )
+        if not self._freshness.admits(frame.number, frame.stamp_s):
+            raise CameraError(
+                f"Frame {frame.number} at {frame.stamp_s:.4f} s is not newer than the one before.",
+                "Record fresh frames of one camera only.",
+            )
         self._session.write(frame)
         self.count += 1
+        if self.count % _FLUSH_EVERY == 0:
+            self._session.flush()
+            self._check_written()
 
     def close(self) -> None:
-        if self._session is None:
+        """Finishes the file; idempotent.
+
+        Raises:
+            CameraError: not every frame reached the disk.
+        """
+        session, self._session = self._session, None
+        if session is None:
             return
-        self._session.close()
-        self._session = None
+        session.close()
+        self._check_written()
+        if self._path.exists():
+            raise CameraError(f"{self._path} appeared meanwhile.", f"The recording is {self._partial}.")
         self._partial.rename(self._path)
 
-    def __enter__(self) -> "Recorder":
+    def _check_written(self) -> None:
+        """librealsense's recorder drops images on a full disk without a word."""
+        try:
+            written = min(open_index(self._partial).counts.values(), default=0)
+        except CameraError:
+            written = 0
+        if written < self.count:
+            self._session = None
+            raise CameraError(
+                f"Only {written} of {self.count} frames could be written to {self._path.parent}.",
+                f"Free space there and record again; what was written is {self._partial}.",
+            )
+
+    def __enter__(self) -> Recorder:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         self.close()
+        if kind is None and self.count == 0:
+            raise CameraError(f"There was no frame to write to {self._path}.", "Record at least one frame.")
 
 
-class _Session:
-    """A software device that a librealsense recorder listens to."""
-
-    def __init__(self, file: Path, first: RgbdFrame) -> None:
-        import pyrealsense2 as rs
-
-        self._rs = rs
-        self.intrinsics = first.intrinsics
-        self._device = rs.software_device()
-        self._device.register_info(rs.camera_info.name, first.source)
-        self._device.register_info(rs.camera_info.serial_number, first.serial)
-        self._stereo = self._device.add_sensor("Stereo Module")
-        self._rgb = self._device.add_sensor("RGB Camera")
-        self._stereo.add_read_only_option(rs.option.depth_units, DEPTH_UNIT_M)
-        k = first.intrinsics
-        self._depth_profile = self._stereo.add_video_stream(_stream(rs.stream.depth, 0, 1, rs.format.z16, 2, k))
-        self._color_profile = self._rgb.add_video_stream(_stream(rs.stream.color, 0, 2, rs.format.rgb8, 3, k))
-        self._infrared_profiles = []
-        for index, image in enumerate(first.infrared or (), start=1):
-            height, width = image.shape
-            stream = _stream(rs.stream.infrared, index, 2 + index, rs.format.y8, 1, _resized(k, width, height))
-            self._infrared_profiles.append(self._stereo.add_video_stream(stream))
-        identity = rs.extrinsics()
-        identity.rotation, identity.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [0, 0, 0]
-        self._depth_profile.register_extrinsics_to(self._color_profile, identity)
-        self._recorder = rs.recorder(str(file), self._device)
-        self._queue = rs.frame_queue(1)
-        self._sensors = self._recorder.query_sensors()
-        for sensor in self._sensors:
-            sensor.open(sensor.profiles)
-            sensor.start(self._queue)
-
-    def write(self, frame: RgbdFrame) -> None:
-        units = np.nan_to_num(frame.depth_m / DEPTH_UNIT_M, nan=0.0)
-        depth = np.round(np.where(units <= 65535, units, 0)).astype(np.uint16)
-        self._send(self._rgb, self._color_profile, frame, frame.color, 3)
-        self._send(self._stereo, self._depth_profile, frame, depth, 2)
-        for profile, image in zip(self._infrared_profiles, frame.infrared or (), strict=True):
-            self._send(self._stereo, profile, frame, image, 1)
-
-    def _send(self, sensor: Any, profile: Any, frame: RgbdFrame, pixels: NDArray, bytes_a_pixel: int) -> None:
-        image = self._rs.software_video_frame()
-        image.pixels = np.ascontiguousarray(pixels)
-        image.bpp = bytes_a_pixel
-        image.stride = pixels.shape[1] * bytes_a_pixel
-        image.timestamp = frame.stamp_s * 1000.0
-        image.domain = self._rs.timestamp_domain.hardware_clock
-        image.frame_number = frame.number
-        image.profile = profile.as_video_stream_profile()
-        image.depth_units = DEPTH_UNIT_M if bytes_a_pixel == 2 else 0.0
-        sensor.on_video_frame(image)
-
-    def close(self) -> None:
-        for sensor in self._sensors:
-            sensor.stop()
-            sensor.close()
-        # The file is finished by the destructors, in this order.
-        self._sensors = self._queue = self._recorder = None
-        self._stereo = self._rgb = self._device = None
-
-
-def _resized(k: Intrinsics, width: int, height: int) -> Intrinsics:
-    x, y = width / k.width, height / k.height
-    return Intrinsics(width, height, k.fx * x, k.fy * y, k.cx * x, k.cy * y)
-
-
-def _stream(kind: Any, index: int, uid: int, layout: Any, bytes_a_pixel: int, k: Intrinsics) -> Any:
-    import pyrealsense2 as rs
-
-    intrinsics = rs.intrinsics()
-    intrinsics.width, intrinsics.height = k.width, k.height
-    intrinsics.fx, intrinsics.fy, intrinsics.ppx, intrinsics.ppy = k.fx, k.fy, k.cx, k.cy
-    intrinsics.model = rs.distortion.none
-    intrinsics.coeffs = [0.0] * 5
-    stream = rs.video_stream()
-    stream.type, stream.index, stream.uid, stream.fmt = kind, index, uid, layout
-    stream.width, stream.height, stream.fps, stream.bpp = k.width, k.height, 30, bytes_a_pixel
-    stream.intrinsics = intrinsics
-    return stream
+def _check_arrays(frame: RgbdFrame) -> None:
+    """librealsense reads these arrays by their address: their sizes and types must be what they say."""
+    size = (frame.intrinsics.height, frame.intrinsics.width)
+    color_is_good = frame.color.shape == (*size, 3) and frame.color.dtype == np.uint8
+    infrared_is_good = all(image.ndim == 2 and image.dtype == np.uint8 for image in frame.infrared or ())
+    if not (color_is_good and frame.depth_m.shape == size and infrared_is_good):
+        raise CameraError(
+            f"Frame {frame.number} has images unlike its intrinsics of {size[1]}x{size[0]}.",
+            "Give RGB uint8 colour, depth of the same size and grey uint8 infrared.",
+        )

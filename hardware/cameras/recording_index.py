@@ -1,0 +1,123 @@
+"""What a recording says it holds, to be compared with what plays.
+
+librealsense hangs on a `.bag` whose chunk headers are damaged, stops without a word where a chunk's
+content is, and decodes a damaged image of a `.db3` into wrong pixels. The file itself tells.
+"""
+
+import re
+import sqlite3
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+from errors import CameraError
+from hardware.cameras.pairing import StreamKey
+
+_IMAGES = re.compile(r"/device_0/sensor_\d+/(Color|Depth|Infrared)_(\d+)/image/data(/compressed(Depth)?)?")
+_BAG_MAGIC = b"#ROSBAG V2.0\n"
+_DB3_MAGIC = b"SQLite format 3\0"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class RecordingIndex(Protocol):
+    """The frames a recording holds. counts: by stream, in the order of time."""
+
+    @property
+    def counts(self) -> dict[StreamKey, int]: ...
+
+    def is_intact(self, key: StreamKey, position: int) -> bool:
+        """Whether the image at this position of its stream is as it was written."""
+        ...
+
+
+def open_index(path: Path) -> RecordingIndex:
+    """Reads the index of a `.bag` or `.db3`.
+
+    Raises:
+        CameraError: the file is empty, cut off, damaged in its index or something else.
+    """
+    is_db3 = path.suffix.lower() == ".db3"
+    magic = _DB3_MAGIC if is_db3 else _BAG_MAGIC
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(magic))
+    except OSError as error:
+        raise CameraError(f"{path} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+    if start != magic:
+        what = "is not a RealSense recording" if start else "is empty"
+        raise CameraError(f"{path} {what}.", "Give a .bag or .db3 of a RealSense camera or of `python main.py record`.")
+    index: RecordingIndex = _Db3Index(path) if is_db3 else _BagIndex(path)
+    if not index.counts:
+        raise CameraError(f"{path} holds no image of a RealSense camera.", "Give a recording of colour and depth.")
+    return index
+
+
+def _damaged(path: Path, why: str) -> CameraError:
+    return CameraError(f"{path} is cut off or damaged ({why}).", "Copy it again, or record it again.")
+
+
+def _stream(topic: str) -> StreamKey | None:
+    match = _IMAGES.fullmatch(topic)
+    return (match[1].lower(), int(match[2])) if match else None
+
+
+class _BagIndex:
+    def __init__(self, path: Path) -> None:
+        from rosbags.rosbag1 import Reader
+
+        self.counts: dict[StreamKey, int] = {}
+        try:
+            with Reader(path) as reader:
+                for connection in reader.connections:
+                    if key := _stream(connection.topic):
+                        self.counts[key] = self.counts.get(key, 0) + connection.msgcount
+        except Exception as error:  # rosbags asserts and indexes its way through: any of these means damage
+            raise _damaged(path, str(error) or "its index is damaged") from error
+
+    def is_intact(self, key: StreamKey, position: int) -> bool:
+        """librealsense heeds the checksums of compressed chunks: it ends playback there, so counts tell."""
+        return True
+
+
+class _Db3Index:
+    def __init__(self, path: Path) -> None:
+        try:
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+            topics = self._database.execute("SELECT id, name FROM topics").fetchall()
+            self._rows = {key: self._rows_of(topic) for topic, name in topics if (key := _stream(name))}
+        except sqlite3.Error as error:
+            raise _damaged(path, str(error)) from error
+        self.counts = {key: len(rows) for key, rows in self._rows.items()}
+
+    def _rows_of(self, topic: int) -> list[int]:
+        query = "SELECT id FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
+        return [row for (row,) in self._database.execute(query, (topic,))]
+
+    def is_intact(self, key: StreamKey, position: int) -> bool:
+        try:
+            (data,) = self._database.execute(
+                "SELECT data FROM messages WHERE id = ?", (self._rows[key][position],)
+            ).fetchone()
+        except (sqlite3.Error, IndexError, TypeError):
+            return False
+        return _png_is_intact(data)
+
+
+def _png_is_intact(message: bytes) -> bool:
+    """Whether the PNG inside a message passes its own checksums; images stored raw have none."""
+    at = message.find(_PNG_SIGNATURE, 0, 256)
+    if at < 0:
+        return True
+    view = memoryview(message)
+    at += len(_PNG_SIGNATURE)
+    while at + 12 <= len(message):
+        length = int.from_bytes(view[at : at + 4], "big")
+        checksum = int.from_bytes(view[at + 8 + length : at + 12 + length], "big")
+        if zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
+            return False
+        if view[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + length
+    return False
