@@ -6,11 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates, propose
-from grasping.detection.completion import View, complete
+from grasping.detection.completion import complete
 from grasping.detection.gripper import PRE_OPEN_MARGIN_M
 from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, insert, recentred
 from grasping.detection.scoring import score
-from grasping.detection.segmentation import Surface, clusters, object_points, observed_surface, table_frame, thin
+from grasping.detection.segmentation import (
+    Surface,
+    clusters,
+    facing,
+    object_points,
+    observed_surface,
+    table_frame,
+    thin,
+)
+from grasping.detection.view import View
 from grasping.grasp_set import ROW, GraspSet, empty_grasps, suppress
 from hardware.cameras.frame import Intrinsics
 from hardware.transforms import Matrix, apply
@@ -84,8 +93,7 @@ def _near(target: Surface, objects: list[Surface], reach_m: float = 0.20) -> Sur
     for other in objects:
         if other is not target:
             total = total + other[((other.points_m > low) & (other.points_m < high)).all(1)]
-    facing = np.abs(total.normals).argmax(1) * 2 + (total.normals.sum(1) > 0)
-    return total[thin(total.points_m, 0.004, facing)]
+    return total[thin(total.points_m, 0.004, facing(total.normals))]
 
 
 def _rows(candidates: Candidates, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:

@@ -1,8 +1,6 @@
 """The PiPER gripper as boxes behind its fingertips, as far as a grasp must know it.
 
-Frame: tcp, between the fingertips; z approach, y closing, x = y cross z. Sizes from the mesh
-extents of the gripper and its fingers (finger 56 x 27 x 77 mm, of which the last 45 mm are the
-22 x 10 mm tip; body 62 x 146 x 63 mm behind).
+Frame: tcp, midway between the fingertips; z approach, y closing, x = y cross z.
 """
 
 from dataclasses import dataclass
@@ -10,11 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.robot.description import SHAPES, TCP_OFFSET_M
+
+#: Opened this much wider than the object before the approach, both sides together.
+PRE_OPEN_MARGIN_M = 0.012
+#: The pad that may touch: this far back from the fingertips.
+PAD_LENGTH_M = 0.030
+
 
 @dataclass(frozen=True)
 class Part:
-    """A box pair (left and right) or one box: |x| < half_x, y between inner and outer from the
-    centre line (measured from the open finger's face where `moves`), z from -end to -start."""
+    """A box, or one on each side: |x| < half_x; y from inner to outer, from the open finger's face
+    outwards where it `moves`, else from the centre; behind the fingertips from z_start to z_end."""
 
     half_x_m: float
     y_inner_m: float
@@ -24,24 +29,28 @@ class Part:
     moves: bool
 
 
-TIP = Part(0.011, 0.0, 0.010, 0.0, 0.045, moves=True)
-CARRIAGE = Part(0.028, 0.0, 0.027, 0.045, 0.077, moves=True)
-BODY = Part(0.031, 0.0, 0.073, 0.077, 0.140, moves=False)
-PARTS = (TIP, CARRIAGE, BODY)
+def _parts() -> tuple[Part, ...]:
+    """The robot's own shapes, seen from the fingertips. A finger's frame: x across, -y back, z outwards."""
+    parts = []
+    for shape in SHAPES["link7"]:
+        (x, y, z), (_, at_y, at_z) = shape.size_m, shape.T_link_shape[:3, 3].tolist()
+        parts.append(Part(x, at_z - z, at_z + z, -at_y - y, -at_y + y, moves=True))
+    for shape in SHAPES["gripper_base"]:
+        (x, y, z), back = shape.size_m, TCP_OFFSET_M - float(shape.T_link_shape[2, 3])
+        parts.append(Part(x, 0.0, y, back - z, back + z, moves=False))
+    return tuple(parts)
 
-#: Opened this much wider than the object before the approach, both sides together.
-PRE_OPEN_MARGIN_M = 0.012
-#: The pad that may touch: this far back from the fingertips.
-PAD_LENGTH_M = 0.030
+
+PARTS = _parts()
+TIP = min(PARTS, key=lambda part: part.z_start_m)
 
 
-def lowest_corner(R_table_gripper: NDArray, opening_m: NDArray) -> NDArray:
-    """How far the lowest corner of the gripper lies under its fingertips' centre, by part.
+def lowest_corner(R_table_tcp: NDArray, opening_m: NDArray) -> NDArray:
+    """How far the gripper reaches below its tcp [m], (B,): the tcp must be at least this high.
 
-    R (B, 3, 3) columns x, y, z of the tcp frame in a frame with z up; opening (B,) the gap between
-    the fingers. Returns (B,) metres, positive downwards: the tcp must be at least this high.
+    R (B, 3, 3) the tcp's axes in a frame with z up; opening (B,) the gap between the fingers [m].
     """
-    up = R_table_gripper[:, 2, :]
+    up = R_table_tcp[:, 2, :]
     reach = []
     for part in PARTS:
         outer = part.y_outer_m + (opening_m / 2 if part.moves else 0.0)

@@ -1,6 +1,6 @@
 """How deep the open gripper goes before it hits something, and what lies between its fingers then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,14 @@ _BATCH = 192
 
 @dataclass(frozen=True)
 class Fit:
-    """What a candidate meets: depth_m insertion past its centre (-inf: it does not fit), and of the
-    contacts on the two sides (B, 2): counts, alignment of normals with the closing axis 0..1,
-    seen share 0..1; middle_m (B,) where the contacts' middle lies along the closing axis; width_m;
-    offset_m how far the two contact patches are from facing each other."""
+    """What B candidates meet.
+
+    depth_m (B,): insertion past the centre, -inf where the gripper does not fit. middle_m (B,): where
+    the middle between the contacts lies along the closing axis from the centre. width_m (B,). Per side
+    (B, 2), every point weighing as much as it faces the finger (a top face beside the contact carries
+    nothing): counts of points, their alignment with the closing axis 0..1, their seen share 0..1.
+    offset_m (B,): how far the two contact patches are from facing each other.
+    """
 
     depth_m: NDArray[np.float64]
     middle_m: NDArray[np.float64]
@@ -42,9 +46,9 @@ class Fit:
 
 def insert(candidates: Candidates, obstacles: Surface) -> Fit:
     """Fits every candidate against the surfaces near it and the table (z = 0)."""
-    fits = [_insert(candidates[start : start + _BATCH], obstacles) for start in range(0, len(candidates), _BATCH)]
-    names = Fit.__dataclass_fields__
-    return Fit(**{name: np.concatenate([getattr(fit, name) for fit in fits]) for name in names})
+    starts = range(0, len(candidates), _BATCH)
+    fits = [_insert(candidates[np.arange(s, min(s + _BATCH, len(candidates)))], obstacles) for s in starts]
+    return Fit(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fit)))
 
 
 def recentred(candidates: Candidates, fit: Fit, max_opening_m: float) -> tuple[Candidates, NDArray[np.intp]]:
@@ -103,11 +107,14 @@ def _contacts(
     seen = obstacles.seen.astype(np.float32)[:, None]
     sides = []
     for touched in (between & (y > top - SKIN_M), between & (y < bottom + SKIN_M)):
-        count = touched.sum(0)
-        share = np.maximum(count, 1)
-        means = [np.where(touched, value, 0).sum(0) / share for value in (aligned, seen, x, z)]
+        weight = np.where(touched, aligned**2, 0)
+        count = weight.sum(0)
+        share = np.maximum(count, 1e-6)
+        means = [(weight * value).sum(0) / share for value in (aligned, seen, x, z)]
         sides.append((count, *means))
     left, right = sides
     offset = np.hypot(left[3] - right[3], left[4] - right[4])
-    pairs = [np.stack([left[k], right[k]], 1).astype(float) for k in range(3)]
-    return Fit(depth.astype(float), (top + bottom) / 2.0, top - bottom, *pairs, offset.astype(float))
+    counts, alignment, seen_share = (np.stack([left[k], right[k]], 1).astype(float) for k in range(3))
+    return Fit(
+        depth.astype(float), (top + bottom) / 2.0, top - bottom, counts, alignment, seen_share, offset.astype(float)
+    )

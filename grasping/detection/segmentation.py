@@ -93,6 +93,12 @@ def thin(points: NDArray, voxel_m: float, salt: NDArray | None = None) -> NDArra
     return np.sort(np.unique(key, return_index=True)[1])
 
 
+def facing(normals: NDArray) -> NDArray[np.int64]:
+    """Six classes of direction (N,), so that thinning never merges the two faces of a thin wall."""
+    axis = np.abs(normals).argmax(1)
+    return axis * 2 + (np.take_along_axis(normals, axis[:, None], 1)[:, 0] > 0)
+
+
 def clusters(points: NDArray, link_m: float = LINK_M) -> NDArray[np.int32]:
     """Object id of every point (N,): 0, 1, ... by falling size, -1 where too few hang together."""
     coarse = thin(points, link_m / 4)

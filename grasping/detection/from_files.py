@@ -1,0 +1,209 @@
+"""Grasps on one RGB-D image from disk: no tags, no cell, any camera whose intrinsics are known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label
+from scipy.spatial import ConvexHull, Delaunay, QhullError
+
+from errors import ConfigurationError, PerceptionError, VitroError
+from grasping.detection.detector import create_detector
+from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
+from grasping.grasp_set import GraspSet
+from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.transforms import apply, invert
+from perception.depth_types import Plane
+from perception.table_plane import fit_table, plane_inliers
+
+#: What is farther is a room, not a table.
+FARTHEST_M = 3.0
+#: A camera that sees a table sees it from above: its normal has this much of "up" in the image. The
+#: exception, looking straight down, is told from a wall by there being no better plane.
+TABLE_UP = 0.35
+_CELL_M = 0.02
+
+
+def grasps_from_files(
+    rgb: Path,
+    depth: Path,
+    intrinsics: tuple[float, float, float, float],
+    detector: str = "antipodal",
+    max_opening_m: float = 0.10,
+    depth_scale: float = 0.001,
+) -> GraspSet:
+    """Grasps (camera frame) on what stands on the table in one image; see `read_rgbd` for the files.
+
+    Raises:
+        ConfigurationError: an unknown detector, or intrinsics that do not belong to the image.
+        PerceptionError: unreadable or contradictory images, no depth, no table.
+    """
+    return grasps_in(read_rgbd(rgb, depth, intrinsics, depth_scale), detector, max_opening_m)
+
+
+def grasps_in(frame: RgbdFrame, detector: str = "antipodal", max_opening_m: float = 0.10) -> GraspSet:
+    """Grasps on what stands on the table that the frame's own depth shows."""
+    finder = create_detector(detector, max_opening_m)
+    plane = find_table(frame)
+    return finder.detect(frame.depth_m, frame.intrinsics, plane, table_region(frame, plane))
+
+
+def read_rgbd(
+    rgb: Path, depth: Path, intrinsics: tuple[float, float, float, float], depth_scale: float = 0.001
+) -> RgbdFrame:
+    """A frame from an 8-bit colour image and the depth aligned to it.
+
+    depth is a float `.npy` or `.exr` in metres, or a 16-bit `.png` in units of `depth_scale` metres;
+    0, NaN and infinity are holes. intrinsics: fx, fy, cx, cy [px].
+
+    Raises:
+        ConfigurationError: intrinsics that do not belong to the image.
+        PerceptionError: unreadable files, images of different sizes, no depth or depth in other units.
+    """
+    color = _read_color(rgb)
+    depth_m = _read_depth(depth, depth_scale)
+    if depth_m.shape != color.shape[:2]:
+        raise PerceptionError(
+            f"{rgb} is {_size(color)} pixels, {depth} is {_size(depth_m)}.",
+            "Align the depth to the colour image (one size, one camera) and try again.",
+        )
+    height, width = depth_m.shape
+    fx, fy, cx, cy = intrinsics
+    if not (fx > 0 and fy > 0 and 0 < cx < width and 0 < cy < height):
+        raise ConfigurationError(
+            f"The intrinsics {fx:g},{fy:g},{cx:g},{cy:g} do not belong to a {width}x{height} image.",
+            "Give fx,fy,cx,cy in pixels of this very image; after resizing an image they scale with it.",
+        )
+    _demand_metres(depth, depth_m)
+    return RgbdFrame(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy), "", 0, 0.0, str(rgb))
+
+
+def find_table(frame: RgbdFrame) -> Plane:
+    """The plane that things stand on: the dominant one, unless it is a wall and another is a table.
+
+    Raises:
+        PerceptionError: no plane carries enough of the depth.
+    """
+    near = np.where(frame.depth_m < FARTHEST_M, frame.depth_m, np.nan).astype(np.float32)
+    first = plane = fit_table(replace(frame, depth_m=near)).plane
+    for _ in range(2):
+        if -plane.normal[1] > TABLE_UP:
+            return plane
+        near = np.where(plane_inliers(replace(frame, depth_m=near), plane), np.nan, near)
+        try:
+            plane = fit_table(replace(frame, depth_m=near)).plane
+        except PerceptionError:
+            break
+    return plane if -plane.normal[1] > TABLE_UP else first
+
+
+def table_region(frame: RgbdFrame, plane: Plane) -> NDArray[np.bool_]:
+    """(H, W) True where a point stands above the table's visible extent (its convex outline)."""
+    points = apply(invert(table_frame(plane)), frame.intrinsics.rays() * frame.depth_m[..., None])
+    with np.errstate(invalid="ignore"):
+        on_table = plane_inliers(frame, plane) & (frame.depth_m < FARTHEST_M)
+        region = (points[..., 2] < MAX_HEIGHT_M) & (frame.depth_m < FARTHEST_M)
+    outline = _outline(_main_patch(points[on_table][:, :2]))
+    region[region] = outline.find_simplex(points[region][:, :2]) >= 0
+    return region
+
+
+def _main_patch(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points (N, 2) of the largest connected patch: not the floor strip that happens to be level."""
+    cell = np.floor((xy - xy.min(0)) / _CELL_M).astype(int)
+    counts = np.zeros(cell.max(0) + 1, int)
+    np.add.at(counts, tuple(cell.T), 1)
+    patches, _ = label(counts > 3, np.ones((3, 3)))
+    sizes = np.bincount(patches.ravel(), weights=counts.ravel())
+    sizes[0] = 0
+    return xy[patches[tuple(cell.T)] == sizes.argmax()]
+
+
+def _outline(xy: NDArray[np.float64]) -> Delaunay:
+    try:
+        return Delaunay(xy[ConvexHull(xy).vertices])
+    except (QhullError, ValueError) as error:
+        raise PerceptionError(
+            "Too little of the table is seen to say where it ends.", "Take the picture from farther off or higher up."
+        ) from error
+
+
+def _read_color(path: Path) -> NDArray[np.uint8]:
+    import cv2
+
+    _demand_file(path)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise PerceptionError(f"{path} is no image that can be read.", "Give --rgb a PNG or JPEG.")
+    return np.ascontiguousarray(image[..., ::-1], np.uint8)
+
+
+def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
+    _demand_file(path)
+    readers = {".npy": _read_npy, ".exr": _read_exr, ".png": lambda p: _read_png(p, depth_scale)}
+    if path.suffix.lower() not in readers:
+        raise _unreadable(path, "its format is not known")
+    try:
+        depth_m = readers[path.suffix.lower()](path)
+    except VitroError:
+        raise
+    except Exception as error:  # three libraries, each with its own errors
+        raise _unreadable(path, str(error)) from error
+    if depth_m.ndim != 2:
+        raise _unreadable(path, f"its shape is {depth_m.shape}, not height x width")
+    return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+
+
+def _read_npy(path: Path) -> NDArray:
+    array = np.load(path, allow_pickle=False)
+    if array.dtype.kind != "f":
+        raise _unreadable(path, f"its numbers are {array.dtype}, not floating-point metres")
+    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+
+
+def _read_exr(path: Path) -> NDArray:
+    import OpenEXR
+
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        channels = file.channels()
+        name = next((n for n in ("Z", "Y", "R", "V") if n in channels), next(iter(channels)))
+        return np.array(channels[name].pixels, np.float32)
+
+
+def _read_png(path: Path, depth_scale: float) -> NDArray:
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint16:
+        kind = "no image" if image is None else f"{image.dtype}"
+        raise _unreadable(path, f"it is {kind}, not 16 bits a pixel")
+    return image * np.float32(depth_scale)
+
+
+def _demand_file(path: Path) -> None:
+    if not path.is_file():
+        raise PerceptionError(f"There is no file {path}.", "Check the path.")
+
+
+def _demand_metres(path: Path, depth_m: NDArray[np.float32]) -> None:
+    seen = depth_m[np.isfinite(depth_m)]
+    if not len(seen):
+        raise PerceptionError(f"{path} holds no depth: every pixel is a hole.", "Check the depth stream.")
+    middle = float(np.median(seen))
+    if not 0.1 < middle < 10.0:
+        raise PerceptionError(
+            f"The depth in {path} is {middle:.4g} m in the median, which is no table before a camera.",
+            "Depth must be in metres (.npy, .exr) or, for .png, in units of --depth-scale metres.",
+        )
+
+
+def _size(image: NDArray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def _unreadable(path: Path, why: str) -> PerceptionError:
+    return PerceptionError(
+        f"{path} cannot be read as depth: {why}.",
+        "Give --depth a float .npy or .exr in metres, or a 16-bit .png with --depth-scale.",
+    )

@@ -1,0 +1,59 @@
+"""Grasps for the eye: grippers drawn onto the colour image they were found in."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.grasp_set import SCORE, WIDTH, T_camera_tcp
+from hardware.cameras.frame import Intrinsics
+from hardware.transforms import apply
+
+Image = NDArray[np.uint8]
+
+#: What is drawn: fingers this long, and a wrist behind them.
+FINGER_M, WRIST_M = 0.045, 0.040
+_NEAREST_M = 0.05
+_FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_grasps(color: Image, rows: NDArray[np.float64], intrinsics: Intrinsics) -> Image:
+    """A copy of the image (H, W, 3 RGB) with rows (N, 17) drawn as grippers, the first on top.
+
+    Each is the two fingers at the grasp's width, the palm and the wrist, projected; green is the
+    best score of them, red the worst; the number is the rank, from 1.
+    """
+    import cv2
+
+    image = color.copy()
+    scale = image.shape[1] / 848
+    thick = max(1, round(2 * scale))
+    for rank in reversed(range(len(rows))):
+        lines = _projected(rows[rank], intrinsics)
+        if lines is None:
+            continue
+        ink = _ink(rows[rank, SCORE], rows[:, SCORE])
+        for rim, tone in ((2 * thick + 1, (0, 0, 0)), (thick, ink)):
+            for line in lines:
+                cv2.polylines(image, [line], False, tone, rim, cv2.LINE_AA, shift=4)
+        x, y = (lines[1][-1] / 16).astype(int)
+        for rim, tone in ((3 * thick, (0, 0, 0)), (thick, (255, 255, 255))):
+            cv2.putText(image, str(rank + 1), (int(x) + 3, int(y) - 3), _FONT, 0.55 * scale, tone, rim, cv2.LINE_AA)
+    return image
+
+
+def _projected(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int32]] | None:
+    """The fingers with the palm, and the wrist, as polylines in 1/16 px; None behind the camera."""
+    y, z = row[WIDTH] / 2, -FINGER_M
+    fingers = np.array([[0, y, 0], [0, y, z], [0, -y, z], [0, -y, 0]])
+    wrist = np.array([[0, 0, z], [0, 0, z - WRIST_M]])
+    T = T_camera_tcp(row)
+    lines = [apply(T, line) for line in (fingers, wrist)]
+    if min(line[:, 2].min() for line in lines) < _NEAREST_M:
+        return None
+    return [np.rint(16 * intrinsics.project(line)).astype(np.int32) for line in lines]
+
+
+def _ink(score: float, scores: NDArray) -> tuple[int, int, int]:
+    """From red over yellow to green, RGB."""
+    span = scores.max() - scores.min()
+    share = (score - scores.min()) / span if span > 0 else 1.0
+    return int(255 * min(1.0, 2 - 2 * share)), int(255 * min(1.0, 2 * share)), 40
