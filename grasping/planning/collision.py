@@ -1,0 +1,123 @@
+"""Whether configurations of one arm are free: of obstacles, the table, itself, and with what it holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
+from grasping.planning.obstacles import DistanceField
+from hardware.transforms import Matrix, apply, invert
+
+#: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
+CLEARANCE_M = 0.008
+#: The same above the table, whose distance is exact; near an object the gripper may go lower.
+TABLE_CLEARANCE_M = 0.010
+GRASP_TABLE_CLEARANCE_M = 0.003
+#: What is held is carried as this many points at most, each a ball of this radius [m].
+_HELD_POINTS = 40
+_HELD_RADIUS_M = 0.010
+#: Configurations checked at once: bounds memory.
+_BATCH = 2000
+
+_PROXIMAL = in_frame_boxes(("base_link", "link1", "link2"))
+_PROXIMAL_FRAME = np.array([frame for frame, _, _ in _PROXIMAL])
+_T_PROXIMAL = np.array([T for _, T, _ in _PROXIMAL])
+_PROXIMAL_HALF_M = np.array([half for _, _, half in _PROXIMAL])
+_DISTAL = np.flatnonzero(COVER.frame >= 3)
+#: Neighbours share a joint and may overlap; any other distal sphere must stay out of a proximal box.
+_MAY_TOUCH = COVER.frame[_DISTAL, None] - _PROXIMAL_FRAME < 2
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the fingers hold, as balls fixed to the tool: points_tcp_m (K, 3)."""
+
+    points_tcp_m: NDArray[np.float64]
+    radius_m: float = _HELD_RADIUS_M
+
+    @classmethod
+    def from_points(cls, points_world_m: NDArray, T_world_tcp: Matrix) -> "Held":
+        """An object's perceived points (M, 3) at the moment the fingers close on it."""
+        points = apply(invert(T_world_tcp), points_world_m) if len(points_world_m) else np.zeros((1, 3))
+        cells = np.round(points / (2 * _HELD_RADIUS_M)).astype(int)
+        _, keep = np.unique(cells, axis=0, return_index=True)
+        if len(keep) > _HELD_POINTS:
+            keep = keep[np.linspace(0, len(keep) - 1, _HELD_POINTS).astype(int)]
+        # The extremes decide what clears the bin's wall and the table: always keep them.
+        extremes = np.concatenate([points.argmin(axis=0), points.argmax(axis=0)])
+        return cls(points[np.union1d(keep, extremes).astype(int)])
+
+    def in_world(self, T_world_tcp: Matrix) -> NDArray[np.float64]:
+        """(N, K, 3) of tool poses (N, 4, 4)."""
+        return self.points_tcp_m @ T_world_tcp[:, :3, :3].transpose(0, 2, 1) + T_world_tcp[:, None, :3, 3]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Obstacles as one motion meets them: `hand` is what the gripper must avoid, `rest` the other links.
+
+    They differ only while the gripper closes in on its object.
+    """
+
+    hand: DistanceField
+    rest: DistanceField
+    clearance_m: float = CLEARANCE_M
+    table_m: float = TABLE_CLEARANCE_M
+    #: What is held stands on the table when the lift begins: the table is then not asked about it.
+    held_table_m: float | None = TABLE_CLEARANCE_M
+
+
+@dataclass(frozen=True)
+class CollisionChecker:
+    """Checks batches of configurations of one arm. gripper_width_m: opening of the fingers on the way."""
+
+    arm: ArmModel
+    around: Surroundings
+    gripper_width_m: float
+    held: Held | None = None
+
+    def free(self, joints_rad: NDArray, gripper_width_m: NDArray | None = None) -> NDArray[np.bool_]:
+        """(N,) whether joints (N, 6) touch nothing; openings (N,) where they differ."""
+        joints = np.asarray(joints_rad, float).reshape(-1, 6)
+        widths = np.full(len(joints), self.gripper_width_m) if gripper_width_m is None else gripper_width_m
+        parts = [self._free(joints[i : i + _BATCH], widths[i : i + _BATCH]) for i in range(0, len(joints), _BATCH)]
+        return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+    def _free(self, joints_rad: NDArray, widths_m: NDArray) -> NDArray[np.bool_]:
+        placed = self.arm.place(joints_rad, widths_m)
+        free = self.arm.lowest_m(placed) >= self.around.table_m
+        free &= self._clear_of_obstacles(placed)
+        free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
+        if self.held is not None:
+            free &= self._carries_freely(placed, self.held)
+        return free
+
+    def _clear_of_obstacles(self, placed: Placement) -> NDArray[np.bool_]:
+        # The base stands still: it is no concern of a motion.
+        spheres, need = placed.centers_m[:, _MOVING], COVER.radius_m[_MOVING] + self.around.clearance_m
+        if self.around.hand is self.around.rest:
+            return np.all(self.around.rest.at(spheres) >= need, axis=1)
+        hand = COVER.hand[_MOVING]
+        hand_free = np.all(self.around.hand.at(spheres[:, hand]) >= need[hand], axis=1)
+        return hand_free & np.all(self.around.rest.at(spheres[:, ~hand]) >= need[~hand], axis=1)
+
+    def _carries_freely(self, placed: Placement, held: Held) -> NDArray[np.bool_]:
+        points = held.in_world(placed.T_world_tcp)
+        free = (self.around.hand.at(points) >= held.radius_m).all(axis=1)
+        if self.around.held_table_m is not None:
+            free &= points[..., 2].min(axis=1) >= self.around.held_table_m
+        none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
+        return free & _clear_of_itself(placed, points, np.full(points.shape[1], held.radius_m), none_may_touch)
+
+
+_MOVING = np.flatnonzero(COVER.frame > 0)
+
+
+def _clear_of_itself(placed: Placement, points: NDArray, radii: NDArray, may_touch: NDArray) -> NDArray[np.bool_]:
+    """(N,) whether balls (N, K, 3) stay out of the base, the shoulder and the upper arm."""
+    T = placed.T_world_frame[:, _PROXIMAL_FRAME] @ _T_PROXIMAL
+    relative = points[:, None] - T[:, :, None, :3, 3]
+    outside = np.abs(relative @ T[..., :3, :3]) - _PROXIMAL_HALF_M[:, None]
+    away = np.square(np.maximum(outside, 0.0)).sum(axis=-1)
+    return ((away >= radii**2) | may_touch.T).all(axis=(1, 2))

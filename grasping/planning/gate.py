@@ -1,0 +1,143 @@
+"""The last word before anything moves: every motion of a plan checked again, by other means.
+
+Independent of the planner by construction: its own MuJoCo world, its own sampling, its own limits.
+What may touch what:
+- In APPROACH the fingers (not the palm) may meet the target over the last EXEMPT_M.
+- In LIFT and PLACE the target is part of the gripper: it meets the table and its former neighbours
+  only once it has been raised out of their way, everything else at once.
+- In RETREAT the target has gone into the bin.
+- The moving arm stands on its own base; all other contacts are violations.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.planning.gate_limits import limit_violations, sampled
+from grasping.planning.gate_model import CLEARANCE_SEEN_M, FINGERS, GateWorld, Touch
+from grasping.planning.grasp_plan import GateReport, Phase
+from hardware.arms.trajectory import JointTrajectory
+from hardware.cell import Cell
+from hardware.transforms import Matrix, apply, invert, rotation_angle
+
+EXEMPT_M = 0.08
+#: From this rise [m] on, what is held must be clear of the table and of what stood beside it.
+RAISED_M = 0.03
+#: The tool may leave the workspace by this much [m]; it must end on the promised grasp this closely.
+WORKSPACE_SLACK_M = 0.002
+POSE_SLACK_M, POSE_SLACK_RAD = 0.001, np.deg2rad(0.5)
+_MOST_VIOLATIONS = 6
+
+Motions = Mapping[Phase, JointTrajectory]
+Joints = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class SafetyGate:
+    """Checks picks in one cell."""
+
+    cell: Cell
+
+    def check(
+        self,
+        motions: Motions,
+        *,
+        arm: str,
+        T_world_tcp: Matrix,
+        pre_open_m: float,
+        grasp_width_m: float,
+        measured: Joints,
+        target_points_m: NDArray[np.float64],
+        other_points_m: NDArray[np.float64],
+    ) -> GateReport:
+        """Whether a pick may be carried out from where the arms are.
+
+        Args:
+            motions: one trajectory for every phase.
+            arm: the arm that moves; all others stay at `measured`.
+            T_world_tcp: where the fingers are promised to close.
+            pre_open_m, grasp_width_m: finger opening before and while holding.
+            measured: joints (6,) [rad] of every arm, read back now.
+            target_points_m, other_points_m: (M, 3) world points of the object to pick, and of all others.
+        """
+        violations = limit_violations(motions, arm, measured)
+        if violations:
+            # Motions that are not even finite or continuous cannot be placed in the world.
+            return GateReport(False, tuple(violations[:_MOST_VIOLATIONS]), 0, float("nan"))
+        held_points = apply(invert(T_world_tcp), target_points_m)
+        reaching = GateWorld(self.cell, arm, measured, other_points_m, target_points_m=target_points_m)
+        carrying = GateWorld(self.cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
+        leaving = GateWorld(self.cell, arm, measured, other_points_m)
+        stages = {
+            Phase.TRANSIT: (reaching, pre_open_m),
+            Phase.APPROACH: (reaching, pre_open_m),
+            Phase.LIFT: (carrying, grasp_width_m),
+            Phase.PLACE: (carrying, grasp_width_m),
+            Phase.RETREAT: (leaving, pre_open_m),
+        }
+        walk = _Walk(self.cell, T_world_tcp)
+        for phase, (world, width_m) in stages.items():
+            walk.along(phase, motions[phase], world, width_m)
+        violations = walk.violations
+        return GateReport(not violations, tuple(violations[:_MOST_VIOLATIONS]), walk.checked, walk.clearance_m)
+
+
+class _Walk:
+    """Takes the arm through its motions and notes what it meets."""
+
+    def __init__(self, cell: Cell, T_world_tcp: Matrix) -> None:
+        self._promised = T_world_tcp
+        w = cell.workspace
+        self._lowest, self._highest = np.array([w.tool_x_m, w.tool_y_m, w.tool_z_m]).T
+        self._seen: set[tuple[Phase, str, str]] = set()
+        self.violations: list[str] = []
+        self.checked = 0
+        self.clearance_m = CLEARANCE_SEEN_M
+
+    def along(self, phase: Phase, motion: JointTrajectory, world: GateWorld, width_m: float) -> None:
+        tool, rotation = np.zeros(3), np.eye(3)
+        for time_s, joints in zip(*sampled(motion), strict=True):
+            tool, rotation = world.move(joints, width_m)
+            self.checked += 1
+            self._note_workspace(phase, time_s, tool)
+            for touch in self._counted(phase, tool, world):
+                self.clearance_m = min(self.clearance_m, touch.gap_m)
+                if touch.gap_m < 0.0:
+                    self._note(phase, time_s, touch.moving, f"meets {touch.other}")
+            if len(self.violations) >= _MOST_VIOLATIONS:
+                return
+        if phase is Phase.APPROACH:
+            self._note_promise(tool, rotation)
+
+    def _counted(self, phase: Phase, tool: NDArray, world: GateWorld) -> Iterator[Touch]:
+        """The touches that the rules of a phase do not allow."""
+        grasp = self._promised[:3, 3]
+        closing_in = phase is Phase.APPROACH and np.linalg.norm(tool - grasp) < EXEMPT_M
+        still_low = phase is Phase.LIFT and tool[2] - grasp[2] < RAISED_M
+        for touch in world.touches():
+            if closing_in and touch.other == "target" and touch.moving.endswith(FINGERS):
+                continue
+            if still_low and touch.moving == "held" and touch.other in ("table", "object"):
+                continue
+            yield touch
+
+    def _note_workspace(self, phase: Phase, time_s: float, tool: NDArray) -> None:
+        if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
+            self._note(phase, time_s, "the tool", f"leaves the workspace at {np.round(tool, 3).tolist()} m")
+
+    def _note_promise(self, tool: NDArray, rotation: NDArray) -> None:
+        off_m = float(np.linalg.norm(tool - self._promised[:3, 3]))
+        off_rad = rotation_angle(rotation, self._promised[:3, :3])
+        if off_m > POSE_SLACK_M or off_rad > POSE_SLACK_RAD:
+            self.violations.append(
+                f"{Phase.APPROACH} ends {off_m * 1000:.1f} mm and {np.rad2deg(off_rad):.1f} deg from the promised grasp"
+            )
+
+    def _note(self, phase: Phase, time_s: float, moving: str, what: str) -> None:
+        """One line for each pair and phase: when it first happens."""
+        key = (phase, moving, what.split(" at ")[0])
+        if key not in self._seen:
+            self._seen.add(key)
+            self.violations.append(f"{phase} at {time_s:.2f} s: {moving} {what}")

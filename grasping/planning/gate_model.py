@@ -1,0 +1,170 @@
+"""The gate's own world: both arms from their URDF, table, bin and perceived objects, in MuJoCo.
+
+Shares no code with the planner, so that one mistake cannot pass both.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cell import Cell
+from hardware.robot.description import urdf
+from hardware.robot.kinematics import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
+
+#: Clearance is measured up to this distance [m].
+CLEARANCE_SEEN_M = 0.02
+#: Points of one such square of the ground [m] become upright boxes that just hold them.
+_CELL_M = 0.012
+#: Gaps in height below this are closed [m]; boxes are at least this thick.
+_GAP_M, _THIN_M = 0.02, 0.002
+_BIN_WALL_M = 0.005
+_OTHER_FINGERS_M = 0.04
+# Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
+_ARM, _HELD = 1, 2
+_MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
+FINGERS = ("link7", "link8")
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Two named things nearer than CLEARANCE_SEEN_M; gap_m is negative where they overlap."""
+
+    moving: str
+    other: str
+    gap_m: float
+
+
+@dataclass
+class GateWorld:
+    """One arm free to move among what is around it; `touches` tells what it meets.
+
+    target_points_m: the object to be grasped, where it stands (M, 3); None when it is gone.
+    held_points_tcp_m: the same in the tool's frame when it is held; None when nothing is.
+    """
+
+    cell: Cell
+    arm: str
+    measured: Mapping[str, NDArray[np.float64]]
+    other_points_m: NDArray[np.float64]
+    target_points_m: NDArray[np.float64] | None = None
+    held_points_tcp_m: NDArray[np.float64] | None = None
+    model: mujoco.MjModel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = self._compile()
+        self._data = mujoco.MjData(self.model)
+        address = {name: self.model.joint(name).qposadr[0] for name in self._joint_names()}
+        for name, joints in self.measured.items():
+            for joint, angle in zip(ARM_JOINTS, joints, strict=True):
+                self._data.qpos[address[f"{name}/{joint}"]] = angle
+            for joint in FINGER_JOINTS:
+                self._data.qpos[address[f"{name}/{joint}"]] = _OTHER_FINGERS_M
+        self._joints = [address[f"{self.arm}/{joint}"] for joint in ARM_JOINTS]
+        self._fingers = [address[f"{self.arm}/{joint}"] for joint in FINGER_JOINTS]
+        self._hand = self.model.body(f"{self.arm}/gripper_base").id
+        self._names = [self._name(geom) for geom in range(self.model.ngeom)]
+
+    def move(self, joints_rad: NDArray, gripper_width_m: float) -> tuple[NDArray, NDArray]:
+        """Puts the arm there; the tool's position (3,) and rotation (3, 3) in the world."""
+        self._data.qpos[self._joints] = joints_rad
+        self._data.qpos[self._fingers] = gripper_width_m / 2
+        mujoco.mj_kinematics(self.model, self._data)
+        rotation = self._data.xmat[self._hand].reshape(3, 3).copy()
+        return self._data.xpos[self._hand] + TCP_OFFSET_M * rotation[:, 2], rotation
+
+    def touches(self) -> Iterator[Touch]:
+        """What the arm, and what it holds, comes near to where it was put."""
+        mujoco.mj_collision(self.model, self._data)
+        contact = self._data.contact
+        for (first, second), gap in zip(contact.geom, contact.dist, strict=True):
+            a, b = self._names[first], self._names[second]
+            if not a.startswith((f"{self.arm} ", "held")):
+                a, b = b, a
+            yield Touch(a, b, float(gap))
+
+    def _joint_names(self) -> list[str]:
+        return [f"{name}/{joint}" for name in self.cell.arms for joint in (*ARM_JOINTS, *FINGER_JOINTS)]
+
+    def _name(self, geom: int) -> str:
+        """`left link3` for a link, else what kind of thing: `table`, `bin`, `object`, `target`, `held`."""
+        name = self.model.geom(geom).name
+        if name:
+            return name.split("#")[0]
+        return self.model.body(self.model.geom_bodyid[geom]).name.replace("/", " ")
+
+    def _compile(self) -> mujoco.MjModel:
+        spec = mujoco.MjSpec()
+        for name, mount in self.cell.arms.items():
+            child = mujoco.MjSpec.from_string(urdf(mount.firmware, mount.gripper_stroke_m))
+            half = mount.yaw_rad / 2
+            frame = spec.worldbody.add_frame(pos=mount.base_m, quat=[np.cos(half), 0, 0, np.sin(half)])
+            spec.attach(child, prefix=f"{name}/", frame=frame)
+            spec.add_exclude(bodyname1=f"{name}/base_link", bodyname2=f"{name}/link1")
+        for body in spec.bodies:
+            for geom in body.geoms:
+                _set_bits(geom, body.name, self.arm)
+        self._add_surroundings(spec)
+        return spec.compile()
+
+    def _add_surroundings(self, spec: mujoco.MjSpec) -> None:
+        world = spec.worldbody
+        bits = {"contype": 0, "conaffinity": _ARM | _HELD}
+        world.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], **bits)
+        for i, (center, half) in enumerate(_bin_walls(self.cell)):
+            world.add_geom(name=f"bin#{i}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half, **bits)
+        _add_boxes(world, "object", upright_boxes(self.other_points_m, to_ground=True), **bits)
+        if self.target_points_m is not None:
+            _add_boxes(world, "target", upright_boxes(self.target_points_m), **bits)
+        if self.held_points_tcp_m is not None:
+            hand = spec.body(f"{self.arm}/gripper_base")
+            points = self.held_points_tcp_m + np.array([0.0, 0.0, TCP_OFFSET_M])
+            _add_boxes(hand, "held", upright_boxes(points), contype=_HELD, conaffinity=0, margin=CLEARANCE_SEEN_M)
+
+
+def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDArray, NDArray]]:
+    """Boxes (center, half sizes) that hold points (M, 3), column by column; down to z = 0 on request."""
+    boxes = []
+    cells = np.floor(points_m[:, :2] / _CELL_M).astype(int) if len(points_m) else np.zeros((0, 2), int)
+    _, column = np.unique(cells, axis=0, return_inverse=True)
+    order = np.lexsort((points_m[:, 2], column)) if len(points_m) else np.zeros(0, int)
+    points, column = points_m[order], column[order]
+    breaks = (np.diff(column) > 0) | ((np.diff(points[:, 2]) > _GAP_M) & (not to_ground))
+    for run in np.split(points, np.flatnonzero(breaks) + 1):
+        if len(run):
+            low, high = run.min(axis=0), run.max(axis=0)
+            low[2] = min(low[2], 0.0) if to_ground else low[2]
+            boxes.append(((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2)))
+    return boxes
+
+
+def _add_boxes(body: mujoco.MjsBody, name: str, boxes: list[tuple[NDArray, NDArray]], **options: float) -> None:
+    for i, (center, half) in enumerate(boxes):
+        body.add_geom(name=f"{name}#{i}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half, mass=0, **options)
+
+
+def _set_bits(geom: mujoco.MjsGeom, body: str, moving_arm: str) -> None:
+    """The moving arm sees itself and the world; another arm is part of the world."""
+    name, _, link = body.partition("/")
+    if name == moving_arm:
+        geom.contype = _ARM
+        geom.conaffinity = _ARM | (_HELD if link in _MEETS_HELD else 0)
+        geom.margin = CLEARANCE_SEEN_M
+    else:
+        geom.contype, geom.conaffinity = 0, _ARM | _HELD
+
+
+def _bin_walls(cell: Cell) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """(center, half sizes) of the bin's floor and walls."""
+    (x, y), (length, width, height) = cell.bin.center_m, cell.bin.size_m
+    w, h = _BIN_WALL_M / 2, height / 2
+    dx, dy = length / 2 - w, width / 2 - w
+    return [
+        ((x, y, w), (length / 2, width / 2, w)),
+        ((x - dx, y, h), (w, width / 2, h)),
+        ((x + dx, y, h), (w, width / 2, h)),
+        ((x, y - dy, h), (length / 2, w, h)),
+        ((x, y + dy, h), (length / 2, w, h)),
+    ]

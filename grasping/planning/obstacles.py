@@ -1,0 +1,137 @@
+"""What stands around an arm, from perception: a truncated distance field over the workspace.
+
+Boxes (the bin's walls, the other arm) enter by their exact distance, perceived objects by a distance
+transform of the voxels that their points occupy. The table is the plane z = 0 and needs no field.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from grasping.grasp_set import GraspSet
+from hardware.cell import Bin, Cell
+from hardware.transforms import Matrix, apply, invert, transform
+from perception.depth_types import TableView
+
+VOXEL_M = 0.01
+#: Distances beyond this are not needed by any sphere of the arm: the field stays at this value.
+FAR_M = 0.12
+#: A point lies up to half a voxel's diagonal from its voxel's centre.
+_VOXEL_SLACK_M = 0.87 * VOXEL_M
+#: Room around the tool's workspace that elbows and the held object may use.
+_REACH_BEYOND_TOOL_M = 0.25
+BIN_WALL_M = 0.006
+
+Box = tuple[Matrix, NDArray]
+
+
+@dataclass(frozen=True)
+class SceneCloud:
+    """Perceived objects in the world frame: points_m (M, 3), labels (M,) the object of each point."""
+
+    points_m: NDArray[np.float64]
+    labels: NDArray[np.int32]
+
+    @classmethod
+    def from_grasps(cls, grasps: GraspSet, view: TableView) -> "SceneCloud":
+        """The cloud grasps were found in, moved to the world; points that are not finite are left out."""
+        points = apply(invert(view.T_camera_world), grasps.cloud_m.astype(float).reshape(-1, 3))
+        good = np.isfinite(points).all(axis=1)
+        return cls(points[good], grasps.labels[good])
+
+    def of(self, label: int) -> NDArray[np.float64]:
+        """Points (K, 3) of one object."""
+        return self.points_m[self.labels == label]
+
+    def without(self, label: int) -> NDArray[np.float64]:
+        """Points (K, 3) of all other objects."""
+        return self.points_m[self.labels != label]
+
+
+@dataclass(frozen=True)
+class DistanceField:
+    """distance_m (X, Y, Z) float32: how far each voxel's centre is from the nearest obstacle, at most FAR_M."""
+
+    origin_m: NDArray[np.float64]
+    distance_m: NDArray[np.float32]
+    _strides: NDArray[np.intp] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _, y, z = self.distance_m.shape
+        object.__setattr__(self, "_strides", np.array([y * z, z, 1]))
+
+    @classmethod
+    def empty(cls, cell: Cell) -> "DistanceField":
+        """Nothing anywhere the arms of a cell can be."""
+        w = cell.workspace
+        low = np.array([w.tool_x_m[0], w.tool_y_m[0], 0.0]) - (_REACH_BEYOND_TOOL_M, _REACH_BEYOND_TOOL_M, 0.0)
+        high = np.array([w.tool_x_m[1], w.tool_y_m[1], w.tool_z_m[1]]) + _REACH_BEYOND_TOOL_M
+        shape = np.ceil((high - low) / VOXEL_M).astype(int)
+        return cls(low, np.full(shape, FAR_M, np.float32))
+
+    def with_boxes(self, boxes: Iterable[Box]) -> "DistanceField":
+        """The field with solid boxes (T_world_box, half sizes) added."""
+        values = self.distance_m.copy()
+        for T_world_box, half in boxes:
+            reach = np.abs(T_world_box[:3, :3]) @ half + FAR_M
+            window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
+            if window is None:
+                continue
+            outside = np.abs(apply(invert(T_world_box), self._centers(window))) - half
+            away = np.linalg.norm(np.maximum(outside, 0.0), axis=-1) + np.minimum(outside.max(axis=-1), 0.0)
+            values[window] = np.minimum(values[window], away)
+        return DistanceField(self.origin_m, values)
+
+    def with_points(self, points_m: NDArray) -> "DistanceField":
+        """The field with perceived surfaces added; what a camera cannot see below a point is solid too."""
+        values = self.distance_m.copy()
+        if len(points_m):
+            window = self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)
+            if window is not None:
+                away = distance_transform_edt(~self._columns(points_m, window)) * VOXEL_M - _VOXEL_SLACK_M
+                values[window] = np.minimum(values[window], away)
+        return DistanceField(self.origin_m, values)
+
+    def at(self, points_m: NDArray) -> NDArray[np.float32]:
+        """Distance [m] at points (..., 3), from the centre of the voxel each lies in; FAR_M outside the field."""
+        index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(np.intp)
+        shape = np.array(self.distance_m.shape)
+        flat = np.clip(index, 0, shape - 1) @ self._strides
+        return np.where(((index >= 0) & (index < shape)).all(axis=-1), self.distance_m.reshape(-1)[flat], FAR_M)
+
+    def _window(self, low_m: NDArray, high_m: NDArray) -> tuple[slice, slice, slice] | None:
+        start = np.maximum(np.floor((low_m - self.origin_m) / VOXEL_M).astype(int), 0)
+        stop = np.minimum(np.ceil((high_m - self.origin_m) / VOXEL_M).astype(int), self.distance_m.shape)
+        if np.any(stop <= start):
+            return None
+        x, y, z = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+        return x, y, z
+
+    def _centers(self, window: tuple[slice, slice, slice]) -> NDArray[np.float64]:
+        axes = [o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True)]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+    def _columns(self, points_m: NDArray, window: tuple[slice, slice, slice]) -> NDArray[np.bool_]:
+        """Voxels of a window from each point's down to the table."""
+        shape = np.array([w.stop - w.start for w in window])
+        index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
+        index = index[((index >= 0) & (index < shape)).all(axis=1)]
+        top = np.full(shape[:2], -1)
+        np.maximum.at(top, (index[:, 0], index[:, 1]), index[:, 2])
+        return np.arange(shape[2]) <= top[..., None]
+
+
+def bin_boxes(bin_: Bin) -> list[Box]:
+    """The bin's floor and four walls as (T_world_box, half sizes)."""
+    length, width, height = bin_.size_m
+    x, y = bin_.center_m
+    wall = BIN_WALL_M / 2
+    boxes = [(transform(translation_m=(x, y, wall)), np.array([length / 2, width / 2, wall]))]
+    for side in (-1, 1):
+        across = transform(translation_m=(x + side * (length / 2 - wall), y, height / 2))
+        along = transform(translation_m=(x, y + side * (width / 2 - wall), height / 2))
+        boxes += [(across, np.array([wall, width / 2, height / 2])), (along, np.array([length / 2, wall, height / 2]))]
+    return boxes

@@ -1,0 +1,172 @@
+"""From grasps to one checked pick: the candidates that are quick to rule out go first, the gate last."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ConfigurationError, PlanningError
+from grasping.grasp_set import OBJECT, WIDTH, GraspSet
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.candidates import Around, Candidate, reachable
+from grasping.planning.gate import SafetyGate
+from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.motions import NoPathError, plan_motions
+from grasping.planning.obstacles import Box, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.registry import require
+from hardware.cell import Cell
+from hardware.transforms import invert
+from perception.depth_types import TableView
+
+Joints = dict[str, NDArray[np.float64]]
+#: Grasps looked at together, best first; a plan found among them ends the search.
+_BLOCK = 48
+#: How far the fingers of an arm that stands still are taken to be open [m].
+_ASSUMED_WIDTH_M = 0.07
+
+
+def plan_grasp(
+    grasps: GraspSet,
+    view: TableView,
+    cell: Cell,
+    arm_states: Mapping[str, NDArray[np.float64]],
+    *,
+    planner: str = "ompl",
+    budget_s: float = 8.0,
+    seed: int = 0,
+    preferred_arm: str | None = None,
+) -> GraspPlan:
+    """The best grasp that some arm can carry out from where it is, with every motion of the pick.
+
+    Args:
+        grasps: rows and cloud in the camera frame.
+        view: where the table is in the camera.
+        arm_states: measured joints (6,) [rad] of every arm of the cell.
+        planner: a name of `grasping.planning.registry`.
+        budget_s: wall time after which no further candidate is begun.
+        preferred_arm: taken unless the other arm has a clearly better grasp.
+
+    Raises:
+        ConfigurationError: an unknown planner or arm, or a planner this machine cannot run.
+        PlanningError: no grasp is left, and why how many failed.
+    """
+    require(planner)
+    deadline_s = time.monotonic() + budget_s
+    search = _Search(grasps, view, cell, _checked(arm_states, cell, preferred_arm), seed)
+    plan = search.run(preferred_arm, planner, deadline_s)
+    if plan is None:
+        raise PlanningError(
+            f"None of {len(grasps)} grasps can be carried out: {search.tally()}.",
+            "Move the object nearer to an arm or away from its neighbours, or allow more time.",
+        )
+    return plan
+
+
+def _checked(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell, preferred_arm: str | None) -> Joints:
+    if missing := set(cell.arms) - set(arm_states):
+        raise ConfigurationError(
+            f"Where these arms are is unknown: {', '.join(sorted(missing))}.", "Read the state of every arm first."
+        )
+    if preferred_arm is not None and preferred_arm not in cell.arms:
+        raise ConfigurationError(f"There is no arm {preferred_arm!r}.", f"Choose from {', '.join(cell.arms)}.")
+    joints = {name: np.asarray(arm_states[name], float) for name in cell.arms}
+    for name, q in joints.items():
+        if q.shape != (6,) or not np.isfinite(q).all():
+            raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
+    return joints
+
+
+class _Search:
+    """One call of `plan_grasp`: what is around, what was tried, what failed."""
+
+    def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int) -> None:
+        self.grasps, self.cell, self.joints, self.seed = grasps, cell, joints, seed
+        self.T_world_camera = invert(view.T_camera_world)
+        self.cloud = SceneCloud.from_grasps(grasps, view)
+        self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
+        self.failures: Counter[str] = Counter()
+        self.tried = 0
+        self._gate = SafetyGate(cell)
+        fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
+        self._fixed = {name: fixed.with_boxes(self._other_arms(name)) for name in cell.arms}
+        self._around: dict[tuple[str, int], Around] = {}
+
+    def run(self, preferred_arm: str | None, planner: str, deadline_s: float) -> GraspPlan | None:
+        """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
+        for begin in range(0, len(self.grasps), _BLOCK):
+            for candidate in self._candidates(self.grasps.rows[begin : begin + _BLOCK], preferred_arm):
+                if time.monotonic() > deadline_s:
+                    self.failures["time ran out"] += 1
+                    return None
+                self.tried += 1
+                try:
+                    return self._pick(candidate, planner)
+                except NoPathError as reason:
+                    self.failures[str(reason)] += 1
+        return None
+
+    def tally(self) -> str:
+        """What failed how often, most frequent first."""
+        return ", ".join(f"{what} {count}x" for what, count in self.failures.most_common() if count) or "none was given"
+
+    def _candidates(self, rows: NDArray, preferred_arm: str | None) -> list[Candidate]:
+        found: list[Candidate] = []
+        for name, arm in self.arms.items():
+            around = {int(label): self._around_of(name, int(label)) for label in np.unique(rows[:, OBJECT])}
+            found += reachable(
+                rows,
+                self.T_world_camera,
+                arm,
+                self.joints[name],
+                self.cell.workspace,
+                around,
+                self.failures,
+                is_preferred=preferred_arm in (None, name),
+            )
+        return sorted(found, key=lambda candidate: -candidate.value)
+
+    def _pick(self, candidate: Candidate, planner: str) -> GraspPlan:
+        name = candidate.arm.name
+        points = self.cloud.of(candidate.target)
+        around = self._around_of(name, candidate.target)
+        motions = plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
+        report = self._gate.check(
+            motions,
+            arm=name,
+            T_world_tcp=candidate.T_world_tcp,
+            pre_open_m=candidate.pre_open_m,
+            grasp_width_m=float(candidate.row[WIDTH]),
+            measured=self.joints,
+            target_points_m=points,
+            other_points_m=self.cloud.without(candidate.target),
+        )
+        if not report.passed:
+            raise NoPathError(f"stopped by the gate ({report.violations[0]})")
+        return GraspPlan(
+            arm=name,
+            row=candidate.row,
+            T_world_tcp=candidate.T_world_tcp,
+            pre_open_m=candidate.pre_open_m,
+            motions=motions,
+            gate=report,
+            planner=planner,
+            candidates_tried=self.tried,
+        )
+
+    def _around_of(self, name: str, label: int) -> Around:
+        key = (name, label)
+        if key not in self._around:
+            others = self._fixed[name].with_points(self.cloud.without(label))
+            self._around[key] = Around(others.with_points(self.cloud.of(label)), others)
+        return self._around[key]
+
+    def _other_arms(self, name: str) -> list[Box]:
+        """The arms that stand still while `name` moves, where they were measured."""
+        return [
+            box
+            for other, arm in self.arms.items()
+            if other != name
+            for box in oriented_boxes(arm, self.joints[other], _ASSUMED_WIDTH_M)
+        ]

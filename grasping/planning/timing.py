@@ -1,0 +1,96 @@
+"""Paths to trajectories: a smooth curve through the waypoints, timed to the arm's limits by TOPP-RA."""
+
+import logging
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import PlanningError
+from grasping.planning.grasp_plan import Phase
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.kinematics import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
+
+#: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
+PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.25, Phase.LIFT: 0.35, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}
+_SAMPLE_S = 0.01
+#: Waypoints nearer than this [rad] are one.
+_SAME_RAD = 1e-6
+#: How finely straight pieces are pinned before a spline goes through them, coarsest (smoothest) first.
+_PINNING_RAD = (np.inf, 0.4, 0.15, 0.06)
+
+logging.getLogger("toppra").setLevel(logging.ERROR)
+
+
+def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> NDArray[np.float64]:
+    """Waypoints through which a spline stays free: as few as possible, as many as needed.
+
+    Raises:
+        PlanningError: no spline near the path is free.
+    """
+    for spacing in _PINNING_RAD:
+        pinned = densify(waypoints_rad, spacing)
+        if len(pinned) < 3 or is_free(_spline(pinned)(np.linspace(0, 1, 20 * len(pinned)))):
+            return pinned
+    raise PlanningError("The path leaves no room for a smooth motion.", "Clear the table around the object.")
+
+
+def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
+    """The same polyline with points at most `spacing_rad` apart in any joint."""
+    points = _distinct(waypoints_rad)
+    pieces = [points[:1]]
+    for a, b in pairwise(points):
+        count = max(int(np.ceil(np.abs(b - a).max() / spacing_rad)), 1)
+        pieces.append(a + (b - a) * (np.arange(1, count + 1) / count)[:, None])
+    return np.concatenate(pieces)
+
+
+def time_path(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
+    """The fastest run of a spline through waypoints (N, 6) within the phase's pace, at rest at both ends.
+
+    Raises:
+        PlanningError: TOPP-RA finds no speed profile.
+    """
+    import toppra
+    from toppra.algorithm import TOPPRA
+    from toppra.constraint import JointAccelerationConstraint, JointVelocityConstraint
+
+    points = _distinct(waypoints_rad)
+    if len(points) == 1:
+        return JointTrajectory(np.array([0.0, _SAMPLE_S]), np.repeat(points, 2, axis=0))
+    path = toppra.SplineInterpolator(_knots(points), points, bc_type="natural" if len(points) > 2 else "not-a-knot")
+    limits = np.ones((6, 1)) * [-1.0, 1.0] * PACE[phase]
+    bounds = [
+        JointVelocityConstraint(limits * MAX_SPEED_RAD_S),
+        JointAccelerationConstraint(limits * MAX_ACCELERATION_RAD_S2),
+    ]
+    profile = TOPPRA(bounds, path, parametrizer="ParametrizeConstAccel").compute_trajectory(0, 0)
+    if profile is None:
+        raise PlanningError("A path could not be timed within the arm's limits.", "Try another grasp.")
+    times = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / _SAMPLE_S)), 2) + 1)
+    positions = profile(times)
+    positions[0], positions[-1] = points[0], points[-1]
+    return JointTrajectory(times, positions)
+
+
+def _spline(points: NDArray) -> Callable[[NDArray], NDArray]:
+    from scipy.interpolate import CubicSpline
+
+    knots = _knots(points)
+    spline = CubicSpline(knots / knots[-1], points, bc_type="natural")
+    return lambda share: spline(share)
+
+
+def _knots(points: NDArray) -> NDArray[np.float64]:
+    """Chord length along the path: what a spline needs to run evenly."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+
+
+def _distinct(points: NDArray) -> NDArray[np.float64]:
+    points = np.asarray(points, float)
+    keep = np.concatenate([[True], np.abs(np.diff(points, axis=0)).max(axis=1) > _SAME_RAD])
+    if keep.sum() > 1 and not keep[-1]:
+        keep[np.flatnonzero(keep)[-1]] = False
+        keep[-1] = True
+    return points[keep]
