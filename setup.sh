@@ -17,7 +17,6 @@ libraries=(
     "libusb-1.0.so.0 libusb-1.0-0"
     "libudev.so.1 libudev1"
     "libatomic.so.1 libatomic1"
-    "libgomp.so.1 libgomp1"
     "libGL.so.1 libgl1"
     "libEGL.so.1 libegl1"
     "libX11.so.6 libx11-6"
@@ -66,40 +65,26 @@ llvm_package() {
     done
 }
 
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 install_system_libraries() {
-    local missing wanted root=()
+    local missing llvm=()
     mapfile -t missing < <(missing_packages)
     if [ ${#missing[@]} -eq 0 ] && has_llvm; then return; fi
-    if ! command -v apt-get >/dev/null; then
-        [ ${#missing[@]} -eq 0 ] || fail "These libraries are missing: ${missing[*]} (Debian's names)." \
-            "Install them with your system's package manager, then run ./setup.sh again."
-        say "LLVM 17 or newer is missing: the digital cell will use the scalar renderer, about 4x slower."
-        return
+    if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+        say "system libraries, with apt-get"
+        as_root apt-get -qq update || say "apt-get update failed; trying with the lists there are"
+        has_llvm || mapfile -t llvm < <(llvm_package)
+        as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get -qq install -y --no-install-recommends "${missing[@]}" "${llvm[@]}" >/dev/null ||
+            fail "apt-get could not install ${missing[*]} ${llvm[*]}; it says why above." "Mend that, then run ./setup.sh again."
+    elif [ ${#missing[@]} -gt 0 ]; then
+        fail "System libraries are missing and this user may not install them. Run" \
+            "    sudo apt-get update && sudo apt-get install -y ${missing[*]} ${llvm_packages[0]}" \
+            "(elsewhere than on Debian and Ubuntu: what these packages hold), then ./setup.sh again."
     fi
-    if [ "$(id -u)" -ne 0 ]; then
-        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-            root=(sudo)
-        else
-            wanted=("${missing[@]}")
-            has_llvm || wanted+=("$(llvm_package)")
-            tell_what_to_install "${wanted[@]}"
-            [ ${#missing[@]} -eq 0 ] || exit 1
-            return
-        fi
-    fi
-    say "system libraries: ${missing[*]:-} (apt-get)"
-    "${root[@]}" apt-get -qq update
-    wanted=("${missing[@]}")
-    has_llvm || wanted+=("$(llvm_package)")
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ${wanted[*]} >/dev/null ||
-        fail "apt-get could not install: ${wanted[*]}." "Run apt-get install ${wanted[*]} by hand to see why."
-    has_llvm || say "no LLVM 17 or newer here: the digital cell will use the scalar renderer, about 4x slower."
-}
-
-tell_what_to_install() {
-    say "System libraries are missing, and this user may not install them. Run:" >&2
-    echo "    sudo apt-get update && sudo apt-get install -y $*" >&2
-    say "then ./setup.sh again." >&2
+    has_llvm || say "no LLVM 17 or newer: the digital cell uses the scalar renderer, about 4x slower." \
+        "To mend it: sudo apt-get install -y ${llvm_packages[0]}"
 }
 
 make_environment() {
@@ -109,17 +94,27 @@ make_environment() {
         "Check that the disk has room (df -h .) and that $python -m venv works, then run ./setup.sh again."
 }
 
-# install NAME FILE...: installs the requirement files unless exactly these are installed already.
+# At a terminal pip shows its progress; elsewhere only the end of what it said, and only if it failed.
+pip_install() {
+    local pip=(.venv/bin/python -m pip install --disable-pip-version-check)
+    if [ -t 1 ]; then
+        "${pip[@]}" "$@"
+    elif ! "${pip[@]}" "$@" >.venv/pip.log 2>&1; then
+        tail -n 25 .venv/pip.log >&2
+        return 1
+    fi
+}
+
+# install_packages NAME FILE...: installs the requirement files unless exactly these are installed already.
 install_packages() {
-    local name=$1 stamp=".venv/vitro-$1.sha256" want quiet=() files=() file
+    local stamp=".venv/vitro-$1.sha256" want files=() file
     shift
     want=$({ .venv/bin/python --version && cat constraints.txt "$@"; } | sha256sum)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
-    [ -t 1 ] || quiet=(--quiet)
     for file in "$@"; do files+=(-r "$file"); done
-    say "Python packages ($name): about 3.6 GB unpacked the first time, a few minutes"
-    .venv/bin/python -m pip install --disable-pip-version-check "${quiet[@]}" -c constraints.txt "${files[@]}" ||
-        fail "The Python packages could not be installed; pip says why above." \
+    say "Python packages of $* (a fresh install unpacks 3.4 GB: some minutes)"
+    pip_install -c constraints.txt "${files[@]}" ||
+        fail "The Python packages could not be installed; pip says why above (all of it: .venv/pip.log)." \
             "Check the network and the disk (df -h .), then run ./setup.sh again: it goes on where it stopped."
     .venv/bin/python -m pip check >/dev/null || fail "The installed packages contradict each other." \
         "Remove .venv and run ./setup.sh again."
