@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
-    printf 'setup: %s\n' "$@" >&2
+    printf 'setup: %s\n' "$1" >&2
+    printf '    %s\n' "${@:2}" >&2
     exit 1
 }
 
@@ -80,7 +81,7 @@ install_system_libraries() {
             fail "apt-get could not install ${missing[*]} ${llvm[*]}; it says why above." "Mend that, then run ./setup.sh again."
     elif [ ${#missing[@]} -gt 0 ]; then
         fail "System libraries are missing and this user may not install them. Run" \
-            "    sudo apt-get update && sudo apt-get install -y ${missing[*]} ${llvm_packages[0]}" \
+            "sudo apt-get update && sudo apt-get install -y ${missing[*]} ${llvm_packages[0]}" \
             "(elsewhere than on Debian and Ubuntu: what these packages hold), then ./setup.sh again."
     fi
     has_llvm || say "no LLVM 17 or newer: the digital cell uses the scalar renderer, about 4x slower." \
