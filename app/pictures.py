@@ -1,15 +1,20 @@
-"""The pictures of one trial: what the camera saw, the depth, the tags, the grasps."""
+"""The pictures of one trial: what the camera saw, the tags, the depth, the grasps."""
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.trial import Trial
+from grasping.pictures import draw_grasps
+from perception.pictures import depth_picture, draw_tags
 
 #: How many grasps are drawn: more would hide the object.
 SHOWN_GRASPS = 8
 
 
 def save_pictures(trial: Trial, folder: Path) -> Path:
-    """Writes a PNG for every stage that was reached and returns the folder."""
+    """Writes a PNG for every stage that was reached, each whole or not at all; returns the folder."""
     import cv2
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -18,3 +23,21 @@ def save_pictures(trial: Trial, folder: Path) -> Path:
         cv2.imwrite(str(partial), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         partial.rename(folder / f"{name}.png")
     return folder
+
+
+def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
+    frame = trial.frame
+    if frame is None:
+        return {}
+    images = {"color": frame.color}
+    if trial.view is not None:
+        images["tags"] = draw_tags(frame.color, trial.view.tags)
+    depths_m, titles = [frame.depth_m], ["the sensor's depth"]
+    if trial.metric is not None:
+        depths_m, titles = [trial.metric.depth_m, frame.depth_m], [f"{trial.metric.estimator}, metric", *titles]
+    images["depth"] = depth_picture(depths_m, titles)
+    if trial.grasps is not None and len(trial.grasps):
+        images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
+    if trial.plan is not None:
+        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics)
+    return images

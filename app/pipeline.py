@@ -66,7 +66,7 @@ class Pipeline:
     def detect(self, trial: Trial, arm_joints: ArmJoints) -> str:
         """Finds grasps on what stands on the table."""
         assert trial.frame is not None and trial.view is not None and trial.metric is not None
-        region = object_region(trial.view, self.cell, trial.frame.intrinsics, arm_joints)
+        region = object_region(trial.view, self.cell, trial.frame.intrinsics, arm_joints, trial.metric.depth_m)
         metric = trial.metric
         trial.grasps = grasps = self.detector.detect(
             metric.depth_m, trial.frame.intrinsics, trial.view.plane, region, metric.confidence

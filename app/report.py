@@ -18,6 +18,7 @@ CAPTIONS = {
     "tags": "The tags that say where the table is",
     "depth": "Metric depth beside the sensor's own",
     "grasps": "The best grasps, numbered by rank",
+    "chosen": "The grasp that an arm can carry out",
 }
 
 

@@ -9,6 +9,7 @@ from calibration.cell_check import check_cell
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.live_page import LivePage
 from app.paths import home
 from app.pick import MotionStopped, Pick, clear_away, grasp_and_lift, verify
 from app.pictures import save_pictures
@@ -50,9 +51,11 @@ class Session:
         interrupts: Interrupts,
         assume_yes: bool,
         begun: list[int],
+        page: LivePage | None = None,
     ) -> None:
         """`begun` collects the ids of the trials, so that the caller can report even on a crash."""
         self._begun = begun
+        self._page = page
         self._world = world
         self._pipeline = pipeline
         self._store = store
@@ -160,6 +163,7 @@ class Session:
 
     def _approve(self, trial: Trial) -> str:
         folder = save_pictures(trial, self._folder(trial))
+        self._show(trial)
         if self._assume_yes:
             trial.approved = True
             return "by --yes"
@@ -253,6 +257,10 @@ class Session:
             metric=trial.metric_summary(),
         )
         save_pictures(trial, self._folder(trial))
+
+    def _show(self, trial: Trial) -> None:
+        if self._page is not None:
+            self._page.show(trial, self._joints())
 
     def _folder(self, trial: Trial) -> Path:
         return home() / "trials" / f"{trial.id:05d}"

@@ -66,6 +66,6 @@ def _found_camera() -> str:
 
 
 def _found_arms() -> str:
-    from hardware.arms.can_bus import find_can_interfaces
+    from hardware.arms.can_interfaces import find_can_interfaces
 
     return "piper" if find_can_interfaces() else "sim"

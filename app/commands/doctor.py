@@ -48,7 +48,7 @@ def _camera() -> Finding:
 
 
 def _arms() -> Finding:
-    from hardware.arms.can_bus import find_can_interfaces
+    from hardware.arms.can_interfaces import find_can_interfaces
 
     interfaces = find_can_interfaces()
     if not interfaces:

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import ConfigurationError
+import numpy as np
+
+from app.console import Console
+from app.pictures import SHOWN_GRASPS
+from errors import ConfigurationError, PlanningError
+from grasping.detection.from_files import grasps_in, read_rgbd
+from grasping.grasp_set import write_grasps
+from grasping.pictures import draw_grasps
 
 
 @dataclass(frozen=True)
@@ -34,3 +41,27 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
             f"--intrinsics {text!r} is not fx,fy,cx,cy.", "For example: --intrinsics 615,615,320,240"
         )
     return fx, fy, cx, cy
+
+
+def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
+    """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
+    import cv2
+
+    console = Console(as_json)
+    intrinsics = parse_intrinsics(options.intrinsics)
+    frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
+    with console.stage("detect") as line:
+        grasps = grasps_in(frame, options.detector, options.max_width_m)
+        line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
+    if len(grasps) == 0:
+        raise PlanningError(
+            f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",
+            "Check that the depth is in metres (or set --depth-scale) and that --intrinsics belong to this image.",
+        )
+    write_grasps(options.out, grasps.rows)
+    picture = options.out.with_suffix(".png")
+    drawn = draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
+    cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    console.say(f"{len(grasps)} x 17 rows in [bold]{options.out}[/], the best {SHOWN_GRASPS} drawn in {picture}")
+    console.result({"grasps": len(grasps), "out": str(options.out), "picture": str(picture)})
+    return 0

@@ -1,16 +1,17 @@
 """`python main.py --surface S`: trials in the digital cell or the real one."""
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.interrupts import Interrupts
+from app.live_page import LivePage
 from app.paths import cell_file, home
 from app.pipeline import Choices, Pipeline
 from app.session import Session
-from hardware.cell import load_cell
+from hardware.cell import Cell, load_cell
 from hardware.worlds import choose_world, open_world
 from trials.store import TrialStore
 
@@ -43,7 +44,8 @@ def run_trials(options: RunOptions, as_json: bool) -> int:
             _run_all(options, console, store, interrupts, begun)
         finally:
             trials = [store.get(id) for id in begun]
-            console.trials(trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
+            if trials:
+                console.trials(trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
             console.result({"trials": [trial.as_json() for trial in trials]})
     return 0
 
@@ -57,12 +59,23 @@ def _run_all(
     with console.stage("open") as line:
         world = open_world(cell, camera, options.seed)
         line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
-    with closing(world):
+    with ExitStack() as opened:
+        opened.enter_context(closing(world))
         pipeline = Pipeline(cell, Choices(estimator, options.detector, options.planner), world.truth)
+        page = None if options.headless else _open_page(cell, console, opened)
         console.say(
-            f"estimator [bold]{pipeline.estimator.name}[/] ({why}), detector {options.detector}, planner {options.planner}"
+            f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
+            f"detector {options.detector}, planner {options.planner}"
         )
-        session = Session(world, pipeline, store, console, interrupts, options.assume_yes, begun)
+        session = Session(world, pipeline, store, console, interrupts, options.assume_yes, begun, page)
         for number in range(options.trials):
             console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
             session.run_trial(options.surface, options.seed + number, options.objects)
+        if page is not None and not options.assume_yes:
+            console.ask_key(f"The page {page.address} is still open.", {"q": "close"})
+
+
+def _open_page(cell: Cell, console: Console, opened: ExitStack) -> LivePage:
+    page = opened.enter_context(closing(LivePage(cell)))
+    console.say(f"watch it in 3D: [bold]{page.address}[/]")
+    return page

@@ -1,6 +1,5 @@
 """`python main.py trials list|summary`: the log as tables."""
 
-
 from app.console import Console
 from app.paths import home
 from trials.store import TrialStore

@@ -1,0 +1,97 @@
+"""The digital cell: physics, path tracing and emulated arms, behind the interfaces of the real one."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import VitroError
+from hardware.arms.emulator import PiperEmulator
+from hardware.arms.piper_arm import PiperArm
+from hardware.cell import Cell
+from hardware.simulation.layout import stage
+from hardware.simulation.physics import CellPhysics
+from hardware.simulation.scene import PlacedObject, SceneState
+from hardware.simulation.sim_camera import SimCamera
+from hardware.simulation.sim_clock import SimClock
+from hardware.transforms import Matrix, look_at
+from hardware.world import SceneNote, Verdict
+
+#: How exactly a tripod is put back: the tags, not the YAML, say where the camera stands.
+CAMERA_JITTER_M = 0.006
+
+
+class DigitalCell:
+    """A `World` in which time passes only while an arm is waited for, so that runs repeat."""
+
+    name = "digital cell"
+    is_real = False
+
+    def __init__(self, cell: Cell, seed: int) -> None:
+        """Builds the cell, puts both arms on a virtual bus, and connects the real driver to it."""
+        self._cell = cell
+        self._physics = CellPhysics(cell)
+        self._surface, self._seed = "diffuse", seed
+        self._T_world_camera = cell.camera.T_world_camera
+        # A virtual bus is shared by name within a process: two cells must not hear each other.
+        run = uuid4().hex[:8]
+        channels = {name: f"{mount.channel}-{run}" for name, mount in cell.arms.items()}
+        self._emulators = {
+            name: PiperEmulator(channels[name], self._physics.plant(name), mount.firmware, mount.gripper_stroke_m)
+            for name, mount in cell.arms.items()
+        }
+        self.clock = SimClock(self._physics.step, self._physics.timestep_s, tuple(self._emulators.values()))
+        self.camera = SimCamera(cell, self._snapshot, self.clock)
+        self.truth: Callable[[int], NDArray[np.float32]] | None = self.camera.truth
+        self.arms: dict[str, PiperArm] = {}
+        try:
+            for name, mount in cell.arms.items():
+                self.arms[name] = PiperArm(name, channels[name], mount, self.clock, bustype="virtual")
+                self.arms[name].connect()
+                self.arms[name].enable()
+        except VitroError:
+            self.close()
+            raise
+
+    def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
+        """Draws and settles a scene; the same surface, seed and count give the same one anywhere."""
+        rng = np.random.default_rng(seed)
+        self._surface, self._seed = surface, seed
+        self._T_world_camera = _jittered(self._cell, rng)
+        placed = stage(self._physics, rng, objects, surface)
+        return SceneNote(surface, seed, tuple(_described(thing) for thing in placed))
+
+    def verdict(self) -> Verdict:
+        return self._physics.verdict()
+
+    def close(self) -> None:
+        for arm in self.arms.values():
+            arm.close()
+        for emulator in self._emulators.values():
+            emulator.close()
+        self.camera.close()
+
+    def _snapshot(self) -> SceneState:
+        return SceneState(
+            self._surface,
+            self._physics.object_poses(),
+            self._physics.robot_shapes(),
+            self._T_world_camera,
+            self._seed,
+        )
+
+
+def _jittered(cell: Cell, rng: np.random.Generator) -> Matrix:
+    eye_m, target_m = (
+        np.array(p) + rng.normal(0.0, CAMERA_JITTER_M, 3) for p in (cell.camera.position_m, cell.camera.target_m)
+    )
+    return look_at(eye_m, target_m)
+
+
+def _described(thing: PlacedObject) -> dict[str, object]:
+    return {
+        "family": thing.tableware.family,
+        "material": thing.tableware.material.value,
+        "T_world_object": np.round(thing.T_world_object, 5).tolist(),
+    }

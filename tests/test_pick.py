@@ -1,0 +1,32 @@
+"""Held or not, told from the gripper alone."""
+
+import numpy as np
+import pytest
+
+from app.pick import Pick, verify
+from hardware.arms.arm import ArmState
+from trials.outcome import Reason
+
+
+def state(width_m: float, effort_nm: float = 1.0) -> ArmState:
+    return ArmState(np.zeros(6), width_m, effort_nm, True, False, (), 0.0)
+
+
+@pytest.mark.parametrize("width_m", [0.006, 0.03, 0.09])
+def test_fingers_that_stay_apart_on_the_way_up_hold_something(width_m: float) -> None:
+    assert verify(Pick(closed=state(width_m), lifted=state(width_m - 0.0005))).held
+
+
+def test_fingers_that_meet_hold_nothing() -> None:
+    verdict = verify(Pick(closed=state(0.0005), lifted=state(0.0005)))
+    assert not verdict.held and verdict.reason == Reason.EMPTY
+
+
+@pytest.mark.parametrize("lifted_m", [0.0, 0.02])
+def test_fingers_that_close_further_on_the_way_up_have_lost_it(lifted_m: float) -> None:
+    verdict = verify(Pick(closed=state(0.03), lifted=state(lifted_m)))
+    assert not verdict.held and verdict.reason == Reason.SLIP
+
+
+def test_an_arm_that_never_lifted_holds_nothing() -> None:
+    assert not verify(Pick(closed=state(0.03))).held
