@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from grasping.planning.planner import plan_grasp
 from numpy.typing import NDArray
-from perception.masks import object_region
 
 from app.trial import Trial
 from errors import PlanningError
 from grasping.detection.detector import create_detector
+from grasping.planning.planner import plan_grasp
 from hardware.cell import Cell
 from perception.estimators import create_estimator
+from perception.masks import object_region
 from perception.metric_scale import fit_metric
 from perception.table import locate_table
 
@@ -61,7 +61,10 @@ class Pipeline:
         assert trial.frame is not None and trial.view is not None and trial.relative is not None
         trial.metric = metric = fit_metric(trial.relative, trial.view, trial.frame)
         worst = max(trial.metric.tag_residuals_mm.values(), default=float("nan"))
-        return f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}), worst tag {worst:.1f} mm"
+        return (
+            f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors "
+            f"({metric.anchor_source}), worst tag {worst:.1f} mm"
+        )
 
     def detect(self, trial: Trial, arm_joints: ArmJoints) -> str:
         """Finds grasps on what stands on the table."""

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from calibration.cell_check import check_cell
-
 from app.console import Console
 from app.interrupts import Interrupts
 from app.live_page import LivePage
@@ -16,6 +14,7 @@ from app.pictures import save_pictures
 from app.pipeline import ArmJoints, Pipeline
 from app.trial import Trial
 from app.trial_machine import TrialMachine
+from calibration.cell_check import check_cell
 from errors import ArmError, CalibrationError, CameraError, TrialError, VitroError
 from hardware.arms.arm import Arm
 from hardware.world import World

@@ -19,7 +19,8 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
         if (camera, arms) == ("d435", "sim"):
             raise ArmError(
                 "A RealSense is attached, but no CAN interface is up.",
-                "Bring the arms up (ip link set can0 up type can bitrate 1000000), or add --camera sim for the digital cell.",
+                "Bring the arms up (ip link set can0 up type can bitrate 1000000), "
+                "or add --camera sim for the digital cell.",
             )
         if (camera, arms) == ("sim", "piper"):
             raise CameraError(

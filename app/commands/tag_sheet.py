@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from calibration.tag_sheet import write_tag_sheet
-
 from app.console import Console
 from app.paths import cell_file
+from calibration.tag_sheet import write_tag_sheet
 from hardware.cell import load_cell
 
 

@@ -94,7 +94,8 @@ def _tag_texture(tag_id: int) -> NDArray[np.float32]:
 
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
     marker = cv2.aruco.generateImageMarker(dictionary, tag_id, TAG_MODULES - 2)
-    printed = np.pad(marker, 1, constant_values=255).astype(np.float32) / 255
+    # Row 0 of a texture is at v = 0, the lower edge of the paper.
+    printed = np.pad(marker, 1, constant_values=255)[::-1].astype(np.float32) / 255
     return np.repeat((0.03 + 0.82 * printed)[..., None], 3, axis=-1)
 
 
