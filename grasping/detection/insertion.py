@@ -64,15 +64,24 @@ def recentred(candidates: Candidates, fit: Fit, max_opening_m: float) -> tuple[C
 
 
 def _insert(candidates: Candidates, obstacles: Surface) -> Fit:
-    R = candidates.R.astype(np.float32)
-    points = obstacles.points_m.astype(np.float32)
-    origin = np.einsum("bi,bij->bj", candidates.center_m, candidates.R).astype(np.float32)
-    x, y, z = (points @ R[:, :, k].T - origin[:, k] for k in range(3))  # (M, B) each
+    x, y, z = _in_gripper(candidates, obstacles.points_m)
     opening = candidates.opening_m.astype(np.float32)
     depth = np.minimum(_depth_to_obstacles(x, y, z, opening), _depth_to_table(candidates))
     depth = np.minimum(depth, MAX_DEPTH_M).astype(np.float32)
     between = (np.abs(x) < TIP.half_x_m) & (np.abs(y) < opening / 2) & (z < depth) & (z > depth - PAD_LENGTH_M)
-    return _contacts(candidates, obstacles, depth, between, x, y, z)
+    point, grasp = np.nonzero(between)
+    places = np.stack([axis[point, grasp] for axis in (x, y, z)], 1).astype(float)
+    aligned = np.abs(np.einsum("ni,ni->n", obstacles.normals[point], candidates.R[grasp, :, 1]))
+    return _contacts(depth.astype(float), grasp, places, aligned, obstacles.seen[point])
+
+
+def _in_gripper(candidates: Candidates, points_m: NDArray) -> NDArray[np.float32]:
+    """(3, M, B) coordinates of M points along every candidate's axes, from its centre."""
+    origin = np.einsum("bi,bik->kb", candidates.center_m, candidates.R)
+    weights = np.concatenate([candidates.R.transpose(2, 1, 0), -origin[:, None]], axis=1)
+    homogeneous = np.column_stack([points_m, np.ones(len(points_m))])
+    # Contiguous single-precision matrix products: five times faster than products of strided views.
+    return homogeneous.astype(np.float32) @ np.ascontiguousarray(weights, np.float32)
 
 
 def _depth_to_obstacles(x: NDArray, y: NDArray, z: NDArray, opening: NDArray) -> NDArray:
@@ -96,25 +105,21 @@ def _depth_to_table(candidates: Candidates) -> NDArray:
     return np.where(down > 0.05, room / np.maximum(down, 0.05), np.where(room > 0, np.inf, -np.inf))
 
 
-def _contacts(
-    candidates: Candidates, obstacles: Surface, depth: NDArray, between: NDArray, x: NDArray, y: NDArray, z: NDArray
-) -> Fit:
-    top = np.where(between, y, -np.inf).max(0)
-    bottom = np.where(between, y, np.inf).min(0)
-    some = between.any(0)
-    top, bottom = np.where(some, top, 0), np.where(some, bottom, 0)
-    aligned = np.abs(obstacles.normals.astype(np.float32) @ candidates.R[:, :, 1].T.astype(np.float32))
-    seen = obstacles.seen.astype(np.float32)[:, None]
+def _contacts(depth: NDArray, grasp: NDArray, places: NDArray, aligned: NDArray, seen: NDArray) -> Fit:
+    """Contacts from the K points between the fingers: the grasp (K,) each is in, its place (K, 3) there,
+    how it faces the fingers (K,) and how well it was seen (K,)."""
+    count = len(depth)
+    top, bottom = np.full(count, -np.inf), np.full(count, np.inf)
+    np.maximum.at(top, grasp, places[:, 1])
+    np.minimum.at(bottom, grasp, places[:, 1])
+    top, bottom = np.where(np.isfinite(top), top, 0.0), np.where(np.isfinite(bottom), bottom, 0.0)
     sides = []
-    for touched in (between & (y > top - SKIN_M), between & (y < bottom + SKIN_M)):
-        weight = np.where(touched, aligned**2, 0)
-        count = weight.sum(0)
-        share = np.maximum(count, 1e-6)
-        means = [(weight * value).sum(0) / share for value in (aligned, seen, x, z)]
-        sides.append((count, *means))
+    for touched in (places[:, 1] > top[grasp] - SKIN_M, places[:, 1] < bottom[grasp] + SKIN_M):
+        weight = np.where(touched, aligned**2, 0.0)
+        total = np.bincount(grasp, weight, count)
+        values = (aligned, seen, places[:, 0], places[:, 2])
+        sides.append((total, *(np.bincount(grasp, weight * v, count) / np.maximum(total, 1e-6) for v in values)))
     left, right = sides
+    counts, alignment, seen_share = (np.stack([left[k], right[k]], 1) for k in range(3))
     offset = np.hypot(left[3] - right[3], left[4] - right[4])
-    counts, alignment, seen_share = (np.stack([left[k], right[k]], 1).astype(float) for k in range(3))
-    return Fit(
-        depth.astype(float), (top + bottom) / 2.0, top - bottom, counts, alignment, seen_share, offset.astype(float)
-    )
+    return Fit(depth, (top + bottom) / 2, top - bottom, counts, alignment, seen_share, offset)

@@ -47,19 +47,26 @@ def best_symmetry(surface: Surface, view: View) -> Symmetry | None:
     behind it. Coarse search about the middle of what is seen, then a finer one about the best.
     """
     sample = surface[np.linspace(0, len(surface) - 1, min(_SAMPLE, len(surface))).astype(int)]
-    judge = _Judge(sample, surface, view)
+    tree = cKDTree(surface.points_m)
     xy = surface.points_m[:, :2]
     middle = (xy.min(0) + xy.max(0)) / 2
-    turned = judge.best([(middle[0] + dx, middle[1] + dy) for dx in _COARSE_M for dy in _COARSE_M], half_turn)
-    turned = judge.best([(turned[0] + dx, turned[1] + dy) for dx in _FINE_M for dy in _FINE_M], half_turn)
+
+    def best(build: Callable[[float, float], Symmetry], first: NDArray, second: NDArray) -> tuple[float, float, float]:
+        pairs = [(a, b) for a in first for b in second]
+        scores = _consistency([build(*pair) for pair in pairs], sample, surface, tree, view)
+        k = int(np.argmax(scores))
+        return (*pairs[k], scores[k])
 
     def plane(angle_rad: float, offset_m: float) -> Symmetry:
         return mirror(angle_rad, middle, offset_m)
 
-    mirrored = judge.best([(angle, offset) for angle in np.arange(0, np.pi, np.pi / 12) for offset in _COARSE_M], plane)
-    mirrored = judge.best([(mirrored[0] + a, mirrored[1] + d) for a in _FINE_RAD for d in _FINE_M], plane)
-    best = max((half_turn(*turned), plane(*mirrored)), key=judge)
-    return best if judge(best) >= MIN_CONSISTENCY else None
+    x, y, _ = best(half_turn, middle[0] + _COARSE_M, middle[1] + _COARSE_M)
+    x, y, turned = best(half_turn, x + _FINE_M, y + _FINE_M)
+    angle, offset, _ = best(plane, np.arange(0, np.pi, np.pi / 12), _COARSE_M)
+    angle, offset, mirrored = best(plane, angle + _FINE_RAD, offset + _FINE_M)
+    if max(turned, mirrored) < MIN_CONSISTENCY:
+        return None
+    return half_turn(x, y) if turned >= mirrored else plane(angle, offset)
 
 
 def half_turn(x_m: float, y_m: float) -> Symmetry:
@@ -73,25 +80,18 @@ def mirror(angle_rad: float, through_m: NDArray, offset_m: float = 0.0) -> Symme
     return Symmetry(np.eye(2) - 2 * np.outer(normal, normal), 2 * normal * (normal @ through_m + offset_m))
 
 
-class _Judge:
-    """Scores symmetries of one surface against what the camera saw of it."""
-
-    def __init__(self, sample: Surface, surface: Surface, view: View) -> None:
-        self._sample, self._surface, self._view = sample, surface, view
-        self._tree = cKDTree(surface.points_m)
-
-    def __call__(self, symmetry: Symmetry) -> float:
-        image = symmetry.of(self._sample)
-        to_eye = self._view.eye - image.points_m
-        cosine = np.einsum("ni,ni->n", image.normals, to_eye) / np.linalg.norm(to_eye, axis=1)
-        distance, index = self._tree.query(image.points_m, distance_upper_bound=SUPPORT_M)
-        near = np.isfinite(distance)
-        like = np.einsum("ni,ni->n", image.normals, self._surface.normals[np.where(near, index, 0)]) > LIKE_NORMAL
-        hidden = (cosine < FACING) & ~self._view.is_free(image.points_m)
-        return float((near & like).mean() + (1 + NEWS) * (hidden & ~(near & like)).mean())
-
-    def best(
-        self, parameters: list[tuple[float, float]], build: Callable[[float, float], Symmetry]
-    ) -> tuple[float, float]:
-        """The parameters whose symmetry scores best."""
-        return max(parameters, key=lambda pair: self(build(*pair)))
+def _consistency(
+    symmetries: list[Symmetry], sample: Surface, surface: Surface, tree: cKDTree, view: View
+) -> NDArray[np.float64]:
+    """(S,) share of the sample's images that are where they should be, news weighing a little more."""
+    images = [symmetry.of(sample) for symmetry in symmetries]
+    points = np.concatenate([image.points_m for image in images])
+    normals = np.concatenate([image.normals for image in images])
+    to_eye = view.eye - points
+    hidden = np.einsum("ni,ni->n", normals, to_eye) < FACING * np.linalg.norm(to_eye, axis=1)
+    hidden[hidden] = ~view.is_free(points[hidden])
+    distance, index = tree.query(points, distance_upper_bound=SUPPORT_M)
+    found = np.isfinite(distance)
+    found[found] = np.einsum("ni,ni->n", normals[found], surface.normals[index[found]]) > LIKE_NORMAL
+    worth = np.where(found, 1.0, (1 + NEWS) * hidden)
+    return worth.reshape(len(symmetries), -1).mean(1)
