@@ -16,11 +16,12 @@ class IdealPlant:
         self._force_n = 0.0
         self.object_width_m = 0.0
         self.power = False
-        self.blocked = False
+        self.max_speed_rad_s = np.inf
 
     def step(self) -> None:
-        if self.power and not self.blocked:
-            move = (self._targets - self._joints) * (1 - np.exp(-self._timestep_s / 0.01))
+        if self.power:
+            limit = self.max_speed_rad_s * self._timestep_s
+            move = np.clip((self._targets - self._joints) * (1 - np.exp(-self._timestep_s / 0.01)), -limit, limit)
             self._joints = self._joints + move
             self._velocities = move / self._timestep_s
         travel = 0.1 * self._timestep_s

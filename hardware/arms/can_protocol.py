@@ -156,7 +156,7 @@ def faults(arm_status: int, error_bits: int, control_mode: int, motors: Iterable
     """
     words = [ARM_FAULTS[arm_status]] if arm_status in ARM_FAULTS else []
     if control_mode == ControlMode.TEACH:
-        words.append("teach mode")
+        words.append("teach mode (press the arm's button until its light goes out)")
     words += [f"joint {i + 1}: communication lost" for i in range(6) if error_bits & (1 << i)]
     for i, bits in enumerate(motors, start=1):
         words += [f"joint {i}: {word}" for bit, word in MOTOR_FAULTS.items() if bits & bit]

@@ -6,6 +6,8 @@ It lives on a python-can `virtual` bus, so the unmodified SDK cannot tell it fro
 from dataclasses import dataclass
 
 import numpy as np
+from can import Message
+from can.interfaces.virtual import VirtualBus
 
 from hardware.arms import can_protocol as protocol
 from hardware.arms.plant import ArmPlant
@@ -27,7 +29,7 @@ class EmulatedFaults:
     unplugged: bool = False  # nothing gets in or out; the controller goes on by itself
     frozen: bool = False  # joint frames repeat old values
     zeroed: bool = False  # joint frames read zero
-    master_mode: bool = False  # commands others instead of reporting
+    master_mode: bool = False  # commands another arm instead of reporting
     arm_status: int | None = None
     error_bits: int = 0
 
@@ -36,13 +38,10 @@ class PiperEmulator:
     """One arm's controller. `update` must be called at the physics' pace, by `SimClock`."""
 
     def __init__(self, channel: str, plant: ArmPlant, firmware: Firmware = "new", gripper_stroke_m: float = 0.07):
-        import can as python_can
-
         self.faults = EmulatedFaults()
         #: What 0x47D stored [mm]; 0 leaves the gripper's feedback at zero, as on a new arm.
         self.stored_stroke_mm = round(gripper_stroke_m * 1000)
-        self._bus = python_can.Bus(channel=channel, interface="virtual")
-        self._message = python_can.Message
+        self._bus = VirtualBus(channel)
         self._plant = plant
         self._firmware = firmware
         self._mode = protocol.ControlMode.STANDBY
@@ -190,6 +189,10 @@ class PiperEmulator:
             self._send(identifier, protocol.MOTOR_SLOW_LAYOUT.pack(240, 35, 35, bits, 500))
 
     def _send(self, identifier: int, data: bytes) -> None:
-        if self.faults.unplugged or self.faults.master_mode:
+        if self.faults.unplugged:
             return
-        self._bus.send(self._message(arbitration_id=identifier, data=data, is_extended_id=False))
+        if self.faults.master_mode:
+            if identifier not in protocol.JOINT_FEEDBACK:
+                return
+            identifier = protocol.JOINT_COMMANDS[protocol.JOINT_FEEDBACK.index(protocol.Feedback(identifier))]
+        self._bus.send(Message(arbitration_id=identifier, data=data, is_extended_id=False))

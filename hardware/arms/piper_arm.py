@@ -1,7 +1,7 @@
 """`PiperArm`: the `Arm` interface over a PiPER, real or emulated, through `PiperBus`."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +11,17 @@ from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.following import Follower
 from hardware.arms.gripping import Gripping, check_grip
+from hardware.arms.handshake import shake_hands, wait_until
 from hardware.arms.lock import ChannelLock
-from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus, frame_names
+from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus
 from hardware.arms.trajectory import JointTrajectory
 from hardware.arms.trajectory_checks import check_trajectory
-from hardware.arms.watchdog import JointWatch
+from hardware.arms.watchdog import FeedbackError, JointWatch
 from hardware.cell import ArmMount
 from hardware.clock import Clock
-
-_log = logging.getLogger(__name__)
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 _POLL_S = 0.02
-_CONNECT_TIMEOUT_S = 1.0
-_ANSWER_TIMEOUT_S = 0.3
 _ENABLE_TIMEOUT_S = 3.0
 _MODE_TIMEOUT_S = 0.5
 #: Once feedback looks stale, one pause for a reader thread that was only starved [s].
@@ -38,7 +36,8 @@ _POWER_CYCLE = "Support the arm, clear the cause, switch its power off and on, t
 class PiperArm:
     """One PiPER with its gripper. Use as a context manager; it leaves holding its pose, powered.
 
-    No method resumes an emergency stop or cuts the power: both would let the arm fall.
+    No method resumes an emergency stop or cuts the power: both would let the arm fall. A stop, and
+    feedback once lost or false, stay latched until `close` and a new `connect`.
     """
 
     def __init__(self, name: str, channel: str, mount: ArmMount, clock: Clock, bustype: BusType = "socketcan") -> None:
@@ -50,6 +49,7 @@ class PiperArm:
         self._lock = ChannelLock(channel) if bustype == "socketcan" else None
         self._watch = JointWatch(name)
         self._stopped = False
+        self._distrust: FeedbackError | None = None
         self._commanded: NDArray[np.float64] | None = None
 
     def connect(self) -> None:
@@ -60,13 +60,13 @@ class PiperArm:
         """
         if self._bus.is_open:
             return
+        self._stopped, self._distrust, self._commanded = False, None, None
+        self._watch = JointWatch(self.name)
         if self._lock is not None:
             self._lock.acquire()
         try:
             self._bus.open()
-            self._await_feedback()
-            self._check_firmware()
-            self._check_stroke()
+            shake_hands(self.name, self._mount, self._bus, self._clock)
         except BaseException:
             self.close()
             raise
@@ -96,14 +96,10 @@ class PiperArm:
         Raises:
             ArmError: a feedback frame older than `max_age_s`, or joints that jumped.
         """
-        identifier, arrived_s = self._bus.watch.oldest_s(FEEDBACK)
-        if self._clock.now_s() - arrived_s > max_age_s:
-            self._clock.sleep(_GRACE_S)
-            identifier, arrived_s = self._bus.watch.oldest_s(FEEDBACK)
-            if self._clock.now_s() - arrived_s > max_age_s:
-                raise self._silence(identifier, self._clock.now_s() - arrived_s)
+        self._require_fresh(max_age_s)
         reading = self._bus.read()
-        self._watch.check_plausible(reading.joints_rad, reading.stamp_s)
+        with self._latching():
+            self._watch.check_plausible(reading.joints_rad, reading.stamp_s)
         self._stopped = self._stopped or reading.emergency_stop
         return ArmState(
             joints_rad=reading.joints_rad,
@@ -125,7 +121,8 @@ class PiperArm:
         start = self.ready()
         check_trajectory(trajectory, start.joints_rad, self.name)
         self._bus.send_joint_mode()
-        return Follower(self, self._clock, self._watch, trajectory).run(should_stop)
+        with self._latching():
+            return Follower(self, self._clock, self._watch, trajectory).run(should_stop)
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
         """Moves the gripper to `width_m` or until it stalls on an object, pressing with `force_n`.
@@ -145,8 +142,10 @@ class PiperArm:
         """
         state = self.ready()
         self._bus.send_joint_mode()
-        near = self._commanded is not None and np.max(np.abs(self._commanded - state.joints_rad)) < _HOLD_TOLERANCE_RAD
-        self.command(self._commanded if near and self._commanded is not None else state.joints_rad)
+        target, last = state.joints_rad, self._commanded
+        if last is not None and np.max(np.abs(last - target)) < _HOLD_TOLERANCE_RAD:
+            target = last  # repeating what gravity has pulled the arm to would let it sink step by step
+        self.command(target)
 
     def stop(self) -> None:
         """Emergency stop, latched: the real arm sinks, damped. Safe from any thread or signal handler."""
@@ -178,89 +177,51 @@ class PiperArm:
 
     def command(self, joints_rad: NDArray[np.float64]) -> None:
         """Sends one joint target, clipped onto the limits; for `Follower`, which has checked its path."""
-        from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
-
+        if self._stopped:
+            raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
         self._commanded = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
         self._bus.send_joints(self._commanded)
 
     def _unfaulted(self, state: ArmState) -> ArmState:
         if state.stopped:
             raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
+        if self._distrust is not None:
+            raise ArmError(f"The {self.name} arm stays still since: {self._distrust.cause}", self._distrust.remedy)
         if state.faults:
             raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", _POWER_CYCLE)
         return state
 
-    def _silence(self, identifier: int, age_s: float) -> ArmError:
-        since = "never came" if not np.isfinite(age_s) else f"last came {age_s * 1000:.0f} ms ago"
-        return ArmError(
-            f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {self._bus.channel}.",
-            f"Check the CAN cable, its adapter and the arm's power; then sudo ip link set {self._bus.channel} "
-            f"up type can bitrate {protocol.BITRATE}, and start again.",
-        )
+    @contextmanager
+    def _latching(self) -> Iterator[None]:
+        """Remembers feedback that was false: the next motion is refused, whatever comes in then."""
+        try:
+            yield
+        except FeedbackError as error:
+            self._distrust = error
+            raise
 
-    def _await_feedback(self) -> None:
+    def _require_fresh(self, max_age_s: float) -> None:
         watch = self._bus.watch
-        if self._await(lambda: watch.saw(FEEDBACK), _CONNECT_TIMEOUT_S):
+        if self._clock.now_s() - watch.oldest_s(FEEDBACK)[1] <= max_age_s:
             return
+        self._clock.sleep(_GRACE_S)
+        identifier, arrived_s = watch.oldest_s(FEEDBACK)
+        age_s = self._clock.now_s() - arrived_s
+        if age_s <= max_age_s:
+            return
+        since = f"last came {age_s * 1000:.0f} ms ago" if np.isfinite(age_s) else "never came"
         channel = self._bus.channel
-        if not watch.saw_any():
-            raise ArmError(
-                f"The {self.name} arm is silent: nothing arrives on {channel}.",
-                f"Switch the arm on and check the cable; the bit rate must be {protocol.BITRATE}: "
-                f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}.",
-            )
-        missing = [identifier for identifier in FEEDBACK if not watch.saw((identifier,))]
-        if protocol.Feedback.STATUS in missing:
-            raise ArmError(
-                f"The {self.name} arm on {channel} does not report (no 0x2A1): it is in master mode.",
-                "Set it to slave mode with the SDK's MasterSlaveConfig(0xFC, 0, 0, 0), then switch it off and on.",
-            )
-        cause = f"The {self.name} arm on {channel} leaves out {frame_names(missing)}."
-        raise ArmError(cause, "Check the joints' and the gripper's cables and update the firmware, then start again.")
-
-    def _check_firmware(self) -> None:
-        """The two families differ by 2 degrees on joints 2 and 3: about 1 cm at the tool."""
-        if not self._await(lambda: self._bus.firmware() is not None, _ANSWER_TIMEOUT_S):
-            _log.warning("the %s arm does not tell its firmware; the cell says %s", self.name, self._mount.firmware)
-            return
-        version = self._bus.firmware() or (0, 0, 0)
-        family = "new" if version >= protocol.NEW_FIRMWARE else "old"
-        if family != self._mount.firmware:
-            named = f"S-V{version[0]}.{version[1]}-{version[2]}"
-            raise ArmError(
-                f"The {self.name} arm's firmware {named} is of the `{family}` family, the cell says "
-                f"`{self._mount.firmware}`: its tool would be 1 cm off.",
-                f"Write firmware: {family} under arms.{self.name} in the cell file.",
-            )
-
-    def _check_stroke(self) -> None:
-        """The gripper reads zero until its stroke has been stored; that needs the motors off."""
-        self._bus.enquire_stroke()
-        if not self._await(lambda: self._bus.watch.saw((protocol.Feedback.GRIPPER_STROKE,)), _ANSWER_TIMEOUT_S):
-            _log.warning("the %s arm does not tell its gripper's stroke", self.name)
-            return
-        stored_m, wanted_m = self._bus.stored_stroke_m(), self._mount.gripper_stroke_m
-        if stored_m == 0.0 and not self.state().enabled:
-            self._bus.send_stroke(wanted_m)
-            self._clock.sleep(_POLL_S)
-        elif stored_m == 0.0:
-            cause = f"The {self.name} arm's gripper stroke was never set, and the arm is powered: the gripper reads 0."
-            raise ArmError(cause, "Support the arm, switch its power off and on, then start again: it is set then.")
-        elif abs(stored_m - wanted_m) > 1e-3:
-            raise ArmError(
-                f"The {self.name} arm's gripper opens {stored_m * 1000:.0f} mm, the cell says {wanted_m * 1000:.0f}.",
-                f"Write gripper_stroke_m: {stored_m:.2f} under arms.{self.name} in the cell file.",
+        with self._latching():
+            raise FeedbackError(
+                f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {channel}.",
+                "Check the CAN cable, its adapter and the arm's power; then "
+                f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}, and start again.",
             )
 
     def _await_can_control(self) -> None:
-        if not self._await(lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, _MODE_TIMEOUT_S):
+        def obeys() -> bool:
+            return self._bus.read().control_mode == protocol.ControlMode.CAN
+
+        if not wait_until(obeys, self._clock, _MODE_TIMEOUT_S):
             cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
             raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
-
-    def _await(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        deadline_s = self._clock.now_s() + timeout_s
-        while not condition():
-            if self._clock.now_s() > deadline_s:
-                return False
-            self._clock.sleep(_POLL_S)
-        return True

@@ -6,7 +6,7 @@ and turn NaN into -150 degrees), so callers must send only what they have checke
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -164,7 +164,3 @@ class PiperBus:
             if self._sdk is None:
                 raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
             send(self._sdk)
-
-
-def frame_names(identifiers: Iterable[int]) -> str:
-    return ", ".join(f"0x{identifier:X}" for identifier in identifiers)

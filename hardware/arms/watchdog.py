@@ -21,6 +21,10 @@ _FROZEN_TRAVEL_RAD = 0.02
 _FROZEN_AFTER_S = 0.12
 
 
+class FeedbackError(ArmError):
+    """Feedback that is lost or cannot be true: nothing may move until a person has looked."""
+
+
 class FrameWatch:
     """Notes when each CAN frame arrived, by the arm's clock, and passes it on.
 
@@ -66,7 +70,7 @@ class JointWatch:
         self._repeated: NDArray[np.float64] | None = None
 
     def check_plausible(self, joints_rad: NDArray[np.float64], stamp_s: float) -> None:
-        """Raises ArmError when the joints are not where an arm could have got to since the last reading."""
+        """Raises FeedbackError when the joints are not where an arm could have got to since the last reading."""
         if self._last is not None and stamp_s - self._last_s < _JUMP_MEMORY_S:
             allowed = _JUMP_RAD + 2.0 * MAX_SPEED_RAD_S * (stamp_s - self._last_s)
             jumps = np.abs(joints_rad - self._last)
@@ -76,17 +80,17 @@ class JointWatch:
                     f"The {self._arm} arm's joint {joint + 1} read {np.rad2deg(self._last[joint]):.1f} and then "
                     f"{np.rad2deg(joints_rad[joint]):.1f} degrees: no arm moves so fast, the feedback is false."
                 )
-                raise ArmError(cause, "Check the CAN wiring and the joint's encoder cable, then start again.")
+                raise FeedbackError(cause, "Check the CAN wiring and the joint's encoder cable, then start again.")
         self._last, self._last_s = joints_rad, stamp_s
 
     def check_moving(self, joints_rad: NDArray[np.float64], commanded_rad: NDArray[np.float64], now_s: float) -> None:
-        """Raises ArmError when the readings repeat exactly although the command has moved on."""
+        """Raises FeedbackError when the readings repeat exactly although the command has moved on."""
         if self._repeated is None or not np.array_equal(joints_rad, self._repeated):
             self._repeated, self._moved_s, self._command_then = joints_rad, now_s, commanded_rad
             return
         travel = float(np.max(np.abs(commanded_rad - self._command_then)))
         if travel > _FROZEN_TRAVEL_RAD and now_s - self._moved_s > _FROZEN_AFTER_S:
-            raise ArmError(
+            raise FeedbackError(
                 f"The {self._arm} arm's joint feedback is frozen: it repeats while the command moved "
                 f"{np.rad2deg(travel):.1f} degrees.",
                 "See whether the arm is blocked or its joints lost their CAN connection; then start again.",
