@@ -11,9 +11,11 @@ from perception.table_plane import plane_inliers
 
 #: The share of a tag's side that is taken for its inside, away from mixed pixels at its edge.
 TAG_INSIDE = 0.9
-#: The table between the tags and the sensor's table are sampled on a grid this wide [px].
-GRID_PX = 4
+#: Tags are sampled on a grid this wide [px], the table on a wider one: it is larger, and most of the anchors.
+TAG_GRID_PX = 2
+TABLE_GRID_PX = 4
 TABLE = -1
+_OTHER = -2
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> 
     """The anchors of a view, where the estimator has an answer."""
     truth = view.plane.depth(frame.intrinsics.rays())
     owner = _tag_owner(view, truth.shape) if view.source == "tags" else _sensor_owner(view, frame)
-    v, u = np.nonzero((owner >= TABLE) & np.isfinite(relative.values) & np.isfinite(truth))
+    v, u = np.nonzero((owner != _OTHER) & np.isfinite(relative.values) & np.isfinite(truth))
     tag = owner[v, u]
     return Anchors(
         relative.values[v, u].astype(float),
@@ -68,19 +70,21 @@ def _tag_owner(view: TableView, shape: tuple[int, ...]) -> NDArray[np.int64]:
     hull = cv2.convexHull(np.rint(np.concatenate([tag.corners_px for tag in view.tags])).astype(np.int32))
     between = np.zeros(shape, np.uint8)
     cv2.fillConvexPoly(between, hull, 1)
-    owner = np.where(_on_grid(between.astype(bool)), TABLE, -2).astype(np.int64)
+    owner = np.where(_on_grid(between.astype(bool), TABLE_GRID_PX), TABLE, _OTHER).astype(np.int64)
     for tag in view.tags:
-        owner[tag_pixels(tag, shape)] = tag.id
+        inside = tag_pixels(tag, shape)
+        owner[inside] = _OTHER
+        owner[_on_grid(inside, TAG_GRID_PX)] = tag.id
     return owner
 
 
 def _sensor_owner(view: TableView, frame: RgbdFrame) -> NDArray[np.int64]:
-    return np.where(_on_grid(plane_inliers(frame, view.plane)), TABLE, -2).astype(np.int64)
+    return np.where(_on_grid(plane_inliers(frame, view.plane), TABLE_GRID_PX), TABLE, _OTHER).astype(np.int64)
 
 
-def _on_grid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _on_grid(mask: NDArray[np.bool_], step_px: int) -> NDArray[np.bool_]:
     grid = np.zeros_like(mask)
-    grid[::GRID_PX, ::GRID_PX] = True
+    grid[::step_px, ::step_px] = True
     return mask & grid
 
 

@@ -19,8 +19,8 @@ MAX_LEFT_OUT_MM = 20.0
 #: Errors beyond this count as something else than table (Tukey), never tighter than the floor.
 _TUKEY_SIGMAS, _SIGMA_FLOOR_M = 4.0, 0.001
 _DEPTH_BINS = 8
-#: Half of the weight is the tags', whose paper no estimator mistakes; the other half the table's.
-_TAG_SHARE = 0.5
+#: Most weight is the tags', whose paper no estimator mistakes for a mirror image; the rest the table's.
+_TAG_SHARE = 0.6
 #: Farther than any table: such disparities are noise around zero.
 _FARTHEST_M = 20.0
 
@@ -73,6 +73,8 @@ def _demand_values(relative: RelativeDepth, frame: RgbdFrame) -> None:
     values, shape = relative.values, frame.color.shape[:2]
     if values.shape != shape:
         problem = f"depth of shape {values.shape} for an image of shape {shape}"
+    elif relative.confidence is not None and relative.confidence.shape != shape:
+        problem = f"confidence of shape {relative.confidence.shape} for an image of shape {shape}"
     elif np.isinf(values).any():
         problem = f"infinite depth on {int(np.isinf(values).sum())} pixels"
     elif not np.isfinite(values).any():
@@ -151,6 +153,8 @@ def _consensus(relative: NDArray, target: NDArray, to_metres: NDArray, weight: N
     picks = rng.choice(len(relative), size=(300, 2), p=weight / weight.sum())
     rise = relative[picks[:, 1]] - relative[picks[:, 0]]
     steep = np.abs(rise) > 1e-6 * np.ptp(relative)
+    if not steep.any():
+        return 0.0, float(np.average(target, weights=weight))
     slopes = (target[picks[steep, 1]] - target[picks[steep, 0]]) / rise[steep]
     shifts = target[picks[steep, 0]] - slopes * relative[picks[steep, 0]]
     sample = rng.choice(len(relative), size=min(1500, len(relative)), p=weight / weight.sum())

@@ -8,8 +8,8 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.transforms import transform
 from perception.depth_types import Plane, TableView
 
-#: Stereo noise is constant in disparity: a quarter pixel of a D435 (f b about 30 px m) in 1/m.
-INLIER_TOLERANCE = 0.008
+#: Stereo noise is constant in disparity: a third of a pixel of a D435 (f b about 30 px m) in 1/m.
+INLIER_TOLERANCE = 0.012
 #: Least share of the image with depth, and of that depth on the plane.
 MIN_VALID, MIN_INLIERS = 0.10, 0.25
 #: Largest median distance of the plane's own points [m].

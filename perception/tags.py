@@ -23,8 +23,8 @@ PAPER_RATIO = 1.25
 MIN_SIDE_PX = 12.0
 #: Longest over shortest side: beyond it the tag is seen so steeply that its corners are guesses.
 MAX_SIDE_RATIO = 5.0
-#: Least contrast between black and white modules (pupil's decision margin, 0..255).
-MIN_MARGIN = 20.0
+#: Least contrast between black and white modules (pupil's decision margin, 0..255): a cell in dusk gives 13.
+MIN_MARGIN = 10.0
 #: Smaller images crash the library (under 8 px) and cannot hold a tag worth measuring anyway.
 MIN_IMAGE_PX = 24
 
