@@ -12,7 +12,8 @@ from hardware.clock import Clock
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.02
-_REPORT_TIMEOUT_S = 1.0
+#: The SDK's reader may still sleep up to 1 s on a bus closed before [s].
+_REPORT_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 0.3
 
 
