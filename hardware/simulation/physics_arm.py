@@ -40,6 +40,7 @@ class SimulatedArm:
         data.qpos[self._qpos] = [*joints_rad, width_m / 2, width_m / 2]
         self.set_power(self._is_powered)
         self.drive_joints(self._targets_rad)
+        data.act[model.actuator_actadr[self._motors[:6]]] = self._targets_rad
         self.drive_gripper(self._width_m, self._force_n)
 
     def drive_joints(self, targets_rad: NDArray[np.float64]) -> None:

@@ -53,10 +53,13 @@ class LiftWatch:
         self._arms, self._objects = arms, objects
         self._bodies = [model.body(f"object{k}").id for k in range(len(objects))]
         self._stories = [_Story(float(data.xipos[body, 2])) for body in self._bodies]
+        fingers = [body for arm in arms for body in arm.finger_bodies]
+        self._is_finger_geom = np.isin(model.geom_bodyid, fingers)
 
     def observe(self) -> None:
         """Notes contacts, heights and slip of this instant."""
-        pairs = self._model.geom_bodyid[self._data.contact.geom]
+        geoms = self._data.contact.geom
+        pairs = self._model.geom_bodyid[geoms[self._is_finger_geom[geoms].any(1)]]
         touching = {(int(a), int(b)) for a, b in pairs} | {(int(b), int(a)) for a, b in pairs}
         for body, story in zip(self._bodies, self._stories, strict=True):
             for arm in self._arms:
@@ -72,7 +75,7 @@ class LiftWatch:
         rise = float(self._data.xipos[body, 2]) - story.rest_m
         story.best_rise_m = max(story.best_rise_m, rise)
         if rise < RISE_M:
-            story.anchor_m = None
+            story.anchor_m, story.slip_m = None, 0.0
             return
         hand = next(arm.hand_body for arm in self._arms if arm.name == story.hand)
         R_world_hand = self._data.xmat[hand].reshape(3, 3)

@@ -33,8 +33,10 @@ BIN_WALL_M = 0.004
 
 #: Joint servos: stiffness [N m/rad] (0.05 deg under 3 N m), velocity gain as a time constant [s],
 #: reflected rotor inertia [kg m²] and gear friction [N m s/rad] that is left when power is off.
+#: Targets pass a low-pass first, as firmware smooths a stream of them; raw steps shake objects loose.
 STIFFNESS_NM_RAD = np.array([4000.0, 4000.0, 4000.0, 1500.0, 1500.0, 1500.0])
-SERVO_LAG_S, ARMATURE_KGM2, GEAR_DAMPING_NMS = 0.012, 0.05, 1.5
+SERVO_LAG_S, ARMATURE_KGM2, GEAR_DAMPING_NMS = 0.030, 0.05, 1.5
+TARGET_FILTER_S = 0.020
 FINGER_STIFFNESS_N_M, FINGER_ARMATURE_KG = 20000.0, 0.2
 
 
@@ -99,7 +101,8 @@ def _add_arm(spec: mujoco.MjSpec, name: str, mount: ArmMount, bit: int) -> None:
     spec.attach(arm, prefix=f"{name}_", frame=frame)
     for number, stiffness in enumerate(STIFFNESS_NM_RAD, start=1):
         effort = 30.0 if number <= 3 else 10.0
-        _add_servo(spec, f"{name}_joint{number}", stiffness, stiffness * SERVO_LAG_S, effort)
+        servo = _add_servo(spec, f"{name}_joint{number}", stiffness, stiffness * SERVO_LAG_S, effort)
+        servo.dyntype, servo.dynprm[0] = mujoco.mjtDyn.mjDYN_FILTEREXACT, TARGET_FILTER_S
     _add_servo(spec, f"{name}_joint7", FINGER_STIFFNESS_N_M, 0.0, 20.0)
     equality = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, objtype=mujoco.mjtObj.mjOBJ_JOINT)
     equality.name1, equality.name2 = f"{name}_joint8", f"{name}_joint7"
@@ -107,12 +110,13 @@ def _add_arm(spec: mujoco.MjSpec, name: str, mount: ArmMount, bit: int) -> None:
     equality.solref, equality.solimp = SOLREF, SOLIMP
 
 
-def _add_servo(spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float, effort: float) -> None:
+def _add_servo(spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float, effort: float) -> mujoco.MjsActuator:
     servo = spec.add_actuator(name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
     servo.gaintype, servo.biastype = mujoco.mjtGain.mjGAIN_FIXED, mujoco.mjtBias.mjBIAS_AFFINE
     servo.gainprm = [stiffness, *[0.0] * 9]
     servo.biasprm = [0.0, -stiffness, -damping, *[0.0] * 7]
     servo.forcelimited, servo.forcerange = True, [-effort, effort]
+    return servo
 
 
 def _add_object(spec: mujoco.MjSpec, name: str, tableware: Tableware, T_world_object: Matrix) -> None:

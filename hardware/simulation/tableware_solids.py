@@ -50,7 +50,7 @@ def shaker(rng: Generator) -> Shape:
     mesh = lathe(np.concatenate([fillet([(0.0, 0.0), *body], 0.0025), fillet([body[-1], *lid], 0.004)[1:]]))
     sizes = {"height_m": height, "diameter_m": 2 * bottom}
     outer = np.concatenate([body, lid[:-1]])
-    return Shape(mesh, stack_of_cylinders(outer), sizes, solidity=0.4)
+    return Shape(mesh, stack_of_cylinders(outer, 0.0005), sizes, solidity=0.4)
 
 
 def spoon(rng: Generator) -> Shape:

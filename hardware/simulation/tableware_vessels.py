@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from hardware.simulation.scene import Mesh, Primitive
-from hardware.simulation.tableware_collision import bars, disc, foot, ring_of_boxes, simplified, stack_of_cylinders
+from hardware.simulation.tableware_collision import (
+    CLEAR_OF_TABLE_M,
+    bars,
+    disc,
+    foot,
+    ring_of_boxes,
+    simplified,
+    stack_of_cylinders,
+)
 from hardware.simulation.tableware_mesh import fillet, lathe, merged, sweep
 
 Points = NDArray[np.float64]
@@ -68,7 +76,7 @@ def tumbler(rng: Generator) -> Shape:
     height, wall, base = rng.uniform(0.085, 0.140), rng.uniform(0.0018, 0.0032), rng.uniform(0.005, 0.012)
     outer = np.stack([np.linspace(top * taper, top, 12), np.linspace(0.0, height, 12)], 1)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.003))
-    collision = (*foot(top * taper - 0.001, base), *ring_of_boxes(_from(outer, base / 2), wall))
+    collision = (*foot(top * taper - 0.001, base), *ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall))
     return Shape(mesh, collision, _sizes(outer, wall, height))
 
 
@@ -84,7 +92,7 @@ def wine_glass(rng: Generator) -> Shape:
     mesh = lathe(vessel_profile([*below, (stem, start - 0.004)], outer, wall, start + 0.0045, 0.0018))
     stalk = disc(stem, 0.003, start + 0.004)
     stand = (*foot(base, 0.003), disc(base, 0.001, 0.003))
-    collision = (*stand, stalk, *ring_of_boxes(_from(outer, start + 0.006), wall, 0.002))
+    collision = (*stand, stalk, *ring_of_boxes(_from(outer, start + 0.001), wall, 0.002))
     return Shape(mesh, collision, _sizes(outer, wall, height) | {"stem_m": 2 * stem, "foot_m": 2 * base})
 
 
@@ -95,7 +103,7 @@ def jar(rng: Generator) -> Shape:
     shoulder = height - rng.uniform(0.024, 0.030)
     outer = curve([(body, 0.0), (body, shoulder), (neck, shoulder + 0.011), (neck, height)], 32)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004))
-    collision = (*foot(body - 0.001, base), *ring_of_boxes(_from(outer, base / 2), wall))
+    collision = (*foot(body - 0.001, base), *ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall))
     return Shape(mesh, collision, _sizes(outer, wall, height) | {"neck_m": 2 * neck})
 
 
@@ -126,7 +134,7 @@ def mug(rng: Generator) -> Shape:
     section = np.stack([1.5 * grip * np.cos(around), grip * np.sin(around)], 1)
     handle = sweep(path, np.broadcast_to(section, (len(path), *section.shape)))
     mesh = merged(lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004)), handle)
-    wall_boxes = ring_of_boxes(_from(outer, base / 2), wall)
+    wall_boxes = ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall)
     collision = (*foot(outer[0, 0] - 0.001, base), *wall_boxes, *bars(simplified(path, 0.004), 1.5 * grip, grip))
     return Shape(mesh, collision, _sizes(outer, wall, height) | {"handle_m": reach})
 
