@@ -1,0 +1,83 @@
+"""Estimators answer as they promise, and the cheat says that it is one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawn_cell import CELL, draw_frame
+
+from errors import ConfigurationError, PerceptionError
+from perception.estimators import ESTIMATORS, create_estimator
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return draw_frame(CELL)
+
+
+def _estimator(name: str, truth: np.ndarray):
+    return create_estimator(name, lambda number: truth)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_listed_estimator_is_built_and_answers_in_the_frames_shape(name: str, frame) -> None:
+    estimator = _estimator(name, frame.depth_m)
+    answer = estimator.estimate([frame], None)
+    assert answer.values.shape == frame.color.shape[:2]
+    assert answer.values.dtype == np.float32
+    assert answer.estimator == estimator.name
+
+
+def test_an_unknown_estimator_lists_the_choices() -> None:
+    with pytest.raises(ConfigurationError, match=r"no estimator 'magic'.*raw.*oracle"):
+        create_estimator("magic")
+
+
+def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
+    depth_m = frame.depth_m.copy()
+    depth_m[10, 20], depth_m[11, 20] = np.nan, 0.0
+    answer = create_estimator("raw").estimate([replace(frame, depth_m=depth_m)], None)
+    assert answer.kind == "metric"
+    holes = np.zeros(frame.depth_m.shape, bool)
+    holes[10:12, 20] = True
+    np.testing.assert_array_equal(np.isnan(answer.values), holes)
+    np.testing.assert_array_equal(answer.values[~holes], depth_m[~holes])
+
+
+def test_only_the_oracle_cheats_and_its_name_says_so(frame) -> None:
+    cheats = {name for name in ESTIMATORS if _estimator(name, frame.depth_m).is_cheat}
+    assert cheats == {"oracle"}
+    assert "cheat" in _estimator("oracle", frame.depth_m).name
+    assert "cheat" in ESTIMATORS["oracle"]
+
+
+def test_the_oracle_is_refused_where_there_is_no_truth() -> None:
+    with pytest.raises(ConfigurationError, match=r"cheat.*--camera sim"):
+        create_estimator("oracle", None)
+
+
+def test_the_oracle_gives_disparity_from_zero_to_one_and_nothing_metric() -> None:
+    truth = np.array([[0.5, 1.0], [2.0, np.nan]])
+    frame = draw_frame(CELL)
+    answer = _estimator("oracle", truth).estimate([frame], None)
+    assert answer.kind == "disparity"
+    np.testing.assert_allclose(answer.values, [[1.0, (1 - 0.5) / 1.5], [0.0, np.nan]], rtol=1e-6)
+    twice_as_far = _estimator("oracle", 2 * truth).estimate([frame], None)
+    np.testing.assert_allclose(twice_as_far.values, answer.values, rtol=1e-6)
+
+
+def test_the_oracle_asks_for_the_newest_frames_truth() -> None:
+    frame = draw_frame(CELL)
+    asked: list[int] = []
+
+    def truth(number: int) -> np.ndarray:
+        asked.append(number)
+        return frame.depth_m
+
+    create_estimator("oracle", truth).estimate([frame], None)
+    assert asked == [frame.number]
+
+
+def test_an_empty_truth_is_no_depth() -> None:
+    with pytest.raises(PerceptionError, match="empty"):
+        _estimator("oracle", np.full((480, 848), np.nan)).estimate([draw_frame(CELL)], None)
