@@ -44,6 +44,11 @@ def damaged(where: str, detail: str) -> TrialError:
     return _told(sqlite3.SQLITE_CORRUPT, where, detail)
 
 
+def foreign(where: str, detail: str) -> TrialError:
+    """The error for a file that is no database."""
+    return _told(sqlite3.SQLITE_NOTADB, where, detail)
+
+
 @contextmanager
 def explained(where: str) -> Iterator[None]:
     """Turns any failure of the database `where` into a TrialError with a cause and a remedy."""

@@ -7,6 +7,7 @@ readers never block the writer. Another database works by its SQLAlchemy URL.
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
@@ -32,11 +33,12 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from errors import TrialError
-from trials.failures import damaged, explained
+from trials.failures import damaged, explained, foreign
 
 VERSION = 1
 #: How long one process waits for another's write, which takes milliseconds.
 BUSY_S = 30.0
+_MAGIC = b"SQLite format 3\0"
 
 metadata = MetaData()
 schema = Table("vitro_schema", metadata, Column("version", Integer, nullable=False))
@@ -95,6 +97,8 @@ def open_database(where: str) -> Engine:
                     "Name another file, or set VITRO_HOME to another folder.",
                 )
             _check_version(where, connection.execute(select(schema.c.version)).scalar())
+        if engine.dialect.name == "sqlite":
+            _log_ahead(engine)
     return engine
 
 
@@ -108,7 +112,7 @@ def _check_version(where: str, version: int | None) -> None:
 
 def _sqlite(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_emptied(path)
+    _check_file(path)
     # No pool: each transaction opens the file anew, so nothing is shared with forks or threads.
     engine = create_engine(
         f"sqlite:///{path}", connect_args={"timeout": BUSY_S}, poolclass=NullPool, json_serializer=to_json
@@ -117,7 +121,6 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where `_begin` says, not before
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
@@ -128,10 +131,26 @@ def _sqlite(path: Path) -> Engine:
     return engine
 
 
-def _refuse_emptied(path: Path) -> None:
-    """SQLite takes an empty file for a new database and deletes the rows in its write-ahead log."""
+def _log_ahead(engine: Engine) -> None:
+    """Switches a checked database to WAL, once and for all; it is not touched before it is checked."""
+    with closing(engine.raw_connection()) as connection:
+        mode = connection.cursor().execute("PRAGMA journal_mode").fetchone()[0]
+        if mode != "wal":
+            # Locked: another process is opening it too, and switches it, or the next to open does.
+            with suppress(sqlite3.OperationalError):
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+
+
+def _check_file(path: Path) -> None:
+    """Refuses what SQLite would take for a new database and overwrite."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start and start != _MAGIC:
+        raise foreign(str(path), f"it begins with {start[:8]!r}")
     wal = path.with_name(path.name + "-wal")
-    if path.exists() and path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
+    if not start and wal.exists() and wal.stat().st_size > 0:
         raise TrialError(
             f"The trial log {path} has been emptied, but {wal} still holds rows.",
             f"Restore {path} from a backup beside {wal.name}, or move both aside to start a new log.",
