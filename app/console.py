@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,6 +17,7 @@ from rich.table import Table
 from app.keys import read_key
 from errors import VitroError
 from trials.record import TrialRecord
+from trials.summary import PAPER, Proportion, SurfaceSummary
 
 Item = TypeVar("Item")
 
@@ -38,9 +40,6 @@ class Console:
     def say(self, text: str) -> None:
         """One line, with rich markup."""
         self._rich.print(text)
-
-    def table(self, table: Table) -> None:
-        self._rich.print(table)
 
     def error(self, error: VitroError) -> None:
         """What went wrong and what to do next."""
@@ -88,25 +87,12 @@ class Console:
 
     def trials(self, trials: Sequence[TrialRecord], title: str) -> None:
         """Trials as a table."""
-        table = Table(title=title, title_justify="left")
-        for column in (
-            "trial",
-            "surface",
-            "estimator",
-            "world",
-            "outcome",
-            "reason",
-            "verified",
-            "simulator",
-            "seconds",
-        ):
-            table.add_column(column)
+        table = _table(title, "trial", "surface", "estimator", "outcome", "reason", "verified", "simulator", "seconds")
         for trial in trials:
             table.add_row(
                 str(trial.id),
                 trial.surface,
                 trial.estimator,
-                trial.world,
                 trial.outcome.value if trial.outcome else "running",
                 trial.reason.value,
                 _yes_no(trial.verified),
@@ -114,6 +100,29 @@ class Console:
                 f"{sum(trial.stages_s.values()):.1f}",
             )
         self._rich.print(table)
+
+    def success(self, summaries: Sequence[SurfaceSummary], title: str) -> None:
+        """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
+        table = _table(title, "surface", "estimator", "verified", "95 %", "simulator", "agree", "excluded", *PAPER)
+        for row in summaries:
+            low, high = row.success.interval
+            shares = (_proportion(row.success), f"{low:.2f}–{high:.2f}", _proportion(row.simulated))
+            paper = [f"{rates[row.surface]:.2f}" if row.surface in rates else "–" for rates in PAPER.values()]
+            agreement = _proportion(row.agreement)
+            table.add_row(row.surface, row.estimator, *shares, agreement, str(row.excluded), *paper)
+        self._rich.print(table)
+        self.say(f"  {' and '.join(PAPER)}: the DKT paper's success on a real cell (arXiv 2512.23705).")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _proportion(value: Proportion) -> str:
+    return "–" if value.rate is None else f"{value.rate:.2f} ({value.hits}/{value.of})"
 
 
 def _yes_no(value: bool | None) -> str:
