@@ -11,6 +11,7 @@ from hardware.simulation import tableware_solids as solids
 from hardware.simulation import tableware_vessels as vessels
 from hardware.simulation.scene import Material, Tableware
 from hardware.simulation.tableware_mesh import mass_properties
+from hardware.simulation.tableware_spoon import spoon
 from hardware.simulation.tableware_vessels import Shape
 
 GLASS, TINTED, PLASTIC = Material.CLEAR_GLASS, Material.TINTED_GLASS, Material.CLEAR_PLASTIC
@@ -42,7 +43,7 @@ FAMILIES = {
     "box": Family(solids.box, (PLASTIC, CHROME, STEEL, MATTE)),
     "ball": Family(solids.ball, (GLASS, TINTED, CHROME, MATTE)),
     "shaker": Family(solids.shaker, (GLASS, PLASTIC, CHROME, STEEL, CERAMIC), 0.15),
-    "spoon": Family(solids.spoon, (CHROME, STEEL, PLASTIC, MATTE)),
+    "spoon": Family(spoon, (CHROME, STEEL, PLASTIC, MATTE)),
 }
 
 #: kg/m³: soda-lime glass, PET and polystyrene, sheet steel, stoneware, painted wood and board.

@@ -137,10 +137,11 @@ def mass_properties(mesh: Mesh) -> tuple[float, Points, Points]:
     'How to find the inertia tensor of any solid body'.
     """
     corners = mesh.vertices_m.astype(float)[mesh.faces]
-    volumes = np.einsum("ni,ni->n", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6.0
+    volumes = (corners[:, 0] * np.cross(corners[:, 1], corners[:, 2])).sum(1) / 6.0
     volume = float(volumes.sum())
-    center = np.einsum("n,nki->i", volumes, corners) / (4.0 * volume)
     sums = corners.sum(1)
-    outer = np.einsum("nki,nkj->nij", corners, corners) + np.einsum("ni,nj->nij", sums, sums)
-    second = np.einsum("n,nij->ij", volumes, outer) / 20.0 - volume * np.outer(center, center)
+    center = volumes @ sums / (4.0 * volume)
+    each, weights = corners.reshape(-1, 3), np.repeat(volumes, 3)[:, None]
+    outer = (each * weights).T @ each + (sums * volumes[:, None]).T @ sums
+    second = outer / 20.0 - volume * np.outer(center, center)
     return volume, center, np.trace(second) * np.eye(3) - second

@@ -1,11 +1,11 @@
-"""Tableware without an opening: can, box, ball, shaker and spoon."""
+"""Tableware without an opening: can, box, ball and shaker."""
 
 import numpy as np
 from numpy.random import Generator
 
 from hardware.simulation.scene import Primitive
-from hardware.simulation.tableware_collision import bars, disc, foot, stack_of_cylinders
-from hardware.simulation.tableware_mesh import fillet, lathe, moved, rounded_box, sweep
+from hardware.simulation.tableware_collision import disc, foot, stack_of_cylinders
+from hardware.simulation.tableware_mesh import fillet, lathe, moved, rounded_box
 from hardware.simulation.tableware_vessels import Shape, curve
 from hardware.transforms import transform
 
@@ -51,64 +51,3 @@ def shaker(rng: Generator) -> Shape:
     sizes = {"height_m": height, "diameter_m": 2 * bottom}
     outer = np.concatenate([body, lid[:-1]])
     return Shape(mesh, stack_of_cylinders(outer, 0.0005), sizes, solidity=0.4)
-
-
-def spoon(rng: Generator) -> Shape:
-    """A serving spoon along x that rests on its bowl and the tip of an arched handle."""
-    length, bowl_length = rng.uniform(0.135, 0.175), rng.uniform(0.044, 0.054)
-    bowl_half, grip_half = rng.uniform(0.015, 0.019), rng.uniform(0.0045, 0.0065)
-    depth, thick, grip_thick = rng.uniform(0.007, 0.009), rng.uniform(0.0020, 0.0026), rng.uniform(0.0042, 0.0060)
-    arch = rng.uniform(0.013, 0.016)
-    x = np.concatenate([np.linspace(0.0, bowl_length, 30), np.linspace(bowl_length, length, 33)[1:]])
-    handle = np.clip((x - bowl_length) / (length - bowl_length), 0.0, 1.0)
-    bowl_part = np.clip(x / bowl_length, 0.0, 1.0)
-    lens = np.sqrt(np.clip(1.0 - (2.0 * bowl_part - 1.0) ** 2, 0.0, None))
-    neck = 0.6 * grip_half + 0.4 * grip_half * handle
-    tip = np.sqrt(np.clip(1.0 - ((x - length + grip_half) / grip_half).clip(0.0) ** 2, 0.02, None))
-    width = np.maximum(bowl_half * lens, np.where(bowl_part > 0.5, neck, 0.0006)) * tip
-    thickness = np.where(handle > 0, np.interp(handle, [0.0, 0.3], [thick, grip_thick]), thick) * np.where(
-        tip < 1, tip, 1
-    )
-    dip = depth * lens**1.5
-    rise = np.interp(x, [0.0, bowl_length], [depth + thick / 2] * 2)
-    top = np.interp(handle, [0.0, 0.35, 0.7, 1.0], [depth + thick / 2, arch, arch, grip_thick / 2])
-    blend = _smooth(np.where(handle > 0, top, rise), 7)
-    turn = np.linspace(0.0, 2 * np.pi, 40, endpoint=False)
-    across = np.cos(turn)
-    sections = np.stack(
-        [
-            width[:, None] * across,
-            thickness[:, None] / 2 * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.6
-            - dip[:, None] * (1.0 - across**2),
-        ],
-        -1,
-    )
-    mesh = sweep(np.stack([x, blend], 1), sections)
-    lowest = float(mesh.vertices_m[:, 2].min())
-    center = length / 2
-    mesh = moved(mesh, (-center, 0.0, -lowest))
-    bowl_box = Primitive(
-        "box",
-        (0.2 * bowl_length, 0.35 * bowl_half, thick / 2),
-        transform(None, (bowl_length / 2 - center, 0.0, thick / 2)),
-    )
-    rim_box = Primitive(
-        "box",
-        (0.42 * bowl_length, 0.8 * bowl_half, depth / 2),
-        transform(None, (bowl_length / 2 - center, 0.0, thick + depth / 2)),
-    )
-    picks = np.linspace(30, len(x) - 1, 7).astype(int)
-    rod = np.stack([x[picks] - center, blend[picks] - lowest], 1)
-    collision = (bowl_box, rim_box, *bars(rod, 0.9 * grip_half, grip_thick / 2))
-    return Shape(
-        mesh,
-        collision,
-        {"length_m": length, "height_m": arch + grip_thick / 2, "handle_m": 2 * grip_half},
-        metal_fill=1.0,
-    )
-
-
-def _smooth(values: np.ndarray, window: int) -> np.ndarray:
-    """Moving average that keeps both ends."""
-    padded = np.pad(values, window // 2, mode="edge")
-    return np.convolve(padded, np.ones(window) / window, mode="valid")
