@@ -87,7 +87,7 @@ class Console:
 
     def trials(self, trials: Sequence[TrialRecord], title: str) -> None:
         """Trials as a table."""
-        table = _table(title, "trial", "surface", "estimator", "outcome", "reason", "verified", "simulator", "seconds")
+        table = _table(title, "trial", "surface", "estimator", "outcome", "reason", "held", "sim", "s")
         for trial in trials:
             table.add_row(
                 str(trial.id),
@@ -103,15 +103,19 @@ class Console:
 
     def success(self, summaries: Sequence[SurfaceSummary], title: str) -> None:
         """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
-        table = _table(title, "surface", "estimator", "verified", "95 %", "simulator", "agree", "excluded", *PAPER)
+        table = _table(title, "surface", "estimator", "success (95 %)", "of", "sim", "agree", *PAPER)
         for row in summaries:
             low, high = row.success.interval
-            shares = (_proportion(row.success), f"{low:.2f}–{high:.2f}", _proportion(row.simulated))
+            success = f"{_rate(row.success)} ({low:.2f}–{high:.2f})"
             paper = [f"{rates[row.surface]:.2f}" if row.surface in rates else "–" for rates in PAPER.values()]
-            agreement = _proportion(row.agreement)
-            table.add_row(row.surface, row.estimator, *shares, agreement, str(row.excluded), *paper)
+            number = f"{row.success.of}+{row.excluded}" if row.excluded else str(row.success.of)
+            shares = (success, number, _rate(row.simulated), _rate(row.agreement))
+            table.add_row(row.surface, row.estimator, *shares, *paper)
         self._rich.print(table)
-        self.say(f"  {' and '.join(PAPER)}: the DKT paper's success on a real cell (arXiv 2512.23705).")
+        self.say(
+            "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
+            "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
+        )
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -121,8 +125,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _proportion(value: Proportion) -> str:
-    return "–" if value.rate is None else f"{value.rate:.2f} ({value.hits}/{value.of})"
+def _rate(value: Proportion) -> str:
+    return "–" if value.rate is None else f"{value.rate:.2f}"
 
 
 def _yes_no(value: bool | None) -> str:
