@@ -22,6 +22,7 @@ from hardware.cameras.frame import Intrinsics, RgbdFrame
 _FRAME = re.compile(r"\d{6}\.png")
 #: A folder keeps no times: its frames are stamped as if taken at this rate.
 _NOMINAL_FPS = 30.0
+_EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P")
 _LAYOUT = (
     "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
@@ -162,6 +163,8 @@ def _read_color(file: Path, k: Intrinsics) -> NDArray[np.uint8]:
 
     try:
         with Image.open(file) as image:
+            if image.mode not in _EIGHT_BIT_MODES:
+                raise CameraError(f"{file} is not 8 bit ({image.mode}).", "Save colour as 8-bit RGB or grey PNG.")
             color = np.array(image.convert("RGB"))
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise CameraError(f"{file} cannot be decoded ({error}).", "Copy or export this frame again.") from error

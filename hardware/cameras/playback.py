@@ -5,6 +5,8 @@ images of different times; its sensors, opened while playback is paused, give ea
 """
 
 import queue
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -16,6 +18,7 @@ import pyrealsense2 as rs
 from errors import CameraError
 from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, StreamKey
 
+_LOAD_S = 20.0
 _STALL_S = 10.0
 _POLL_S = 0.05
 
@@ -29,6 +32,7 @@ class Playback:
 
     def __init__(self, path: Path) -> None:
         self._name = str(path)
+        _check_loads(path)
         try:
             self._device = rs.context().load_device(str(path))
             self._device.set_real_time(False)
@@ -86,6 +90,22 @@ class Playback:
                 continue
             return _key(frame.profile), frame.as_depth_frame() or frame.as_video_frame()
         raise CameraError(f"{self._name} stopped playing midway.", "Copy it again: it may be damaged.")
+
+
+def _check_loads(path: Path) -> None:
+    """Loads a file in a process of its own first: librealsense hangs for ever on some damaged ones."""
+    probe = "import sys, pyrealsense2 as rs; rs.context().load_device(sys.argv[1]).query_sensors()"
+    damaged = CameraError(
+        f"{path} cannot be played: it is damaged where it describes the camera.",
+        "Copy it again, or record it again.",
+    )
+    command = [sys.executable, "-c", probe, str(path)]
+    try:
+        ended = subprocess.run(command, capture_output=True, timeout=_LOAD_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise damaged from error
+    if ended.returncode < 0:  # it crashed
+        raise damaged
 
 
 def _key(profile: Any) -> StreamKey:

@@ -81,7 +81,8 @@ class RealSenseCamera:
         self.config = RealSenseConfig(serial, width, height, fps, infrared)
         rs = _librealsense()
         self._context = rs.context() if context is None else context
-        self._serial = _chosen(serial, tuple(info.serial for info in _describe(self._context)))
+        info = _chosen(serial, _describe(self._context))
+        self._serial, self._usb = info.serial, info.usb
         self.name = f"d435 {self._serial}"
         self._freshness = Freshness()
         self._last_number = -1
@@ -95,17 +96,17 @@ class RealSenseCamera:
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame exposed after this call.
 
-        Where the camera was unplugged, waits up to 5 s more for it to come back.
+        Where the camera was unplugged, waits up to 5 s more for it to come back and then starts it.
 
         Raises:
             CameraError: silent for `timeout_s`, or unplugged and not back.
         """
         if self._pipeline is None:
             raise CameraError(f"{self.name} is closed.", "Open the camera again.")
-        frame = self._next(timeout_s)
+        frame = self._next_or_none(timeout_s)
         if frame is None and not self._is_attached():
             self._reconnect()
-            frame = self._next(timeout_s)
+            frame = self._next_or_none(timeout_s)
         if frame is None:
             raise CameraError(
                 f"{self.name} gave no frame in {timeout_s:.1f} s.",
@@ -123,7 +124,7 @@ class RealSenseCamera:
             profile = pipeline.start(self._librealsense_config())
         except RuntimeError as error:
             raise CameraError(
-                f"{self.name} does not start with {self.config} ({error}).",
+                f"{self.name}, on USB {self._usb}, does not start with {self.config} ({error}).",
                 "Close other programs that use it and plug it into a USB 3 port, then run `python main.py doctor`.",
             ) from error
         self._pipeline = pipeline
@@ -155,6 +156,13 @@ class RealSenseCamera:
             )
         for _ in range(round(_SETTLING_S * self.config.fps)):
             self._pipeline.try_wait_for_frames(1000)
+
+    def _next_or_none(self, timeout_s: float) -> RgbdFrame | None:
+        try:
+            return self._next(timeout_s)
+        except RuntimeError as error:  # librealsense's word for a device that went away
+            _log.debug("reading %s: %s", self.name, error)
+            return None
 
     def _next(self, timeout_s: float) -> RgbdFrame | None:
         from hardware.cameras.framesets import exposure_of
@@ -261,19 +269,18 @@ def _librealsense() -> Any:
     return rs
 
 
-def _chosen(serial: str | None, attached: tuple[str, ...]) -> str:
+def _chosen(serial: str | None, attached: tuple[CameraInfo, ...]) -> CameraInfo:
     if not attached:
         raise CameraError(
             "No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`."
         )
+    serials = ", ".join(info.serial for info in attached)
     if serial is None and len(attached) > 1:
-        raise CameraError(f"{len(attached)} cameras are attached.", f"Name one serial of {', '.join(attached)}.")
-    if serial is not None and serial not in attached:
-        raise CameraError(
-            f"No RealSense camera {serial} is attached.",
-            f"Set the serial to one of {', '.join(attached)}, or plug it in.",
-        )
-    return serial or attached[0]
+        raise CameraError(f"{len(attached)} cameras are attached.", f"Name one serial of {serials}.")
+    for info in attached:
+        if serial in (None, info.serial):
+            return info
+    raise CameraError(f"No RealSense camera {serial} is attached.", f"Plug it in, or name one of {serials}.")
 
 
 def _was_exposed_after(color: Any, called_ms: float, passed_over: int) -> bool:

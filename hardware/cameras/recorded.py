@@ -68,13 +68,13 @@ class RecordedCamera:
             EndOfRecording: every frame has been read.
             CameraError: instead of that, where frames are damaged or have no depth; or playback hangs.
         """
-        while not self._ended:
-            self._pull()
+        while self._playback.close.alive:
             if frame := self._next_exposure():
                 return frame
-        if frame := self._next_exposure():
-            return frame
-        self._check_nothing_was_lost()
+            if self._ended:
+                self._check_nothing_was_lost()
+                break
+            self._pull()
         raise EndOfRecording(self.name)
 
     def _pull(self) -> None:
@@ -124,7 +124,6 @@ class RecordedCamera:
             )
 
     def close(self) -> None:
-        self._ended = True
         self._playback.close()
 
     def __enter__(self) -> "RecordedCamera":

@@ -85,7 +85,7 @@ class _Db3Index:
             self._database = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
             )
-            topics = self._database.execute("SELECT id, name FROM topics").fetchall()
+            topics = self._database.execute("SELECT id, name FROM topics WHERE typeof(name) = 'text'").fetchall()
             self._rows = {key: self._rows_of(topic) for topic, name in topics if (key := _stream(name))}
         except sqlite3.Error as error:
             raise _damaged(path, str(error)) from error
