@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.cell import ArmMount
-from hardware.robot.kinematics import T_LINK6_TCP, finger_mount, joint_transforms
+from hardware.robot.kinematics import T_LINK6_TCP, TCP_OFFSET_M, finger_mount, joint_transforms
 from hardware.robot.shapes import SHAPES, LinkShape
 from hardware.transforms import Matrix, apply, invert, transform
 
@@ -171,3 +171,7 @@ _LOW_SLIDE = np.array([_slide(link) for link, _ in _LOW])
 _LOW_ROTATION = np.array([_in_frame(link, shape.T_link_shape)[:3, :3] for link, shape in _LOW])
 _LOW_HALF_M = np.array([half_extents(shape) for _, shape in _LOW])
 _LOW_IS_TUBE = np.array([shape.kind == "cylinder" for _, shape in _LOW])
+_PALM = SHAPES["gripper_base"][0]
+_PALM_CENTER_M = _PALM.T_link_shape[:3, 3] - (0.0, 0.0, TCP_OFFSET_M)
+#: Corners (3,) of the gripper's body in the tool's frame.
+PALM_LOW_M, PALM_HIGH_M = _PALM_CENTER_M - half_extents(_PALM), _PALM_CENTER_M + half_extents(_PALM)

@@ -11,21 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
-from grasping.planning.arm_model import ArmModel
-from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings
+from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
+from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.lines import follow, shifted
+from grasping.planning.lines import approach_poses, follow, lift_poses
 from grasping.planning.obstacles import DistanceField
 from hardware.cell import Workspace
-from hardware.transforms import Matrix, rotation_z, transform
+from hardware.transforms import Matrix, apply, invert, rotation_z, transform
 
-APPROACH_M = 0.10
-LIFT_M = 0.13
 #: The fingers open this much wider than the object before they close in [m].
 PRE_OPEN_M = 0.012
 _STEPS = 8
-#: What a radian of joint travel, a metre from the base and the other arm cost, in units of score.
-_TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.2, 0.15
+#: The lift keeps the object upright where the arm can, else tips it as little as it must.
+_TIPS_RAD = tuple(np.deg2rad([0.0, 20.0, 40.0]))
+#: What a radian of joint travel, a metre from the base and an arm nobody asked for cost, in units of score.
+_TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.2, 0.5
+#: What a radian of tipping the object in the lift costs, in units of score.
+_TIP_COST = 0.2
+_PALM_SLACK_M = 0.004
 _HALF_TURN = transform(rotation_z(np.pi))
 
 
@@ -33,7 +36,8 @@ _HALF_TURN = transform(rotation_z(np.pi))
 class Candidate:
     """A grasp that one arm reaches by a free straight approach and lifts straight up.
 
-    approach_rad (S, 6) from pre-grasp to grasp, lift_rad (S, 6) from the grasp up; value ranks it.
+    approach_rad (S, 6) from pre-grasp to grasp; lift_rad (S, 6) from the grasp up, tipping the tool by
+    tip_rad; value ranks it.
     """
 
     arm: ArmModel
@@ -41,6 +45,7 @@ class Candidate:
     T_world_tcp: Matrix
     approach_rad: NDArray[np.float64]
     lift_rad: NDArray[np.float64]
+    tip_rad: float
     pre_open_m: float
     value: float
 
@@ -71,88 +76,92 @@ class Around:
         return Surroundings(self.without_target, self.without_target)
 
 
-def reachable(
-    rows: NDArray,
-    T_world_camera: Matrix,
-    arm: ArmModel,
-    start_rad: NDArray,
-    workspace: Workspace,
-    around: dict[int, Around],
-    failures: Counter[str],
-    is_preferred: bool = True,
-) -> list[Candidate]:
-    """Candidates of one arm among grasp rows (N, 17), both ways of turning the gripper; best first."""
-    fits = rows[:, WIDTH] + PRE_OPEN_M / 2 <= arm.mount.gripper_stroke_m
-    failures["wider than the gripper"] += int((~fits).sum())
-    rows = np.repeat(rows[fits], 2, axis=0)
-    if not len(rows):
-        return []
-    T = T_world_camera @ np.array([T_camera_tcp(row) for row in rows])
-    T[1::2] = T[1::2] @ _HALF_TURN
-    inside = _inside(T, workspace)
-    failures["outside the workspace"] += int((~inside).sum())
-    rows, T = rows[inside], T[inside]
-    approach, lift = _paths(T, arm)
-    reached = np.isfinite(approach[..., 0]).all(axis=-1) & np.isfinite(lift[..., 0]).all(axis=-1)
-    failures["out of the arm's reach"] += int((~reached.any(axis=1)).sum())
-    found = []
-    for label in np.unique(rows[:, OBJECT]):
-        of_label = np.flatnonzero(rows[:, OBJECT] == label)
-        widths = np.minimum(rows[:, WIDTH] + PRE_OPEN_M, arm.mount.gripper_stroke_m)
-        chosen = [(int(c), int(k)) for c in of_label for k in np.flatnonzero(reached[c])]
-        free = _free([approach[i] for i in chosen], [lift[i] for i in chosen], widths, chosen, arm, around[int(label)])
-        kept = [pair for pair, ok in zip(chosen, free, strict=True) if ok]
-        failures["collision at the grasp"] += len({c for c, _ in chosen} - {c for c, _ in kept})
-        for c, k in kept:
-            value = _value(rows[c], T[c], approach[c, k, 0], arm, start_rad, is_preferred)
-            found.append(Candidate(arm, rows[c], T[c], approach[c, k], lift[c, k], float(widths[c]), value))
-    return sorted(found, key=lambda candidate: -candidate.value)
+@dataclass(frozen=True)
+class Reach:
+    """One arm looking for grasps it can carry out, from joints start_rad (6,)."""
+
+    arm: ArmModel
+    start_rad: NDArray[np.float64]
+    workspace: Workspace
+    is_preferred: bool
+
+    def candidates(
+        self, rows: NDArray, T_world_camera: Matrix, around: Around, target_points_m: NDArray, failures: Counter[str]
+    ) -> list[Candidate]:
+        """What is left of grasp rows (N, 17) on one object, the gripper turned both ways; failures are counted."""
+        rows, T = self._within(rows, T_world_camera, target_points_m, failures)
+        if not len(rows):
+            return []
+        approach, lift, tip = _paths(T, self.arm)
+        reached = np.isfinite(approach[..., 0]).all(axis=-1) & np.isfinite(lift[..., 0]).all(axis=-1)
+        failures["out of reach"] += int((~reached.any(axis=1)).sum())
+        grasp, branch = np.nonzero(reached)
+        opening = np.minimum(rows[:, WIDTH] + PRE_OPEN_M, self.arm.mount.gripper_stroke_m)
+        free = self._free(np.concatenate([approach[reached], lift[reached]], axis=1), opening[grasp], around)
+        failures["collision at the grasp"] += len(set(grasp) - set(grasp[free]))
+        return [
+            Candidate(
+                arm=self.arm,
+                row=rows[c],
+                T_world_tcp=T[c],
+                approach_rad=approach[c, k],
+                lift_rad=lift[c, k],
+                tip_rad=float(tip[c, k]),
+                pre_open_m=float(opening[c]),
+                value=self._value(rows[c], T[c], approach[c, k, 0], float(tip[c, k])),
+            )
+            for c, k in zip(grasp[free], branch[free], strict=True)
+        ]
+
+    def _within(
+        self, rows: NDArray, T_world_camera: Matrix, target_points_m: NDArray, failures: Counter[str]
+    ) -> tuple[NDArray, NDArray]:
+        """Rows and tool poses (M, 4, 4) that fit the gripper and the workspace, both ways of turning it."""
+        fits = rows[:, WIDTH] + PRE_OPEN_M / 2 <= self.arm.mount.gripper_stroke_m
+        failures["wider than the gripper"] += int((~fits).sum())
+        rows = np.repeat(rows[fits], 2, axis=0)
+        if not len(rows):
+            return rows, np.zeros((0, 4, 4))
+        T = T_world_camera @ np.array([T_camera_tcp(row) for row in rows])
+        T[1::2] = T[1::2] @ _HALF_TURN
+        within = inside(T[:, :3, 3], self.workspace)
+        failures["outside the workspace"] += int((~within).sum())
+        clear = np.array([not _meets_palm(target_points_m, pose) for pose in T])
+        failures["palm against the object"] += int((within & ~clear).sum())
+        return rows[within & clear], T[within & clear]
+
+    def _free(self, joints_rad: NDArray, widths_m: NDArray, around: Around) -> NDArray[np.bool_]:
+        """Whether each path (N, S, 6), approach then lift, is free; its start also as the end of the transit."""
+        closing_in = CollisionChecker(self.arm, self.workspace, around.approach, 0.0)
+        transit = CollisionChecker(self.arm, self.workspace, around.transit, 0.0)
+        steps = joints_rad.shape[1]
+        free = closing_in.free(joints_rad, np.repeat(widths_m, steps)).reshape(-1, steps).all(axis=1)
+        return free & transit.free(joints_rad[:, 0], widths_m)
+
+    def _value(self, row: NDArray, T_world_tcp: Matrix, pre_grasp_rad: NDArray, tip_rad: float) -> float:
+        cost = _TRAVEL_COST * np.abs(pre_grasp_rad - self.start_rad).max() + _TIP_COST * tip_rad
+        cost += _DISTANCE_COST * np.linalg.norm(T_world_tcp[:2, 3] - self.arm.T_world_base[:2, 3])
+        return float(row[SCORE] - cost - (0.0 if self.is_preferred else _OTHER_ARM_COST))
 
 
-def _inside(T_world_tcp: Matrix, workspace: Workspace) -> NDArray[np.bool_]:
-    """Whether the tool stays in the workspace at pre-grasp, grasp and after the lift."""
-    grasp = T_world_tcp[:, :3, 3]
-    ends = np.stack([grasp, grasp - APPROACH_M * T_world_tcp[:, :3, 2], grasp + np.array([0.0, 0.0, LIFT_M])], axis=1)
-    limits = np.array([workspace.tool_x_m, workspace.tool_y_m, workspace.tool_z_m])
-    return np.all((ends >= limits[:, 0]) & (ends <= limits[:, 1]), axis=(1, 2))
+def _meets_palm(points_world_m: NDArray, T_world_tcp: Matrix) -> bool:
+    """Whether an object's points reach into the gripper's body, between and behind the fingers."""
+    points = apply(invert(T_world_tcp), points_world_m)
+    return bool(((points > PALM_LOW_M - _PALM_SLACK_M) & (points < PALM_HIGH_M + _PALM_SLACK_M)).all(axis=1).any())
 
 
-def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray]:
-    """Approach and lift joint paths (C, 8, S, 6), each through the grasp; NaN where none exists."""
-    back = -np.linspace(0.0, APPROACH_M, _STEPS)[None, :, None] * T_world_tcp[:, None, :3, 2]
-    up = np.linspace(0.0, LIFT_M, _STEPS)[:, None] * [0.0, 0.0, 1.0]
-    up = np.broadcast_to(up, back.shape)
+def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArray]:
+    """Joint paths of approach and lift (C, 8, S, 6), each through the grasp, NaN where none exists, and
+    by how much (C, 8) each lift tips the tool [rad]."""
     grasps = solve(arm.T_base_world @ T_world_tcp, arm.mount.firmware)
-    retreat, lift = (
-        follow(grasps, arm.T_base_world @ shifted(T_world_tcp, offsets), arm.mount.firmware) for offsets in (back, up)
-    )
-    return retreat[:, :, ::-1], lift
 
+    def followed(poses: Matrix) -> NDArray:
+        return follow(grasps, arm.T_base_world @ poses, arm.mount.firmware)
 
-def _free(
-    approaches: list[NDArray],
-    lifts: list[NDArray],
-    widths_m: NDArray,
-    chosen: list[tuple[int, int]],
-    arm: ArmModel,
-    around: Around,
-) -> NDArray[np.bool_]:
-    """Whether each approach (open) and lift is free; the lift's first pose is the approach's last."""
-    if not chosen:
-        return np.zeros(0, bool)
-    opening = np.repeat([widths_m[c] for c, _ in chosen], _STEPS)
-    checker = CollisionChecker(arm, around.approach, 0.0)
-    free = checker.free(np.concatenate(approaches), opening).reshape(-1, _STEPS).all(axis=1)
-    starts = CollisionChecker(arm, around.transit, 0.0)
-    free &= starts.free(np.array([path[0] for path in approaches]), opening[::_STEPS])
-    return free & checker.free(np.concatenate(lifts), opening).reshape(-1, _STEPS).all(axis=1)
-
-
-def _value(
-    row: NDArray, T_world_tcp: Matrix, pre_grasp_rad: NDArray, arm: ArmModel, start_rad: NDArray, is_preferred: bool
-) -> float:
-    travel = np.abs(pre_grasp_rad - start_rad).max()
-    distance = np.linalg.norm(T_world_tcp[:2, 3] - arm.T_world_base[:2, 3])
-    return float(
-        row[SCORE] - _TRAVEL_COST * travel - _DISTANCE_COST * distance - (0.0 if is_preferred else _OTHER_ARM_COST)
-    )
+    back = followed(approach_poses(T_world_tcp, _STEPS))
+    lift, tips = np.full_like(back, np.nan), np.zeros(grasps.shape[:2])
+    for tip in _TIPS_RAD:
+        missing = np.isnan(lift[..., 0]).any(axis=-1)
+        lift[missing] = followed(lift_poses(T_world_tcp, tip, arm.T_world_base, _STEPS))[missing]
+        tips[missing] = tip
+    return back[:, :, ::-1], lift, tips

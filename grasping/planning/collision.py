@@ -1,4 +1,7 @@
-"""Whether configurations of one arm are free: of obstacles, the table, itself, and with what it holds."""
+"""Whether configurations of one arm are free: of obstacles, the table, itself, and with what it holds.
+
+The tool must also stay in the workspace.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,7 @@ from numpy.typing import NDArray
 
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
 from grasping.planning.obstacles import DistanceField
+from hardware.cell import Workspace
 from hardware.transforms import Matrix, apply, invert
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
@@ -73,6 +77,7 @@ class CollisionChecker:
     """Checks batches of configurations of one arm. gripper_width_m: opening of the fingers on the way."""
 
     arm: ArmModel
+    workspace: Workspace
     around: Surroundings
     gripper_width_m: float
     held: Held | None = None
@@ -87,6 +92,7 @@ class CollisionChecker:
     def _free(self, joints_rad: NDArray, widths_m: NDArray) -> NDArray[np.bool_]:
         placed = self.arm.place(joints_rad, widths_m)
         free = self.arm.lowest_m(placed) >= self.around.table_m
+        free &= inside(placed.T_world_tcp[:, :3, 3], self.workspace)
         free &= self._clear_of_obstacles(placed)
         free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
         if self.held is not None:
@@ -109,6 +115,12 @@ class CollisionChecker:
             free &= points[..., 2].min(axis=1) >= self.around.held_table_m
         none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
         return free & _clear_of_itself(placed, points, np.full(points.shape[1], held.radius_m), none_may_touch)
+
+
+def inside(tools_m: NDArray, workspace: Workspace) -> NDArray[np.bool_]:
+    """Whether tool positions (..., 3) are where the tool may go."""
+    limits = np.array([workspace.tool_x_m, workspace.tool_y_m, workspace.tool_z_m])
+    return np.all((tools_m >= limits[:, 0]) & (tools_m <= limits[:, 1]), axis=-1)
 
 
 _MOVING = np.flatnonzero(COVER.frame > 0)

@@ -103,7 +103,8 @@ class _Walk:
             self.checked += 1
             self._note_workspace(phase, time_s, tool)
             for touch in self._counted(phase, tool, world):
-                self.clearance_m = min(self.clearance_m, touch.gap_m)
+                if not touch.other.startswith(f"{world.arm} "):
+                    self.clearance_m = min(self.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
                     self._note(phase, time_s, touch.moving, f"meets {touch.other}")
             if len(self.violations) >= _MOST_VIOLATIONS:

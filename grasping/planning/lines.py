@@ -1,20 +1,43 @@
-"""Straight tool motions: joint paths that keep the tool on a line, for many lines at once."""
+"""Straight tool motions: joint paths that keep the tool's tip on a line, for many lines at once."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from grasping.planning.inverse_kinematics import solve
 from hardware.robot.kinematics import Firmware
 from hardware.transforms import Matrix
 
+APPROACH_M = 0.08
+LIFT_M = 0.12
+#: An object is raised this far before it is turned: clear of the table and of what stood beside it.
+UPRIGHT_LIFT_M = 0.03
 #: Largest step of any joint [rad] between neighbouring poses that still counts as the same motion.
 _CONTINUOUS_RAD = 0.35
 
 
-def shifted(T_world_tcp: Matrix, offsets_m: NDArray) -> Matrix:
-    """Poses (..., S, 4, 4): each pose (..., 4, 4) moved by the world-frame offsets (..., S, 3)."""
-    T = np.repeat(T_world_tcp[..., None, :, :], offsets_m.shape[-2], axis=-3)
-    T[..., :3, 3] += offsets_m
+def approach_poses(T_world_tcp: Matrix, steps: int) -> Matrix:
+    """(C, S, 4, 4) from grasps (C, 4, 4) straight back along the tool's axis to where the approach begins."""
+    T = np.repeat(T_world_tcp[:, None], steps, axis=1)
+    T[..., :3, 3] -= np.linspace(0.0, APPROACH_M, steps)[:, None] * T_world_tcp[:, None, :3, 2]
+    return T
+
+
+def lift_poses(T_world_tcp: Matrix, tip_rad: float, T_world_base: Matrix, steps: int) -> Matrix:
+    """(C, S, 4, 4) from grasps (C, 4, 4) straight up, the tool tipping outward by `tip_rad` on the way.
+
+    The arm holds its tool straight down only near the table (joint 5 ends at 70 deg): to rise further
+    it has to let the tool lean away from its base.
+    """
+    T = np.repeat(T_world_tcp[:, None], steps, axis=1)
+    height = np.linspace(0.0, LIFT_M, steps)
+    outward = T_world_tcp[:, :2, 3] - T_world_base[:2, 3]
+    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
+    axis = np.stack([outward[:, 1], -outward[:, 0], np.zeros(len(outward))], axis=1)
+    angle = tip_rad * np.clip((height - UPRIGHT_LIFT_M) / (LIFT_M - UPRIGHT_LIFT_M), 0.0, 1.0)
+    turns = Rotation.from_rotvec((angle[None, :, None] * axis[:, None]).reshape(-1, 3)).as_matrix()
+    T[..., :3, :3] = turns.reshape(len(T), steps, 3, 3) @ T[..., :3, :3]
+    T[..., 2, 3] += height
     return T
 
 

@@ -5,23 +5,24 @@ from numpy.typing import NDArray
 
 from errors import PlanningError
 from grasping.grasp_set import WIDTH
-from grasping.planning.candidates import APPROACH_M, LIFT_M, Around, Candidate
+from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import CollisionChecker, Held
 from grasping.planning.grasp_plan import Phase
-from grasping.planning.lines import follow, shifted
+from grasping.planning.lines import LIFT_M, UPRIGHT_LIFT_M, approach_poses, follow, lift_poses
 from grasping.planning.placing import place_configurations
 from grasping.planning.timing import smooth, time_path
 from grasping.planning.transit import connect
 from hardware.arms.trajectory import JointTrajectory
 from hardware.cell import Cell
 from hardware.robot.kinematics import PARK_JOINTS
+from hardware.transforms import Matrix
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
-#: Distance [m] between the poses through which straight motions run.
-_LINE_STEP_M = 0.005
+#: Poses through which a straight motion runs.
+_LINE_STEPS = 25
 
 
 class NoPathError(Exception):
@@ -38,12 +39,16 @@ def plan_motions(
     """
     arm, open_m = candidate.arm, candidate.pre_open_m
     held = Held.from_points(target_points_m, candidate.T_world_tcp)
-    reaching = CollisionChecker(arm, around.transit, open_m)
-    carrying = CollisionChecker(arm, around.carrying, float(candidate.row[WIDTH]), held)
-    leaving = CollisionChecker(arm, around.carrying, open_m)
+    reaching = CollisionChecker(arm, cell.workspace, around.transit, open_m)
+    carrying = CollisionChecker(arm, cell.workspace, around.carrying, float(candidate.row[WIDTH]), held)
+    leaving = CollisionChecker(arm, cell.workspace, around.carrying, open_m)
 
-    approach = _line(candidate, -APPROACH_M * candidate.T_world_tcp[:3, 2])[::-1]
-    lift = _line(candidate, np.array([0.0, 0.0, LIFT_M]))
+    grasp = candidate.T_world_tcp[None]
+    approach = _line(candidate, approach_poses(grasp, _LINE_STEPS))[::-1]
+    lift = _line(candidate, lift_poses(grasp, candidate.tip_rad, arm.T_world_base, _LINE_STEPS))
+    raised = lift[int(np.ceil(_LINE_STEPS * UPRIGHT_LIFT_M / LIFT_M)) :]
+    if not carrying.free(raised).all():
+        raise NoPathError("no room to lift")
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
     place = _to_bin(candidate, lift[-1], held, carrying, cell, seed)
     retreat = _free_path(place[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
@@ -60,13 +65,10 @@ def plan_motions(
         raise NoPathError("a path that cannot be timed") from error
 
 
-def _line(candidate: Candidate, offset_m: NDArray) -> NDArray[np.float64]:
-    """Joints (N, 6) that move the tool from the grasp along a world-frame offset (3,) without turning it."""
+def _line(candidate: Candidate, poses: Matrix) -> NDArray[np.float64]:
+    """Joints (S, 6) that move the tool from the grasp through poses (1, S, 4, 4)."""
     arm = candidate.arm
-    steps = int(np.ceil(np.linalg.norm(offset_m) / _LINE_STEP_M))
-    poses = shifted(candidate.T_world_tcp, np.linspace(0.0, 1.0, steps + 1)[:, None] * offset_m)
-    start = candidate.lift_rad[0][None, None]
-    path = follow(start, (arm.T_base_world @ poses)[None], arm.mount.firmware)[0, 0]
+    path = follow(candidate.lift_rad[None, None, 0], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
     if not np.isfinite(path).all():
         raise NoPathError("no straight line")
     return path
@@ -88,7 +90,7 @@ def _to_bin(
     candidate: Candidate, start_rad: NDArray, held: Held, checker: CollisionChecker, cell: Cell, seed: int
 ) -> NDArray[np.float64]:
     """The path of a held object to the cheapest pose over the bin that has one."""
-    places = place_configurations(start_rad, candidate.T_world_tcp, held, cell.bin, cell.workspace, checker)
+    places = place_configurations(start_rad, candidate.T_world_tcp, held, cell.bin, checker)
     if not len(places):
         raise NoPathError("no free pose over the bin")
     for place in places[:_PLACES]:

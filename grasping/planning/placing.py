@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from grasping.planning.collision import CollisionChecker, Held
+from grasping.planning.collision import CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import solve
-from hardware.cell import Bin, Workspace
+from hardware.cell import Bin
 from hardware.transforms import Matrix, rotation_z, transform
 
 #: The held object's lowest point stays this far above the bin's rim [m].
@@ -19,7 +19,7 @@ _TURNS_RAD = np.arange(12) * np.pi / 6
 
 
 def place_configurations(
-    from_rad: NDArray, T_world_tcp: Matrix, held: Held, bin_: Bin, workspace: Workspace, checker: CollisionChecker
+    from_rad: NDArray, T_world_tcp: Matrix, held: Held, bin_: Bin, checker: CollisionChecker
 ) -> NDArray[np.float64]:
     """Joints (P, 6), cheapest first, that hold the object over the bin without touching anything.
 
@@ -27,8 +27,7 @@ def place_configurations(
     """
     rotations = _rotations(T_world_tcp[:3, :3])
     T = np.array([_over_bin(R, held, bin_) for R in rotations])
-    limits = np.array([workspace.tool_x_m, workspace.tool_y_m, workspace.tool_z_m])
-    T = T[((T[:, :3, 3] >= limits[:, 0]) & (T[:, :3, 3] <= limits[:, 1])).all(axis=1)]
+    T = T[inside(T[:, :3, 3], checker.workspace)]
     joints = solve(checker.arm.T_base_world @ T, checker.arm.mount.firmware)
     pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
     joints = joints[pose, branch]

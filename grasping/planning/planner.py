@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from errors import ConfigurationError, PlanningError
 from grasping.grasp_set import OBJECT, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
-from grasping.planning.candidates import Around, Candidate, reachable
+from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.gate import SafetyGate
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motions import NoPathError, plan_motions
@@ -112,19 +112,18 @@ class _Search:
         return ", ".join(f"{what} {count}x" for what, count in self.failures.most_common() if count) or "none was given"
 
     def _candidates(self, rows: NDArray, preferred_arm: str | None) -> list[Candidate]:
+        """What either arm can carry out of a block of rows, best first."""
         found: list[Candidate] = []
         for name, arm in self.arms.items():
-            around = {int(label): self._around_of(name, int(label)) for label in np.unique(rows[:, OBJECT])}
-            found += reachable(
-                rows,
-                self.T_world_camera,
-                arm,
-                self.joints[name],
-                self.cell.workspace,
-                around,
-                self.failures,
-                is_preferred=preferred_arm in (None, name),
-            )
+            reach = Reach(arm, self.joints[name], self.cell.workspace, preferred_arm in (None, name))
+            for label in np.unique(rows[:, OBJECT]).astype(int):
+                found += reach.candidates(
+                    rows[rows[:, OBJECT] == label],
+                    self.T_world_camera,
+                    self._around_of(name, label),
+                    self.cloud.of(label),
+                    self.failures,
+                )
         return sorted(found, key=lambda candidate: -candidate.value)
 
     def _pick(self, candidate: Candidate, planner: str) -> GraspPlan:

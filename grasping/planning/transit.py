@@ -1,6 +1,7 @@
 """Free paths between two configurations: straight where that works, else RRT-Connect and shortcuts."""
 
 import time
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -18,11 +19,11 @@ _SHORTCUTS = 40
 def connect(
     start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, limit_s: float, seed: int
 ) -> NDArray[np.float64] | None:
-    """Waypoints (N, 6) of a free path, or None when none was found within `limit_s`."""
+    """Waypoints (N, 6) of a free path, or None when none was found within `limit_s`; seed draws the shortcuts."""
     straight = np.array([start_rad, goal_rad])
     if is_path_free(straight, checker):
         return straight
-    path = _rrt_connect(start_rad, goal_rad, checker, limit_s, seed)
+    path = _rrt_connect(start_rad, goal_rad, checker, limit_s)
     return None if path is None else _shortcut(path, checker, seed)
 
 
@@ -32,12 +33,11 @@ def is_path_free(waypoints_rad: NDArray, checker: CollisionChecker) -> bool:
 
 
 def _rrt_connect(
-    start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, limit_s: float, seed: int
+    start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, limit_s: float
 ) -> NDArray[np.float64] | None:
-    from ompl import base, geometric, util
+    from ompl import base, geometric
 
-    util.setLogLevel(util.LOG_ERROR)
-    util.RNG.setSeed(seed + 1)
+    _prepare_ompl()
     space = base.RealVectorStateSpace(6)
     bounds = base.RealVectorBounds(6)
     for i in range(6):
@@ -62,6 +62,15 @@ def _rrt_connect(
         return None
     states = setup.getSolutionPath().getStates()
     return np.array([[state[i] for i in range(6)] for state in states])
+
+
+@cache
+def _prepare_ompl() -> None:
+    """OMPL takes a seed only before its first random number, so it gets one seed a process."""
+    from ompl import util
+
+    util.setLogLevel(util.LOG_ERROR)
+    util.RNG.setSeed(1)
 
 
 def _shortcut(path_rad: NDArray, checker: CollisionChecker, seed: int) -> NDArray[np.float64]:
