@@ -130,10 +130,10 @@ def _reflectance(finish: Finish, n: NDArray, view: NDArray, to_light: NDArray, u
 
 
 def _texture_at(texture: NDArray, uv: NDArray) -> NDArray[np.float32]:
-    """Mean of the colour channels at texture coordinates, repeating; row 0 is at v = 1."""
+    """Mean of the colour channels at texture coordinates, repeating; row 0 is at v = 0."""
     height, width = texture.shape[:2]
     column = (uv[:, 0] % 1.0 * width).astype(np.int64).clip(0, width - 1)
-    row = ((1.0 - uv[:, 1] % 1.0) * height).astype(np.int64).clip(0, height - 1)
+    row = (uv[:, 1] % 1.0 * height).astype(np.int64).clip(0, height - 1)
     return texture.mean(-1)[row, column]
 
 

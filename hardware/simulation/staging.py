@@ -30,17 +30,16 @@ class Part:
     triangles: Triangles
     finish: Finish
     instance_id: int = 0
-    sharp_texture: bool = False
 
 
 def stage_parts(cell: Cell, state: SceneState) -> list[Part]:
     """The parts of a scene: table, floor, tags and bin of the cell, then robot and objects."""
     seed = state.appearance_seed
     parts = [_table(cell, state.surface, seed), _floor(seed)]
-    parts += [_tag(tag) for tag in cell.tags]
+    if cell.tags:
+        parts.append(_tags(cell.tags))
     parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
-    if state.robot:
-        parts.append(_robot(state.robot))
+    parts += _robot(state.robot)
     for placed in state.objects:
         triangles = _shaded(placed.tableware.mesh).placed(placed.T_world_object)
         finish = object_finish(placed.tableware)
@@ -81,10 +80,16 @@ def _floor(seed: int) -> Part:
     return Part("floor", floor, plain(Scattering.MATTE, grey))
 
 
-def _tag(tag: Tag) -> Part:
-    side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
-    paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
-    return Part(f"tag{tag.id}", paper, Finish(Scattering.MATTE, _tag_texture(tag.id)), sharp_texture=True)
+def _tags(tags: tuple[Tag, ...]) -> Part:
+    """All tags as one mesh whose texture holds them side by side."""
+    papers = []
+    for i, tag in enumerate(tags):
+        side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
+        paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
+        uv = (paper.uv + np.float32([i, 0])) / np.float32([len(tags), 1])
+        papers.append(Triangles(paper.corners_m, paper.normals, uv))
+    texture = np.concatenate([_tag_texture(tag.id) for tag in tags], axis=1)
+    return Part("tags", joined(papers), Finish(Scattering.MATTE, texture))
 
 
 @lru_cache(maxsize=64)
@@ -110,14 +115,12 @@ def _open_box(spec: Bin) -> Triangles:
     return joined([box(half).placed(transform(translation_m=centre + at)) for at, half in slabs])
 
 
-def _robot(shapes: tuple[RobotShape, ...]) -> Part:
-    """All robot primitives as one mesh whose texture is the palette of their colours."""
-    palette = sorted({shape.rgb for shape in shapes})
-    meshes = []
+def _robot(shapes: tuple[RobotShape, ...]) -> list[Part]:
+    """The robot's primitives, those of one colour together."""
+    by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
     for shape in shapes:
-        triangles = primitive(shape.shape).placed(shape.T_world_shape)
-        uv = np.full_like(triangles.uv, 0.5)
-        uv[..., 0] = (palette.index(shape.rgb) + 0.5) / len(palette)
-        meshes.append(Triangles(triangles.corners_m, triangles.normals, uv))
-    texture = np.asarray(palette, np.float32).reshape(1, -1, 3)
-    return Part("robot", joined(meshes), Finish(Scattering.MATTE, texture), sharp_texture=True)
+        by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).placed(shape.T_world_shape))
+    return [
+        Part(f"robot{i}", joined(meshes), plain(Scattering.MATTE, rgb))
+        for i, (rgb, meshes) in enumerate(by_colour.items())
+    ]

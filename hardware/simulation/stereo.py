@@ -43,14 +43,38 @@ def right_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
     return replace(intrinsics, width=intrinsics.width + DISPARITIES, cx=intrinsics.cx + DISPARITIES)
 
 
+def ambient_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
+    """The same view with half the pixels each way: ambient light carries little of the matching."""
+    return Intrinsics(
+        (intrinsics.width + 1) // 2,
+        (intrinsics.height + 1) // 2,
+        intrinsics.fx / 2,
+        intrinsics.fy / 2,
+        (intrinsics.cx + 0.5) / 2 - 0.5,
+        (intrinsics.cy + 0.5) / 2 - 0.5,
+    )
+
+
 def compose(
-    ambient: tuple[NDArray[np.float32], NDArray[np.float32]], dots: tuple[NDArray[np.float32], NDArray[np.float32]]
+    radiance: NDArray[np.float32], ambient: NDArray[np.float32], dots: tuple[NDArray[np.float32], NDArray[np.float32]]
 ) -> InfraredPair:
-    """Sums ambient light (linear RGB radiance of both eyes) and projector light under one exposure."""
-    grey = [radiance.mean(-1) for radiance in ambient]
-    gain = AMBIENT_LEVEL / float(np.exp(np.log(grey[0] + 1e-3).mean()))
-    left, right = (gain * g + DOT_LEVEL * d for g, d in zip(grey, dots, strict=True))
-    return InfraredPair(left.astype(np.float32), right.astype(np.float32))
+    """Sums ambient and projector light under one exposure.
+
+    radiance: linear RGB of the left eye (H, W, 3); ambient: of the right eye, seen with `ambient_intrinsics`;
+    dots: projector light of both eyes. The left eye's ambient light is blurred as the right one's is.
+    """
+    import cv2
+
+    height, width = dots[0].shape
+    half = ((width + 1) // 2, (height + 1) // 2)
+    even = cv2.copyMakeBorder(radiance, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    ambients = (cv2.resize(even, half, interpolation=cv2.INTER_AREA), ambient)
+    gain = AMBIENT_LEVEL / float(np.exp(np.log(radiance.mean(-1) + 1e-3).mean()))
+    eyes = []
+    for seen, light in zip(ambients, dots, strict=True):
+        grey = cv2.resize(seen.mean(-1), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        eyes.append((gain * grey[: light.shape[0], : light.shape[1]] + DOT_LEVEL * light).astype(np.float32))
+    return InfraredPair(eyes[0], eyes[1])
 
 
 def sense_depth(left: NDArray[np.uint8], right: NDArray[np.uint8], intrinsics: Intrinsics) -> NDArray[np.float32]:

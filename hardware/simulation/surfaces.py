@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from hardware.simulation.materials import Finish, Scattering, plain
 
 TEXTURE_PX = 512
+#: Polished and waxed stone; one value, because it is compiled into kernels.
+STONE_IOR = 1.7
 
 
 def table_finish(surface: str, seed: int) -> Finish:
@@ -63,7 +65,7 @@ def _glossy_stone(rng: np.random.Generator) -> Finish:
     base, vein = rng.uniform(0.01, 0.04), rng.uniform(0.05, 0.12)
     grey = vein + (base - vein) * veins.clip(0, 1)
     texture = (grey[..., None] * rng.uniform(0.9, 1.1, 3)).clip(0.005, 0.2).astype(np.float32)
-    return Finish(Scattering.GLAZE, texture, ior=rng.uniform(1.6, 1.9))
+    return Finish(Scattering.GLAZE, texture, ior=STONE_IOR)
 
 
 def _wood(rng: np.random.Generator) -> Finish:
