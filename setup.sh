@@ -49,7 +49,7 @@ missing_packages() {
     local cache entry
     cache=$(loader_cache)
     for entry in "${libraries[@]}"; do
-        grep -q "${entry% *} " <<<"$cache" || echo "${entry#* }"
+        grep -qF "${entry% *} " <<<"$cache" || echo "${entry#* }"
     done
     has_module "$python" ensurepip || "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    URL,
     Boolean,
     Column,
     DateTime,
@@ -115,7 +116,10 @@ def _sqlite(path: Path) -> Engine:
     _check_file(path)
     # No pool: each transaction opens the file anew, so nothing is shared with forks or threads.
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_S}, poolclass=NullPool, json_serializer=to_json
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_S},
+        poolclass=NullPool,
+        json_serializer=to_json,
     )
 
     @event.listens_for(engine, "connect")
@@ -136,7 +140,8 @@ def _log_ahead(engine: Engine) -> None:
     with closing(engine.raw_connection()) as connection:
         mode = connection.cursor().execute("PRAGMA journal_mode").fetchone()[0]
         if mode != "wal":
-            # Locked: another process is opening it too, and switches it, or the next to open does.
+            # Locked by another process that opens it too, or no shared memory on this file system:
+            # the old journal is as safe, only readers wait for the writer.
             with suppress(sqlite3.OperationalError):
                 connection.cursor().execute("PRAGMA journal_mode=WAL")
 
