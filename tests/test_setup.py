@@ -83,7 +83,11 @@ FAKE_PYTHON = """#!/usr/bin/env bash
 case "$*" in
     *"sys.version_info <"*) exit "${FAKE_TOO_OLD:-0}" ;;
     *"-m venv"*) echo venv >>"$FAKE_LOG"; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
-    *"pip install"*) all="$*"; echo "install ${all#*-c }" >>"$FAKE_LOG"; echo "no route to the index"; exit "${FAKE_PIP:-0}" ;;
+    *"pip install"*)
+        all="$*"
+        echo "install ${all#*-c }" >>"$FAKE_LOG"
+        echo "no route to the index"
+        exit "${FAKE_PIP:-0}" ;;
     --version) echo "Python 3.11.9" ;;
 esac
 """
