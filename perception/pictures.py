@@ -11,15 +11,22 @@ Image = NDArray[np.uint8]
 
 #: Holes are drawn darker than any colour of the map.
 HOLE_RGB = (18, 18, 18)
+#: What lies this many times farther than the median pixel is background.
+BACKGROUND = 1.6
 _FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
 def depth_range(*depths_m: NDArray[np.float32]) -> tuple[float, float]:
-    """Nearest and farthest depth [m] worth a colour: the middle 96 % of all pixels, at least 5 cm apart."""
+    """Nearest and farthest depth [m] worth a colour, at least 5 cm apart.
+
+    The middle 96 % of all pixels, but nothing much beyond their median: a floor behind the table would
+    otherwise take all the colours.
+    """
     values = np.concatenate([d[np.isfinite(d) & (d > 0)] for d in depths_m])
     if not len(values):
         return 0.0, 1.0
-    near_m, far_m = np.percentile(values, [2, 98])
+    near_m, middle_m, far_m = np.percentile(values, [2, 50, 98])
+    far_m = min(far_m, BACKGROUND * middle_m)
     return float(near_m), float(max(far_m, near_m + 0.05))
 
 
