@@ -81,14 +81,15 @@ class LivePage:
     def _draw_shape(
         self, path: str, kind: str, size_m: tuple[float, ...], rgb: tuple[float, float, float], T_world_shape: Matrix
     ) -> None:
-        scene, color = self._server.scene, tuple(int(255 * c) for c in rgb)
-        place = {"position": T_world_shape[:3, 3], "wxyz": rotation_to_quaternion(T_world_shape[:3, :3])}
+        scene, (red, green, blue) = self._server.scene, rgb
+        color = (round(255 * red), round(255 * green), round(255 * blue))
+        position, wxyz = T_world_shape[:3, 3], rotation_to_quaternion(T_world_shape[:3, :3])
         if kind == "box":
-            scene.add_box(path, color, tuple(2 * half for half in size_m), **place)
+            scene.add_box(path, color, 2 * np.array(size_m), position=position, wxyz=wxyz)
         elif kind == "cylinder":
-            scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, **place)
+            scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, position=position, wxyz=wxyz)
         else:
-            scene.add_icosphere(path, size_m[0], color, **place)
+            scene.add_icosphere(path, size_m[0], color, position=position, wxyz=wxyz)
 
     def _draw_plan(self, plan: GraspPlan) -> None:
         mount = self._cell.arms[plan.arm]

@@ -33,7 +33,7 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     if trial.view is not None:
         images["tags"] = draw_tags(frame.color, trial.view.tags)
     depths_m, titles = [frame.depth_m], ["the sensor's depth"]
-    if trial.metric is not None:
+    if trial.metric is not None and trial.metric.estimator != "raw":
         depths_m, titles = [trial.metric.depth_m, frame.depth_m], [f"{trial.metric.estimator}, metric", *titles]
     images["depth"] = depth_picture(depths_m, titles)
     if trial.grasps is not None and len(trial.grasps):

@@ -60,11 +60,9 @@ class Pipeline:
         """Makes relative depth metric."""
         assert trial.frame is not None and trial.view is not None and trial.relative is not None
         trial.metric = metric = fit_metric(trial.relative, trial.view, trial.frame)
-        worst = max(trial.metric.tag_residuals_mm.values(), default=float("nan"))
-        return (
-            f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors "
-            f"({metric.anchor_source}), worst tag {worst:.1f} mm"
-        )
+        left_out = metric.tag_residuals_mm.values()
+        worst = f", worst tag {max(left_out):.1f} mm" if left_out else ""
+        return f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}){worst}"
 
     def detect(self, trial: Trial, arm_joints: ArmJoints) -> str:
         """Finds grasps on what stands on the table."""

@@ -41,7 +41,7 @@ def look_at(eye_m: ArrayLike, target_m: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.
     eye = np.asarray(eye_m, float)
     forward = np.asarray(target_m, float) - eye
     forward /= np.linalg.norm(forward)
-    right = np.cross(forward, up)
+    right = np.cross(forward, np.asarray(up, float))
     right /= np.linalg.norm(right)
     return transform(np.column_stack([right, np.cross(forward, right), forward]), eye)
 

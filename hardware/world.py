@@ -41,11 +41,20 @@ class World(Protocol):
     #: `digital cell` or `hardware`, as logs and reports call it.
     name: str
     is_real: bool
-    camera: Camera
-    arms: Mapping[str, Arm]
-    clock: Clock
-    #: Ground-truth depth (H, W) [m] of the frame with the given number; None on real cells.
-    truth: "Callable[[int], NDArray[np.float32]] | None"
+
+    @property
+    def camera(self) -> Camera: ...
+
+    @property
+    def arms(self) -> Mapping[str, Arm]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def truth(self) -> "Callable[[int], NDArray[np.float32]] | None":
+        """Ground-truth depth (H, W) [m] of the frame with the given number; None on real cells."""
+        ...
 
     def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         """Lays the scene of one trial: settles objects, or says what the operator must lay."""

@@ -58,9 +58,9 @@ def _arms() -> Finding:
 
 
 def _renderer() -> Finding:
-    from hardware.simulation.renderer import choose_variant
+    from hardware.simulation.renderer_backend import mitsuba
 
-    variant = choose_variant()
+    variant = mitsuba().variant()
     if variant.startswith("scalar"):
         return Finding("renderer", "warn", f"{variant}: four times slower", "apt-get install libllvm19, or ./setup.sh")
     return Finding("renderer", "pass", variant)
