@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates, propose
-from grasping.detection.completion import complete
 from grasping.detection.gripper import PRE_OPEN_MARGIN_M
 from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, insert, recentred
+from grasping.detection.objects import explain
 from grasping.detection.scoring import score
 from grasping.detection.segmentation import (
     Surface,
@@ -60,10 +60,8 @@ class AntipodalDetector:
             return empty_grasps(NAME, "Nothing stands on the table in the region.", cloud, labels)
         T_camera_table = table_frame(plane)
         view = View.of(depth_m, intrinsics, T_camera_table)
-        objects = [
-            complete(observed_surface(points[labels == k], weight[labels == k], T_camera_table), view)
-            for k in range(labels.max() + 1)
-        ]
+        surface = observed_surface(points, weight, T_camera_table)
+        objects, labels = explain(surface, labels, view)
         rows = [self._grasps_on(k, objects, T_camera_table) for k in range(len(objects))]
         found = suppress(np.concatenate(rows))[:MAX_ROWS]
         note = "" if len(found) else "No grasp fits: every one is too wide for the gripper or collides."

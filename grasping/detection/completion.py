@@ -4,6 +4,8 @@ Tableware is nearly always a solid of revolution or has a vertical mirror plane.
 only where it lies behind something seen: a point in space the camera looked through is refused.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -13,21 +15,32 @@ from grasping.detection.symmetry import best_symmetry
 from grasping.detection.view import View
 from grasping.detection.walls import walls
 
+#: Share of a symmetry's images that must be where they should for it to be believed.
+MIN_CONSISTENCY = 0.78
 #: More of a completion than this in empty space refutes its symmetry.
 MAX_VIOLATION = 0.15
 
 
-def complete(surface: Surface, view: View) -> Surface:
-    """The surface with its unseen side added (seen = 0): by revolution where an upright axis fits,
-    else by the best half turn or mirror plane, with walls under the edges of what is seen from above."""
+@dataclass(frozen=True)
+class Completed:
+    """A surface with its unseen side added (seen = 0), and how well its symmetry explains what is
+    seen: 1 and more fully, 0 not at all (then only walls were added)."""
+
+    surface: Surface
+    sureness: float
+
+
+def complete(surface: Surface, view: View) -> Completed:
+    """Completes by revolution where an upright axis fits, else by the best half turn or mirror plane,
+    if it convinces, and by walls under the outline of what is seen from above."""
     axis = lathe_axis(surface, view)
     if axis is not None:
         center, inliers = axis
-        return _joined(surface, _revolved(surface[inliers], center), view)
-    symmetry = best_symmetry(surface, view)
-    if symmetry is not None:
-        surface = _joined(surface, symmetry.of(surface), view)
-    return _joined(surface, walls(surface), view)
+        return Completed(_joined(surface, _revolved(surface[inliers], center), view), 1.0)
+    symmetry, consistency = best_symmetry(surface, view)
+    convinces = consistency >= MIN_CONSISTENCY
+    both = _joined(surface, symmetry.of(surface), view) if convinces else surface
+    return Completed(_joined(both, walls(both), view), consistency if convinces else 0.0)
 
 
 def _joined(surface: Surface, added: Surface, view: View) -> Surface:

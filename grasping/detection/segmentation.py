@@ -13,12 +13,22 @@ from hardware.cameras.frame import Intrinsics
 from hardware.transforms import Matrix, apply, invert, transform
 from perception.depth_types import Plane
 
-MIN_HEIGHT_M = 0.006
-LINK_M = 0.030
-VOXEL_M = 0.003
-MIN_POINTS = 30
+#: What is lower than this above the table is the table, or lower than so many deviations of its noise.
+MIN_HEIGHT_M, MAX_MIN_HEIGHT_M, NOISE_DEVIATIONS = 0.006, 0.016, 3.5
 #: Nothing taller is tableware; what is, is an arm, a person or the wall.
 MAX_HEIGHT_M = 0.45
+VOXEL_M = 0.003
+LINK_M = 0.030
+MIN_POINTS = 30
+#: Two parts of one heap touch in a valley: there the neighbours' normals lean towards each other by
+#: more than this. Deep valleys are tried first, shallow ones where what is left is still no one object.
+VALLEYS = (0.30, 0.15, 0.08, 0.04)
+#: Points of one part hang together within this many spacings of the cloud.
+PART_LINK = 1.3
+#: Sensors smear outlines onto what is behind and around them. What joins two things is such a skirt:
+#: this low, or seen at such a grazing angle (cosine).
+SKIRT_M, GRAZING = 0.012, 0.35
+MIN_PART_POINTS = 60
 
 
 @dataclass(frozen=True)
@@ -76,10 +86,17 @@ def object_points(
     points = intrinsics.rays()[valid].astype(float) * depth_m[valid][:, None]
     weight = np.ones(len(points)) if confidence is None else np.clip(confidence[valid].astype(float), 0, 1)
     height = plane.height(points)
-    above = (height > MIN_HEIGHT_M) & (height < MAX_HEIGHT_M)
+    above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
     keep = thin(points, VOXEL_M)
     return points[keep], weight[keep]
+
+
+def _least_height(height: NDArray) -> float:
+    """Where objects begin [m]: above the noise that the table's own points show."""
+    table = np.abs(height[np.abs(height) < 0.02])
+    noise = 1.48 * float(np.median(table)) if len(table) > 500 else 0.0
+    return float(np.clip(NOISE_DEVIATIONS * noise, MIN_HEIGHT_M, MAX_MIN_HEIGHT_M))
 
 
 def thin(points: NDArray, voxel_m: float, salt: NDArray | None = None) -> NDArray[np.intp]:
@@ -99,19 +116,60 @@ def facing(normals: NDArray) -> NDArray[np.int64]:
     return axis * 2 + (np.take_along_axis(normals, axis[:, None], 1)[:, 0] > 0)
 
 
-def clusters(points: NDArray, link_m: float = LINK_M) -> NDArray[np.int32]:
+def clusters(points: NDArray) -> NDArray[np.int32]:
     """Object id of every point (N,): 0, 1, ... by falling size, -1 where too few hang together."""
-    coarse = thin(points, link_m / 4)
-    tree = cKDTree(points[coarse])
-    pairs = tree.query_pairs(link_m, output_type="ndarray")
-    graph = csr_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(coarse),) * 2)
-    _, component = connected_components(graph, directed=False)
-    labels = component[tree.query(points)[1]]
+    coarse = thin(points, LINK_M / 4)
+    labels = _linked(points[coarse], LINK_M)[cKDTree(points[coarse]).query(points)[1]]
+    return _by_size(labels, MIN_POINTS)
+
+
+def parts(surface: Surface, valley: float, eye: NDArray) -> NDArray[np.int32]:
+    """Part id of every point (N,) of a heap: 0, 1, ... by falling size.
+
+    Points in valleys deeper than `valley` and those smeared between things, as seen from `eye` (3,),
+    are taken out, what still hangs together is a part, and every other point joins the nearest one.
+    """
+    points, to_eye = surface.points_m, eye - surface.points_m
+    facing_eye = np.einsum("ni,ni->n", surface.normals, to_eye) / np.linalg.norm(to_eye, axis=1)
+    solid = (facing_eye > GRAZING) & (points[:, 2] > SKIRT_M)
+    ridge = np.flatnonzero(solid & (_bend(surface) > -valley))
+    link_m = PART_LINK * float(np.median(cKDTree(points).query(points, k=[6])[0]))
+    core = _by_size(_linked(points[ridge], link_m), MIN_PART_POINTS)
+    kept = core >= 0
+    if not kept.any():
+        return np.zeros(len(points), np.int32)
+    return core[kept][cKDTree(points[ridge[kept]]).query(points)[1]]
+
+
+def _bend(surface: Surface, reach_m: float = 0.010) -> NDArray[np.float64]:
+    """How the normals (N,) open towards the neighbours', in the mean: positive on ridges."""
+    points = surface.points_m
+    distance, index = cKDTree(points).query(points, k=min(16, len(points)), distance_upper_bound=reach_m)
+    near = np.isfinite(distance) & (distance > 0)
+    index = np.where(near, index, 0)
+    away = (points[index] - points[:, None]) / np.where(near, distance, 1.0)[..., None]
+    opening = np.einsum("nki,nki->nk", surface.normals[index] - surface.normals[:, None], away)
+    return np.where(near, opening, 0.0).sum(1) / np.maximum(near.sum(1), 1)
+
+
+def _linked(points: NDArray, link_m: float) -> NDArray[np.int32]:
+    """Component of every point (N,) when all nearer than `link_m` are linked."""
+    if not len(points):
+        return np.zeros(0, np.int32)
+    pairs = cKDTree(points).query_pairs(link_m, output_type="ndarray")
+    graph = csr_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(points),) * 2)
+    return connected_components(graph, directed=False)[1]
+
+
+def _by_size(labels: NDArray, least: int) -> NDArray[np.int32]:
+    """Labels renumbered by falling size, -1 for those with fewer than `least` members."""
+    if not len(labels):
+        return labels
     sizes = np.bincount(labels)
     order = np.argsort(-sizes, kind="stable")
     rank = np.empty(len(sizes), np.int32)
     rank[order] = np.arange(len(sizes))
-    rank[sizes < MIN_POINTS] = -1
+    rank[sizes < least] = -1
     return rank[labels]
 
 

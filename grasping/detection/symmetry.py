@@ -15,8 +15,6 @@ SUPPORT_M = 0.006
 LIKE_NORMAL = 0.75
 #: An image that faces the camera by more than this cosine should have been seen.
 FACING = 0.25
-#: Share of images that must be where they should for a symmetry to be believed.
-MIN_CONSISTENCY = 0.70
 #: What an image on the hidden side is worth beside one that is found again: a symmetry that maps
 #: the seen side onto itself completes nothing.
 NEWS = 0.15
@@ -40,8 +38,8 @@ class Symmetry:
         return Surface(points, normals, np.zeros(len(points)))
 
 
-def best_symmetry(surface: Surface, view: View) -> Symmetry | None:
-    """The symmetry whose images are all where they should be, or None where none convinces.
+def best_symmetry(surface: Surface, view: View) -> tuple[Symmetry, float]:
+    """The symmetry whose images are most often where they should be, and how often: 0 to a little over 1.
 
     Should be: an image that faces the camera lies on what was seen; one that faces away lies
     behind it. Coarse search about the middle of what is seen, then a finer one about the best.
@@ -64,9 +62,7 @@ def best_symmetry(surface: Surface, view: View) -> Symmetry | None:
     x, y, turned = best(half_turn, x + _FINE_M, y + _FINE_M)
     angle, offset, _ = best(plane, np.arange(0, np.pi, np.pi / 12), _COARSE_M)
     angle, offset, mirrored = best(plane, angle + _FINE_RAD, offset + _FINE_M)
-    if max(turned, mirrored) < MIN_CONSISTENCY:
-        return None
-    return half_turn(x, y) if turned >= mirrored else plane(angle, offset)
+    return (half_turn(x, y), turned) if turned >= mirrored else (plane(angle, offset), mirrored)
 
 
 def half_turn(x_m: float, y_m: float) -> Symmetry:
