@@ -63,8 +63,9 @@ def _explain(error: Exception, where: str) -> TrialError:
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE:
         return _told(code & 0xFF, where, str(original))
+    cause = str(original).split("\n", 1)[0].rstrip(".")
     return TrialError(
-        f"The trial log {where} cannot be used: {original}.",
+        f"The trial log {where} cannot be used: {cause}.",
         "Check its name, its server and its driver, then run again.",
     )
 

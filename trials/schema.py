@@ -19,6 +19,7 @@ from sqlalchemy import (
     URL,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Engine,
     Float,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
+    make_url,
     select,
 )
 from sqlalchemy.pool import NullPool
@@ -72,8 +74,8 @@ trials = Table(
 )
 
 
-def open_database(where: str) -> Engine:
-    """An engine on a checked trial log, made where there is none.
+def open_database(where: str) -> tuple[Engine, str]:
+    """An engine on a checked trial log, made where there is none, and the log's name to show.
 
     Args:
         where: a file name, or an SQLAlchemy URL such as postgresql+psycopg://host/vitro.
@@ -81,26 +83,40 @@ def open_database(where: str) -> Engine:
     Raises:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
     """
-    with explained(where):
-        engine = create_engine(where, json_serializer=to_json) if "://" in where else _sqlite(Path(where))
+    engine, name = _engine(where)
+    with explained(name):
         with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-                if verdict != "ok":
-                    raise damaged(where, str(verdict))
-            names = inspect(connection).get_table_names()
-            if not names:
-                metadata.create_all(connection)
-                connection.execute(schema.insert().values(version=VERSION))
-            elif schema.name not in names:
-                raise TrialError(
-                    f"{where} is a database, but not a log of trials (its tables: {', '.join(sorted(names))}).",
-                    "Name another file, or set VITRO_HOME to another folder.",
-                )
-            _check_version(where, connection.execute(select(schema.c.version)).scalar())
+            _make_or_check(connection, name)
         if engine.dialect.name == "sqlite":
             _log_ahead(engine)
-    return engine
+    return engine, name
+
+
+def _engine(where: str) -> tuple[Engine, str]:
+    """The engine and its name to show, without a password."""
+    if "://" not in where:
+        with explained(where):
+            return _sqlite(Path(where)), where
+    with explained(where.partition("://")[0] + "://…"):
+        url = make_url(where)
+        return create_engine(url, json_serializer=to_json), repr(url)
+
+
+def _make_or_check(connection: Connection, name: str) -> None:
+    if connection.dialect.name == "sqlite":
+        verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if verdict != "ok":
+            raise damaged(name, str(verdict))
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        metadata.create_all(connection)
+        connection.execute(schema.insert().values(version=VERSION))
+    elif schema.name not in tables:
+        raise TrialError(
+            f"{name} is a database, but not a log of trials (its tables: {', '.join(sorted(tables))}).",
+            "Name another file, or set VITRO_HOME to another folder.",
+        )
+    _check_version(name, connection.execute(select(schema.c.version)).scalar())
 
 
 def _check_version(where: str, version: int | None) -> None:

@@ -28,8 +28,7 @@ class TrialStore:
     def __init__(self, where: Path | str) -> None:
         """Opens the log at a file name or SQLAlchemy URL, makes it where there is none, and marks
         the trials whose process has died as interrupted."""
-        self._engine = open_database(str(where))
-        self.where = str(where) if "://" not in str(where) else repr(self._engine.url)  # without its password
+        self._engine, self.where = open_database(str(where))
         with explained(self.where), self._engine.begin() as connection:
             _settle_the_dead(connection)
 
