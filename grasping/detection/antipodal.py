@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates, propose
 from grasping.detection.gripper import PRE_OPEN_MARGIN_M
-from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, insert, recentred
+from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, clear_of_table, insert, recentred
 from grasping.detection.objects import explain
 from grasping.detection.scoring import score
 from grasping.detection.segmentation import (
@@ -28,7 +28,8 @@ from perception.depth_types import Plane
 NAME = "antipodal"
 MAX_ROWS = 200
 #: Candidates whose collisions are checked per frame, shared by the objects in it.
-BUDGET = 2400
+BUDGET, LEAST_BUDGET = 2400, 300
+MAX_EXTENT_M = 0.40
 FINGER_HEIGHT_M = 0.02
 
 
@@ -62,17 +63,17 @@ class AntipodalDetector:
         view = View.of(depth_m, intrinsics, T_camera_table)
         surface = observed_surface(points, weight, T_camera_table)
         objects, labels = explain(surface, labels, view)
-        rows = [self._grasps_on(k, objects, T_camera_table) for k in range(len(objects))]
-        found = suppress(np.concatenate(rows))[:MAX_ROWS]
+        rows = [self._grasps_on(k, objects, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])]
+        found = suppress(np.concatenate([np.zeros((0, ROW)), *rows]))[:MAX_ROWS]
         note = "" if len(found) else "No grasp fits: every one is too wide for the gripper or collides."
         return GraspSet(found, cloud, labels, NAME, note)
 
     def _grasps_on(self, k: int, objects: list[Surface], T_camera_table: Matrix) -> NDArray[np.float64]:
         target = objects[k]
         rng = np.random.default_rng((self.seed, k))
-        candidates = propose(
-            target, self.max_opening_m - PRE_OPEN_MARGIN_M, PRE_OPEN_MARGIN_M, max(300, BUDGET // len(objects)), rng
-        )
+        budget = max(LEAST_BUDGET, BUDGET // len(objects))
+        max_width_m = self.max_opening_m - PRE_OPEN_MARGIN_M
+        candidates = clear_of_table(propose(target, max_width_m, PRE_OPEN_MARGIN_M, budget, rng))
         if not len(candidates):
             return np.zeros((0, ROW))
         obstacles = _near(target, objects)
@@ -84,14 +85,20 @@ class AntipodalDetector:
         return _rows(candidates, fit, score(candidates, fit, target, self.max_opening_m), k, T_camera_table)[good]
 
 
+def _is_thing(surface: Surface) -> bool:
+    """Whether it is small enough to be picked up: walls and people are obstacles only."""
+    return float(np.ptp(surface.points_m[:, :2], axis=0).max()) < MAX_EXTENT_M
+
+
 def _near(target: Surface, objects: list[Surface], reach_m: float = 0.20) -> Surface:
     """Everything within the gripper's reach of the target, thinned for collision checks."""
     low, high = target.points_m.min(0) - reach_m, target.points_m.max(0) + reach_m
-    total = target
+    near = target[thin(target.points_m, 0.004, facing(target.normals))]
     for other in objects:
         if other is not target:
-            total = total + other[((other.points_m > low) & (other.points_m < high)).all(1)]
-    return total[thin(total.points_m, 0.004, facing(total.normals))]
+            close = other[((other.points_m > low) & (other.points_m < high)).all(1)]
+            near = near + close[thin(close.points_m, 0.006)]
+    return near
 
 
 def _rows(candidates: Candidates, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from grasping.detection.segmentation import Surface
 CONE = np.cos(np.deg2rad(40.0))
 #: The closing axis may tilt this far out of the horizontal.
 MAX_TILT = np.sin(np.deg2rad(30.0))
+#: Of more points than this, a random choice is searched for contacts.
+POOL = 2000
 #: Approaches turn about the closing axis by these angles from the steepest one.
 LEANS_RAD = np.deg2rad(np.arange(-90.0, 91.0, 15.0))
 
@@ -62,15 +64,16 @@ def _contact_pairs(
     For each sampled point, what lies straight behind it with the opposite normal: the farthest
     such point within reach (across the body) and the nearest (across the wall, a rim pinch).
     """
-    level = np.flatnonzero(np.abs(surface.normals[:, 2]) < np.sin(np.deg2rad(50.0)))
+    pool = surface[rng.choice(len(surface), POOL, replace=False)] if len(surface) > POOL else surface
+    level = np.flatnonzero(np.abs(pool.normals[:, 2]) < np.sin(np.deg2rad(50.0)))
     first = rng.choice(level, min(count, len(level)), replace=False) if len(level) else level
-    p, inward = surface.points_m[first], -surface.normals[first]
+    p, inward = pool.points_m[first], -pool.normals[first]
     inward = inward * [1, 1, 0.5]
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
-    to = surface.points_m[None] - p[:, None]
+    to = pool.points_m[None] - p[:, None]
     ahead = np.einsum("pmi,pi->pm", to, inward)
     aside = np.linalg.norm(to - ahead[..., None] * inward[:, None], axis=2)
-    opposed = inward @ surface.normals.T > CONE
+    opposed = inward @ pool.normals.T > CONE
     fits = (aside < 0.006) & opposed & (ahead > 0.001) & (ahead < max_width_m)
     far = np.where(fits, ahead, -np.inf).argmax(1)
     near = np.where(fits, ahead, np.inf).argmin(1)
@@ -78,7 +81,7 @@ def _contact_pairs(
     thin = some & (ahead[np.arange(len(first)), far] - ahead[np.arange(len(first)), near] > 0.01)
     i = np.concatenate([np.flatnonzero(some), np.flatnonzero(thin)])
     j = np.concatenate([far[some], near[thin]])
-    q = surface.points_m[j]
+    q = pool.points_m[j]
     width = ahead[i, j]
     center = p[i] + inward[i] * width[:, None] / 2 + (q - p[i] - inward[i] * width[:, None]) / 2
     level_enough = np.abs(inward[i, 2]) < MAX_TILT

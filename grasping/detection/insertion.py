@@ -44,6 +44,11 @@ class Fit:
     offset_m: NDArray[np.float64]
 
 
+def clear_of_table(candidates: Candidates) -> Candidates:
+    """The candidates that the table (z = 0) alone does not forbid."""
+    return candidates[np.flatnonzero(_depth_to_table(candidates) >= MIN_DEPTH_M)]
+
+
 def insert(candidates: Candidates, obstacles: Surface) -> Fit:
     """Fits every candidate against the surfaces near it and the table (z = 0)."""
     starts = range(0, len(candidates), _BATCH)

@@ -17,7 +17,8 @@ from perception.depth_types import Plane
 MIN_HEIGHT_M, MAX_MIN_HEIGHT_M, NOISE_DEVIATIONS = 0.006, 0.016, 3.5
 #: Nothing taller is tableware; what is, is an arm, a person or the wall.
 MAX_HEIGHT_M = 0.45
-VOXEL_M = 0.003
+#: Clouds are thinned to one point per voxel, and further while there are more points than this.
+VOXEL_M, MAX_POINTS = 0.003, 30000
 LINK_M = 0.030
 MIN_POINTS = 30
 #: Two parts of one heap touch in a valley: there the neighbours' normals lean towards each other by
@@ -88,7 +89,10 @@ def object_points(
     height = plane.height(points)
     above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
-    keep = thin(points, VOXEL_M)
+    voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
+    while len(keep) > MAX_POINTS:
+        voxel_m *= 1.25
+        keep = thin(points, voxel_m)
     return points[keep], weight[keep]
 
 
