@@ -1,0 +1,51 @@
+"""What a log of trials adds up to."""
+
+import pytest
+
+from trials.outcome import Outcome, Reason
+from trials.record import TrialRecord
+from trials.summary import PAPER, Proportion, counts, summarise
+
+
+def record(**changes: object) -> TrialRecord:
+    fields = dict.fromkeys(TrialRecord.__dataclass_fields__)
+    fields |= {"surface": "reflective", "estimator": "raw", "outcome": Outcome.SUCCESS, "reason": Reason.NONE}
+    return TrialRecord(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (16, 20), (0, 20), (20, 20), (37, 200)])
+def test_intervals_are_wilsons(hits: int, of: int) -> None:
+    from scipy.stats import binomtest
+
+    reference = binomtest(hits, of).proportion_ci(method="wilson")
+    assert Proportion(hits, of).interval == pytest.approx((reference.low, reference.high), abs=1e-12)
+
+
+def test_nothing_counted_says_nothing() -> None:
+    assert Proportion(0, 0).rate is None
+    assert Proportion(0, 0).interval == (0.0, 1.0)
+
+
+def test_trials_that_people_or_equipment_ended_do_not_count_but_are_told() -> None:
+    log = [
+        record(verified=True, simulator_verdict=True),
+        record(verified=True, simulator_verdict=False),
+        record(outcome=Outcome.FAILURE, reason=Reason.EMPTY, verified=False, simulator_verdict=False),
+        record(outcome=Outcome.REFUSED, reason=Reason.NO_GRASP, simulator_verdict=False),
+        record(outcome=Outcome.INTERRUPTED, reason=Reason.TRACKING, simulator_verdict=False),
+        record(outcome=Outcome.REFUSED, reason=Reason.OPERATOR),
+        record(outcome=Outcome.INTERRUPTED, reason=Reason.CRASH),
+        record(outcome=None),
+        record(surface="diffuse"),
+    ]
+    diffuse, reflective = summarise(log)
+    assert (diffuse.surface, diffuse.success, diffuse.simulated.of) == ("diffuse", Proportion(1, 1), 0)
+    assert reflective.success == Proportion(2, 5)
+    assert reflective.simulated == Proportion(1, 5)
+    assert reflective.agreement == Proportion(2, 3)
+    assert reflective.excluded == 3
+    assert sum(map(counts, log)) == 6
+
+
+def test_the_papers_numbers_cover_every_surface() -> None:
+    assert all(set(rates) == {"translucent", "reflective", "diffuse"} for rates in PAPER.values())
