@@ -10,6 +10,7 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.cell import ArmMount, Cell
 from hardware.robot.description import SHAPES, forward_kinematics, link_poses
 from hardware.transforms import Matrix, apply, invert, rotation_to_quaternion
+from perception.clouds import organised_cloud, without_flying_pixels
 
 PORT = 8080
 #: Every n-th pixel of the cloud is sent: enough to see by, light enough for a laptop over SSH.
@@ -61,9 +62,9 @@ class LivePage:
 
     def _draw_cloud(self, trial: Trial) -> None:
         assert trial.frame is not None and trial.metric is not None and trial.view is not None
-        depth_m = trial.metric.depth_m[::STRIDE, ::STRIDE]
-        points = trial.frame.intrinsics.rays()[::STRIDE, ::STRIDE] * depth_m[..., None]
-        seen = np.isfinite(depth_m)
+        depth_m = without_flying_pixels(trial.metric.depth_m)
+        points = organised_cloud(depth_m, trial.frame.intrinsics)[::STRIDE, ::STRIDE]
+        seen = np.isfinite(points[..., 2])
         self._server.scene.add_point_cloud(
             "/cloud",
             apply(invert(trial.view.T_camera_world), points[seen]).astype(np.float32),

@@ -12,6 +12,7 @@ from app.pipeline import Pipeline
 from app.trial import Trial
 from grasping.grasp_set import write_grasps
 from grasping.planning.grasp_plan import GraspPlan
+from perception.clouds import organised_cloud, save_cloud, without_flying_pixels
 
 CAPTIONS = {
     "color": "What the camera saw",
@@ -23,16 +24,23 @@ CAPTIONS = {
 
 
 def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
-    """Writes report.html, report.json, pictures, depth_m.npy and grasps.npy; returns the JSON object."""
+    """Writes report.html, report.json, pictures, depth_m.npy, cloud.ply and grasps.npy; returns the JSON object."""
     save_pictures(trial, folder)
     if trial.metric is not None:
         np.save(folder / "depth_m.npy", trial.metric.depth_m)
+        _save_cloud(trial, folder / "cloud.ply")
     if trial.grasps is not None:
         write_grasps(folder / "grasps.npy", trial.grasps.rows)
     report = _facts(trial, pipeline, recording)
     (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False))
     (folder / "report.html").write_text(_page(report, [name for name in CAPTIONS if (folder / f"{name}.png").exists()]))
     return {"report": str(folder), **report}
+
+
+def _save_cloud(trial: Trial, path: Path) -> None:
+    assert trial.frame is not None and trial.metric is not None
+    points = organised_cloud(without_flying_pixels(trial.metric.depth_m), trial.frame.intrinsics)
+    save_cloud(path, points, trial.frame.color)
 
 
 def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:

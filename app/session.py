@@ -124,7 +124,7 @@ class Session:
                     fatal = error
                     machine.break_off()
                 else:
-                    trial.end(Outcome.REFUSED, REASONS[stage], str(error))
+                    trial.end(Outcome.REFUSED, _reason(stage, error), str(error))
                     fatal = error if isinstance(error, FATAL) else None
                     if fatal is None:
                         self._console.error(error)
@@ -263,3 +263,10 @@ class Session:
 
     def _folder(self, trial: Trial) -> Path:
         return home() / "trials" / f"{trial.id:05d}"
+
+
+def _reason(stage: str, error: VitroError) -> Reason:
+    """What a refusal is called: the part that failed where the error says so, else the stage's own."""
+    if isinstance(error, ArmError):
+        return Reason.ARM
+    return Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]

@@ -39,17 +39,6 @@ def without_flying_pixels(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(flying_pixels(depth_m), np.nan, depth_m).astype(np.float32)
 
 
-def voxel_downsample(points_m: NDArray, voxel_m: float) -> tuple[NDArray, NDArray[np.intp]]:
-    """Mean point (M, 3) of each occupied voxel of points (N, 3), and the voxel (N,) that each went to."""
-    if len(points_m) == 0:
-        return points_m.reshape(0, 3), np.zeros(0, np.intp)
-    cells = np.floor((points_m - points_m.min(axis=0)) / voxel_m).astype(np.int64)
-    keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
-    _, voxel, count = np.unique(keys, return_inverse=True, return_counts=True)
-    sums = [np.bincount(voxel, weights=column) for column in points_m.T]
-    return (np.stack(sums, 1) / count[:, None]).astype(points_m.dtype), voxel
-
-
 def save_cloud(path: Path, points_m: NDArray, colors: NDArray[np.uint8] | None = None) -> None:
     """Writes points (..., 3) [m], with uint8 RGB of the same shape if given, as a .ply; holes are left out."""
     import open3d

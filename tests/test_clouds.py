@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hardware.cameras.frame import Intrinsics
-from perception.clouds import flying_pixels, organised_cloud, save_cloud, voxel_downsample, without_flying_pixels
+from perception.clouds import flying_pixels, organised_cloud, save_cloud, without_flying_pixels
 
 _INTRINSICS = Intrinsics(64, 48, 60.0, 61.0, 31.5, 23.5)
 
@@ -58,22 +58,6 @@ def test_filtering_makes_holes_and_changes_nothing_else() -> None:
     assert np.isnan(filtered[:, 32]).all()
     kept = np.delete(np.arange(64), 32)
     np.testing.assert_array_equal(filtered[:, kept], depth_m[:, kept])
-
-
-def test_thinning_keeps_one_mean_per_voxel() -> None:
-    rng = np.random.default_rng(1)
-    points = rng.uniform(-0.2, 0.3, (5000, 3))
-    thinned, voxel = voxel_downsample(points, 0.05)
-    assert len(voxel) == len(points) and voxel.max() == len(thinned) - 1
-    for i in range(0, len(thinned), 37):
-        np.testing.assert_allclose(thinned[i], points[voxel == i].mean(axis=0))
-        assert np.ptp(points[voxel == i], axis=0).max() < 0.05
-    np.testing.assert_allclose(np.average(thinned, axis=0, weights=np.bincount(voxel)), points.mean(axis=0))
-
-
-def test_thinning_nothing_gives_nothing() -> None:
-    thinned, voxel = voxel_downsample(np.zeros((0, 3)), 0.01)
-    assert thinned.shape == (0, 3) and len(voxel) == 0
 
 
 def test_a_saved_cloud_reads_back_without_its_holes(tmp_path: Path) -> None:

@@ -1,0 +1,191 @@
+"""Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.console import Console
+from app.interrupts import Interrupts
+from app.pipeline import Choices, Pipeline
+from app.session import Session
+from app.trial import Trial
+from errors import ArmError, CalibrationError, CameraError
+from grasping.planning.grasp_plan import Phase
+from tests.quick_cell import QuickCell
+from trials.outcome import Outcome, Reason
+from trials.store import TrialStore
+
+SCENE = 8  # a tinted glass bottle within both arms' reach
+
+
+class Bench:
+    """A quick cell with everything a session needs, and its log."""
+
+    def __init__(self, folder: Path, assume_yes: bool = True) -> None:
+        self.world = QuickCell()
+        self.store = TrialStore(folder / "trials.db")
+        self.interrupts = Interrupts()
+        self.begun: list[int] = []
+        pipeline = Pipeline(self.world._cell, Choices("oracle"), self.world.truth)
+        console = Console(as_json=True)
+        self.session = Session(self.world, pipeline, self.store, console, self.interrupts, assume_yes, self.begun)
+
+    def run(self, seed: int = SCENE) -> Trial:
+        return self.session.run_trial("diffuse", seed, 1)
+
+    def row(self):
+        return self.store.get(self.begun[-1])
+
+    def joints(self) -> dict[str, np.ndarray]:
+        self.world.clock.sleep(0.05)
+        return {name: arm.state().joints_rad for name, arm in self.world.arms.items()}
+
+    def close(self) -> None:
+        self.store.close()
+        self.world.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    with closing(Bench(tmp_path)) as bench:
+        yield bench
+
+
+def at_stage(bench: Bench, stage: str, action) -> None:
+    """Runs `action` when a trial enters `stage`, before the stage itself."""
+    body = bench.session._stages[stage]
+
+    def wrapped(trial: Trial) -> str:
+        action(trial)
+        return body(trial)
+
+    bench.session._stages[stage] = wrapped
+
+
+def assert_unmoved(bench: Bench, before: dict[str, np.ndarray]) -> None:
+    for name, joints in bench.joints().items():
+        np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
+
+
+def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> None:
+    trial = bench.run()
+    row = bench.row()
+    assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)
+    assert {"capture", "locate", "estimate", "scale", "detect", "plan", "approve", "execute", "verify", "clear"} <= set(
+        row.stages_s
+    )
+    assert row.notes["plan"]["gate"] == "passed"
+    assert "in bin" in row.notes["simulator"]
+    assert row.world == "digital cell" and row.estimator == "oracle (cheat)"
+    assert max(report.final_error_rad for report in trial.pick.tracking.values()) < np.deg2rad(0.2)
+
+
+def test_the_row_is_on_disk_before_anything_moves(bench: Bench) -> None:
+    seen = []
+    at_stage(bench, "execute", lambda trial: seen.append(bench.store.get(trial.id).outcome))
+    bench.run()
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("stage", ["execute", "clear"])
+def test_a_bus_pulled_in_motion_leaves_the_arms_held_and_the_row_whole(bench: Bench, stage: str) -> None:
+    def pull(trial: Trial) -> None:
+        bench.world.faults(trial.plan.arm).unplugged = True
+
+    at_stage(bench, stage, pull)
+    with pytest.raises(ArmError):
+        bench.run()
+    row = bench.row()
+    if stage == "execute":
+        assert (row.outcome, row.reason) == (Outcome.INTERRUPTED, Reason.ARM)
+    else:
+        assert row.outcome == Outcome.SUCCESS  # it was lifted and verified before the bus went
+    assert row.finished is not None and "fault" in row.stages_s
+
+
+@pytest.mark.parametrize("stage", ["detect", "plan"])
+def test_a_bus_pulled_before_motion_refuses_the_trial_and_nothing_moves(bench: Bench, stage: str) -> None:
+    def pull(trial: Trial) -> None:
+        bench.world.faults("left").unplugged = True
+        bench.world.clock.sleep(0.5)  # it shows once the last feedback is stale
+
+    before = bench.joints()
+    at_stage(bench, stage, pull)
+    with pytest.raises(ArmError):
+        bench.run()
+    row = bench.row()
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.ARM)
+    np.testing.assert_allclose(bench.world._physics.plant("left").joints_rad(), before["left"], atol=1e-3)
+
+
+def test_a_silent_camera_refuses_the_trial_and_ends_the_session(bench: Bench) -> None:
+    bench.world.camera.fail = CameraError("No frame within 1 s.", "Check the cable.")
+    before = bench.joints()
+    with pytest.raises(CameraError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.CAMERA)
+    assert_unmoved(bench, before)
+
+
+def test_without_tags_in_view_nothing_moves(bench: Bench) -> None:
+    bench.world.camera.blind_to_tags = True
+    before = bench.joints()
+    with pytest.raises(CalibrationError, match="AprilTag"):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.TABLE)
+    assert_unmoved(bench, before)
+
+
+def test_a_no_at_the_question_moves_nothing_and_is_logged(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.session._assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
+    before = bench.joints()
+    bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
+    assert_unmoved(bench, before)
+
+
+def test_one_interrupt_in_motion_stops_the_arm_holds_it_and_logs_the_operator(bench: Bench) -> None:
+    at_stage(bench, "execute", lambda trial: setattr(bench.interrupts, "stop_requested", True))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    first = bench.joints()
+    bench.world.clock.sleep(0.5)
+    for name, joints in bench.joints().items():
+        np.testing.assert_allclose(joints, first[name], atol=1e-3)
+
+
+def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
+    def break_down(trial: Trial) -> str:
+        raise ZeroDivisionError("a bug")
+
+    bench.session._stages["scale"] = break_down
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.CRASH)
+
+
+def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
+    bench.run()
+    assert bench.run(SCENE + 1).outcome is not None
+    assert len(bench.begun) == 2
+
+
+def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
+    def shift(trial: Trial) -> None:
+        transit = trial.plan.motions[Phase.TRANSIT]
+        trial.plan.motions[Phase.TRANSIT] = replace(transit, positions_rad=transit.positions_rad + 0.1)
+
+    before = bench.joints()
+    at_stage(bench, "execute", shift)
+    with pytest.raises(ArmError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.ARM)
+    assert_unmoved(bench, before)
