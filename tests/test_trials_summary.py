@@ -1,6 +1,7 @@
 """What a log of trials adds up to."""
 
 import pytest
+from scipy.stats import binomtest
 
 from trials.outcome import Outcome, Reason
 from trials.record import TrialRecord
@@ -15,8 +16,6 @@ def record(**changes: object) -> TrialRecord:
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (16, 20), (0, 20), (20, 20), (37, 200)])
 def test_intervals_are_wilsons(hits: int, of: int) -> None:
-    from scipy.stats import binomtest
-
     reference = binomtest(hits, of).proportion_ci(method="wilson")
     assert Proportion(hits, of).interval == pytest.approx((reference.low, reference.high), abs=1e-12)
 
