@@ -45,7 +45,7 @@ class RayCaster:
         for part in self.parts:
             corners = part.triangles.corners_m
             faces = np.arange(3 * len(corners), dtype=np.uint32).reshape(-1, 3)
-            self._scene.add_triangles(o3d.core.Tensor(corners.reshape(-1, 3)), o3d.core.Tensor(faces))
+            self._scene.add_triangles(_tensor(corners.reshape(-1, 3)), _tensor(faces))
             counts.append(len(corners))
         self._first_face = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         self._normals = np.concatenate([p.triangles.normals for p in self.parts])
@@ -54,7 +54,7 @@ class RayCaster:
     def cast(self, origins: NDArray, directions: NDArray) -> Hits:
         """First hits of rays (N, 3), (N, 3); distances in units of the direction's length."""
         rays = np.concatenate([np.broadcast_to(origins, directions.shape), directions], 1).astype(np.float32)
-        result = self._scene.cast_rays(o3d.core.Tensor(rays))
+        result = self._scene.cast_rays(_tensor(rays))
         distance = result["t_hit"].numpy()
         part = result["geometry_ids"].numpy().astype(np.int64)
         missed = ~np.isfinite(distance)
@@ -69,7 +69,7 @@ class RayCaster:
     def occluded(self, origin: NDArray, reach: NDArray, margin: float) -> NDArray[np.bool_]:
         """Whether something stands between a point and each of `origin + reach` (N, 3), the last share excepted."""
         rays = np.concatenate([np.broadcast_to(origin, reach.shape), reach], 1).astype(np.float32)
-        return self._scene.test_occlusions(o3d.core.Tensor(rays), tnear=0.0, tfar=1.0 - margin).numpy()
+        return self._scene.test_occlusions(_tensor(rays), tnear=0.0, tfar=1.0 - margin).numpy()
 
     def truth(self, intrinsics: Intrinsics, T_world_camera: Matrix) -> Truth:
         """What a perfect sensor would see: one ray through each pixel's centre."""
@@ -85,3 +85,7 @@ class RayCaster:
         return Truth(
             depth.reshape(shape), normals.reshape(*shape, 3).astype(np.float32), ids.reshape(shape).astype(np.int32)
         )
+
+
+def _tensor(array: NDArray) -> o3d.core.Tensor:
+    return o3d.core.Tensor.from_numpy(np.ascontiguousarray(array))

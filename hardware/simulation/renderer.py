@@ -21,6 +21,18 @@ from hardware.simulation.stereo import (
     right_intrinsics,
 )
 
+#: Samples of the right eye's ambient light, at a quarter of the pixels.
+AMBIENT_SAMPLES = 8
+#: Exposure: the geometric mean goes to middle grey, unless that would burn out more than 3 % of the picture.
+MIDDLE_GREY = 0.20
+#: The lamp's own image in a mirror may burn out: nothing is darkened further than to this share.
+NEAR_WHITE = 0.75
+DARKEST = 0.6
+#: Linear level above which highlights roll off.
+KNEE = 0.6
+#: Rec. 709 weights of linear red, green and blue.
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -54,7 +66,7 @@ class Renderer:
         right = right_intrinsics(self.intrinsics)
         tracer = PathTracer(parts, state.appearance_seed)
         radiance = tracer.radiance(self.intrinsics, state.T_world_camera, self._spp)
-        ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, self._spp)
+        ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
         # Freed before the next scene is built: kernels know how many meshes are alive.
         del tracer
         caster = RayCaster(parts)
@@ -66,10 +78,11 @@ class Renderer:
 
 def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A picture as an auto-exposing camera gives it: metered, highlights rolled off, sRGB uint8."""
-    luminance = radiance @ np.float32([0.2126, 0.7152, 0.0722])
-    metered = np.exp(np.log(luminance + 1e-3).mean())
-    exposed = radiance * np.float32(0.22 / metered)
-    knee = np.float32(0.6)
-    rolled = np.where(exposed > knee, knee + (1 - knee) * (1 - np.exp(-(exposed - knee) / (1 - knee))), exposed)
+    luminance = radiance @ LUMINANCE
+    grey = float(np.exp(np.log(luminance + 1e-3).mean()))
+    bright = float(np.percentile(luminance, 97.0))
+    gain = MIDDLE_GREY / grey
+    exposed = radiance * np.float32(max(min(gain, NEAR_WHITE / bright), DARKEST * gain))
+    rolled = np.where(exposed > KNEE, KNEE + (1 - KNEE) * (1 - np.exp(-(exposed - KNEE) / (1 - KNEE))), exposed)
     srgb = np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * rolled.clip(1e-6) ** (1 / 2.4) - 0.055)
-    return (srgb.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(srgb.clip(0, 1) * 255 + 0.5, np.uint8)

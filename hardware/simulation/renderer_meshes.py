@@ -71,7 +71,7 @@ def rectangle(size_m: tuple[float, float], uv_span: tuple[float, float] = (1.0, 
     corners = np.array([[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]], np.float32)
     uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * np.asarray(uv_span, np.float32)
     faces = np.array([[0, 1, 2], [0, 2, 3]])
-    normals = np.broadcast_to(np.float32([0, 0, 1]), (2, 3, 3)).copy()
+    normals = np.tile(np.array([0, 0, 1], np.float32), (2, 3, 1))
     return Triangles(corners[faces], normals, uv[faces])
 
 

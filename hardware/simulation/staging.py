@@ -35,7 +35,7 @@ class Part:
 def stage_parts(cell: Cell, state: SceneState) -> list[Part]:
     """The parts of a scene: table, floor, tags and bin of the cell, then robot and objects."""
     seed = state.appearance_seed
-    parts = [_table(cell, state.surface, seed), _floor(seed)]
+    parts = [_table(cell, state.surface, seed), _frame(cell), _floor(seed)]
     if cell.tags:
         parts.append(_tags(cell.tags))
     parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
@@ -69,6 +69,18 @@ def _table(cell: Cell, surface: str, seed: int) -> Part:
     return Part("table", triangles, finish)
 
 
+def _frame(cell: Cell) -> Part:
+    """Legs and cross-beams that carry the table: seen through frosted acrylic."""
+    x, y = cell.table.size_m
+    height = -FLOOR_Z_M - TABLE_THICKNESS_M
+    pieces = [((0.0, side * 0.3 * y, -0.08), (0.46 * x, 0.025, 0.02)) for side in (-1, 1)]
+    pieces += [((end * 0.25 * x, 0.0, -0.08), (0.025, 0.46 * y, 0.02)) for end in (-1, 1)]
+    corners = [(0.44 * x * end, 0.44 * y * side) for end in (-1, 1) for side in (-1, 1)]
+    pieces += [((*corner, -TABLE_THICKNESS_M - height / 2), (0.025, 0.025, height / 2)) for corner in corners]
+    boxes = [box(half).placed(transform(translation_m=at)) for at, half in pieces]
+    return Part("frame", joined(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
+
+
 @lru_cache(maxsize=4)
 def _table_finish(surface: str, seed: int) -> Finish:
     return table_finish(surface, seed)
@@ -86,7 +98,8 @@ def _tags(tags: tuple[Tag, ...]) -> Part:
     for i, tag in enumerate(tags):
         side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
         paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
-        uv = (paper.uv + np.float32([i, 0])) / np.float32([len(tags), 1])
+        uv = paper.uv.copy()
+        uv[..., 0] = (uv[..., 0] + i) / len(tags)
         papers.append(Triangles(paper.corners_m, paper.normals, uv))
     texture = np.concatenate([_tag_texture(tag.id) for tag in tags], axis=1)
     return Part("tags", joined(papers), Finish(Scattering.MATTE, texture))
@@ -107,10 +120,10 @@ def _tag_texture(tag_id: int) -> NDArray[np.float32]:
 def _open_box(spec: Bin) -> Triangles:
     x, y, z = spec.size_m
     wall = BIN_WALL_M
-    slabs = [((0, 0, wall / 2), (x / 2, y / 2, wall / 2))]
+    slabs = [((0.0, 0.0, wall / 2), (x / 2, y / 2, wall / 2))]
     for sign in (-1, 1):
-        slabs.append(((sign * (x - wall) / 2, 0, z / 2), (wall / 2, y / 2, z / 2)))
-        slabs.append(((0, sign * (y - wall) / 2, z / 2), (x / 2, wall / 2, z / 2)))
+        slabs.append(((sign * (x - wall) / 2, 0.0, z / 2), (wall / 2, y / 2, z / 2)))
+        slabs.append(((0.0, sign * (y - wall) / 2, z / 2), (x / 2, wall / 2, z / 2)))
     centre = np.array([*spec.center_m, 0.0])
     return joined([box(half).placed(transform(translation_m=centre + at)) for at, half in slabs])
 

@@ -81,7 +81,7 @@ def sense_depth(left: NDArray[np.uint8], right: NDArray[np.uint8], intrinsics: I
     """Depth (H, W) [m] from an exposed pair (`InfraredPair.exposed`), NaN where matching fails."""
     import cv2
 
-    matcher = cv2.StereoSGBM_create(
+    matcher = cv2.StereoSGBM.create(
         minDisparity=0,
         numDisparities=DISPARITIES,
         blockSize=BLOCK_PX,

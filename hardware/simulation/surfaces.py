@@ -24,7 +24,7 @@ def table_finish(surface: str, seed: int) -> Finish:
             return _polished_metal(rng) if rng.random() < 0.6 else _glossy_stone(rng)
         case "translucent":
             tint = np.array([0.86, 0.90, 0.92]) * rng.uniform(0.92, 1.04, 3)
-            return plain(Scattering.FROSTED, tint.clip(0, 0.97), ior=1.49, roughness=rng.uniform(0.25, 0.4))
+            return plain(Scattering.FROSTED, tint.clip(0, 0.97), ior=1.49, roughness=rng.uniform(0.2, 0.3))
         case "diffuse":
             return _wood(rng) if rng.random() < 0.6 else _cloth(rng)
     raise ValueError(f"unknown surface {surface!r}; known: reflective, translucent, diffuse")
@@ -56,7 +56,7 @@ def _polished_metal(rng: np.random.Generator) -> Finish:
     smears = 1.0 + 0.03 * noise(rng, size, (4, 4)) + 0.015 * noise(rng, size, (4, 128), 2)
     colour = rng.uniform(0.72, 0.88) * np.array([1.0, 0.99, 0.97])
     texture = (smears[..., None] * colour).clip(0.0, 0.97).astype(np.float32)
-    return Finish(Scattering.BRUSHED, texture, roughness=rng.uniform(0.015, 0.04))
+    return Finish(Scattering.BRUSHED, texture, roughness=rng.uniform(0.008, 0.025))
 
 
 def _glossy_stone(rng: np.random.Generator) -> Finish:
