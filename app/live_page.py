@@ -34,7 +34,7 @@ class LivePage:
         self._server = viser.ViserServer(host="127.0.0.1", port=PORT, label="Vitro", verbose=False)
         self._text = self._server.gui.add_markdown("Waiting for the first trial.")
         self._image = self._server.gui.add_image(np.full((48, 85, 3), 40, np.uint8), label="camera")
-        self._server.initial_camera.position = (0.9, -0.6, 0.8)
+        self._server.initial_camera.position = (0.7, -0.45, 0.55)
         self._server.initial_camera.look_at = (0.0, 0.0, 0.05)
         width_m, depth_m = cell.table.size_m
         self._server.scene.add_box(
@@ -51,7 +51,8 @@ class LivePage:
         if trial.frame is not None:
             self._image.image = trial.frame.color
         for name, mount in self._cell.arms.items():
-            self._draw_arm(name, mount, joints_rad[name])
+            if name in joints_rad:
+                self._draw_arm(name, mount, joints_rad[name])
         if trial.frame is not None and trial.metric is not None and trial.view is not None:
             self._draw_cloud(trial)
         if trial.plan is not None:

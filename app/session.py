@@ -163,6 +163,9 @@ class Session:
     def _approve(self, trial: Trial) -> str:
         folder = save_pictures(trial, self._folder(trial))
         self._show(trial)
+        assert trial.id is not None
+        # What is about to move is on disk before it moves: a crash must not take it along.
+        self._store.note(trial.id, **trial.notes())
         if self._assume_yes:
             trial.approved = True
             return "by --yes"
@@ -256,10 +259,16 @@ class Session:
             metric=trial.metric_summary(),
         )
         save_pictures(trial, self._folder(trial))
+        self._show(trial)
 
     def _show(self, trial: Trial) -> None:
-        if self._page is not None:
-            self._page.show(trial, self._joints())
+        if self._page is None:
+            return
+        try:
+            joints = self._joints()
+        except ArmError:
+            joints = {}  # the page shows the arms where they were last heard of
+        self._page.show(trial, joints)
 
     def _folder(self, trial: Trial) -> Path:
         return home() / "trials" / f"{trial.id:05d}"

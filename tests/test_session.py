@@ -1,5 +1,6 @@
 """Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
 
+import urllib.request
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.live_page import LivePage
 from app.pipeline import Choices, Pipeline
 from app.session import Session
 from app.trial import Trial
@@ -189,3 +191,12 @@ def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench)
         bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.ARM)
     assert_unmoved(bench, before)
+
+
+def test_the_live_page_shows_a_trial_and_closes(bench: Bench) -> None:
+    with closing(LivePage(bench.world._cell)) as page:
+        bench.session._page = page
+        trial = bench.run()
+        assert "oracle (cheat)" in page._text.content and trial.outcome.value in page._text.content
+        with urllib.request.urlopen(page.address, timeout=10) as answer:
+            assert answer.status == 200
