@@ -14,12 +14,12 @@ MAX_SPECULAR = 12
 #: Smoother metal than this mirrors the dots away instead of showing them.
 MIRROR_ROUGHNESS = 0.08
 #: Dots inside frosted acrylic: light spreads in the slab, so little contrast is left of the pattern.
-FROSTED_CONTRAST = 0.06
+FROSTED_CONTRAST = 0.01
 #: Half width of the pattern as a tangent (46 degrees), its resolution, and the dots' spacing and size there.
 HALF_TANGENT = float(np.tan(np.radians(46.0)))
 PATTERN_PX = 2048
-DOT_SPACING_PX = 10.0
-DOT_SIGMA_PX = 1.7
+DOT_SPACING_PX = 8.0
+DOT_SIGMA_PX = 1.4
 
 
 class DotProjector:

@@ -27,7 +27,10 @@ AMBIENT_SAMPLES = 8
 MIDDLE_GREY = 0.20
 #: The lamp's own image in a mirror may burn out: nothing is darkened further than to this share.
 NEAR_WHITE = 0.75
-DARKEST = 0.6
+DARKEST = 0.45
+#: A camera's own sharpening: without it gamma alone moves the edges of black on white by 0.2 px.
+SHARPENING = 0.7
+SHARPENING_PX = 0.8
 #: Linear level above which highlights roll off.
 KNEE = 0.6
 #: Rec. 709 weights of linear red, green and blue.
@@ -77,12 +80,15 @@ class Renderer:
 
 
 def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture as an auto-exposing camera gives it: metered, highlights rolled off, sRGB uint8."""
+    """A picture as an auto-exposing camera gives it: metered, sharpened, highlights rolled off, sRGB uint8."""
+    import cv2
+
     luminance = radiance @ LUMINANCE
     grey = float(np.exp(np.log(luminance + 1e-3).mean()))
     bright = float(np.percentile(luminance, 97.0))
     gain = MIDDLE_GREY / grey
     exposed = radiance * np.float32(max(min(gain, NEAR_WHITE / bright), DARKEST * gain))
+    exposed = np.maximum(exposed + SHARPENING * (exposed - cv2.GaussianBlur(exposed, (0, 0), SHARPENING_PX)), 0.0)
     rolled = np.where(exposed > KNEE, KNEE + (1 - KNEE) * (1 - np.exp(-(exposed - KNEE) / (1 - KNEE))), exposed)
     srgb = np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * rolled.clip(1e-6) ** (1 / 2.4) - 0.055)
     return np.asarray(srgb.clip(0, 1) * 255 + 0.5, np.uint8)

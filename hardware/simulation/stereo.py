@@ -19,11 +19,11 @@ BLOCK_PX = 7
 FARTHEST_M = 3.0
 #: Grey levels (of 255): what the exposure control aims at, a dot's peak on white at one metre, and the noise.
 AMBIENT_LEVEL = 55.0
-DOT_LEVEL = 60.0
+DOT_LEVEL = 120.0
 READ_NOISE = 1.0
 SHOT_NOISE = 0.12
 #: What block matching adds to every disparity here [px], measured against a plane.
-DISPARITY_BIAS_PX = 0.0
+DISPARITY_BIAS_PX = -0.105
 
 
 @dataclass(frozen=True)

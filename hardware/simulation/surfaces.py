@@ -62,9 +62,9 @@ def _polished_metal(rng: np.random.Generator) -> Finish:
 def _glossy_stone(rng: np.random.Generator) -> Finish:
     size = (TEXTURE_PX, TEXTURE_PX)
     veins = np.abs(noise(rng, size, (3, 3), 5)) ** 0.5
-    base, vein = rng.uniform(0.01, 0.04), rng.uniform(0.05, 0.12)
+    base, vein = rng.uniform(0.006, 0.02), rng.uniform(0.03, 0.07)
     grey = vein + (base - vein) * veins.clip(0, 1)
-    texture = (grey[..., None] * rng.uniform(0.9, 1.1, 3)).clip(0.005, 0.2).astype(np.float32)
+    texture = (grey[..., None] * rng.uniform(0.9, 1.1, 3)).clip(0.003, 0.2).astype(np.float32)
     return Finish(Scattering.GLAZE, texture, ior=STONE_IOR)
 
 
