@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates, propose
-from grasping.detection.gripper import PRE_OPEN_MARGIN_M
-from grasping.detection.insertion import MIN_CONTACTS, MIN_DEPTH_M, Fit, clear_of_table, insert, recentred
+from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentred
 from grasping.detection.objects import explain
 from grasping.detection.scoring import score
 from grasping.detection.segmentation import (
@@ -72,17 +71,16 @@ class AntipodalDetector:
         target = objects[k]
         rng = np.random.default_rng((self.seed, k))
         budget = max(LEAST_BUDGET, BUDGET // len(objects))
-        max_width_m = self.max_opening_m - PRE_OPEN_MARGIN_M
-        candidates = clear_of_table(propose(target, max_width_m, PRE_OPEN_MARGIN_M, budget, rng))
+        candidates = clear_of_table(propose(target, self.max_opening_m, budget, rng))
         if not len(candidates):
             return np.zeros((0, ROW))
         obstacles = _near(target, objects)
-        candidates, _ = recentred(candidates, insert(candidates, obstacles), self.max_opening_m)
+        candidates = recentred(candidates, insert(candidates, obstacles), self.max_opening_m)
         if not len(candidates):
             return np.zeros((0, ROW))
         fit = insert(candidates, obstacles)
-        good = (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
-        return _rows(candidates, fit, score(candidates, fit, target, self.max_opening_m), k, T_camera_table)[good]
+        scores = score(candidates, fit, target, self.max_opening_m)
+        return _rows(candidates, fit, scores, k, T_camera_table)[holds(fit)]
 
 
 def _is_thing(surface: Surface) -> bool:

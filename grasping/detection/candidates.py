@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grasping.detection.gripper import LEAST_MARGIN_M, pre_opening
 from grasping.detection.segmentation import Surface
 
 #: The friction cone that opposite normals must share with the closing axis (half angle 40 deg:
@@ -37,10 +38,9 @@ class Candidates:
         return Candidates(self.center_m[index], self.R[index], self.opening_m[index])
 
 
-def propose(
-    surface: Surface, max_width_m: float, pre_open_m: float, budget: int, rng: np.random.Generator
-) -> Candidates:
+def propose(surface: Surface, max_opening_m: float, budget: int, rng: np.random.Generator) -> Candidates:
     """About `budget` candidates on one object's (completed) surface."""
+    max_width_m = max_opening_m - LEAST_MARGIN_M
     center, closing, width = _contact_pairs(surface, max_width_m, max(8, budget // 8), rng)
     steepest = np.array([0.0, 0.0, -1.0]) + closing[:, 2:] * closing
     steepest /= np.linalg.norm(steepest, axis=1, keepdims=True)
@@ -53,7 +53,7 @@ def propose(
         pair, turn = pair[chosen], turn[chosen]
     z, y = approach[pair, turn], closing[pair]
     R = np.stack([np.cross(y, z), y, z], axis=2)
-    return Candidates(center[pair], R, width[pair] + pre_open_m)
+    return Candidates(center[pair], R, pre_opening(width[pair], max_opening_m))
 
 
 def _contact_pairs(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hardware.robot.description import SHAPES, TCP_OFFSET_M
 
-#: Opened this much wider than the object before the approach, both sides together.
-PRE_OPEN_MARGIN_M = 0.012
+#: Opened this much wider than the object before the approach, both sides together; by the least margin
+#: where the gripper opens no wider.
+PRE_OPEN_MARGIN_M, LEAST_MARGIN_M = 0.012, 0.006
 #: The pad that may touch: this far back from the fingertips.
 PAD_LENGTH_M = 0.030
 
@@ -58,3 +59,8 @@ def lowest_corner(R_table_tcp: NDArray, opening_m: NDArray) -> NDArray:
         along = np.maximum(part.z_start_m * up[:, 2], part.z_end_m * up[:, 2])
         reach.append(sideways + along)
     return np.max(reach, axis=0)
+
+
+def pre_opening(width_m: NDArray, max_opening_m: float) -> NDArray:
+    """The gap between the fingers [m] on the way in to objects of these widths."""
+    return np.minimum(width_m + PRE_OPEN_MARGIN_M, max_opening_m)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates
-from grasping.detection.gripper import PAD_LENGTH_M, PARTS, PRE_OPEN_MARGIN_M, TIP, lowest_corner
+from grasping.detection.gripper import LEAST_MARGIN_M, PAD_LENGTH_M, PARTS, TIP, lowest_corner, pre_opening
 from grasping.detection.segmentation import Surface
 
 #: Fingertips go at most this far past the contacts, so that these meet the middle of the pads.
@@ -18,9 +18,9 @@ TABLE_CLEARANCE_M = 0.005
 SIDE_CLEARANCE_M = 0.015
 #: The approach is a straight line this long; what is farther back is the planner's business.
 SWEEP_M = 0.22
-#: Points within this of the outermost count as touched.
+#: What is this far behind the outermost point is not touched; nearer points weigh the more, the nearer.
 SKIN_M = 0.004
-MIN_CONTACTS = 3
+MIN_CONTACTS = 1.5
 _BATCH = 192
 
 
@@ -56,16 +56,17 @@ def insert(candidates: Candidates, obstacles: Surface) -> Fit:
     return Fit(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fit)))
 
 
-def recentred(candidates: Candidates, fit: Fit, max_opening_m: float) -> tuple[Candidates, NDArray[np.intp]]:
+def holds(fit: Fit) -> NDArray[np.bool_]:
+    """(B,) True where the gripper goes in and both fingers find something."""
+    return (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
+
+
+def recentred(candidates: Candidates, fit: Fit, max_opening_m: float) -> Candidates:
     """The candidates that fit and can open wide enough, their centre moved midway between contacts."""
-    good = np.flatnonzero(
-        (fit.depth_m >= MIN_DEPTH_M)
-        & (fit.counts.min(1) >= MIN_CONTACTS)
-        & (fit.width_m + PRE_OPEN_MARGIN_M <= max_opening_m)
-    )
+    good = np.flatnonzero(holds(fit) & (fit.width_m + LEAST_MARGIN_M <= max_opening_m))
     chosen = candidates[good]
     center = chosen.center_m + chosen.R[:, :, 1] * fit.middle_m[good, None]
-    return Candidates(center, chosen.R, fit.width_m[good] + PRE_OPEN_MARGIN_M), good
+    return Candidates(center, chosen.R, pre_opening(fit.width_m[good], max_opening_m))
 
 
 def _insert(candidates: Candidates, obstacles: Surface) -> Fit:
@@ -119,8 +120,8 @@ def _contacts(depth: NDArray, grasp: NDArray, places: NDArray, aligned: NDArray,
     np.minimum.at(bottom, grasp, places[:, 1])
     top, bottom = np.where(np.isfinite(top), top, 0.0), np.where(np.isfinite(bottom), bottom, 0.0)
     sides = []
-    for touched in (places[:, 1] > top[grasp] - SKIN_M, places[:, 1] < bottom[grasp] + SKIN_M):
-        weight = np.where(touched, aligned**2, 0.0)
+    for off in (top[grasp] - places[:, 1], places[:, 1] - bottom[grasp]):
+        weight = aligned**2 * np.clip(1 - off / SKIN_M, 0, None)
         total = np.bincount(grasp, weight, count)
         values = (aligned, seen, places[:, 0], places[:, 2])
         sides.append((total, *(np.bincount(grasp, weight * v, count) / np.maximum(total, 1e-6) for v in values)))

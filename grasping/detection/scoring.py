@@ -11,14 +11,14 @@ from grasping.detection.segmentation import Surface
 def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: float) -> NDArray[np.float64]:
     """(B,) scores 0..1 of candidates whose `fit` is final, on one object's completed surface."""
     terms = (
-        _term(fit.alignment.min(1), 0.70, 0.97),
-        _term(fit.counts.min(1), 0, 15),
+        _term(fit.alignment.min(1), 0.80, 0.98),
+        _term(fit.counts.min(1), 0, 8),
         0.6 + 0.4 * fit.seen.max(1),
         _near_centre_of_mass(candidates, surface),
-        _term(max_opening_m - 0.006 - fit.width_m, 0.0, 0.02),
+        _term(max_opening_m - fit.width_m, 0.002, 0.020),
         _term(fit.depth_m, -0.005, 0.015),
         np.exp(-((fit.offset_m / 0.015) ** 2)),
-        np.where(fit.width_m < 0.006, 0.5, 1.0),
+        _term(fit.width_m, -0.004, 0.016),
     )
     return np.prod(terms, axis=0)
 
