@@ -14,7 +14,7 @@ from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
 from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.lines import approach_poses, follow, lift_poses
+from grasping.planning.lines import LIMIT_MARGIN_RAD, TIPS_RAD, approach_poses, follow, lift_poses
 from grasping.planning.obstacles import DistanceField
 from hardware.cell import Workspace
 from hardware.transforms import Matrix, apply, invert, rotation_z, transform
@@ -22,13 +22,11 @@ from hardware.transforms import Matrix, apply, invert, rotation_z, transform
 #: The fingers open this much wider than the object before they close in [m].
 PRE_OPEN_M = 0.012
 _STEPS = 8
-#: The lift keeps the object upright where the arm can, else tips it as little as it must.
-_TIPS_RAD = tuple(np.deg2rad([0.0, 20.0, 40.0]))
 #: What a radian of joint travel, a metre from the base and an arm nobody asked for cost, in units of score.
 _TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.2, 0.5
 #: What a radian of tipping the object in the lift costs, in units of score.
 _TIP_COST = 0.2
-_PALM_SLACK_M = 0.004
+_PALM_SLACK_M = 0.003
 _HALF_TURN = transform(rotation_z(np.pi))
 
 
@@ -153,14 +151,14 @@ def _meets_palm(points_world_m: NDArray, T_world_tcp: Matrix) -> bool:
 def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArray]:
     """Joint paths of approach and lift (C, 8, S, 6), each through the grasp, NaN where none exists, and
     by how much (C, 8) each lift tips the tool [rad]."""
-    grasps = solve(arm.T_base_world @ T_world_tcp, arm.mount.firmware)
+    grasps = solve(arm.T_base_world @ T_world_tcp, arm.mount.firmware, LIMIT_MARGIN_RAD)
 
     def followed(poses: Matrix) -> NDArray:
         return follow(grasps, arm.T_base_world @ poses, arm.mount.firmware)
 
     back = followed(approach_poses(T_world_tcp, _STEPS))
     lift, tips = np.full_like(back, np.nan), np.zeros(grasps.shape[:2])
-    for tip in _TIPS_RAD:
+    for tip in TIPS_RAD:
         missing = np.isnan(lift[..., 0]).any(axis=-1)
         lift[missing] = followed(lift_poses(T_world_tcp, tip, arm.T_world_base, _STEPS))[missing]
         tips[missing] = tip

@@ -1,6 +1,6 @@
 """Whether configurations of one arm are free: of obstacles, the table, itself, and with what it holds.
 
-The tool must also stay in the workspace.
+The tool must also stay in the workspace and every joint within its limits.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
 from grasping.planning.obstacles import DistanceField
 from hardware.cell import Workspace
+from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from hardware.transforms import Matrix, apply, invert
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
@@ -91,7 +92,8 @@ class CollisionChecker:
 
     def _free(self, joints_rad: NDArray, widths_m: NDArray) -> NDArray[np.bool_]:
         placed = self.arm.place(joints_rad, widths_m)
-        free = self.arm.lowest_m(placed) >= self.around.table_m
+        free = np.all((joints_rad >= JOINT_LOWER_RAD) & (joints_rad <= JOINT_UPPER_RAD), axis=1)
+        free &= self.arm.lowest_m(placed) >= self.around.table_m
         free &= inside(placed.T_world_tcp[:, :3, 3], self.workspace)
         free &= self._clear_of_obstacles(placed)
         free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)

@@ -28,12 +28,13 @@ _SINGULAR = 1e-9
 _LIMIT_SLACK_RAD = 1e-9
 
 
-def solve(T_base_tcp: NDArray, firmware: Firmware = "new") -> NDArray[np.float64]:
+def solve(T_base_tcp: NDArray, firmware: Firmware = "new", margin_rad: float = 0.0) -> NDArray[np.float64]:
     """All joint solutions of tool poses, without regard to collisions.
 
     Args:
         T_base_tcp: (..., 4, 4) poses of the tool centre point in the arm's base frame.
         firmware: `new` or `old`, as in `hardware.cell.ArmMount`.
+        margin_rad: how far every joint must stay inside its limits.
 
     Returns:
         (..., 8, 6) joints [rad]; a row is NaN where that branch does not exist or leaves the joint
@@ -44,7 +45,8 @@ def solve(T_base_tcp: NDArray, firmware: Firmware = "new") -> NDArray[np.float64
     with np.errstate(invalid="ignore"):
         q = np.stack(_branches(T[..., None, :, :], shoulder, elbow, flip), axis=-1) - DH_THETA_RAD[firmware]
     q = (q + np.pi) % (2 * np.pi) - np.pi
-    low, high = JOINT_LOWER_RAD - _LIMIT_SLACK_RAD, JOINT_UPPER_RAD + _LIMIT_SLACK_RAD
+    slack = _LIMIT_SLACK_RAD - margin_rad
+    low, high = JOINT_LOWER_RAD - slack, JOINT_UPPER_RAD + slack
     with np.errstate(invalid="ignore"):
         inside = np.all((q >= low) & (q <= high), axis=-1, keepdims=True)
     return np.where(inside, np.clip(q, JOINT_LOWER_RAD, JOINT_UPPER_RAD), np.nan)

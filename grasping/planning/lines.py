@@ -10,6 +10,12 @@ from hardware.transforms import Matrix
 
 APPROACH_M = 0.08
 LIFT_M = 0.12
+#: Poses are taken this far inside the joint limits, so that a spline through them stays inside as well.
+LIMIT_MARGIN_RAD = 0.01
+#: Poses through which a straight motion runs.
+LINE_STEPS = 25
+#: The lift keeps the object upright where the arm can, else tips it as little as it must.
+TIPS_RAD = tuple(np.deg2rad([0.0, 20.0, 40.0]))
 #: An object is raised this far before it is turned: clear of the table and of what stood beside it.
 UPRIGHT_LIFT_M = 0.03
 #: Largest step of any joint [rad] between neighbouring poses that still counts as the same motion.
@@ -47,7 +53,7 @@ def follow(start_rad: NDArray, T_base_tcp: Matrix, firmware: Firmware) -> NDArra
     At each pose the solution nearest to the one before is taken, so a path may pass where the wrist
     is straight. From the first pose without a continuous solution on, a path is NaN.
     """
-    options = solve(T_base_tcp, firmware)
+    options = solve(T_base_tcp, firmware, LIMIT_MARGIN_RAD)
     here = np.asarray(start_rad, float)
     path = []
     for step in range(options.shape[1]):

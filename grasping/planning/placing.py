@@ -1,5 +1,7 @@
-"""Where to let go: tool poses that hold an object over the bin, clear of its walls."""
+"""Where to let go: tool poses that hold an object over the bin, clear of its walls, and the way back."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -7,6 +9,8 @@ from numpy.typing import NDArray
 
 from grasping.planning.collision import CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import solve
+from grasping.planning.lines import LIMIT_MARGIN_RAD, LINE_STEPS, TIPS_RAD, approach_poses, follow, lift_poses
+from grasping.planning.obstacles import BIN_WALL_M
 from hardware.cell import Bin
 from hardware.transforms import Matrix, rotation_z, transform
 
@@ -18,23 +22,54 @@ _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
 
 
-def place_configurations(
-    from_rad: NDArray, T_world_tcp: Matrix, held: Held, bin_: Bin, checker: CollisionChecker
-) -> NDArray[np.float64]:
-    """Joints (P, 6), cheapest first, that hold the object over the bin without touching anything.
+@dataclass(frozen=True)
+class Place:
+    """Where to let go: joints (6,) over the bin, and the way straight back from the object, withdraw_rad (S, 6)."""
 
-    from_rad (6,) is where the arm comes from, T_world_tcp how the tool holds the object there.
+    joints_rad: NDArray[np.float64]
+    withdraw_rad: NDArray[np.float64]
+
+
+def places_over_bin(
+    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+) -> Iterator[Place]:
+    """Ways to hold an object over the bin and to leave it there without touching anything, cheapest first.
+
+    from_rad (6,) is where the arm comes from, T_world_tcp where the tool grasped the object as it stood.
     """
-    rotations = _rotations(T_world_tcp[:3, :3])
-    T = np.array([_over_bin(R, held, bin_) for R in rotations])
-    T = T[inside(T[:, :3, 3], checker.workspace)]
-    joints = solve(checker.arm.T_base_world @ T, checker.arm.mount.firmware)
+    arm, held = carrying.arm, carrying.held
+    assert held is not None
+    T = np.array([_over_bin(R, held, bin_) for R in _rotations(T_world_tcp[:3, :3])])
+    T = T[inside(T[:, :3, 3], carrying.workspace)]
+    joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
     pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
     joints = joints[pose, branch]
     tipping = np.arccos(np.clip(_uprightness(T[pose], T_world_tcp), -1.0, 1.0))
-    cost = np.abs(joints - from_rad).max(axis=1) + _TIPPING_COST * tipping
-    joints = joints[np.argsort(cost)]
-    return joints[checker.free(joints)]
+    order = np.argsort(np.abs(joints - from_rad).max(axis=1) + _TIPPING_COST * tipping)
+    order = order[carrying.free(joints[order])]
+    for k in order:
+        withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
+        if withdraw is not None:
+            yield Place(joints[k], withdraw)
+
+
+def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecker) -> NDArray[np.float64] | None:
+    """Joints (S, 6) of a free line from joints (6,) at a pose (1, 4, 4): back along the tool's axis, else
+    up, where the fingers pass beside the object just as well."""
+    arm = leaving.arm
+    ways = [approach_poses(T_world_tcp, LINE_STEPS)]
+    ways += [lift_poses(T_world_tcp, tip, arm.T_world_base, LINE_STEPS) for tip in TIPS_RAD]
+    for poses in ways:
+        path = follow(joints_rad[None, None], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
+        if np.isfinite(path).all() and leaving.free(path).all():
+            return path
+    return None
+
+
+def released(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
+    """World points (K, 3) of an object let go at a tool pose, fallen upright onto the bin's floor."""
+    points = held.in_world(T_world_tcp[None])[0]
+    return points - [0.0, 0.0, max(points[:, 2].min() - BIN_WALL_M, 0.0)]
 
 
 def _rotations(R_grasp: NDArray) -> list[NDArray]:
@@ -43,7 +78,7 @@ def _rotations(R_grasp: NDArray) -> list[NDArray]:
     down = np.diag([1.0, -1.0, -1.0])
     leaning = [
         rotation_z(azimuth) @ _lean(lean) @ rotation_z(spin - azimuth) @ down
-        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD[::2], _TURNS_RAD)
+        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
         if lean > 0 or azimuth == 0
     ]
     return turned + leaning
@@ -59,7 +94,7 @@ def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:
 
 
 def _uprightness(T_world_tcp: Matrix, T_world_grasp: Matrix) -> NDArray[np.float64]:
-    """Cosine of the angle by which what was upright at the grasp leans at poses (P, 4, 4)."""
+    """Cosine of the angle by which what stood upright at the grasp leans at poses (P, 4, 4)."""
     up_in_tool = T_world_grasp[2, :3]
     return T_world_tcp[:, 2, :3] @ up_in_tool
 

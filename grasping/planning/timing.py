@@ -1,7 +1,7 @@
 """Paths to trajectories: a smooth curve through the waypoints, timed to the arm's limits by TOPP-RA."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -23,17 +23,17 @@ _PINNING_RAD = (np.inf, 0.4, 0.15, 0.06)
 logging.getLogger("toppra").setLevel(logging.ERROR)
 
 
-def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> NDArray[np.float64]:
-    """Waypoints through which a spline stays free: as few as possible, as many as needed.
+def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[NDArray[np.float64]]:
+    """A free polyline (N, 6) as pieces to run without stopping: one, if some spline near it is free.
 
-    Raises:
-        PlanningError: no spline near the path is free.
+    The spline is pinned to the polyline as loosely as it stays free; where there is room for none, every
+    straight stretch is a piece of its own.
     """
     for spacing in _PINNING_RAD:
         pinned = densify(waypoints_rad, spacing)
         if len(pinned) < 3 or is_free(_spline(pinned)(np.linspace(0, 1, 20 * len(pinned)))):
-            return pinned
-    raise PlanningError("The path leaves no room for a smooth motion.", "Clear the table around the object.")
+            return [pinned]
+    return [np.array(stretch) for stretch in pairwise(_distinct(waypoints_rad))]
 
 
 def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
@@ -46,12 +46,23 @@ def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
     return np.concatenate(pieces)
 
 
-def time_path(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
-    """The fastest run of a spline through waypoints (N, 6) within the phase's pace, at rest at both ends.
+def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
+    """The fastest run of splines through waypoints (N, 6) within the phase's pace, at rest between pieces.
+
+    Each piece begins where the one before ends.
 
     Raises:
         PlanningError: TOPP-RA finds no speed profile.
     """
+    timed = [_time_piece(waypoints, phase) for waypoints in pieces]
+    times, positions = timed[0].times_s, timed[0].positions_rad
+    for piece in timed[1:]:
+        times = np.concatenate([times, times[-1] + piece.times_s[1:]])
+        positions = np.concatenate([positions, piece.positions_rad[1:]])
+    return JointTrajectory(times, positions)
+
+
+def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     import toppra
     from toppra.algorithm import TOPPRA
     from toppra.constraint import JointAccelerationConstraint, JointVelocityConstraint

@@ -12,7 +12,7 @@ from grasping.planning.timing import densify
 from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 #: A path is checked at configurations this far apart [rad] in the joint that moves most.
-STEP_RAD = 0.04
+STEP_RAD = 0.03
 _SHORTCUTS = 40
 
 
