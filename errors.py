@@ -26,6 +26,10 @@ class ArmError(VitroError):
     """An arm that is absent, silent, faulted or not where it was told to be."""
 
 
+class TrackingError(ArmError):
+    """An arm that could not follow its path: something is in its way. A failure of the system under test."""
+
+
 class CalibrationError(VitroError):
     """A cell whose geometry is unknown, stale or contradicted by what is seen."""
 

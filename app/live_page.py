@@ -1,6 +1,8 @@
 """The page a person watches in the browser: cloud, arms, the chosen grasp and its path, in 3D."""
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,9 @@ class LivePage:
         import viser
 
         self._cell = cell
-        self._server = viser.ViserServer(host="127.0.0.1", port=PORT, label="Vitro", verbose=False)
+        # viser prints a banner; standard output may be carrying a command's JSON.
+        with redirect_stdout(io.StringIO()):
+            self._server = viser.ViserServer(host="127.0.0.1", port=PORT, label="Vitro", verbose=False)
         self._text = self._server.gui.add_markdown("Waiting for the first trial.")
         self._image = self._server.gui.add_image(np.full((48, 85, 3), 40, np.uint8), label="camera")
         self._server.initial_camera.position = (0.7, -0.45, 0.55)

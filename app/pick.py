@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from errors import ArmError
+from errors import TrackingError
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import Arm, ArmState, TrackingReport
 from trials.outcome import Reason
@@ -83,7 +83,7 @@ def _follow(plan: GraspPlan, phase: Phase, arm: Arm, pick: Pick, should_stop: Ca
     if report.interrupted:
         raise MotionStopped
     if report.final_error_rad > SETTLED_RAD:
-        raise ArmError(
+        raise TrackingError(
             f"{arm.name} ended {phase} {report.final_error_rad:.3f} rad from where it was sent.",
             "Look for what it pushes against, then clear it by hand before the next trial.",
         )

@@ -15,7 +15,7 @@ from app.pipeline import ArmJoints, Pipeline
 from app.trial import Trial
 from app.trial_machine import TrialMachine
 from calibration.cell_check import check_cell
-from errors import ArmError, CalibrationError, CameraError, TrialError, VitroError
+from errors import ArmError, CalibrationError, CameraError, TrackingError, TrialError, VitroError
 from hardware.arms.arm import Arm
 from hardware.world import World
 from perception.table import camera_shift
@@ -120,7 +120,8 @@ class Session:
                 machine.break_off()
             except VitroError as error:
                 if machine.is_moving:
-                    trial.end(Outcome.INTERRUPTED, Reason.ARM, str(error))
+                    blocked = isinstance(error, TrackingError)
+                    trial.end(Outcome.INTERRUPTED, Reason.TRACKING if blocked else Reason.ARM, str(error))
                     fatal = error
                     machine.break_off()
                 else:

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ArmError
+from errors import TrackingError
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.trajectory import JointTrajectory
 from hardware.arms.trajectory_checks import START_TOLERANCE_RAD
@@ -73,7 +73,7 @@ class Follower:
         self._watch.check_moving(state.joints_rad, target, self._clock.now_s())
         if np.max(lag) > _MAX_LAG_RAD:
             self._arm.command(state.joints_rad)
-            raise ArmError(
+            raise TrackingError(
                 f"The {self._arm.name} arm fell {np.rad2deg(np.max(lag)):.0f} degrees behind its command at joint "
                 f"{int(np.argmax(lag)) + 1}; it holds where it is.",
                 "See what blocks it or weighs on it, then start again.",
@@ -92,7 +92,7 @@ class Follower:
             if (error < _SETTLED_RAD and still) or self._clock.now_s() > deadline_s:
                 break
         if error > START_TOLERANCE_RAD:
-            raise ArmError(
+            raise TrackingError(
                 f"The {self._arm.name} arm stands {np.rad2deg(error):.1f} degrees from where it was sent.",
                 "See what blocks it or weighs on it, then start again.",
             )
