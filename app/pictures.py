@@ -35,7 +35,7 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     depths_m, titles = [frame.depth_m], ["the sensor's depth"]
     if trial.metric is not None and trial.metric.estimator != "raw":
         depths_m, titles = [trial.metric.depth_m, frame.depth_m], [f"{trial.metric.estimator}, metric", *titles]
-    images["depth"] = depth_picture(depths_m, titles)
+    images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if trial.grasps is not None and len(trial.grasps):
         images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
     if trial.plan is not None:

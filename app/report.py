@@ -17,7 +17,7 @@ from perception.clouds import organised_cloud, save_cloud, without_flying_pixels
 CAPTIONS = {
     "color": "What the camera saw",
     "tags": "The tags that say where the table is",
-    "depth": "Metric depth beside the sensor's own",
+    "depth": "Depth beside colour: near is red, holes are black",
     "grasps": "The best grasps, numbered by rank",
     "chosen": "The grasp that an arm can carry out",
 }
@@ -100,8 +100,8 @@ def _page(report: dict[str, Any], pictures: list[str]) -> str:
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }}
-figure {{ margin: 1.5rem 0; }} img {{ max-width: 100%; }} figcaption {{ color: #555; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1600px; margin: 2rem auto; padding: 0 1rem; }}
+figure {{ margin: 1.5rem 0; }} img {{ max-width: 100%; height: auto; }} figcaption {{ color: #555; }}
 .stopped {{ background: #fde8e8; padding: .7rem 1rem; }} pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; }}
 </style>
 <h1>{title}</h1>
