@@ -11,6 +11,7 @@ from grasping.detection.objects import explain
 from grasping.detection.scoring import score
 from grasping.detection.segmentation import (
     Surface,
+    bystanders,
     clusters,
     facing,
     object_points,
@@ -19,16 +20,18 @@ from grasping.detection.segmentation import (
     thin,
 )
 from grasping.detection.view import View
-from grasping.grasp_set import ROW, GraspSet, empty_grasps, suppress
+from grasping.grasp_set import OBJECT, ROW, SCORE, GraspSet, empty_grasps, suppress
 from hardware.cameras.frame import Intrinsics
-from hardware.transforms import Matrix, apply
+from hardware.transforms import Matrix, apply, invert
 from perception.depth_types import Plane
 
 NAME = "antipodal"
 MAX_ROWS = 200
 #: Candidates whose collisions are checked per frame, shared by the objects in it.
-BUDGET, LEAST_BUDGET = 2400, 300
+BUDGET, LEAST_BUDGET = 2400, 200
 MAX_EXTENT_M = 0.40
+#: What comes this near to the image's edge is cut off by it, and its grasps count for less.
+EDGE_PX, CUT_OFF_FACTOR = 4, 0.3
 FINGER_HEIGHT_M = 0.02
 
 
@@ -61,20 +64,30 @@ class AntipodalDetector:
         T_camera_table = table_frame(plane)
         view = View.of(depth_m, intrinsics, T_camera_table)
         surface = observed_surface(points, weight, T_camera_table)
+        cut_off = _cut_off(points, labels, intrinsics)
         objects, labels = explain(surface, labels, view)
-        rows = [self._grasps_on(k, objects, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])]
-        found = suppress(np.concatenate([np.zeros((0, ROW)), *rows]))[:MAX_ROWS]
+        others = apply(invert(T_camera_table), bystanders(depth_m, intrinsics, plane, region))
+        each = [
+            self._grasps_on(k, objects, others, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])
+        ]
+        rows = np.concatenate([np.zeros((0, ROW)), *each])
+        rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
+        found = suppress(rows)[:MAX_ROWS]
         note = "" if len(found) else "No grasp fits: every one is too wide for the gripper or collides."
         return GraspSet(found, cloud, labels, NAME, note)
 
-    def _grasps_on(self, k: int, objects: list[Surface], T_camera_table: Matrix) -> NDArray[np.float64]:
+    def _grasps_on(
+        self, k: int, objects: list[Surface], others_m: NDArray, T_camera_table: Matrix
+    ) -> NDArray[np.float64]:
         target = objects[k]
         rng = np.random.default_rng((self.seed, k))
         budget = max(LEAST_BUDGET, BUDGET // len(objects))
         candidates = clear_of_table(propose(target, self.max_opening_m, budget, rng))
+        if len(candidates) > budget:
+            candidates = candidates[rng.choice(len(candidates), budget, replace=False)]
         if not len(candidates):
             return np.zeros((0, ROW))
-        obstacles = _near(target, objects)
+        obstacles = _near(target, objects, others_m)
         candidates = recentred(candidates, insert(candidates, obstacles), self.max_opening_m)
         if not len(candidates):
             return np.zeros((0, ROW))
@@ -83,20 +96,28 @@ class AntipodalDetector:
         return _rows(candidates, fit, scores, k, T_camera_table)[holds(fit)]
 
 
+def _cut_off(points_camera: NDArray, labels: NDArray, intrinsics: Intrinsics) -> NDArray[np.bool_]:
+    """(N,) True on clusters that the image's edge cuts: what is beyond it, nobody knows."""
+    pixels = intrinsics.project(points_camera)
+    far_edge = np.array([intrinsics.width - 1, intrinsics.height - 1])
+    on_edge = ((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)
+    return np.isin(labels, labels[on_edge])
+
+
 def _is_thing(surface: Surface) -> bool:
     """Whether it is small enough to be picked up: walls and people are obstacles only."""
     return float(np.ptp(surface.points_m[:, :2], axis=0).max()) < MAX_EXTENT_M
 
 
-def _near(target: Surface, objects: list[Surface], reach_m: float = 0.20) -> Surface:
+def _near(target: Surface, objects: list[Surface], others_m: NDArray, reach_m: float = 0.20) -> Surface:
     """Everything within the gripper's reach of the target, thinned for collision checks."""
     low, high = target.points_m.min(0) - reach_m, target.points_m.max(0) + reach_m
-    near = target[thin(target.points_m, 0.004, facing(target.normals))]
-    for other in objects:
-        if other is not target:
-            close = other[((other.points_m > low) & (other.points_m < high)).all(1)]
-            near = near + close[thin(close.points_m, 0.006)]
-    return near
+    points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
+    points = points[((points > low) & (points < high)).all(1)]
+    points = points[thin(points, 0.006)]
+    # Without normals and unseen: to be kept clear of, of no worth as a contact.
+    obstacles = Surface(points, np.zeros_like(points), np.zeros(len(points)))
+    return target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
 
 
 def _rows(candidates: Candidates, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:

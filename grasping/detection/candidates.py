@@ -13,8 +13,8 @@ from grasping.detection.segmentation import Surface
 CONE = np.cos(np.deg2rad(40.0))
 #: The closing axis may tilt this far out of the horizontal.
 MAX_TILT = np.sin(np.deg2rad(30.0))
-#: Of more points than this, a random choice is searched for contacts.
-POOL = 2000
+#: Of more points than this a random choice is searched for contacts, from so many starting points.
+POOL, MAX_SAMPLES = 2000, 320
 #: Approaches turn about the closing axis by these angles from the steepest one.
 LEANS_RAD = np.deg2rad(np.arange(-90.0, 91.0, 15.0))
 
@@ -39,18 +39,15 @@ class Candidates:
 
 
 def propose(surface: Surface, max_opening_m: float, budget: int, rng: np.random.Generator) -> Candidates:
-    """About `budget` candidates on one object's (completed) surface."""
+    """Candidates on one object's (completed) surface, a few times `budget` before anything is ruled out."""
     max_width_m = max_opening_m - LEAST_MARGIN_M
-    center, closing, width = _contact_pairs(surface, max_width_m, max(8, budget // 8), rng)
+    center, closing, width = _contact_pairs(surface, max_width_m, min(budget // 3, MAX_SAMPLES), rng)
     steepest = np.array([0.0, 0.0, -1.0]) + closing[:, 2:] * closing
     steepest /= np.linalg.norm(steepest, axis=1, keepdims=True)
     sideways = np.cross(closing, steepest)
     lean = LEANS_RAD[None, :, None]
     approach = np.cos(lean) * steepest[:, None] + np.sin(lean) * sideways[:, None]
     pair, turn = np.nonzero(approach[:, :, 2] < 0.05)
-    if len(pair) > budget:
-        chosen = rng.choice(len(pair), budget, replace=False)
-        pair, turn = pair[chosen], turn[chosen]
     z, y = approach[pair, turn], closing[pair]
     R = np.stack([np.cross(y, z), y, z], axis=2)
     return Candidates(center[pair], R, pre_opening(width[pair], max_opening_m))
@@ -68,7 +65,8 @@ def _contact_pairs(
     level = np.flatnonzero(np.abs(pool.normals[:, 2]) < np.sin(np.deg2rad(50.0)))
     first = rng.choice(level, min(count, len(level)), replace=False) if len(level) else level
     p, inward = pool.points_m[first], -pool.normals[first]
-    inward = inward * [1, 1, 0.5]
+    # Nearly always level: a tilted gripper puts one finger into the table.
+    inward = inward * np.column_stack([np.ones((len(first), 2)), rng.choice([0.0, 0.5], len(first), p=[0.7, 0.3])])
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
     to = pool.points_m[None] - p[:, None]
     ahead = np.einsum("pmi,pi->pm", to, inward)

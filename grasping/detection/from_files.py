@@ -54,8 +54,8 @@ def read_rgbd(
 ) -> RgbdFrame:
     """A frame from an 8-bit colour image and the depth aligned to it.
 
-    depth is a float `.npy` or `.exr` in metres, or a 16-bit `.png` in units of `depth_scale` metres;
-    0, NaN and infinity are holes. intrinsics: fx, fy, cx, cy [px].
+    depth is a `.npy`, `.exr` or 16-bit `.png`: floating-point numbers are metres, whole numbers are in
+    units of `depth_scale` metres; 0, NaN and infinity are holes. intrinsics: fx, fy, cx, cy [px].
 
     Raises:
         ConfigurationError: intrinsics that do not belong to the image.
@@ -85,17 +85,31 @@ def find_table(frame: RgbdFrame) -> Plane:
     Raises:
         PerceptionError: no plane carries enough of the depth.
     """
-    near = np.where(frame.depth_m < FARTHEST_M, frame.depth_m, np.nan).astype(np.float32)
-    first = plane = fit_table(replace(frame, depth_m=near)).plane
+    near = replace(frame, depth_m=np.where(frame.depth_m < FARTHEST_M, frame.depth_m, np.nan).astype(np.float32))
+    try:
+        first = plane = fit_table(near).plane
+    except PerceptionError:
+        # Walls crowd the floor of a bin: it is what the middle of the image shows.
+        return fit_table(_middle(near)).plane
     for _ in range(2):
         if -plane.normal[1] > TABLE_UP:
             return plane
-        near = np.where(plane_inliers(replace(frame, depth_m=near), plane), np.nan, near)
+        rest = np.where(plane_inliers(near, plane), np.nan, near.depth_m).astype(np.float32)
+        near = replace(near, depth_m=rest)
         try:
-            plane = fit_table(replace(frame, depth_m=near)).plane
+            plane = fit_table(near).plane
         except PerceptionError:
             break
     return plane if -plane.normal[1] > TABLE_UP else first
+
+
+def _middle(frame: RgbdFrame) -> RgbdFrame:
+    """The frame with depth in the middle of the image only."""
+    height, width = frame.depth_m.shape
+    window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
+    middle = np.full_like(frame.depth_m, np.nan)
+    middle[window] = frame.depth_m[window]
+    return replace(frame, depth_m=middle)
 
 
 def table_region(frame: RgbdFrame, plane: Plane) -> NDArray[np.bool_]:
@@ -141,25 +155,25 @@ def _read_color(path: Path) -> NDArray[np.uint8]:
 
 def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
     _demand_file(path)
-    readers = {".npy": _read_npy, ".exr": _read_exr, ".png": lambda p: _read_png(p, depth_scale)}
+    readers = {".npy": _read_npy, ".exr": _read_exr, ".png": _read_png}
     if path.suffix.lower() not in readers:
         raise _unreadable(path, "its format is not known")
     try:
-        depth_m = readers[path.suffix.lower()](path)
+        depth = readers[path.suffix.lower()](path)
     except VitroError:
         raise
     except Exception as error:  # three libraries, each with its own errors
         raise _unreadable(path, str(error)) from error
-    if depth_m.ndim != 2:
-        raise _unreadable(path, f"its shape is {depth_m.shape}, not height x width")
+    if depth.ndim == 3 and depth.shape[2] == 1:
+        depth = depth[..., 0]
+    if depth.ndim != 2 or depth.dtype.kind not in "fui":
+        raise _unreadable(path, f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
+    depth_m = depth * (np.float32(1) if depth.dtype.kind == "f" else np.float32(depth_scale))
     return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
 
 
 def _read_npy(path: Path) -> NDArray:
-    array = np.load(path, allow_pickle=False)
-    if array.dtype.kind != "f":
-        raise _unreadable(path, f"its numbers are {array.dtype}, not floating-point metres")
-    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    return np.load(path, allow_pickle=False)
 
 
 def _read_exr(path: Path) -> NDArray:
@@ -171,14 +185,13 @@ def _read_exr(path: Path) -> NDArray:
         return np.array(channels[name].pixels, np.float32)
 
 
-def _read_png(path: Path, depth_scale: float) -> NDArray:
+def _read_png(path: Path) -> NDArray:
     import cv2
 
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint16:
-        kind = "no image" if image is None else f"{image.dtype}"
-        raise _unreadable(path, f"it is {kind}, not 16 bits a pixel")
-    return image * np.float32(depth_scale)
+        raise _unreadable(path, "it is no image" if image is None else f"it is {image.dtype}, not 16 bits a pixel")
+    return image
 
 
 def _demand_file(path: Path) -> None:
@@ -194,7 +207,7 @@ def _demand_metres(path: Path, depth_m: NDArray[np.float32]) -> None:
     if not 0.1 < middle < 10.0:
         raise PerceptionError(
             f"The depth in {path} is {middle:.4g} m in the median, which is no table before a camera.",
-            "Depth must be in metres (.npy, .exr) or, for .png, in units of --depth-scale metres.",
+            "Floating-point depth must be in metres, whole numbers in units of --depth-scale metres.",
         )
 
 
@@ -205,5 +218,5 @@ def _size(image: NDArray) -> str:
 def _unreadable(path: Path, why: str) -> PerceptionError:
     return PerceptionError(
         f"{path} cannot be read as depth: {why}.",
-        "Give --depth a float .npy or .exr in metres, or a 16-bit .png with --depth-scale.",
+        "Give --depth a .npy or .exr in metres, or a 16-bit .png with --depth-scale.",
     )

@@ -19,6 +19,7 @@ MIN_HEIGHT_M, MAX_MIN_HEIGHT_M, NOISE_DEVIATIONS = 0.006, 0.016, 3.5
 MAX_HEIGHT_M = 0.45
 #: Clouds are thinned to one point per voxel, and further while there are more points than this.
 VOXEL_M, MAX_POINTS = 0.003, 30000
+BYSTANDER_VOXEL_M = 0.008
 LINK_M = 0.030
 MIN_POINTS = 30
 #: Two parts of one heap touch in a valley: there the neighbours' normals lean towards each other by
@@ -84,9 +85,8 @@ def object_points(
             "No pixel in the region has a depth.",
             "Check that the camera's depth stream runs and that the region covers the table.",
         )
-    points = intrinsics.rays()[valid].astype(float) * depth_m[valid][:, None]
+    points, height = _standing(depth_m, intrinsics, plane, valid)
     weight = np.ones(len(points)) if confidence is None else np.clip(confidence[valid].astype(float), 0, 1)
-    height = plane.height(points)
     above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
     voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
@@ -94,6 +94,20 @@ def object_points(
         voxel_m *= 1.25
         keep = thin(points, voxel_m)
     return points[keep], weight[keep]
+
+
+def bystanders(depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, region: NDArray) -> NDArray[np.float64]:
+    """Camera points (N, 3) [m] that stand on the table outside the region: not to be grasped, nor hit."""
+    others = ~region.astype(bool) & np.isfinite(depth_m) & (depth_m > 0)
+    points, height = _standing(depth_m, intrinsics, plane, others)
+    points = points[(height > MAX_MIN_HEIGHT_M) & (height < MAX_HEIGHT_M)]
+    return points[thin(points, BYSTANDER_VOXEL_M)]
+
+
+def _standing(depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, pixels: NDArray) -> tuple[NDArray, NDArray]:
+    """Camera points (N, 3) of some pixels (H, W) and their heights above the table (N,)."""
+    points = intrinsics.rays()[pixels].astype(float) * depth_m[pixels][:, None]
+    return points, plane.height(points)
 
 
 def _least_height(height: NDArray) -> float:
