@@ -28,10 +28,10 @@ from perception.depth_types import Plane
 NAME = "antipodal"
 MAX_ROWS = 200
 #: Candidates whose collisions are checked per frame, shared by the objects in it.
-BUDGET, LEAST_BUDGET = 2400, 200
+BUDGET, LEAST_BUDGET = 2400, 300
 MAX_EXTENT_M = 0.40
 #: What comes this near to the image's edge is cut off by it, and its grasps count for less.
-EDGE_PX, CUT_OFF_FACTOR = 4, 0.3
+EDGE_PX, CUT_OFF_FACTOR = 4, 0.1
 FINGER_HEIGHT_M = 0.02
 
 
@@ -65,7 +65,7 @@ class AntipodalDetector:
         view = View.of(depth_m, intrinsics, T_camera_table)
         surface = observed_surface(points, weight, T_camera_table)
         cut_off = _cut_off(points, labels, intrinsics)
-        objects, labels = explain(surface, labels, view)
+        objects, labels = explain(surface, labels, cut_off, view)
         others = apply(invert(T_camera_table), bystanders(depth_m, intrinsics, plane, region))
         each = [
             self._grasps_on(k, objects, others, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])

@@ -141,33 +141,33 @@ def clusters(points: NDArray) -> NDArray[np.int32]:
     return _by_size(labels, MIN_POINTS)
 
 
-def parts(surface: Surface, valley: float, eye: NDArray) -> NDArray[np.int32]:
-    """Part id of every point (N,) of a heap: 0, 1, ... by falling size.
-
-    Points in valleys deeper than `valley` and those smeared between things, as seen from `eye` (3,),
-    are taken out, what still hangs together is a part, and every other point joins the nearest one.
-    """
+def ridges(surface: Surface, eye: NDArray, reach_m: float = 0.010) -> NDArray[np.float64]:
+    """How the normals (N,) open towards their neighbours', in the mean: positive on ridges, negative in
+    valleys; minus infinity where the points are smeared between things, as seen from `eye` (3,)."""
     points, to_eye = surface.points_m, eye - surface.points_m
-    facing_eye = np.einsum("ni,ni->n", surface.normals, to_eye) / np.linalg.norm(to_eye, axis=1)
-    solid = (facing_eye > GRAZING) & (points[:, 2] > SKIRT_M)
-    ridge = np.flatnonzero(solid & (_bend(surface) > -valley))
-    link_m = PART_LINK * float(np.median(cKDTree(points).query(points, k=[6])[0]))
-    core = _by_size(_linked(points[ridge], link_m), MIN_PART_POINTS)
-    kept = core >= 0
-    if not kept.any():
-        return np.zeros(len(points), np.int32)
-    return core[kept][cKDTree(points[ridge[kept]]).query(points)[1]]
-
-
-def _bend(surface: Surface, reach_m: float = 0.010) -> NDArray[np.float64]:
-    """How the normals (N,) open towards the neighbours', in the mean: positive on ridges."""
-    points = surface.points_m
     distance, index = cKDTree(points).query(points, k=min(16, len(points)), distance_upper_bound=reach_m)
     near = np.isfinite(distance) & (distance > 0)
     index = np.where(near, index, 0)
     away = (points[index] - points[:, None]) / np.where(near, distance, 1.0)[..., None]
     opening = np.einsum("nki,nki->nk", surface.normals[index] - surface.normals[:, None], away)
-    return np.where(near, opening, 0.0).sum(1) / np.maximum(near.sum(1), 1)
+    bend = np.where(near, opening, 0.0).sum(1) / np.maximum(near.sum(1), 1)
+    towards_eye = np.einsum("ni,ni->n", surface.normals, to_eye) / np.linalg.norm(to_eye, axis=1)
+    return np.where((towards_eye > GRAZING) & (points[:, 2] > SKIRT_M), bend, -np.inf)
+
+
+def parts(points: NDArray, ridge: NDArray, valley: float) -> NDArray[np.int32]:
+    """Part id of every point (N,) of a heap: 0, 1, ... by falling size.
+
+    Points in valleys (`ridges` below -valley) are taken out, what still hangs together is a part, and
+    every other point joins the nearest one.
+    """
+    solid = np.flatnonzero(ridge > -valley)
+    link_m = PART_LINK * float(np.median(cKDTree(points).query(points, k=[6])[0]))
+    core = _by_size(_linked(points[solid], link_m), MIN_PART_POINTS)
+    kept = core >= 0
+    if not kept.any():
+        return np.zeros(len(points), np.int32)
+    return core[kept][cKDTree(points[solid[kept]]).query(points)[1]]
 
 
 def _linked(points: NDArray, link_m: float) -> NDArray[np.int32]:
