@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,11 @@ class Finish:
     texture: NDArray[np.float32]
     ior: float = 1.5
     roughness: float = 0.1
+
+    @cached_property
+    def grey(self) -> NDArray[np.float32]:
+        """(h, w) mean of the texture's channels: what infrared sees of it."""
+        return self.texture @ np.full(3, 1 / 3, np.float32)
 
     @property
     def mean_rgb(self) -> list[float]:

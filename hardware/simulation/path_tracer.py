@@ -22,7 +22,8 @@ from hardware.simulation.staging import FLOOR_Z_M, Part
 from hardware.simulation.surroundings import Lamp, lamps, room
 from hardware.transforms import Matrix, transform
 
-MAX_BOUNCES = 10
+#: Light runs far inside the wall of a glass: with 10 its rim is black.
+MAX_BOUNCES = 20
 ROULETTE_FROM = 3
 #: Samples traced at once: bounds the memory of the wavefront.
 SAMPLES_PER_PASS = 8

@@ -50,11 +50,10 @@ class DotProjector:
         active = np.arange(len(directions))
         for _ in range(MAX_SPECULAR):
             hits = self._caster.cast(origins[active], directions[active])
-            alive = hits.part >= 0
             points = origins[active] + hits.distance_m[:, None].clip(max=1e3) * directions[active]
             follow = np.zeros(len(active), bool)
             for i, part in enumerate(self._caster.parts):
-                mine = np.flatnonzero(alive & (hits.part == i))
+                mine = np.flatnonzero(hits.part == i)
                 if not len(mine):
                     continue
                 ray, d, n = active[mine], directions[active[mine]], hits.normals[mine]
@@ -113,7 +112,7 @@ def _bounced(finish: Finish, d: NDArray, n: NDArray) -> tuple[NDArray[np.float32
 
 def _reflectance(finish: Finish, n: NDArray, view: NDArray, to_light: NDArray, uv: NDArray) -> NDArray:
     """BRDF times pi: Lambert's albedo, or Walter's GGX lobe (2007) of rough metal."""
-    albedo = _texture_at(finish.texture, uv)
+    albedo = _grey_at(finish.grey, uv)
     if finish.scattering is Scattering.BRUSHED:
         half = view + to_light
         half /= np.linalg.norm(half, axis=1, keepdims=True)
@@ -129,12 +128,12 @@ def _reflectance(finish: Finish, n: NDArray, view: NDArray, to_light: NDArray, u
     return albedo
 
 
-def _texture_at(texture: NDArray, uv: NDArray) -> NDArray[np.float32]:
-    """Mean of the colour channels at texture coordinates, repeating; row 0 is at v = 0."""
-    height, width = texture.shape[:2]
+def _grey_at(grey: NDArray[np.float32], uv: NDArray) -> NDArray[np.float32]:
+    """A texture (h, w) at coordinates (N, 2), repeating; row 0 is at v = 0."""
+    height, width = grey.shape
     column = (uv[:, 0] % 1.0 * width).astype(np.int64).clip(0, width - 1)
     row = (uv[:, 1] % 1.0 * height).astype(np.int64).clip(0, height - 1)
-    return texture.mean(-1)[row, column]
+    return np.asarray(grey[row, column])
 
 
 def _pattern_at(tangent_x: NDArray, tangent_y: NDArray) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ class Hits:
     """First intersections of N rays. part is -1 for a miss; normals are the unit shading normals."""
 
     distance_m: NDArray[np.float32]
-    part: NDArray[np.int64]
+    part: NDArray[np.int32]
     normals: NDArray[np.float32]
     uv: NDArray[np.float32]
 
@@ -56,7 +56,7 @@ class RayCaster:
         rays = np.concatenate([np.broadcast_to(origins, directions.shape), directions], 1).astype(np.float32)
         result = self._scene.cast_rays(_tensor(rays))
         distance = result["t_hit"].numpy()
-        part = result["geometry_ids"].numpy().astype(np.int64)
+        part = result["geometry_ids"].numpy().astype(np.int32)
         missed = ~np.isfinite(distance)
         part[missed] = -1
         face = np.where(missed, 0, self._first_face[part] + result["primitive_ids"].numpy())
@@ -74,11 +74,11 @@ class RayCaster:
     def truth(self, intrinsics: Intrinsics, T_world_camera: Matrix) -> Truth:
         """What a perfect sensor would see: one ray through each pixel's centre."""
         rays = intrinsics.rays().reshape(-1, 3)
-        R = T_world_camera[:3, :3]
+        R = T_world_camera[:3, :3].astype(np.float32)
         hits = self.cast(T_world_camera[:3, 3], rays @ R.T)
         seen = hits.part >= 0
         depth = np.where(seen, hits.distance_m, np.nan).astype(np.float32)
-        normals = hits.normals @ R.astype(np.float32)
+        normals = hits.normals @ R
         normals *= -np.sign(np.einsum("ni,ni->n", normals, rays))[:, None]
         ids = np.where(seen, np.array([p.instance_id for p in self.parts])[hits.part], 0)
         shape = (intrinsics.height, intrinsics.width)

@@ -23,7 +23,7 @@ from hardware.simulation.stereo import (
 
 #: Samples of the right eye's ambient light, at a quarter of the pixels.
 AMBIENT_SAMPLES = 8
-#: Exposure: the geometric mean goes to middle grey, unless that would burn out more than 3 % of the picture.
+#: Exposure: the geometric mean goes to middle grey, unless that would burn out more than 1.5 % of the picture.
 MIDDLE_GREY = 0.20
 #: The lamp's own image in a mirror may burn out: nothing is darkened further than to this share.
 NEAR_WHITE = 0.75
@@ -85,7 +85,7 @@ def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
 
     luminance = radiance @ LUMINANCE
     grey = float(np.exp(np.log(luminance + 1e-3).mean()))
-    bright = float(np.percentile(luminance, 97.0))
+    bright = float(np.percentile(luminance, 98.5))
     gain = MIDDLE_GREY / grey
     exposed = radiance * np.float32(max(min(gain, NEAR_WHITE / bright), DARKEST * gain))
     exposed = np.maximum(exposed + SHARPENING * (exposed - cv2.GaussianBlur(exposed, (0, 0), SHARPENING_PX)), 0.0)

@@ -30,17 +30,11 @@ def mitsuba() -> ModuleType:
         os.environ.setdefault("DRJIT_LIBLLVM_PATH", str(library))
     import mitsuba as mi
 
-    for variant in ("cuda_ad_rgb", "llvm_ad_rgb"):
-        if variant == "cuda_ad_rgb" and not _has_optix():
-            continue
-        if variant == "llvm_ad_rgb" and library is None:
-            log.warning(
-                "No LLVM %d or newer found: rendering with scalar_rgb, 4x slower. Install libllvm19.", OLDEST_LLVM
-            )
-            continue
-        mi.set_variant(variant)
+    if _has_optix() and _renders(mi, "cuda_ad_rgb"):
         return mi
-    mi.set_variant("scalar_rgb")
+    if library is None:
+        log.warning("No LLVM %d or newer found: rendering 4x slower. Install libllvm19.", OLDEST_LLVM)
+    mi.set_variant("llvm_ad_rgb" if library is not None else "scalar_rgb")
     return mi
 
 
@@ -48,7 +42,9 @@ def _llvm_library() -> Path | None:
     """The newest usable libLLVM, or the one the user names in DRJIT_LIBLLVM_PATH."""
     named = os.environ.get("DRJIT_LIBLLVM_PATH")
     if named:
-        return Path(named)
+        path = Path(named)
+        version = _llvm_version(path.resolve().name)
+        return path if path.exists() and not 0 < version < OLDEST_LLVM else None
     found = {path: _llvm_version(path.name) for pattern in LIBRARY_PATTERNS for path in Path("/").glob(pattern[1:])}
     usable = {path: version for path, version in found.items() if version >= OLDEST_LLVM}
     return max(usable, key=lambda path: usable[path]) if usable else None
@@ -68,4 +64,17 @@ def _has_optix() -> bool:
         count = ctypes.c_int(0)
         return cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
     except OSError:
+        return False
+
+
+def _renders(mi: ModuleType, variant: str) -> bool:
+    """Sets a variant and tries it on a one-pixel scene: a driver may be there and yet too old."""
+    mi.set_variant(variant)
+    film = {"type": "hdrfilm", "width": 1, "height": 1}
+    scene = {"type": "scene", "sensor": {"type": "perspective", "film": film}, "light": {"type": "constant"}}
+    try:
+        image = mi.render(mi.load_dict(scene | {"ball": {"type": "sphere"}, "integrator": {"type": "path"}}), spp=1)
+        return bool(image.numpy().mean() >= 0)
+    except RuntimeError as error:
+        log.warning("The GPU cannot render (%s): using the CPU.", error)
         return False
