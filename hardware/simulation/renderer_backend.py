@@ -69,12 +69,12 @@ def _has_optix() -> bool:
 
 def _renders(mi: ModuleType, variant: str) -> bool:
     """Sets a variant and tries it on a one-pixel scene: a driver may be there and yet too old."""
-    mi.set_variant(variant)
     film = {"type": "hdrfilm", "width": 1, "height": 1}
     scene = {"type": "scene", "sensor": {"type": "perspective", "film": film}, "light": {"type": "constant"}}
     try:
+        mi.set_variant(variant)
         image = mi.render(mi.load_dict(scene | {"ball": {"type": "sphere"}, "integrator": {"type": "path"}}), spp=1)
         return bool(image.numpy().mean() >= 0)
-    except RuntimeError as error:
+    except (ImportError, RuntimeError) as error:
         log.warning("The GPU cannot render (%s): using the CPU.", error)
         return False
