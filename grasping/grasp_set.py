@@ -29,7 +29,7 @@ class GraspSet:
     """rows (N, 17) float64 sorted by falling score, and what they were found in.
 
     cloud_m: (M, 3) object points in the camera frame; labels: (M,) object id of each point.
-    note: why there are no rows, in words; empty where there are some.
+    note: why there are no rows, as words that end a sentence; empty where there are some.
     """
 
     rows: NDArray[np.float64]

@@ -154,7 +154,7 @@ def test_unsure_pixels_weigh_less():
 def test_an_empty_table_gives_an_empty_set_that_says_so():
     grasps = grasps_on(lay())
     assert grasps.rows.shape == (0, ROW)
-    assert "Nothing stands" in grasps.note
+    assert "nothing stands" in grasps.note
 
 
 def test_what_is_too_wide_gives_an_empty_set_that_says_so():

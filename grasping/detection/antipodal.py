@@ -60,7 +60,7 @@ class AntipodalDetector:
         points, weight, labels = points[labels >= 0], weight[labels >= 0], labels[labels >= 0]
         cloud = points.astype(np.float32)
         if not len(points):
-            return empty_grasps(NAME, "Nothing stands on the table in the region.", cloud, labels)
+            return empty_grasps(NAME, "nothing stands on the table in the region", cloud, labels)
         T_camera_table = table_frame(plane)
         view = View.of(depth_m, intrinsics, T_camera_table)
         surface = observed_surface(points, weight, T_camera_table)
@@ -73,7 +73,7 @@ class AntipodalDetector:
         rows = np.concatenate([np.zeros((0, ROW)), *each])
         rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
         found = suppress(rows)[:MAX_ROWS]
-        note = "" if len(found) else "No grasp fits: every one is too wide for the gripper or collides."
+        note = "" if len(found) else "every grasp is too wide for the gripper or collides"
         return GraspSet(found, cloud, labels, NAME, note)
 
     def _grasps_on(

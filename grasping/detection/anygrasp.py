@@ -64,15 +64,15 @@ class AnyGraspDetector:
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         cloud, labels = points[labels >= 0].astype(np.float32), labels[labels >= 0]
         if not len(cloud):
-            return empty_grasps(NAME, "Nothing stands on the table in the region.")
+            return empty_grasps(NAME, "nothing stands on the table in the region")
         group = self._find(cloud)
         if group is None or len(group) == 0:
-            return empty_grasps(NAME, "AnyGrasp found no grasp on the points above the table.", cloud, labels)
+            return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)
         rows = checked_rows(group, "AnyGrasp's grasps")
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
         rows[:, OBJECT] = labels[distance.argmin(1)]
         kept = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])
-        note = "" if len(kept) else "AnyGrasp's grasps are all too wide for this gripper or far from every object."
+        note = "" if len(kept) else "AnyGrasp's are all too wide for this gripper or far from every object"
         return GraspSet(kept, cloud, labels, NAME, note)
 
 
