@@ -42,8 +42,8 @@ def smooth(vertices_m: NDArray, faces: NDArray) -> Triangles:
     unit = area_normal / np.maximum(np.linalg.norm(area_normal, axis=1, keepdims=True), 1e-20)
     corner, face = _corners_and_neighbours(np.asarray(faces))
     near = np.einsum("ij,ij->i", unit[corner // 3], unit[face]) > np.cos(CREASE_RAD)
-    normals = np.zeros((len(faces) * 3, 3))
-    np.add.at(normals, corner[near], area_normal[face[near]])
+    corner, face = corner[near], face[near]
+    normals = np.stack([np.bincount(corner, area_normal[face, i], 3 * len(faces)) for i in range(3)], axis=1)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.where(length > 1e-20, normals / np.maximum(length, 1e-20), np.repeat(unit, 3, axis=0))
     return Triangles(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hardware.cell import Bin, Cell, Tag
 from hardware.simulation.materials import Finish, Scattering, object_finish, plain
 from hardware.simulation.renderer_meshes import Triangles, box, joined, primitive, rectangle, smooth
-from hardware.simulation.scene import Mesh, RobotShape, SceneState
+from hardware.simulation.scene import RobotShape, SceneState
 from hardware.simulation.surfaces import table_finish
 from hardware.transforms import transform
 
@@ -41,22 +41,11 @@ def stage_parts(cell: Cell, state: SceneState) -> list[Part]:
     parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
     parts += _robot(state.robot)
     for placed in state.objects:
-        triangles = _shaded(placed.tableware.mesh).placed(placed.T_world_object)
+        mesh = placed.tableware.mesh
+        triangles = smooth(mesh.vertices_m, mesh.faces).placed(placed.T_world_object)
         finish = object_finish(placed.tableware)
         parts.append(Part(f"object{placed.instance_id}", triangles, finish, placed.instance_id))
     return parts
-
-
-_SHADED: dict[int, tuple[Mesh, Triangles]] = {}
-
-
-def _shaded(mesh: Mesh) -> Triangles:
-    """Shading normals of a mesh, kept for the meshes of the last scenes (the arms move, the objects stay)."""
-    if id(mesh) not in _SHADED or _SHADED[id(mesh)][0] is not mesh:
-        if len(_SHADED) > 32:
-            _SHADED.clear()
-        _SHADED[id(mesh)] = (mesh, smooth(mesh.vertices_m, mesh.faces))
-    return _SHADED[id(mesh)][1]
 
 
 def _table(cell: Cell, surface: str, seed: int) -> Part:
