@@ -9,8 +9,8 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,53 +84,48 @@ class FrameFolderCamera:
 def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
     """Writes frames as 000000, 000001, ... into a new or empty folder; returns how many.
 
-    Frames without any depth get no depth file. Infrared images and stamps are not kept.
+    Frames without any depth get no depth file. Infrared images and stamps are not kept. Where
+    `frames` fails, those written before can be read.
 
     Raises:
         CameraError: the folder holds something already, cannot be written, there was no frame, or
             the frames do not share their intrinsics.
     """
-    import cv2
-
     path = Path(path)
-    first: RgbdFrame | None = None
-    count = 0
+    count, first = 0, None
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
             raise CameraError(f"{path} is not empty.", "Name a new folder: nothing is overwritten.")
-        for count, frame in enumerate(frames, start=1):
-            first = first or frame
-            if frame.intrinsics != first.intrinsics:
-                raise CameraError(
-                    f"Frame {frame.number} has other intrinsics than the first.", "Write one folder a camera."
+        for frame in frames:
+            if first is None:
+                first = frame.intrinsics
+                (path / "intrinsics.json").write_text(
+                    json.dumps(asdict(first) | {"serial": frame.serial}, indent=2) + "\n"
                 )
-            stem = f"{count - 1:06d}"
-            _, png = cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
-            (path / f"{stem}.png").write_bytes(png.tobytes())
-            if np.isfinite(frame.depth_m).any():
-                np.save(path / f"{stem}.depth.npy", frame.depth_m.astype(np.float32))
-        if first is None:
-            raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
-        (path / "intrinsics.json").write_text(json.dumps(_intrinsics_json(first), indent=2) + "\n")
+            if frame.intrinsics != first:
+                raise CameraError(
+                    f"Frame {frame.number} has other intrinsics than the first.", "Write a folder a camera."
+                )
+            _write_frame(path / f"{count:06d}.png", frame)
+            count += 1
     except OSError as error:
         raise CameraError(
             f"{path} cannot be written ({error.strerror}).", "Free space there or name another folder."
         ) from error
+    if not count:
+        raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
     return count
 
 
-def _intrinsics_json(frame: RgbdFrame) -> dict[str, Any]:
-    k = frame.intrinsics
-    return {
-        "fx": k.fx,
-        "fy": k.fy,
-        "cx": k.cx,
-        "cy": k.cy,
-        "width": k.width,
-        "height": k.height,
-        "serial": frame.serial,
-    }
+def _write_frame(image: Path, frame: RgbdFrame) -> None:
+    """Depth first: an image without it would be read as one that has none."""
+    import cv2
+
+    if np.isfinite(frame.depth_m).any():
+        np.save(image.with_suffix(".depth.npy"), frame.depth_m.astype(np.float32))
+    _, png = cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
+    image.write_bytes(png.tobytes())
 
 
 def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:

@@ -32,8 +32,7 @@ class ExposureMatcher(Generic[F]):
         others: the streams to be found for each colour image.
         required: those of them without which a colour image is passed over.
         tolerance_ms: the largest time between frames of one exposure.
-        depth: how many frames of a stream are kept while another stream catches up; librealsense
-            lends out 16 a stream.
+        depth: how many frames of a stream are kept while another stream catches up.
     """
 
     def __init__(

@@ -21,6 +21,10 @@ from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, StreamKey
 _LOAD_S = 20.0
 _STALL_S = 10.0
 _POLL_S = 0.05
+_NAP_S = 0.002
+_RETURN_S = 0.02
+#: Frames kept ready.
+_WAITING = 4
 
 
 class Playback:
@@ -48,22 +52,21 @@ class Playback:
         if COLOR not in self.streams:
             raise CameraError(f"{path} holds no colour images.", "Record it again with the colour stream on.")
         self.serial = _info(self._device, rs.camera_info.serial_number) or path.stem
-        self._frames: queue.Queue[Any] = queue.Queue(maxsize=4)
+        self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._start()
         # librealsense's threads call back into Python: they must end before the interpreter does.
-        self.close = weakref.finalize(self, _stop, self._sensors, self._closing)
+        self._end = weakref.finalize(self, _end, self._device, self._sensors, self._closing)
 
     def _start(self) -> None:
-        frames, closing = self._frames, self._closing
+        frames, closing, playing = self._frames, self._closing, threading.Event()
 
         def deliver(frame: Any) -> None:
-            while not closing.is_set():
-                try:
-                    frames.put(frame, timeout=_POLL_S)
-                    return
-                except queue.Full:
-                    continue
+            frame.keep()  # librealsense lends out only 16 of a stream
+            frames.put(frame)
+            # Holds playback back until the frames are wanted; never during `resume`, which waits for it.
+            while frames.qsize() > _WAITING and playing.is_set() and not closing.is_set():
+                time.sleep(_NAP_S)
 
         self._device.pause()
         for sensor, profiles in zip(self._sensors, self._profiles, strict=True):
@@ -71,6 +74,14 @@ class Playback:
                 sensor.open(profiles)
                 sensor.start(deliver)
         self._device.resume()
+        playing.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._end.alive
+
+    def close(self) -> None:
+        self._end()
 
     def next(self) -> tuple[StreamKey, Any] | None:
         """The next frame of any stream, or None at the end.
@@ -116,9 +127,15 @@ def _info(device: Any, field: Any) -> str | None:
     return device.get_info(field) if device.supports(field) else None
 
 
-def _stop(sensors: list[Any], closing: threading.Event) -> None:
+def _end(device: Any, sensors: list[Any], closing: threading.Event) -> None:
+    """Stops playback and lets the last callbacks return: librealsense joins their threads when it is
+    released, which needs the interpreter's lock that they too need.
+
+    The sensors are not closed: on a damaged `.bag` that crashes librealsense.
+    """
     closing.set()
+    device.pause()
     for sensor in sensors:
         if sensor.get_active_streams():
             sensor.stop()
-            sensor.close()
+    time.sleep(_RETURN_S)

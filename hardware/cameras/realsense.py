@@ -225,19 +225,25 @@ class CameraInfo:
     firmware: str
     usb: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.serial} (firmware {self.firmware}, USB {self.usb})"
+
 
 def find_cameras() -> tuple[str, ...]:
     """Serials of the attached RealSense cameras; none where librealsense is missing."""
-    return tuple(info.serial for info in describe_cameras())
+    try:
+        return tuple(info.serial for info in describe_cameras())
+    except CameraError:
+        return ()
 
 
 def describe_cameras() -> tuple[CameraInfo, ...]:
-    """The attached RealSense cameras; none where librealsense is missing."""
-    try:
-        rs = _librealsense()
-    except CameraError:
-        return ()
-    return _describe(rs.context())
+    """The attached RealSense cameras.
+
+    Raises:
+        CameraError: librealsense or the system library it needs is missing.
+    """
+    return _describe(_librealsense().context())
 
 
 def _describe(context: Any) -> tuple[CameraInfo, ...]:

@@ -10,8 +10,6 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
 from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, ExposureMatcher, StreamKey
 
-_NAMES = {COLOR: "colour", DEPTH: "depth"}
-
 
 def open_recording(path: Path) -> Camera:
     """Opens a `.bag`, a `.db3` or a frame folder.
@@ -68,7 +66,7 @@ class RecordedCamera:
             EndOfRecording: every frame has been read.
             CameraError: instead of that, where frames are damaged or have no depth; or playback hangs.
         """
-        while self._playback.close.alive:
+        while self._playback.is_open:
             if frame := self._next_exposure():
                 return frame
             if self._ended:
@@ -106,9 +104,9 @@ class RecordedCamera:
         return None
 
     def _check_nothing_was_lost(self) -> None:
-        counts = {key: self._index.counts.get(key, 0) for key in (COLOR, DEPTH)}
+        counts = {key: self._index.counts.get(key, 0) for key in self._playback.streams}
         lost = [
-            f"{count - self._intact[key]} of {count} {_NAMES[key]} images"
+            f"{count - self._intact[key]} of {count} {key[0].replace('color', 'colour')} images"
             for key, count in counts.items()
             if self._intact[key] < count
         ]
