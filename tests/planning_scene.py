@@ -45,7 +45,12 @@ def grasp_row(
     return row
 
 
-def scene(*cylinders: tuple[float, float, float, float], graspable: int | None = None, seed: int = 0) -> GraspSet:
+def scene(
+    *cylinders: tuple[float, float, float, float],
+    graspable: int | None = None,
+    scores: tuple[float, float] = (0.5, 1.0),
+    seed: int = 0,
+) -> GraspSet:
     """Grasps leaning every way on cylinders (x, y, radius, height), on all of them or on one."""
     rng = np.random.default_rng(seed)
     T_camera_world = table_view().T_camera_world
@@ -59,7 +64,7 @@ def scene(*cylinders: tuple[float, float, float, float], graspable: int | None =
         for lean in np.deg2rad([0.0, 15.0, 30.0, 45.0]):
             for azimuth in np.arange(12) * np.pi / 6:
                 tip = np.array([x, y, max(height - 0.03, 0.01)])
-                rows.append(grasp_row(tip, lean, azimuth, 2 * radius, rng.uniform(0.5, 1.0), label))
+                rows.append(grasp_row(tip, lean, azimuth, 2 * radius, rng.uniform(*scores), label))
     rows = np.array(rows).reshape(-1, ROW)
     cloud = apply(T_camera_world, np.concatenate(clouds)).astype(np.float32)
     return GraspSet(rows[np.argsort(-rows[:, SCORE])], cloud, np.concatenate(labels).astype(np.int32), "test")

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.gate import SafetyGate
+from grasping.planning.gate_model import GateWorld
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.obstacles import SceneCloud
+from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.planner import plan_grasp
 from hardware.arms.trajectory import JointTrajectory
 from hardware.cell import Cell
-from hardware.robot.kinematics import PARK_JOINTS
+from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from hardware.transforms import invert, rotation_z, transform
 from tests.planning_scene import CELL, cylinder, scene, table_view
 
@@ -68,6 +71,25 @@ def test_a_sound_plan_passes_with_room_to_spare(plan):
     assert report.passed, report.violations
     assert report.configurations_checked > 300
     assert 0.0 < report.worst_clearance_m <= 0.02
+
+
+def test_what_the_planner_calls_free_the_gate_finds_free_as_well():
+    rng = np.random.default_rng(11)
+    joints = rng.uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (4000, 6))
+    points = SceneCloud.from_grasps(scene(GLASS), table_view()).points_m
+    left, right = (ArmModel(name, CELL.arms[name]) for name in ("left", "right"))
+    field = DistanceField.empty(CELL).with_boxes([*bin_boxes(CELL.bin), *oriented_boxes(right, PARK_JOINTS, 0.08)])
+    around = Surroundings(*[field.with_points(points)] * 2)
+    free = joints[CollisionChecker(left, CELL.workspace, around, 0.05).free(joints)]
+    world = GateWorld(CELL, "left", PARKED, points)
+    touched = 0
+    for q in joints[:300]:
+        world.move(q, 0.05)
+        touched += any(touch.gap_m < 0 for touch in world.touches())
+    assert touched > 50 and len(free) > 200
+    for q in free:
+        world.move(q, 0.05)
+        assert not [touch for touch in world.touches() if touch.gap_m < 0]
 
 
 def test_a_path_through_the_table_is_caught(plan):

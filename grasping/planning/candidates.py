@@ -23,10 +23,10 @@ from hardware.transforms import Matrix, apply, invert, rotation_z, transform
 PRE_OPEN_M = 0.012
 _STEPS = 8
 #: What a radian of joint travel, a metre from the base and an arm nobody asked for cost, in units of score.
-_TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.2, 0.5
+_TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.4, 0.5
 #: What a radian of tipping the object in the lift costs, in units of score.
 _TIP_COST = 0.2
-_PALM_SLACK_M = 0.003
+_PALM_SLACK_M = 0.004
 _HALF_TURN = transform(rotation_z(np.pi))
 
 

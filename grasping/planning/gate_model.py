@@ -17,7 +17,7 @@ from hardware.robot.kinematics import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 #: Clearance is measured up to this distance [m].
 CLEARANCE_SEEN_M = 0.02
 #: Points of one such square of the ground [m] become upright boxes that just hold them.
-_CELL_M = 0.008
+_CELL_M = 0.006
 #: Gaps in height below this are closed [m]; boxes are at least this thick.
 _GAP_M, _THIN_M = 0.02, 0.002
 _BIN_WALL_M = 0.005

@@ -1,5 +1,6 @@
 """From grasps to one checked pick: the candidates that are quick to rule out go first, the gate last."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -8,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import ConfigurationError, PlanningError
-from grasping.grasp_set import OBJECT, WIDTH, GraspSet
+from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
+from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.gate import SafetyGate
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motions import NoPathError, plan_motions
@@ -21,6 +23,9 @@ from hardware.transforms import invert
 from perception.depth_types import TableView
 
 Joints = dict[str, NDArray[np.float64]]
+_log = logging.getLogger(__name__)
+#: How far from orthonormal a row's rotation may be (others write float32).
+_ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
 _BLOCK = 48
 #: How far the fingers of an arm that stands still are taken to be open [m].
@@ -58,7 +63,7 @@ def plan_grasp(
     plan = search.run(preferred_arm, planner, deadline_s)
     if plan is None:
         raise PlanningError(
-            f"None of {len(grasps)} grasps can be carried out: {search.tally()}.",
+            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
             "Move the object nearer to an arm or away from its neighbours, or allow more time.",
         )
     return plan
@@ -78,15 +83,24 @@ def _checked(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell, preferre
     return joints
 
 
+def _well_formed(rows: NDArray) -> NDArray[np.bool_]:
+    """(N,) rows of finite numbers whose nine form a rotation."""
+    R = rows[:, ROTATION].reshape(-1, 3, 3)
+    with np.errstate(invalid="ignore"):
+        unit = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2)) < _ROTATION_SLACK
+        return np.isfinite(rows).all(axis=1) & unit & (np.linalg.det(R) > 0)
+
+
 class _Search:
     """One call of `plan_grasp`: what is around, what was tried, what failed."""
 
     def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int) -> None:
-        self.grasps, self.cell, self.joints, self.seed = grasps, cell, joints, seed
+        self.cell, self.joints, self.seed = cell, joints, seed
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
-        self.failures: Counter[str] = Counter()
+        self.rows = grasps.rows[_well_formed(grasps.rows)]
+        self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
         self.tried = 0
         self._gate = SafetyGate(cell)
         fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
@@ -95,8 +109,9 @@ class _Search:
 
     def run(self, preferred_arm: str | None, planner: str, deadline_s: float) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
-        for begin in range(0, len(self.grasps), _BLOCK):
-            for candidate in self._candidates(self.grasps.rows[begin : begin + _BLOCK], preferred_arm):
+        ready = self._arms_that_can_start()
+        for begin in range(0, len(self.rows), _BLOCK):
+            for candidate in self._candidates(self.rows[begin : begin + _BLOCK], ready, preferred_arm):
                 if time.monotonic() > deadline_s:
                     self.failures["time ran out"] += 1
                     return None
@@ -111,11 +126,31 @@ class _Search:
         """What failed how often, most frequent first."""
         return ", ".join(f"{what} {count}x" for what, count in self.failures.most_common() if count) or "none was given"
 
-    def _candidates(self, rows: NDArray, preferred_arm: str | None) -> list[Candidate]:
-        """What either arm can carry out of a block of rows, best first."""
-        found: list[Candidate] = []
+    def _arms_that_can_start(self) -> list[str]:
+        """Arms that stand free, so that a motion may begin there.
+
+        Raises:
+            PlanningError: there is none.
+        """
+        ready = []
         for name, arm in self.arms.items():
-            reach = Reach(arm, self.joints[name], self.cell.workspace, preferred_arm in (None, name))
+            here = self._fixed[name].with_points(self.cloud.points_m)
+            if CollisionChecker(arm, self.cell.workspace, Surroundings(here, here), 0.0).free(self.joints[name]).all():
+                ready.append(name)
+        if not ready:
+            raise PlanningError(
+                "No arm can start from where it is: it touches something, or its tool is outside the workspace.",
+                "Bring the arms to their parked pose by hand (teach mode), then run again.",
+            )
+        for name in set(self.arms) - set(ready):
+            self.failures[f"the {name} arm cannot start from where it is"] += 1
+        return ready
+
+    def _candidates(self, rows: NDArray, arms: list[str], preferred_arm: str | None) -> list[Candidate]:
+        """What these arms can carry out of a block of rows, best first."""
+        found: list[Candidate] = []
+        for name in arms:
+            reach = Reach(self.arms[name], self.joints[name], self.cell.workspace, preferred_arm in (None, name))
             for label in np.unique(rows[:, OBJECT]).astype(int):
                 found += reach.candidates(
                     rows[rows[:, OBJECT] == label],
@@ -142,7 +177,8 @@ class _Search:
             other_points_m=self.cloud.without(candidate.target),
         )
         if not report.passed:
-            raise NoPathError(f"stopped by the gate ({report.violations[0]})")
+            _log.info("The gate stopped a plan: %s", "; ".join(report.violations))
+            raise NoPathError("stopped by the gate")
         return GraspPlan(
             arm=name,
             row=candidate.row,
