@@ -11,14 +11,14 @@ from grasping.detection.segmentation import Surface
 def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: float) -> NDArray[np.float64]:
     """(B,) scores 0..1 of candidates whose `fit` is final, on one object's completed surface."""
     terms = (
-        _term(fit.alignment.min(1), 0.80, 0.98),
-        _term(fit.counts.min(1), 0, 8),
-        0.6 + 0.4 * fit.seen.max(1),
-        _near_centre_of_mass(candidates, surface),
-        _term(max_opening_m - fit.width_m, 0.002, 0.020),
-        _term(fit.depth_m, -0.005, 0.015),
-        np.exp(-((fit.offset_m / 0.015) ** 2)),
-        _term(fit.width_m, -0.004, 0.016),
+        _term(fit.alignment.min(1), 0.80, 0.98),  # slips: outside a friction cone of 0.5 at 0.89
+        _term(fit.counts.min(1), 0, 8),  # touches an edge or a stray point
+        0.6 + 0.4 * fit.seen.max(1),  # rests on guesses only
+        _near_centre_of_mass(candidates, surface),  # swings
+        _term(max_opening_m - fit.width_m, 0.002, 0.020),  # no room for an error of depth
+        _term(fit.depth_m, -0.005, 0.015),  # holds by the very tips
+        np.exp(-((fit.offset_m / 0.015) ** 2)),  # turns between pads that do not face each other
+        _term(fit.width_m, -0.004, 0.016),  # pinches a rim whose thickness is not known
     )
     return np.prod(terms, axis=0)
 
