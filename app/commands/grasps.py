@@ -59,7 +59,7 @@ def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
             "Check that the depth is in metres (or set --depth-scale) and that --intrinsics belong to this image.",
         )
     write_grasps(options.out, grasps.rows)
-    picture = options.out.with_suffix(".png")
+    picture = options.out.with_name(f"{options.out.stem}-grasps.png")
     drawn = draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
     cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
     console.say(f"{len(grasps)} x 17 rows in [bold]{options.out}[/], the best {SHOWN_GRASPS} drawn in {picture}")
