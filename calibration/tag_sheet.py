@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from errors import CalibrationError
-from hardware.cell import Cell, Tag
-from perception.tags import PAPER_RATIO
+from hardware.cell import PAPER_RATIO, Cell, Tag
 
 DPI = 300
 PX_PER_MM = DPI / 25.4

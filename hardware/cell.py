@@ -1,24 +1,38 @@
 """One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from errors import ConfigurationError
-from hardware.transforms import Matrix, look_at, rotation_z, transform
+from hardware.cell_checks import problems
+from hardware.transforms import Matrix, apply, look_at, rotation_z, transform
 
 SURFACES = ("reflective", "translucent", "diffuse")
 Surface = Literal["reflective", "translucent", "diffuse"]
 Vector2 = tuple[float, float]
 Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
+#: A tag's paper over its black square: one of the eight modules of white all round.
+PAPER_RATIO = 1.25
+
+
+def _rising(span: Vector2) -> Vector2:
+    if span[0] >= span[1]:
+        raise ValueError("the first number must be smaller than the second")
+    return span
+
+
+Span = Annotated[Vector2, AfterValidator(_rising)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Table(_Section):
@@ -33,7 +47,8 @@ class CameraMount(_Section):
     serial: str
     width: int = Field(gt=63)
     height: int = Field(gt=63)
-    fps: int = 30
+    #: The rates of a D435.
+    fps: Literal[6, 15, 30, 60] = 30
     position_m: Vector3
     target_m: Vector3
     #: Used by the simulated camera; a real one reports its own.
@@ -57,6 +72,12 @@ class Tag(_Section):
         """Tag frame: x right and y up as printed, z out of the table."""
         return transform(rotation_z(self.yaw_rad), (*self.position_m, 0.0))
 
+    @property
+    def paper_corners_m(self) -> NDArray[np.float64]:
+        """(4, 2) corners of the tag's paper on the table, in order around it."""
+        h = PAPER_RATIO * self.size_m / 2
+        return apply(self.T_world_tag, np.array([[-h, -h, 0.0], [h, -h, 0.0], [h, h, 0.0], [-h, h, 0.0]]))[:, :2]
+
 
 class ArmMount(_Section):
     """One PiPER: where it stands, how it is reached, and what differs between units."""
@@ -66,7 +87,7 @@ class ArmMount(_Section):
     yaw_rad: float = 0.0
     #: `new`: j2, j3 zero offsets -172.22, -102.78 deg; `old`: -174.22, -100.78.
     firmware: Literal["new", "old"] = "new"
-    gripper_stroke_m: Positive = 0.07
+    gripper_stroke_m: float = Field(0.07, ge=0.02, le=0.12)
 
     @property
     def T_world_base(self) -> Matrix:
@@ -74,20 +95,31 @@ class ArmMount(_Section):
 
 
 class Bin(_Section):
-    """An open box standing on the table: centre of its floor, outer size [m]."""
+    """An open box standing on the table: centre of its floor, outer size, thickness of walls and floor [m]."""
 
     center_m: Vector2
     size_m: tuple[Positive, Positive, Positive]
+    wall_m: Positive = 0.004
+
+    @property
+    def slabs(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Floor and walls as upright boxes in the world: (centre (3,), half sizes (3,)) [m]."""
+        (x, y, z), w = self.size_m, self.wall_m
+        slabs = [((0.0, 0.0, w / 2), (x / 2, y / 2, w / 2))]
+        for side in (-1, 1):
+            slabs.append(((side * (x - w) / 2, 0.0, z / 2), (w / 2, y / 2, z / 2)))
+            slabs.append(((0.0, side * (y - w) / 2, z / 2), (x / 2, w / 2, z / 2)))
+        return [(np.add(center, (*self.center_m, 0.0)), np.array(half)) for center, half in slabs]
 
 
 class Workspace(_Section):
     """Where objects may lie (on the table) and the tool may go (above it), world frame [m]."""
 
-    objects_x_m: Vector2
-    objects_y_m: Vector2
-    tool_x_m: Vector2
-    tool_y_m: Vector2
-    tool_z_m: Vector2
+    objects_x_m: Span
+    objects_y_m: Span
+    tool_x_m: Span
+    tool_y_m: Span
+    tool_z_m: Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_rising)]
 
 
 class Cell(_Section):
@@ -105,29 +137,9 @@ class Cell(_Section):
 
     @model_validator(mode="after")
     def _is_buildable(self) -> "Cell":
-        ids = [tag.id for tag in self.tags]
-        if len(set(ids)) != len(ids):
-            raise ValueError(f"tags share an id: {sorted(ids)}")
-        bases = [np.array(arm.base_m) for arm in self.arms.values()]
-        for i, a in enumerate(bases):
-            for b in bases[i + 1 :]:
-                if np.linalg.norm(a - b) < 0.20:
-                    raise ValueError("two arms overlap: their bases stand less than 0.20 m apart")
-        self._check_camera_sees_table()
+        if found := list(problems(self)):
+            raise ValueError("; ".join(found))
         return self
-
-    def _check_camera_sees_table(self) -> None:
-        height = self.camera.position_m[2]
-        distance = float(np.linalg.norm(np.subtract(self.camera.position_m, self.camera.target_m)))
-        if height < 0.15:
-            raise ValueError(f"the camera is unreachable: {height:.2f} m above the table, at least 0.15 m needed")
-        if not 0.28 <= distance <= 2.0:
-            raise ValueError(f"the camera looks from {distance:.2f} m; a D435 measures from 0.28 to 2.0 m")
-        if (
-            abs(self.camera.target_m[0]) > self.table.size_m[0] / 2
-            or abs(self.camera.target_m[1]) > self.table.size_m[1] / 2
-        ):
-            raise ValueError("the camera does not look at the table: its target lies outside")
 
 
 def load_cell(path: Path) -> Cell:
@@ -137,16 +149,35 @@ def load_cell(path: Path) -> Cell:
         ConfigurationError: no such file, not YAML, or a cell that cannot be built, by field.
     """
     try:
-        return Cell.model_validate(yaml.safe_load(path.read_text()))
+        return Cell.model_validate(_read(path))
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The cell file {path} cannot be used: {'; '.join(map(_told, error.errors()))}.",
+            "Mend these fields; app/cells/sim.yaml is an example that works.",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell."
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'cell'}: {e['msg']}" for e in error.errors())
+    except UnicodeDecodeError as error:
         raise ConfigurationError(
-            f"The cell file {path} cannot be used: {problems}.",
-            "Mend these fields; app/cells/sim.yaml is an example that works.",
+            f"The cell file {path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, or name a cell YAML."
         ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
+    if not isinstance(content, dict):
+        holds = "is empty" if content is None else "holds no fields"
+        raise ConfigurationError(f"The cell file {path} {holds}.", "Begin with a copy of app/cells/lab.yaml.")
+    return content
+
+
+def _told(error: ErrorDetails) -> str:
+    """One refusal; those of the whole cell name their fields themselves."""
+    what = error["msg"].removeprefix("Value error, ")
+    field = ".".join(map(str, error["loc"]))
+    return f"{field}: {what}" if field else what

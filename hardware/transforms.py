@@ -37,11 +37,16 @@ def rotation_z(angle_rad: float) -> Matrix:
 
 
 def look_at(eye_m: ArrayLike, target_m: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
-    """T_world_camera of an OpenCV camera (x right, y down, z forward) at `eye` facing `target`."""
+    """T_world_camera of an OpenCV camera (x right, y down, z forward) at `eye` facing `target`.
+
+    Where the view runs along `up`, the image's top is a negative world axis (-x for a view straight down).
+    """
     eye = np.asarray(eye_m, float)
     forward = np.asarray(target_m, float) - eye
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, np.asarray(up, float))
+    if np.linalg.norm(right) < 1e-6 * np.linalg.norm(up):
+        right = np.cross(forward, -np.eye(3)[np.argmin(np.abs(forward))])
     right /= np.linalg.norm(right)
     return transform(np.column_stack([right, np.cross(forward, right), forward]), eye)
 

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.cameras.frame import Intrinsics
-from hardware.cell import ArmMount, Cell
+from hardware.cell import PAPER_RATIO, ArmMount, Cell
 from hardware.robot.description import SHAPES, LinkShape, link_poses
 from hardware.transforms import Matrix, apply, invert, transform
 from perception.depth_types import SeenTag, TableView
-from perception.tags import PAPER_RATIO
 
 Mask = NDArray[np.bool_]
 

@@ -17,8 +17,6 @@ from errors import PerceptionError
 from hardware.cell import Tag
 from perception.depth_types import SeenTag
 
-#: Side of the paper over the side of the black square: one of the tag's eight modules of white all round.
-PAPER_RATIO = 1.25
 #: The shortest side of a quad [px] that can be decoded and measured: 1.5 px a module.
 MIN_SIDE_PX = 12.0
 #: Longest over shortest side: beyond it the tag is seen so steeply that its corners are guesses.

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 
 from hardware.cameras.frame import Intrinsics, RgbdFrame
-from hardware.cell import Cell, Tag, load_cell
+from hardware.cell import PAPER_RATIO, Cell, Tag, load_cell
 from hardware.transforms import invert
 from perception.depth_types import Plane
-from perception.tags import PAPER_RATIO
 
 CELL = load_cell(Path(__file__).parent.parent / "app" / "cells" / "sim.yaml")
 _SUPERSAMPLE = 4

@@ -46,3 +46,18 @@ def test_a_camera_looks_along_its_z_axis_with_y_down() -> None:
     target = apply(invert(T_world_camera), np.zeros(3))
     assert target[:2] == pytest.approx([0.0, 0.0], abs=1e-12) and target[2] > 0
     assert T_world_camera[2, 1] < 0
+
+
+@pytest.mark.parametrize("up", [(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_camera_that_looks_along_up_has_a_pose_all_the_same(up: tuple[float, ...], side: float) -> None:
+    eye = side * np.array(up)
+    T_world_camera = look_at(eye, np.zeros(3), up)
+    np.testing.assert_allclose(T_world_camera[:3, :3].T @ T_world_camera[:3, :3], np.eye(3), atol=1e-12)
+    assert np.linalg.det(T_world_camera[:3, :3]) == pytest.approx(1.0)
+    np.testing.assert_allclose(T_world_camera[:3, 2], -eye / np.linalg.norm(eye), atol=1e-12)
+
+
+def test_the_image_of_a_camera_overhead_has_minus_x_at_its_top_as_one_that_nearly_is() -> None:
+    overhead, nearly = look_at([0.0, 0.0, 0.8], np.zeros(3)), look_at([1e-4, 0.0, 0.8], np.zeros(3))
+    assert rotation_angle(overhead[:3, :3], nearly[:3, :3]) < 1e-3
