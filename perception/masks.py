@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hardware.cameras.frame import Intrinsics
 from hardware.cell import PAPER_RATIO, ArmMount, Cell
-from hardware.robot.description import SHAPES, LinkShape, link_poses
+from hardware.robot.description import SHAPES, link_poses
 from hardware.transforms import Matrix, apply, invert, transform
 from perception.depth_types import SeenTag, TableView
 
@@ -131,15 +131,7 @@ def _arm_boxes(arm: ArmMount, T_camera_world: Matrix, joints_rad: NDArray[np.flo
         for shape in shapes:
             T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
             along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
-            yield Box(T, _half_sizes(shape) + along + ARM_MARGIN_M)
-
-
-def _half_sizes(shape: LinkShape) -> NDArray[np.float64]:
-    """Half sizes (3,) of the box around a shape, along the shape's axes."""
-    if shape.kind == "cylinder":
-        radius, half = shape.size_m
-        return np.array([radius, radius, half])
-    return np.array(shape.size_m if shape.kind == "box" else shape.size_m * 3)
+            yield Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
 
 
 def _covered(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:

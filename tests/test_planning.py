@@ -3,7 +3,7 @@ import pytest
 
 from errors import ConfigurationError, PlanningError
 from grasping.grasp_set import GraspSet
-from grasping.planning.arm_model import COVER, ArmModel, half_extents
+from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.collision import CollisionChecker, Held, Surroundings
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
@@ -199,7 +199,7 @@ def test_the_spheres_cover_every_link():
         poses = link_poses(joints, 0.06)
         for link, shapes in SHAPES.items():
             for shape in shapes:
-                points = rng.uniform(-1, 1, (200, 3)) * half_extents(shape)
+                points = rng.uniform(-1, 1, (200, 3)) * shape.half_extents_m
                 if shape.kind == "cylinder":
                     points = points[np.hypot(points[:, 0], points[:, 1]) <= shape.size_m[0]]
                 world = apply(arm.T_world_base @ poses[link] @ shape.T_link_shape, points)
@@ -218,7 +218,7 @@ def test_the_lowest_point_is_exact():
             if link in ("base_link", "link1"):
                 continue
             for shape in shapes:
-                corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T * half_extents(shape)
+                corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T * shape.half_extents_m
                 if shape.kind == "cylinder":
                     turn = np.linspace(0, 2 * np.pi, 720)
                     rim = np.stack([np.cos(turn), np.sin(turn)], axis=1) * shape.size_m[0]

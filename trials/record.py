@@ -12,7 +12,7 @@ from trials.outcome import Outcome, Reason
 class TrialRecord:
     """One row of the log. `outcome` is None while the trial runs.
 
-    world: `hardware` or `sim`. verified: what the gripper said, None where it was never asked.
+    world: `hardware` or `digital cell`. verified: what the gripper said, None where it was never asked.
     simulator_verdict: the digital cell's own judgement, None on a real one. stages_s: seconds by
     stage. metric: scale, shift and residual_mm of the metric fit. notes: whatever the stages added.
     """

@@ -105,17 +105,10 @@ def oriented_boxes(arm: ArmModel, joints_rad: NDArray, gripper_width_m: float) -
 def in_frame_boxes(links: tuple[str, ...], gripper_width_m: float = 0.0) -> list[tuple[int, Matrix, NDArray]]:
     """Boxes around the shapes of some links: (frame 0-6, T_frame_box, half sizes (3,))."""
     return [
-        (_FRAME[link], _in_frame(link, shape.T_link_shape, gripper_width_m), half_extents(shape))
+        (_FRAME[link], _in_frame(link, shape.T_link_shape, gripper_width_m), shape.half_extents_m)
         for link in links
         for shape in SHAPES[link]
     ]
-
-
-def half_extents(shape: LinkShape) -> NDArray[np.float64]:
-    """Half sizes (3,) [m] of the box around a shape, in the shape's own frame."""
-    if shape.kind == "cylinder":
-        return np.array([shape.size_m[0], shape.size_m[0], shape.size_m[1]])
-    return np.array(shape.size_m if shape.kind == "box" else shape.size_m * 3)
 
 
 def _in_frame(link: str, T_link_shape: Matrix, gripper_width_m: float = 0.0) -> Matrix:
@@ -132,7 +125,7 @@ def _slide(link: str) -> NDArray[np.float64]:
 
 def _sphere_cells(shape: LinkShape) -> tuple[NDArray, float]:
     """Centres (n, 3) in the shape's frame and the radius of equal spheres that together cover it."""
-    half = half_extents(shape)
+    half = shape.half_extents_m
     if shape.kind == "sphere":
         return np.zeros((1, 3)), float(half[0])
     counts = np.maximum(np.ceil(half / _CELL_HALF_M - 1e-9).astype(int), 1)
@@ -169,9 +162,9 @@ _LOW_FRAME = np.array([_FRAME[link] for link, _ in _LOW])
 _LOW_CENTER_M = np.array([_in_frame(link, shape.T_link_shape)[:3, 3] for link, shape in _LOW])
 _LOW_SLIDE = np.array([_slide(link) for link, _ in _LOW])
 _LOW_ROTATION = np.array([_in_frame(link, shape.T_link_shape)[:3, :3] for link, shape in _LOW])
-_LOW_HALF_M = np.array([half_extents(shape) for _, shape in _LOW])
+_LOW_HALF_M = np.array([shape.half_extents_m for _, shape in _LOW])
 _LOW_IS_TUBE = np.array([shape.kind == "cylinder" for _, shape in _LOW])
 _PALM = SHAPES["gripper_base"][0]
 _PALM_CENTER_M = _PALM.T_link_shape[:3, 3] - (0.0, 0.0, TCP_OFFSET_M)
 #: Corners (3,) of the gripper's body in the tool's frame.
-PALM_LOW_M, PALM_HIGH_M = _PALM_CENTER_M - half_extents(_PALM), _PALM_CENTER_M + half_extents(_PALM)
+PALM_LOW_M, PALM_HIGH_M = _PALM_CENTER_M - _PALM.half_extents_m, _PALM_CENTER_M + _PALM.half_extents_m

@@ -20,7 +20,6 @@ CLEARANCE_SEEN_M = 0.02
 _CELL_M = 0.006
 #: Gaps in height below this are closed [m]; boxes are at least this thick.
 _GAP_M, _THIN_M = 0.02, 0.002
-_BIN_WALL_M = 0.005
 _OTHER_FINGERS_M = 0.04
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
@@ -157,9 +156,9 @@ def _set_bits(geom: mujoco.MjsGeom, body: str, moving_arm: str) -> None:
 
 
 def _bin_walls(cell: Cell) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
-    """(center, half sizes) of the bin's floor and walls."""
+    """(center, half sizes) of the bin's floor and walls; worked out here, not by the planner's `Bin.slabs`."""
     (x, y), (length, width, height) = cell.bin.center_m, cell.bin.size_m
-    w, h = _BIN_WALL_M / 2, height / 2
+    w, h = cell.bin.wall_m / 2, height / 2
     dx, dy = length / 2 - w, width / 2 - w
     return [
         ((x, y, w), (length / 2, width / 2, w)),

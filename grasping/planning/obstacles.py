@@ -23,7 +23,6 @@ FAR_M = 0.12
 _VOXEL_SLACK_M = 0.87 * VOXEL_M
 #: Room around the tool's workspace that elbows and the held object may use.
 _REACH_BEYOND_TOOL_M = 0.25
-BIN_WALL_M = 0.006
 
 Box = tuple[Matrix, NDArray]
 
@@ -126,12 +125,4 @@ class DistanceField:
 
 def bin_boxes(bin_: Bin) -> list[Box]:
     """The bin's floor and four walls as (T_world_box, half sizes)."""
-    length, width, height = bin_.size_m
-    x, y = bin_.center_m
-    wall = BIN_WALL_M / 2
-    boxes = [(transform(translation_m=(x, y, wall)), np.array([length / 2, width / 2, wall]))]
-    for side in (-1, 1):
-        across = transform(translation_m=(x + side * (length / 2 - wall), y, height / 2))
-        along = transform(translation_m=(x, y + side * (width / 2 - wall), height / 2))
-        boxes += [(across, np.array([wall, width / 2, height / 2])), (along, np.array([length / 2, wall, height / 2]))]
-    return boxes
+    return [(transform(translation_m=center), half) for center, half in bin_.slabs]

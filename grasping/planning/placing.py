@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from grasping.planning.collision import CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.lines import LIMIT_MARGIN_RAD, LINE_STEPS, TIPS_RAD, approach_poses, follow, lift_poses
-from grasping.planning.obstacles import BIN_WALL_M
 from hardware.cell import Bin
 from hardware.transforms import Matrix, rotation_z, transform
 
@@ -69,7 +68,7 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
 def released(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
     """World points (K, 3) of an object let go at a tool pose, fallen upright onto the bin's floor."""
     points = held.in_world(T_world_tcp[None])[0]
-    return points - [0.0, 0.0, max(points[:, 2].min() - BIN_WALL_M, 0.0)]
+    return points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]
 
 
 def _rotations(R_grasp: NDArray) -> list[NDArray]:

@@ -106,16 +106,9 @@ def link_bounds(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     corners = []
     signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).T.reshape(-1, 3)
     for shape in SHAPES[name]:
-        corners.append(apply(shape.T_link_shape, signs * _half_extents(shape)))
+        corners.append(apply(shape.T_link_shape, signs * shape.half_extents_m))
     points = np.concatenate(corners)
     return points.min(axis=0), points.max(axis=0)
-
-
-def _half_extents(shape: LinkShape) -> NDArray[np.float64]:
-    if shape.kind == "cylinder":
-        radius, half = shape.size_m
-        return np.array([radius, radius, half])
-    return np.array(shape.size_m if shape.kind == "box" else shape.size_m * 3)
 
 
 def _geometry(shape: LinkShape, role: str) -> ET.Element:

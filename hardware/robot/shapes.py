@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware.transforms import Matrix, transform
 
@@ -29,6 +30,14 @@ class LinkShape:
     size_m: tuple[float, ...]
     T_link_shape: Matrix
     rgb: Rgb
+
+    @property
+    def half_extents_m(self) -> NDArray[np.float64]:
+        """Half sizes (3,) of the box around it, along the shape's own axes."""
+        if self.kind == "cylinder":
+            radius, half = self.size_m
+            return np.array([radius, radius, half])
+        return np.array(self.size_m if self.kind == "box" else self.size_m * 3)
 
 
 def _box(link: str, low: tuple[float, ...], high: tuple[float, ...], rgb: Rgb) -> LinkShape:

@@ -29,7 +29,6 @@ FRICTION = {
 TABLE_FRICTION = {"reflective": 0.30, "translucent": 0.40, "diffuse": 0.55}
 #: Torsional and rolling friction [m]: rubber pads resist twisting; a ball on a table comes to rest.
 TORSIONAL_M, ROLLING_M = 0.005, 0.0003
-BIN_WALL_M = 0.004
 
 #: Joint servos: stiffness [N m/rad] (0.05 deg under 3 N m), velocity gain as a time constant [s],
 #: reflected rotor inertia [kg m²] and gear friction [N m s/rad] that is left when power is off.
@@ -68,15 +67,8 @@ def _add_table(spec: mujoco.MjSpec, surface: str) -> None:
 
 
 def _add_bin(spec: mujoco.MjSpec, bin_: Bin) -> None:
-    x, y, z = bin_.size_m
-    wall = BIN_WALL_M
-    slabs = [((0.0, 0.0, wall / 2), (x / 2, y / 2, wall / 2))]
-    for side in (-1, 1):
-        slabs.append(((side * (x - wall) / 2, 0.0, z / 2), (wall / 2, y / 2, z / 2)))
-        slabs.append(((0.0, side * (y - wall) / 2, z / 2), (x / 2, wall / 2, z / 2)))
-    for center, half in slabs:
-        position = np.add(center, (*bin_.center_m, 0.0))
-        _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=position, size=half), 0.5)
+    for center, half in bin_.slabs:
+        _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half), 0.5)
 
 
 def _make_ground(geom: mujoco.MjsGeom, friction: float) -> None:

@@ -15,7 +15,6 @@ from hardware.transforms import transform
 
 TABLE_THICKNESS_M = 0.03
 FLOOR_Z_M = -0.75
-BIN_WALL_M = 0.004
 #: Tags are printed on paper that lies this far above the table.
 TAG_LIFT_M = 2e-4
 #: A tag36h11 is 8 modules of black square inside a white border of one module.
@@ -107,14 +106,7 @@ def _tag_texture(tag_id: int) -> NDArray[np.float32]:
 
 
 def _open_box(spec: Bin) -> Triangles:
-    x, y, z = spec.size_m
-    wall = BIN_WALL_M
-    slabs = [((0.0, 0.0, wall / 2), (x / 2, y / 2, wall / 2))]
-    for sign in (-1, 1):
-        slabs.append(((sign * (x - wall) / 2, 0.0, z / 2), (wall / 2, y / 2, z / 2)))
-        slabs.append(((0.0, sign * (y - wall) / 2, z / 2), (x / 2, wall / 2, z / 2)))
-    centre = np.array([*spec.center_m, 0.0])
-    return joined([box(half).placed(transform(translation_m=centre + at)) for at, half in slabs])
+    return joined([box(half).placed(transform(translation_m=center)) for center, half in spec.slabs])
 
 
 def _robot(shapes: tuple[RobotShape, ...]) -> list[Part]:
