@@ -24,7 +24,7 @@ from hardware.transforms import Matrix, transform
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.
 MAX_BOUNCES = 20
-ROULETTE_FROM = 3
+ROULETTE_FROM = 2
 #: Samples traced at once: bounds the memory of the wavefront.
 SAMPLES_PER_PASS = 8
 #: Samples for the denoiser's guides, which are all but free of noise.
