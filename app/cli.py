@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Lets a robot pick up what depth cameras cannot see.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 bench_app = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
@@ -49,7 +50,7 @@ def exits(command: Callable[P, int]) -> Callable[P, None]:
             Console(as_json=True).error(error)
             code = 1
         except KeyboardInterrupt:
-            Console(as_json=True).say("Stopped. The arms hold where they are; the log is complete.")
+            Console(as_json=True).say("Stopped.")
             code = 130
         raise typer.Exit(code)
 

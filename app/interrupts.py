@@ -6,7 +6,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """While entered, decides what SIGINT and SIGTERM do.
+    """While entered, decides what SIGINT, SIGTERM and SIGHUP (a dropped SSH session) do.
 
     Outside a motion they raise KeyboardInterrupt at once. During one, the first makes
     `stop_requested` true, which the arm obeys with a controlled stop; a second calls `emergency`.
@@ -17,16 +17,12 @@ class Interrupts:
         self.emergency: Callable[[], None] | None = None
         self._saved: dict[int, object] = {}
 
-    @property
-    def in_motion(self) -> bool:
-        return self.emergency is not None
-
     def should_stop(self) -> bool:
         """What a motion polls."""
         return self.stop_requested
 
     def __enter__(self) -> "Interrupts":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._saved[number] = signal.signal(number, self._handle)
         return self
 

@@ -14,6 +14,9 @@ GRIP_FORCE_N = 10.0
 EMPTY_WIDTH_M = 0.003
 #: A held object lets the fingers creep by friction and flex, not by more than this.
 SLIP_WIDTH_M = 0.004
+#: A held object presses back: below this effort [N·m] at the motor (a fifth of what closing asks for)
+#: the fingers stopped on nothing.
+HELD_EFFORT_NM = 0.2
 #: Largest distance from the commanded joints at which a motion counts as carried out.
 SETTLED_RAD = 0.02
 
@@ -47,10 +50,10 @@ def grasp_and_lift(plan: GraspPlan, arm: Arm, pick: Pick, should_stop: Callable[
         ArmError: any fault, or a motion that did not end where it should. The arm holds.
         MotionStopped: `should_stop` became true.
     """
-    arm.grip(plan.pre_open_m, GRIP_FORCE_N)
+    _grip(arm, plan.pre_open_m, should_stop)
     _follow(plan, Phase.TRANSIT, arm, pick, should_stop)
     _follow(plan, Phase.APPROACH, arm, pick, should_stop)
-    pick.closed = arm.grip(0.0, GRIP_FORCE_N)
+    pick.closed = _grip(arm, 0.0, should_stop)
     _follow(plan, Phase.LIFT, arm, pick, should_stop)
     pick.lifted = arm.state()
 
@@ -58,7 +61,7 @@ def grasp_and_lift(plan: GraspPlan, arm: Arm, pick: Pick, should_stop: Callable[
 def clear_away(plan: GraspPlan, arm: Arm, pick: Pick, should_stop: Callable[[], bool]) -> None:
     """Carries what is held to the bin, opens, and parks the arm (same errors as `grasp_and_lift`)."""
     _follow(plan, Phase.PLACE, arm, pick, should_stop)
-    arm.grip(plan.pre_open_m, GRIP_FORCE_N)
+    _grip(arm, plan.pre_open_m, should_stop)
     _follow(plan, Phase.RETREAT, arm, pick, should_stop)
 
 
@@ -72,12 +75,24 @@ def verify(pick: Pick) -> Verification:
     )
     if closed_m < EMPTY_WIDTH_M:
         return Verification(False, Reason.EMPTY, f"fingers met: {widths}")
+    if pick.closed.gripper_effort_nm < HELD_EFFORT_NM:
+        return Verification(False, Reason.EMPTY, f"fingers stopped without pressing on anything: {widths}")
+    if pick.lifted.gripper_effort_nm < HELD_EFFORT_NM:
+        return Verification(False, Reason.SLIP, f"nothing presses back any more: {widths}")
     if lifted_m < EMPTY_WIDTH_M or closed_m - lifted_m > SLIP_WIDTH_M:
         return Verification(False, Reason.SLIP, f"lost on the way up: {widths}")
     return Verification(True, Reason.NONE, widths)
 
 
+def _grip(arm: Arm, width_m: float, should_stop: Callable[[], bool]) -> ArmState:
+    if should_stop():
+        raise MotionStopped
+    return arm.grip(width_m, GRIP_FORCE_N)
+
+
 def _follow(plan: GraspPlan, phase: Phase, arm: Arm, pick: Pick, should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise MotionStopped
     report = arm.follow(plan.motions[phase], should_stop)
     pick.tracking[phase] = report
     if report.interrupted:

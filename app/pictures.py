@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.files import write_image, writing
 from app.trial import Trial
 from grasping.pictures import draw_grasps
 from perception.pictures import depth_picture, draw_tags
@@ -14,14 +15,15 @@ SHOWN_GRASPS = 8
 
 
 def save_pictures(trial: Trial, folder: Path) -> Path:
-    """Writes a PNG for every stage that was reached, each whole or not at all; returns the folder."""
-    import cv2
+    """Writes a PNG for every stage that was reached, each whole or not at all; returns the folder.
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, image in _images(trial).items():
-        partial = folder / f".{name}.partial.png"
-        cv2.imwrite(str(partial), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        partial.rename(folder / f"{name}.png")
+    Raises:
+        ConfigurationError: the folder cannot be made or written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, image in _images(trial).items():
+            write_image(folder / f"{name}.png", image)
     return folder
 
 

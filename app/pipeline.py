@@ -14,6 +14,7 @@ from app.trial import Trial
 from errors import PlanningError
 from grasping.detection.detector import create_detector
 from grasping.planning.planner import plan_grasp
+from grasping.planning.registry import require
 from hardware.cell import Cell
 from perception.estimators import create_estimator
 from perception.masks import object_region
@@ -36,6 +37,12 @@ class Pipeline:
     """The perceiving and planning stages for one cell."""
 
     def __init__(self, cell: Cell, choices: Choices, truth: Callable[[int], NDArray[np.float32]] | None) -> None:
+        """Builds estimator and detector. truth goes to the oracle alone; nothing else can reach it.
+
+        Raises:
+            ConfigurationError: something chosen that there is not, or that cannot run here.
+        """
+        require(choices.planner)
         self.cell = cell
         self.choices = choices
         self.estimator = create_estimator(choices.estimator, truth)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.files import writing
 from app.pictures import save_pictures
 from app.pipeline import Pipeline
 from app.trial import Trial
@@ -26,14 +27,16 @@ CAPTIONS = {
 def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
     """Writes report.html, report.json, pictures, depth_m.npy, cloud.ply and grasps.npy; returns the JSON object."""
     save_pictures(trial, folder)
-    if trial.metric is not None:
-        np.save(folder / "depth_m.npy", trial.metric.depth_m)
-        _save_cloud(trial, folder / "cloud.ply")
-    if trial.grasps is not None:
-        write_grasps(folder / "grasps.npy", trial.grasps.rows)
     report = _facts(trial, pipeline, recording)
-    (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False))
-    (folder / "report.html").write_text(_page(report, [name for name in CAPTIONS if (folder / f"{name}.png").exists()]))
+    with writing(folder):
+        if trial.metric is not None:
+            np.save(folder / "depth_m.npy", trial.metric.depth_m)
+            _save_cloud(trial, folder / "cloud.ply")
+        if trial.grasps is not None:
+            write_grasps(folder / "grasps.npy", trial.grasps.rows)
+        pictures = [name for name in CAPTIONS if (folder / f"{name}.png").exists()]
+        (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False))
+        (folder / "report.html").write_text(_page(report, pictures))
     return {"report": str(folder), **report}
 
 

@@ -1,13 +1,17 @@
 """Everything one trial has found out so far; the stages fill it in, in order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.pick import Pick, Verification
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from hardware.cameras.frame import RgbdFrame
-from hardware.world import SceneNote, Verdict
+from hardware.world import Verdict
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from trials.outcome import Outcome, Reason
 
@@ -18,9 +22,11 @@ class Trial:
 
     surface: str
     seed: int
-    scene: SceneNote | None = None
     id: int | None = None
     frame: RgbdFrame | None = None
+    #: Wall clock (monotonic) of the frame, and where every arm stood when the plan was made.
+    seen_s: float = 0.0
+    planned_from: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     view: TableView | None = None
     relative: RelativeDepth | None = None
     metric: MetricDepth | None = None
@@ -35,6 +41,8 @@ class Trial:
     outcome: Outcome | None = None
     reason: Reason = Reason.NONE
     message: str = ""
+    #: Every error on the way, those after the outcome was settled too.
+    faults: list[str] = field(default_factory=list)
 
     @property
     def gate_passed(self) -> bool:
@@ -79,4 +87,6 @@ class Trial:
             notes["verification"] = self.verification.detail
         if self.verdict is not None:
             notes["simulator"] = self.verdict.detail
+        if self.faults:
+            notes["faults"] = self.faults
         return notes

@@ -10,6 +10,25 @@ MAX_SHIFT_M = 0.05
 MAX_TURN_RAD = radians(5.0)
 
 
+def check_measured(cell: Cell, camera_serial: str) -> None:
+    """Refuses a cell that nobody has measured, or that was measured with another camera.
+
+    Raises:
+        CalibrationError: what is missing or does not match, and how to mend it.
+    """
+    if cell.calibrated is None:
+        raise CalibrationError(
+            f"The cell {cell.name!r} is not calibrated: nobody has measured where its arms stand.",
+            "Measure each arm's base against the table's centre, write it into the cell's YAML and say when and how "
+            "under 'calibrated:' (docs/hardware.md).",
+        )
+    if camera_serial != cell.camera.serial:
+        raise CalibrationError(
+            f"The cell {cell.name!r} was measured with camera {cell.camera.serial}, this is {camera_serial}.",
+            f"Plug camera {cell.camera.serial} in, or measure the cell again and write {camera_serial} into its YAML.",
+        )
+
+
 def check_cell(cell: Cell, camera_serial: str, view_shift: tuple[float, float] | None, *, real: bool) -> None:
     """Refuses a real cell that is uncalibrated, seen by another camera, or whose camera has moved.
 
@@ -25,17 +44,7 @@ def check_cell(cell: Cell, camera_serial: str, view_shift: tuple[float, float] |
     """
     if not real:
         return
-    if cell.calibrated is None:
-        raise CalibrationError(
-            f"The cell {cell.name!r} is not calibrated: nobody has measured where its arms stand.",
-            "Measure each arm's base against the table's centre, write it into the cell's YAML and say when and how "
-            "under 'calibrated:' (docs/hardware.md).",
-        )
-    if camera_serial != cell.camera.serial:
-        raise CalibrationError(
-            f"The cell {cell.name!r} was measured with camera {cell.camera.serial}, this is {camera_serial}.",
-            f"Plug camera {cell.camera.serial} in, or measure the cell again and write {camera_serial} into its YAML.",
-        )
+    check_measured(cell, camera_serial)
     if view_shift is None:
         raise CalibrationError(
             f"No tag of the cell {cell.name!r} is in view, so the camera's place cannot be checked.",

@@ -1,11 +1,11 @@
 """The real cell: a D435 and PiPER arms on CAN adapters."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import VitroError
 from hardware.arms.piper_arm import PiperArm
 from hardware.cameras.realsense import RealSenseCamera
 from hardware.cell import Cell
@@ -35,7 +35,7 @@ class RealCell:
                 self.arms[name] = arm
                 arm.connect()
                 arm.enable()
-        except VitroError:
+        except BaseException:
             self.close()
             raise
 
@@ -47,6 +47,7 @@ class RealCell:
         return None
 
     def close(self) -> None:
-        for arm in self.arms.values():
-            arm.close()
-        self.camera.close()
+        with ExitStack() as parts:
+            parts.callback(self.camera.close)
+            for arm in self.arms.values():
+                parts.callback(arm.close)

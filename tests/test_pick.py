@@ -28,5 +28,13 @@ def test_fingers_that_close_further_on_the_way_up_have_lost_it(lifted_m: float) 
     assert not verdict.held and verdict.reason == Reason.SLIP
 
 
+@pytest.mark.parametrize(("closed_nm", "lifted_nm", "reason"), [(0.0, 0.0, Reason.EMPTY), (1.0, 0.0, Reason.SLIP)])
+def test_fingers_that_press_on_nothing_hold_nothing_however_wide_they_stand(
+    closed_nm: float, lifted_nm: float, reason: Reason
+) -> None:
+    verdict = verify(Pick(closed=state(0.03, closed_nm), lifted=state(0.03, lifted_nm)))
+    assert not verdict.held and verdict.reason == reason
+
+
 def test_an_arm_that_never_lifted_holds_nothing() -> None:
     assert not verify(Pick(closed=state(0.03))).held

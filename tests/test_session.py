@@ -11,10 +11,11 @@ import pytest
 from app.console import Console
 from app.interrupts import Interrupts
 from app.live_page import LivePage
+from app.live_stages import PLAN_VALID_S
 from app.pipeline import Choices, Pipeline
 from app.session import Session
 from app.trial import Trial
-from errors import ArmError, CalibrationError, CameraError
+from errors import ArmError, CalibrationError, CameraError, ConfigurationError
 from grasping.planning.grasp_plan import Phase
 from tests.quick_cell import QuickCell
 from trials.outcome import Outcome, Reason
@@ -145,7 +146,7 @@ def test_without_tags_in_view_nothing_moves(bench: Bench) -> None:
 def test_a_no_at_the_question_moves_nothing_and_is_logged(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.session._assume_yes = False
+    bench.session._live._assume_yes = False
     monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
     before = bench.joints()
     bench.run()
@@ -153,15 +154,81 @@ def test_a_no_at_the_question_moves_nothing_and_is_logged(
     assert_unmoved(bench, before)
 
 
-def test_one_interrupt_in_motion_stops_the_arm_holds_it_and_logs_the_operator(bench: Bench) -> None:
+def test_an_interrupt_before_the_first_step_sends_none_and_logs_the_operator(bench: Bench) -> None:
+    before = bench.joints()
     at_stage(bench, "execute", lambda trial: setattr(bench.interrupts, "stop_requested", True))
     with pytest.raises(KeyboardInterrupt):
         bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
-    first = bench.joints()
-    bench.world.clock.sleep(0.5)
-    for name, joints in bench.joints().items():
-        np.testing.assert_allclose(joints, first[name], atol=1e-3)
+    assert_unmoved(bench, before)
+
+
+def test_an_interrupt_on_the_way_stops_short_of_the_grasp_and_holds(bench: Bench) -> None:
+    clock, polls = bench.world.clock, []
+
+    def stop_soon() -> bool:
+        polls.append(clock.now_s())
+        return len(polls) > 60
+
+    bench.interrupts.should_stop = stop_soon  # type: ignore[method-assign]
+    before = bench.joints()
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    stopped = bench.joints()
+    assert any(np.abs(stopped[name] - before[name]).max() > np.deg2rad(1) for name in stopped)
+    clock.sleep(0.5)
+    assert_unmoved(bench, stopped)
+
+
+def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench) -> None:
+    arms = bench.world.arms
+    for arm in arms.values():
+        follow = arm.follow
+
+        def follow_then_interrupt(trajectory, should_stop, follow=follow):
+            report = follow(trajectory, should_stop)
+            bench.interrupts.stop_requested |= Phase.RETREAT in bench_phase
+            return report
+
+        arm.follow = follow_then_interrupt
+    bench_phase: set[Phase] = set()
+    at_stage(bench, "clear", lambda trial: bench_phase.add(Phase.RETREAT))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert bench.row().outcome == Outcome.SUCCESS  # lifted and verified before the wish to stop
+    assert any("operator" in fault for fault in bench.row().notes["faults"])
+
+
+def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.session._live._assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", lambda *args: "y")
+    at_stage(bench, "approve", lambda trial: setattr(trial, "seen_s", trial.seen_s - PLAN_VALID_S))
+    before = bench.joints()
+    bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
+    assert_unmoved(bench, before)
+
+
+def test_a_resting_arm_that_was_pushed_after_planning_stops_the_trial(bench: Bench) -> None:
+    def push_the_other(trial: Trial) -> None:
+        other = next(name for name in bench.world.arms if name != trial.plan.arm)
+        trial.planned_from = {**trial.planned_from, other: trial.planned_from[other] + 0.1}
+
+    before = bench.joints()
+    at_stage(bench, "execute", push_the_other)
+    with pytest.raises(ArmError, match="moved"):
+        bench.run()
+    assert_unmoved(bench, before)
+
+
+def test_a_disk_that_takes_no_pictures_lets_nothing_move(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "trials").write_text("a file where the pictures' folder should be")
+    before = bench.joints()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        bench.run()
+    assert bench.row().outcome == Outcome.REFUSED
+    assert_unmoved(bench, before)
 
 
 def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
@@ -195,7 +262,7 @@ def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench)
 
 def test_the_live_page_shows_a_trial_and_closes(bench: Bench) -> None:
     with closing(LivePage(bench.world._cell)) as page:
-        bench.session._page = page
+        bench.session._live._page = page
         trial = bench.run()
         assert "oracle (cheat)" in page._text.content and trial.outcome.value in page._text.content
         with urllib.request.urlopen(page.address, timeout=10) as answer:

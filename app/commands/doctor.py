@@ -27,7 +27,7 @@ class Finding:
 def examine(as_json: bool) -> int:
     """Prints every finding; 1 if something that the digital cell needs is missing."""
     console = Console(as_json)
-    findings = [check() for check in CHECKS]
+    findings = [_guarded(subject, check) for subject, check in CHECKS.items()]
     for finding in findings:
         remedy = f"\n      → {finding.remedy}" if finding.remedy else ""
         console.say(f"  {MARKS[finding.state]} {finding.subject:<16} {finding.found}{remedy}")
@@ -35,13 +35,20 @@ def examine(as_json: bool) -> int:
     return 1 if any(finding.state == "fail" for finding in findings) else 0
 
 
-def _camera() -> Finding:
+def _guarded(subject: str, check: Callable[[], Finding]) -> Finding:
+    """A check that breaks is a finding too: the doctor never falls ill."""
     try:
-        from hardware.cameras.realsense import describe_cameras
+        return check()
+    except VitroError as error:
+        return Finding(subject, "fail", error.cause, error.remedy)
+    except Exception as error:  # a broken library can raise anything
+        return Finding(subject, "fail", f"{type(error).__name__}: {error}", "Run ./setup.sh again.")
 
-        cameras = describe_cameras()
-    except (ImportError, VitroError) as error:
-        return Finding("camera", "fail", str(error), "Run ./setup.sh")
+
+def _camera() -> Finding:
+    from hardware.cameras.realsense import describe_cameras
+
+    cameras = describe_cameras()
     if not cameras:
         return Finding("camera", "warn", "no RealSense: the digital cell is used", "Plug a D435 into a USB 3 port.")
     return Finding("camera", "pass", ", ".join(map(str, cameras)))
@@ -95,22 +102,19 @@ def _log() -> Finding:
     from trials.store import TrialStore
 
     path = home() / "trials.db"
-    if not path.exists():
+    if not path.exists() and not home().exists():
         return Finding("trial log", "pass", f"{path} will be made by the first trial")
-    try:
-        with TrialStore(path) as store:
-            return Finding("trial log", "pass", f"{len(store.list())} trials in {path}")
-    except VitroError as error:
-        return Finding("trial log", "fail", error.cause, error.remedy)
+    with TrialStore(path) as store:
+        return Finding("trial log", "pass", f"{len(store.list())} trials in {path}")
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (
-    _camera,
-    _arms,
-    _renderer,
-    _cuda,
-    _add_on("AnyGrasp", "gsnet"),
-    _add_on("cuRobo", "curobo"),
-    _disk,
-    _log,
-)
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "camera": _camera,
+    "arms": _arms,
+    "renderer": _renderer,
+    "CUDA": _cuda,
+    "AnyGrasp": _add_on("AnyGrasp", "gsnet"),
+    "cuRobo": _add_on("cuRobo", "curobo"),
+    "disk": _disk,
+    "trial log": _log,
+}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from app.console import Console
+from app.files import write_image, writing
 from app.pictures import SHOWN_GRASPS
 from errors import ConfigurationError, PlanningError
 from grasping.detection.from_files import grasps_in, read_rgbd
@@ -45,8 +46,6 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
 
 def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
     """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
-    import cv2
-
     console = Console(as_json)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
@@ -58,10 +57,10 @@ def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
             f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",
             "Check that the depth is in metres (or set --depth-scale) and that --intrinsics belong to this image.",
         )
-    write_grasps(options.out, grasps.rows)
     picture = options.out.with_name(f"{options.out.stem}-grasps.png")
-    drawn = draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
-    cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    with writing(options.out):
+        write_grasps(options.out, grasps.rows)
+        write_image(picture, draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics))
     console.say(f"{len(grasps)} x 17 rows in [bold]{options.out}[/], the best {SHOWN_GRASPS} drawn in {picture}")
     console.result({"grasps": len(grasps), "out": str(options.out), "picture": str(picture)})
     return 0

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.interrupts import Interrupts
+from app.keys import require_terminal
 from app.live_page import LivePage
 from app.paths import cell_file, home
 from app.pipeline import Choices, Pipeline
 from app.session import Session
+from calibration.cell_check import check_measured
 from hardware.cell import Cell, load_cell
 from hardware.worlds import choose_world, open_world
 from trials.store import TrialStore
@@ -42,6 +44,9 @@ def run_trials(options: RunOptions, as_json: bool) -> int:
     with TrialStore(home() / "trials.db") as store, Interrupts() as interrupts:
         try:
             _run_all(options, console, store, interrupts, begun)
+        except KeyboardInterrupt:
+            console.say("The arms hold where they are, and the log is complete.")
+            raise
         finally:
             trials = [store.get(id) for id in begun]
             if trials:
@@ -56,12 +61,16 @@ def _run_all(
     camera, arms = choose_world(options.camera, options.arms)
     cell = load_cell(cell_file(options.cell or ("sim" if camera == "sim" else "lab")))
     estimator, why = choose_estimator(options.estimator)
-    with console.stage("open") as line:
-        world = open_world(cell, camera, options.seed)
-        line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
+    if camera != "sim":
+        check_measured(cell, camera.partition(":")[2] or cell.camera.serial)
+    if not options.assume_yes or camera != "sim":
+        require_terminal()
+    choices = Choices(estimator, options.detector, options.planner)
     with ExitStack() as opened:
-        opened.enter_context(closing(world))
-        pipeline = Pipeline(cell, Choices(estimator, options.detector, options.planner), world.truth)
+        with console.stage("open") as line:
+            world = opened.enter_context(closing(open_world(cell, camera, options.seed)))
+            line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
+        pipeline = Pipeline(cell, choices, world.truth)
         page = None if options.headless else _open_page(cell, console, opened)
         console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "

@@ -154,9 +154,11 @@ class PiperArm:
 
     def close(self) -> None:
         """Closes the bus; the controller keeps holding the last command. Idempotent."""
-        self._bus.close()
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            self._bus.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def __enter__(self) -> "PiperArm":
         return self

@@ -6,7 +6,6 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import VitroError
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.cell import Cell
@@ -50,7 +49,7 @@ class DigitalCell:
                 self.arms[name] = PiperArm(name, channels[name], mount, self.clock, bustype="virtual")
                 self.arms[name].connect()
                 self.arms[name].enable()
-        except VitroError:
+        except BaseException:
             self.close()
             raise
 

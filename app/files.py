@@ -1,0 +1,44 @@
+"""Writing files so that a full disk or a forbidden folder is an error with a remedy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ConfigurationError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Names the file or folder that could not be written, and what to do.
+
+    Raises:
+        ConfigurationError: any OSError of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written ({error.strerror or error}).",
+            "Free some disk (df -h), or write elsewhere: --out where the command has it, or VITRO_HOME.",
+        ) from error
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Writes an RGB image (H, W, 3) as PNG, whole or not at all.
+
+    Raises:
+        OSError: the folder takes no file.
+    """
+    import cv2
+
+    partial = path.with_name(f".{path.stem}.partial.png")
+    try:
+        encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+        partial.write_bytes(encoded.tobytes())
+        partial.rename(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
