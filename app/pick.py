@@ -12,8 +12,6 @@ from trials.outcome import Reason
 GRIP_FORCE_N = 10.0
 #: Below this opening the fingers have met: nothing thinner than a spoon's handle is picked.
 EMPTY_WIDTH_M = 0.003
-#: A held object lets the fingers creep by friction and flex, not by more than this.
-SLIP_WIDTH_M = 0.004
 #: A held object presses back: below this effort [N·m] at the motor (a fifth of what closing asks for)
 #: the fingers stopped on nothing.
 HELD_EFFORT_NM = 0.2
@@ -77,9 +75,9 @@ def verify(pick: Pick) -> Verification:
         return Verification(False, Reason.EMPTY, f"fingers met: {widths}")
     if pick.closed.gripper_effort_nm < HELD_EFFORT_NM:
         return Verification(False, Reason.EMPTY, f"fingers stopped without pressing on anything: {widths}")
-    if pick.lifted.gripper_effort_nm < HELD_EFFORT_NM:
-        return Verification(False, Reason.SLIP, f"nothing presses back any more: {widths}")
-    if lifted_m < EMPTY_WIDTH_M or closed_m - lifted_m > SLIP_WIDTH_M:
+    # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
+    # that is lost lets them meet.
+    if lifted_m < EMPTY_WIDTH_M or pick.lifted.gripper_effort_nm < HELD_EFFORT_NM:
         return Verification(False, Reason.SLIP, f"lost on the way up: {widths}")
     return Verification(True, Reason.NONE, widths)
 

@@ -22,10 +22,13 @@ def test_fingers_that_meet_hold_nothing() -> None:
     assert not verdict.held and verdict.reason == Reason.EMPTY
 
 
-@pytest.mark.parametrize("lifted_m", [0.0, 0.02])
-def test_fingers_that_close_further_on_the_way_up_have_lost_it(lifted_m: float) -> None:
-    verdict = verify(Pick(closed=state(0.03), lifted=state(lifted_m)))
+def test_fingers_that_meet_on_the_way_up_have_lost_it() -> None:
+    verdict = verify(Pick(closed=state(0.03), lifted=state(0.0)))
     assert not verdict.held and verdict.reason == Reason.SLIP
+
+
+def test_an_object_that_turned_in_the_hand_is_held_while_it_presses_back() -> None:
+    assert verify(Pick(closed=state(0.0193), lifted=state(0.0088))).held
 
 
 @pytest.mark.parametrize(("closed_nm", "lifted_nm", "reason"), [(0.0, 0.0, Reason.EMPTY), (1.0, 0.0, Reason.SLIP)])
