@@ -101,19 +101,6 @@ def checked_rows(rows: Any, source: str = "The grasps") -> NDArray[np.float64]:
 _REMEDY = "Write N x 17 GraspNet rows: score, width, height, depth, R (9), t (3), object id."
 
 
-def read_grasps(path: Path) -> NDArray[np.float64]:
-    """Rows (N, 17) of a `.npy` that `write_grasps`, graspnetAPI or AnyGrasp saved.
-
-    Raises:
-        PerceptionError: unreadable, no `.npy`, or no grasp rows.
-    """
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise PerceptionError(f"{path} cannot be read as grasps ({error}).", _REMEDY) from error
-    return checked_rows(rows, str(path))
-
-
 def write_grasps(path: Path, rows: NDArray) -> None:
     """Saves rows as an N x 17 float64 `.npy` that graspnetAPI's `GraspGroup().from_npy` reads.
 

@@ -57,18 +57,6 @@ def rotation_angle(R_a: Matrix, R_b: Matrix) -> float:
     return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-def quaternion_to_rotation(wxyz: ArrayLike) -> Matrix:
-    """3x3 rotation of a (not necessarily unit) quaternion wxyz."""
-    w, x, y, z = np.asarray(wxyz, float) / np.linalg.norm(wxyz)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
 def rotation_to_quaternion(R: Matrix) -> NDArray[np.float64]:
     """Unit quaternion wxyz of a 3x3 rotation, w >= 0; by the largest eigenvector of Bar-Itzhack's matrix."""
     K = np.array(

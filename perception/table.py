@@ -35,20 +35,14 @@ def locate_table(frame: RgbdFrame, cell: Cell) -> TableView:
     return solve_table(tags, frame.intrinsics, cell) if tags else fit_table(frame)
 
 
-def view_table(frame: RgbdFrame, cell: Cell) -> TableView:
-    """The table from the cell's tags only.
+def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> TableView:
+    """The table from one or more detected tags: one PnP over all their corners.
+
+    A contradicted cell is refused even where the other tags would outvote one: safety comes first.
 
     Raises:
         PerceptionError: fewer than two tags, or too badly placed to give the table's height.
         CalibrationError: a tag has another size or place than the cell file says.
-    """
-    return solve_table(detect_tags(frame.color, cell.tags), frame.intrinsics, cell)
-
-
-def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> TableView:
-    """`view_table` for tags already detected: one PnP over all their corners.
-
-    A contradicted cell is refused even where the other tags would outvote one: safety comes first.
     """
     _demand_two(tags, cell)
     T_camera_world = _solve(tags, intrinsics, cell)
@@ -70,10 +64,9 @@ def camera_shift(view: TableView, cell: Cell) -> tuple[float, float]:
 def _demand_two(tags: tuple[SeenTag, ...], cell: Cell) -> None:
     if len(tags) >= 2:
         return
-    seen = f"only tag {tags[0].id}" if tags else "none"
     raise PerceptionError(
-        f"Two or more of the cell's tags ({', '.join(str(tag.id) for tag in cell.tags)}) must be in view, {seen} is: "
-        "the rotation of one small tag cannot be trusted.",
+        f"Two or more of the cell's tags ({', '.join(str(tag.id) for tag in cell.tags)}) must be in view, only tag "
+        f"{tags[0].id} is: the rotation of one small tag cannot be trusted.",
         "Uncover the tags, light them evenly and clear what stands before them.",
     )
 

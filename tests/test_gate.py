@@ -23,7 +23,7 @@ GLASS = (0.02, 0.12, 0.03, 0.12)
 
 @pytest.fixture(scope="module")
 def plan():
-    return plan_grasp(scene(GLASS), table_view(), CELL, PARKED, preferred_arm="left", budget_s=60)
+    return plan_grasp(scene(GLASS), table_view(), CELL, PARKED, budget_s=60)
 
 
 def check(plan, motions=None, cell: Cell = CELL, **changed):
@@ -151,7 +151,8 @@ def test_starting_elsewhere_than_the_arm_stands_is_caught(plan):
 
 def test_the_other_arm_in_the_way_is_caught(plan):
     other = next(name for name in CELL.arms if name != plan.arm)
-    also = plan_grasp(scene(GLASS), table_view(), CELL, PARKED, preferred_arm=other, budget_s=60)
+    alone = CELL.model_copy(update={"arms": {other: CELL.arms[other]}})
+    also = plan_grasp(scene(GLASS), table_view(), alone, PARKED, budget_s=60)
     assert also.arm == other
     report = check(plan, measured=PARKED | {other: also.motions[Phase.APPROACH].positions_rad[-1]})
     assert any(f"{other} " in violation for violation in report.violations)

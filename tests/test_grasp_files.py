@@ -6,7 +6,7 @@ import OpenEXR
 import pytest
 
 from errors import ConfigurationError, PerceptionError
-from grasping.detection.from_files import find_table, grasps_from_files, grasps_in, read_rgbd, table_region
+from grasping.detection.from_files import find_table, grasps_in, read_rgbd, table_region
 from grasping.grasp_set import SCORE, fingertips, rotation
 from grasping.pictures import draw_grasps
 from hardware.cameras.frame import RgbdFrame
@@ -51,8 +51,8 @@ def test_every_format_gives_the_same_depth(files, scene, name):
     assert np.abs(frame.depth_m - scene.depth_m)[both].max() <= 0.0006
 
 
-def test_grasps_from_files_hold_what_stands_there(files, scene):
-    grasps = grasps_from_files(files / "rgb.png", files / "depth.png", K)
+def test_grasps_hold_what_stands_there(files, scene):
+    grasps = grasps_in(read_rgbd(files / "rgb.png", files / "depth.png", K))
     assert [scene.judge(row) for row in grasps.rows[:10]].count("holds") >= 9
 
 

@@ -9,7 +9,7 @@ from drawn_cell import CELL, draw_frame
 from hardware.robot.description import PARK_JOINTS, forward_kinematics
 from hardware.transforms import apply
 from perception.masks import arms_mask, bin_mask, object_region, tags_mask
-from perception.table import fit_table, view_table
+from perception.table import fit_table, locate_table
 
 _PARKED = {name: PARK_JOINTS for name in CELL.arms}
 
@@ -21,7 +21,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def view(frame):
-    return view_table(frame, CELL)
+    return locate_table(frame, CELL)
 
 
 def _pixel(view, frame, *world_m: float) -> tuple[int, int]:

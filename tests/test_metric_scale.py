@@ -11,7 +11,7 @@ from hardware.transforms import look_at
 from perception.depth_types import RelativeDepth
 from perception.estimators import create_estimator
 from perception.metric_scale import MAX_RESIDUAL_MM, MIN_SPREAD_MM, fit_metric
-from perception.table import fit_table, view_table
+from perception.table import fit_table, locate_table
 
 _OBJECTS = ((200, 300, 330, 400, 0.10), (230, 330, 480, 560, 0.06), (150, 190, 420, 450, 0.15))
 
@@ -28,7 +28,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def view(frame):
-    return view_table(frame, CELL)
+    return locate_table(frame, CELL)
 
 
 def _relative(depth_m: np.ndarray, scale: float, shift: float, kind: str = "disparity") -> RelativeDepth:
@@ -162,6 +162,6 @@ def test_a_table_seen_straight_from_above_cannot_tell_scale_from_shift() -> None
         ),
     )
     above = draw_frame(near, look_at((0.02, 0.0, 0.8), (0.0, 0.0, 0.0)))
-    view = view_table(above, near)
+    view = locate_table(above, near)
     with pytest.raises(PerceptionError, match=f"{MIN_SPREAD_MM:.0f} mm needed"):
         fit_metric(_relative(above.depth_m, 1.3, 0.4), view, above)

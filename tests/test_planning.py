@@ -113,10 +113,9 @@ def test_the_same_seed_plans_the_same_pick(plan):
         assert np.array_equal(again.motions[phase].positions_rad, plan.motions[phase].positions_rad)
 
 
-def test_the_nearer_arm_is_taken_unless_another_is_preferred():
+def test_the_nearer_arm_is_taken():
     assert plan_for(scene((0.0, 0.18, 0.03, 0.10), scores=(0.8, 0.8))).arm == "left"
     assert plan_for(scene((0.0, -0.18, 0.03, 0.10), scores=(0.8, 0.8))).arm == "right"
-    assert plan_for(scene((0.0, 0.03, 0.03, 0.10)), preferred_arm="right").arm == "right"
 
 
 @pytest.mark.parametrize("firmware", ["new", "old"])
@@ -128,10 +127,10 @@ def test_both_firmwares_are_planned_for(firmware):
 
 
 def test_neighbours_and_a_stretched_out_arm_are_avoided():
-    crowd = [GLASS, (0.02, -0.02, 0.03, 0.14), (-0.07, 0.16, 0.025, 0.16), (0.11, 0.15, 0.03, 0.10)]
-    reach = plan_for(scene((0.02, -0.12, 0.03, 0.12)), preferred_arm="right")
+    crowd = [(0.02, 0.15, 0.03, 0.12), (0.02, 0.03, 0.03, 0.14), (-0.07, 0.21, 0.025, 0.16), (0.11, 0.20, 0.03, 0.10)]
+    reach = plan_for(scene((0.02, -0.12, 0.03, 0.12)))
     stretched = PARKED | {"right": reach.motions[Phase.LIFT].positions_rad[-1]}
-    found = plan_for(scene(*crowd, graspable=0), joints=stretched, preferred_arm="left")
+    found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), joints=stretched)
     assert found.arm == "left" and found.gate.passed
 
 
@@ -184,8 +183,6 @@ def test_planners_that_cannot_run_say_what_is_missing():
         plan_for(scene(GLASS), planner="rrt")
     with pytest.raises(ConfigurationError, match="--planner ompl"):
         plan_for(scene(GLASS), planner="curobo")
-    with pytest.raises(ConfigurationError, match="left, right"):
-        plan_for(scene(GLASS), preferred_arm="third")
 
 
 # Its parts

@@ -25,25 +25,13 @@ TABLE_UP = 0.35
 _CELL_M = 0.02
 
 
-def grasps_from_files(
-    rgb: Path,
-    depth: Path,
-    intrinsics: tuple[float, float, float, float],
-    detector: str = "antipodal",
-    max_opening_m: float = 0.10,
-    depth_scale: float = 0.001,
-) -> GraspSet:
-    """Grasps (camera frame) on what stands on the table in one image; see `read_rgbd` for the files.
+def grasps_in(frame: RgbdFrame, detector: str = "antipodal", max_opening_m: float = 0.10) -> GraspSet:
+    """Grasps (camera frame) on what stands on the table that the frame's own depth shows.
 
     Raises:
-        ConfigurationError: an unknown detector, or intrinsics that do not belong to the image.
-        PerceptionError: unreadable or contradictory images, no depth, no table.
+        ConfigurationError: an unknown detector.
+        PerceptionError: no plane carries enough of the depth.
     """
-    return grasps_in(read_rgbd(rgb, depth, intrinsics, depth_scale), detector, max_opening_m)
-
-
-def grasps_in(frame: RgbdFrame, detector: str = "antipodal", max_opening_m: float = 0.10) -> GraspSet:
-    """Grasps on what stands on the table that the frame's own depth shows."""
     finder = create_detector(detector, max_opening_m)
     plane = find_table(frame)
     return finder.detect(frame.depth_m, frame.intrinsics, plane, table_region(frame, plane))

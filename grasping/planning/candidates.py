@@ -22,8 +22,8 @@ from hardware.transforms import Matrix, apply, invert, rotation_z, transform
 #: The fingers open this much wider than the object before they close in [m].
 PRE_OPEN_M = 0.012
 _STEPS = 8
-#: What a radian of joint travel, a metre from the base and an arm nobody asked for cost, in units of score.
-_TRAVEL_COST, _DISTANCE_COST, _OTHER_ARM_COST = 0.05, 0.4, 0.5
+#: What a radian of joint travel and a metre from the base cost, in units of score.
+_TRAVEL_COST, _DISTANCE_COST = 0.05, 0.4
 #: What a radian of tipping the object in the lift costs, in units of score.
 _TIP_COST = 0.2
 _PALM_SLACK_M = 0.004
@@ -81,7 +81,6 @@ class Reach:
     arm: ArmModel
     start_rad: NDArray[np.float64]
     workspace: Workspace
-    is_preferred: bool
 
     def candidates(
         self, rows: NDArray, T_world_camera: Matrix, around: Around, target_points_m: NDArray, failures: Counter[str]
@@ -139,7 +138,7 @@ class Reach:
     def _value(self, row: NDArray, T_world_tcp: Matrix, pre_grasp_rad: NDArray, tip_rad: float) -> float:
         cost = _TRAVEL_COST * np.abs(pre_grasp_rad - self.start_rad).max() + _TIP_COST * tip_rad
         cost += _DISTANCE_COST * np.linalg.norm(T_world_tcp[:2, 3] - self.arm.T_world_base[:2, 3])
-        return float(row[SCORE] - cost - (0.0 if self.is_preferred else _OTHER_ARM_COST))
+        return float(row[SCORE] - cost)
 
 
 def _meets_palm(points_world_m: NDArray, T_world_tcp: Matrix) -> bool:

@@ -18,7 +18,6 @@ from hardware.robot.kinematics import (
     Firmware,
 )
 
-SOLUTIONS = 8
 _BASE_HEIGHT_M = DH_D_M[0]
 _UPPER_ARM_M = DH_A_M[2]
 _FOREARM_M = float(np.hypot(DH_A_M[3], DH_D_M[3]))

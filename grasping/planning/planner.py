@@ -41,7 +41,6 @@ def plan_grasp(
     planner: str = "ompl",
     budget_s: float = 8.0,
     seed: int = 0,
-    preferred_arm: str | None = None,
 ) -> GraspPlan:
     """The best grasp that some arm can carry out from where it is, with every motion of the pick.
 
@@ -51,16 +50,15 @@ def plan_grasp(
         arm_states: measured joints (6,) [rad] of every arm of the cell.
         planner: a name of `grasping.planning.registry`.
         budget_s: wall time after which no further candidate is begun.
-        preferred_arm: taken unless the other arm has a clearly better grasp.
 
     Raises:
-        ConfigurationError: an unknown planner or arm, or a planner this machine cannot run.
+        ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
         PlanningError: no grasp is left, and why how many failed.
     """
     require(planner)
     deadline_s = time.monotonic() + budget_s
-    search = _Search(grasps, view, cell, _checked(arm_states, cell, preferred_arm), seed)
-    plan = search.run(preferred_arm, planner, deadline_s)
+    search = _Search(grasps, view, cell, _checked(arm_states, cell), seed)
+    plan = search.run(planner, deadline_s)
     if plan is None:
         raise PlanningError(
             f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
@@ -69,13 +67,11 @@ def plan_grasp(
     return plan
 
 
-def _checked(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell, preferred_arm: str | None) -> Joints:
+def _checked(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
     if missing := set(cell.arms) - set(arm_states):
         raise ConfigurationError(
             f"Where these arms are is unknown: {', '.join(sorted(missing))}.", "Read the state of every arm first."
         )
-    if preferred_arm is not None and preferred_arm not in cell.arms:
-        raise ConfigurationError(f"There is no arm {preferred_arm!r}.", f"Choose from {', '.join(cell.arms)}.")
     joints = {name: np.asarray(arm_states[name], float) for name in cell.arms}
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
@@ -107,11 +103,11 @@ class _Search:
         self._fixed = {name: fixed.with_boxes(self._other_arms(name)) for name in cell.arms}
         self._around: dict[tuple[str, int], Around] = {}
 
-    def run(self, preferred_arm: str | None, planner: str, deadline_s: float) -> GraspPlan | None:
+    def run(self, planner: str, deadline_s: float) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
         ready = self._arms_that_can_start()
         for begin in range(0, len(self.rows), _BLOCK):
-            for candidate in self._candidates(self.rows[begin : begin + _BLOCK], ready, preferred_arm):
+            for candidate in self._candidates(self.rows[begin : begin + _BLOCK], ready):
                 if time.monotonic() > deadline_s:
                     self.failures["time ran out"] += 1
                     return None
@@ -146,11 +142,11 @@ class _Search:
             self.failures[f"the {name} arm cannot start from where it is"] += 1
         return ready
 
-    def _candidates(self, rows: NDArray, arms: list[str], preferred_arm: str | None) -> list[Candidate]:
+    def _candidates(self, rows: NDArray, arms: list[str]) -> list[Candidate]:
         """What these arms can carry out of a block of rows, best first."""
         found: list[Candidate] = []
         for name in arms:
-            reach = Reach(self.arms[name], self.joints[name], self.cell.workspace, preferred_arm in (None, name))
+            reach = Reach(self.arms[name], self.joints[name], self.cell.workspace)
             for label in np.unique(rows[:, OBJECT]).astype(int):
                 found += reach.candidates(
                     rows[rows[:, OBJECT] == label],

@@ -74,7 +74,6 @@ class ControlMode(IntEnum):
 
 MOVE_J = 0x01
 ENABLE_ON = 0x02
-ENABLE_OFF = 0x01
 ALL_MOTORS = 7
 ENQUIRE_GRIPPER_STROKE = 0x04
 
