@@ -2,20 +2,28 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-try:
-    from app.cli import main
-except ModuleNotFoundError as error:
+#: One package of each kind that ./setup.sh installs: who lacks one is not the environment it made.
+NEEDED = ("typer", "rich", "pydantic", "sqlalchemy", "mujoco", "mitsuba", "pyrealsense2", "piper_sdk")
+
+
+def use_the_environment(missing: list[str]) -> None:
+    """Starts again in the environment of ./setup.sh, so that it need not be activated; else says what to run."""
     environment = Path(__file__).resolve().parent / ".venv"
     python = environment / "bin" / "python"
-    # `python main.py` works without activating the environment that ./setup.sh made.
     if python.exists() and Path(sys.prefix).resolve() != environment.resolve():
         os.execv(python, [str(python), *sys.argv])
     sys.exit(
-        f"Vitro's dependency {error.name!r} is not installed for {sys.executable}.\n"
+        f"Vitro's dependencies are not installed for {sys.executable}: {', '.join(missing)}.\n"
         "Run ./setup.sh once, then: python3 main.py --surface reflective"
     )
 
+
 if __name__ == "__main__":
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        use_the_environment(missing)
+    from app.cli import main
+
     main(sys.argv[1:])
