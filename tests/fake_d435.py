@@ -8,6 +8,7 @@ is a red square in front of a green wall: what is red must come out at the squar
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,10 @@ BASELINE_M = 0.015
 
 @dataclass(frozen=True)
 class FakeD435:
-    """What the fake is: sizes [px], the delay of colour stamps [ms], depth unit [m], colour's lens and layout."""
+    """What the fake is: sizes [px], the delay of colour stamps [ms], depth unit [m], colour's lens and layout.
+
+    Exposure n is stamped epoch_ms + n / 30 s on the clock that `domain` names.
+    """
 
     color_size: tuple[int, int] = (1280, 720)
     depth_size: tuple[int, int] = (848, 480)
@@ -36,9 +40,11 @@ class FakeD435:
     lens: tuple[float, ...] = (0.0,) * 5
     layout: Any = rs.format.rgb8
     streams: tuple[str, ...] = ("color", "depth")
+    epoch_ms: float = 1000.0
+    domain: Any = rs.timestamp_domain.hardware_clock
 
-    def record(self, file: Path, schedule: Sequence[tuple[str, int]]) -> None:
-        """Records images in the order given: ("color" | "depth", number), number n exposed at n/30 s."""
+    def record(self, file: Path, schedule: Sequence[tuple[str, int]], pause_s: float = 0.0) -> None:
+        """Records images in the order given: ("color" | "depth", number), with a pause after each."""
         device = rs.software_device()
         device.register_info(rs.camera_info.name, "Intel RealSense D435")
         device.register_info(rs.camera_info.serial_number, SERIAL)
@@ -63,6 +69,7 @@ class FakeD435:
                 sensor.start(unread)
         for kind, number in schedule:
             self._send(sensors[kind], profiles[kind], images[kind], kind, number)
+            time.sleep(pause_s)
         recorder.pause()
         for sensor in recorded:
             if sensor.profiles:
@@ -125,8 +132,8 @@ class FakeD435:
         frame.pixels = np.ascontiguousarray(image)
         frame.bpp = image.itemsize * (image.shape[2] if image.ndim == 3 else 1)
         frame.stride = image.shape[1] * frame.bpp
-        frame.timestamp = 1000.0 + number * 1000.0 / 30.0 + (self.color_delay_ms if kind == "color" else 0.0)
-        frame.domain = rs.timestamp_domain.hardware_clock
+        frame.timestamp = self.epoch_ms + number * 1000.0 / 30.0 + (self.color_delay_ms if kind == "color" else 0.0)
+        frame.domain = self.domain
         frame.frame_number = number
         frame.profile = profile.as_video_stream_profile()
         frame.depth_units = self.unit_m if kind == "depth" else 0.0

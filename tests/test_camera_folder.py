@@ -40,7 +40,7 @@ def test_what_is_written_is_read_back_equal(folder: Path) -> None:
             np.testing.assert_array_equal(read.color, written.color)
             np.testing.assert_array_equal(read.depth_m, written.depth_m)
             assert (read.number, read.intrinsics, read.serial) == (number, K, "serial-7")
-        with pytest.raises(EndOfRecording):
+        with pytest.raises(EndOfRecording, match=r"frames has 2 frames\. Choose a frame from 0 to 1\."):
             camera.read()
 
 

@@ -7,10 +7,11 @@ from hardware.cameras.frame import Intrinsics, RgbdFrame
 
 
 class EndOfRecording(CameraError):  # noqa: N818 - an end, not an error to mend
-    """A recording whose frames have all been read."""
+    """A recording whose frames, `count` of them, have all been read."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} has no more frames.", "Open it again to read it from its beginning.")
+    def __init__(self, name: str, count: int) -> None:
+        numbered = "Choose frame 0." if count == 1 else f"Choose a frame from 0 to {count - 1}."
+        super().__init__(f"{name} has {count} frame{'s' * (count != 1)}.", numbered)
 
 
 class Freshness:

@@ -57,7 +57,7 @@ class FrameFolderCamera:
             EndOfRecording: every frame has been read.
         """
         if self._next >= len(self._images):
-            raise EndOfRecording(self.name)
+            raise EndOfRecording(self.name, len(self._images))
         image = self._images[self._next]
         self._next += 1
         number = int(image.stem)

@@ -32,7 +32,7 @@ class ExposureMatcher(Generic[F]):
         others: the streams to be found for each colour image.
         required: those of them without which a colour image is passed over.
         tolerance_ms: the largest time between frames of one exposure.
-        depth: how many frames of a stream are kept while another stream catches up.
+        depth: how many frames of a stream are kept while another catches up (librealsense reads ten ahead).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ExposureMatcher(Generic[F]):
         others: Iterable[StreamKey],
         required: Iterable[StreamKey],
         tolerance_ms: float,
-        depth: int = 8,
+        depth: int = 32,
     ) -> None:
         self._pending: deque[F] = deque()
         self._others: dict[StreamKey, deque[F]] = {key: deque(maxlen=depth) for key in others}

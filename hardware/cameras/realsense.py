@@ -55,8 +55,9 @@ class RealSenseConfig:
 class RealSenseCamera:
     """A D435: colour, depth aligned to it, and both infrared images where asked.
 
-    Stamps are of `time.monotonic`. An unplugged camera is waited for and started again by its
-    serial, once a loss; frame numbers keep growing across it.
+    Stamps are of `time.monotonic`. A camera that was unplugged is waited for and started again by
+    its serial, once; one that fell silent is started again at the next read, since a USB reset too
+    fast to be seen looks the same. Frame numbers keep growing across both.
 
     Args:
         context: a librealsense context that holds the device; by default all that are attached.
@@ -86,6 +87,7 @@ class RealSenseCamera:
         self.name = f"d435 {self._serial}"
         self._freshness = Freshness()
         self._last_number = -1
+        self._is_silent = False
         self._pipeline: Any = None
         self._start()
 
@@ -96,17 +98,20 @@ class RealSenseCamera:
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame exposed after this call.
 
-        Where the camera was unplugged, waits up to 5 s more for it to come back and then starts it.
+        Where the camera was unplugged or silent, starts it first, which takes up to 10 s.
 
         Raises:
             CameraError: silent for `timeout_s`, or unplugged and not back.
         """
         if self._pipeline is None:
             raise CameraError(f"{self.name} is closed.", "Open the camera again.")
+        if self._is_silent:
+            self._restart()
         frame = self._next_or_none(timeout_s)
         if frame is None and not self._is_attached():
-            self._reconnect()
+            self._restart()
             frame = self._next_or_none(timeout_s)
+        self._is_silent = frame is None
         if frame is None:
             raise CameraError(
                 f"{self.name} gave no frame in {timeout_s:.1f} s.",
@@ -154,8 +159,9 @@ class RealSenseCamera:
                 f"{self.name} starts but gives no frame in {_START_S:.0f} s.",
                 "Unplug it, plug it into a USB 3 port and try again.",
             )
-        for _ in range(round(_SETTLING_S * self.config.fps)):
-            self._pipeline.try_wait_for_frames(1000)
+        settled_s = time.monotonic() + _SETTLING_S
+        while time.monotonic() < settled_s:
+            self._pipeline.try_wait_for_frames(int(1000 * _SETTLING_S))
 
     def _next_or_none(self, timeout_s: float) -> RgbdFrame | None:
         try:
@@ -188,8 +194,8 @@ class RealSenseCamera:
     def _is_attached(self) -> bool:
         return any(info.serial == self._serial for info in _describe(self._context))
 
-    def _reconnect(self) -> None:
-        _log.warning("%s was unplugged; waiting %.0f s for it", self.name, _RECONNECT_S)
+    def _restart(self) -> None:
+        _log.warning("%s was lost; starting it again", self.name)
         self.close()
         deadline_s = time.monotonic() + _RECONNECT_S
         while not self._is_attached():

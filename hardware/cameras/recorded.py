@@ -64,16 +64,16 @@ class RecordedCamera:
 
         Raises:
             EndOfRecording: every frame has been read.
-            CameraError: instead of that, where frames are damaged or have no depth; or playback hangs.
+            CameraError: instead of that, where frames are damaged or have no depth; playback hangs, or was closed.
         """
         while self._playback.is_open:
             if frame := self._next_exposure():
                 return frame
             if self._ended:
                 self._check_nothing_was_lost()
-                break
+                raise EndOfRecording(self.name, self._delivered)
             self._pull()
-        raise EndOfRecording(self.name)
+        raise CameraError(f"{self.name} is closed.", "Open it again to read it from its beginning.")
 
     def _pull(self) -> None:
         """Moves one image from the file to where it waits for its counterpart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,11 @@ from hardware.cameras.recording_index import open_index
 if TYPE_CHECKING:
     from hardware.cameras.software_device import RecordedDevice
 
-#: librealsense compresses in a thread of its own, without a bound on what waits: caught up with this often.
-_FLUSH_EVERY = 16
+#: librealsense compresses in a thread of its own, without a bound on what waits: waited for this often.
+_CATCH_UP_EVERY = 16
+_POLL_S = 0.02
+#: The slowest frame (1280x720 of noise) takes 0.1 s: a writer that is this long on one has failed.
+_STANDSTILL_S = 5.0
 
 
 class Recorder:
@@ -68,6 +72,8 @@ class Recorder:
 
         _check_arrays(frame)
         if self._session is None:
+            if self.count:
+                raise CameraError(f"The recording {self._path} is closed.", "Record to a new file.")
             self._session = RecordedDevice(self._partial, frame)
         elif not self._session.suits(frame):
             raise CameraError(
@@ -81,9 +87,12 @@ class Recorder:
             )
         self._session.write(frame)
         self.count += 1
-        if self.count % _FLUSH_EVERY == 0:
-            self._session.flush()
-            self._check_written()
+        if self.count % _CATCH_UP_EVERY == 0 and not self._catches_up():
+            self.close()
+            raise CameraError(
+                f"The disk of {self._path} stands still.",
+                f"The {self.count} frames so far are there; use a faster disk.",
+            )
 
     def close(self) -> None:
         """Finishes the file; idempotent.
@@ -95,23 +104,34 @@ class Recorder:
         if session is None:
             return
         session.close()
-        self._check_written()
-        if self._path.exists():
-            raise CameraError(f"{self._path} appeared meanwhile.", f"The recording is {self._partial}.")
-        self._partial.rename(self._path)
-
-    def _check_written(self) -> None:
-        """librealsense's recorder drops images on a full disk without a word."""
-        try:
-            written = min(open_index(self._partial).counts.values(), default=0)
-        except CameraError:
-            written = 0
-        if written < self.count:
-            self._session = None
+        written = self._written()
+        if written < self.count:  # librealsense drops images on a full disk without a word
             raise CameraError(
                 f"Only {written} of {self.count} frames could be written to {self._path.parent}.",
                 f"Free space there and record again; what was written is {self._partial}.",
             )
+        if self._path.exists():
+            raise CameraError(f"{self._path} appeared meanwhile.", f"The recording is {self._partial}.")
+        self._partial.rename(self._path)
+
+    def _catches_up(self) -> bool:
+        """Waits until the frames so far are on the disk; False where the writer stands still."""
+        written, deadline_s = self._written(), time.monotonic() + _STANDSTILL_S
+        while written < self.count:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(_POLL_S)
+            before, written = written, self._written()
+            if written > before:
+                deadline_s = time.monotonic() + _STANDSTILL_S
+        return True
+
+    def _written(self) -> int:
+        """How many whole frames are on the disk."""
+        try:
+            return min(open_index(self._partial).counts.values(), default=0)
+        except CameraError:
+            return 0
 
     def __enter__(self) -> Recorder:
         return self

@@ -61,13 +61,12 @@ class RecordedDevice:
         for profile, image in zip(self._infrared, frame.infrared or (), strict=True):
             _send(self._stereo, profile, frame, image, 1)
 
-    def flush(self) -> None:
-        """Waits until all frames handed over are on the disk: pausing drains the recorder's queue."""
-        self._recorder.pause()
-        self._recorder.resume()
-
     def close(self) -> None:
-        """Ends the recording; the file is whole afterwards."""
+        """Ends the recording; all frames handed over are on the disk afterwards, or never will be.
+
+        Pausing drains the recorder's queue. It is of no use before the end: librealsense puts what
+        it is given right after a pause before what came earlier.
+        """
         self._recorder.pause()
         for sensor in self._sensors:
             sensor.stop()
