@@ -1,5 +1,6 @@
 """One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,7 +8,6 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from errors import ConfigurationError
 from hardware.cell_checks import problems
@@ -176,7 +176,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _told(error: ErrorDetails) -> str:
+def _told(error: Mapping[str, Any]) -> str:
     """One refusal; those of the whole cell name their fields themselves."""
     what = error["msg"].removeprefix("Value error, ")
     field = ".".join(map(str, error["loc"]))
