@@ -3,14 +3,31 @@
 import os
 from pathlib import Path
 
+from app.files import writing
 from errors import ConfigurationError
 
 CELLS = Path(__file__).parent / "cells"
 
 
 def home() -> Path:
-    """The folder for trials, reports and recordings: $VITRO_HOME, else `runs/` beside main.py."""
-    return Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
+    """The folder for trials and reports, made where there is none: $VITRO_HOME, else `runs/` beside main.py.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    path = Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def free_folder(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
 
 
 def cell_file(name: str) -> Path:

@@ -40,6 +40,7 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if trial.grasps is not None and len(trial.grasps):
         images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
-    if trial.plan is not None:
-        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics)
+    if trial.plan is not None and trial.grasps is not None:
+        rank = 1 + int(np.abs(trial.grasps.rows - trial.plan.row).sum(axis=1).argmin())
+        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics, [rank])
     return images

@@ -15,17 +15,22 @@ from grasping.grasp_set import write_grasps
 from grasping.planning.grasp_plan import GraspPlan
 from perception.clouds import organised_cloud, save_cloud, without_flying_pixels
 
+#: What a report writes beside its pictures; an earlier report's are removed, so that none is taken for new.
+FILES = ("report.html", "report.json", "depth_m.npy", "cloud.ply", "grasps.npy")
 CAPTIONS = {
     "color": "What the camera saw",
     "tags": "The tags that say where the table is",
     "depth": "Depth beside colour: near is red, holes are black",
     "grasps": "The best grasps, numbered by rank",
-    "chosen": "The grasp that an arm can carry out",
+    "chosen": "The grasp that an arm can carry out, with its rank",
 }
 
 
 def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
     """Writes report.html, report.json, pictures, depth_m.npy, cloud.ply and grasps.npy; returns the JSON object."""
+    with writing(folder):
+        for name in (*FILES, *(f"{name}.png" for name in CAPTIONS)):
+            (folder / name).unlink(missing_ok=True)
     save_pictures(trial, folder)
     report = _facts(trial, pipeline, recording)
     with writing(folder):

@@ -1,5 +1,7 @@
 """Grasps for the eye: grippers drawn onto the colour image they were found in."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,13 @@ _NEAREST_M = 0.05
 _FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_grasps(color: Image, rows: NDArray[np.float64], intrinsics: Intrinsics) -> Image:
+def draw_grasps(
+    color: Image, rows: NDArray[np.float64], intrinsics: Intrinsics, numbers: Sequence[int] | None = None
+) -> Image:
     """A copy of the image (H, W, 3 RGB) with rows (N, 17) drawn as grippers, the first on top.
 
     Each is the two fingers at the grasp's width, the palm and the wrist, projected; green is the
-    best score of them, red the worst; the number is the rank, from 1.
+    best score of them, red the worst; the number is the rank, from 1, unless `numbers` are given.
     """
     import cv2
 
@@ -36,7 +40,16 @@ def draw_grasps(color: Image, rows: NDArray[np.float64], intrinsics: Intrinsics)
                 cv2.polylines(image, [line], False, tone, rim, cv2.LINE_AA, shift=4)
         x, y = (lines[1][-1] / 16).astype(int)
         for rim, tone in ((3 * thick, (0, 0, 0)), (thick, (255, 255, 255))):
-            cv2.putText(image, str(rank + 1), (int(x) + 3, int(y) - 3), _FONT, 0.55 * scale, tone, rim, cv2.LINE_AA)
+            cv2.putText(
+                image,
+                str(numbers[rank] if numbers else rank + 1),
+                (int(x) + 3, int(y) - 3),
+                _FONT,
+                0.55 * scale,
+                tone,
+                rim,
+                cv2.LINE_AA,
+            )
     return image
 
 

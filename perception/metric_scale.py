@@ -81,7 +81,12 @@ def _demand_values(relative: RelativeDepth, frame: RgbdFrame) -> None:
         problem = "no depth at all"
     else:
         return
-    raise PerceptionError(f"{relative.estimator} gives {problem}.", "Capture again; if it stays, try --estimator raw.")
+    remedy = (
+        "Look at the sensor: its cover, its range (0.3 to 3 m), the depth stream of this recording."
+        if relative.estimator == "raw"
+        else "Capture again; if it stays, try another --estimator (raw: the sensor's own depth)."
+    )
+    raise PerceptionError(f"{relative.estimator} gives {problem}.", remedy)
 
 
 def _demand_anchors(anchors: Anchors, relative: RelativeDepth) -> None:

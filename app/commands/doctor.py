@@ -91,7 +91,7 @@ def _add_on(name: str, module: str) -> Callable[[], Finding]:
 
 
 def _disk() -> Finding:
-    folder = next(path for path in (home(), *home().parents) if path.exists())
+    folder = home()
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < DISK_NEEDED_GB:
         return Finding("disk", "fail", f"{free_gb:.1f} GB free at {folder}", "Free some, or set VITRO_HOME elsewhere.")
@@ -102,8 +102,6 @@ def _log() -> Finding:
     from trials.store import TrialStore
 
     path = home() / "trials.db"
-    if not path.exists() and not home().exists():
-        return Finding("trial log", "pass", f"{path} will be made by the first trial")
     with TrialStore(path) as store:
         return Finding("trial log", "pass", f"{len(store.list())} trials in {path}")
 

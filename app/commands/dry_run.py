@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
-from app.paths import cell_file, home
+from app.paths import cell_file, free_folder, home
 from app.pipeline import ArmJoints, Choices, Pipeline
 from app.report import write_report
 from app.trial import Trial
@@ -47,15 +47,15 @@ def dry_run_recording(options: DryRunOptions, as_json: bool) -> int:
     console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
     trial = Trial(surface="", seed=options.seed)
     failure: VitroError | None = None
+    folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
     with console.stage("open") as line:
         trial.frame = _frame(options.recording, options.frame)
         line.detail = f"{options.recording}, frame {trial.frame.number}"
     try:
         _perceive_and_plan(pipeline, trial, console, parked(cell))
     except VitroError as error:
-        failure = error
+        failure = _without_place(error, trial)
         trial.message = str(error)
-    folder = options.out or home() / "dry-run" / options.recording.stem
     with console.stage("report") as line:
         report = write_report(trial, pipeline, options.recording, folder)
         line.detail = str(folder / "report.html")
@@ -65,6 +65,18 @@ def dry_run_recording(options: DryRunOptions, as_json: bool) -> int:
     elif failure is not None:
         raise failure
     return 0
+
+
+def _without_place(error: VitroError, trial: Trial) -> VitroError:
+    """A plan that fails where no tag says where the arms are says nothing of the arms."""
+    if not isinstance(error, PlanningError) or trial.grasps is None or not len(trial.grasps):
+        return error
+    if trial.view is None or trial.view.source == "tags":
+        return error
+    return PlanningError(
+        f"No tag is in view, so the arms' places are only assumed, and from there nothing was planned: {error.cause}",
+        "The grasps stand on their own; for a plan, record with the cell's tags in view.",
+    )
 
 
 def parked(cell: Cell) -> ArmJoints:

@@ -70,6 +70,11 @@ def _open(options: RecordOptions, opened: ExitStack) -> Camera:
         )
         world.stage(options.surface, options.seed, options.objects)
         return world.camera
+    if not Path(options.camera).exists():
+        raise ConfigurationError(
+            f"There is no camera or recording {options.camera!r}.",
+            "Choose auto, sim, d435, d435:SERIAL, or an existing recording to convert.",
+        )
     return opened.enter_context(open_recording(Path(options.camera)))
 
 

@@ -1,8 +1,12 @@
 """`python main.py --surface S`: trials in the digital cell or the real one."""
 
+import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
@@ -51,6 +55,7 @@ def run_trials(options: RunOptions, as_json: bool) -> int:
             trials = [store.get(id) for id in begun]
             if trials:
                 console.trials(trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
+                console.say(f"  pictures: {home() / 'trials'}")
             console.result({"trials": [trial.as_json() for trial in trials]})
     return 0
 
@@ -63,14 +68,20 @@ def _run_all(
     estimator, why = choose_estimator(options.estimator)
     if camera != "sim":
         check_measured(cell, camera.partition(":")[2] or cell.camera.serial)
+
+    def truth(number: int) -> NDArray[np.float32]:
+        assert world.truth is not None
+        return world.truth(number)
+
+    # Everything that can be refused is, before anything is powered.
+    choices = Choices(estimator, options.detector, options.planner)
+    pipeline = Pipeline(cell, choices, truth if camera == "sim" else None)
     if not options.assume_yes or camera != "sim":
         require_terminal()
-    choices = Choices(estimator, options.detector, options.planner)
     with ExitStack() as opened:
         with console.stage("open") as line:
             world = opened.enter_context(closing(open_world(cell, camera, options.seed)))
             line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
-        pipeline = Pipeline(cell, choices, world.truth)
         page = None if options.headless else _open_page(cell, console, opened)
         console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
@@ -80,7 +91,7 @@ def _run_all(
         for number in range(options.trials):
             console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
             session.run_trial(options.surface, options.seed + number, options.objects)
-        if page is not None and not options.assume_yes:
+        if page is not None and sys.stdin.isatty():
             console.ask_key(f"The page {page.address} is still open.", {"q": "close"})
 
 
