@@ -10,7 +10,7 @@ from app.interrupts import Interrupts
 from app.paths import cell_file, home
 from app.pipeline import Choices, Pipeline
 from app.session import Session
-from errors import ConfigurationError
+from errors import ConfigurationError, TrackingError
 from hardware.cell import SURFACES, load_cell
 from hardware.worlds import open_world
 from trials.store import TrialStore
@@ -54,7 +54,8 @@ def bench_grasps(options: BenchOptions, as_json: bool) -> int:
     console = Console(as_json)
     log = options.log or home() / "bench.db"
     with TrialStore(log) as store:
-        _run_missing(options, store, console)
+        while not _run_missing(options, store, console):
+            console.say("The digital cell is opened anew, and the bench goes on.")
         trials = store.list()
     summaries = summarise(trials)
     console.success(summaries, f"{len(trials)} trials in {log}")
@@ -62,7 +63,8 @@ def bench_grasps(options: BenchOptions, as_json: bool) -> int:
     return 0
 
 
-def _run_missing(options: BenchOptions, store: TrialStore, console: Console) -> None:
+def _run_missing(options: BenchOptions, store: TrialStore, console: Console) -> bool:
+    """Runs until nothing is missing (True) or an arm is blocked: then its cell must be opened anew (False)."""
     cell = load_cell(cell_file("sim"))
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
         sessions = {}
@@ -76,4 +78,9 @@ def _run_missing(options: BenchOptions, store: TrialStore, console: Console) -> 
             for estimator, session in sessions.items():
                 if (surface, estimator, seed) not in done:
                     console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {estimator}")
-                    session.run_trial(surface, seed, options.objects)
+                    try:
+                        session.run_trial(surface, seed, options.objects)
+                    except TrackingError as error:
+                        console.error(error)
+                        return False
+    return True
