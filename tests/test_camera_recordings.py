@@ -16,10 +16,11 @@ import pytest
 from fake_d435 import SERIAL, SQUARE_M, WALL_M, FakeD435, in_step
 
 from errors import CameraError
+from hardware.cameras import recorded
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
-from hardware.cameras.recorded import open_recording
+from hardware.cameras.recorded import RecordedCamera, open_recording
 from hardware.cameras.recorder import Recorder
 
 K = Intrinsics(96, 64, 81.25, 80.5, 47.5, 32.25)
@@ -372,11 +373,28 @@ def test_a_db3_with_a_garbled_image_never_gives_wrong_pixels(tmp_path: Path, sou
         assert_equal(frame, replace(written, infrared=frame.infrared and written.infrared))
 
 
-def test_a_description_librealsense_would_hang_on_is_refused(
+def test_a_description_librealsense_hangs_on_is_refused(
     tmp_path: Path, sound_db3: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardware.cameras.playback._LOAD_S", 3.0)
+    monkeypatch.setattr(recorded, "_OPEN_S", 3.0)
     file = tmp_path / "r.db3"
     file.write_bytes(sound_db3.replace(b"/device_0/sensor_1/Color_0/info", b"/device_0/sensor01/Color_0/info"))
-    with pytest.raises(CameraError, match="damaged where it describes the camera"):
+    with pytest.raises(CameraError, match="librealsense hangs on it"):
         open_recording(file)
+
+
+@pytest.mark.parametrize(("blow", "said"), [(signal.SIGKILL, "crashes"), (signal.SIGSTOP, "hangs")])
+def test_a_file_that_brings_librealsense_down_does_not_take_the_program_along(
+    sound_db3: bytes, tmp_path: Path, blow: signal.Signals, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "_STALL_S", 0.5)
+    (tmp_path / "r.db3").write_bytes(sound_db3)
+    with RecordedCamera(tmp_path / "r.db3") as camera:
+        camera.read()
+        camera._player.send_signal(blow)
+        for _ in range(2):  # and it stays down
+            with pytest.raises(CameraError, match=f"librealsense {said} on it") as caught:
+                while True:
+                    camera.read()
+    assert "frames given are sound" in caught.value.remedy
+    assert camera._player.returncode is not None

@@ -1,14 +1,25 @@
 """Recordings as cameras: `.bag` and `.db3` of librealsense, and folders of frames."""
 
-from collections import Counter
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from errors import CameraError
-from hardware.cameras.camera import Camera, EndOfRecording, Freshness
-from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.frame import Intrinsics, RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
-from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, ExposureMatcher, StreamKey
+
+_ROOT = Path(__file__).resolve().parents[2]
+#: Longest waits for the player, the first with the time that its libraries take to load [s].
+_OPEN_S = 30.0
+_STALL_S = 20.0
 
 
 def open_recording(path: Path) -> Camera:
@@ -30,7 +41,9 @@ def open_recording(path: Path) -> Camera:
 
 
 class RecordedCamera:
-    """Plays a RealSense recording frame by frame, as fast as it is read, through librealsense.
+    """Plays a RealSense recording frame by frame, as fast as it is read.
+
+    librealsense runs in a process of its own (`player`), which a damaged file may hang or crash.
 
     Raises:
         CameraError: an empty, cut-off, foreign or damaged file, one without colour, or one whose
@@ -40,24 +53,12 @@ class RecordedCamera:
     is_live = False
 
     def __init__(self, path: Path) -> None:
-        from hardware.cameras.framesets import FrameReader
-        from hardware.cameras.playback import Playback
-        from hardware.cameras.recording_index import open_index
-
         self.name = str(path)
-        # The index first: librealsense hangs on some of the damage that it finds.
-        self._index = open_index(path)
-        self._playback = Playback(path)
-        streams = self._playback.streams
-        self._reader = FrameReader(streams[COLOR], streams.get(DEPTH), self._playback.serial, self.name)
-        self.intrinsics = self._reader.intrinsics
-        others = [key for key in (DEPTH, *INFRARED) if key in streams]
-        self._matcher = ExposureMatcher[Any](others, {DEPTH} & streams.keys(), 500.0 / streams[COLOR].fps())
-        self._freshness = Freshness()
-        self._arrived: Counter[StreamKey] = Counter()
-        self._intact: Counter[StreamKey] = Counter()
-        self._delivered = 0
-        self._ended = False
+        self._count = 0
+        self._last_error: CameraError | None = None
+        self._answers, self._player = _start_player(path)
+        self._end = weakref.finalize(self, _end, self._answers, self._player)
+        self.intrinsics: Intrinsics = self._answer(_OPEN_S)
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame; a recording's clock stands still between its frames, so nothing times out.
@@ -66,66 +67,70 @@ class RecordedCamera:
             EndOfRecording: every frame has been read.
             CameraError: instead of that, where frames are damaged or have no depth; playback hangs, or was closed.
         """
-        while self._playback.is_open:
-            if frame := self._next_exposure():
-                return frame
-            if self._ended:
-                self._check_nothing_was_lost()
-                raise EndOfRecording(self.name, self._delivered)
-            self._pull()
-        raise CameraError(f"{self.name} is closed.", "Open it again to read it from its beginning.")
+        if self._last_error is not None:
+            raise self._last_error
+        if not self._end.alive:
+            raise CameraError(f"{self.name} is closed.", "Open it again to read it from its beginning.")
+        frame = self._answer(_STALL_S)
+        self._count += 1
+        return frame
 
-    def _pull(self) -> None:
-        """Moves one image from the file to where it waits for its counterpart."""
-        arrived = self._playback.next()
-        if arrived is None:
-            self._matcher.finish()
-            self._ended = True
-            return
-        key, image = arrived
-        if self._index.is_intact(key, self._arrived[key]):
-            self._intact[key] += 1
-            self._matcher.add(key, image)
-        self._arrived[key] += 1
+    def _answer(self, timeout_s: float) -> Any:
+        """What the player sends next; its last word is raised, and again whenever asked for more."""
+        kind, value = self._receive(timeout_s)
+        if kind in ("intrinsics", "frame"):
+            return value
+        if kind == "end":
+            self._last_error = EndOfRecording(self.name, value)
+        elif kind == "error":
+            self._last_error = CameraError(*value)
+        else:
+            kept = f"The {self._count} frames given are sound; for the others copy" if self._count else "Copy"
+            cause = f"{self.name} is damaged: librealsense {value} on it."
+            self._last_error = CameraError(cause, f"{kept} the file again.")
+        self._end()
+        raise self._last_error
 
-    def _next_exposure(self) -> RgbdFrame | None:
-        from hardware.cameras.framesets import Exposure
-
-        while images := self._matcher.pop():
-            color = images[COLOR]
-            if not self._freshness.admits(color.frame_number, color.timestamp):
-                continue
-            left, right = (images.get(key) for key in INFRARED)
-            infrared = (left, right) if left and right else None
-            self._delivered += 1
-            return self._reader.read(
-                Exposure(color, images.get(DEPTH), infrared), color.frame_number, color.timestamp / 1000.0
-            )
-        return None
-
-    def _check_nothing_was_lost(self) -> None:
-        counts = {key: self._index.counts.get(key, 0) for key in self._playback.streams}
-        lost = [
-            f"{count - self._intact[key]} of {count} {key[0].replace('color', 'colour')} images"
-            for key, count in counts.items()
-            if self._intact[key] < count
-        ]
-        if lost:
-            raise CameraError(
-                f"{self.name} is damaged: {' and '.join(lost)} could not be read.",
-                f"The {self._delivered} frames given are sound; for the others copy the file again.",
-            )
-        if not self._delivered:
-            raise CameraError(
-                f"{self.name} has no colour image with depth of the same time.",
-                "Record it again with both streams at the same rate.",
-            )
+    def _receive(self, timeout_s: float) -> tuple[str, Any]:
+        watchdog = threading.Timer(timeout_s, self._player.kill)
+        watchdog.daemon = True
+        started_s = time.monotonic()
+        watchdog.start()
+        try:
+            return self._answers.recv()
+        except (EOFError, OSError):
+            return "failure", "hangs" if time.monotonic() - started_s >= timeout_s else "crashes"
+        finally:
+            watchdog.cancel()
 
     def close(self) -> None:
-        self._playback.close()
+        self._end()
 
     def __enter__(self) -> "RecordedCamera":
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _start_player(path: Path) -> tuple[Connection, subprocess.Popen[bytes]]:
+    receiving, sending = Pipe(duplex=False)
+    with sending:
+        player = subprocess.Popen(
+            [sys.executable, "-P", "-m", "hardware.cameras.player", str(path), str(sending.fileno())],
+            pass_fds=[sending.fileno()],
+            stdin=subprocess.PIPE,  # its end tells the player that this process is gone
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # librealsense complains there of what `read` raises
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])},
+            start_new_session=True,
+        )
+    return receiving, player
+
+
+def _end(answers: Connection, player: subprocess.Popen[bytes]) -> None:
+    answers.close()
+    player.kill()
+    player.wait()
+    if player.stdin:
+        player.stdin.close()
