@@ -4,7 +4,7 @@ Unlike the product's recorder its depth sensor is its own camera, 15 mm beside t
 its own size and focal length, and its stamps differ from the colour's, as in a real D435. The scene
 is a red square in front of a green wall: what is red must come out at the square's distance.
 
-    python -m tests.fake_d435 FILE      records five small frames (`.bag` under pyrealsense2 <= 2.57.7)
+    python -m tests.fake_d435 FILE      records five small frames: see data/README.md
 """
 
 import sys

@@ -19,14 +19,14 @@ from fake_d435 import SERIAL as FAKE_SERIAL
 from fake_d435 import FakeD435, in_step
 
 from errors import CameraError
-from hardware.cameras import realsense
+from hardware.cameras import attached, realsense
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 from hardware.cameras.realsense import RealSenseCamera, RealSenseConfig
 from hardware.cameras.recorder import Recorder
 
 SERIAL = "d435-under-test"
 K = Intrinsics(848, 480, 610.0, 611.0, 421.0, 238.0)
-COUNT = 36
+COUNT = 50
 
 
 def make_frame(number: int) -> RgbdFrame:
@@ -46,7 +46,7 @@ def make_frame(number: int) -> RgbdFrame:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A good second: it plays at the rate at which it was written."""
+    """A second and a half: it plays at the rate at which it was written."""
     file = tmp_path_factory.mktemp("live") / "d435.db3"
     with Recorder(file) as recorder:
         for number in range(COUNT):
@@ -109,7 +109,7 @@ def test_frames_are_whole_fresh_and_of_one_exposure(camera: RealSenseCamera) -> 
 
 def test_a_frame_that_waited_since_before_the_call_is_not_given(camera: RealSenseCamera) -> None:
     camera.read()
-    time.sleep(1.5)  # the last frame of the recording now waits in librealsense
+    time.sleep(2.0)  # the last frame of the recording now waits in librealsense
     with pytest.raises(CameraError, match=r"gave no frame in 0\.2 s") as caught:
         camera.read(timeout_s=0.2)
     assert "doctor" in caught.value.remedy
@@ -128,7 +128,7 @@ def test_stamps_of_the_host_clock_tell_what_was_exposed_before_the_call(
     socket = Socket(tmp_path / "d435.db3")
     with RealSenseCamera(FAKE_SERIAL, context=socket.context) as camera:
         if is_given:
-            assert camera.read(timeout_s=0.3).depth_m.shape == (480, 848)
+            assert camera.read(timeout_s=0.6).depth_m.shape == (480, 848)
         else:
             with pytest.raises(CameraError, match="gave no frame"):
                 camera.read(timeout_s=0.3)
@@ -144,10 +144,10 @@ def test_a_silent_camera_is_started_again_at_the_next_read(camera: RealSenseCame
 def test_an_unplugged_camera_is_started_again_when_it_is_back(socket: Socket, camera: RealSenseCamera) -> None:
     last = camera.read()
     socket.unplug()
-    time.sleep(1.5)  # librealsense plays an unplugged recording on to its end
-    replug = threading.Timer(0.5, socket.plug)
+    time.sleep(2.0)  # librealsense plays an unplugged recording on to its end
+    replug = threading.Timer(0.9, socket.plug)
     replug.start()
-    again = camera.read(timeout_s=0.2)
+    again = camera.read(timeout_s=0.6)
     replug.join()
     assert again.number > last.number, "numbers grow across the loss"
     assert again.stamp_s > last.stamp_s
@@ -160,7 +160,7 @@ def test_a_camera_that_stays_away_fails_once_and_for_all(
     monkeypatch.setattr(realsense, "_RECONNECT_S", 0.3)
     camera.read()
     socket.unplug()
-    time.sleep(1.5)
+    time.sleep(2.0)
     with pytest.raises(CameraError, match="unplugged and did not come back"):
         camera.read(timeout_s=0.1)
     with pytest.raises(CameraError, match="closed"):
@@ -200,7 +200,7 @@ def test_a_driver_that_hangs_in_stop_does_not_hang_the_program(
 
 
 def test_descriptions_name_what_is_attached(socket: Socket) -> None:
-    (info,) = realsense._describe(socket.context)
+    (info,) = attached.describe(socket.context)
     assert info.serial == SERIAL
     assert SERIAL in str(info)
     assert "USB unknown" in str(info)
@@ -208,6 +208,6 @@ def test_descriptions_name_what_is_attached(socket: Socket) -> None:
 
 def test_without_librealsense_no_camera_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyrealsense2", None)
-    assert realsense.find_cameras() == ()
+    assert attached.find_cameras() == ()
     with pytest.raises(CameraError, match="set-up script"):
-        realsense.describe_cameras()
+        attached.describe_cameras()

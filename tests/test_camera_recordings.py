@@ -9,59 +9,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pyrealsense2 as rs
 import pytest
-from fake_d435 import SERIAL, SQUARE_M, WALL_M, FakeD435, in_step
+from fake_d435 import SERIAL, FakeD435, in_step
+from recordings import LEGACY, SMALL, K, assert_equal, assert_shows_the_scene, make_frame, read_all, record
 
 from errors import CameraError
-from hardware.cameras import recorded
-from hardware.cameras.camera import Camera, EndOfRecording
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.frame import Intrinsics
 from hardware.cameras.frame_folder import write_frame_folder
-from hardware.cameras.recorded import RecordedCamera, open_recording
+from hardware.cameras.recorded import open_recording
 from hardware.cameras.recorder import Recorder
 
-K = Intrinsics(96, 64, 81.25, 80.5, 47.5, 32.25)
-LEGACY = Path(__file__).parent / "data" / "legacy.bag"
-SMALL = FakeD435(color_size=(320, 180), depth_size=(212, 120))
 ROOT = Path(__file__).parents[1]
-
-
-def make_frame(number: int) -> RgbdFrame:
-    rng = np.random.default_rng(number)
-    depth_m = rng.uniform(0.3, 2.0, (K.height, K.width)).astype(np.float32)
-    depth_m[rng.random(depth_m.shape) < 0.2] = np.nan
-    color = rng.integers(0, 256, (K.height, K.width, 3), np.uint8)
-    left, right = rng.integers(0, 256, (2, 40, 70), np.uint8)
-    return RgbdFrame(color, depth_m, K, "serial-7", number, 100.0 + number / 30, "test", (left, right))
-
-
-def record(file: Path, frames: list[RgbdFrame]) -> Path:
-    with Recorder(file) as recorder:
-        for frame in frames:
-            recorder.write(frame)
-    return file
-
-
-def read_all(camera: Camera) -> list[RgbdFrame]:
-    frames = []
-    with camera, pytest.raises(EndOfRecording) as end:
-        while True:
-            frames.append(camera.read())
-    assert f"{camera.name} has {len(frames)} frame" in end.value.cause
-    return frames
-
-
-def assert_equal(read: RgbdFrame, written: RgbdFrame) -> None:
-    np.testing.assert_array_equal(read.color, written.color)
-    np.testing.assert_allclose(read.depth_m, written.depth_m, rtol=0, atol=0.51e-4)
-    assert (read.number, read.serial) == (written.number, written.serial)
-    assert read.stamp_s == pytest.approx(written.stamp_s, abs=1e-8)
-    assert (read.infrared is None) == (written.infrared is None)
-    for a, b in zip(read.infrared or (), written.infrared or (), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 # ---------------------------------------------------------------- what is recorded plays back
@@ -171,7 +131,7 @@ def test_an_unfit_frame_is_refused_and_those_before_it_kept(tmp_path: Path, case
 def test_a_killed_recording_leaves_only_a_part_which_plays(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; sys.path[:0] = ['.', 'tests']\n"
-        "from pathlib import Path; from test_camera_recordings import make_frame, Recorder\n"
+        "from pathlib import Path; from recordings import Recorder, make_frame\n"
         "recorder = Recorder(Path(sys.argv[1]))\n"
         "for n in range(20): recorder.write(make_frame(n))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -215,19 +175,6 @@ def test_a_full_disk_is_told_and_no_half_recording_gets_the_name(
 
 
 # ---------------------------------------------------------------- recordings of a D435
-
-
-def assert_shows_the_scene(frame: RgbdFrame, fake: FakeD435) -> None:
-    """Red is the square and at its distance, green the wall at its own, but for 4 px at the edge."""
-    red = fake.is_red().astype(np.uint8)
-    inside, outside = cv2.erode(red, np.ones((9, 9))) > 0, cv2.dilate(red, np.ones((9, 9))) == 0
-    is_seen = cv2.erode((frame.color.max(-1) > 150).astype(np.uint8), np.ones((5, 5))) > 0
-    assert (frame.color[inside][:, 0] > 150).all()
-    assert (frame.color[outside & is_seen][:, 1] > 110).all()
-    for region, distance_m in ((inside, SQUARE_M), (outside, WALL_M)):
-        seen_m = frame.depth_m[region]
-        assert np.isfinite(seen_m).mean() > 0.9
-        np.testing.assert_allclose(seen_m[np.isfinite(seen_m)], distance_m, atol=2e-3)
 
 
 FAKES = {
@@ -304,97 +251,3 @@ def test_a_program_that_leaves_a_recording_open_still_ends() -> None:
     script += "camera = open_recording(Path(sys.argv[1])); camera.read(); sys.exit(7)"
     ended = subprocess.run([sys.executable, "-c", script, str(LEGACY)], cwd=ROOT, capture_output=True, timeout=60)
     assert ended.returncode == 7
-
-
-# ---------------------------------------------------------------- damaged recordings
-
-
-@pytest.fixture(scope="module")
-def sound_db3(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return record(tmp_path_factory.mktemp("sound") / "r.db3", [make_frame(n) for n in range(8)]).read_bytes()
-
-
-@pytest.mark.parametrize("suffix", [".bag", ".db3"])
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [("empty", "is empty"), ("foreign", "not a RealSense recording"), ("half", "cut off or damaged")],
-)
-def test_an_empty_foreign_or_cut_off_file_is_named(
-    tmp_path: Path, sound_db3: bytes, suffix: str, content: str, said: str
-) -> None:
-    sound = LEGACY.read_bytes() if suffix == ".bag" else sound_db3
-    file = tmp_path / f"r{suffix}"
-    file.write_bytes({"empty": b"", "foreign": b"not a recording\n" * 100, "half": sound[: len(sound) // 2]}[content])
-    with pytest.raises(CameraError, match=f"{file.name} .*{said}"):
-        open_recording(file)
-
-
-def read_until_error(file: Path) -> tuple[list[RgbdFrame], CameraError]:
-    frames = []
-    with open_recording(file) as camera, pytest.raises(CameraError) as caught:
-        while True:
-            frames.append(camera.read())
-    assert not isinstance(caught.value, EndOfRecording)
-    return frames, caught.value
-
-
-def test_a_bag_garbled_in_the_middle_gives_what_is_sound_and_counts_what_is_lost(tmp_path: Path) -> None:
-    damaged, file = bytearray(LEGACY.read_bytes()), tmp_path / "r.bag"
-    start = damaged.rindex(b"\x04\x22\x4d\x18") + 100  # inside the last compressed chunk
-    damaged[start : start + 40] = b"garbled!" * 5
-    file.write_bytes(damaged)
-    frames, error = read_until_error(file)
-    assert 0 < len(frames) < 5
-    assert "of 5" in error.cause
-    for frame in frames:
-        assert_shows_the_scene(frame, SMALL)
-
-
-def test_a_bag_with_a_damaged_structure_is_refused_before_librealsense_hangs_on_it(tmp_path: Path) -> None:
-    damaged, file = bytearray(LEGACY.read_bytes()), tmp_path / "r.bag"
-    middle = len(damaged) // 2
-    damaged[middle : middle + 8000] = bytes(8000)
-    file.write_bytes(damaged)
-    with pytest.raises(CameraError, match="damaged"):
-        open_recording(file)
-
-
-@pytest.mark.parametrize("image", range(12, 16), ids=["first", "second", "third", "fourth"])
-def test_a_db3_with_a_garbled_image_never_gives_wrong_pixels(tmp_path: Path, sound_db3: bytes, image: int) -> None:
-    damaged, file = bytearray(sound_db3), tmp_path / "r.db3"
-    at = [start for start in range(len(damaged)) if damaged.startswith(b"\x89PNG", start)][image] + 1000
-    damaged[at : at + 4] = b"oops"
-    file.write_bytes(damaged)
-    frames, error = read_until_error(file)
-    assert "of 8" in error.cause
-    assert 3 <= len(frames) <= 8  # all but one where only pixels are hit, those before where the file is
-    for frame in frames:
-        written = make_frame(frame.number)
-        assert_equal(frame, replace(written, infrared=frame.infrared and written.infrared))
-
-
-def test_a_description_librealsense_hangs_on_is_refused(
-    tmp_path: Path, sound_db3: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorded, "_OPEN_S", 3.0)
-    file = tmp_path / "r.db3"
-    file.write_bytes(sound_db3.replace(b"/device_0/sensor_1/Color_0/info", b"/device_0/sensor01/Color_0/info"))
-    with pytest.raises(CameraError, match="librealsense hangs on it"):
-        open_recording(file)
-
-
-@pytest.mark.parametrize(("blow", "said"), [(signal.SIGKILL, "crashes"), (signal.SIGSTOP, "hangs")])
-def test_a_file_that_brings_librealsense_down_does_not_take_the_program_along(
-    sound_db3: bytes, tmp_path: Path, blow: signal.Signals, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorded, "_STALL_S", 0.5)
-    (tmp_path / "r.db3").write_bytes(sound_db3)
-    with RecordedCamera(tmp_path / "r.db3") as camera:
-        camera.read()
-        camera._player.send_signal(blow)
-        for _ in range(2):  # and it stays down
-            with pytest.raises(CameraError, match=f"librealsense {said} on it") as caught:
-                while True:
-                    camera.read()
-    assert "frames given are sound" in caught.value.remedy
-    assert camera._player.returncode is not None

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import CameraError
+from hardware.cameras.attached import choose, describe, load_librealsense
+from hardware.cameras.attached import describe_cameras as describe_cameras
+from hardware.cameras.attached import find_cameras as find_cameras
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import Intrinsics, RgbdFrame
 
@@ -80,9 +83,9 @@ class RealSenseCamera:
         context: Any = None,
     ) -> None:
         self.config = RealSenseConfig(serial, width, height, fps, infrared)
-        rs = _librealsense()
+        rs = load_librealsense()
         self._context = rs.context() if context is None else context
-        info = _chosen(serial, _describe(self._context))
+        info = choose(serial, describe(self._context))
         self._serial, self._usb = info.serial, info.usb
         self.name = f"d435 {self._serial}"
         self._freshness = Freshness()
@@ -192,7 +195,7 @@ class RealSenseCamera:
         return None
 
     def _is_attached(self) -> bool:
-        return any(info.serial == self._serial for info in _describe(self._context))
+        return any(info.serial == self._serial for info in describe(self._context))
 
     def _restart(self) -> None:
         _log.warning("%s was lost; starting it again", self.name)
@@ -220,79 +223,6 @@ class RealSenseCamera:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-@dataclass(frozen=True)
-class CameraInfo:
-    """An attached camera. usb is the speed it was plugged in at (`3.2`; below 3 is too slow)."""
-
-    serial: str
-    name: str
-    firmware: str
-    usb: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.serial} (firmware {self.firmware}, USB {self.usb})"
-
-
-def find_cameras() -> tuple[str, ...]:
-    """Serials of the attached RealSense cameras; none where librealsense is missing."""
-    try:
-        return tuple(info.serial for info in describe_cameras())
-    except CameraError:
-        return ()
-
-
-def describe_cameras() -> tuple[CameraInfo, ...]:
-    """The attached RealSense cameras.
-
-    Raises:
-        CameraError: librealsense or the system library it needs is missing.
-    """
-    return _describe(_librealsense().context())
-
-
-def _describe(context: Any) -> tuple[CameraInfo, ...]:
-    import pyrealsense2 as rs
-
-    fields = rs.camera_info
-
-    def text(device: Any, field: Any) -> str:
-        return device.get_info(field) if device.supports(field) else "unknown"
-
-    return tuple(
-        CameraInfo(
-            serial=text(device, fields.serial_number),
-            name=text(device, fields.name),
-            firmware=text(device, fields.firmware_version),
-            usb=text(device, fields.usb_type_descriptor),
-        )
-        for device in context.query_devices()
-    )
-
-
-def _librealsense() -> Any:
-    try:
-        import pyrealsense2 as rs
-    except ImportError as error:  # also where the system library libusb is missing
-        raise CameraError(
-            f"librealsense cannot be loaded ({error}).", "Run the set-up script again: it installs libusb-1.0-0."
-        ) from error
-    return rs
-
-
-def _chosen(serial: str | None, attached: tuple[CameraInfo, ...]) -> CameraInfo:
-    if not attached:
-        raise CameraError(
-            "No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`."
-        )
-    serials = ", ".join(info.serial for info in attached)
-    if serial is None and len(attached) > 1:
-        raise CameraError(f"{len(attached)} cameras are attached.", f"Name one serial of {serials}.")
-    for info in attached:
-        if serial in (None, info.serial):
-            return info
-    raise CameraError(f"No RealSense camera {serial} is attached.", f"Plug it in, or name one of {serials}.")
 
 
 def _was_exposed_after(color: Any, called_ms: float, passed_over: int) -> bool:
