@@ -63,7 +63,8 @@ class LivePage:
             self._draw_plan(trial.plan)
 
     def close(self) -> None:
-        self._server.stop()
+        with redirect_stdout(io.StringIO()):
+            self._server.stop()
 
     def _draw_cloud(self, trial: Trial) -> None:
         assert trial.frame is not None and trial.metric is not None and trial.view is not None
