@@ -48,7 +48,7 @@ class CameraMount(_Section):
     width: int = Field(gt=63)
     height: int = Field(gt=63)
     #: The rates of a D435.
-    fps: Literal[6, 15, 30, 60] = 30
+    fps: Literal[6, 15, 30] = 30
     position_m: Vector3
     target_m: Vector3
     #: Used by the simulated camera; a real one reports its own.

@@ -22,7 +22,6 @@ class Reason(StrEnum):
     SCALE = "scale"
     NO_GRASP = "no grasp"
     NO_PLAN = "no plan"
-    GATE = "gate"
     OPERATOR = "operator"
     ARM = "arm"
     TRACKING = "tracking"
