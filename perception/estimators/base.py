@@ -1,10 +1,15 @@
-"""What every depth estimator is."""
+"""What every depth estimator is: one that answers for the newest frame, one that works through a clip."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
+
+Kind = Literal["disparity", "depth", "metric"]
 
 
 class DepthEstimator(Protocol):
@@ -20,5 +25,47 @@ class DepthEstimator(Protocol):
 
         Raises:
             PerceptionError: these frames give no depth.
+        """
+        ...
+
+
+class MapStream(Protocol):
+    """A clip on its way through a model: frames in, one map a frame out, some frames later."""
+
+    def push(self, color: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Takes the next frame (H, W, 3) RGB; returns the maps that became final, oldest first.
+
+        Maps have the frame's height and width: (H, W), or (H, W, 3) for normals.
+
+        Raises:
+            PerceptionError: a frame of another size, or a result that is not finite.
+        """
+        ...
+
+    def finish(self) -> list[NDArray[np.float32]]:
+        """The maps still due, once every frame is in."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on in another process: plain values and tensors, for `torch.save`."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        ...
+
+
+class ClipEstimator(Protocol):
+    """Works through a clip of any length in bounded memory."""
+
+    name: str
+    #: What the numbers of its maps are (`RelativeDepth.kind`); one scale and shift hold for a whole clip.
+    kind: Kind
+
+    def open(self, count: int, height: int, width: int) -> MapStream:
+        """A stream for `count` frames of one size.
+
+        Raises:
+            PerceptionError: a size or count that the model cannot take.
         """
         ...
