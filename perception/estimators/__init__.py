@@ -5,12 +5,13 @@ from collections.abc import Callable
 from numpy.typing import NDArray
 
 from errors import ConfigurationError
-from perception.estimators.base import DepthEstimator
+from perception.estimators.base import ClipEstimator, DepthEstimator
+from perception.estimators.options import EstimatorOptions
 
 Truth = Callable[[int], NDArray] | None
 
 
-def create_estimator(name: str, truth: Truth = None) -> DepthEstimator:
+def create_estimator(name: str, truth: Truth = None, options: EstimatorOptions = EstimatorOptions()) -> DepthEstimator:
     """Builds the estimator called `name`; truth is the world's, None on real cameras and recordings.
 
     Raises:
@@ -18,16 +19,16 @@ def create_estimator(name: str, truth: Truth = None) -> DepthEstimator:
     """
     if name not in _FACTORIES:
         raise ConfigurationError(f"There is no estimator '{name}'.", f"Choose one of: {', '.join(ESTIMATORS)}.")
-    return _FACTORIES[name](truth)
+    return _FACTORIES[name](truth, options)
 
 
-def _raw(truth: Truth) -> DepthEstimator:
+def _raw(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
     from perception.estimators.raw import RawEstimator
 
     return RawEstimator()
 
 
-def _oracle(truth: Truth) -> DepthEstimator:
+def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
     from perception.estimators.oracle import OracleEstimator
 
     if truth is None:
@@ -44,4 +45,23 @@ ESTIMATORS: dict[str, str] = {
     "oracle": "the simulator's truth (a cheat, digital cell only): what perfect depth would give",
 }
 
-_FACTORIES: dict[str, Callable[[Truth], DepthEstimator]] = {"raw": _raw, "oracle": _oracle}
+_FACTORIES: dict[str, Callable[[Truth, EstimatorOptions], DepthEstimator]] = {"raw": _raw, "oracle": _oracle}
+
+#: Those that work through clips (`python main.py depth`), with what they are in a line.
+CLIP_ESTIMATORS: dict[str, str] = {}
+
+_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {}
+
+
+def create_clip_estimator(name: str, options: EstimatorOptions = EstimatorOptions()) -> ClipEstimator:
+    """Builds the clip estimator called `name`.
+
+    Raises:
+        ConfigurationError: no such estimator, or options that it does not know.
+        PerceptionError: weights that are missing, damaged or of another model.
+    """
+    if name not in _CLIP_FACTORIES:
+        raise ConfigurationError(
+            f"There is no clip estimator '{name}'.", f"Choose one of: {', '.join(CLIP_ESTIMATORS)}."
+        )
+    return _CLIP_FACTORIES[name](options)

@@ -1,0 +1,25 @@
+"""How a learned estimator is set up: where its weights are, on what and how exactly it runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class EstimatorOptions:
+    """Every field has a default that the estimator chooses; one that it does not know is refused.
+
+    weights: a folder or, where None, what `weights fetch` stored. size: (width, height) [px] it works
+    at; its maps come in the frame's own size. steps: denoising steps. window, stride: of its sliding
+    windows, in its own frames (DKT: latents). mode: `exact` computes as released, `fast` to a stated
+    tolerance. device: `auto` takes CUDA where there is one.
+    """
+
+    weights: Path | None = None
+    size: tuple[int, int] | None = None
+    steps: int | None = None
+    window: int | None = None
+    stride: int | None = None
+    dtype: Literal["float32", "bfloat16"] | None = None
+    mode: Literal["exact", "fast"] | None = None
+    device: str = "auto"
