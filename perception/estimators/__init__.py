@@ -10,8 +10,10 @@ from perception.estimators.options import EstimatorOptions
 
 Truth = Callable[[int], NDArray] | None
 
+DEFAULTS = EstimatorOptions()
 
-def create_estimator(name: str, truth: Truth = None, options: EstimatorOptions = EstimatorOptions()) -> DepthEstimator:
+
+def create_estimator(name: str, truth: Truth = None, options: EstimatorOptions = DEFAULTS) -> DepthEstimator:
     """Builds the estimator called `name`; truth is the world's, None on real cameras and recordings.
 
     Raises:
@@ -53,7 +55,7 @@ CLIP_ESTIMATORS: dict[str, str] = {}
 _CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {}
 
 
-def create_clip_estimator(name: str, options: EstimatorOptions = EstimatorOptions()) -> ClipEstimator:
+def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> ClipEstimator:
     """Builds the clip estimator called `name`.
 
     Raises:
