@@ -5,8 +5,8 @@ from collections.abc import Callable
 from numpy.typing import NDArray
 
 from errors import ConfigurationError
-from perception.estimators.base import ClipEstimator, DepthEstimator
-from perception.estimators.options import EstimatorOptions
+from perception.estimators.base import ClipEstimator, DepthEstimator, NormalEstimator
+from perception.estimators.options import EstimatorOptions, refuse_unknown
 
 Truth = Callable[[int], NDArray] | None
 
@@ -41,6 +41,13 @@ def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
     return OracleEstimator(truth)
 
 
+def _raw_clip(options: EstimatorOptions) -> ClipEstimator:
+    from perception.estimators.raw import RawClipEstimator
+
+    refuse_unknown("raw", options)
+    return RawClipEstimator()
+
+
 #: What people may choose, in a line each.
 ESTIMATORS: dict[str, str] = {
     "raw": "the sensor's depth as it is: the baseline that fails on glass and mirrors",
@@ -50,9 +57,9 @@ ESTIMATORS: dict[str, str] = {
 _FACTORIES: dict[str, Callable[[Truth, EstimatorOptions], DepthEstimator]] = {"raw": _raw, "oracle": _oracle}
 
 #: Those that work through clips (`python main.py depth`), with what they are in a line.
-CLIP_ESTIMATORS: dict[str, str] = {}
+CLIP_ESTIMATORS: dict[str, str] = {"raw": "the sensor's depth as it is, where the frames have one"}
 
-_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {}
+_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {"raw": _raw_clip}
 
 
 def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> ClipEstimator:
@@ -67,3 +74,23 @@ def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> Cl
             f"There is no clip estimator '{name}'.", f"Choose one of: {', '.join(CLIP_ESTIMATORS)}."
         )
     return _CLIP_FACTORIES[name](options)
+
+
+#: Those that give surface normals (`python main.py normals`), with what they are in a line.
+NORMAL_ESTIMATORS: dict[str, str] = {}
+
+_NORMAL_FACTORIES: dict[str, Callable[[EstimatorOptions], NormalEstimator]] = {}
+
+
+def create_normal_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> NormalEstimator:
+    """Builds the normal estimator called `name`.
+
+    Raises:
+        ConfigurationError: no such estimator, or options that it does not know.
+        PerceptionError: weights that are missing, damaged or of another model.
+    """
+    if name not in _NORMAL_FACTORIES:
+        raise ConfigurationError(
+            f"There is no normal estimator '{name}'.", f"Choose one of: {', '.join(NORMAL_ESTIMATORS)}."
+        )
+    return _NORMAL_FACTORIES[name](options)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.cameras.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 
@@ -32,10 +33,10 @@ class DepthEstimator(Protocol):
 class MapStream(Protocol):
     """A clip on its way through a model: frames in, one map a frame out, some frames later."""
 
-    def push(self, color: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Takes the next frame (H, W, 3) RGB; returns the maps that became final, oldest first.
+    def push(self, frame: ClipFrame) -> list[NDArray[np.float32]]:
+        """Takes the next frame, of which most models see `frame.color`; returns the maps that became final.
 
-        Maps have the frame's height and width: (H, W), or (H, W, 3) for normals.
+        Oldest first, of the frame's height and width: (H, W), or (H, W, 3) for normals.
 
         Raises:
             PerceptionError: a frame of another size, or a result that is not finite.
@@ -68,4 +69,17 @@ class ClipEstimator(Protocol):
         Raises:
             PerceptionError: a size or count that the model cannot take.
         """
+        ...
+
+
+class NormalEstimator(Protocol):
+    """Works through a clip as a `ClipEstimator` does; its maps (H, W, 3) are unit normals in camera axes.
+
+    OpenCV axes: x right, y down, z forward. A surface that faces the camera has z < 0.
+    """
+
+    name: str
+
+    def open(self, count: int, height: int, width: int) -> MapStream:
+        """See `ClipEstimator.open`."""
         ...

@@ -1,8 +1,10 @@
 """How a learned estimator is set up: where its weights are, on what and how exactly it runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
+
+from errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,14 @@ class EstimatorOptions:
     dtype: Literal["float32", "bfloat16"] | None = None
     mode: Literal["exact", "fast"] | None = None
     device: str = "auto"
+
+
+def refuse_unknown(name: str, options: EstimatorOptions, known: tuple[str, ...] = ()) -> None:
+    """Raises a ConfigurationError where a field is set that the estimator `name` does not know; `device` all take."""
+    taken = (*known, "device")
+    extra = [f.name for f in fields(options) if getattr(options, f.name) != f.default and f.name not in taken]
+    if extra:
+        raise ConfigurationError(
+            f"The estimator '{name}' has no --{extra[0]}.",
+            f"It takes: {', '.join(f'--{field}' for field in taken)}.",
+        )
