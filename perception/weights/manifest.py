@@ -1,0 +1,71 @@
+"""What a fetched folder holds: written last, so that a folder with a manifest was once whole."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from errors import PerceptionError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file: its size and SHA-256, and the repository and commit that it (or its source) came from."""
+
+    size: int
+    sha256: str
+    repo: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a model by their path within its folder."""
+
+    model: str
+    files: Mapping[str, FileRecord]
+
+    def unlike(self, folder: Path) -> dict[str, int | None]:
+        """Files that are missing (None) or of another size (which), by path."""
+        sizes = {path: _size(folder / path) for path in self.files}
+        return {path: size for path, size in sizes.items() if size != self.files[path].size}
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The folder's manifest, None where it has none.
+
+    Raises:
+        PerceptionError: a manifest that cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = {str(name): FileRecord(**record) for name, record in content["files"].items()}
+        return Manifest(str(content["model"]), files)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PerceptionError(
+            f"{path} cannot be read ({error}).", "Delete it; `python main.py weights fetch` writes it again."
+        ) from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes it whole or not at all.
+
+    Raises:
+        OSError: the folder takes no file.
+    """
+    partial = folder / f".{MANIFEST}.partial"
+    content = {"model": manifest.model, "files": {path: asdict(record) for path, record in manifest.files.items()}}
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
