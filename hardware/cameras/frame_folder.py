@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from errors import CameraError
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.image_file import read_image
 
 _FRAME = re.compile(r"\d{6}\.png")
 #: A folder keeps no times: its frames are stamped as if taken at this rate.
 _NOMINAL_FPS = 30.0
-_EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P")
 _LAYOUT = (
     "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
@@ -79,6 +79,11 @@ class FrameFolderCamera:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def is_frame_folder(path: Path) -> bool:
+    """Whether a folder is in this layout, be its files sound or not."""
+    return (path / "intrinsics.json").exists() and any(_FRAME.fullmatch(p.name) for p in path.iterdir())
 
 
 def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
@@ -154,15 +159,7 @@ def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
 
 
 def _read_color(file: Path, k: Intrinsics) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(file) as image:
-            if image.mode not in _EIGHT_BIT_MODES:
-                raise CameraError(f"{file} is not 8 bit ({image.mode}).", "Save colour as 8-bit RGB or grey PNG.")
-            color = np.array(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise CameraError(f"{file} cannot be decoded ({error}).", "Copy or export this frame again.") from error
+    color = read_image(file)
     if color.shape[:2] != (k.height, k.width):
         raise CameraError(
             f"{file} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",

@@ -1,0 +1,36 @@
+"""Clips by path: a video file, a folder of images, or a recording."""
+
+from pathlib import Path
+
+from errors import CameraError
+from hardware.cameras.clip import Clip, Progress
+from hardware.cameras.clip_images import SUFFIXES, ImageClip
+from hardware.cameras.clip_recording import RecordingClip
+from hardware.cameras.frame_folder import is_frame_folder
+
+
+def open_clip(path: Path, progress: Progress | None = None) -> Clip:
+    """Opens a clip and reads it once to its end, in bounded memory: damage is found before any work starts.
+
+    `.bag`, `.db3` and our frame folders (with intrinsics.json) give frames with depth; folders of
+    images with any names, single images and videos give colour alone.
+
+    Raises:
+        CameraError: nothing there, no frame, damage (with the frame or time of it), or frames of
+            different sizes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CameraError(f"There is no clip {path}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    try:
+        if path.is_dir():
+            return RecordingClip(path, progress) if is_frame_folder(path) else ImageClip(path, progress)
+        if path.suffix.lower() in (".bag", ".db3"):
+            return RecordingClip(path, progress)
+        if path.suffix.lower() in SUFFIXES:
+            return ImageClip(path, progress)
+        from hardware.cameras.clip_video import VideoClip
+
+        return VideoClip(path, progress)
+    except OSError as error:
+        raise CameraError(f"{path} cannot be read ({error.strerror or error}).", "Mend its permissions.") from error
