@@ -1,0 +1,81 @@
+"""Depth-Anything-V2-Large through transformers: relative disparity of one image."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import DepthAnythingForDepthEstimation, DPTImageProcessorPil
+
+from errors import PerceptionError
+from perception.estimators.base import Kind
+from perception.estimators.frame_by_frame import FrameByFrame
+from perception.estimators.loading import damage_named, find_folder, load_part
+from perception.estimators.options import EstimatorOptions, refuse_unknown
+from perception.estimators.running import Size, demand_multiple, fitting, pick_device, pick_dtype
+
+NAME = "depth-anything-v2-large"
+
+
+class DepthAnythingEstimator:
+    """Sees each frame for itself, at 518 px on its shorter side (as released) or at `size`."""
+
+    name = NAME
+    kind: Kind = "disparity"
+
+    def __init__(self, options: EstimatorOptions) -> None:
+        """Loads the weights; `size` must be a multiple of the patches (14 px).
+
+        Raises:
+            ConfigurationError: an option it does not know, or a size it cannot take.
+            PerceptionError: weights that are missing, damaged or of another model.
+        """
+        refuse_unknown(NAME, options, ("weights", "size", "dtype"))
+        self._device = pick_device(options.device)
+        # Released in float32, and used so on CUDA too.
+        self._dtype = pick_dtype(options, self._device, torch.float32)
+        folder = find_folder(NAME, options.weights)
+        self._model = _load_model(folder, self._dtype)
+        with damage_named(NAME, folder):
+            self._processor = DPTImageProcessorPil.from_pretrained(folder, local_files_only=True)
+            self._patch_px = int(self._processor.ensure_multiple_of)
+            self._short_px = min(self._processor.size["height"], self._processor.size["width"])
+        demand_multiple(NAME, options.size, self._patch_px)
+        self._size = options.size
+        self._model.to(self._device)
+
+    def open(self, count: int, height: int, width: int) -> FrameByFrame:
+        return FrameByFrame(NAME, self.see, height, width)
+
+    def see(self, color: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Disparity (H, W), at least 0 but for the resampling, of an image (H, W, 3) uint8 RGB."""
+        height, width = color.shape[:2]
+        size = self._size or self._released_size(height, width)
+        pixels = self._processor(
+            images=color,
+            size={"height": size[1], "width": size[0]},
+            keep_aspect_ratio=False,
+            input_data_format="channels_last",
+            return_tensors="pt",
+        ).pixel_values
+        with fitting(NAME, size, self._patch_px):
+            outputs = self._model(pixels.to(self._device, self._dtype))
+            outputs.predicted_depth = outputs.predicted_depth.float()
+            answer = self._processor.post_process_depth_estimation(outputs, [(height, width)])
+            return answer[0]["predicted_depth"].cpu().numpy()
+
+    def _released_size(self, height: int, width: int) -> Size:
+        """The shorter side at 518 px, the other to the nearest multiple of the patches."""
+        scale = self._short_px / min(height, width)
+        across, down = (round(scale * side / self._patch_px) * self._patch_px for side in (width, height))
+        return across, down
+
+
+def _load_model(folder: Path, dtype: torch.dtype) -> DepthAnythingForDepthEstimation:
+    model = load_part(NAME, DepthAnythingForDepthEstimation, folder, dtype)
+    if model.config.depth_estimation_type != "relative":
+        raise PerceptionError(
+            f"{folder} is a Depth-Anything for {model.config.depth_estimation_type} depth, which is not disparity.",
+            "Take the relative model: depth-anything/Depth-Anything-V2-Large-hf.",
+        )
+    return model

@@ -1,0 +1,121 @@
+"""Marigold fine-tuned end to end (E2E-FT): affine-invariant depth of one image in one step.
+
+Martin Garcia et al., "Fine-Tuning Image-Conditional Diffusion Models is Easier than You Think", 2024:
+the latent starts as zeros, the one step is the last of the schedule ('trailing': t = 999), and what is
+decoded is the clean latent that the predicted velocity implies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, MarigoldDepthPipeline, UNet2DConditionModel
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from errors import PerceptionError
+from perception.estimators.base import Kind
+from perception.estimators.frame_by_frame import FrameByFrame
+from perception.estimators.loading import damage_named, find_folder, load_part, read_config
+from perception.estimators.options import EstimatorOptions, refuse_unknown
+from perception.estimators.running import Size, demand_multiple, fitting, pick_device, pick_dtype
+
+NAME = "marigold-e2e"
+#: Longer side of the image that the model sees [px], as released.
+LONG_PX = 768
+
+
+class MarigoldEstimator:
+    """Sees each frame for itself, at 768 px on its longer side (as released) or at `size`."""
+
+    name = NAME
+    kind: Kind = "depth"
+
+    def __init__(self, options: EstimatorOptions) -> None:
+        """Loads the weights; `size` must be a multiple of the latents' cells (8 px).
+
+        Raises:
+            ConfigurationError: an option it does not know, or a size it cannot take.
+            PerceptionError: weights that are missing, damaged or of another model.
+        """
+        refuse_unknown(NAME, options, ("weights", "size", "dtype"))
+        device = pick_device(options.device)
+        # Released in float32, and used so on CUDA too.
+        dtype = pick_dtype(options, device, torch.float32)
+        self._pipeline = _load_pipeline(find_folder(NAME, options.weights), dtype)
+        self._cell_px = self._pipeline.vae_scale_factor
+        demand_multiple(NAME, options.size, self._cell_px)
+        self._size = options.size
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._pipeline.to(device)
+
+    def open(self, count: int, height: int, width: int) -> FrameByFrame:
+        return FrameByFrame(NAME, self.see, height, width)
+
+    def see(self, color: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Depth (H, W) in 0..1, larger is farther, of an image (H, W, 3) uint8 RGB.
+
+        The released script stretches every image to 0..1; here the numbers stay as decoded.
+        """
+        height, width = color.shape[:2]
+        size = self._size or _released_size(height, width)
+        with fitting(NAME, size, self._cell_px):
+            image = torch.from_numpy(color).permute(2, 0, 1)[None].to(self._pipeline.device) / 255
+            image = interpolate(image, size[::-1], mode="bilinear", antialias=True).clamp(0, 1)
+            depth = self._pipeline(
+                image,
+                num_inference_steps=1,
+                ensemble_size=1,
+                latents=self._zeros(size),
+                processing_resolution=0,
+                match_input_resolution=False,
+                output_type="pt",
+            ).prediction
+            return interpolate(depth.float(), (height, width), mode="bilinear")[0, 0].cpu().numpy()
+
+    def _zeros(self, size: Size) -> torch.Tensor:
+        """The latent that the one step starts from: no noise."""
+        width, height = (-(-side // self._cell_px) for side in size)
+        channels = self._pipeline.vae.config.latent_channels
+        return torch.zeros(1, channels, height, width, device=self._pipeline.device, dtype=self._pipeline.dtype)
+
+
+def _released_size(height: int, width: int) -> Size:
+    longer = max(height, width)
+    across, down = (max(1, side * LONG_PX // longer) for side in (width, height))
+    return across, down
+
+
+def _load_pipeline(folder: Path, dtype: torch.dtype) -> MarigoldDepthPipeline:
+    _demand_depth(folder)
+    unet = load_part(NAME, UNet2DConditionModel, folder / "unet", dtype)
+    vae = load_part(NAME, AutoencoderKL, folder / "vae", dtype)
+    text_encoder = load_part(NAME, CLIPTextModel, folder / "text_encoder", dtype)
+    with damage_named(NAME, folder):
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        # set_alpha_to_one: the step ends at the clean latent itself, as in the release.
+        scheduler = DDIMScheduler.from_pretrained(
+            folder / "scheduler", local_files_only=True, timestep_spacing="trailing", set_alpha_to_one=True
+        )
+    both = (unet.config.in_channels, unet.config.out_channels)
+    if both != (2 * vae.config.latent_channels, vae.config.latent_channels):
+        raise PerceptionError(
+            f"{folder}/unet maps {both[0]} channels to {both[1]}: it is not conditioned on an image's latent.",
+            f"Give a Marigold with --weights, or run python main.py weights fetch {NAME}.",
+        )
+    return MarigoldDepthPipeline(
+        unet=unet, vae=vae, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer, prediction_type="depth"
+    )
+
+
+def _demand_depth(folder: Path) -> None:
+    """The index of a Marigold for something else (normals, disparity, albedo) says so."""
+    index = read_config(NAME, folder / "model_index.json")
+    predicts = index.get("prediction_type") or "depth"
+    if "Normals" in str(index.get("_class_name")):
+        predicts = "normals"
+    if predicts != "depth":
+        raise PerceptionError(
+            f"{folder} is a Marigold for {predicts}, not for depth.", "Take GonzaloMG/marigold-e2e-ft-depth."
+        )

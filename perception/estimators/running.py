@@ -1,0 +1,80 @@
+"""On what a learned estimator runs, at what size, and what happens where it does not fit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from errors import ConfigurationError, PerceptionError
+from perception.estimators.options import EstimatorOptions
+
+#: (width, height) [px]
+Size = tuple[int, int]
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigurationError: no such device, or none on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigurationError(f"There is no device '{name}'.", "Choose auto, cpu, cuda or cuda:0.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigurationError(
+            f"This machine has no device '{name}' that PyTorch can use.",
+            "Choose --device cpu, or run python main.py doctor.",
+        )
+    return device
+
+
+def pick_dtype(options: EstimatorOptions, device: torch.device, on_cuda: torch.dtype) -> torch.dtype:
+    """The type asked for, else what the model was released in on CUDA and float32 on the CPU."""
+    if options.dtype is not None:
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]
+    return on_cuda if device.type == "cuda" else torch.float32
+
+
+def demand_multiple(name: str, size: Size | None, multiple: int) -> None:
+    """Raises a ConfigurationError unless both sides of a size that was asked for are multiples [px]."""
+    if size is not None and any(side < multiple or side % multiple for side in size):
+        nearest = "x".join(str(max(1, round(side / multiple)) * multiple) for side in size)
+        raise ConfigurationError(
+            f"{name} works at multiples of {multiple} pixels, not at {size[0]}x{size[1]}.", f"Try --size {nearest}."
+        )
+
+
+@contextmanager
+def fitting(name: str, size: Size, multiple: int) -> Iterator[None]:
+    """Runs a model without gradients; where memory runs out, names a size that needs a quarter of it.
+
+    Raises:
+        PerceptionError: out of memory.
+    """
+    try:
+        with torch.inference_mode():
+            yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
+        raise PerceptionError(
+            f"{name} does not fit into the device's memory at {size[0]}x{size[1]}.",
+            f"Try --size {half}, close what else uses the device, or --device cpu.",
+        ) from error
+
+
+def demand_finite(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values, or a PerceptionError where one is not finite."""
+    if not np.isfinite(values).all():
+        raise PerceptionError(
+            f"{name} gives a map that is finite on {np.isfinite(values).mean():.0%} of it only.",
+            "Check its weights (python main.py weights verify), or try --dtype float32.",
+        )
+    return values
