@@ -41,6 +41,34 @@ def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
     return OracleEstimator(truth)
 
 
+def _dkt(name: str) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
+    def create(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
+        from perception.estimators.dkt import NEWEST, load_clips
+        from perception.estimators.newest_frame import NewestFrame
+
+        return NewestFrame(load_clips(name, options), NEWEST)
+
+    return create
+
+
+def _dkt_clip(name: str) -> Callable[[EstimatorOptions], ClipEstimator]:
+    def create(options: EstimatorOptions) -> ClipEstimator:
+        from perception.estimators.dkt import load_clips
+
+        return load_clips(name, options)
+
+    return create
+
+
+def _dkt_normals(name: str) -> Callable[[EstimatorOptions], NormalEstimator]:
+    def create(options: EstimatorOptions) -> NormalEstimator:
+        from perception.estimators.dkt import load_clips
+
+        return load_clips(name, options, "normal")
+
+    return create
+
+
 def _raw_clip(options: EstimatorOptions) -> ClipEstimator:
     from perception.estimators.raw import RawClipEstimator
 
@@ -48,18 +76,84 @@ def _raw_clip(options: EstimatorOptions) -> ClipEstimator:
     return RawClipEstimator()
 
 
-#: What people may choose, in a line each.
-ESTIMATORS: dict[str, str] = {
-    "raw": "the sensor's depth as it is: the baseline that fails on glass and mirrors",
-    "oracle": "the simulator's truth (a cheat, digital cell only): what perfect depth would give",
+_DKT = {
+    "dkt-1.3b": "Diffusion Knows Transparency, the size for the cell",
+    "dkt-14b": "Diffusion Knows Transparency, the large one: offline",
+    "dkt": "a DKT of any size from --weights",
+}
+_DKT_NORMALS = {
+    "dkt-normal-14b": "Diffusion Knows Transparency for normals",
+    "dkt-normal": "a DKT for normals of any size from --weights",
 }
 
-_FACTORIES: dict[str, Callable[[Truth, EstimatorOptions], DepthEstimator]] = {"raw": _raw, "oracle": _oracle}
+
+def _depth_anything(options: EstimatorOptions) -> ClipEstimator:
+    from perception.estimators.depth_anything import DepthAnythingEstimator
+
+    return DepthAnythingEstimator(options)
+
+
+def _depthcrafter(options: EstimatorOptions) -> ClipEstimator:
+    from perception.estimators.depthcrafter import DepthCrafterEstimator
+
+    return DepthCrafterEstimator(options)
+
+
+def _marigold(options: EstimatorOptions) -> ClipEstimator:
+    from perception.estimators.marigold import MarigoldEstimator
+
+    return MarigoldEstimator(options)
+
+
+def _newest(
+    make: Callable[[EstimatorOptions], ClipEstimator], longest: int = 1
+) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
+    """A clip estimator for the cell, which shows it at most the `longest` newest frames."""
+
+    def make_newest(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
+        from perception.estimators.newest_frame import NewestFrame
+
+        return NewestFrame(make(options), longest)
+
+    return make_newest
+
+
+_OTHERS = {
+    "depth-anything-v2-large": "disparity of one image (Depth-Anything-V2-Large)",
+    "depthcrafter": "disparity of a clip by video diffusion (DepthCrafter)",
+    "marigold-e2e": "depth of one image by diffusion in one step (Marigold-E2E-FT)",
+}
+_OTHER_CLIPS: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {
+    "depth-anything-v2-large": _depth_anything,
+    "depthcrafter": _depthcrafter,
+    "marigold-e2e": _marigold,
+}
+#: How many frames make the clip of one answer in the cell; a window of DepthCrafter's at most.
+_OTHERS_LOOK_BACK = {"depthcrafter": 110}
+
+#: What people may choose, in a line each.
+ESTIMATORS: dict[str, str] = (
+    {
+        "raw": "the sensor's depth as it is: the baseline that fails on glass and mirrors",
+        "oracle": "the simulator's truth (a cheat, digital cell only): what perfect depth would give",
+    }
+    | _DKT
+    | _OTHERS
+)
+
+_FACTORIES: dict[str, Callable[[Truth, EstimatorOptions], DepthEstimator]] = {
+    "raw": _raw,
+    "oracle": _oracle,
+} | {name: _dkt(name) for name in _DKT}
+_FACTORIES |= {name: _newest(make, _OTHERS_LOOK_BACK.get(name, 1)) for name, make in _OTHER_CLIPS.items()}
 
 #: Those that work through clips (`python main.py depth`), with what they are in a line.
-CLIP_ESTIMATORS: dict[str, str] = {"raw": "the sensor's depth as it is, where the frames have one"}
+CLIP_ESTIMATORS: dict[str, str] = {"raw": "the sensor's depth as it is, where the frames have one"} | _DKT | _OTHERS
 
-_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {"raw": _raw_clip}
+_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {"raw": _raw_clip} | {
+    name: _dkt_clip(name) for name in _DKT
+}
+_CLIP_FACTORIES |= _OTHER_CLIPS
 
 
 def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> ClipEstimator:
@@ -77,9 +171,11 @@ def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> Cl
 
 
 #: Those that give surface normals (`python main.py normals`), with what they are in a line.
-NORMAL_ESTIMATORS: dict[str, str] = {}
+NORMAL_ESTIMATORS: dict[str, str] = {} | _DKT_NORMALS
 
-_NORMAL_FACTORIES: dict[str, Callable[[EstimatorOptions], NormalEstimator]] = {}
+_NORMAL_FACTORIES: dict[str, Callable[[EstimatorOptions], NormalEstimator]] = {} | {
+    name: _dkt_normals(name) for name in _DKT_NORMALS
+}
 
 
 def create_normal_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> NormalEstimator:

@@ -16,10 +16,15 @@ Kind = Literal["disparity", "depth", "metric"]
 class DepthEstimator(Protocol):
     """Colour (or whatever the frames hold) in, relative depth of the newest frame out."""
 
-    #: What logs and pages call it; says so where it cheats.
-    name: str
-    #: It looks at the simulator's truth: a measure of the other stages, never a result.
-    is_cheat: bool
+    @property
+    def name(self) -> str:
+        """What logs and pages call it; says so where it cheats, and how it ran where it can run in several ways."""
+        ...
+
+    @property
+    def is_cheat(self) -> bool:
+        """It looks at the simulator's truth: a measure of the other stages, never a result."""
+        ...
 
     def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
         """Depth of the last of one or more consecutive frames; `table` is its plane where known.
@@ -59,9 +64,15 @@ class MapStream(Protocol):
 class ClipEstimator(Protocol):
     """Works through a clip of any length in bounded memory."""
 
-    name: str
-    #: What the numbers of its maps are (`RelativeDepth.kind`); one scale and shift hold for a whole clip.
-    kind: Kind
+    @property
+    def name(self) -> str:
+        """What reports call it, once a clip has run: model and settings as they ran."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What the numbers of its maps are (`RelativeDepth.kind`); one scale and shift hold for a whole clip."""
+        ...
 
     def open(self, count: int, height: int, width: int) -> MapStream:
         """A stream for `count` frames of one size.
@@ -78,7 +89,10 @@ class NormalEstimator(Protocol):
     OpenCV axes: x right, y down, z forward. A surface that faces the camera has z < 0.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """See `ClipEstimator.name`."""
+        ...
 
     def open(self, count: int, height: int, width: int) -> MapStream:
         """See `ClipEstimator.open`."""

@@ -1,0 +1,197 @@
+"""The modules of a DKT from its files: transformer with the LoRA fused, VAE, the prompt's embedding."""
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from errors import PerceptionError
+from perception.dkt.files import DktFiles
+from perception.dkt.lora import LoraPair, fuse, pair_keys
+from perception.dkt.names import transformer_release_name, vae_release_name
+from perception.dkt.safetensors_header import read_header
+from perception.dkt.sizes import (
+    TEXT_TOKENS,
+    Shapes,
+    TransformerSize,
+    VaeSize,
+    demand_tensors,
+    transformer_size,
+    vae_size,
+)
+
+#: What the Control base brings and DKT does not use (released code).
+UNUSED = "ref_conv."
+
+
+@dataclass(frozen=True)
+class DktParts:
+    """Sizes and shapes of checked files, ready to load."""
+
+    files: DktFiles
+    transformer: TransformerSize
+    vae: VaeSize
+    lora: Mapping[str, LoraPair]
+    prompt_tokens: int
+
+
+def check_files(files: DktFiles) -> DktParts:
+    """Accounts for every tensor of every file without loading the transformer.
+
+    Raises:
+        PerceptionError: a file that is cut off or of another kind, or a tensor that is missing, extra
+            or misshapen; it is named.
+    """
+    shapes = {
+        name: info.shape
+        for file in files.transformer
+        for name, info in read_header(file).items()
+        if not name.startswith(UNUSED)
+    }
+    size = transformer_size(shapes, files.folder)
+    expected = _shapes(_bare_transformer(size), transformer_release_name)
+    demand_tensors("transformer", shapes, expected)
+    vae_shapes = _vae_shapes(files.vae)
+    vae = vae_size(vae_shapes, files.folder)
+    demand_tensors("VAE", vae_shapes, _shapes(_bare_vae(vae), _vae_namer(vae)))
+    if vae.z_dim != size.out_channels or size.in_channels < 2 * vae.z_dim:
+        raise PerceptionError(
+            f"The VAE has {vae.z_dim} latent channels; the transformer takes {size.in_channels} "
+            f"and gives {size.out_channels}: they do not belong together.",
+            "Take both from one release.",
+        )
+    lora = {name: info.shape for name, info in read_header(files.lora).items()}
+    weights = {name.removesuffix(".weight"): shape for name, shape in expected.items() if name.endswith(".weight")}
+    return DktParts(files, size, vae, pair_keys(lora, weights), _prompt_tokens(files.context, size))
+
+
+def load_transformer(parts: DktParts, dtype: torch.dtype) -> WanTransformer3DModel:
+    """The transformer on the CPU with its LoRA fused.
+
+    Raises:
+        PerceptionError: files that cannot be read to their end, or weights that are not finite.
+    """
+    model = _bare_transformer(parts.transformer)
+    tensors = {
+        name: tensor
+        for file in parts.files.transformer
+        for name, tensor in _tensors(file, dtype)
+        if not name.startswith(UNUSED)
+    }
+    _assign(model, tensors, transformer_release_name)
+    # Its tables are no parameters: on the meta device they were never computed.
+    model.rope = type(model.rope)(parts.transformer.head_dim, parts.transformer.patch, 1024)
+    lora = dict(_tensors(parts.files.lora, torch.float32))
+    fused = fuse(model, lora, parts.lora)
+    _demand_finite("transformer", fused)
+    return fused.eval().requires_grad_(False)
+
+
+def load_vae(parts: DktParts, dtype: torch.dtype) -> AutoencoderKLWan:
+    """The VAE on the CPU.
+
+    Raises:
+        PerceptionError: a file that cannot be read to its end, or weights that are not finite.
+    """
+    model = _bare_vae(parts.vae)
+    if parts.files.vae.suffix == ".pth":
+        tensors = {name: tensor.to(dtype) for name, tensor in _pickled(parts.files.vae).items()}
+    else:
+        tensors = dict(_tensors(parts.files.vae, dtype))
+    _assign(model, tensors, _vae_namer(parts.vae))
+    _demand_finite("VAE", model)
+    return model.eval().requires_grad_(False)
+
+
+def load_prompt(parts: DktParts) -> Tensor:
+    """The prompt's real tokens (1, n, text_dim) float32; the others up to 512 are zeros."""
+    with _reading(parts.files.context), safe_open(parts.files.context, "pt") as file:
+        tokens: Tensor = file.get_tensor("prompt_embeds").float()
+    if not tokens.isfinite().all():
+        raise PerceptionError(f"{parts.files.context} holds numbers that are not finite.", "Fetch the weights again.")
+    return tokens
+
+
+def random_transformer(size: TransformerSize, dtype: torch.dtype, seed: int = 0) -> WanTransformer3DModel:
+    """A transformer of that size with random weights, for measuring speed and memory."""
+    torch.manual_seed(seed)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        return WanTransformer3DModel(**size.config()).eval().requires_grad_(False)
+    finally:
+        torch.set_default_dtype(default)
+
+
+def _bare_transformer(size: TransformerSize) -> WanTransformer3DModel:
+    with torch.device("meta"):
+        return WanTransformer3DModel(**size.config())
+
+
+def _bare_vae(size: VaeSize) -> AutoencoderKLWan:
+    with torch.device("meta"):
+        return AutoencoderKLWan(**size.config())
+
+
+def _vae_namer(size: VaeSize) -> Callable[[str], str]:
+    return lambda name: vae_release_name(name, size.res_blocks)
+
+
+def _shapes(model: torch.nn.Module, namer: Callable[[str], str]) -> dict[str, tuple[int, ...]]:
+    return {namer(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _assign(model: torch.nn.Module, tensors: Mapping[str, Tensor], namer: Callable[[str], str]) -> None:
+    model.load_state_dict({name: tensors[namer(name)] for name in model.state_dict()}, assign=True)
+
+
+def _vae_shapes(file: Path) -> Shapes:
+    if file.suffix == ".pth":
+        return {name: tuple(tensor.shape) for name, tensor in _pickled(file).items()}
+    return {name: info.shape for name, info in read_header(file).items()}
+
+
+def _pickled(file: Path) -> dict[str, Tensor]:
+    """The tensors of a .pth, mapped and not copied."""
+    with _reading(file):
+        loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    loaded = loaded.get("model_state", loaded) if isinstance(loaded, dict) else {}
+    if not loaded or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
+        raise PerceptionError(f"{file} holds no tensors by name.", "Fetch the weights again.")
+    return loaded
+
+
+def _tensors(file: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    with _reading(file), safe_open(file, "pt") as opened:
+        for name in opened.keys():  # noqa: SIM118 - no dict: it is not iterable
+            yield name, opened.get_tensor(name).to(dtype)
+
+
+def _prompt_tokens(file: Path, size: TransformerSize) -> int:
+    shape = next((info.shape for name, info in read_header(file).items() if name == "prompt_embeds"), ())
+    if len(shape) != 3 or shape[0] != 1 or not 0 < shape[1] < TEXT_TOKENS or shape[2] != size.text_dim:
+        raise PerceptionError(
+            f"{file} holds no prompt_embeds (1, n, {size.text_dim}) with n below {TEXT_TOKENS}, but {shape or 'none'}.",
+            "Fetch the weights again: the prompt's embedding is made from the release's text encoder.",
+        )
+    return shape[1]
+
+
+def _demand_finite(part: str, model: torch.nn.Module) -> None:
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise PerceptionError(f"The {part}'s {name} holds numbers that are not finite.", "Fetch the weights again.")
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
+        raise PerceptionError(f"{file} cannot be read: {error}", "Fetch the weights again.") from error

@@ -1,0 +1,108 @@
+"""A loaded DKT: its transformer, exact or folded, its VAE and its schedule, ready to open clips."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from diffusers import AutoencoderKLWan
+
+from errors import ConfigurationError
+from perception.dkt.exact import ExactTransformer
+from perception.dkt.files import find_files
+from perception.dkt.folded import FoldedTransformer
+from perception.dkt.frames import FrameShape, Target
+from perception.dkt.load import check_files, load_prompt, load_transformer, load_vae
+from perception.dkt.schedule import STEPS, Schedule, released_schedule
+from perception.dkt.sizes import TransformerSize
+from perception.dkt.stream import DktStream, Transformer
+from perception.dkt.wavefront import STRIDE, WINDOW, demand_windows
+
+Mode = Literal["exact", "fast"]
+
+#: (width, height) [px] of the release.
+SIZE = (832, 480)
+#: Pixels that one token stands for on either side: 8 of the VAE, 2 of the transformer's patches.
+MULTIPLE = 16
+#: (dim, layers) of the released transformers.
+RELEASED = {(1536, 30): "1.3b", (5120, 40): "14b"}
+
+
+@dataclass(frozen=True)
+class DktSettings:
+    """How a DKT runs; the defaults are the release's, on the CPU.
+
+    window and stride are in latents (four frames each, but for the first). mode: `exact` computes
+    every token as released, `fast` folds constants and compiles on CUDA.
+    """
+
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    mode: Mode = "exact"
+    size: tuple[int, int] = SIZE
+    steps: int = STEPS
+    window: int = WINDOW
+    stride: int = STRIDE
+
+    def __post_init__(self) -> None:
+        demand_windows(self.window, self.stride)
+        if any(side < MULTIPLE or side % MULTIPLE for side in self.size):
+            nearest = "x".join(str(max(1, round(side / MULTIPLE)) * MULTIPLE) for side in self.size)
+            width, height = self.size
+            raise ConfigurationError(
+                f"DKT works at multiples of {MULTIPLE} pixels, not at {width}x{height}.", f"Try --size {nearest}."
+            )
+        if self.steps < 1:
+            raise ConfigurationError(f"{self.steps} denoising steps denoise nothing.", f"As released: --steps {STEPS}.")
+
+    def describe(self) -> str:
+        """As reports name it: `fast bfloat16 cuda 832x480 5 steps`."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{self.mode} {dtype} {torch.device(self.device).type} {self.size[0]}x{self.size[1]} {self.steps} steps"
+
+
+@dataclass(frozen=True)
+class Dkt:
+    """The loaded model. size_name: `1.3b`, `14b`, or the number of parameters of any other."""
+
+    transformer: Transformer
+    vae: AutoencoderKLWan
+    schedule: Schedule
+    settings: DktSettings
+    size_name: str
+
+    def open(
+        self, count: int, height: int, width: int, target: Target, size: tuple[int, int] | None = None
+    ) -> DktStream:
+        """A stream for a clip of `count` frames; size, where given, instead of the settings'."""
+        shape = FrameShape(height, width, size or self.settings.size)
+        windows = (self.settings.window, self.settings.stride)
+        return DktStream(self.transformer, self.vae, self.schedule, windows, shape, count, target)
+
+
+def load_dkt(folder: Path, settings: DktSettings) -> Dkt:
+    """Loads the files in `folder`.
+
+    Raises:
+        PerceptionError: files that are missing, damaged or of another model.
+    """
+    parts = check_files(find_files(folder))
+    vae = load_vae(parts, settings.dtype).to(settings.device)
+    transformer = load_transformer(parts, settings.dtype).to(settings.device)
+    return assemble(transformer, vae, load_prompt(parts), settings, size_name(parts.transformer, transformer))
+
+
+def assemble(
+    transformer: torch.nn.Module, vae: AutoencoderKLWan, prompt: torch.Tensor, settings: DktSettings, name: str
+) -> Dkt:
+    """A DKT of modules that are loaded already; in fast mode the transformer is used up."""
+    schedule = released_schedule(settings.steps, settings.dtype)
+    kind = ExactTransformer if settings.mode == "exact" else FoldedTransformer
+    prompt = prompt.to(settings.device)
+    return Dkt(kind(transformer, prompt, schedule), vae, schedule, settings, name)
+
+
+def size_name(size: TransformerSize, transformer: torch.nn.Module) -> str:
+    """`1.3b` or `14b` for the released sizes, else the millions of parameters, such as `9m`."""
+    count = sum(tensor.numel() for tensor in transformer.parameters())
+    return RELEASED.get((size.dim, size.layers), f"{count / 1e6:.0f}m")
