@@ -98,17 +98,15 @@ def _save_text(folder: Path) -> None:
         )
     ).save_pretrained(folder / "text_encoder")
     words = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "a</w>": 4, "b</w>": 5}
-    CLIPTokenizer(vocab=words, merges=[]).save_pretrained(folder / "tokenizer")
+    CLIPTokenizer(vocab=words, merges=[], model_max_length=77).save_pretrained(folder / "tokenizer")
 
 
 def save_depthcrafter(folder: Path) -> Path:
-    from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler
+    from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    from perception.estimators.depthcrafter_model import DepthCrafterUNet
-
     torch.manual_seed(0)
-    unet = DepthCrafterUNet(
+    UNetSpatioTemporalConditionModel(
         in_channels=8,
         out_channels=4,
         block_out_channels=(32, 64),
@@ -120,9 +118,7 @@ def save_depthcrafter(folder: Path) -> Path:
         addition_time_embed_dim=16,
         projection_class_embeddings_input_dim=48,
         num_frames=110,
-    )
-    # New mixing factors weigh a frame and its neighbours alike; let time count, as in trained weights.
-    unet.save_pretrained(folder / "unet")
+    ).save_pretrained(folder / "unet")
     AutoencoderKLTemporalDecoder(
         block_out_channels=(32, 32, 32, 32),
         down_block_types=("DownEncoderBlock2D",) * 4,

@@ -4,15 +4,13 @@ Hu et al., "DepthCrafter", 2024 (arXiv 2409.02095), and its released code: unlik
 each frame brings its own CLIP embedding and its own latent. No classifier-free guidance.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, interpolate, pad
 from transformers import CLIPVisionModelWithProjection
 
 from perception.estimators.loading import damage_named, load_part, read_config
@@ -25,24 +23,8 @@ FPS, MOTION_BUCKET, NOISE_STRENGTH = 7, 127, 0.02
 #: CLIP's input [px].
 _CLIP_PX = 224
 
-_UNET_NAMES = ("UNetSpatioTemporalConditionModel", "DiffusersUNetSpatioTemporalConditionModelDepthCrafter")
-_log = logging.getLogger(__name__)
-
-
-class DepthCrafterUNet(UNetSpatioTemporalConditionModel):
-    """SVD's UNet, told of each frame by that frame's own embedding: encoder_hidden_states is (1, F, C)."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for block in (*self.down_blocks, self.mid_block, *self.up_blocks):
-            if getattr(block, "has_cross_attention", False):
-                block.register_forward_pre_hook(_own_embedding, with_kwargs=True)
-
-
-def _own_embedding(block: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """SVD repeats its one sequence (1, F, C) for every frame to (F, F, C); here frame f attends to token f alone."""
-    own = kwargs["encoder_hidden_states"][0].unsqueeze(1)
-    return args, kwargs | {"encoder_hidden_states": own}
+#: What the released UNet calls its class.
+_KNOWN_AS = ("DiffusersUNetSpatioTemporalConditionModelDepthCrafter",)
 
 
 class DepthCrafterModel:
@@ -55,7 +37,8 @@ class DepthCrafterModel:
             PerceptionError: a part is missing, damaged or of another model.
         """
         self.device, self._dtype = device, dtype
-        self._unet = load_part(NAME, DepthCrafterUNet, folder / "unet", dtype, _UNET_NAMES).to(device)
+        self._unet = load_part(NAME, UNetSpatioTemporalConditionModel, folder / "unet", dtype, _KNOWN_AS).to(device)
+        tell_frames_apart(self._unet)
         self._vae = load_part(NAME, AutoencoderKLTemporalDecoder, folder / "vae", dtype).to(device)
         self._clip = load_part(NAME, CLIPVisionModelWithProjection, folder / "image_encoder", dtype).to(device)
         with damage_named(NAME, folder / "scheduler"):
@@ -75,7 +58,7 @@ class DepthCrafterModel:
 
         images: (F, 3, H, W) float32 in -1..1. noise: the same shape, of unit variance.
         """
-        small = (_resize_with_antialiasing(images, (_CLIP_PX, _CLIP_PX)) + 1) / 2
+        small = (shrink(images, _CLIP_PX) + 1) / 2
         embeddings = self._clip(((small - self._clip_mean) / self._clip_std).to(self._dtype)).image_embeds
         noisy = images.to(self._dtype) + NOISE_STRENGTH * noise.to(self._dtype)
         # SVD's encoder overflows in float16.
@@ -111,3 +94,33 @@ class DepthCrafterModel:
         decoded = self._vae.decode(scaled, num_frames=len(scaled)).sample.float()
         disparity = (decoded / 2 + 0.5).clamp(0, 1).mean(dim=1, keepdim=True)
         return interpolate(disparity, (height, width), mode="bilinear")[:, 0]
+
+
+def tell_frames_apart(unet: UNetSpatioTemporalConditionModel) -> None:
+    """Lets SVD's UNet see each frame's own embedding: its encoder_hidden_states become (1, F, C) for F frames."""
+    for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+        if getattr(block, "has_cross_attention", False):
+            block.register_forward_pre_hook(_own_embedding, with_kwargs=True)
+
+
+def _own_embedding(block: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Before a block of SVD's UNet, which repeats its one sequence (1, F, C) to (F, F, C): frame f keeps token f."""
+    own = kwargs["encoder_hidden_states"][0].unsqueeze(1)
+    return args, kwargs | {"encoder_hidden_states": own}
+
+
+def shrink(images: Tensor, side_px: int) -> Tensor:
+    """Images (F, C, H, W) as squares for CLIP, as SVD makes them: a Gaussian, then bicubic with the corners kept.
+
+    The Gaussian's deviation is (factor - 1) / 2 and its width four deviations, per axis.
+    """
+    for axis in (3, 2):
+        sigma = max((images.shape[axis] / side_px - 1) / 2, 0.001)
+        width = int(max(4 * sigma, 3)) // 2 * 2 + 1
+        offsets = torch.arange(width, device=images.device) - width // 2
+        weights = torch.softmax(-(offsets**2) / (2 * sigma**2), dim=0)
+        kernel = weights.view((1, 1, 1, -1) if axis == 3 else (1, 1, -1, 1)).repeat(images.shape[1], 1, 1, 1)
+        side = width // 2
+        padded = pad(images, (side, side, 0, 0) if axis == 3 else (0, 0, side, side), mode="reflect")
+        images = conv2d(padded, kernel, groups=images.shape[1])
+    return interpolate(images, (side_px, side_px), mode="bicubic", align_corners=True)

@@ -44,6 +44,9 @@ def load_part(name: str, kind: Any, folder: Path, dtype: "torch.dtype", known_as
             f"{folder} holds {', '.join(sorted(says)) or 'an unnamed model'}, not the {kind.__name__} of {name}.",
             _fetch(name),
         )
+    # The two libraries differ in a word, and in whether they can report a misshapen tensor or only raise.
+    is_diffusers = kind.__module__.startswith("diffusers")
+    own: dict[str, Any] = {"torch_dtype": dtype} if is_diffusers else {"dtype": dtype, "ignore_mismatched_sizes": True}
     with damage_named(name, folder):
         loaded, info = kind.from_pretrained(
             folder,
@@ -51,7 +54,7 @@ def load_part(name: str, kind: Any, folder: Path, dtype: "torch.dtype", known_as
             use_safetensors=True,
             output_loading_info=True,
             variant=_variant(folder),
-            **{"dtype" if kind.__module__.startswith("transformers") else "torch_dtype": dtype},
+            **own,
         )
     wrong = {
         "lacks": info["missing_keys"],
@@ -92,8 +95,9 @@ def damage_named(name: str, folder: Path) -> Iterator[None]:
         with _quiet():
             yield
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        first = " ".join(str(error).split())[:300]
-        raise PerceptionError(f"{folder} cannot be loaded: {first.rstrip('.')}.", _fetch(name)) from error
+        # What follows the first sentence advises programmers.
+        first = " ".join(str(error).split()).split(". ")[0]
+        raise PerceptionError(f"{folder} cannot be loaded: {first[:300].rstrip('.')}.", _fetch(name)) from error
 
 
 def _declared(name: str, folder: Path) -> set[str]:

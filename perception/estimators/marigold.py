@@ -91,22 +91,32 @@ def _load_pipeline(folder: Path, dtype: torch.dtype) -> MarigoldDepthPipeline:
     _demand_depth(folder)
     unet = load_part(NAME, UNet2DConditionModel, folder / "unet", dtype)
     vae = load_part(NAME, AutoencoderKL, folder / "vae", dtype)
-    text_encoder = load_part(NAME, CLIPTextModel, folder / "text_encoder", dtype)
-    with damage_named(NAME, folder):
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    channels = vae.config.latent_channels
+    if (unet.config.in_channels, unet.config.out_channels) != (2 * channels, channels):
+        raise PerceptionError(
+            f"{folder / 'unet'} is not conditioned on an image: it maps {unet.config.in_channels} channels "
+            f"to {unet.config.out_channels}.",
+            f"Give a Marigold with --weights, or run python main.py weights fetch {NAME}.",
+        )
+    with damage_named(NAME, folder / "scheduler"):
         # set_alpha_to_one: the step ends at the clean latent itself, as in the release.
         scheduler = DDIMScheduler.from_pretrained(
             folder / "scheduler", local_files_only=True, timestep_spacing="trailing", set_alpha_to_one=True
         )
-    both = (unet.config.in_channels, unet.config.out_channels)
-    if both != (2 * vae.config.latent_channels, vae.config.latent_channels):
-        raise PerceptionError(
-            f"{folder}/unet maps {both[0]} channels to {both[1]}: it is not conditioned on an image's latent.",
-            f"Give a Marigold with --weights, or run python main.py weights fetch {NAME}.",
-        )
-    return MarigoldDepthPipeline(
-        unet=unet, vae=vae, scheduler=scheduler, text_encoder=text_encoder, tokenizer=tokenizer, prediction_type="depth"
+    pipeline = MarigoldDepthPipeline(
+        unet=unet, vae=vae, scheduler=scheduler, text_encoder=None, tokenizer=None, prediction_type="depth"
     )
+    # The only text there ever is: with it here, no text encoder takes the device's memory.
+    pipeline.empty_text_embedding = _empty_text(folder, dtype)
+    return pipeline
+
+
+def _empty_text(folder: Path, dtype: torch.dtype) -> torch.Tensor:
+    """(1, 2, C): the empty prompt, which is its begin and its end."""
+    text_encoder = load_part(NAME, CLIPTextModel, folder / "text_encoder", dtype)
+    with damage_named(NAME, folder / "tokenizer"), torch.inference_mode():
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        return text_encoder(tokenizer("", return_tensors="pt").input_ids)[0]
 
 
 def _demand_depth(folder: Path) -> None:
