@@ -48,6 +48,14 @@ def check_files(files: DktFiles) -> DktParts:
         PerceptionError: a file that is cut off or of another kind, or a tensor that is missing, extra
             or misshapen; it is named.
     """
+    size, vae = check_transformer(files), check_vae(files)
+    demand_same_latents(size, vae)
+    lora = {name: info.shape for name, info in read_header(files.lora).items()}
+    return DktParts(files, size, vae, pair_keys(lora, changeable_weights(size)), check_context(files, size))
+
+
+def check_transformer(files: DktFiles) -> TransformerSize:
+    """Accounts for the tensors of the transformer. Raises as `check_files`."""
     shapes = {
         name: info.shape
         for file in files.transformer
@@ -55,20 +63,45 @@ def check_files(files: DktFiles) -> DktParts:
         if not name.startswith(UNUSED)
     }
     size = transformer_size(shapes, files.folder)
-    expected = _shapes(_bare_transformer(size), transformer_release_name)
-    demand_tensors("transformer", shapes, expected)
-    vae_shapes = _vae_shapes(files.vae)
-    vae = vae_size(vae_shapes, files.folder)
-    demand_tensors("VAE", vae_shapes, _shapes(_bare_vae(vae), _vae_namer(vae)))
+    demand_tensors("transformer", shapes, _shapes(_bare_transformer(size), transformer_release_name))
+    return size
+
+
+def check_vae(files: DktFiles) -> VaeSize:
+    """Accounts for the tensors of the VAE. Raises as `check_files`."""
+    shapes = _vae_shapes(files.vae)
+    size = vae_size(shapes, files.folder)
+    demand_tensors("VAE", shapes, _shapes(_bare_vae(size), _vae_namer(size)))
+    return size
+
+
+def demand_same_latents(size: TransformerSize, vae: VaeSize) -> None:
+    """The transformer takes and gives what the VAE makes. Raises as `check_files`."""
     if vae.z_dim != size.out_channels or size.in_channels < 2 * vae.z_dim:
         raise PerceptionError(
             f"The VAE has {vae.z_dim} latent channels; the transformer takes {size.in_channels} "
             f"and gives {size.out_channels}: they do not belong together.",
             "Take both from one release.",
         )
-    lora = {name: info.shape for name, info in read_header(files.lora).items()}
-    weights = {name.removesuffix(".weight"): shape for name, shape in expected.items() if name.endswith(".weight")}
-    return DktParts(files, size, vae, pair_keys(lora, weights), _prompt_tokens(files.context, size))
+
+
+def changeable_weights(size: TransformerSize) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights that a LoRA may change, by the release's module name."""
+    shapes = _shapes(_bare_transformer(size), transformer_release_name)
+    return {name.removesuffix(".weight"): shape for name, shape in shapes.items() if name.endswith(".weight")}
+
+
+def check_context(files: DktFiles, size: TransformerSize) -> int:
+    """How many tokens the prompt's embedding holds. Raises as `check_files`."""
+    found = read_header(files.context).items()
+    shape = next((info.shape for name, info in found if name == "prompt_embeds"), ())
+    if len(shape) != 3 or shape[0] != 1 or not 0 < shape[1] < TEXT_TOKENS or shape[2] != size.text_dim:
+        raise PerceptionError(
+            f"{files.context} holds no prompt_embeds (1, n, {size.text_dim}) with n below {TEXT_TOKENS}, "
+            f"but {shape or 'none'}.",
+            "Fetch the weights again: the prompt's embedding is made from the release's text encoder.",
+        )
+    return shape[1]
 
 
 def load_transformer(parts: DktParts, dtype: torch.dtype) -> WanTransformer3DModel:
@@ -171,16 +204,6 @@ def _tensors(file: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
     with _reading(file), safe_open(file, "pt") as opened:
         for name in opened.keys():  # noqa: SIM118 - no dict: it is not iterable
             yield name, opened.get_tensor(name).to(dtype)
-
-
-def _prompt_tokens(file: Path, size: TransformerSize) -> int:
-    shape = next((info.shape for name, info in read_header(file).items() if name == "prompt_embeds"), ())
-    if len(shape) != 3 or shape[0] != 1 or not 0 < shape[1] < TEXT_TOKENS or shape[2] != size.text_dim:
-        raise PerceptionError(
-            f"{file} holds no prompt_embeds (1, n, {size.text_dim}) with n below {TEXT_TOKENS}, but {shape or 'none'}.",
-            "Fetch the weights again: the prompt's embedding is made from the release's text encoder.",
-        )
-    return shape[1]
 
 
 def _demand_finite(part: str, model: torch.nn.Module) -> None:
