@@ -1,16 +1,14 @@
 """The commands and their options; the bodies live in `app/commands/` and load when called."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-from errors import ConfigurationError, VitroError
-
-P = ParamSpec("P")
+from app.cli_clips import clips
+from app.cli_options import CellName, Json, exits
 
 app = typer.Typer(
     name="vitro",
@@ -22,8 +20,11 @@ app = typer.Typer(
 )
 bench_app = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
 trials_app = typer.Typer(help="The log of trials.", no_args_is_help=True)
+weights_app = typer.Typer(help="The models' weights: fetched once, checked, found again.", no_args_is_help=True)
 app.add_typer(trials_app, name="trials")
+app.add_typer(weights_app, name="weights")
 app.add_typer(bench_app, name="bench")
+app.add_typer(clips)
 
 
 class SurfaceChoice(StrEnum):
@@ -34,31 +35,6 @@ class SurfaceChoice(StrEnum):
     DIFFUSE = "diffuse"
 
 
-def exits(command: Callable[P, int]) -> Callable[P, None]:
-    """Turns a command's end into an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-
-    @wraps(command)
-    def run_to_exit(*args: P.args, **kwargs: P.kwargs) -> None:
-        from app.console import Console
-
-        try:
-            code = command(*args, **kwargs)
-        except ConfigurationError as error:
-            Console(as_json=True).error(error)
-            code = 2
-        except VitroError as error:
-            Console(as_json=True).error(error)
-            code = 1
-        except KeyboardInterrupt:
-            Console(as_json=True).say("Stopped.")
-            code = 130
-        raise typer.Exit(code)
-
-    return run_to_exit
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
-CellName = Annotated[str, typer.Option("--cell", help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 Estimator = Annotated[str, typer.Option(help="What turns colour into depth: auto, raw, oracle (a cheat).")]
 Detector = Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp.")]
 Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo.")]
@@ -205,6 +181,42 @@ def bench_grasp(
 
     chosen = split_choices(estimators, tuple(ESTIMATORS))
     return bench_grasps(BenchOptions(split_choices(surfaces), chosen, trials, objects, seed, log), as_json)
+
+
+@weights_app.command("fetch")
+@exits
+def weights_fetch(
+    name: Annotated[str, typer.Argument(help="A model, as `weights where` lists them.")],
+    keep_text_encoder: Annotated[
+        bool, typer.Option("--keep-text-encoder", help="Keep its 11 GB once the prompts are embedded.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
+    from app.commands.weights import fetch_weights
+
+    return fetch_weights(name, keep_text_encoder, as_json)
+
+
+@weights_app.command("verify")
+@exits
+def weights_verify(
+    model: Annotated[str, typer.Argument(help="A model or a folder; default: every model that is there.")] = "",
+    as_json: Json = False,
+) -> int:
+    """Read weights through and name everything that is wrong with them."""
+    from app.commands.weights import verify_weights
+
+    return verify_weights(model, as_json)
+
+
+@weights_app.command("where")
+@exits
+def weights_where(as_json: Json = False) -> int:
+    """Every model: its folder, whether it is there, and the command that fetches it."""
+    from app.commands.weights import show_weights
+
+    return show_weights(as_json)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -3,15 +3,25 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
+from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from app.keys import read_key
@@ -20,6 +30,8 @@ from trials.record import TrialRecord
 from trials.summary import PAPER, Proportion, SurfaceSummary
 
 Item = TypeVar("Item")
+
+_WORTH_A_LINE_BYTES = 1_000_000
 
 
 @dataclass
@@ -76,6 +88,37 @@ class Console:
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._rich, transient=True) as bar:
             yield from bar.track(items, total=total, description=label)
+
+    @contextmanager
+    def bytes_bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar that counts bytes; what it yields takes those done. Leaves a line if there were many."""
+        columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        started_s = time.monotonic()
+        quiet = not self._rich.is_terminal
+        with Progress(*columns, TimeRemainingColumn(), console=self._rich, transient=True, disable=quiet) as bar:
+            task = bar.add_task(escape(label), total=total)
+            yield lambda count: bar.advance(task, count)
+        if total >= _WORTH_A_LINE_BYTES:
+            self._stage_line("[green]✓[/]", label, time.monotonic() - started_s, decimal(total))
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Plain text in columns, none of it cut: a narrow terminal wraps."""
+        table = _table(title, *columns)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        needed = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
+        self._rich.print(table, width=max(needed, self._rich.width), crop=False)
+
+    @contextmanager
+    def frames_bar(
+        self, label: str, total: int | None = None, done: int = 0
+    ) -> Iterator[Callable[[int, int | None], None]]:
+        """A bar that counts frames with the time left; what it yields takes how many are done, and of how many."""
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        left = (TextColumn("left"), TimeRemainingColumn())
+        with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
+            task = bar.add_task(label, total=total, completed=done)
+            yield lambda count, of: bar.update(task, completed=count, total=of)
 
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""

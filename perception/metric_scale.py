@@ -7,6 +7,7 @@ from errors import PerceptionError
 from hardware.cameras.frame import RgbdFrame
 from perception.anchors import TABLE, Anchors, find_anchors
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
+from perception.estimators.base import Kind
 
 #: Fewer anchors than this say nothing.
 MIN_ANCHORS = 300
@@ -50,14 +51,21 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> Me
     residual_mm = _error_mm(anchors, a, b, is_inverse)
     left_out = _left_out_mm(anchors, is_inverse)
     _demand_residual(residual_mm, left_out, relative)
-    depth_m = _metric(relative.values, a, b, is_inverse).astype(np.float32)
+    depth_m = to_metres(relative.values, relative.kind, a, b)
     return MetricDepth(
         depth_m, a, b, residual_mm, left_out, len(anchors), view.source, relative.estimator, relative.confidence
     )
 
 
+def to_metres(values: NDArray[np.float32], kind: Kind, scale: float, shift: float) -> NDArray[np.float32]:
+    """Depth [m] of an estimator's answer by a fitted scale and shift, NaN where that is behind or too far."""
+    if kind == "metric":
+        return np.where(values > 0, values, np.nan).astype(np.float32)
+    return _metric(values, scale, shift, kind == "disparity").astype(np.float32)
+
+
 def _as_it_is(relative: RelativeDepth, view: TableView, anchors: Anchors) -> MetricDepth:
-    depth_m = np.where(relative.values > 0, relative.values, np.nan).astype(np.float32)
+    depth_m = to_metres(relative.values, relative.kind, 1.0, 0.0)
     if not np.isfinite(depth_m).any():
         raise PerceptionError(f"{relative.estimator} gives no depth at all.", "Check the camera's depth stream.")
     ids = np.unique(anchors.tag[anchors.tag >= 0])

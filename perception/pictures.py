@@ -43,7 +43,7 @@ def depth_picture(depths_m: Sequence[NDArray[np.float32]], titles: Sequence[str]
     """Depth maps of one shape side by side in one range, with a legend in metres."""
     near_m, far_m = depth_range(*depths_m)
     panels = [_titled(colour_depth(d, near_m, far_m), t) for d, t in zip(depths_m, titles, strict=True)]
-    return np.hstack([*panels, _legend(panels[0].shape[0], near_m, far_m)])
+    return np.hstack([*panels, legend(panels[0].shape[0], near_m, far_m, "metres")])
 
 
 def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
@@ -61,7 +61,7 @@ def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
         (width, _), _ = cv2.getTextSize(str(tag.id), _FONT, scale, thick)
         # Above the paper: letters on the tag's own pattern cannot be read.
         x, y = tag.corners_px[:, 0].mean() - width / 2, tag.corners_px[:, 1].min() - 22 * scale
-        _write(image, str(tag.id), (round(x), max(round(y), round(26 * scale))), scale, thick)
+        write(image, str(tag.id), (round(x), max(round(y), round(26 * scale))), scale, thick)
     return image
 
 
@@ -73,11 +73,11 @@ def _turbo(values: NDArray[np.uint8]) -> Image:
 
 def _titled(image: Image, title: str) -> Image:
     scale = image.shape[1] / 1100
-    _write(image, title, (round(12 * scale), round(34 * scale)), scale, max(1, round(2 * scale)))
+    write(image, title, (round(12 * scale), round(34 * scale)), scale, max(1, round(2 * scale)))
     return image
 
 
-def _write(image: Image, text: str, at: tuple[int, int], scale: float, thick: int) -> None:
+def write(image: Image, text: str, at: tuple[int, int], scale: float, thick: int) -> None:
     """White letters with a dark rim, legible on any ground."""
     import cv2
 
@@ -85,8 +85,8 @@ def _write(image: Image, text: str, at: tuple[int, int], scale: float, thick: in
     cv2.putText(image, text, at, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 
-def _legend(height: int, near_m: float, far_m: float) -> Image:
-    """A bar from near (top) to far (bottom) with five depths written beside it."""
+def legend(height: int, near: float, far: float, caption: str) -> Image:
+    """A bar from near (top) to far (bottom) with five values written beside it."""
     s = height / 480
     legend = np.full((height, round(84 * s), 3), HOLE_RGB, np.uint8)
     top, bottom = round(30 * s), height - round(20 * s)
@@ -97,8 +97,6 @@ def _legend(height: int, near_m: float, far_m: float) -> Image:
     for share in np.linspace(0, 1, 5):
         y = round(top + share * (bottom - top - 1))
         legend[y, right : right + round(5 * s)] = 255
-        _write(
-            legend, f"{near_m + share * (far_m - near_m):.2f}", (right + round(7 * s), y + round(5 * s)), 0.5 * s, thick
-        )
-    _write(legend, "metres", (left, round(17 * s)), 0.5 * s, thick)
+        write(legend, f"{near + share * (far - near):.2f}", (right + round(7 * s), y + round(5 * s)), 0.5 * s, thick)
+    write(legend, caption, (left, round(17 * s)), 0.5 * s, thick)
     return legend

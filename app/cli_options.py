@@ -1,0 +1,38 @@
+"""What the commands share: how they end, and the options that many of them take."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, ParamSpec
+
+import typer
+
+from errors import ConfigurationError, VitroError
+
+P = ParamSpec("P")
+
+
+def exits(command: Callable[P, int]) -> Callable[P, None]:
+    """Turns a command's end into an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+
+    @wraps(command)
+    def run_to_exit(*args: P.args, **kwargs: P.kwargs) -> None:
+        from app.console import Console
+
+        try:
+            code = command(*args, **kwargs)
+        except ConfigurationError as error:
+            Console(as_json=True).error(error)
+            code = 2
+        except VitroError as error:
+            Console(as_json=True).error(error)
+            code = 1
+        except KeyboardInterrupt:
+            Console(as_json=True).say("Stopped.")
+            code = 130
+        raise typer.Exit(code)
+
+    return run_to_exit
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
+CellName = Annotated[str, typer.Option("--cell", help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]

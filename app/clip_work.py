@@ -1,0 +1,160 @@
+"""Where long work on a clip stands: a hidden folder beside its results, from which a killed run goes on."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.files import writing
+from errors import ConfigurationError
+
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """After `frames` frames went in and `maps` maps came out, `seconds` into the work.
+
+    estimator: its name as it runs. state: the stream's.
+    """
+
+    frames: int
+    maps: int
+    seconds: float
+    estimator: str
+    state: dict[str, Any]
+
+
+class ClipWork:
+    """The unfinished results of one command in one folder, and the identity of what they are made from."""
+
+    def __init__(self, out: Path, command: str, identity: dict[str, str]) -> None:
+        self.out = out
+        self.folder = out / f".{command}-unfinished"
+        self.identity = identity
+        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self._checkpoint = self.folder / "checkpoint.pt"
+        self._identity = self.folder / "identity.json"
+
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of this very work, where it is done and its files are still there."""
+        try:
+            summary = json.loads((self.out / SUMMARY).read_text())
+        except (OSError, ValueError):
+            return None
+        if not isinstance(summary, dict) or summary.get("fingerprint") != self.fingerprint:
+            return None
+        return summary if all((self.out / name).exists() for name in summary["files"]) else None
+
+    @contextmanager
+    def opened(self, fresh: bool) -> Iterator[str]:
+        """Holds the folder, empty unless it is this work's own; yields why work that was there is not gone on with.
+
+        Left without a checkpoint, it leaves nothing behind.
+
+        Raises:
+            ConfigurationError: another run works there, or it cannot be written.
+        """
+        made = [path for path in (self.out, *self.out.parents) if not path.exists()]
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("w")
+        try:
+            _hold(lock.fileno(), self.out)
+            changed = self._changed(fresh)
+            if changed:
+                self._checkpoint.unlink(missing_ok=True)
+            with writing(self.folder):
+                self._identity.write_text(json.dumps(self.identity))
+            yield changed
+        finally:
+            if not self._checkpoint.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+                _remove_empty(made)
+            lock.close()
+
+    def _changed(self, fresh: bool) -> str:
+        if not self._checkpoint.exists():
+            return ""
+        if fresh:
+            return "as asked"
+        try:
+            before = json.loads(self._identity.read_text())
+        except (OSError, ValueError):
+            return "what it was made from is not known"
+        keys = [key for key in self.identity | before if before.get(key) != self.identity.get(key)]
+        return f"{', '.join(keys)} changed" if keys else ""
+
+    def load(self) -> Checkpoint | None:
+        """Where the work was left, None where it was not begun."""
+        import torch
+
+        if not self._checkpoint.exists():
+            return None
+        try:
+            return Checkpoint(**torch.load(self._checkpoint, map_location="cpu", weights_only=True))
+        except Exception:  # whatever a damaged file makes torch raise: the work starts anew
+            return None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replaces the checkpoint; a kill at any moment leaves the old or the new one.
+
+        Raises:
+            ConfigurationError: the disk is full.
+        """
+        import torch
+
+        partial = self._checkpoint.with_suffix(".partial")
+        with writing(self.folder):
+            with partial.open("wb") as file:
+                torch.save(vars(checkpoint), file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._checkpoint)
+
+    def forget(self, names: tuple[str, ...]) -> bool:
+        """Removes earlier results of these names, that none is taken for new; says whether there were any."""
+        with writing(self.out):
+            old = [path for name in (SUMMARY, *names) if (path := self.out / name).exists()]
+            for path in old:
+                path.unlink()
+        return bool(old)
+
+    def publish(self, files: dict[str, Path], summary: dict[str, Any]) -> dict[str, Any]:
+        """Moves finished files (name: where they are) to their names, the summary last, and ends the work."""
+        whole = summary | {"files": sorted(files), "fingerprint": self.fingerprint}
+        with writing(self.out):
+            (self.folder / SUMMARY).write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+            for name, path in files.items():
+                path.replace(self.out / name)
+            (self.folder / SUMMARY).replace(self.out / SUMMARY)
+            self._checkpoint.unlink(missing_ok=True)
+        return whole
+
+
+def digest_of(path: Path) -> str:
+    """What tells a file or folder from a changed one: names, sizes and times of change of all files in it."""
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    told = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _hold(descriptor: int, out: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ConfigurationError(f"Another run writes to {out}.", "Wait for it, or name another --out.") from error
+
+
+def _remove_empty(made: list[Path]) -> None:
+    for path in made:
+        try:
+            path.rmdir()
+        except OSError:
+            return

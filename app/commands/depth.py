@@ -1,0 +1,133 @@
+"""`python main.py depth SOURCE --out DIR`: the depth of a clip, metric where it can be scaled."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.clip_previews import SHEET, VIDEO, Sample, save_previews
+from app.clip_run import ClipRequest, checked_clip, facts_of, identity_of, on_device, work_through
+from app.clip_work import ClipWork, digest_of
+from app.console import Console
+from app.estimator_choice import choose_estimator
+from app.files import writing
+from app.map_file import MapFile
+from app.paths import cell_file
+from errors import CalibrationError, ConfigurationError, PerceptionError
+from hardware.cameras.clip import Clip
+from hardware.cell import Cell, load_cell
+from perception.clip_scale import ClipScale, fit_clip
+from perception.depth_types import RelativeDepth
+from perception.estimators import create_clip_estimator
+from perception.estimators.base import Kind
+from perception.metric_scale import to_metres
+
+METRIC = "depth_m.npy"
+#: What a kind of numbers is called on disk: a name never promises what the numbers are not.
+FILES: dict[Kind, str] = {"disparity": "disparity.npy", "depth": "relative_depth.npy", "metric": METRIC}
+
+
+def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
+    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; 0 when all is there.
+
+    Raises:
+        ConfigurationError: a wrong option, or a folder that takes no file.
+        CameraError: a damaged or empty clip, found before anything else is done.
+        PerceptionError: weights that cannot be used, or a model that fails on this clip.
+    """
+    console, request = Console(as_json), on_device(request)
+    name, why = choose_estimator(request.estimator)
+    cell = load_cell(cell_file(cell_name))
+    work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
+    if not request.fresh and (done := work.finished()):
+        console.say(f"{request.out} holds this already; --fresh works it out anew.")
+        console.result(done)
+        return 0
+    estimator = create_clip_estimator(name, request.settings)
+    with work.opened(request.fresh) as changed:
+        if changed:
+            console.say(f"  starting anew: {changed}")
+        if work.forget((*FILES.values(), SHEET, VIDEO)):
+            console.say(f"  earlier results in {request.out} are removed")
+        clip = checked_clip(request.source, console)
+        _demand_depth(name, clip)
+        console.say(f"  estimator [bold]{estimator.name}[/] ({why})")
+        maps = MapFile(work.folder / f"{estimator.kind}.npy.part", (clip.count, clip.height, clip.width))
+        worked = work_through(clip, estimator, maps, work, console, may_have_holes=estimator.kind == "metric")
+        maps.close()
+        files = {FILES[estimator.kind]: maps.path}
+        samples = save_previews(clip, maps, estimator.kind, work.folder, console)
+        files |= {picture: work.folder / picture for picture in (SHEET, VIDEO)}
+        scale, why_not = _fit(samples, worked.estimator, estimator.kind, cell)
+        if scale is not None:
+            files[METRIC] = _write_metric(maps, estimator.kind, scale, work.folder / f"{METRIC}.part", console)
+        summary = facts_of(request, clip, worked, why) | {"kind": estimator.kind} | _scale_facts(scale, why_not)
+        summary = work.publish(files, summary)
+    _tell(console, summary, request.out)
+    console.result(summary)
+    return 0
+
+
+def _demand_depth(name: str, clip: Clip) -> None:
+    first = next(clip.frames())
+    if name == "raw" and first.rgbd is None:
+        raise ConfigurationError(
+            f"{clip.name} has no depth of its own, and raw is nothing else.",
+            "Fetch a model (python main.py weights where) and name it with --estimator.",
+        )
+
+
+def _fit(samples: list[Sample], estimator: str, kind: Kind, cell: Cell) -> tuple[ClipScale | None, str]:
+    """The clip's scale, or why there is none."""
+    if kind == "metric":
+        return None, "it is metric as it is"
+    seen = [s for s in samples if s.frame.rgbd is not None]
+    if not seen:
+        return None, "the source has neither depth nor intrinsics: give a .bag, a .db3 or a frame folder"
+    frames = [s.frame.rgbd for s in seen if s.frame.rgbd is not None]
+    maps = [RelativeDepth(s.values, kind, estimator) for s in seen]
+    try:
+        return fit_clip([s.number for s in seen], frames, maps, cell), ""
+    except (PerceptionError, CalibrationError) as error:
+        return None, str(error)
+
+
+def _write_metric(maps: MapFile, kind: Kind, scale: ClipScale, path: Path, console: Console) -> Path:
+    metric = MapFile(path, maps.shape)
+    with writing(path), console.frames_bar("metric") as show:
+        metric.start()
+        for number, values in enumerate(maps.read(), 1):
+            metric.append([to_metres(values, kind, scale.scale, scale.shift)])
+            show(number, maps.written)
+        metric.close()
+    return path
+
+
+def _scale_facts(scale: ClipScale | None, why_not: str) -> dict[str, Any]:
+    if scale is None:
+        return {"scale": None, "not_scaled": why_not}
+    frames = [asdict(frame) for frame in scale.frames]
+    return {
+        "scale": {
+            "scale": scale.scale,
+            "shift": scale.shift,
+            "by": scale.anchor_source,
+            "frames": frames,
+            "refused": {str(number): cause for number, cause in scale.refused.items()},
+        }
+    }
+
+
+def _tell(console: Console, summary: dict[str, Any], out: Path) -> None:
+    if scale := summary["scale"]:
+        drift_mm = max(frame["drift_mm"] for frame in scale["frames"])
+        residual_mm = max(frame["residual_mm"] for frame in scale["frames"])
+        console.say(
+            f"  metric by {scale['by']} on {len(scale['frames'])} frame(s): within {residual_mm:.1f} mm at the table, "
+            f"drift {drift_mm:.1f} mm"
+        )
+    elif summary["kind"] != "metric":
+        console.say(f"  not scaled to metres: {summary['not_scaled']}")
+    console.say(
+        f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
+        f"{FILES[summary['kind']]} in [bold]{out}[/]"
+    )
