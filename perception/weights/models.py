@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import ConfigurationError
+from errors import ConfigurationError, PerceptionError
 from perception.weights.manifest import read_manifest
 
 _APACHE = "Apache-2.0"
@@ -16,13 +16,15 @@ class Source:
     """Files of one repository on the hub; a pattern's `*` matches within a folder.
 
     licence is what the repository's card stated when this was written; the hub's answer is shown
-    beside it before anything is fetched. into: the folder, within the model's, that receives them.
+    beside it before anything is fetched. into: the folder, within the model's, that receives them;
+    stored_as: what its one file is called there.
     """
 
     repo: str
     patterns: tuple[str, ...]
     licence: str
     into: str = ""
+    stored_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Model:
 def _dkt(name: str, purpose: str, lora: str, base: str, prompt: str) -> Model:
     # The CLIP file of the base is not fetched: its features are zeros in every DKT.
     parts = Source(base, ("diffusion_pytorch_model*.safetensors", "Wan2.1_VAE.pth"), _APACHE)
-    return Model(name, purpose, (Source(lora, ("*.safetensors",), _APACHE), parts), prompt)
+    return Model(
+        name, purpose, (Source(lora, ("*.safetensors",), _APACHE, stored_as="lora.safetensors"), parts), prompt
+    )
 
 
 _SMALL_BASE, _LARGE_BASE = "alibaba-pai/Wan2.1-Fun-1.3B-Control", "alibaba-pai/Wan2.1-Fun-14B-Control"
@@ -133,6 +137,13 @@ def is_complete(name: str) -> bool:
     Raises:
         ConfigurationError: no such model.
     """
-    folder = weights_folder(name)
-    manifest = read_manifest(folder)
+    return is_whole(weights_folder(name))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder has a manifest and the files that it names, in their sizes."""
+    try:
+        manifest = read_manifest(folder)
+    except PerceptionError:
+        return False
     return manifest is not None and not manifest.unlike(folder)

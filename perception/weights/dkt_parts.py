@@ -1,0 +1,75 @@
+"""The parts of a DKT one after the other, so that verification names the damage in each."""
+
+from collections.abc import Container
+from pathlib import Path
+
+from perception.dkt.files import DktFiles
+from perception.dkt.load import (
+    changeable_weights,
+    check_context,
+    check_transformer,
+    check_vae,
+    demand_same_latents,
+)
+from perception.dkt.lora import LoraPair, pair_keys
+from perception.dkt.model import RELEASED
+from perception.dkt.safetensors_header import read_header
+from perception.dkt.sizes import TransformerSize, VaeSize
+from perception.weights.problems import Problems
+
+TRANSFORMER, VAE, LORA, PROMPT = "transformer", "VAE", "LoRA", "prompt"
+
+
+def components(files: DktFiles) -> list[tuple[str, Path]]:
+    """Every file with the component that it is (part of)."""
+    transformer = [(TRANSFORMER, file) for file in files.transformer]
+    return [*transformer, (VAE, files.vae), (LORA, files.lora), (PROMPT, files.context)]
+
+
+def recognise(files: DktFiles, whole: Container[Path], problems: Problems) -> dict[str, str]:
+    """What each component is; names and shapes of all tensors are checked.
+
+    Components with a file that is not `whole` are left out, and so is what depends on them.
+    """
+    recognised: dict[str, str] = {}
+    transformer: TransformerSize | None = None
+    vae: VaeSize | None = None
+    with problems.noting():
+        if all(file in whole for file in files.transformer):
+            transformer = check_transformer(files)
+            recognised[TRANSFORMER] = _describe(transformer)
+    with problems.noting():
+        if files.vae in whole:
+            vae = check_vae(files)
+            recognised[VAE] = f"{vae.base_dim} channels x {vae.dim_mult}, {vae.z_dim} latents"
+    if transformer is None:
+        return recognised
+    with problems.noting():
+        if vae is not None:
+            demand_same_latents(transformer, vae)
+    with problems.noting():
+        if files.context in whole:
+            recognised[PROMPT] = f"{check_context(files, transformer)} tokens"
+    if files.lora in whole and (told := _check_lora(files.lora, transformer, problems)):
+        recognised[LORA] = told
+    return recognised
+
+
+def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) -> str:
+    """What it is, '' if wrong; each module that does not fit is a problem of its own."""
+    shapes = {name: info.shape for name, info in read_header(file).items()}
+    modules: dict[str, list[str]] = {}
+    for name in shapes:
+        modules.setdefault(name.split(".lora_")[0], []).append(name)
+    weights, before = changeable_weights(transformer), len(problems)
+    pairs: dict[str, LoraPair] = {}
+    for names in modules.values() or [[]]:
+        with problems.noting():
+            pairs |= pair_keys({name: shapes[name] for name in names}, weights)
+    ranks = sorted({pair.rank for pair in pairs.values()})
+    return f"rank {', '.join(map(str, ranks))} on {len(pairs)} modules" if len(problems) == before else ""
+
+
+def _describe(size: TransformerSize) -> str:
+    name = RELEASED.get((size.dim, size.layers), "small").upper()
+    return f"{name}: {size.layers} layers, {size.heads} heads of {size.head_dim}"

@@ -1,0 +1,213 @@
+"""Bringing a model's folder to completion: what is missing, whether it fits, and the fetch itself."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import PerceptionError
+from perception.weights.hub import Listing, RemoteFile, list_source
+from perception.weights.manifest import FileRecord, Manifest, read_manifest, write_manifest
+from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, Model, find_model, weights_root
+from perception.weights.prompt import CONTEXT, embed_prompts, prompt_file
+from perception.weights.transfer import Bar, download, is_content, sha256_of
+
+#: Cut-off downloads, by content.
+PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fetch will do; `encoder` is empty where the model's prompt is embedded already."""
+
+    model: Model
+    folder: Path
+    listings: tuple[Listing, ...]
+    encoder: tuple[Listing, ...]
+    keep_encoder: bool
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much will be transferred."""
+        return _missing(self.listings, self.folder) + _missing(self.encoder, encoder_folder())
+
+    @property
+    def needed_bytes(self) -> int:
+        """How much more disk it takes at its fullest: the encoder goes before the model comes."""
+        encoder, model = _missing(self.encoder, encoder_folder()), _missing(self.listings, self.folder)
+        if self.keep_encoder or not self.encoder:
+            return encoder + model
+        freed = next(file.size for file in _files(self.encoder) if file.local_path == TEXT_ENCODER_FILE)
+        return max(encoder, encoder + model - freed)
+
+
+def encoder_folder() -> Path:
+    """Where the text encoder is fetched to and the embedded prompts stay."""
+    return weights_root() / TEXT_ENCODER.name
+
+
+def plan_fetch(name: str, keep_encoder: bool = False) -> Plan:
+    """Asks the hub what the model called `name` consists of.
+
+    Raises:
+        ConfigurationError: no such model.
+        PerceptionError: the hub gives no answer, or lacks a repository or file.
+    """
+    model = find_model(name)
+    listings = tuple(list_source(source) for source in model.sources)
+    needs_encoder = bool(model.prompt) and not _is_embedded(model.prompt)
+    encoder = tuple(list_source(source) for source in TEXT_ENCODER.sources) if needs_encoder else ()
+    return Plan(model, weights_root() / model.name, listings, encoder, keep_encoder)
+
+
+def demand_disk(plan: Plan) -> None:
+    """Refuses to begin what the disk cannot hold.
+
+    Raises:
+        PerceptionError: too little is free.
+    """
+    place = next(folder for folder in (plan.folder, *plan.folder.parents) if folder.exists())
+    free, needed = shutil.disk_usage(place).free, plan.needed_bytes
+    if needed > free:
+        raise PerceptionError(
+            f"{plan.model.name} needs {needed / 1e9:.1f} GB at {weights_root()}, and {free / 1e9:.1f} GB are free.",
+            f"Free {(needed - free) / 1e9:.1f} GB, or keep weights on another disk: VITRO_WEIGHTS=/FOLDER before "
+            "the command.",
+        )
+
+
+def fetch(plan: Plan, bar: Bar) -> Manifest:
+    """Carries the plan out; what is there already is checked instead of fetched. The manifest comes last.
+
+    Raises:
+        PerceptionError: a file that cannot be had or arrives damaged, a full disk, another fetch at work.
+    """
+    root = weights_root()
+    try:
+        (root / PARTIAL).mkdir(parents=True, exist_ok=True)
+        with _alone(root):
+            if plan.encoder:
+                _fetch_prompts(plan, bar)
+            records = _fetch_files(plan.listings, plan.folder, bar)
+            if plan.model.prompt:
+                records[CONTEXT] = _copy_prompt(plan)
+            manifest = Manifest(plan.model.name, records)
+            write_manifest(plan.folder, manifest)
+            return manifest
+    except OSError as error:
+        raise PerceptionError(
+            f"{root} takes no more files ({error.strerror or error}).",
+            "Free some disk (df -h) or set VITRO_WEIGHTS to another, and run the command again: what came is kept.",
+        ) from error
+
+
+def _fetch_files(listings: tuple[Listing, ...], folder: Path, bar: Bar) -> dict[str, FileRecord]:
+    return {file.local_path: _obtain(file, folder / file.local_path, bar) for file in _files(listings)}
+
+
+def _obtain(file: RemoteFile, target: Path, bar: Bar) -> FileRecord:
+    """Makes `target` the file: it is that already, or another model has it, or it is fetched."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for copy in [path for path in (target, *_copies(file)) if _is_size(path, file.size)]:
+        with bar(f"check {file.local_path}", file.size) as advance:
+            same = is_content(file, copy, advance)
+        if same:
+            _link(copy, target)
+            break
+    else:
+        partial = weights_root() / PARTIAL / file.content_id
+        download(file, partial, bar)
+        partial.replace(target)
+    digest = file.sha256 or sha256_of(target, lambda count: None)
+    return FileRecord(file.size, digest, file.repo, file.revision)
+
+
+def _fetch_prompts(plan: Plan, bar: Bar) -> None:
+    """Embeds every prompt there is, so that the text encoder is needed once for all models."""
+    folder = encoder_folder()
+    records = _fetch_files(plan.encoder, folder, bar)
+    encoder = records[TEXT_ENCODER_FILE]
+    for path in embed_prompts(folder, bar):
+        size, digest = path.stat().st_size, sha256_of(path, lambda count: None)
+        records[path.name] = FileRecord(size, digest, encoder.repo, encoder.revision)
+    if not plan.keep_encoder:
+        del records[TEXT_ENCODER_FILE]
+    write_manifest(folder, Manifest(TEXT_ENCODER.name, records))
+    if not plan.keep_encoder:
+        (folder / TEXT_ENCODER_FILE).unlink()
+
+
+def _copy_prompt(plan: Plan) -> FileRecord:
+    manifest = read_manifest(encoder_folder())
+    assert manifest is not None, "the prompts were embedded before"
+    source = encoder_folder() / prompt_file(plan.model.prompt)
+    partial = plan.folder / f".{CONTEXT}.partial"
+    shutil.copyfile(source, partial)
+    partial.replace(plan.folder / CONTEXT)
+    return manifest.files[source.name]
+
+
+def _is_embedded(prompt: str) -> bool:
+    manifest = read_manifest(encoder_folder())
+    name = prompt_file(prompt)
+    return manifest is not None and name in manifest.files and name not in manifest.unlike(encoder_folder())
+
+
+def _files(listings: tuple[Listing, ...]) -> list[RemoteFile]:
+    return [file for listing in listings for file in listing.files]
+
+
+def _missing(listings: tuple[Listing, ...], folder: Path) -> int:
+    """Bytes of these files that are nowhere on the disk yet."""
+    missing = 0
+    for file in _files(listings):
+        if not any(_is_size(path, file.size) for path in (folder / file.local_path, *_copies(file))):
+            partial = weights_root() / PARTIAL / file.content_id
+            missing += file.size - (partial.stat().st_size if partial.exists() else 0)
+    return missing
+
+
+def _copies(file: RemoteFile) -> list[Path]:
+    """The same content in other models' folders, by their manifests."""
+    copies = []
+    for folder in weights_root().glob("*/"):
+        with contextlib.suppress(PerceptionError):
+            manifest = read_manifest(folder)
+            records = manifest.files if manifest and file.sha256 else {}
+            copies += [folder / path for path, record in records.items() if record.sha256 == file.sha256]
+    return copies
+
+
+def _link(copy: Path, target: Path) -> None:
+    """One copy on the disk under two names, where the disk can; either name may be deleted."""
+    if copy == target:
+        return
+    target.unlink(missing_ok=True)
+    try:
+        os.link(copy, target)
+    except OSError:
+        shutil.copyfile(copy, target)
+
+
+def _is_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One fetch at a time: two would append to the same partial files.
+
+    Raises:
+        PerceptionError: another one is at work.
+    """
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PerceptionError(
+                f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
+            ) from error
+        yield

@@ -1,0 +1,105 @@
+"""Reading weights through: files that cannot be opened, and numbers that are not finite."""
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import PerceptionError
+from perception.dkt.safetensors_header import read_header
+from perception.weights.transfer import Advance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SUFFIXES = (".safetensors", ".pth")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file of weights holds; not_finite: how many numbers of which tensors are infinite or NaN."""
+
+    tensors: int
+    dtypes: tuple[str, ...]
+    parameters: int
+    not_finite: dict[str, int]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Every file under `folder` that is named as weights, hidden ones left out."""
+    found = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def dead_links(folder: Path) -> list[str]:
+    """Links that lead nowhere or to themselves, in words."""
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and not path.exists())
+    return [f"{link} is a link that leads nowhere (to {link.readlink()})." for link in links]
+
+
+def demand_whole(file: Path) -> None:
+    """Cheap: reads the header (.safetensors) or the index (.pth).
+
+    Raises:
+        PerceptionError: the file is cut off, longer than it says, or something else.
+    """
+    if not file.is_file():
+        raise PerceptionError(f"{file} is no regular file.", "Put the file itself there.")
+    if file.suffix == ".safetensors":
+        read_header(file)
+    elif next(_tensors(file), None) is None:
+        raise PerceptionError(f"{file} ({file.stat().st_size} bytes) holds no tensors by name.", "Fetch it again.")
+
+
+def read_through(file: Path, advance: Advance) -> Contents:
+    """Reads every number of a whole file, one tensor in memory at a time.
+
+    Raises:
+        PerceptionError: the file cannot be read to its end.
+    """
+    count, parameters, dtypes, not_finite = 0, 0, set(), {}
+    for name, tensor in _tensors(file):
+        count, parameters = count + 1, parameters + tensor.numel()
+        dtypes.add(str(tensor.dtype).removeprefix("torch."))
+        if bad := _count_not_finite(tensor):
+            not_finite[name] = bad
+        advance(tensor.nbytes)
+    return Contents(count, tuple(sorted(dtypes)), parameters, not_finite)
+
+
+def _count_not_finite(tensor: "Tensor") -> int:
+    if not tensor.is_floating_point():
+        return 0
+    # float8 knows no isfinite.
+    values = tensor if tensor.element_size() > 1 else tensor.float()
+    return tensor.numel() - int(values.isfinite().sum())
+
+
+def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
+    """The tensors of a file one after the other, mapped rather than read. Raises as `read_through`."""
+    try:
+        yield from _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        size = file.stat().st_size if file.exists() else 0
+        raise PerceptionError(f"{file} ({size} bytes) is damaged: {said}.", "Fetch it again.") from error
+
+
+def _safetensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - no dict: it is not iterable
+                yield name, opened.get_tensor(name)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _pickled(file: Path) -> Iterator[tuple[str, "Tensor"]]:
+    import torch
+
+    loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    loaded = loaded.get("model_state", loaded) if isinstance(loaded, dict) else {}
+    return ((name, tensor) for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor))
