@@ -106,8 +106,8 @@ class Console:
         table = _table(title, *columns)
         for row in rows:
             table.add_row(*map(escape, row))
-        needed = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
-        self._rich.print(table, width=max(needed, self._rich.width), crop=False)
+        table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
+        self._rich.print(table, crop=False)
 
     @contextmanager
     def frames_bar(
