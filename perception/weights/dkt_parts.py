@@ -3,7 +3,7 @@
 from collections.abc import Container
 from pathlib import Path
 
-from perception.dkt.files import DktFiles
+from perception.dkt.files import LORA, PROMPT, TRANSFORMER, VAE, DktFiles, find_files, find_parts
 from perception.dkt.load import (
     changeable_weights,
     check_context,
@@ -17,21 +17,21 @@ from perception.dkt.safetensors_header import read_header
 from perception.dkt.sizes import TransformerSize, VaeSize
 from perception.weights.problems import Problems
 
-TRANSFORMER, VAE, LORA, PROMPT = "transformer", "VAE", "LoRA", "prompt"
+
+def components(folder: Path, problems: Problems) -> list[tuple[str, Path]]:
+    """Every file of a DKT with the component that it is (part of); what is missing is a problem."""
+    with problems.noting():
+        find_files(folder)
+    return [(name, file) for name, files in find_parts(folder).items() for file in files]
 
 
-def components(files: DktFiles) -> list[tuple[str, Path]]:
-    """Every file with the component that it is (part of)."""
-    transformer = [(TRANSFORMER, file) for file in files.transformer]
-    return [*transformer, (VAE, files.vae), (LORA, files.lora), (PROMPT, files.context)]
-
-
-def recognise(files: DktFiles, whole: Container[Path], problems: Problems) -> dict[str, str]:
+def recognise(folder: Path, whole: Container[Path], problems: Problems) -> dict[str, str]:
     """What each component is; names and shapes of all tensors are checked.
 
-    Components with a file that is not `whole` are left out, and so is what depends on them.
+    Components that are missing or have a file that is not `whole` are left out, and what depends on them too.
     """
     recognised: dict[str, str] = {}
+    files = _files(folder)
     transformer: TransformerSize | None = None
     vae: VaeSize | None = None
     with problems.noting():
@@ -53,6 +53,14 @@ def recognise(files: DktFiles, whole: Container[Path], problems: Problems) -> di
     if files.lora in whole and (told := _check_lora(files.lora, transformer, problems)):
         recognised[LORA] = told
     return recognised
+
+
+def _files(folder: Path) -> DktFiles:
+    """The files, with one that is not `whole` for each that is missing or not to be told from others."""
+    absent, parts = folder / "absent", find_parts(folder)
+    transformer, (vae, prompt) = tuple(parts[TRANSFORMER]), (next(iter(parts[name]), absent) for name in (VAE, PROMPT))
+    lora = parts[LORA][0] if len(parts[LORA]) == 1 else absent
+    return DktFiles(folder, transformer or (absent,), vae, lora, prompt)
 
 
 def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) -> str:

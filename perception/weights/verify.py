@@ -71,19 +71,15 @@ def _verify_files(folder: Path, model: str, bar: Bar, problems: Problems) -> lis
 
 def _recognise(folder: Path, model: str, problems: Problems) -> tuple[list[tuple[str, Path]], dict[str, str]]:
     """The files that are whole, each with its component, and what the components are."""
-    from perception.dkt.files import find_files
-    from perception.weights.dkt_parts import components, recognise
+    from perception.weights import dkt_parts
 
     is_dkt = model not in MODELS or bool(MODELS[model].prompt)
-    files, found = None, [(str(file.parent.relative_to(folder)), file) for file in weight_files(folder)]
     if is_dkt:
-        with problems.noting():
-            files = find_files(folder)
-            found = components(files)
-    elif not found:
-        problems.append(f"{folder} holds no weights.")
+        found = dkt_parts.components(folder, problems)
+    else:
+        found = [(str(file.parent.relative_to(folder)), file) for file in weight_files(folder)]
     whole = [(component, file) for component, file in found if _is_whole(file, problems)]
-    return whole, recognise(files, {file for _, file in whole}, problems) if files else {}
+    return whole, dkt_parts.recognise(folder, {file for _, file in whole}, problems) if is_dkt else {}
 
 
 def _is_whole(file: Path, problems: Problems) -> bool:
