@@ -3,7 +3,8 @@
 - All 257 image tokens are alike (a zero image): attending to them adds one vector a block, whatever
   the query, which goes into the bias of the output projection.
 - The prompt's padding is one token, repeated: n + 1 keys instead of 512, the last one's logit raised
-  by log(512 - n). Keys and values of the prompt are computed once.
+  by log(512 - n). Keys and values of the prompt are computed once; what the output projection makes of
+  each value, too, which leaves a weighted sum of a few vectors of that projection.
 - Colour's zero companions drop out of the patch embedding.
 - The time embedding and its modulations are computed once for each step of the schedule.
 
@@ -45,14 +46,19 @@ class FoldedTransformer(nn.Module):
         #: (steps, 2, dim): shift and scale of the last norm.
         self.register_buffer("out_modulation", transformer.scale_shift_table.float() + time.float()[:, None])
 
-    @torch.no_grad()
     def velocity(self, step: int, latents: Tensor, colors: Tensor) -> Tensor:
         """Of latents and colours (1, 16, T, h, w) in a step of the schedule."""
+        return self(step, latents, colors)
+
+    @torch.no_grad()
+    def forward(self, step: int, latents: Tensor, colors: Tensor) -> Tensor:
+        """What `velocity` says, where the hooks of offloading find it."""
         tokens, grid = self._patches(torch.cat([latents, colors], 1))
         cos, sin = self._rotations(grid, latents)
         x = self.patch_embedding(tokens)
         for block in self.blocks:
-            x = block(x, step, cos, sin)
+            # The step's numbers go in as a tensor: compiled code would be made anew for every number of a step.
+            x = block(x, block.modulation[step], cos, sin)
         shift, scale = cast(Tensor, self.out_modulation)[step]
         x = self.proj_out((self.norm_out(x.float()) * (1 + scale) + shift).to(x.dtype))
         return self._image(x, grid)
@@ -90,21 +96,19 @@ class FoldedBlock(nn.Module):
             torch.cat([own.to_q.bias, own.to_k.bias, own.to_v.bias]),
         )
         self.norm_q, self.norm_k, self.out = own.norm_q, own.norm_k, own.to_out[0]
-        self.cross_q, self.cross_norm_q = cross.to_q, cross.norm_q
-        constant = 0 if image is None else cross.to_out[0].weight @ cross.add_v_proj(image)
-        self.cross_out = _linear(cross.to_out[0].weight, cross.to_out[0].bias + constant)
-        split = (1, -1, self.heads, text.shape[-1] // self.heads)
-        self.register_buffer("text_k", cross.norm_k(cross.to_k(text)).reshape(split).transpose(1, 2).contiguous())
-        self.register_buffer("text_v", cross.to_v(text).reshape(split).transpose(1, 2).contiguous())
-        bias = torch.zeros(1, 1, 1, len(text)).to(text)
-        bias[..., -1] = padding
-        self.register_buffer("text_bias", bias)
+        self.cross_q = cross.to_q
+        self.cross_norm_eps = cross.norm_q.eps
+        self.prompt_keys, self.prompt_values = _read_by(cross, text, image)
+        bias = torch.full((_padded(len(text)),), -math.inf)
+        bias[: len(text)] = 0
+        bias[len(text) - 1] = padding
+        self.register_buffer("prompt_bias", bias.to(text.device))
         self.norm1, self.norm2, self.norm3, self.ffn = block.norm1, block.norm2, block.norm3, block.ffn
         self.register_buffer("modulation", block.scale_shift_table.float() + modulation.float())
 
-    def forward(self, x: Tensor, step: int, cos: Tensor, sin: Tensor) -> Tensor:
-        """x: (1, L, dim) tokens."""
-        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = cast(Tensor, self.modulation)[step]
+    def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """x: (1, L, dim) tokens; modulation: (6, dim) of the step; cos, sin: (1, L, 1, head_dim / 2)."""
+        shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = modulation
         attended = self._attend((self.norm1(x.float()) * (1 + scale) + shift).to(x.dtype), cos, sin)
         x = (x.float() + attended * gate).to(x.dtype)
         x = x + self._read_prompt(self.norm2(x.float()).to(x.dtype))
@@ -118,10 +122,11 @@ class FoldedBlock(nn.Module):
         return self.out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
     def _read_prompt(self, x: Tensor) -> Tensor:
-        q = self._split(self.cross_norm_q(self.cross_q(x))).transpose(1, 2)
-        k, v, bias = (cast(Tensor, t) for t in (self.text_k, self.text_v, self.text_bias))
-        read = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        return self.cross_out(read.transpose(1, 2).flatten(2))
+        q = self.cross_q(x)
+        # The norm of q is a factor of its logits; its weight is in the keys.
+        inverse_rms = torch.rsqrt(q.float().square().mean(-1, keepdim=True) + self.cross_norm_eps)
+        logits = self._split(self.prompt_keys(q).float() * inverse_rms) + cast(Tensor, self.prompt_bias)
+        return self.prompt_values(logits.softmax(-1).flatten(2).to(x.dtype))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(2, (self.heads, -1))
@@ -139,10 +144,33 @@ def _constants(
     return time, modulation.unflatten(1, (6, -1)), text[0], None if image is None else image[0, 0]
 
 
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+def _read_by(cross: Any, text: Tensor, image: Tensor | None) -> tuple[nn.Linear, nn.Linear]:
+    """Queries (dim) to the logits (heads * keys) of the prompt's tokens, and their softmax to what was read (dim)."""
+    heads, count, dtype = cross.heads, len(text), text.dtype
+    empty = text.new_zeros(_padded(count) - count, text.shape[1])
+    k, v = (
+        torch.cat([y, empty]).float().unflatten(1, (heads, -1))
+        for y in (cross.norm_k(cross.to_k(text)), cross.to_v(text))
+    )
+    out = cross.to_out[0]
+    k = k * cross.norm_q.weight.float().unflatten(0, (heads, -1)) / math.sqrt(k.shape[-1])
+    # Each head sees its own part of the query: its keys are zero elsewhere.
+    keys = torch.einsum("jhd,hg->hjgd", k, torch.eye(heads).to(k)).flatten(2).flatten(0, 1)
+    values = torch.einsum("ohd,jhd->ohj", out.weight.float().unflatten(1, (heads, -1)), v).flatten(1)
+    constant = 0 if image is None else out.weight @ cross.add_v_proj(image)
+    return _linear(keys.to(dtype)), _linear(values.to(dtype), out.bias + constant)
+
+
+def _padded(keys: int) -> int:
+    """A multiple of four: matrix units want rows of whole 16 bytes."""
+    return -(-keys // 4) * 4
+
+
+def _linear(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
     with torch.device("meta"):
-        linear = nn.Linear(weight.shape[1], weight.shape[0])
-    linear.load_state_dict({"weight": weight.detach(), "bias": bias.detach()}, assign=True)
+        linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    tensors = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    linear.load_state_dict({name: tensor.detach() for name, tensor in tensors.items()}, assign=True)
     return linear.requires_grad_(False)
 
 
