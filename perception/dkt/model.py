@@ -1,11 +1,11 @@
 """A loaded DKT: its transformer, exact or folded, its VAE and its schedule, ready to open clips."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from diffusers import AutoencoderKLWan
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from errors import ConfigurationError
 from perception.dkt.exact import ExactTransformer
@@ -13,6 +13,8 @@ from perception.dkt.files import find_files
 from perception.dkt.folded import FoldedTransformer
 from perception.dkt.frames import FrameShape, Target
 from perception.dkt.load import check_files, load_prompt, load_transformer, load_vae
+from perception.dkt.memory import weight_bytes, working_bytes
+from perception.dkt.offload import demand_device, fits, offload_blocks
 from perception.dkt.schedule import STEPS, Schedule, released_schedule
 from perception.dkt.sizes import TransformerSize
 from perception.dkt.stream import DktStream, Transformer
@@ -33,7 +35,8 @@ class DktSettings:
     """How a DKT runs; the defaults are the release's, on the CPU.
 
     window and stride are in latents (four frames each, but for the first). mode: `exact` computes
-    every token as released, `fast` folds constants and compiles on CUDA.
+    every token as released, `fast` folds constants and compiles on CUDA. offload: the transformer's
+    blocks wait in RAM and come one by one; None: where they do not fit into the device's memory.
     """
 
     device: str = "cpu"
@@ -43,6 +46,7 @@ class DktSettings:
     steps: int = STEPS
     window: int = WINDOW
     stride: int = STRIDE
+    offload: bool | None = None
 
     def __post_init__(self) -> None:
         demand_windows(self.window, self.stride)
@@ -54,11 +58,14 @@ class DktSettings:
             )
         if self.steps < 1:
             raise ConfigurationError(f"{self.steps} denoising steps denoise nothing.", f"As released: --steps {STEPS}.")
+        if self.offload:
+            demand_device(torch.device(self.device))
 
     def describe(self) -> str:
         """As reports name it: `fast bfloat16 cuda 832x480 5 steps`."""
-        dtype = str(self.dtype).removeprefix("torch.")
-        return f"{self.mode} {dtype} {torch.device(self.device).type} {self.size[0]}x{self.size[1]} {self.steps} steps"
+        dtype, device = str(self.dtype).removeprefix("torch."), torch.device(self.device).type
+        told = f"{self.mode} {dtype} {device} {self.size[0]}x{self.size[1]} {self.steps} steps"
+        return f"{told}, blocks offloaded" if self.offload else told
 
 
 @dataclass(frozen=True)
@@ -88,18 +95,42 @@ def load_dkt(folder: Path, settings: DktSettings) -> Dkt:
     """
     parts = check_files(find_files(folder))
     vae = load_vae(parts, settings.dtype).to(settings.device)
-    transformer = load_transformer(parts, settings.dtype).to(settings.device)
+    transformer = load_transformer(parts, settings.dtype)
     return assemble(transformer, vae, load_prompt(parts), settings, size_name(parts.transformer, transformer))
 
 
 def assemble(
-    transformer: torch.nn.Module, vae: AutoencoderKLWan, prompt: torch.Tensor, settings: DktSettings, name: str
+    transformer: WanTransformer3DModel, vae: AutoencoderKLWan, prompt: torch.Tensor, settings: DktSettings, name: str
 ) -> Dkt:
-    """A DKT of modules that are loaded already; in fast mode the transformer is used up."""
+    """A DKT of modules that are loaded already, the VAE on its device; in fast mode the transformer is used up."""
     schedule = released_schedule(settings.steps, settings.dtype)
-    kind = ExactTransformer if settings.mode == "exact" else FoldedTransformer
-    prompt = prompt.to(settings.device)
-    return Dkt(kind(transformer, prompt, schedule), vae, schedule, settings, name)
+    reserve = working_bytes(transformer, vae, settings.size, settings.window)
+    placed, offloads = _place(transformer, prompt, schedule, settings, reserve)
+    return Dkt(placed, vae, schedule, replace(settings, offload=offloads), name)
+
+
+def _place(
+    transformer: WanTransformer3DModel, prompt: torch.Tensor, schedule: Schedule, settings: DktSettings, reserve: int
+) -> tuple[Transformer, bool]:
+    """The transformer as it will run, and whether its blocks wait in RAM; `reserve`: bytes it works in."""
+    device, asked = torch.device(settings.device), settings.offload
+
+    def fits_whole(module: torch.nn.Module) -> bool:
+        return not asked and (asked is False or fits(weight_bytes(module, device) + reserve, device))
+
+    if fits_whole(transformer):
+        transformer.to(device)
+        kind = ExactTransformer if settings.mode == "exact" else FoldedTransformer
+        return kind(transformer, prompt.to(device), schedule), False
+    if settings.mode == "exact":
+        offload_blocks(transformer, device)
+        return ExactTransformer(transformer, prompt, schedule), True
+    # Folded in RAM it is smaller, and may fit after all.
+    folded = FoldedTransformer(transformer, prompt, schedule)
+    if fits_whole(folded):
+        return folded.to(device), False
+    offload_blocks(folded, device)
+    return folded, True
 
 
 def size_name(size: TransformerSize, transformer: torch.nn.Module) -> str:

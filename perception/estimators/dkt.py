@@ -63,7 +63,9 @@ def settings_for(options: EstimatorOptions) -> DktSettings:
     """What runs where nothing is asked for: on CUDA fast in bfloat16, on the CPU exact in float32."""
     device = pick_device(options.device)
     given = {
-        key: value for key in ("size", "steps", "window", "stride") if (value := getattr(options, key)) is not None
+        key: value
+        for key in ("size", "steps", "window", "stride", "offload")
+        if (value := getattr(options, key)) is not None
     }
     mode = options.mode or ("fast" if device.type == "cuda" else "exact")
     return DktSettings(str(device), pick_dtype(options, device, torch.bfloat16), mode, **given)

@@ -14,7 +14,8 @@ class EstimatorOptions:
     weights: a folder or, where None, what `weights fetch` stored. size: (width, height) [px] it works
     at; its maps come in the frame's own size. steps: denoising steps. window, stride: of its sliding
     windows, in its own frames (DKT: latents). mode: `exact` computes as released, `fast` to a stated
-    tolerance. device: `auto` takes CUDA where there is one.
+    tolerance. device: `auto` takes CUDA where there is one. offload: weights wait in RAM and come block
+    by block; None: where they do not fit into the device's memory.
     """
 
     weights: Path | None = None
@@ -25,6 +26,7 @@ class EstimatorOptions:
     dtype: Literal["float32", "bfloat16"] | None = None
     mode: Literal["exact", "fast"] | None = None
     device: str = "auto"
+    offload: bool | None = None
 
 
 def refuse_unknown(name: str, options: EstimatorOptions, known: tuple[str, ...] = ()) -> None:
