@@ -24,8 +24,8 @@ class FrameShape:
 
     @property
     def is_turned(self) -> bool:
-        """The model sees portrait images turned left by 90° (released code)."""
-        return self.width < self.height
+        """A model that works in landscape sees portrait images turned left by 90° (released code)."""
+        return self.width < self.height and self.size[0] >= self.size[1]
 
     def to_model(self, color: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> Tensor:
         """(H, W, 3) uint8 RGB to (1, 3, 1, h, w) in -1..1.
