@@ -76,6 +76,33 @@ def depth(
     return estimate_depth(ClipRequest(source, out, estimator, settings, fresh), cell, as_json)
 
 
+@clips.command()
+@exits
+def normals(
+    source: Source,
+    out: Out,
+    estimator: Annotated[
+        str, typer.Option(help="dkt-normal-14b, dkt-normal (any --weights), or depth: of the frames' own depth.")
+    ] = "dkt-normal-14b",
+    weights: Weights = None,
+    size: Size = "",
+    steps: Steps = None,
+    window: Window = None,
+    stride: Stride = None,
+    dtype: Numbers = None,
+    mode: HowExact = None,
+    device: Device = "auto",
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> int:
+    """The surface normals of a clip of any length, as unit vectors in the camera's axes."""
+    from app.clip_run import ClipRequest
+    from app.commands.normals import estimate_normals
+
+    settings = _settings(weights, size, steps, window, stride, dtype, mode, device)
+    return estimate_normals(ClipRequest(source, out, estimator, settings, fresh), as_json)
+
+
 def parse_size(text: str) -> tuple[int, int] | None:
     """(width, height) of `WIDTHxHEIGHT`, None of nothing.
 

@@ -2,6 +2,8 @@
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,6 +74,27 @@ def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, 
     if weights is not None and weights.exists():
         settings["weights"] = digest_of(weights)
     return {"source": digest_of(request.source), "estimator": estimator} | settings | more
+
+
+def is_done(work: ClipWork, request: ClipRequest, console: Console) -> bool:
+    """Says and shows that the work is done already, where it is."""
+    done = work.finished()
+    if done is None or request.fresh:
+        return False
+    console.say(f"{request.out} holds this already; --fresh works it out anew.")
+    console.result(done)
+    return True
+
+
+@contextmanager
+def begun(work: ClipWork, request: ClipRequest, results: tuple[str, ...], console: Console) -> Iterator[None]:
+    """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier `results`."""
+    with work.opened(request.fresh) as changed:
+        if changed:
+            console.say(f"  starting anew: {changed}")
+        if work.forget(results):
+            console.say(f"  earlier results in {request.out} are removed")
+        yield
 
 
 def checked_clip(source: Path, console: Console) -> Clip:

@@ -36,6 +36,7 @@ class ClipWork:
 
     def __init__(self, out: Path, command: str, identity: dict[str, str]) -> None:
         self.out = out
+        self.command = command
         self.folder = out / f".{command}-unfinished"
         self.identity = identity
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -43,14 +44,22 @@ class ClipWork:
         self._identity = self.folder / "identity.json"
 
     def finished(self) -> dict[str, Any] | None:
-        """The summary of this very work, where it is done and its files are still there."""
+        """The summary of this very work, where it is done and its files are still there.
+
+        Raises:
+            ConfigurationError: the folder holds what another command made.
+        """
         try:
             summary = json.loads((self.out / SUMMARY).read_text())
-        except (OSError, ValueError):
+            command, fingerprint, files = summary["command"], summary["fingerprint"], summary["files"]
+        except (OSError, ValueError, TypeError, KeyError):
             return None
-        if not isinstance(summary, dict) or summary.get("fingerprint") != self.fingerprint:
-            return None
-        return summary if all((self.out / name).exists() for name in summary["files"]) else None
+        if command != self.command:
+            raise ConfigurationError(
+                f"{self.out} holds the results of `{command}`.", "Name another --out: summary and pictures share names."
+            )
+        is_this = fingerprint == self.fingerprint and all((self.out / name).exists() for name in files)
+        return summary if is_this else None
 
     @contextmanager
     def opened(self, fresh: bool) -> Iterator[str]:
@@ -128,7 +137,7 @@ class ClipWork:
 
     def publish(self, files: dict[str, Path], summary: dict[str, Any]) -> dict[str, Any]:
         """Moves finished files (name: where they are) to their names, the summary last, and ends the work."""
-        whole = summary | {"files": sorted(files), "fingerprint": self.fingerprint}
+        whole = summary | {"files": sorted(files), "command": self.command, "fingerprint": self.fingerprint}
         with writing(self.out):
             (self.folder / SUMMARY).write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
             for name, path in files.items():

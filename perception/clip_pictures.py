@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from perception.estimators.base import Kind
 from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, legend, write
 
-#: Sheets and videos show frames no wider than this [px].
-PANEL_WIDTH = 480
+#: Sheets and videos show frames no wider than this, and enlarge those that are narrower than the other [px].
+PANEL_WIDTH, LEAST_WIDTH = 480, 240
 _GAP = 6
 
 _CAPTIONS = {"disparity": "1/depth", "depth": "depth", "metric": "metres"}
@@ -45,7 +45,7 @@ class MapColours:
         if self.kind == "metric":
             return colour_depth(values, self.near, self.far)
         # As a depth that runs from 1 (near) to 2 (far), for which the colours are.
-        share = (values - self.near) / (self.far - self.near)
+        share = np.clip((values - self.near) / (self.far - self.near), 0, 1)
         return colour_depth((1 + share).astype(np.float32), 1.0, 2.0)
 
     def legend(self, height: int) -> Image:
@@ -55,22 +55,22 @@ class MapColours:
         return legend(height, self.near, self.far, _CAPTIONS[self.kind])
 
 
-def side_by_side(color: Image, values: NDArray[np.float32], colours: MapColours, width: int = PANEL_WIDTH) -> Image:
-    """Colour at the left, the map at the right, both at most `width` wide, of even size for video codecs."""
-    height, scaled = panel_size(color.shape[0], color.shape[1], width)
-    return np.hstack([_fit(color, height, scaled), _fit(colours.draw(values), height, scaled)])
+def side_by_side(color: Image, values: NDArray[np.float32], colours: MapColours) -> Image:
+    """Colour at the left, the map at the right, of even size for video codecs."""
+    size = panel_size(*color.shape[:2])
+    return np.hstack([_fit(color, *size), _fit(colours.draw(values), *size)])
 
 
-def panel_size(height: int, width: int, limit: int = PANEL_WIDTH) -> tuple[int, int]:
-    """(height, width) of a panel: shrunk to `limit` and rounded to even numbers."""
-    share = min(1.0, limit / width)
+def panel_size(height: int, width: int) -> tuple[int, int]:
+    """(height, width) at which a frame is shown: even numbers."""
+    share = np.clip(PANEL_WIDTH / width, None, 1.0) if width > LEAST_WIDTH else LEAST_WIDTH / width
     return max(2, 2 * round(height * share / 2)), max(2, 2 * round(width * share / 2))
 
 
 def contact_sheet(
     colors: Sequence[Image], maps: Sequence[NDArray[np.float32]], numbers: Sequence[int], colours: MapColours
 ) -> Image:
-    """Up to three frames in a row, colour above and map below, with their numbers and one legend."""
+    """Two or three frames in a row, colour above and map below, with their numbers and one legend."""
     height, width = panel_size(*colors[0].shape[:2])
     panels = []
     for color, values, number in zip(colors, maps, numbers, strict=True):
@@ -78,7 +78,7 @@ def contact_sheet(
         scale = max(width / 700, 0.3)
         write(top, f"frame {number}", (round(10 * scale), round(28 * scale)), scale, max(1, round(2 * scale)))
         panels.append(np.vstack([top, _fit(colours.draw(values), height, width)]))
-    across = min(3, len(panels))
+    across = 2 if len(panels) in (2, 4) else min(3, len(panels))
     blank = np.full_like(panels[0], HOLE_RGB)
     panels += [blank] * (-len(panels) % across)
     gap = np.full((panels[0].shape[0], _GAP, 3), 255, np.uint8)
@@ -97,7 +97,8 @@ def _joined(panels: Sequence[Image], gap: Image) -> Image:
 def _fit(image: Image, height: int, width: int) -> Image:
     if image.shape[:2] == (height, width):
         return image
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    how = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
 def _colour_normals(normals: NDArray[np.float32]) -> Image:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.clip_previews import SHEET, VIDEO, Sample, save_previews
-from app.clip_run import ClipRequest, checked_clip, facts_of, identity_of, on_device, work_through
+from app.clip_run import ClipRequest, begun, checked_clip, facts_of, identity_of, is_done, on_device, work_through
 from app.clip_work import ClipWork, digest_of
 from app.console import Console
 from app.estimator_choice import choose_estimator
@@ -13,7 +13,7 @@ from app.files import writing
 from app.map_file import MapFile
 from app.paths import cell_file
 from errors import CalibrationError, ConfigurationError, PerceptionError
-from hardware.cameras.clip import Clip
+from hardware.cameras.clip_files import may_have_depth
 from hardware.cell import Cell, load_cell
 from perception.clip_scale import ClipScale, fit_clip
 from perception.depth_types import RelativeDepth
@@ -38,18 +38,12 @@ def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
     name, why = choose_estimator(request.estimator)
     cell = load_cell(cell_file(cell_name))
     work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
-    if not request.fresh and (done := work.finished()):
-        console.say(f"{request.out} holds this already; --fresh works it out anew.")
-        console.result(done)
+    if is_done(work, request, console):
         return 0
+    _demand_depth(name, request)
     estimator = create_clip_estimator(name, request.settings)
-    with work.opened(request.fresh) as changed:
-        if changed:
-            console.say(f"  starting anew: {changed}")
-        if work.forget((*FILES.values(), SHEET, VIDEO)):
-            console.say(f"  earlier results in {request.out} are removed")
+    with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
         clip = checked_clip(request.source, console)
-        _demand_depth(name, clip)
         console.say(f"  estimator [bold]{estimator.name}[/] ({why})")
         maps = MapFile(work.folder / f"{estimator.kind}.npy.part", (clip.count, clip.height, clip.width))
         worked = work_through(clip, estimator, maps, work, console, may_have_holes=estimator.kind == "metric")
@@ -67,11 +61,10 @@ def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
     return 0
 
 
-def _demand_depth(name: str, clip: Clip) -> None:
-    first = next(clip.frames())
-    if name == "raw" and first.rgbd is None:
+def _demand_depth(name: str, request: ClipRequest) -> None:
+    if name == "raw" and not may_have_depth(request.source):
         raise ConfigurationError(
-            f"{clip.name} has no depth of its own, and raw is nothing else.",
+            f"{request.source} has no depth of its own, and raw is nothing else.",
             "Fetch a model (python main.py weights where) and name it with --estimator.",
         )
 

@@ -23,14 +23,17 @@ def open_clip(path: Path, progress: Progress | None = None) -> Clip:
     if not path.exists():
         raise CameraError(f"There is no clip {path}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
     try:
-        if path.is_dir():
-            return RecordingClip(path, progress) if is_frame_folder(path) else ImageClip(path, progress)
-        if path.suffix.lower() in (".bag", ".db3"):
+        if may_have_depth(path):
             return RecordingClip(path, progress)
-        if path.suffix.lower() in SUFFIXES:
+        if path.is_dir() or path.suffix.lower() in SUFFIXES:
             return ImageClip(path, progress)
         from hardware.cameras.clip_video import VideoClip
 
         return VideoClip(path, progress)
     except OSError as error:
         raise CameraError(f"{path} cannot be read ({error.strerror or error}).", "Mend its permissions.") from error
+
+
+def may_have_depth(path: Path) -> bool:
+    """Whether a clip's frames come with intrinsics and, where the sensor gave any, depth."""
+    return is_frame_folder(path) if path.is_dir() else path.suffix.lower() in (".bag", ".db3")

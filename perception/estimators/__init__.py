@@ -76,6 +76,13 @@ def _raw_clip(options: EstimatorOptions) -> ClipEstimator:
     return RawClipEstimator()
 
 
+def _depth_normals(options: EstimatorOptions) -> NormalEstimator:
+    from perception.estimators.depth_normals import DepthNormals
+
+    refuse_unknown("depth", options)
+    return DepthNormals()
+
+
 _DKT = {
     "dkt-1.3b": "Diffusion Knows Transparency, the size for the cell",
     "dkt-14b": "Diffusion Knows Transparency, the large one: offline",
@@ -171,9 +178,9 @@ def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> Cl
 
 
 #: Those that give surface normals (`python main.py normals`), with what they are in a line.
-NORMAL_ESTIMATORS: dict[str, str] = {} | _DKT_NORMALS
+NORMAL_ESTIMATORS: dict[str, str] = {"depth": "those of the sensor's depth, where the frames have one"} | _DKT_NORMALS
 
-_NORMAL_FACTORIES: dict[str, Callable[[EstimatorOptions], NormalEstimator]] = {} | {
+_NORMAL_FACTORIES: dict[str, Callable[[EstimatorOptions], NormalEstimator]] = {"depth": _depth_normals} | {
     name: _dkt_normals(name) for name in _DKT_NORMALS
 }
 

@@ -1,0 +1,51 @@
+"""`python main.py normals SOURCE --out DIR`: the surface normals of a clip."""
+
+from app.clip_previews import SHEET, VIDEO, save_previews
+from app.clip_run import ClipRequest, begun, checked_clip, facts_of, identity_of, is_done, on_device, work_through
+from app.clip_work import ClipWork
+from app.console import Console
+from app.map_file import MapFile
+from errors import ConfigurationError
+from hardware.cameras.clip_files import may_have_depth
+from perception.estimators import create_normal_estimator
+
+NORMALS = "normals.npy"
+#: The estimator that computes them from the frames' own depth.
+FROM_DEPTH = "depth"
+
+
+def estimate_normals(request: ClipRequest, as_json: bool) -> int:
+    """Writes normals.npy (F, H, W, 3: unit vectors in camera axes), pictures and summary.json; 0 when all is there.
+
+    Raises:
+        ConfigurationError: a wrong option, or a folder that takes no file.
+        CameraError: a damaged or empty clip, found before anything else is done.
+        PerceptionError: weights that cannot be used, or a model that fails on this clip.
+    """
+    console, request = Console(as_json), on_device(request)
+    name = request.estimator
+    work = ClipWork(request.out, "normals", identity_of(request, name))
+    if is_done(work, request, console):
+        return 0
+    if name == FROM_DEPTH and not may_have_depth(request.source):
+        raise ConfigurationError(
+            f"{request.source} has no depth to take normals from.",
+            "Give a .bag, .db3 or frame folder with depth, or name a model with --estimator.",
+        )
+    estimator = create_normal_estimator(name, request.settings)
+    with begun(work, request, (NORMALS, SHEET, VIDEO), console):
+        clip = checked_clip(request.source, console)
+        console.say(f"  estimator [bold]{estimator.name}[/]")
+        maps = MapFile(work.folder / f"{NORMALS}.part", (clip.count, clip.height, clip.width, 3))
+        worked = work_through(clip, estimator, maps, work, console, may_have_holes=name == FROM_DEPTH)
+        maps.close()
+        save_previews(clip, maps, "normals", work.folder, console)
+        files = {NORMALS: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}
+        axes = {"kind": "normals", "axes": "camera: x right, y down, z forward; facing the camera z < 0"}
+        summary = work.publish(files, facts_of(request, clip, worked, "as asked") | axes)
+    console.say(
+        f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
+        f"{NORMALS} in [bold]{request.out}[/]"
+    )
+    console.result(summary)
+    return 0
