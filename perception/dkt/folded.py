@@ -38,9 +38,13 @@ class FoldedTransformer(nn.Module):
         self._angles: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
         time, modulation, text, image = _constants(transformer, prompt.to(weight), schedule)
         padding = math.log(TEXT_TOKENS - prompt.shape[1])
+        tables = [block.scale_shift_table.float() for block in transformer.blocks]
+        #: (steps, blocks, 6, dim): shifts, scales and gates. They go into blocks as tensors: compiled code
+        #: would be made anew for every number of a step.
+        self.register_buffer("modulation", torch.stack([table + modulation.float() for table in tables], 1))
         self.blocks = nn.ModuleList()
         while transformer.blocks:  # one at a time: both copies of all of them might not fit
-            self.blocks.append(FoldedBlock(transformer.blocks[0], modulation, text, padding, image))
+            self.blocks.append(FoldedBlock(transformer.blocks[0], text, padding, image))
             del transformer.blocks[0]
         self.norm_out, self.proj_out = transformer.norm_out, transformer.proj_out
         #: (steps, 2, dim): shift and scale of the last norm.
@@ -56,9 +60,8 @@ class FoldedTransformer(nn.Module):
         tokens, grid = self._patches(torch.cat([latents, colors], 1))
         cos, sin = self._rotations(grid, latents)
         x = self.patch_embedding(tokens)
-        for block in self.blocks:
-            # The step's numbers go in as a tensor: compiled code would be made anew for every number of a step.
-            x = block(x, block.modulation[step], cos, sin)
+        for block, modulation in zip(self.blocks, cast(Tensor, self.modulation)[step], strict=True):
+            x = block(x, modulation, cos, sin)
         shift, scale = cast(Tensor, self.out_modulation)[step]
         x = self.proj_out((self.norm_out(x.float()) * (1 + scale) + shift).to(x.dtype))
         return self._image(x, grid)
@@ -86,8 +89,8 @@ class FoldedTransformer(nn.Module):
 class FoldedBlock(nn.Module):
     """One transformer block, its constants folded."""
 
-    def __init__(self, block: Any, modulation: Tensor, text: Tensor, padding: float, image: Tensor | None) -> None:
-        """modulation: (steps, 6, dim) of the time; text: (n + 1, dim) embedded prompt, padding last."""
+    def __init__(self, block: Any, text: Tensor, padding: float, image: Tensor | None) -> None:
+        """text: (n + 1, dim) embedded prompt, padding last, whose logit is raised by `padding`."""
         super().__init__()
         self.heads = block.attn1.heads
         own, cross = block.attn1, block.attn2
@@ -104,7 +107,6 @@ class FoldedBlock(nn.Module):
         bias[len(text) - 1] = padding
         self.register_buffer("prompt_bias", bias.to(text.device))
         self.norm1, self.norm2, self.norm3, self.ffn = block.norm1, block.norm2, block.norm3, block.ffn
-        self.register_buffer("modulation", block.scale_shift_table.float() + modulation.float())
 
     def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """x: (1, L, dim) tokens; modulation: (6, dim) of the step; cos, sin: (1, L, 1, head_dim / 2)."""
