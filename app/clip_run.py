@@ -76,14 +76,13 @@ def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, 
     return {"source": digest_of(request.source), "estimator": estimator} | settings | more
 
 
-def is_done(work: ClipWork, request: ClipRequest, console: Console) -> bool:
-    """Says and shows that the work is done already, where it is."""
+def done_before(work: ClipWork, request: ClipRequest, console: Console) -> dict[str, Any] | None:
+    """The summary of work that is done already, which it says; None where there is something to do."""
     done = work.finished()
     if done is None or request.fresh:
-        return False
+        return None
     console.say(f"{request.out} holds this already; --fresh works it out anew.")
-    console.result(done)
-    return True
+    return done
 
 
 @contextmanager

@@ -9,6 +9,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from perception.estimators.base import Kind
+
+METRIC = "depth_m.npy"
+#: What a kind of numbers is called on disk: a name never promises what the numbers are not.
+FILES: dict[Kind, str] = {"disparity": "disparity.npy", "depth": "relative_depth.npy", "metric": METRIC}
 _DTYPE = np.dtype("<f4")
 
 

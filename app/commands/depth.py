@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from app.clip_previews import SHEET, VIDEO, Sample, save_previews
-from app.clip_run import ClipRequest, begun, checked_clip, facts_of, identity_of, is_done, on_device, work_through
+from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
 from app.clip_work import ClipWork, digest_of
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.files import writing
-from app.map_file import MapFile
+from app.map_file import FILES, METRIC, MapFile
 from app.paths import cell_file
 from errors import CalibrationError, ConfigurationError, PerceptionError
 from hardware.cameras.clip_files import may_have_depth
@@ -21,25 +21,28 @@ from perception.estimators import create_clip_estimator
 from perception.estimators.base import Kind
 from perception.metric_scale import to_metres
 
-METRIC = "depth_m.npy"
-#: What a kind of numbers is called on disk: a name never promises what the numbers are not.
-FILES: dict[Kind, str] = {"disparity": "disparity.npy", "depth": "relative_depth.npy", "metric": METRIC}
-
 
 def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
-    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; 0 when all is there.
+    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; 0 when all is there."""
+    console = Console(as_json)
+    console.result(depth_of_clip(request, cell_name, console))
+    return 0
+
+
+def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dict[str, Any]:
+    """The work of `depth`; its summary.
 
     Raises:
         ConfigurationError: a wrong option, or a folder that takes no file.
         CameraError: a damaged or empty clip, found before anything else is done.
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
-    console, request = Console(as_json), on_device(request)
+    request = on_device(request)
     name, why = choose_estimator(request.estimator)
     cell = load_cell(cell_file(cell_name))
     work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
-    if is_done(work, request, console):
-        return 0
+    if done := done_before(work, request, console):
+        return done
     _demand_depth(name, request)
     estimator = create_clip_estimator(name, request.settings)
     with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
@@ -57,8 +60,7 @@ def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
         summary = facts_of(request, clip, worked, why) | {"kind": estimator.kind} | _scale_facts(scale, why_not)
         summary = work.publish(files, summary)
     _tell(console, summary, request.out)
-    console.result(summary)
-    return 0
+    return summary
 
 
 def _demand_depth(name: str, request: ClipRequest) -> None:

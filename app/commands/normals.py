@@ -1,7 +1,7 @@
 """`python main.py normals SOURCE --out DIR`: the surface normals of a clip."""
 
 from app.clip_previews import SHEET, VIDEO, save_previews
-from app.clip_run import ClipRequest, begun, checked_clip, facts_of, identity_of, is_done, on_device, work_through
+from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
 from app.clip_work import ClipWork
 from app.console import Console
 from app.map_file import MapFile
@@ -25,7 +25,8 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
     console, request = Console(as_json), on_device(request)
     name = request.estimator
     work = ClipWork(request.out, "normals", identity_of(request, name))
-    if is_done(work, request, console):
+    if done := done_before(work, request, console):
+        console.result(done)
         return 0
     if name == FROM_DEPTH and not may_have_depth(request.source):
         raise ConfigurationError(
