@@ -42,7 +42,8 @@ class DepthAnythingEstimator:
             self._short_px = min(self._processor.size["height"], self._processor.size["width"])
         demand_multiple(NAME, options.size, self._patch_px)
         self._size = options.size
-        self._model.to(self._device)
+        with fitting(NAME):
+            self._model.to(self._device)
 
     def open(self, count: int, height: int, width: int) -> FrameByFrame:
         return FrameByFrame(NAME, self.see, height, width)
@@ -58,7 +59,7 @@ class DepthAnythingEstimator:
             input_data_format="channels_last",
             return_tensors="pt",
         ).pixel_values
-        with fitting(NAME, size, self._patch_px):
+        with fitting(NAME, size, self._patch_px), torch.inference_mode():
             outputs = self._model(pixels.to(self._device, self._dtype))
             outputs.predicted_depth = outputs.predicted_depth.float()
             answer = self._processor.post_process_depth_estimation(outputs, [(height, width)])

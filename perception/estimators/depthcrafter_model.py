@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 from transformers import CLIPVisionModelWithProjection
 
 from perception.estimators.loading import damage_named, load_part, read_config
+from perception.estimators.running import fitting
 
 NAME = "depthcrafter"
 #: Frames encoded, and decoded, together. Part of the result: the decoder mixes the frames of a chunk.
@@ -37,10 +38,13 @@ class DepthCrafterModel:
             PerceptionError: a part is missing, damaged or of another model.
         """
         self.device, self._dtype = device, dtype
-        self._unet = load_part(NAME, UNetSpatioTemporalConditionModel, folder / "unet", dtype, _KNOWN_AS).to(device)
+        self._unet = load_part(NAME, UNetSpatioTemporalConditionModel, folder / "unet", dtype, _KNOWN_AS)
         tell_frames_apart(self._unet)
-        self._vae = load_part(NAME, AutoencoderKLTemporalDecoder, folder / "vae", dtype).to(device)
-        self._clip = load_part(NAME, CLIPVisionModelWithProjection, folder / "image_encoder", dtype).to(device)
+        self._vae = load_part(NAME, AutoencoderKLTemporalDecoder, folder / "vae", dtype)
+        self._clip = load_part(NAME, CLIPVisionModelWithProjection, folder / "image_encoder", dtype)
+        with fitting(NAME):
+            for part in (self._unet, self._vae, self._clip):
+                part.to(device)
         with damage_named(NAME, folder / "scheduler"):
             self._scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
         clip = read_config(NAME, folder / "feature_extractor" / "preprocessor_config.json")

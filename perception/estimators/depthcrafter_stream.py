@@ -5,6 +5,8 @@ start from the last window's clean latents, noised with the noise they had there
 are blended linearly from the old to the new. Decoding goes in chunks of eight frames from the start.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +83,14 @@ class DepthCrafterStream:
             tensor = state[key]
             setattr(self, f"_{key}", None if tensor is None else tensor.to(self._model.device))
 
-    def _fitting(self) -> Any:
-        return fitting(NAME, self._size, self._model.multiple_px)
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with fitting(NAME, self._size, self._model.multiple_px), torch.inference_mode():
+            yield
 
     def _encode(self) -> None:
         first = self._seen - len(self._fresh)
-        with self._fitting():
+        with self._running():
             images = torch.stack(self._fresh).permute(0, 3, 1, 2).to(self._model.device) / 255
             images = interpolate(images, self._size[::-1], mode="bicubic", antialias=True).clamp(0, 1) * 2 - 1
             noise = torch.stack([_noise(1 + first + i, images.shape[1:]) for i in range(len(images))])
@@ -97,7 +101,7 @@ class DepthCrafterStream:
     def _close_window(self, is_last: bool = False) -> list[NDArray[np.float32]]:
         """Denoises the window that is being filled, blends what it shares with the last one, decodes what is final."""
         assert self._latents is not None and self._embeddings is not None
-        with self._fitting():
+        with self._running():
             new = self._model.denoise(
                 self._window_noise(), self._shared, self._embeddings, self._latents, self._windows.steps
             )
@@ -122,7 +126,7 @@ class DepthCrafterStream:
         maps: list[NDArray[np.float32]] = []
         while _length(self._final) >= CHUNK or (is_last and _length(self._final)):
             assert self._final is not None
-            with self._fitting():
+            with self._running():
                 disparity = self._model.decode(self._final[:CHUNK], *self._frame_size).cpu().numpy()
             maps += list(demand_finite(NAME, disparity))
             self._final = self._final[CHUNK:].clone()

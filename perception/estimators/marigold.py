@@ -48,7 +48,8 @@ class MarigoldEstimator:
         demand_multiple(NAME, options.size, self._cell_px)
         self._size = options.size
         self._pipeline.set_progress_bar_config(disable=True)
-        self._pipeline.to(device)
+        with fitting(NAME):
+            self._pipeline.to(device)
 
     def open(self, count: int, height: int, width: int) -> FrameByFrame:
         return FrameByFrame(NAME, self.see, height, width)
@@ -60,7 +61,7 @@ class MarigoldEstimator:
         """
         height, width = color.shape[:2]
         size = self._size or _released_size(height, width)
-        with fitting(NAME, size, self._cell_px):
+        with fitting(NAME, size, self._cell_px), torch.inference_mode():
             image = torch.from_numpy(color).permute(2, 0, 1)[None].to(self._pipeline.device) / 255
             image = interpolate(image, size[::-1], mode="bilinear", antialias=True).clamp(0, 1)
             depth = self._pipeline(

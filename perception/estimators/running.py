@@ -51,23 +51,23 @@ def demand_multiple(name: str, size: Size | None, multiple: int) -> None:
 
 
 @contextmanager
-def fitting(name: str, size: Size, multiple: int) -> Iterator[None]:
-    """Runs a model without gradients; where memory runs out, names a size that needs a quarter of it.
+def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[None]:
+    """Where memory runs out, names a size that needs about a quarter of it; None while the weights are loaded.
 
     Raises:
         PerceptionError: out of memory.
     """
     try:
-        with torch.inference_mode():
-            yield
+        yield
     except RuntimeError as error:
+        # The CPU's allocator raises a plain RuntimeError.
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
+        what, remedy = f"{name} does not fit into the device's memory", "close what else uses it, or try --device cpu."
+        if size is None:
+            raise PerceptionError(f"{what}.", remedy.capitalize()) from error
         half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
-        raise PerceptionError(
-            f"{name} does not fit into the device's memory at {size[0]}x{size[1]}.",
-            f"Try --size {half}, close what else uses the device, or --device cpu.",
-        ) from error
+        raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {half}, {remedy}") from error
 
 
 def demand_finite(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
