@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli_clips import clips
+from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
 
 app = typer.Typer(
@@ -35,7 +35,11 @@ class SurfaceChoice(StrEnum):
     DIFFUSE = "diffuse"
 
 
-Estimator = Annotated[str, typer.Option(help="What turns colour into depth: auto, raw, oracle (a cheat).")]
+Estimator = Annotated[
+    str,
+    typer.Option(help="What turns colour into depth: auto, dkt-1.3b, raw, oracle (a cheat), ... (docs/estimators.md)."),
+]
+SeenAtOnce = Annotated[int, typer.Option("--clip", min=1, help="Newest frames that the estimator sees at once.")]
 Detector = Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp.")]
 Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo.")]
 Seed = Annotated[int, typer.Option(min=0, help="First scene; trial k lays scene seed + k.")]
@@ -46,6 +50,8 @@ Seed = Annotated[int, typer.Option(min=0, help="First scene; trial k lays scene 
 def run(
     surface: Annotated[SurfaceChoice, typer.Option(help="The table's surface; trials are logged under it.")],
     estimator: Estimator = "auto",
+    weights: Weights = None,
+    clip: SeenAtOnce = 1,
     detector: Detector = "antipodal",
     planner: Planner = "ompl",
     camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto",
@@ -62,7 +68,20 @@ def run(
     from app.commands.run import RunOptions, run_trials
 
     options = RunOptions(
-        surface.value, estimator, detector, planner, camera, arms, cell, trials, objects, seed, yes, headless
+        surface.value,
+        estimator,
+        weights,
+        clip,
+        detector,
+        planner,
+        camera,
+        arms,
+        cell,
+        trials,
+        objects,
+        seed,
+        yes,
+        headless,
     )
     return run_trials(options, as_json)
 
@@ -74,6 +93,8 @@ def dry_run(
     out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None,
     frame: Annotated[int, typer.Option(min=0, help="Which frame to work on.")] = 0,
     estimator: Estimator = "auto",
+    weights: Weights = None,
+    clip: SeenAtOnce = 1,
     detector: Detector = "antipodal",
     planner: Planner = "ompl",
     cell: CellName = "sim",
@@ -83,7 +104,9 @@ def dry_run(
     """Everything but motion, on a recording; leaves a report folder with pictures."""
     from app.commands.dry_run import DryRunOptions, dry_run_recording
 
-    return dry_run_recording(DryRunOptions(recording, out, frame, estimator, detector, planner, cell, seed), as_json)
+    return dry_run_recording(
+        DryRunOptions(recording, out, frame, estimator, weights, clip, detector, planner, cell, seed), as_json
+    )
 
 
 @app.command()

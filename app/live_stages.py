@@ -66,7 +66,8 @@ class LiveStages:
         }
 
     def capture(self, trial: Trial) -> str:
-        trial.frame = frame = self._world.camera.read(FRAME_TIMEOUT_S)
+        *trial.earlier, frame = (self._world.camera.read(FRAME_TIMEOUT_S) for _ in range(self._pipeline.choices.clip))
+        trial.frame = frame
         trial.seen_s = time.monotonic()
         return f"{frame.source} {frame.serial}, frame {frame.number}"
 

@@ -5,7 +5,7 @@ when it cannot go on.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import require
 from hardware.cell import Cell
 from perception.estimators import create_estimator
+from perception.estimators.options import EstimatorOptions
 from perception.masks import object_region
 from perception.metric_scale import fit_metric
 from perception.table import locate_table
@@ -31,6 +32,9 @@ class Choices:
     estimator: str
     detector: str = "antipodal"
     planner: str = "ompl"
+    settings: EstimatorOptions = field(default_factory=EstimatorOptions)
+    #: Newest frames that the estimator sees at once.
+    clip: int = 1
 
 
 class Pipeline:
@@ -45,7 +49,7 @@ class Pipeline:
         require(choices.planner)
         self.cell = cell
         self.choices = choices
-        self.estimator = create_estimator(choices.estimator, truth)
+        self.estimator = create_estimator(choices.estimator, truth, choices.settings)
         self.detector = create_detector(choices.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
 
     def locate(self, trial: Trial) -> str:
@@ -59,7 +63,7 @@ class Pipeline:
     def estimate(self, trial: Trial) -> str:
         """Runs the estimator on the frame."""
         assert trial.frame is not None and trial.view is not None
-        trial.relative = relative = self.estimator.estimate([trial.frame], trial.view.plane)
+        trial.relative = relative = self.estimator.estimate([*trial.earlier, trial.frame], trial.view.plane)
         holes = 1.0 - float(np.isfinite(relative.values).mean())
         return f"{relative.estimator}, {holes:.0%} without depth"
 

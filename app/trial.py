@@ -1,6 +1,6 @@
 """Everything one trial has found out so far; the stages fill it in, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class Trial:
     seed: int
     id: int | None = None
     frame: RgbdFrame | None = None
+    #: Those just before it, oldest first, where the estimator sees several at once.
+    earlier: Sequence[RgbdFrame] = ()
     #: Wall clock (monotonic) of the frame, and where every arm stood when the plan was made.
     seen_s: float = 0.0
     planned_from: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)

@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawn_cell import CELL, draw_frame
+from tiny_dkt import tiny_dkt
 
+from app.estimator_choice import choose_estimator
 from errors import ConfigurationError, PerceptionError
 from perception.estimators import ESTIMATORS, create_estimator
+from perception.estimators.options import EstimatorOptions
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +22,12 @@ def _estimator(name: str, truth: np.ndarray):
     return create_estimator(name, lambda number: truth)
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_every_listed_estimator_is_built_and_answers_in_the_frames_shape(name: str, frame) -> None:
+#: Those that need no weights.
+BUILT_IN = ("raw", "oracle")
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_estimator_answers_in_the_frames_shape(name: str, frame) -> None:
     estimator = _estimator(name, frame.depth_m)
     answer = estimator.estimate([frame], None)
     assert answer.values.shape == frame.color.shape[:2]
@@ -31,6 +38,38 @@ def test_every_listed_estimator_is_built_and_answers_in_the_frames_shape(name: s
 def test_an_unknown_estimator_lists_the_choices() -> None:
     with pytest.raises(ConfigurationError, match=r"no estimator 'magic'.*raw.*oracle"):
         create_estimator("magic")
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in BUILT_IN])
+def test_a_model_without_weights_is_refused_with_the_command_that_fetches_them(
+    name: str, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
+    with pytest.raises(PerceptionError, match="weights fetch"):
+        create_estimator(name)
+
+
+def test_dkt_answers_for_the_newest_of_the_frames_it_sees(frame, tmp_path) -> None:
+    settings = EstimatorOptions(weights=tiny_dkt().write(tmp_path / "dkt"), size=(48, 32))
+    estimator = create_estimator("dkt", None, settings)
+    later = replace(frame, color=np.ascontiguousarray(frame.color[:, ::-1]), number=frame.number + 1)
+    alone, after_another = estimator.estimate([later], None), estimator.estimate([frame, later], None)
+    assert alone.kind == "disparity" and alone.values.shape == frame.color.shape[:2]
+    assert alone.estimator == estimator.name and "48x32" in estimator.name
+    assert np.isfinite(after_another.values).all() and not np.array_equal(alone.values, after_another.values)
+
+
+def test_auto_is_the_sensor_unless_the_model_and_a_gpu_are_here_and_says_why(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
+    name, why = choose_estimator("auto")
+    assert name == "raw" and str(tmp_path) in why
+    monkeypatch.setattr("app.estimator_choice.is_complete", lambda model: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_estimator("auto")[0] == "raw" and "no CUDA device" in choose_estimator("auto")[1]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    assert choose_estimator("auto") == ("dkt-1.3b", "auto: its weights and a GPU are here")
+    assert choose_estimator("oracle") == ("oracle", "as asked")
 
 
 def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
@@ -45,7 +84,7 @@ def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
 
 
 def test_only_the_oracle_cheats_and_its_name_says_so(frame) -> None:
-    cheats = {name for name in ESTIMATORS if _estimator(name, frame.depth_m).is_cheat}
+    cheats = {name for name in BUILT_IN if _estimator(name, frame.depth_m).is_cheat}
     assert cheats == {"oracle"}
     assert "cheat" in _estimator("oracle", frame.depth_m).name
     assert "cheat" in ESTIMATORS["oracle"]

@@ -1,6 +1,7 @@
 """`python main.py dry-run RECORDING`: everything but motion, leaving a report folder."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import open_recording
 from hardware.cell import Cell, load_cell
 from hardware.robot.description import PARK_JOINTS
+from perception.estimators.options import EstimatorOptions
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class DryRunOptions:
     out: Path | None
     frame: int
     estimator: str
+    weights: Path | None
+    clip: int
     detector: str
     planner: str
     cell: str
@@ -43,13 +47,15 @@ def dry_run_recording(options: DryRunOptions, as_json: bool) -> int:
     console = Console(as_json)
     cell = load_cell(cell_file(options.cell))
     estimator, why = choose_estimator(options.estimator)
-    pipeline = Pipeline(cell, Choices(estimator, options.detector, options.planner), truth=None)
+    settings = EstimatorOptions(weights=options.weights)
+    choices = Choices(estimator, options.detector, options.planner, settings, options.clip)
+    pipeline = Pipeline(cell, choices, truth=None)
     console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
     trial = Trial(surface="", seed=options.seed)
     failure: VitroError | None = None
     folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
     with console.stage("open") as line:
-        trial.frame = _frame(options.recording, options.frame)
+        *trial.earlier, trial.frame = _frames(options.recording, options.frame, options.clip)
         line.detail = f"{options.recording}, frame {trial.frame.number}"
     try:
         _perceive_and_plan(pipeline, trial, console, parked(cell))
@@ -84,11 +90,10 @@ def parked(cell: Cell) -> ArmJoints:
     return {name: PARK_JOINTS for name in cell.arms}
 
 
-def _frame(recording: Path, index: int) -> RgbdFrame:
+def _frames(recording: Path, index: int, clip: int) -> deque[RgbdFrame]:
+    """The frame with that index and those before it, `clip` in all where there are as many."""
     with closing(open_recording(recording)) as camera:
-        for _ in range(index):
-            camera.read()
-        return camera.read()
+        return deque((camera.read() for _ in range(index + 1)), maxlen=clip)
 
 
 def _perceive_and_plan(pipeline: Pipeline, trial: Trial, console: Console, joints: ArmJoints) -> None:

@@ -4,6 +4,7 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from app.session import Session
 from calibration.cell_check import check_measured
 from hardware.cell import Cell, load_cell
 from hardware.worlds import choose_world, open_world
+from perception.estimators.options import EstimatorOptions
 from trials.store import TrialStore
 
 
@@ -28,6 +30,8 @@ class RunOptions:
 
     surface: str
     estimator: str
+    weights: Path | None
+    clip: int
     detector: str
     planner: str
     camera: str
@@ -74,7 +78,8 @@ def _run_all(
         return world.truth(number)
 
     # Everything that can be refused is, before anything is powered.
-    choices = Choices(estimator, options.detector, options.planner)
+    settings = EstimatorOptions(weights=options.weights)
+    choices = Choices(estimator, options.detector, options.planner, settings, options.clip)
     pipeline = Pipeline(cell, choices, truth if camera == "sim" else None)
     if not options.assume_yes or camera != "sim":
         require_terminal()
