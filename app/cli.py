@@ -9,6 +9,7 @@ import typer
 
 from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
+from app.cli_refine import refining
 
 app = typer.Typer(
     name="vitro",
@@ -25,6 +26,7 @@ app.add_typer(trials_app, name="trials")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bench_app, name="bench")
 app.add_typer(clips)
+app.add_typer(refining)
 
 
 class SurfaceChoice(StrEnum):
@@ -135,14 +137,18 @@ def grasps(
     intrinsics: Annotated[str, typer.Option(help="fx,fy,cx,cy in pixels.")],
     out: Annotated[Path, typer.Option(help="Where the N x 17 GraspNet rows go (.npy).")],
     depth_scale: Annotated[float, typer.Option(help="Metres per unit of a 16-bit depth image.")] = 0.001,
-    max_width: Annotated[float, typer.Option(help="Largest gripper opening [m].")] = 0.1,
+    max_width: Annotated[float, typer.Option(help="Largest gripper opening in metres.")] = 0.1,
+    normals: Annotated[
+        Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")
+    ] = None,
     detector: Detector = "antipodal",
     as_json: Json = False,
 ) -> int:
     """Grasps on one RGB-D image, as GraspNet rows in the camera frame, with a picture."""
     from app.commands.grasps import GraspsOptions, grasps_of_image
 
-    return grasps_of_image(GraspsOptions(rgb, depth, intrinsics, out, depth_scale, max_width, detector), as_json)
+    options = GraspsOptions(rgb, depth, intrinsics, out, depth_scale, max_width, detector, normals)
+    return grasps_of_image(options, as_json)
 
 
 @app.command()

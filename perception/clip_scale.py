@@ -11,7 +11,7 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.cell import Cell
 from perception.anchors import find_anchors
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
-from perception.metric_scale import fit_metric, to_metres
+from perception.metric_scale import FARTHEST_M, fit_metric, to_metres
 from perception.table import locate_table
 
 #: Relative values between which the frames' lines are compared (percentiles of all maps).
@@ -108,5 +108,5 @@ def _scaled(
 
 
 def _median_mm(errors_m: NDArray) -> float:
-    seen = np.abs(errors_m[np.isfinite(errors_m)])
-    return 1000 * float(np.median(seen)) if len(seen) else float("nan")
+    """What has no depth by one of the two lines is a miss."""
+    return 1000 * float(np.median(np.nan_to_num(np.abs(errors_m), nan=FARTHEST_M)))

@@ -23,7 +23,7 @@ _DEPTH_BINS = 8
 #: Most weight is the tags', whose paper no estimator mistakes for a mirror image; the rest the table's.
 _TAG_SHARE = 0.6
 #: Farther than any table: such disparities are noise around zero.
-_FARTHEST_M = 20.0
+FARTHEST_M = 20.0
 
 
 def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> MetricDepth:
@@ -192,7 +192,7 @@ def _metric(values: NDArray, a: float, b: float, is_inverse: bool) -> NDArray[np
     fitted = a * values.astype(float) + b
     if is_inverse:
         with np.errstate(divide="ignore"):
-            fitted = np.where(fitted > 1 / _FARTHEST_M, 1 / fitted, np.nan)
+            fitted = np.where(fitted > 1 / FARTHEST_M, 1 / fitted, np.nan)
     return np.where(fitted > 0, fitted, np.nan)
 
 
@@ -201,7 +201,7 @@ def _error_mm(anchors: Anchors, a: float, b: float, is_inverse: bool) -> float:
     if not len(anchors):
         return float("nan")
     error_m = np.abs(_metric(anchors.relative, a, b, is_inverse) - anchors.depth_m)
-    return 1000 * float(np.median(np.nan_to_num(error_m, nan=_FARTHEST_M)))
+    return 1000 * float(np.median(np.nan_to_num(error_m, nan=FARTHEST_M)))
 
 
 def _left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:

@@ -9,7 +9,7 @@ from app.console import Console
 from app.files import write_image, writing
 from app.pictures import SHOWN_GRASPS
 from errors import ConfigurationError, PlanningError
-from grasping.detection.from_files import grasps_in, read_rgbd
+from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps
 
@@ -25,6 +25,7 @@ class GraspsOptions:
     depth_scale: float
     max_width_m: float
     detector: str
+    normals: Path | None
 
 
 def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
@@ -49,8 +50,9 @@ def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
     console = Console(as_json)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
+    normals = None if options.normals is None else read_normals(options.normals)
     with console.stage("detect") as line:
-        grasps = grasps_in(frame, options.detector, options.max_width_m)
+        grasps = grasps_in(frame, options.detector, options.max_width_m, normals)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(

@@ -14,6 +14,7 @@ from grasping.detection.segmentation import (
     bystanders,
     clusters,
     facing,
+    normals_at,
     object_points,
     observed_surface,
     table_frame,
@@ -53,6 +54,7 @@ class AntipodalDetector:
         plane: Plane,
         region: NDArray[np.bool_],
         confidence: NDArray[np.float32] | None = None,
+        normals: NDArray[np.float32] | None = None,
     ) -> GraspSet:
         """See `GraspDetector.detect`. The same input gives the same grasps."""
         points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
@@ -63,7 +65,8 @@ class AntipodalDetector:
             return empty_grasps(NAME, "nothing stands on the table in the region", cloud, labels)
         T_camera_table = table_frame(plane)
         view = View.of(depth_m, intrinsics, T_camera_table)
-        surface = observed_surface(points, weight, T_camera_table)
+        known = None if normals is None else normals_at(points, normals, intrinsics)
+        surface = observed_surface(points, weight, T_camera_table, known)
         cut_off = _cut_off(points, labels, intrinsics)
         objects, labels = explain(surface, labels, cut_off, view)
         others = apply(invert(T_camera_table), bystanders(depth_m, intrinsics, plane, region))

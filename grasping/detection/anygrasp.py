@@ -58,8 +58,9 @@ class AnyGraspDetector:
         plane: Plane,
         region: NDArray[np.bool_],
         confidence: NDArray[np.float32] | None = None,
+        normals: NDArray[np.float32] | None = None,
     ) -> GraspSet:
-        """See `GraspDetector.detect`."""
+        """See `GraspDetector.detect`; its network takes points alone, so `normals` go unused."""
         points, _ = object_points(depth_m, intrinsics, plane, region, confidence)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         cloud, labels = points[labels >= 0].astype(np.float32), labels[labels >= 0]

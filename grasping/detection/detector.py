@@ -25,11 +25,13 @@ class GraspDetector(Protocol):
         plane: Plane,
         region: NDArray[np.bool_],
         confidence: NDArray[np.float32] | None = None,
+        normals: NDArray[np.float32] | None = None,
     ) -> GraspSet:
         """Grasps of what stands on the table, best first, in the camera frame.
 
         depth_m (H, W) metres with NaN holes; plane is the table; region (H, W) is False on what is
-        not to be grasped (bin, tags, arms, off the table); confidence (H, W) weighs pixels, 0..1.
+        not to be grasped (bin, tags, arms, off the table); confidence (H, W) weighs pixels, 0..1;
+        normals (H, W, 3) in camera axes are used where finite instead of those of the depth.
         A table with nothing on it gives an empty set whose `note` says so.
 
         Raises:

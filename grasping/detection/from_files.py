@@ -25,16 +25,45 @@ TABLE_UP = 0.35
 _CELL_M = 0.02
 
 
-def grasps_in(frame: RgbdFrame, detector: str = "antipodal", max_opening_m: float = 0.10) -> GraspSet:
+def grasps_in(
+    frame: RgbdFrame,
+    detector: str = "antipodal",
+    max_opening_m: float = 0.10,
+    normals: NDArray[np.float32] | None = None,
+) -> GraspSet:
     """Grasps (camera frame) on what stands on the table that the frame's own depth shows.
+
+    normals (H, W, 3) in camera axes, if any, are used instead of those of the depth.
 
     Raises:
         ConfigurationError: an unknown detector.
-        PerceptionError: no plane carries enough of the depth.
+        PerceptionError: no plane carries enough of the depth, or normals of another size.
     """
     finder = create_detector(detector, max_opening_m)
     plane = find_table(frame)
-    return finder.detect(frame.depth_m, frame.intrinsics, plane, table_region(frame, plane))
+    region = table_region(frame, plane)
+    return finder.detect(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
+
+
+def read_normals(path: Path) -> NDArray[np.float32]:
+    """(H, W, 3) normals of one image: a `.npy` of that shape, or of a clip of one frame.
+
+    Raises:
+        PerceptionError: another file.
+    """
+    _demand_file(path)
+    try:
+        normals = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise PerceptionError(f"{path} cannot be read ({error}).", "Make it with: python main.py normals") from error
+    if isinstance(normals, np.ndarray) and normals.ndim == 4 and len(normals) == 1:
+        normals = normals[0]
+    if not isinstance(normals, np.ndarray) or normals.ndim != 3 or normals.shape[2] != 3 or normals.dtype.kind != "f":
+        shape = getattr(normals, "shape", "no array")
+        raise PerceptionError(
+            f"{path} holds no normals of one image: {shape}.", "Give (height, width, 3), as main.py normals writes it."
+        )
+    return normals.astype(np.float32)
 
 
 def read_rgbd(

@@ -206,8 +206,33 @@ def normals(points: NDArray, camera: NDArray, radius_m: float = 0.009, neighbour
     return normal * np.where(facing < 0, -1.0, 1.0)[:, None]
 
 
-def observed_surface(points_camera: NDArray, weight: NDArray, T_camera_table: Matrix) -> Surface:
-    """Seen points with normals, in the table's frame."""
+def observed_surface(
+    points_camera: NDArray, weight: NDArray, T_camera_table: Matrix, known: NDArray | None = None
+) -> Surface:
+    """Seen points with normals, in the table's frame: the `known` ones (N, 3), and the points' own where NaN."""
     T_table_camera = invert(T_camera_table)
     points = apply(T_table_camera, points_camera)
-    return Surface(points, normals(points, T_table_camera[:3, 3]), weight)
+    own = normals(points, T_table_camera[:3, 3])
+    if known is not None:
+        own = np.where(np.isfinite(known).all(1)[:, None], known @ T_camera_table[:3, :3], own)
+    return Surface(points, own, weight)
+
+
+def normals_at(points_camera: NDArray, image: NDArray, intrinsics: Intrinsics) -> NDArray[np.float64]:
+    """The unit normals (N, 3) that an image (H, W, 3) has at points (N, 3) of its pixels, NaN where it has none.
+
+    Raises:
+        PerceptionError: an image of another shape.
+    """
+    shape = (intrinsics.height, intrinsics.width, 3)
+    if image.shape != shape:
+        raise PerceptionError(
+            f"The normals are {image.shape}, the intrinsics are for {shape}.",
+            "Give the normals of this very image, (height, width, 3).",
+        )
+    u, v = np.rint(intrinsics.project(points_camera)).astype(int).T
+    found = image[v, u].astype(float)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    found = np.where(length > 0.1, found / np.maximum(length, 0.1), np.nan)
+    away = np.einsum("ni,ni->n", found, points_camera) > 0
+    return np.where(away[:, None], -found, found)
