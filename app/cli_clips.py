@@ -72,7 +72,7 @@ def depth(
     from app.clip_run import ClipRequest
     from app.commands.depth import estimate_depth
 
-    settings = _settings(weights, size, steps, window, stride, dtype, mode, device)
+    settings = settings_of(weights, size, steps, window, stride, dtype, mode, device)
     return estimate_depth(ClipRequest(source, out, estimator, settings, fresh), cell, as_json)
 
 
@@ -99,7 +99,7 @@ def normals(
     from app.clip_run import ClipRequest
     from app.commands.normals import estimate_normals
 
-    settings = _settings(weights, size, steps, window, stride, dtype, mode, device)
+    settings = settings_of(weights, size, steps, window, stride, dtype, mode, device)
     return estimate_normals(ClipRequest(source, out, estimator, settings, fresh), as_json)
 
 
@@ -117,7 +117,7 @@ def parse_size(text: str) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def _settings(
+def settings_of(
     weights: Path | None,
     size: str,
     steps: int | None,

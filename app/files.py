@@ -1,5 +1,7 @@
 """Writing files so that a full disk or a forbidden folder is an error with a remedy."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,27 @@ def writing(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror or error}).",
             "Free some disk (df -h), or write elsewhere: --out where the command has it, or VITRO_HOME.",
         ) from error
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to fill, which gets its name once all of it is on disk; where that fails, nothing is left.
+
+    Raises:
+        OSError: the disk takes no more, or something of that name is there.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        for file in partial.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

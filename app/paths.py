@@ -21,6 +21,18 @@ def home() -> Path:
     return path
 
 
+def trial_folder(log: str, id: int) -> Path:
+    """Where a trial's pictures and frames lie: beside its log, in a folder of the log's name.
+
+    log: the log's file, or its URL; trials of a server lie in `trials/` of the home folder.
+    """
+    if "://" in log:
+        return home() / "trials" / f"{id:05d}"
+    file = Path(log)
+    folder = file.with_suffix("") if file.suffix else file.with_name(f"{file.name}-trials")
+    return folder / f"{id:05d}"
+
+
 def free_folder(path: Path) -> Path:
     """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
     number, free = 1, path

@@ -1,12 +1,14 @@
-"""The row, the notes and the pictures of each trial, kept true whatever happens to it."""
+"""The row, the notes, the pictures and the frames of each trial, kept true whatever happens to it."""
 
 from pathlib import Path
 
 from app.console import Console
-from app.paths import home
+from app.files import writing
+from app.paths import free_folder, trial_folder
 from app.pictures import save_pictures
 from app.pipeline import Pipeline
 from app.trial import Trial
+from app.trial_files import save_trial_files
 from errors import VitroError
 from hardware.world import SceneNote, World
 from trials.store import TrialStore
@@ -24,6 +26,7 @@ class TrialLog:
         self._pipeline = pipeline
         self._console = console
         self._begun = [] if begun is None else begun
+        self._claimed: set[int] = set()
 
     def begin(self, trial: Trial, scene: SceneNote) -> int:
         """Commits the row before anything can move; a crash from here on leaves it `interrupted`."""
@@ -42,18 +45,18 @@ class TrialLog:
         return id
 
     def note(self, trial: Trial) -> Path:
-        """Puts what is known on disk, pictures too, before it moves anything; the pictures' folder.
+        """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
 
         Raises:
             VitroError: the disk takes no more: then nothing should move either.
         """
         assert trial.id is not None
-        folder = save_pictures(trial, self._folder(trial.id))
+        folder = self._save_files(trial, trial.id)
         self._store.note(trial.id, **trial.notes())
         return folder
 
     def finish(self, trial: Trial) -> None:
-        """Completes the row, then the pictures: their failure is said, and changes no row."""
+        """Completes the row, then frames and pictures: their failure is said, and changes no row."""
         assert trial.id is not None and trial.outcome is not None
         trial.verdict = self._world.verdict()
         self._store.note(trial.id, **trial.notes())
@@ -68,9 +71,21 @@ class TrialLog:
             metric=trial.metric_summary(),
         )
         try:
-            save_pictures(trial, self._folder(trial.id))
+            self._save_files(trial, trial.id)
         except VitroError as error:
             self._console.error(error)
 
+    def _save_files(self, trial: Trial, id: int) -> Path:
+        folder = self._folder(id)
+        save_trial_files(trial, folder)
+        return save_pictures(trial, folder)
+
     def _folder(self, id: int) -> Path:
-        return home() / "trials" / f"{id:05d}"
+        """The trial's own folder: what an earlier log left under its number is moved aside, not mixed in."""
+        folder = trial_folder(self._store.where, id)
+        if id not in self._claimed:
+            with writing(folder):
+                if folder.exists():
+                    folder.rename(free_folder(folder.with_name(f"{folder.name}-earlier")))
+            self._claimed.add(id)
+        return folder

@@ -1,6 +1,6 @@
 """Perception for the eye: tags on the image, depth in colours beside each other with one legend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def colour_depth(depth_m: NDArray[np.float32], near_m: float, far_m: float) -> I
     """(H, W, 3) RGB: turbo from near (red) to far (blue), holes dark."""
     seen = np.isfinite(depth_m) & (depth_m > 0)
     share = (far_m - np.where(seen, depth_m, far_m)) / (far_m - near_m)
-    image = _turbo(np.clip(255 * share, 0, 255).astype(np.uint8))
+    image = turbo(np.clip(255 * share, 0, 255).astype(np.uint8))
     image[~seen] = HOLE_RGB
     return image
 
@@ -42,7 +42,7 @@ def colour_depth(depth_m: NDArray[np.float32], near_m: float, far_m: float) -> I
 def depth_picture(depths_m: Sequence[NDArray[np.float32]], titles: Sequence[str]) -> Image:
     """Depth maps of one shape side by side in one range, with a legend in metres."""
     near_m, far_m = depth_range(*depths_m)
-    panels = [_titled(colour_depth(d, near_m, far_m), t) for d, t in zip(depths_m, titles, strict=True)]
+    panels = [titled(colour_depth(d, near_m, far_m), t) for d, t in zip(depths_m, titles, strict=True)]
     return np.hstack([*panels, legend(panels[0].shape[0], near_m, far_m, "metres")])
 
 
@@ -65,13 +65,13 @@ def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
     return image
 
 
-def _turbo(values: NDArray[np.uint8]) -> Image:
+def turbo(values: NDArray[np.uint8]) -> Image:
     import cv2
 
     return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_TURBO)[..., ::-1], np.uint8)
 
 
-def _titled(image: Image, title: str) -> Image:
+def titled(image: Image, title: str) -> Image:
     scale = image.shape[1] / 1100
     write(image, title, (round(12 * scale), round(34 * scale)), scale, max(1, round(2 * scale)))
     return image
@@ -85,18 +85,31 @@ def write(image: Image, text: str, at: tuple[int, int], scale: float, thick: int
     cv2.putText(image, text, at, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 
-def legend(height: int, near: float, far: float, caption: str) -> Image:
-    """A bar from near (top) to far (bottom) with five values written beside it."""
+def legend(
+    height: int,
+    near: float,
+    far: float,
+    caption: str,
+    digits: int = 2,
+    colour: Callable[[NDArray[np.uint8]], Image] = turbo,
+) -> Image:
+    """A bar from near (top) to far (bottom) with five values written beside it; colour paints its ramp 255..0."""
     s = height / 480
     legend = np.full((height, round(84 * s), 3), HOLE_RGB, np.uint8)
     top, bottom = round(30 * s), height - round(20 * s)
     left, right = round(8 * s), round(26 * s)
     ramp = np.linspace(255, 0, bottom - top).astype(np.uint8)[:, None]
-    legend[top:bottom, left:right] = _turbo(np.repeat(ramp, right - left, axis=1))
+    legend[top:bottom, left:right] = colour(np.repeat(ramp, right - left, axis=1))
     thick = max(1, round(s))
     for share in np.linspace(0, 1, 5):
         y = round(top + share * (bottom - top - 1))
         legend[y, right : right + round(5 * s)] = 255
-        write(legend, f"{near + share * (far - near):.2f}", (right + round(7 * s), y + round(5 * s)), 0.5 * s, thick)
+        write(
+            legend,
+            f"{near + share * (far - near):.{digits}f}",
+            (right + round(7 * s), y + round(5 * s)),
+            0.5 * s,
+            thick,
+        )
     write(legend, caption, (left, round(17 * s)), 0.5 * s, thick)
     return legend

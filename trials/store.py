@@ -99,6 +99,18 @@ class TrialStore:
             connection.execute(trials.update().where(trials.c.id == trial).values(values))
             return _record(self._row(connection, trial))
 
+    def annotate(self, trial: int, **findings: Any) -> None:
+        """Adds what later work found out about an ended trial, as `notes["later"]`; all else stays as it is.
+
+        A finding of the same name replaces the earlier one. A trial that is still running is refused.
+        """
+        with explained(self.where), self._engine.begin() as connection:
+            row = self._row(connection, trial)
+            if row.outcome is None:
+                raise TrialError(f"Trial {trial} in {self.where} is still running.", "Wait for its end.")
+            notes = {**row.notes, "later": {**row.notes.get("later", {}), **findings}}
+            connection.execute(trials.update().where(trials.c.id == trial).values(notes=notes))
+
     def get(self, trial: int) -> TrialRecord:
         """One trial by its id."""
         with explained(self.where), self._engine.begin() as connection:

@@ -1,0 +1,126 @@
+"""Where two depth maps of one frame disagree: in every pixel, over the workspace, and object by object."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cameras.frame import Intrinsics
+from perception.depth_types import Plane
+
+Depth = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+#: A pixel beyond this disagrees: fingers that close a centimetre off miss the rim of a glass.
+BEYOND_MM = 10.0
+#: What stands this high on the table, in either map, belongs to an object.
+OBJECT_HEIGHT_M = 0.012
+#: Smaller patches are noise [px].
+OBJECT_PIXELS = 150
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two maps over some pixels.
+
+    pixels: how many both know. only_first, only_second: the share of all pixels that one alone knows.
+    median_mm, p95_mm, beyond (the share beyond `BEYOND_MM`): of |second - first| where both know.
+    shift_mm: median of second - first, positive where the second sees farther. NaN where no pixel is
+    known to both.
+    """
+
+    pixels: int
+    only_first: float
+    only_second: float
+    median_mm: float
+    p95_mm: float
+    beyond: float
+    shift_mm: float
+
+
+@dataclass(frozen=True)
+class ObjectDisagreement:
+    """box: left, top, right, bottom [px] of an object's pixels."""
+
+    box: tuple[int, int, int, int]
+    disagreement: Disagreement
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """delta_mm: (H, W) float32, |second - first|, NaN where either has a hole. objects: largest first.
+
+    Where no table is known there is no workspace and there are no objects.
+    """
+
+    delta_mm: NDArray[np.float32]
+    image: Disagreement
+    workspace: Disagreement | None
+    objects: tuple[ObjectDisagreement, ...]
+
+
+def compare(first_m: Depth, second_m: Depth, workspace: Mask, plane: Plane, intrinsics: Intrinsics) -> Comparison:
+    """Compares two metric maps (H, W) [m, NaN holes]; workspace: where objects may stand."""
+    everywhere = np.ones_like(workspace)
+    objects = object_patches(first_m, second_m, workspace, plane, intrinsics)
+    return Comparison(
+        delta_mm=delta_mm(first_m, second_m),
+        image=measure(first_m, second_m, everywhere),
+        workspace=measure(first_m, second_m, workspace),
+        objects=tuple(ObjectDisagreement(_box(patch), measure(first_m, second_m, patch)) for patch in objects),
+    )
+
+
+def compare_images(first_m: Depth, second_m: Depth) -> Comparison:
+    """Compares two metric maps of which no table is known."""
+    return Comparison(
+        delta_mm(first_m, second_m),
+        measure(first_m, second_m, np.ones(first_m.shape, bool)),
+        workspace=None,
+        objects=(),
+    )
+
+
+def delta_mm(first_m: Depth, second_m: Depth) -> NDArray[np.float32]:
+    """|second - first| [mm], NaN where either has a hole."""
+    return (1000 * np.abs(second_m.astype(float) - first_m)).astype(np.float32)
+
+
+def measure(first_m: Depth, second_m: Depth, where: Mask) -> Disagreement:
+    """The disagreement over the pixels `where`."""
+    first, second = first_m[where].astype(float), second_m[where].astype(float)
+    has_first, has_second = np.isfinite(first), np.isfinite(second)
+    signed_mm = 1000 * (second - first)[has_first & has_second]
+    size_mm = np.abs(signed_mm)
+    if not len(signed_mm):
+        median = p95 = beyond = shift = float("nan")
+    else:
+        median, p95 = (float(x) for x in np.percentile(size_mm, [50, 95]))
+        beyond, shift = float((size_mm > BEYOND_MM).mean()), float(np.median(signed_mm))
+    total = max(1, len(first))
+    only_first = int((has_first & ~has_second).sum()) / total
+    only_second = int((has_second & ~has_first).sum()) / total
+    return Disagreement(len(signed_mm), only_first, only_second, median, p95, beyond, shift)
+
+
+def object_patches(
+    first_m: Depth, second_m: Depth, workspace: Mask, plane: Plane, intrinsics: Intrinsics
+) -> list[Mask]:
+    """(H, W) masks of what stands on the table in either map, one for each connected patch, largest first."""
+    import cv2
+
+    rays = intrinsics.rays()
+    stands = np.zeros(workspace.shape, bool)
+    for depth_m in (first_m, second_m):
+        stands |= plane.height(rays * depth_m[..., None]) > OBJECT_HEIGHT_M
+    # Lone pixels at edges would join what lies apart.
+    cleaned = cv2.morphologyEx((stands & workspace).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = [label for label in range(1, count) if areas[label] >= OBJECT_PIXELS]
+    return [labels == label for label in sorted(kept, key=lambda label: -areas[label])]
+
+
+def _box(patch: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(patch.any(1)), np.flatnonzero(patch.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
