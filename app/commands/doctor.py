@@ -81,6 +81,18 @@ def _cuda() -> Finding:
     return Finding("CUDA", "warn", "none: AnyGrasp, cuRobo and DKT need it; everything else runs")
 
 
+def _models() -> Finding:
+    from app.estimator_choice import MODEL, choose_estimator
+    from perception.weights.models import MODELS, is_complete
+
+    found = [name for name in MODELS if is_complete(name)]
+    auto, why = choose_estimator("auto")
+    if MODEL not in found:
+        told = f"no weights of {MODEL}: --estimator auto is {auto}"
+        return Finding("models", "warn", told, f"python main.py weights fetch {MODEL}")
+    return Finding("models", "pass" if auto == MODEL else "warn", f"{', '.join(found)}; {why}")
+
+
 def _add_on(name: str, module: str) -> Callable[[], Finding]:
     def check() -> Finding:
         if importlib.util.find_spec(module) is None:
@@ -111,6 +123,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "arms": _arms,
     "renderer": _renderer,
     "CUDA": _cuda,
+    "models": _models,
     "AnyGrasp": _add_on("AnyGrasp", "gsnet"),
     "cuRobo": _add_on("cuRobo", "curobo"),
     "disk": _disk,

@@ -38,7 +38,7 @@ class FrameShape:
                 f"A frame is {color.dtype} {color.shape}, the clip's first was 8-bit {(self.height, self.width, 3)}.",
                 "All frames of a clip must be 8-bit RGB of one size.",
             )
-        return self.scaled(torch.from_numpy(color).to(device))[:, :, None].to(dtype)
+        return self.scaled(torch.from_numpy(np.ascontiguousarray(color)).to(device))[:, :, None].to(dtype)
 
     def scaled(self, color: Tensor) -> Tensor:
         """(H, W, 3) uint8 to (1, 3, h, w) float32 in -1..1, on the device that it is on."""
