@@ -10,7 +10,6 @@ import typer
 from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
 from app.cli_refine import refining
-from app.cli_refine import refining
 
 app = typer.Typer(
     name="vitro",
@@ -27,7 +26,6 @@ app.add_typer(trials_app, name="trials")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bench_app, name="bench")
 app.add_typer(clips)
-app.add_typer(refining)
 app.add_typer(refining)
 
 
