@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -19,6 +20,9 @@ HEAD_DIM = 128
 _SMALL_HEAD_DIM, _SMALL_DIM = 32, 1024
 #: Tokens of the (all zero) CLIP image and of the padded prompt (released code).
 IMAGE_TOKENS, TEXT_TOKENS = 257, 512
+#: Tensors as long as the features are wide: of the CLIP image, of a residual block.
+_IMAGE_WIDTH = ("0.bias", "0.weight", "1.bias")
+_RESIDUAL_WIDTH = ("6.bias", "3.gamma", "6.weight")
 _OTHER_MODEL = "These are the weights of another model, or a damaged copy: python main.py weights verify FOLDER."
 
 
@@ -90,24 +94,25 @@ def transformer_size(shapes: Shapes, folder: Path) -> TransformerSize:
         PerceptionError: the tensors that would tell are missing or of another kind of model.
     """
     try:
-        dim, in_channels, *patch = shapes["patch_embedding.weight"]
-        head_rows, freq_dim = shapes["head.head.weight"][0], shapes["time_embedding.0.weight"][1]
-        layers = 1 + max(int(match[1]) for key in shapes if (match := re.match(r"blocks\.(\d+)\.", key)))
+        layers = 1 + max((int(m[1]) for key in shapes if (m := re.match(r"blocks\.(\d+)\.", key))), default=-1)
+        blocks = [f"blocks.{index}" for index in range(layers)]
+        dim = _agreed(shapes, "patch_embedding.bias", *(f"{block}.self_attn.q.bias" for block in blocks))
+        _, in_channels, *patch = _sole(shapes, "patch_embedding.weight", 5)
         heads = _heads(dim, folder)
-        image = shapes.get("img_emb.proj.0.weight")
+        has_image = any(key.startswith("img_emb.") for key in shapes)
         return TransformerSize(
             heads=heads,
             head_dim=dim // heads,
             layers=layers,
-            ffn_dim=shapes["blocks.0.ffn.0.weight"][0],
+            ffn_dim=_agreed(shapes, *(f"{block}.ffn.0.{kind}" for block in blocks for kind in ("weight", "bias"))),
             in_channels=in_channels,
-            out_channels=head_rows // prod(patch),
-            text_dim=shapes["text_embedding.0.weight"][1],
-            freq_dim=freq_dim,
+            out_channels=_agreed(shapes, "head.head.weight", "head.head.bias") // prod(patch),
+            text_dim=_sole(shapes, "text_embedding.0.weight", 2)[1],
+            freq_dim=_sole(shapes, "time_embedding.0.weight", 2)[1],
             patch=(patch[0], patch[1], patch[2]),
-            image_dim=image[0] if image else None,
+            image_dim=_agreed(shapes, *(f"img_emb.proj.{part}" for part in _IMAGE_WIDTH)) if has_image else None,
         )
-    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+    except (ValueError, ZeroDivisionError) as error:
         raise PerceptionError(
             f"The transformer in {folder} is not Wan2.1's: it tells no size ({error}).", _OTHER_MODEL
         ) from error
@@ -120,25 +125,42 @@ def vae_size(shapes: Shapes, folder: Path) -> VaeSize:
         PerceptionError: the tensors that would tell are missing or of another kind of model.
     """
     try:
-        base = shapes["encoder.conv1.weight"][0]
-        samplers = sorted(
-            int(m[1]) for k in shapes if (m := re.match(r"encoder\.downsamples\.(\d+)\.resample\.1\.weight", k))
-        )
-        res_blocks = samplers[0]
-        tops = [index - 1 for index in samplers]
-        last = max(int(m[1]) for k in shapes if (m := re.match(r"encoder\.downsamples\.(\d+)\.", k)))
-        widths = [shapes[f"encoder.downsamples.{index}.residual.6.weight"][0] for index in [*tops, last]]
+        base = _agreed(shapes, "encoder.conv1.bias", "decoder.head.0.gamma", "encoder.conv1.weight")
+        found = (re.match(r"encoder\.downsamples\.(\d+)\.(\w+)", key) for key in sorted(shapes))
+        down = {int(match[1]): match[2] for match in found if match}  # the last kind that each has
+        samplers = [index for index, kind in sorted(down.items()) if kind in ("resample", "time_conv")]
+        tops = [*(index - 1 for index in samplers), max(down, default=0)]
+        widths = [
+            _agreed(shapes, *(f"encoder.downsamples.{index}.residual.{part}" for part in _RESIDUAL_WIDTH))
+            for index in tops
+        ]
         return VaeSize(
             base_dim=base,
-            z_dim=shapes["conv2.weight"][0],
+            z_dim=_agreed(shapes, "conv2.weight", "conv2.bias"),
             dim_mult=tuple(width // base for width in widths),
-            res_blocks=res_blocks,
-            temporal_downsample=tuple(f"encoder.downsamples.{i}.time_conv.weight" in shapes for i in samplers),
+            res_blocks=samplers[0] if samplers else max(down, default=0) + 1,
+            temporal_downsample=tuple(down[index] == "time_conv" for index in samplers),
         )
-    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+    except (ValueError, ZeroDivisionError) as error:
         raise PerceptionError(
             f"The VAE in {folder} is not Wan2.1's: it tells no size ({error}).", _OTHER_MODEL
         ) from error
+
+
+def _agreed(shapes: Shapes, *names: str) -> int:
+    """The length that most of these tensors have, so that the one that is damaged is the one to be named."""
+    said = Counter(shapes[name][0] for name in names if shapes.get(name))
+    if not said:
+        raise ValueError(f"it has none of {_few(list(names))}")
+    return said.most_common(1)[0][0]
+
+
+def _sole(shapes: Shapes, name: str, axes: int) -> tuple[int, ...]:
+    """The shape of the only tensor that tells some size."""
+    shape = shapes.get(name, ())
+    if len(shape) != axes:
+        raise ValueError(f"its {name} is {tuple(shape) or 'missing'}")
+    return shape
 
 
 def demand_tensors(part: str, found: Shapes, expected: Shapes) -> None:
@@ -160,7 +182,7 @@ def demand_tensors(part: str, found: Shapes, expected: Shapes) -> None:
         raise PerceptionError(f"The {part} {'; it '.join(problems)}.", _OTHER_MODEL)
 
 
-def _few(names: list[str], shown: int = 3) -> str:
+def _few(names: list[str], shown: int = 8) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
 
