@@ -17,6 +17,9 @@ from perception.dkt.safetensors_header import read_header
 from perception.dkt.sizes import TransformerSize, VaeSize
 from perception.weights.problems import Problems
 
+#: How many modules of a LoRA are named.
+_NAMED = 8
+
 
 def components(folder: Path, problems: Problems) -> list[tuple[str, Path]]:
     """Every file of a DKT with the component that it is (part of); what is missing is a problem."""
@@ -64,18 +67,21 @@ def _files(folder: Path) -> DktFiles:
 
 
 def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) -> str:
-    """What it is, '' if wrong; each module that does not fit is a problem of its own."""
+    """What it is, '' if wrong; modules that do not fit are problems of their own, the first few of them named."""
     shapes = {name: info.shape for name, info in read_header(file).items()}
     modules: dict[str, list[str]] = {}
     for name in shapes:
         modules.setdefault(name.split(".lora_")[0], []).append(name)
-    weights, before = changeable_weights(transformer), len(problems)
+    weights, wrong = changeable_weights(transformer), Problems()
     pairs: dict[str, LoraPair] = {}
     for names in modules.values() or [[]]:
-        with problems.noting():
+        with wrong.noting():
             pairs |= pair_keys({name: shapes[name] for name in names}, weights)
+    problems += wrong[:_NAMED]
+    if len(wrong) > _NAMED:
+        problems.append(f"{file} does not fit in {len(wrong) - _NAMED} more modules.")
     ranks = sorted({pair.rank for pair in pairs.values()})
-    return f"rank {', '.join(map(str, ranks))} on {len(pairs)} modules" if len(problems) == before else ""
+    return "" if wrong else f"rank {', '.join(map(str, ranks))} on {len(pairs)} modules"
 
 
 def _describe(size: TransformerSize) -> str:

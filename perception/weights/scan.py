@@ -1,5 +1,6 @@
 """Reading weights through: files that cannot be opened, and numbers that are not finite."""
 
+import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ _SUFFIXES = (".safetensors", ".pth")
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file of weights holds; not_finite: how many numbers of which tensors are infinite or NaN."""
+    """What a file of weights holds.
+
+    not_finite: how many numbers of which tensors are infinite or NaN; integers: the tensors of whole numbers.
+    """
 
     tensors: int
     dtypes: tuple[str, ...]
     parameters: int
     not_finite: dict[str, int]
+    integers: tuple[str, ...]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -36,6 +41,12 @@ def dead_links(folder: Path) -> list[str]:
     """Links that lead nowhere or to themselves, in words."""
     links = (path for path in sorted(folder.rglob("*")) if path.is_symlink() and not path.exists())
     return [f"{link} is a link that leads nowhere (to {link.readlink()})." for link in links]
+
+
+def broken_json(folder: Path) -> list[str]:
+    """Configurations that are no JSON objects, in words."""
+    files = [path for path in (*folder.glob("*.json"), *folder.glob("*/*.json")) if path.is_file()]
+    return [f"{path} is no JSON object: it is damaged." for path in sorted(files) if not _is_json(path)]
 
 
 def demand_whole(file: Path) -> None:
@@ -58,19 +69,26 @@ def read_through(file: Path, advance: Advance) -> Contents:
     Raises:
         PerceptionError: the file cannot be read to its end.
     """
-    count, parameters, dtypes, not_finite = 0, 0, set(), {}
+    count, parameters, dtypes, not_finite, integers = 0, 0, set(), {}, []
     for name, tensor in _tensors(file):
         count, parameters = count + 1, parameters + tensor.numel()
         dtypes.add(str(tensor.dtype).removeprefix("torch."))
-        if bad := _count_not_finite(tensor):
+        if not tensor.is_floating_point():
+            integers.append(name)
+        elif bad := _count_not_finite(tensor):
             not_finite[name] = bad
         advance(tensor.nbytes)
-    return Contents(count, tuple(sorted(dtypes)), parameters, not_finite)
+    return Contents(count, tuple(sorted(dtypes)), parameters, not_finite, tuple(integers))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def _count_not_finite(tensor: "Tensor") -> int:
-    if not tensor.is_floating_point():
-        return 0
     # float8 knows no isfinite.
     values = tensor if tensor.element_size() > 1 else tensor.float()
     return tensor.numel() - int(values.isfinite().sum())

@@ -7,7 +7,7 @@ from errors import PerceptionError
 from perception.weights.manifest import Manifest, read_manifest
 from perception.weights.models import MODELS
 from perception.weights.problems import Problems
-from perception.weights.scan import Contents, dead_links, demand_whole, read_through, weight_files
+from perception.weights.scan import Contents, broken_json, dead_links, demand_whole, read_through, weight_files
 from perception.weights.transfer import Bar, sha256_of
 
 #: How many tensors of a file are named for the same fault.
@@ -46,7 +46,7 @@ def verify_folder(folder: Path, bar: Bar, model: str = "") -> Verdict:
     manifest: Manifest | None = None
     with problems.noting():
         _demand_folder(folder)
-        problems += dead_links(folder)
+        problems += [*dead_links(folder), *broken_json(folder)]
         with problems.noting():
             manifest = _demand_manifest(folder, model)
         model = model or (manifest.model if manifest else "")
@@ -63,9 +63,10 @@ def _verify_files(folder: Path, model: str, bar: Bar, problems: Problems) -> lis
     for component, file in found:
         with problems.noting(), bar(f"read {file.relative_to(folder)}", file.stat().st_size) as advance:
             contents = read_through(file, advance)
-            parts.append(_part(component, str(file.relative_to(folder)), contents, recognised.pop(component, "")))
-            if contents.not_finite:
-                problems.append(_say_not_finite(file, contents))
+            told = recognised.pop(component, "")
+            name = str(file.relative_to(folder))
+            parts.append(Part(component, name, contents.tensors, contents.dtypes, contents.parameters, told))
+            problems += _odd_numbers(file, contents, may_count=not _is_dkt(model))
     return parts
 
 
@@ -73,13 +74,16 @@ def _recognise(folder: Path, model: str, problems: Problems) -> tuple[list[tuple
     """The files that are whole, each with its component, and what the components are."""
     from perception.weights import dkt_parts
 
-    is_dkt = model not in MODELS or bool(MODELS[model].prompt)
-    if is_dkt:
+    if _is_dkt(model):
         found = dkt_parts.components(folder, problems)
     else:
         found = [(str(file.parent.relative_to(folder)), file) for file in weight_files(folder)]
     whole = [(component, file) for component, file in found if _is_whole(file, problems)]
-    return whole, dkt_parts.recognise(folder, {file for _, file in whole}, problems) if is_dkt else {}
+    return whole, dkt_parts.recognise(folder, {file for _, file in whole}, problems) if _is_dkt(model) else {}
+
+
+def _is_dkt(model: str) -> bool:
+    return model not in MODELS or bool(MODELS[model].prompt)
 
 
 def _is_whole(file: Path, problems: Problems) -> bool:
@@ -89,14 +93,17 @@ def _is_whole(file: Path, problems: Problems) -> bool:
     return len(problems) == before
 
 
-def _part(component: str, file: str, contents: Contents, recognised: str) -> Part:
-    return Part(component, file, contents.tensors, contents.dtypes, contents.parameters, recognised)
+def _odd_numbers(file: Path, contents: Contents, may_count: bool) -> list[str]:
+    """Numbers that no weight is; other models' files may hold counters."""
+    odd = {"numbers that are not finite": [f"{name} ({count})" for name, count in contents.not_finite.items()]}
+    if not may_count:
+        odd["whole numbers in place of weights"] = list(contents.integers)
+    return [f"{file} holds {what}: {_few(names)}." for what, names in odd.items() if names]
 
 
-def _say_not_finite(file: Path, contents: Contents) -> str:
-    named = [f"{name} ({count})" for name, count in contents.not_finite.items()]
-    more = f" and {len(named) - _NAMED} more tensors" if len(named) > _NAMED else ""
-    return f"{file} holds numbers that are not finite: {', '.join(named[:_NAMED])}{more}."
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more tensors" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _demand_folder(folder: Path) -> None:
