@@ -11,6 +11,7 @@ and `CausalDecoder`. float32 results agree to about 1e-6.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -52,7 +53,9 @@ class _Half(nn.Module):
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
+        #: How `activated` is computed, and within what a chunk runs: fast mode on CUDA sets both.
         self.activate: Activate = activated
+        self.running: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def _layers(self, layers: Iterable[nn.Module], x: Tensor, past: "_Past") -> Tensor:
         for layer in layers:
@@ -119,9 +122,10 @@ class FastEncoder(_Half):
     def forward(self, x: Tensor, feat_cache: list[Any], feat_idx: Sequence[int] = (0,)) -> Tensor:
         """Frames (1, 3, 1 or 4, H, W) to moments (1, 2 z, 1, H/8, W/8)."""
         past = _Past(feat_cache)
-        x = self._convolved(self.net.conv_in, None, x, past)
-        x = self._layers([*self.net.down_blocks, *_middle(self.net)], x, past)
-        return self._convolved(self.net.conv_out, self.net.norm_out, x, past)
+        with self.running():
+            x = self._convolved(self.net.conv_in, None, x, past)
+            x = self._layers([*self.net.down_blocks, *_middle(self.net)], x, past)
+            return self._convolved(self.net.conv_out, self.net.norm_out, x, past)
 
 
 class FastDecoder(_Half):
@@ -142,14 +146,15 @@ class FastDecoder(_Half):
     ) -> Tensor:
         """A latent (1, z, 1, H/8, W/8) to frames (1, 3, 1 or 4, H, W)."""
         past = _Past(feat_cache)
-        x = self._convolved(self.net.conv_in, None, x, past)
-        x = self._layers(self._all[: self._split], x, past)
-        here, frames = past.at, []
-        for piece in x.split(_FRAMES_AT_ONCE, 2):
-            past.at = here
-            piece = self._layers(self._all[self._split :], piece, past)
-            frames.append(self._convolved(self.net.conv_out, self.net.norm_out, piece, past))
-        return torch.cat(frames, 2)
+        with self.running():
+            x = self._convolved(self.net.conv_in, None, x, past)
+            x = self._layers(self._all[: self._split], x, past)
+            here, frames = past.at, []
+            for piece in x.split(_FRAMES_AT_ONCE, 2):
+                past.at = here
+                piece = self._layers(self._all[self._split :], piece, past)
+                frames.append(self._convolved(self.net.conv_out, self.net.norm_out, piece, past))
+            return torch.cat(frames, 2)
 
 
 class _Past:

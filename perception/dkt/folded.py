@@ -12,6 +12,7 @@ Same sums in another order: float32 results agree to about 1e-5.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -46,6 +47,8 @@ class FoldedTransformer(nn.Module):
         while transformer.blocks:  # one at a time: both copies of all of them might not fit
             self.blocks.append(FoldedBlock(transformer.blocks[0], text, padding, image))
             del transformer.blocks[0]
+        #: How a block is computed (`run_block`'s arguments): fast mode on CUDA puts a compiled twin here.
+        self.run_block: Callable[..., Tensor] = run_block
         self.norm_out, self.proj_out = transformer.norm_out, transformer.proj_out
         #: (steps, 2, dim): shift and scale of the last norm.
         self.register_buffer("out_modulation", transformer.scale_shift_table.float() + time.float()[:, None])
@@ -59,9 +62,10 @@ class FoldedTransformer(nn.Module):
         """What `velocity` says, where the hooks of offloading find it."""
         tokens, grid = self._patches(torch.cat([latents, colors], 1))
         cos, sin = self._rotations(grid, latents)
-        x = self.patch_embedding(tokens)
+        # A copy, as what comes is a view, and compiled code makes a graph of its own for views.
+        x = self.patch_embedding(tokens).clone()
         for block, modulation in zip(self.blocks, cast(Tensor, self.modulation)[step], strict=True):
-            x = block(x, modulation, cos, sin)
+            x = self.run_block(block, x, modulation, cos, sin)
         shift, scale = cast(Tensor, self.out_modulation)[step]
         x = self.proj_out((self.norm_out(x.float()) * (1 + scale) + shift).to(x.dtype))
         return self._image(x, grid)
@@ -132,6 +136,11 @@ class FoldedBlock(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(2, (self.heads, -1))
+
+
+def run_block(block: nn.Module, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """A block by `FoldedBlock.forward`: one function for all of them, so that they share what is compiled."""
+    return cast(Tensor, block(x, modulation, cos, sin))
 
 
 def _constants(

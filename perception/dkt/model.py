@@ -9,6 +9,7 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from errors import ConfigurationError
 from perception.dkt.exact import ExactTransformer
+from perception.dkt.fast_vae import make_fast
 from perception.dkt.files import find_files
 from perception.dkt.folded import FoldedTransformer
 from perception.dkt.frames import FrameShape, Target
@@ -17,6 +18,7 @@ from perception.dkt.memory import weight_bytes, working_bytes
 from perception.dkt.offload import demand_device, fits, offload_blocks
 from perception.dkt.schedule import STEPS, Schedule, released_schedule
 from perception.dkt.sizes import TransformerSize
+from perception.dkt.speed import SpeedUps, speed_up
 from perception.dkt.stream import DktStream, Transformer
 from perception.dkt.wavefront import STRIDE, WINDOW, demand_windows
 
@@ -70,13 +72,22 @@ class DktSettings:
 
 @dataclass(frozen=True)
 class Dkt:
-    """The loaded model. size_name: `1.3b`, `14b`, or the number of parameters of any other."""
+    """The loaded model. size_name: `1.3b`, `14b`, or the number of parameters of any other.
+
+    speed_ups: of fast mode on CUDA.
+    """
 
     transformer: Transformer
     vae: AutoencoderKLWan
     schedule: Schedule
     settings: DktSettings
     size_name: str
+    speed_ups: SpeedUps | None = None
+
+    def describe(self) -> str:
+        """How it runs, as reports name it: the settings, and which ways to be fast were taken."""
+        told = self.settings.describe()
+        return told if self.speed_ups is None else f"{told}, {self.speed_ups.describe()}"
 
     def open(
         self, count: int, height: int, width: int, target: Target, size: tuple[int, int] | None = None
@@ -102,11 +113,16 @@ def load_dkt(folder: Path, settings: DktSettings) -> Dkt:
 def assemble(
     transformer: WanTransformer3DModel, vae: AutoencoderKLWan, prompt: torch.Tensor, settings: DktSettings, name: str
 ) -> Dkt:
-    """A DKT of modules that are loaded already, the VAE on its device; in fast mode the transformer is used up."""
+    """A DKT of modules that are loaded already, the VAE on its device; in fast mode both are used up."""
     schedule = released_schedule(settings.steps, settings.dtype)
     reserve = working_bytes(transformer, vae, settings.size, settings.window)
     placed, offloads = _place(transformer, prompt, schedule, settings, reserve)
-    return Dkt(placed, vae, schedule, replace(settings, offload=offloads), name)
+    speed_ups = None
+    if isinstance(placed, FoldedTransformer):
+        vae = make_fast(vae)
+        if torch.device(settings.device).type == "cuda":
+            speed_ups = speed_up(placed, vae, offloads)
+    return Dkt(placed, vae, schedule, replace(settings, offload=offloads), name, speed_ups)
 
 
 def _place(

@@ -32,7 +32,7 @@ class DktClips:
         """Model, size and settings as they ran, a retry at a smaller size included."""
         what = "dkt" if self._target == "depth" else "dkt-normal"
         settings, ran_at = self._model.settings, self._stream.size if self._stream else self._model.settings.size
-        told = f"{what}-{self._model.size_name} ({settings.describe()})"
+        told = f"{what}-{self._model.size_name} ({self._model.describe()})"
         return told if ran_at == settings.size else f"{told}, retried at {ran_at[0]}x{ran_at[1]}: no memory"
 
     def open(self, count: int, height: int, width: int) -> ForgivingStream:
