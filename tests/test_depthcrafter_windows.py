@@ -11,7 +11,7 @@ import perception.estimators.depthcrafter_stream as stream_module
 from errors import ConfigurationError
 from hardware.cameras.clip import ClipFrame
 from perception.estimators import create_clip_estimator
-from perception.estimators.depthcrafter_model import shrink, tell_frames_apart
+from perception.estimators.depthcrafter_model import DepthCrafterModel, shrink, tell_frames_apart
 from perception.estimators.depthcrafter_stream import SEED, DepthCrafterStream, Windows
 from perception.estimators.options import EstimatorOptions
 
@@ -108,6 +108,15 @@ def test_images_shrink_for_clip_as_in_diffusers(height: int, width: int) -> None
 
     images = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
     torch.testing.assert_close(shrink(images, 224), _resize_with_antialiasing(images, (224, 224)), atol=1e-5, rtol=0)
+
+
+def test_half_precision_as_on_cuda_is_near(folder) -> None:
+    clip, maps = _clip(9), []
+    for dtype in (torch.float32, torch.float16):
+        model = DepthCrafterModel(folder, torch.device("cpu"), dtype)
+        maps.append(_run(DepthCrafterStream(model, Windows(6, 2, 2), (32, 32), (32, 32)), clip))
+    assert maps[1].dtype == np.float32
+    assert 0 < np.abs(maps[1] - maps[0]).max() < 0.03 * np.ptp(maps[0])
 
 
 class _Numbered:

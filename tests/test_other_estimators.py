@@ -256,6 +256,24 @@ def test_weights_are_looked_for_where_they_are_fetched_to(folders, name, tmp_pat
     assert create_clip_estimator(name, EstimatorOptions(device="cpu")).name == name
 
 
+def test_half_precision_downloads_and_older_tensor_names_load(folders, tmp_path) -> None:
+    """SVD comes as *.fp16.safetensors; Marigold's text encoder has a prefix that today's class dropped."""
+    clip = [_image(40, 50)]
+    crafter = _copied(folders["depthcrafter"], tmp_path / "depthcrafter")
+    for path in [*crafter.glob("vae/*.safetensors"), *crafter.glob("image_encoder/*.safetensors")]:
+        path.rename(path.with_suffix(".fp16.safetensors"))
+    marigold = _copied(folders["marigold-e2e"], tmp_path / "marigold")
+    text = marigold / "text_encoder" / "model.safetensors"
+    older = {f"text_model.{key}": tensor for key, tensor in load_file(text).items()}
+    older["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(older, text, metadata={"format": "pt"})
+    for name, folder in (("depthcrafter", crafter), ("marigold-e2e", marigold)):
+        whole, other = (
+            _maps(create_clip_estimator(name, _options(name, where)), clip) for where in (folders[name], folder)
+        )
+        np.testing.assert_array_equal(other, whole)
+
+
 def test_weights_for_something_else_than_relative_depth_are_refused(folders, tmp_path) -> None:
     with pytest.raises(PerceptionError, match="for metric depth"):
         save_depth_anything(tmp_path / "metric", kind="metric")

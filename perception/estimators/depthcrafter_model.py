@@ -42,6 +42,11 @@ class DepthCrafterModel:
         tell_frames_apart(self._unet)
         self._vae = load_part(NAME, AutoencoderKLTemporalDecoder, folder / "vae", dtype)
         self._clip = load_part(NAME, CLIPVisionModelWithProjection, folder / "image_encoder", dtype)
+        # SVD's encoder overflows in float16.
+        overflows = dtype == torch.float16 and self._vae.config.force_upcast
+        self._encoder_dtype = torch.float32 if overflows else dtype
+        for encoder in (self._vae.encoder, self._vae.quant_conv):
+            encoder.to(self._encoder_dtype)
         with fitting(NAME):
             for part in (self._unet, self._vae, self._clip):
                 part.to(device)
@@ -65,14 +70,8 @@ class DepthCrafterModel:
         small = (shrink(images, _CLIP_PX) + 1) / 2
         embeddings = self._clip(((small - self._clip_mean) / self._clip_std).to(self._dtype)).image_embeds
         noisy = images.to(self._dtype) + NOISE_STRENGTH * noise.to(self._dtype)
-        # SVD's encoder overflows in float16.
-        upcast = self._dtype == torch.float16 and self._vae.config.force_upcast
-        if upcast:
-            self._vae.to(torch.float32)
-        latents = self._vae.encode(noisy.to(self._vae.dtype)).latent_dist.mode().to(self._dtype)
-        if upcast:
-            self._vae.to(self._dtype)
-        return embeddings, latents
+        latents = self._vae.encode(noisy.to(self._encoder_dtype)).latent_dist.mode()
+        return embeddings, latents.to(self._dtype)
 
     def denoise(self, noise: Tensor, start: Tensor | None, embeddings: Tensor, latents: Tensor, steps: int) -> Tensor:
         """Disparity latents (F, c, h, w) of one window.
