@@ -5,8 +5,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-#: One package of each kind that ./setup.sh installs: who lacks one is not the environment it made.
-NEEDED = ("typer", "rich", "pydantic", "sqlalchemy", "mujoco", "mitsuba", "pyrealsense2", "piper_sdk")
+#: One package of each kind that ./setup.sh installs: who lacks one is not the environment it made. Where that
+#: environment was never made, a command runs on what it needs itself, and names what it does not find.
+COMMAND_LINE = ("typer", "rich", "pydantic")
+NEEDED = (*COMMAND_LINE, "sqlalchemy", "mujoco", "mitsuba", "pyrealsense2", "piper_sdk")
 
 
 def use_the_environment(missing: list[str]) -> None:
@@ -15,10 +17,11 @@ def use_the_environment(missing: list[str]) -> None:
     python = environment / "bin" / "python"
     if python.exists() and Path(sys.prefix).resolve() != environment.resolve():
         os.execv(python, [str(python), *sys.argv])
-    sys.exit(
-        f"Vitro's dependencies are not installed for {sys.executable}: {', '.join(missing)}.\n"
-        "Run ./setup.sh once, then: python3 main.py --surface reflective"
-    )
+    if set(missing) & set(COMMAND_LINE):
+        sys.exit(
+            f"Vitro's dependencies are not installed for {sys.executable}: {', '.join(missing)}.\n"
+            "Run ./setup.sh once, then: python3 main.py --surface reflective"
+        )
 
 
 if __name__ == "__main__":

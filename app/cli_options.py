@@ -1,7 +1,9 @@
 """What the commands share: how they end, and the options that many of them take."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec
 
 import typer
@@ -26,12 +28,25 @@ def exits(command: Callable[P, int]) -> Callable[P, None]:
         except VitroError as error:
             Console(as_json=True).error(error)
             code = 1
+        except ModuleNotFoundError as error:
+            Console(as_json=True).error(_not_installed(error))
+            code = 1
         except KeyboardInterrupt:
             Console(as_json=True).say("Stopped.")
             code = 130
         raise typer.Exit(code)
 
     return run_to_exit
+
+
+def _not_installed(error: ModuleNotFoundError) -> VitroError:
+    package = (error.name or "").partition(".")[0]
+    if (Path(__file__).parents[1] / package).is_dir():
+        raise error  # a module of ours: a defect, not a set-up that was left out
+    return ConfigurationError(
+        f"This command needs {package}, which is not installed for {sys.executable}.",
+        "Run ./setup.sh once; python3 main.py then finds the environment that it made.",
+    )
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]

@@ -62,3 +62,17 @@ def test_an_empty_log_is_a_table_without_rows_and_valid_json(tmp_path: Path) -> 
     done = vitro("trials", "list", "--json", home=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout) == {"trials": []}
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_set_up_command(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['mujoco'] = None; from app.cli import main; main(['--surface', 'diffuse', '--yes'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "VITRO_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "needs mujoco" in done.stderr and "./setup.sh" in done.stderr and "Traceback" not in done.stderr

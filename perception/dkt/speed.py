@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch._dynamo.config as dynamo
 from diffusers import AutoencoderKLWan
 from torch import Tensor
-from torch.nn.attention import SDPBackend, activate_flash_attention_impl, sdpa_kernel
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from perception.dkt.fast_vae import activated
 from perception.dkt.folded import FoldedTransformer, run_block
@@ -86,7 +87,8 @@ def speed_up(
 
     Blocks that come from RAM one by one are not compiled: the code that brings them cannot be.
     """
-    compile_one = partial(compiler, fullgraph=True, recompile_limit=_GRAPHS, isolate_recompiles=True)
+    dynamo.recompile_limit = max(dynamo.recompile_limit, _GRAPHS)
+    compile_one = partial(compiler, fullgraph=True)
     blocks: dict[str, Compute] = {}
     if not is_offloaded:
         if _has_flash_3():
@@ -134,6 +136,8 @@ def _has_flash_3() -> bool:
     if importlib.util.find_spec("flash_attn_interface") is None:
         return False
     try:
+        from torch.nn.attention import activate_flash_attention_impl  # not in every PyTorch
+
         activate_flash_attention_impl("FA3")
     except Exception as error:
         logging.getLogger(__name__).warning("FlashAttention-3 is installed, but fails: %s", first_line(error))
