@@ -37,10 +37,11 @@ class CausalEncoder:
         return (moments.chunk(2, dim=1)[0] - self._mean) / self._std
 
     def finish(self) -> Tensor | None:
-        """The last latent, its frames completed by repeating the last one."""
+        """The last latent, its frames completed by repeating the last one; nothing is remembered any more."""
         latent = None
         while self._waiting:
             latent = self.push(self._waiting[-1])
+        self._memory = []  # a gigabyte at full size, which the decoder of a clip of one window can have
         return latent
 
     def state(self) -> dict[str, Any]:

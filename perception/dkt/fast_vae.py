@@ -4,7 +4,7 @@
   first frame is convolved in space alone.
 - Convolutions pad space themselves, and what they saw of the chunk before is joined to what they see
   next by the very step that normalises and activates it, which fast mode compiles.
-- What the decoder does at full frame rate it does for two frames at a time: half the memory.
+- What is done at full frame rate is done for two frames at a time: half the memory.
 
 Each half takes and keeps its memory as diffusers' do, a list, so that either serves `CausalEncoder`
 and `CausalDecoder`. float32 results agree to about 1e-6.
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 #: Frames that a kernel of three sees beside the newest.
 _REACH = 2
-#: Frames that the decoder works on at once where a latent has become four.
+#: Frames worked on at once where a latent stands for four.
 _FRAMES_AT_ONCE = 2
 
 #: norm, x (1, C, T, h, w) and the frames before (1, C, 2, h, w) to `activated`'s result.
@@ -71,8 +71,9 @@ class _Half(nn.Module):
         shortcut = x
         if not isinstance(block.conv_shortcut, nn.Identity):
             shortcut = functional.conv3d(x, block.conv_shortcut.weight, block.conv_shortcut.bias)
-        y = self._convolved(block.conv1, block.norm1, x, past)
-        return self._convolved(block.conv2, block.norm2, y, past).add_(shortcut)
+        # Nested: a name for what is between would keep it in memory.
+        y = self._convolved(block.conv2, block.norm2, self._convolved(block.conv1, block.norm1, x, past), past)
+        return y.add_(shortcut)
 
     def _convolved(self, conv: Any, norm: nn.Module | None, x: Tensor, past: "_Past") -> Tensor:
         """A causal convolution of 3 x 3 x 3, with `norm` of the activated x."""
@@ -115,17 +116,34 @@ class _Half(nn.Module):
         past.keep(x[:, :, -1:].clone())
         return x if before is None else functional.conv3d(torch.cat([before, x], 2), conv.weight, conv.bias, (2, 1, 1))
 
+    def _piece_by_piece(self, work: Callable[[Tensor], Tensor], x: Tensor, past: "_Past") -> Tensor:
+        """A few frames after the other; what they see of one another is what chunks see."""
+        here, done = past.at, []
+        for piece in x.split(_FRAMES_AT_ONCE, 2):
+            past.at = here
+            done.append(work(piece))
+        return torch.cat(done, 2)
+
 
 class FastEncoder(_Half):
     """Of the half that diffusers built."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__(net)
+        layers: list[nn.Module] = [*net.down_blocks]
+        split = next((number for number, layer in enumerate(layers) if _mode(layer) == "downsample3d"), len(layers))
+        # In tuples they are not registered a second time.
+        self._full_rate, self._slower = tuple(layers[:split]), (*layers[split:], *_middle(net))
 
     def forward(self, x: Tensor, feat_cache: list[Any], feat_idx: Sequence[int] = (0,)) -> Tensor:
         """Frames (1, 3, 1 or 4, H, W) to moments (1, 2 z, 1, H/8, W/8)."""
         past = _Past(feat_cache)
         with self.running():
-            x = self._convolved(self.net.conv_in, None, x, past)
-            x = self._layers([*self.net.down_blocks, *_middle(self.net)], x, past)
+            x = self._layers(self._slower, self._piece_by_piece(lambda piece: self._begun(piece, past), x, past), past)
             return self._convolved(self.net.conv_out, self.net.norm_out, x, past)
+
+    def _begun(self, x: Tensor, past: "_Past") -> Tensor:
+        return self._layers(self._full_rate, self._convolved(self.net.conv_in, None, x, past), past)
 
 
 class FastDecoder(_Half):
@@ -136,10 +154,8 @@ class FastDecoder(_Half):
         layers: list[nn.Module] = [*_middle(net)]
         for block in net.up_blocks:
             layers += [*block.resnets, *(block.upsamplers or [])]
-        in_time = [number for number, layer in enumerate(layers) if getattr(layer, "mode", "") == "upsample3d"]
-        self._split = 1 + in_time[-1] if in_time else 0
-        # In a tuple they are not registered a second time.
-        self._all = tuple(layers)
+        split = max((1 + number for number, layer in enumerate(layers) if _mode(layer) == "upsample3d"), default=0)
+        self._slower, self._full_rate = tuple(layers[:split]), tuple(layers[split:])
 
     def forward(
         self, x: Tensor, feat_cache: list[Any], feat_idx: Sequence[int] = (0,), first_chunk: bool = False
@@ -147,14 +163,11 @@ class FastDecoder(_Half):
         """A latent (1, z, 1, H/8, W/8) to frames (1, 3, 1 or 4, H, W)."""
         past = _Past(feat_cache)
         with self.running():
-            x = self._convolved(self.net.conv_in, None, x, past)
-            x = self._layers(self._all[: self._split], x, past)
-            here, frames = past.at, []
-            for piece in x.split(_FRAMES_AT_ONCE, 2):
-                past.at = here
-                piece = self._layers(self._all[self._split :], piece, past)
-                frames.append(self._convolved(self.net.conv_out, self.net.norm_out, piece, past))
-            return torch.cat(frames, 2)
+            x = self._layers(self._slower, self._convolved(self.net.conv_in, None, x, past), past)
+            return self._piece_by_piece(lambda piece: self._ended(piece, past), x, past)
+
+    def _ended(self, x: Tensor, past: "_Past") -> Tensor:
+        return self._convolved(self.net.conv_out, self.net.norm_out, self._layers(self._full_rate, x, past), past)
 
 
 class _Past:
@@ -178,6 +191,11 @@ def _middle(net: Any) -> list[WanResidualBlock | WanAttentionBlock]:
     middle = net.mid_block
     between = [layer for pair in zip(middle.attentions, middle.resnets[1:], strict=True) for layer in pair]
     return [middle.resnets[0], *between]
+
+
+def _mode(layer: nn.Module) -> str:
+    """`upsample3d` and the like, of layers that resample."""
+    return getattr(layer, "mode", "")
 
 
 def _frames(x: Tensor) -> Tensor:
