@@ -120,6 +120,8 @@ def work_through(
     if begun is not None and maps.holds(begun.maps):
         console.say(f"  going on after {begun.frames} of {clip.count} frames")
     else:
+        if work.was_begun:
+            console.say("  starting anew: the unfinished work is damaged")
         begun = Checkpoint(0, 0, 0.0, estimator.name, {})
     with writing(maps.path):
         maps.start(begun.maps)

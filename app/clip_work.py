@@ -100,12 +100,15 @@ class ClipWork:
         keys = [key for key in self.identity | before if before.get(key) != self.identity.get(key)]
         return f"{', '.join(keys)} changed" if keys else ""
 
+    @property
+    def was_begun(self) -> bool:
+        """Whether there is a checkpoint, be it sound or not."""
+        return self._checkpoint.exists()
+
     def load(self) -> Checkpoint | None:
-        """Where the work was left, None where it was not begun."""
+        """Where the work was left, None where it was not begun or its checkpoint is damaged."""
         import torch
 
-        if not self._checkpoint.exists():
-            return None
         try:
             return Checkpoint(**torch.load(self._checkpoint, map_location="cpu", weights_only=True))
         except Exception:  # whatever a damaged file makes torch raise: the work starts anew

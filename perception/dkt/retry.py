@@ -33,7 +33,7 @@ class ForgivingStream:
         self.size = size
         self._open_at, self._fallback = open_at, fallback
         self._stream: DktStream | None = open_at(size)
-        self._kept: list[ClipFrame] | None = []
+        self._kept: list[NDArray[np.uint8]] | None = []
 
     def push(self, frame: ClipFrame) -> Maps:
         """See `MapStream.push`.
@@ -42,17 +42,19 @@ class ForgivingStream:
             PerceptionError: no memory at the smaller size either, or once maps were given.
         """
         if self._kept is not None:
-            self._kept.append(frame)
+            self._kept.append(frame.color)
         return self._run(lambda stream: stream.push(frame))
 
     def finish(self) -> Maps:
         return self._run(lambda stream: stream.finish(), is_end=True)
 
     def state(self) -> dict[str, Any]:
-        return {"size": self.size, "stream": self._opened.state(), "kept": self._kept}
+        kept = None if self._kept is None else [torch.from_numpy(np.ascontiguousarray(color)) for color in self._kept]
+        return {"size": self.size, "stream": self._opened.state(), "kept": kept}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.size, self._kept = state["size"], state["kept"]
+        kept = state["kept"]
+        self.size, self._kept = state["size"], None if kept is None else [color.numpy() for color in kept]
         self._stream = self._open_at(self.size)
         self._stream.restore(state["stream"])
 
@@ -90,5 +92,5 @@ class ForgivingStream:
         self.size = self._fallback
         self._stream = self._open_at(self.size)
         kept, self._kept = self._kept, []
-        maps = [a_map for frame in kept for a_map in self.push(frame)]
+        maps = [a_map for color in kept for a_map in self.push(ClipFrame(color))]
         return maps + self.finish() if is_end else maps
