@@ -29,8 +29,8 @@ def compare_on(
     """
     view = locate_table(frame, cell)
     # Nobody wrote down where the arms stood: parked, as for any recording.
-    workspace = object_region(view, cell, frame.intrinsics, parked(cell))
-    return compare(first_m, refined_m, workspace, view.plane, frame.intrinsics)
+    first, refined = (object_region(view, cell, frame.intrinsics, parked(cell), d) for d in (first_m, refined_m))
+    return compare(first_m, refined_m, (first, refined), view.plane, frame.intrinsics)
 
 
 def facts_of_comparison(comparison: Comparison) -> dict[str, Any]:

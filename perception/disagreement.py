@@ -59,15 +59,20 @@ class Comparison:
     objects: tuple[ObjectDisagreement, ...]
 
 
-def compare(first_m: Depth, second_m: Depth, workspace: Mask, plane: Plane, intrinsics: Intrinsics) -> Comparison:
-    """Compares two metric maps (H, W) [m, NaN holes]; workspace: where objects may stand."""
-    everywhere = np.ones_like(workspace)
-    objects = object_patches(first_m, second_m, workspace, plane, intrinsics)
+def compare(
+    first_m: Depth, second_m: Depth, regions: tuple[Mask, Mask], plane: Plane, intrinsics: Intrinsics
+) -> Comparison:
+    """Compares two metric maps (H, W) [m, NaN holes].
+
+    regions: where by each of the maps a point lies at which an object may stand; the workspace is both together.
+    """
+    whole = compare_images(first_m, second_m)
+    patches = object_patches((first_m, second_m), regions, plane, intrinsics)
     return Comparison(
-        delta_mm=delta_mm(first_m, second_m),
-        image=measure(first_m, second_m, everywhere),
-        workspace=measure(first_m, second_m, workspace),
-        objects=tuple(ObjectDisagreement(_box(patch), measure(first_m, second_m, patch)) for patch in objects),
+        delta_mm=whole.delta_mm,
+        image=whole.image,
+        workspace=measure(first_m, second_m, regions[0] | regions[1]),
+        objects=tuple(ObjectDisagreement(_box(patch), measure(first_m, second_m, patch)) for patch in patches),
     )
 
 
@@ -104,17 +109,17 @@ def measure(first_m: Depth, second_m: Depth, where: Mask) -> Disagreement:
 
 
 def object_patches(
-    first_m: Depth, second_m: Depth, workspace: Mask, plane: Plane, intrinsics: Intrinsics
+    depths_m: tuple[Depth, Depth], regions: tuple[Mask, Mask], plane: Plane, intrinsics: Intrinsics
 ) -> list[Mask]:
     """(H, W) masks of what stands on the table in either map, one for each connected patch, largest first."""
     import cv2
 
     rays = intrinsics.rays()
-    stands = np.zeros(workspace.shape, bool)
-    for depth_m in (first_m, second_m):
-        stands |= plane.height(rays * depth_m[..., None]) > OBJECT_HEIGHT_M
+    stands = np.zeros(regions[0].shape, bool)
+    for depth_m, region in zip(depths_m, regions, strict=True):
+        stands |= region & (plane.height(rays * depth_m[..., None]) > OBJECT_HEIGHT_M)
     # Lone pixels at edges would join what lies apart.
-    cleaned = cv2.morphologyEx((stands & workspace).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    cleaned = cv2.morphologyEx(stands.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = [label for label in range(1, count) if areas[label] >= OBJECT_PIXELS]

@@ -9,9 +9,10 @@ from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, lege
 
 #: Pixels that one map alone knows.
 ONE_ALONE_RGB = (150, 150, 150)
+_DELTA_TITLE = "disagreement (grey: one alone)"
 _BOX_RGB = (255, 255, 255)
 #: The colours reach from 0 to the disagreement of most pixels, within these [mm].
-_LEAST_MM, _MOST_MM = 2 * BEYOND_MM, 20 * BEYOND_MM
+_LEAST_MM, _MOST_MM = 2 * BEYOND_MM, 5 * BEYOND_MM
 
 
 def disagreement_picture(
@@ -23,7 +24,7 @@ def disagreement_picture(
     height = color.shape[0]
     above = [
         titled(_with_boxes(color, comparison), "colour"),
-        titled(_with_boxes(_colour_delta(first_m, second_m, comparison.delta_mm, far_mm), comparison), "disagreement"),
+        titled(_with_boxes(_colour_delta(first_m, second_m, comparison.delta_mm, far_mm), comparison), _DELTA_TITLE),
         legend(height, far_mm, 0, "mm", digits=0, colour=_viridis),
     ]
     below = [

@@ -9,12 +9,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class LiveBytes(TorchDispatchMode):
-    """While entered, counts every tensor's memory that is made and still referenced; `peak` is the most at once."""
+    """While entered, counts the memory of tensors that are made and still referenced; `peak` is the most at once.
 
-    def __init__(self) -> None:
+    The weights of `modules`, there before, are not counted.
+    """
+
+    def __init__(self, *modules: torch.nn.Module) -> None:
         super().__init__()
         self.now = self.peak = 0
-        self._known: set[int] = set()
+        weights = [t for module in modules for t in (*module.parameters(), *module.buffers())]
+        self._known = {t.untyped_storage()._cdata for t in weights}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))

@@ -60,8 +60,6 @@ class DktSettings:
             )
         if self.steps < 1:
             raise ConfigurationError(f"{self.steps} denoising steps denoise nothing.", f"As released: --steps {STEPS}.")
-        if self.offload:
-            demand_device(torch.device(self.device))
 
     def describe(self) -> str:
         """As reports name it: `fast bfloat16 cuda 832x480 5 steps`."""
@@ -102,8 +100,11 @@ def load_dkt(folder: Path, settings: DktSettings) -> Dkt:
     """Loads the files in `folder`.
 
     Raises:
+        ConfigurationError: offloading is asked for where there is nothing to offload from.
         PerceptionError: files that are missing, damaged or of another model.
     """
+    if settings.offload:
+        demand_device(torch.device(settings.device))
     parts = check_files(find_files(folder))
     vae = load_vae(parts, settings.dtype).to(settings.device)
     transformer = load_transformer(parts, settings.dtype)

@@ -40,7 +40,7 @@ def offload_blocks(module: nn.Module, device: torch.device) -> None:
     The rest of the module comes for each call as a whole. Its `forward` must be what is called.
     """
     streams = device.type == "cuda"
-    pinned = streams and _has_ram(module)
+    pinned = streams and has_ram_to_pin(module)
     if pinned:
         for tensor in module.parameters():
             # One at a time: diffusers would pin copies of all of them before it lets the first go.
@@ -63,6 +63,7 @@ def pinned_bytes(module: nn.Module) -> int:
     return sum(1 << (t.numel() * t.element_size() - 1).bit_length() for t in module.parameters())
 
 
-def _has_ram(module: nn.Module) -> bool:
+def has_ram_to_pin(module: nn.Module) -> bool:
+    """Whether the machine has RAM for what pinning takes beyond the weights that are there already."""
     plain = sum(t.numel() * t.element_size() for t in module.parameters())
     return pinned_bytes(module) - plain + _SPARE_RAM <= psutil.virtual_memory().available
