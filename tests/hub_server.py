@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +64,12 @@ def serve(hub: Hub) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def quiet_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar that nobody watches."""
+    yield lambda count: None
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,9 @@ from errors import ConfigurationError, PerceptionError
 from perception.weights.manifest import read_manifest
 
 _APACHE = "Apache-2.0"
-_UMT5 = "models_t5_umt5-xxl-enc-bf16.pth"
+#: Within the text encoder's folder.
+TEXT_ENCODER_FILE = "models_t5_umt5-xxl-enc-bf16.pth"
+TOKENIZER_FILE = "google/umt5-xxl/tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,12 @@ MODELS: dict[str, Model] = {
 TEXT_ENCODER = Model(
     "umt5-xxl",
     "embeds the prompts",
-    (Source("Wan-AI/Wan2.1-T2V-1.3B", ("google/umt5-xxl/*",), _APACHE), Source(_SMALL_BASE, (_UMT5,), _APACHE)),
+    (
+        # The released code takes the tokenizer from this repository.
+        Source("Wan-AI/Wan2.1-T2V-1.3B", (TOKENIZER_FILE,), _APACHE),
+        Source(_SMALL_BASE, (TEXT_ENCODER_FILE,), _APACHE),
+    ),
 )
-TEXT_ENCODER_FILE = _UMT5
-TOKENIZER_FOLDER = "google/umt5-xxl"
 
 
 def find_model(name: str) -> Model:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import PerceptionError
-from perception.weights.models import MODELS, TEXT_ENCODER_FILE, TOKENIZER_FOLDER
+from perception.weights.models import MODELS, TEXT_ENCODER_FILE, TOKENIZER_FILE
 from perception.weights.transfer import Bar
 from perception.weights.umt5 import load_encoder
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 #: What it is called beside a model's weights, and the tensor's name in it.
 CONTEXT, TENSOR = "context.safetensors", "prompt_embeds"
+
+_END = "</s>"
+_AGAIN = "Delete it and fetch it again: python main.py weights fetch dkt-1.3b."
 
 
 def prompt_file(prompt: str) -> str:
@@ -30,7 +33,7 @@ def embed_prompts(folder: Path, bar: Bar) -> list[Path]:
     """
     prompts = sorted({model.prompt for model in MODELS.values() if model.prompt})
     encoder = load_encoder(folder / TEXT_ENCODER_FILE)
-    tokens = {prompt: tokenize(folder / TOKENIZER_FOLDER, prompt) for prompt in prompts}
+    tokens = {prompt: tokenize(folder / TOKENIZER_FILE, prompt) for prompt in prompts}
     blocks = [(block, sum(tensor.nbytes for tensor in block.parameters())) for block in encoder.encoder.block]
     with bar("embed the prompts", len(prompts) * sum(size for _, size in blocks)) as advance:
         for block, size in blocks:
@@ -39,28 +42,23 @@ def embed_prompts(folder: Path, bar: Bar) -> list[Path]:
     return [_write(folder / prompt_file(prompt), values) for prompt, values in embedded.items()]
 
 
-def tokenize(folder: Path, prompt: str) -> list[int]:
-    """The prompt's tokens and the end of sequence, white space cleaned as the released code does.
+def tokenize(file: Path, prompt: str) -> list[int]:
+    """The prompt's tokens and the end of sequence, by a tokenizer.json; white space as the released code cleans it.
 
     Raises:
-        PerceptionError: no usable tokenizer in `folder`.
+        PerceptionError: no usable tokenizer.
     """
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # The class that takes the file as it is: T5's own builds another tokenizer from parts of it.
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file))
         ids = [int(token) for token in tokenizer(" ".join(prompt.split())).input_ids]
-        end = tokenizer.eos_token_id
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise PerceptionError(
-            f"The tokenizer in {folder} cannot be loaded ({type(error).__name__}: {error}).",
-            "Delete the folder and fetch it again: python main.py weights fetch dkt-1.3b.",
-        ) from error
+        end = tokenizer.convert_tokens_to_ids(_END)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise PerceptionError(f"The tokenizer {file} cannot be loaded ({error}).", _AGAIN) from error
     if len(ids) < 2 or ids[-1] != end:
-        raise PerceptionError(
-            f"The tokenizer in {folder} gives {ids} for {prompt!r}, which does not end its sequence.",
-            "It is another model's: delete the folder and fetch it again.",
-        )
+        raise PerceptionError(f"The tokenizer {file} gives {ids} for {prompt!r}, with no {_END} last.", _AGAIN)
     return ids
 
 
@@ -75,12 +73,12 @@ def embed(encoder: "UMT5EncoderModel", tokens: list[int]) -> "Tensor":
     if max(tokens) >= encoder.config.vocab_size:
         raise PerceptionError(
             f"The tokenizer counts further ({max(tokens)}) than the text encoder ({encoder.config.vocab_size}).",
-            "They belong to different models: delete the folder and fetch it again.",
+            f"They belong to different models. {_AGAIN}",
         )
     with torch.inference_mode():
         values = encoder(input_ids=torch.tensor([tokens])).last_hidden_state.float()
     if not values.isfinite().all():
-        raise PerceptionError("The text encoder gives numbers that are not finite.", "Fetch it again: it is damaged.")
+        raise PerceptionError("The text encoder gives numbers that are not finite: it is damaged.", _AGAIN)
     return values
 
 

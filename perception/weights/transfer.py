@@ -63,15 +63,22 @@ def is_content(file: RemoteFile, path: Path, advance: Advance) -> bool:
 def _transfer(file: RemoteFile, partial: Path, advance: Advance) -> None:
     from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers, logging
+    from huggingface_hub.utils.tqdm import silent_tqdm
 
-    _silence_the_hub()
-    while True:
-        with _Counted(partial, advance) as stream:
+    logging.set_verbosity_error()  # its warnings would break our bar
+    with _Counted(partial, advance) as stream:
+        while True:
             before = stream.tell()
             try:
-                headers = build_hf_headers()
-                http_get(file.url, stream, resume_size=before, headers=headers, expected_size=file.size)  # type: ignore[arg-type]
+                http_get(
+                    file.url,
+                    stream,  # type: ignore[arg-type]
+                    resume_size=before,
+                    headers=build_hf_headers(),
+                    expected_size=file.size,
+                    tqdm_class=silent_tqdm,  # type: ignore[arg-type]
+                )
                 stream.flush()
                 os.fsync(stream.fileno())
                 return
@@ -124,11 +131,3 @@ def _digest(path: Path, digest: Any, advance: Advance) -> str:
             digest.update(memoryview(block)[:count])
             advance(count)
     return str(digest.hexdigest())
-
-
-def _silence_the_hub() -> None:
-    """Its bars and warnings would break ours."""
-    from huggingface_hub.utils import disable_progress_bars, logging
-
-    disable_progress_bars()
-    logging.set_verbosity_error()
