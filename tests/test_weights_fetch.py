@@ -1,34 +1,27 @@
-"""Fetching ends with the hub's very bytes or a named error, and never starts over."""
+"""Fetching brings the hub's very bytes, in any number of attempts, and no more than is needed."""
 
 import errno
 import fcntl
-import json
 import os
 import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hub_server import COMMIT, Hub, quiet_bar, serve
-from safetensors.torch import save
-from tiny_dkt import TinyDkt, tiny_dkt
-from tiny_text_encoder import pickled, tiny_encoder, tokenizer_json
+from hub_server import COMMIT, Hub, quiet_bar
+from tiny_hub import BASE, LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, Told, bring, only_hub, release, run
+from tiny_text_encoder import tokenizer_json
 
-from app.commands.weights import fetch_weights, show_weights, verify_weights
-from errors import ConfigurationError, PerceptionError
+from app.commands.weights import fetch_weights
+from errors import PerceptionError
 from perception.weights.fetch import demand_disk, fetch, plan_fetch
 from perception.weights.manifest import read_manifest
 from perception.weights.models import (
-    MODELS,
     TEXT_ENCODER,
     TEXT_ENCODER_FILE,
     TOKENIZER_FILE,
@@ -36,45 +29,6 @@ from perception.weights.models import (
     weights_folder,
 )
 from perception.weights.verify import verify_folder
-
-MAIN = Path(__file__).parent.parent / "main.py"
-SMALL, LARGE = "alibaba-pai/Wan2.1-Fun-1.3B-Control", "alibaba-pai/Wan2.1-Fun-14B-Control"
-LORA = "Daniellesry/DKT-Depth-1-3B-v1.1"
-BASE, VAE = "diffusion_pytorch_model.safetensors", "Wan2.1_VAE.pth"
-#: A model of one plain file, to bring single files into trouble, and the repository that it comes from.
-PLAIN, PLAIN_REPO = "depth-anything-v2-large", "depth-anything/Depth-Anything-V2-Large-hf"
-WEIGHTS = random.Random(0).randbytes(50_000)
-
-
-def release() -> dict[str, dict[str, bytes]]:
-    """Repositories as they are published, their weights tiny."""
-    small, large = tiny_dkt(0), tiny_dkt(1)
-    encoder = pickled(tiny_encoder())
-
-    def base(model: TinyDkt) -> dict[str, bytes]:
-        return {
-            BASE: save(model.transformer),
-            VAE: pickled(model.vae),
-            TEXT_ENCODER_FILE: encoder,
-            "clip.pth": b"x" * 999,
-        }
-
-    def lora(model: TinyDkt) -> bytes:
-        return save({f"diffusion_model.{k.replace('|', '.lora_')}.default.weight": t for k, t in model.lora.items()})
-
-    return {
-        SMALL: base(small),
-        LARGE: base(large) | {VAE: pickled(small.vae)},
-        LORA: {"README.md": b"DKT", "step-70000.safetensors": lora(small)},
-        "Daniellesry/DKT-Depth-14B": {"dkt.safetensors": lora(large)},
-        "Daniellesry/DKT-Normal-14B": {"dkt.safetensors": lora(tiny_dkt(2))},
-        "Wan-AI/Wan2.1-T2V-1.3B": {TOKENIZER_FILE: tokenizer_json(), "google/umt5-xxl/spiece.model": b"unused"},
-        PLAIN_REPO: {
-            "config.json": b'{"model_type": "depth_anything"}',
-            "preprocessor_config.json": b"{}",
-            "model.safetensors": WEIGHTS,
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -84,37 +38,8 @@ def repos() -> dict[str, dict[str, bytes]]:
 
 @pytest.fixture
 def hub(repos: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """The hub, the only one that there is, and an empty folder for weights."""
-    with serve(Hub({name: dict(files) for name, files in repos.items()})) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path / "weights"))
-        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 4096)
-        monkeypatch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda seconds: None))
+    with only_hub(repos, tmp_path, monkeypatch) as hub:
         yield hub
-
-
-def bring(name: str = PLAIN, keep: bool = False) -> Path:
-    fetch(plan_fetch(name, keep), quiet_bar)
-    return weights_folder(name)
-
-
-class Told:
-    """A bar's labels and the bytes that it was told of."""
-
-    def __init__(self) -> None:
-        self.bytes: Counter[str] = Counter()
-
-    @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        def advance(count: int) -> None:
-            self.bytes[label] += count
-
-        yield advance
-
-
-def run(*arguments: str, **kwargs: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(MAIN), "weights", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
 
 
 # What a fetch brings.
@@ -251,90 +176,6 @@ def test_a_killed_fetch_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     assert not list(partials.iterdir())
 
 
-# What is not as promised.
-
-
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json"], ids=["by SHA-256", "by git's hash"])
-def test_damage_on_the_way_is_seen_and_thrown_away(hub: Hub, file: str, tmp_path: Path) -> None:
-    hub.swapped = {file: bytes(len(hub.repos[PLAIN_REPO][file]))}
-    with pytest.raises(PerceptionError, match=f"{file} arrived damaged"):
-        bring()
-    assert not is_complete(PLAIN)
-    assert not (weights_folder(PLAIN) / file).exists()
-    assert not list((tmp_path / "weights" / ".partial").iterdir())
-    hub.swapped = {}
-    bring()
-    assert is_complete(PLAIN)
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "message"),
-    [
-        (403, "GatedRepo", "is gated"),
-        (401, "GatedRepo", "is gated"),
-        (404, "EntryNotFound", "404"),
-        (403, "", "403"),
-        (500, "", "500"),
-    ],
-)
-def test_refusals_are_told_apart(hub: Hub, status: int, code: str, message: str) -> None:
-    hub.refusals = {PLAIN_REPO: (status, code)}
-    with pytest.raises(PerceptionError, match=message) as told:
-        bring()
-    assert "run the command again" in told.value.remedy
-
-
-def test_a_repository_that_is_gone_is_named(hub: Hub) -> None:
-    del hub.repos[PLAIN_REPO]
-    with pytest.raises(PerceptionError, match=PLAIN_REPO):
-        plan_fetch(PLAIN)
-
-
-def test_a_file_that_is_gone_is_named_before_anything_is_fetched(hub: Hub) -> None:
-    del hub.repos[SMALL][VAE]
-    with pytest.raises(PerceptionError, match=f"{SMALL} has no file {VAE}"):
-        plan_fetch("dkt-1.3b")
-    assert not hub.transfers
-
-
-def test_two_loras_are_not_chosen_between(hub: Hub) -> None:
-    hub.repos[LORA]["another.safetensors"] = b"x" * 2000
-    with pytest.raises(PerceptionError, match="several files"):
-        plan_fetch("dkt-1.3b")
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://no.such.host.invalid"])
-def test_no_network_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    with pytest.raises(PerceptionError, match="cannot be reached") as told:
-        plan_fetch(PLAIN)
-    assert "HF_ENDPOINT" in told.value.remedy
-
-
-def test_a_page_that_is_not_the_hubs_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hub, "listing", lambda self, repo: {"please": "sign in"})
-    with pytest.raises(PerceptionError, match="does not answer as the hub"):
-        plan_fetch(PLAIN)
-
-
-@pytest.mark.parametrize("address", ["ftp://x", "huggingface.co", "http://x:port"])
-def test_an_endpoint_that_is_no_address_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    with pytest.raises(ConfigurationError, match="HF_ENDPOINT"):
-        plan_fetch(PLAIN)
-
-
-def test_offline_mode_is_obeyed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(PerceptionError, match="HF_HUB_OFFLINE"):
-        plan_fetch(PLAIN)
-
-
-def test_an_unknown_model_lists_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"dkt-1\.3b.*marigold"):
-        plan_fetch("dkt-7b")
-
-
 # Disks.
 
 
@@ -385,36 +226,3 @@ def test_two_fetches_do_not_write_the_same_files(hub: Hub, tmp_path: Path) -> No
         with pytest.raises(PerceptionError, match="Another"):
             fetch(plan, quiet_bar)
     fetch(plan, quiet_bar)
-
-
-# What people see.
-
-
-def test_licences_and_sizes_are_shown_first_and_the_hub_keeps_silent(hub: Hub) -> None:
-    hub.licences = {PLAIN_REPO: "cc-by-nc-4.0"}
-    process = run("fetch", PLAIN, "--json", env=os.environ | {"HF_HUB_DISABLE_PROGRESS_BARS": "0"})
-    output, errors = process.communicate()
-    assert process.returncode == 0
-    assert json.loads(output)["complete"] is True
-    assert "cc-by-nc-4.0" in errors and "50.0 kB" in errors
-    assert "Downloading" not in errors and "warn" not in errors.lower()
-
-
-def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    bring()
-    (weights_folder("dkt-14b")).mkdir()
-    (weights_folder("dkt-14b") / VAE).write_bytes(b"half")
-    assert show_weights(as_json=True) == 0
-    models = {row["name"]: row for row in json.loads(capsys.readouterr().out)["models"]}
-    assert set(models) == set(MODELS)
-    states = {name: row["state"] for name, row in models.items()}
-    assert (states[PLAIN], states["dkt-14b"], states["dkt-1.3b"]) == ("complete", "partial", "absent")
-    assert models["dkt-14b"]["command"].endswith("weights fetch dkt-14b")
-    assert models[PLAIN]["size"] >= len(WEIGHTS)
-
-
-def test_verification_needs_something_to_verify(hub: Hub) -> None:
-    with pytest.raises(PerceptionError, match="no weights"):
-        verify_weights("", as_json=False)
-    with pytest.raises(PerceptionError, match=r"dkt-1\.3b is not in"):
-        verify_weights("dkt-1.3b", as_json=False)
