@@ -137,12 +137,14 @@ def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytes
     (weights_folder("dkt-14b")).mkdir()
     (weights_folder("dkt-14b") / VAE).write_bytes(b"half")
     assert show_weights(as_json=True) == 0
-    models = {row["name"]: row for row in json.loads(capsys.readouterr().out)["models"]}
+    result = json.loads(capsys.readouterr().out)
+    models = {row["name"]: row for row in result["models"]}
     assert set(models) == set(MODELS)
     states = {name: row["state"] for name, row in models.items()}
     assert (states[PLAIN], states["dkt-14b"], states["dkt-1.3b"]) == ("complete", "partial", "absent")
     assert models["dkt-14b"]["command"].endswith("weights fetch dkt-14b")
-    assert models[PLAIN]["size"] >= len(WEIGHTS)
+    assert result["size"] == models[PLAIN]["size"] + len(b"half") >= len(WEIGHTS)
+    assert result["unfinished"] == 0
 
 
 def test_verification_needs_something_to_verify(hub: Hub) -> None:

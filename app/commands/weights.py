@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from app.console import Console
 from errors import PerceptionError
-from perception.weights.fetch import Plan, demand_disk, fetch, plan_fetch
+from perception.weights.fetch import PARTIAL, Plan, demand_disk, fetch, plan_fetch
 from perception.weights.models import MODELS, is_complete, weights_folder, weights_root
 from perception.weights.verify import Part, Verdict, verify_folder
 from perception.weights.where import find_places, size_on_disk
@@ -40,7 +40,10 @@ def show_weights(as_json: bool) -> int:
         console.say(f"  {MARKS[place.state]} {place.name:<24} {place.purpose:<28} {place.state:<9} {size}")
         if place.state != "complete":
             console.say(f"      → {place.command}")
-    console.result({"root": str(weights_root()), "models": [asdict(p) | {"folder": str(p.folder)} for p in places]})
+    everything, unfinished = size_on_disk(weights_root()), size_on_disk(weights_root() / PARTIAL)
+    console.say(f"  in all {decimal(everything)}, of it cut-off downloads ({PARTIAL}) {decimal(unfinished)}")
+    models = [asdict(place) | {"folder": str(place.folder)} for place in places]
+    console.result({"root": str(weights_root()), "size": everything, "unfinished": unfinished, "models": models})
     return 0
 
 
