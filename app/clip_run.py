@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.ahead import read_ahead
 from app.clip_work import Checkpoint, ClipWork, digest_of
 from app.console import Console
 from app.files import writing
@@ -147,9 +148,13 @@ class _Run:
 
     def finish(self, console: Console) -> Checkpoint:
         saved_s = time.monotonic()
-        with Interrupts() as interrupts, console.frames_bar("frames", self._clip.count, self._maps.written) as show:
+        with (
+            Interrupts() as interrupts,
+            console.frames_bar("frames", self._clip.count, self._maps.written) as show,
+            closing(read_ahead(self._clip.frames(self._frames))) as frames,
+        ):
             interrupts.emergency = _stop_now
-            for frame in self._clip.frames(self._frames):
+            for frame in frames:
                 self._take(self._stream.push(frame))
                 self._frames += 1
                 show(self._maps.written, self._clip.count)

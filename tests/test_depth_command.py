@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from videos import write_video
 
 import app.clip_run
 import app.commands.depth
+from app.ahead import read_ahead
 from app.cli import app as cli
 from app.cli_clips import parse_size
 from app.clip_work import Checkpoint, ClipWork
@@ -162,7 +165,7 @@ def test_what_fails_after_the_last_map_costs_no_map(
 
 
 class Interrupting:
-    """A clip at whose frame `at` somebody presses Ctrl-C."""
+    """A clip at whose frame `at` somebody presses Ctrl-C; it is read a few frames ahead."""
 
     def __init__(self, clip: Clip, at: int) -> None:
         self._clip, self._at = clip, at
@@ -186,10 +189,11 @@ def test_ctrl_c_keeps_the_work(
     with monkeypatch.context() as patch:
         interrupt_at(19, patch)
         stopped = dkt(source, weights, tmp_path)
-    assert stopped.exit_code == 130 and "stopped after 20 frames" in stopped.output
+    assert stopped.exit_code == 130
+    assert (told := re.search(r"stopped after (\d+) frames", stopped.output)) and 14 <= int(told[1]) <= 20
     assert files_in(tmp_path) == [".depth-unfinished"]
     done = dkt(source, weights, tmp_path)
-    assert done.exit_code == 0 and "going on after 20 of 30" in done.output
+    assert done.exit_code == 0 and f"going on after {told[1]} of 30" in done.output
     np.testing.assert_array_equal(np.load(tmp_path / "disparity.npy"), whole)
 
 
@@ -384,6 +388,37 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path, monkeypatch: pytest.
     peak_bytes(5)
     # 200 maps more would be 15 MB.
     assert peak_bytes(220) < peak_bytes(20) + 1_000_000
+
+
+@pytest.mark.parametrize("taken", [0, 3, 20])
+def test_reading_ahead_gives_the_same_and_never_runs_away(taken: int) -> None:
+    made: list[int] = []
+    closed: list[bool] = []
+
+    def count():
+        try:
+            for number in range(20):
+                made.append(number)
+                yield number
+        finally:
+            closed.append(True)
+
+    ahead = read_ahead(count(), 4)
+    assert list(islice(ahead, taken)) == list(range(taken))
+    assert len(made) <= taken + 6
+    ahead.close()
+    assert closed == ([True] if taken else [])
+
+
+def test_errors_come_after_the_items_before_them() -> None:
+    def fail():
+        yield 1
+        raise CameraError("It broke.", "Mend it.")
+
+    ahead = read_ahead(fail())
+    assert next(ahead) == 1
+    with pytest.raises(CameraError, match="It broke"):
+        next(ahead)
 
 
 def test_a_map_file_is_the_array_that_was_appended(tmp_path: Path) -> None:

@@ -22,14 +22,8 @@ from hardware.cameras.clip_images import NOMINAL_FPS
 _COPY_AGAIN = "Copy or export the video again; to use what is left of it: ffmpeg -i OLD -c:v ffv1 NEW.mkv"
 #: What libav also takes for videos: text that it would typeset, and still images.
 _NO_VIDEOS = ("tty", "image2")
-#: Exact to the last bit, and the same on every processor.
-_EXACT = (
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-    | Interpolation.BITEXACT
-)
+#: Chroma is interpolated and rounded, not cut: within a level, and the same on every processor.
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 #: Videos that do not name their matrix follow the television standards: BT.709 above this size, else BT.601.
 _SD_WIDTH, _SD_HEIGHT = 1024, 576
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
