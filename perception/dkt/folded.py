@@ -70,6 +70,11 @@ class FoldedTransformer(nn.Module):
         x = self.proj_out((self.norm_out(x.float()) * (1 + scale) + shift).to(x.dtype))
         return self._image(x, grid)
 
+    @property
+    def tables(self) -> tuple[Tensor, ...]:
+        """The rotations that the last window used; another window's length may replace them."""
+        return tuple(table for pair in self._angles.values() for table in pair)
+
     def _patches(self, x: Tensor) -> tuple[Tensor, tuple[int, int, int]]:
         """(1, C, T, h, w) to tokens (1, L, C * patch) and their grid."""
         t, h, w = self._patch

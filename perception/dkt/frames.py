@@ -33,12 +33,16 @@ class FrameShape:
         Raises:
             PerceptionError: an image of another size or kind.
         """
+        self.demand(color)
+        return self.scaled(torch.from_numpy(np.ascontiguousarray(color)).to(device))[:, :, None].to(dtype)
+
+    def demand(self, color: NDArray[np.uint8]) -> None:
+        """Raises a PerceptionError unless it is an 8-bit RGB image of this size."""
         if color.shape != (self.height, self.width, 3) or color.dtype != np.uint8:
             raise PerceptionError(
                 f"A frame is {color.dtype} {color.shape}, the clip's first was 8-bit {(self.height, self.width, 3)}.",
                 "All frames of a clip must be 8-bit RGB of one size.",
             )
-        return self.scaled(torch.from_numpy(np.ascontiguousarray(color)).to(device))[:, :, None].to(dtype)
 
     def scaled(self, color: Tensor) -> Tensor:
         """(H, W, 3) uint8 to (1, 3, h, w) float32 in -1..1, on the device that it is on."""

@@ -114,10 +114,15 @@ class DktStream:
     def _decode(self, latent: Tensor) -> list[NDArray[np.float32]]:
         decoded = self._decoder.push(latent)[:, :, : self._count - self._given]
         if not decoded.isfinite().all():
-            raise PerceptionError(
-                f"The model's answer at frame {self._given} is not finite.",
-                "Check the weights (python main.py weights verify); with bfloat16 or fast, try --dtype float32.",
-            )
+            raise not_finite(self._given)
         self._given += decoded.shape[2]
         maps = self._shape.disparity(decoded) if self._target == "depth" else self._shape.normals(decoded)
         return list(maps.cpu().numpy())
+
+
+def not_finite(frame: int) -> PerceptionError:
+    """The error of an answer with NaN or infinities in it."""
+    return PerceptionError(
+        f"The model's answer at frame {frame} is not finite.",
+        "Check the weights (python main.py weights verify); with bfloat16 or fast, try --dtype float32.",
+    )

@@ -43,10 +43,10 @@ def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
 
 def _dkt(name: str) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
     def create(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
-        from perception.estimators.dkt import NEWEST, load_clips
-        from perception.estimators.newest_frame import NewestFrame
+        from perception.estimators.dkt import load_clips
+        from perception.estimators.dkt_newest import DktNewest
 
-        return NewestFrame(load_clips(name, options), NEWEST)
+        return DktNewest(load_clips(name, options))
 
     return create
 

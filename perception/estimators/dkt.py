@@ -24,24 +24,24 @@ class DktClips:
     kind: Kind = "disparity"
 
     def __init__(self, model: Dkt, target: Target) -> None:
-        self._model, self._target = model, target
+        self.model, self._target = model, target
         self._stream: ForgivingStream | None = None
 
     @property
     def name(self) -> str:
         """Model, size and settings as they ran, a retry at a smaller size included."""
         what = "dkt" if self._target == "depth" else "dkt-normal"
-        settings, ran_at = self._model.settings, self._stream.size if self._stream else self._model.settings.size
-        told = f"{what}-{self._model.size_name} ({self._model.describe()})"
+        settings, ran_at = self.model.settings, self._stream.size if self._stream else self.model.settings.size
+        told = f"{what}-{self.model.size_name} ({self.model.describe()})"
         return told if ran_at == settings.size else f"{told}, retried at {ran_at[0]}x{ran_at[1]}: no memory"
 
     def open(self, count: int, height: int, width: int) -> ForgivingStream:
         """See `ClipEstimator.open`."""
         if count < 1:
             raise PerceptionError("A clip of no frames has no depth.", "Give at least one frame.")
-        size = self._model.settings.size
+        size = self.model.settings.size
         self._stream = ForgivingStream(
-            lambda at: self._model.open(count, height, width, self._target, at), size, smaller(size, MULTIPLE)
+            lambda at: self.model.open(count, height, width, self._target, at), size, smaller(size, MULTIPLE)
         )
         return self._stream
 

@@ -15,13 +15,17 @@ class NewestFrame:
 
     def __init__(self, clip: ClipEstimator, longest: int = 1) -> None:
         """longest: of how many frames, at most, the clip is made; 1 for models of one image."""
-        self.name = clip.name
         self._clip = clip
         self._longest = longest
+
+    @property
+    def name(self) -> str:
+        return self._clip.name
 
     def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
         recent = frames[-self._longest :]
         height, width = recent[-1].color.shape[:2]
         stream = self._clip.open(len(recent), height, width)
         maps = [map_ for frame in recent for map_ in stream.push(ClipFrame(frame.color, frame))] + stream.finish()
-        return RelativeDepth(maps[-1], self._clip.kind, self.name)
+        # The clip's name may say by now how it had to run.
+        return RelativeDepth(maps[-1], self._clip.kind, self._clip.name)
