@@ -1,20 +1,26 @@
 """Where a refined depth and an earlier one disagree, as JSON, as a picture and as a row of a table."""
 
+import shutil
 from dataclasses import asdict
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.commands.dry_run import parked
+from app.files import writing
 from hardware.cameras.frame import RgbdFrame
 from hardware.cell import Cell
 from perception.disagreement import BEYOND_MM, Comparison, Disagreement, compare
 from perception.masks import object_region
 from perception.table import locate_table
 
-PICTURE, DELTA = "disagreement.png", "disagreement_mm.npy"
+#: The folder of a comparison and what is in it, beside the two depths compared.
+DISAGREEMENT, PICTURE, DELTA = "disagreement", "disagreement.png", "disagreement_mm.npy"
+#: What made it, and the depths.
+COMMAND = "refine"
 #: The columns of `row_of`.
 COLUMNS = ("median mm", "95 % mm", f"> {BEYOND_MM:.0f} mm", "farther mm", "only first", "only refined", "worst object")
 
@@ -31,6 +37,17 @@ def compare_on(
     # Nobody wrote down where the arms stood: parked, as for any recording.
     first, refined = (object_region(view, cell, frame.intrinsics, parked(cell), d) for d in (first_m, refined_m))
     return compare(first_m, refined_m, (first, refined), view.plane, frame.intrinsics)
+
+
+def forget_comparison(folder: Path) -> None:
+    """Removes a comparison of depths that are there no more, or with nothing.
+
+    Raises:
+        ConfigurationError: the disk is read-only.
+    """
+    with writing(folder):
+        if (folder / DISAGREEMENT).is_dir():
+            shutil.rmtree(folder / DISAGREEMENT)
 
 
 def facts_of_comparison(comparison: Comparison) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app.clip_run import ClipRequest
 from app.clip_work import ClipWork, digest_of
 from app.commands.depth import depth_of_clip
 from app.console import Console
-from app.disagreements import DELTA, PICTURE, compare_on, facts_of_comparison
+from app.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, forget_comparison
 from app.files import write_image, writing
 from app.map_file import METRIC, MapFile
 from app.paths import cell_file
@@ -28,8 +28,7 @@ from hardware.cell import Cell, load_cell
 from perception.disagreement import BEYOND_MM, Comparison, compare_images, delta_mm
 from perception.disagreement_pictures import disagreement_picture
 
-FIRST, REFINED, DISAGREEMENT = "first", "refined", "disagreement"
-_COMMAND = "refine"
+FIRST, REFINED = "first", "refined"
 #: Frames are shown below one another, each no wider than this.
 _WIDTH_PX = 1200
 
@@ -62,12 +61,14 @@ def refine_clip(refined: ClipRequest, first: ClipRequest | None, cell_name: str,
         why_not = "; ".join(f"{name} is not in metres: {summaries[name]['not_scaled']}" for name in lacking)
         if not lacking:
             facts = _compare(refined, summaries, cell_name, console)
+    if facts is None:
+        forget_comparison(out)
     return {"out": str(out), **summaries, DISAGREEMENT: facts, "not_compared": None if facts else why_not}
 
 
 def _compare(request: ClipRequest, summaries: dict[str, Any], cell_name: str, console: Console) -> dict[str, Any]:
     made_from = {name: str(summaries[name]["fingerprint"]) for name in (FIRST, REFINED)}
-    work = ClipWork(request.out / DISAGREEMENT, _COMMAND, made_from | {"cell": digest_of(cell_file(cell_name))})
+    work = ClipWork(request.out / DISAGREEMENT, COMMAND, made_from | {"cell": digest_of(cell_file(cell_name))})
     done = work.finished()
     if done is not None and not request.fresh:
         return done

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.console import Console
-from app.disagreements import how_much
+from app.disagreements import forget_comparison, how_much
 from app.paths import cell_file, trial_folder
 from app.refine_trials import AGAINST, REFINED, LoggedTrial, Refiner, compare_trial, logged_depth
 from errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
@@ -113,7 +113,11 @@ class TrialsRun:
         self, record: TrialRecord, trial: LoggedTrial, larger: Refiner, first: Callable[[LoggedTrial], Any]
     ) -> dict[str, Any]:
         refined, before = larger.stored(trial), first(trial)
-        facts = None if before is None else compare_trial(trial, before, refined, self._options.fresh)
+        facts = None
+        if before is None:
+            forget_comparison(trial.folder)
+        else:
+            facts = compare_trial(trial, before, refined, self._options.fresh)
         note = {"estimator": refined.facts["estimator"], "residual_mm": refined.facts["residual_mm"]}
         if facts is not None:
             note |= {"against": facts["first"], "workspace": facts["workspace"]}

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.clip_run import ClipRequest, identity_of
 from app.clip_work import ClipWork, digest_of
-from app.disagreements import DELTA, PICTURE, compare_on, facts_of_comparison
+from app.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison
 from app.files import write_image, writing
 from app.map_file import FILES
 from app.paths import cell_file
@@ -30,8 +30,7 @@ from perception.metric_scale import fit_metric
 from perception.pictures import depth_picture
 from perception.table import locate_table
 
-REFINED, AGAINST, DISAGREEMENT = "refined", "against", "disagreement"
-_COMMAND = "refine"
+REFINED, AGAINST = "refined", "against"
 _DEPTH_PICTURE = "depth.png"
 
 
@@ -108,7 +107,7 @@ class Refiner:
     def _work(self, trial: LoggedTrial) -> ClipWork:
         out = trial.folder / self._into
         request = ClipRequest(trial.folder / FRAMES, out, self._name, self._settings, self._fresh)
-        return ClipWork(out, _COMMAND, identity_of(request, self._name, cell=trial.cell_digest))
+        return ClipWork(out, COMMAND, identity_of(request, self._name, cell=trial.cell_digest))
 
     def _answer(self, trial: LoggedTrial, work: ClipWork) -> None:
         self.load()
@@ -143,7 +142,7 @@ def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, 
         ConfigurationError: the disk takes no file.
     """
     made_from = {"first": first.version, "refined": refined.version, "cell": trial.cell_digest}
-    work = ClipWork(trial.folder / DISAGREEMENT, _COMMAND, made_from)
+    work = ClipWork(trial.folder / DISAGREEMENT, COMMAND, made_from)
     done = work.finished()
     if done is not None and not fresh:
         return done

@@ -9,12 +9,13 @@ from rich.markup import escape
 
 from app.clip_run import ClipRequest
 from app.console import Console
-from app.disagreements import COLUMNS, how_much, row_of
+from app.disagreements import COLUMNS, DISAGREEMENT, how_much, row_of
 from app.paths import home
-from app.refine_clip import DISAGREEMENT, refine_clip
+from app.refine_clip import refine_clip
 from app.refine_log import LOGGED, NOTHING, RefineOptions, TrialsRun
-from errors import ConfigurationError, TrialError
+from errors import ConfigurationError, PerceptionError, TrialError
 from perception.estimators import CLIP_ESTIMATORS
+from perception.weights.models import MODELS, weights_folder
 from trials.store import TrialStore
 
 #: What a recording's refined depth is compared with where nothing else is named.
@@ -29,7 +30,7 @@ def refine_recording(options: RefineOptions, recording: Path, out: Path | None, 
     """
     console = Console(as_json)
     options = replace(options, against=options.against or CELL_MODEL)
-    _demand_estimators(options)
+    _demand_models(options)
     folder = out or home() / "refined" / _name_of(recording)
     request = ClipRequest(recording, folder, options.estimator, options.settings, options.fresh)
     first = None
@@ -56,7 +57,7 @@ def refine_logged(options: RefineOptions, last: int | None, id: int | None, as_j
         TrialError: no such trial, or none that kept its frames.
     """
     console = Console(as_json)
-    _demand_estimators(options)
+    _demand_models(options)
     with TrialStore(home() / "trials.db") as store:
         records = [store.get(id)] if id is not None else list(store.list(last=last))
         run = TrialsRun(options, store, console)
@@ -84,12 +85,27 @@ def _row(row: dict[str, Any]) -> list[str]:
     return [str(row["id"]), row["surface"], row["outcome"], *cells]
 
 
-def _demand_estimators(options: RefineOptions) -> None:
-    """Raises a ConfigurationError where a name is no model that works on recordings."""
-    for name in (options.estimator, options.against):
-        if name not in (LOGGED, NOTHING, *CLIP_ESTIMATORS):
+def _demand_models(options: RefineOptions) -> None:
+    """Finds now what would else be found after hours of the other model.
+
+    Raises:
+        ConfigurationError: a name that is no model for recordings.
+        PerceptionError: no folder of weights.
+    """
+    chosen = {"--weights": (options.estimator, options.settings)}
+    if options.against not in (LOGGED, NOTHING):
+        chosen["--against-weights"] = (options.against, options.against_settings())
+    for option, (name, settings) in chosen.items():
+        if name not in CLIP_ESTIMATORS:
             raise ConfigurationError(
                 f"There is no estimator '{name}'.", f"Choose one of: {', '.join(CLIP_ESTIMATORS)}."
+            )
+        folder = settings.weights or (weights_folder(name) if name in MODELS else None)
+        if folder is not None and not folder.is_dir():
+            otherwise = "" if name == options.estimator else " Or compare with something else: --against raw, or none."
+            raise PerceptionError(
+                f"There are no weights of {name} in {folder}.",
+                f"Run python main.py weights fetch {name}, or name their folder with {option}.{otherwise}",
             )
 
 

@@ -27,5 +27,4 @@ class NewestFrame:
         height, width = recent[-1].color.shape[:2]
         stream = self._clip.open(len(recent), height, width)
         maps = [map_ for frame in recent for map_ in stream.push(ClipFrame(frame.color, frame))] + stream.finish()
-        # The clip's name may say by now how it had to run.
-        return RelativeDepth(maps[-1], self._clip.kind, self._clip.name)
+        return RelativeDepth(maps[-1], self._clip.kind, self.name)
