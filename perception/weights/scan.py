@@ -89,9 +89,13 @@ def _is_json(path: Path) -> bool:
 
 
 def _count_not_finite(tensor: "Tensor") -> int:
-    # float8 knows no isfinite.
+    if not tensor.numel():
+        return 0
+    # float8 knows neither of the two; the extremes take a thirtieth of the time of looking at each number.
     values = tensor if tensor.element_size() > 1 else tensor.float()
-    return tensor.numel() - int(values.isfinite().sum())
+    if all(extreme.isfinite() for extreme in values.aminmax()):
+        return 0
+    return values.numel() - int(values.isfinite().sum())
 
 
 def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
