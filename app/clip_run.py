@@ -65,15 +65,18 @@ def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, 
 
     Raises:
         CameraError: there is no such source.
+        ConfigurationError: the results would be written among the source's frames.
     """
     if not request.source.exists():
         raise CameraError(
             f"There is no clip {request.source}.", "Name a video file, a .bag, a .db3 or a folder of frames."
         )
+    if request.out.exists() and request.out.samefile(request.source):
+        raise ConfigurationError(f"--out {request.out} is the source itself.", "Name another folder for the results.")
     weights = request.settings.weights
     settings = {key: str(value) for key, value in asdict(request.settings).items()}
     if weights is not None and weights.exists():
-        settings["weights"] = digest_of(weights)
+        settings["weights"] = digest_of(weights, "**/*")
     return {"source": digest_of(request.source), "estimator": estimator} | settings | more
 
 

@@ -150,9 +150,9 @@ class ClipWork:
         return whole
 
 
-def digest_of(path: Path) -> str:
-    """What tells a file or folder from a changed one: names, sizes and times of change of all files in it."""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+def digest_of(path: Path, pattern: str = "*") -> str:
+    """What tells a file, or the files of a folder that match, from changed ones: names, sizes, times of change."""
+    files = [path] if path.is_file() else sorted(p for p in path.glob(pattern) if p.is_file())
     told = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 

@@ -238,6 +238,14 @@ def test_what_is_done_is_not_done_again_unless_asked(weights: Path, tmp_path: Pa
     assert (out / "disparity.npy").stat().st_mtime_ns > written
 
 
+def test_results_may_lie_inside_the_source_but_not_among_its_frames(weights: Path, tmp_path: Path) -> None:
+    folder = save(tmp_path / "frames", moving_clip(3))
+    assert dkt(folder, weights, folder / "depth").exit_code == 0
+    assert "--fresh" in dkt(folder, weights, folder / "depth").output
+    assert dkt(folder, weights, folder).exit_code == 2
+    assert files_in(folder) == ["0.png", "1.png", "2.png", "depth"]
+
+
 def test_a_damaged_clip_leaves_nothing_that_looks_finished(weights: Path, tmp_path: Path) -> None:
     folder, out = save(tmp_path / "frames", moving_clip(5)), tmp_path / "out"
     assert dkt(folder, weights, out).exit_code == 0

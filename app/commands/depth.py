@@ -43,7 +43,7 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
     work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
     if done := done_before(work, request, console):
         return done
-    _demand_depth(name, request)
+    _demand_depth(name, why, request)
     estimator = create_clip_estimator(name, request.settings)
     with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
         clip = checked_clip(request.source, console)
@@ -63,10 +63,10 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
     return summary
 
 
-def _demand_depth(name: str, request: ClipRequest) -> None:
+def _demand_depth(name: str, why: str, request: ClipRequest) -> None:
     if name == "raw" and not may_have_depth(request.source):
         raise ConfigurationError(
-            f"{request.source} has no depth of its own, and raw is nothing else.",
+            f"{request.source} has no depth of its own, and raw is nothing else ({why}).",
             "Fetch a model (python main.py weights where) and name it with --estimator.",
         )
 
