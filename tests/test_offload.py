@@ -167,6 +167,35 @@ def test_the_next_block_comes_while_one_computes_and_no_third_is_there(
     assert device.most_blocks == 2
 
 
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+@pytest.mark.usefixtures("device", "streams")
+def test_memory_that_runs_out_between_blocks_leaves_nothing_to_trip_over(
+    weights: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = depth(loaded(weights, mode))
+    dkt = loaded(weights, mode)
+    offload_blocks(module_of(dkt), CPU)
+    for call in (0, 2):  # while diffusers learns the order, and after
+        with monkeypatch.context() as short:
+            runs_out(module_of(dkt).blocks[2], after=call, monkeypatch=short)
+            with pytest.raises(torch.OutOfMemoryError):
+                depth(dkt)
+        np.testing.assert_array_equal(depth(dkt), expected)
+
+
+def runs_out(block: nn.Module, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block's feed-forward finds no memory, after so many calls that it did."""
+    feed, left = block.ffn.forward, [after]
+
+    def forward(*args: torch.Tensor) -> torch.Tensor:
+        left[0] -= 1
+        if left[0] < 0:
+            raise torch.OutOfMemoryError
+        return feed(*args)
+
+    monkeypatch.setattr(block.ffn, "forward", forward)
+
+
 def test_it_is_used_where_weights_and_work_exceed_what_is_free(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs: list[int] = []
     monkeypatch.setattr(dkt_model, "weight_bytes", lambda module, device: weight_bytes(module))
