@@ -19,6 +19,7 @@ from perception.table import locate_table
 
 #: The folder of a comparison and what is in it, beside the two depths compared.
 DISAGREEMENT, PICTURE, DELTA = "disagreement", "disagreement.png", "disagreement_mm.npy"
+_LONGEST_NAME = 30
 #: What made it, and the depths.
 COMMAND = "refine"
 #: The columns of `row_of`.
@@ -62,6 +63,11 @@ def facts_of_comparison(comparison: Comparison) -> dict[str, Any]:
 def facts_of_disagreement(disagreement: Disagreement) -> dict[str, Any]:
     """Rounded numbers, None for those of no pixel."""
     return {key: _rounded(value) for key, value in asdict(disagreement).items()}
+
+
+def short(estimator: str) -> str:
+    """An estimator's name without how it ran, where that is more than a picture or a column takes."""
+    return estimator if len(estimator) <= _LONGEST_NAME else estimator.partition(" (")[0]
 
 
 def how_much(facts: dict[str, Any]) -> float:

@@ -17,7 +17,16 @@ from app.clip_run import ClipRequest
 from app.clip_work import ClipWork, digest_of
 from app.commands.depth import depth_of_clip
 from app.console import Console
-from app.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, forget_comparison
+from app.disagreements import (
+    COMMAND,
+    DELTA,
+    DISAGREEMENT,
+    PICTURE,
+    compare_on,
+    facts_of_comparison,
+    forget_comparison,
+    short,
+)
 from app.files import write_image, writing
 from app.map_file import METRIC, MapFile
 from app.paths import cell_file
@@ -30,7 +39,7 @@ from perception.disagreement_pictures import disagreement_picture
 
 FIRST, REFINED = "first", "refined"
 #: Frames are shown below one another, each no wider than this.
-_WIDTH_PX = 1200
+_WIDTH_PX, _GAP_PX = 1200, 6
 
 
 @dataclass(frozen=True)
@@ -114,17 +123,19 @@ def _look_at(
 ) -> tuple[list[dict[str, Any]], NDArray[np.uint8]]:
     """Some frames in full: what disagrees in each, as JSON, and their pictures below one another."""
     cell = load_cell(cell_file(cell_name))
-    facts, pictures = [], []
+    facts: list[dict[str, Any]] = []
+    pictures: list[NDArray[np.uint8]] = []
     for number, clip_frame in enumerate(open_clip(source).frames()):
         if number not in numbers:
             continue
         first_m, refined_m = np.array(maps.first_m[number]), np.array(maps.refined_m[number])
         comparison = _compared(clip_frame, cell, first_m, refined_m)
-        titles = (f"{maps.names[0]}, frame {number}", maps.names[1])
+        titles = (f"{short(maps.names[0])}, frame {number}", short(maps.names[1]))
         picture = disagreement_picture(clip_frame.color, first_m, refined_m, comparison, titles)
         facts.append({"frame": number} | facts_of_comparison(comparison))
-        pictures.append(_small(picture))
-    return facts, np.vstack(pictures)
+        small = _small(picture)
+        pictures += [small, np.full((_GAP_PX, *small.shape[1:]), 255, np.uint8)]
+    return facts, np.vstack(pictures[:-1])
 
 
 def _compared(frame: ClipFrame, cell: Cell, first_m: NDArray[np.float32], refined_m: NDArray[np.float32]) -> Comparison:

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.clip_run import ClipRequest, identity_of
 from app.clip_work import ClipWork, digest_of
-from app.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison
+from app.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, short
 from app.files import write_image, writing
 from app.map_file import FILES
 from app.paths import cell_file
@@ -152,7 +152,8 @@ def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, 
     with work.opened(fresh):
         with writing(work.folder):
             np.save(work.folder / DELTA, comparison.delta_mm)
-            picture = disagreement_picture(frame.color, first.depth_m, refined.depth_m, comparison, names)
+            titles = (short(names[0]), short(names[1]))
+            picture = disagreement_picture(frame.color, first.depth_m, refined.depth_m, comparison, titles)
             write_image(work.folder / PICTURE, picture)
         work.forget((DELTA, PICTURE))
         facts = {"first": names[0], "refined": names[1]} | facts_of_comparison(comparison)

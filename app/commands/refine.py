@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from app.clip_run import ClipRequest
 from app.console import Console
-from app.disagreements import COLUMNS, DISAGREEMENT, how_much, row_of
+from app.disagreements import COLUMNS, DISAGREEMENT, how_much, row_of, short
 from app.paths import home
 from app.refine_clip import refine_clip
 from app.refine_log import LOGGED, NOTHING, RefineOptions, TrialsRun
@@ -81,7 +81,9 @@ def refine_logged(options: RefineOptions, last: int | None, id: int | None, as_j
 
 def _row(row: dict[str, Any]) -> list[str]:
     facts = row["disagreement"]
-    cells = ["nothing to compare with", *[""] * len(COLUMNS)] if facts is None else [facts["first"], *row_of(facts)]
+    cells = (
+        ["nothing to compare with", *[""] * len(COLUMNS)] if facts is None else [short(facts["first"]), *row_of(facts)]
+    )
     return [str(row["id"]), row["surface"], row["outcome"], *cells]
 
 
