@@ -20,7 +20,7 @@ from app.map_file import MapFile
 from errors import CameraError, ConfigurationError, PerceptionError
 from hardware.cameras.clip import Clip
 from hardware.cameras.clip_files import open_clip
-from perception.estimators.base import MapStream
+from perception.estimators.base import MapStream, Watchable
 from perception.estimators.options import EstimatorOptions
 
 #: Work lost at most to a kill, besides that on the frame it falls on.
@@ -157,10 +157,15 @@ class _Run:
             closing(read_ahead(self._clip.frames(self._frames))) as frames,
         ):
             interrupts.emergency = _stop_now
+            count = self._clip.count
+            if isinstance(self._stream, Watchable):
+                # The bar counts work in frames: maps come in bursts, windows after the frames that they show.
+                self._stream.watch(lambda share: show(max(self._maps.written, int(share * count)), count))
             for frame in frames:
                 self._take(self._stream.push(frame))
                 self._frames += 1
-                show(self._maps.written, self._clip.count)
+                if not isinstance(self._stream, Watchable):
+                    show(self._maps.written, count)
                 if interrupts.stop_requested or time.monotonic() - saved_s >= CHECKPOINT_EVERY_S:
                     self._save(self._stream.state())
                     saved_s = time.monotonic()
@@ -170,7 +175,7 @@ class _Run:
             self._save(self._stream.state())
             interrupts.emergency = None  # with the checkpoint just taken the next Ctrl-C may stop at once
             self._take(self._stream.finish())
-            show(self._maps.written, self._clip.count)
+            show(self._maps.written, count)
         if self._maps.written != self._clip.count:
             raise PerceptionError(
                 f"{self._estimator.name} gave {self._maps.written} maps for {self._clip.count} frames.",

@@ -128,6 +128,21 @@ def test_what_waits_does_not_grow_with_the_clip(model: Dkt) -> None:
     assert max(waiting) <= settled and max(waiting[:80]) == max(waiting)
 
 
+@pytest.mark.parametrize("count", [1, 13, 30])
+def test_progress_grows_to_the_whole_also_over_two_processes(model: Dkt, count: int) -> None:
+    frames = moving_clip(count)
+    shares: list[float] = []
+    first = model.open(count, *frames[0].shape[:2], "depth")
+    first.watch(shares.append)
+    for frame in frames[: count // 2]:
+        first.push(ClipFrame(frame))
+    second = model.open(count, *frames[0].shape[:2], "depth")
+    second.restore(first.state())
+    second.watch(shares.append)
+    maps_of(second, frames[count // 2 :])
+    assert shares == sorted(set(shares)) and shares[-1] == 1 and len(shares) >= SETTINGS.steps
+
+
 def test_portrait_is_landscape_turned(model: Dkt) -> None:
     landscape = moving_clip(6)
     portrait = [np.ascontiguousarray(np.rot90(frame, -1)) for frame in landscape]
@@ -238,8 +253,10 @@ def forgiving(model: Dkt, most: int, frames: list[np.ndarray], calls_before: int
 def test_a_clip_that_does_not_fit_is_run_once_more_at_half_the_size(model: Dkt, count: int) -> None:
     frames = moving_clip(count)
     stream = forgiving(model, most=4 * 2 * 2, frames=frames)
+    shares: list[float] = []
+    stream.watch(shares.append)
     maps = maps_of(stream, frames)
-    assert stream.size == (16, 16)
+    assert stream.size == (16, 16) and shares[-1] == 1
     assert np.array_equal(maps, maps_of(model.open(count, 32, 48, "depth", (16, 16)), frames))
 
 

@@ -33,7 +33,13 @@ class ForgivingStream:
         self.size = size
         self._open_at, self._fallback = open_at, fallback
         self._stream: DktStream | None = open_at(size)
+        self._progress: Callable[[float], None] = lambda share: None
         self._kept: list[NDArray[np.uint8]] | None = []
+
+    def watch(self, progress: Callable[[float], None]) -> None:
+        """See `Watchable.watch`; a clip that starts again starts at 0."""
+        self._progress = progress
+        self._opened.watch(progress)
 
     def push(self, frame: ClipFrame) -> Maps:
         """See `MapStream.push`.
@@ -56,6 +62,7 @@ class ForgivingStream:
         kept = state["kept"]
         self.size, self._kept = state["size"], None if kept is None else [color.numpy() for color in kept]
         self._stream = self._open_at(self.size)
+        self._stream.watch(self._progress)
         self._stream.restore(state["stream"])
 
     @property
@@ -91,6 +98,7 @@ class ForgivingStream:
             torch.cuda.empty_cache()
         self.size = self._fallback
         self._stream = self._open_at(self.size)
+        self._stream.watch(self._progress)
         kept, self._kept = self._kept, []
         maps = [a_map for color in kept for a_map in self.push(ClipFrame(color))]
         return maps + self.finish() if is_end else maps

@@ -1,6 +1,6 @@
 """A clip on its way through a DKT: encode, five blended denoising steps, decode, all at once and in order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from perception.dkt.causal_vae import CausalDecoder, CausalEncoder, latent_count
 from perception.dkt.frames import FrameShape, Target
 from perception.dkt.noise import NoiseStream
 from perception.dkt.schedule import Schedule
-from perception.dkt.wavefront import WindowedStep
+from perception.dkt.wavefront import WindowedStep, window_count
 
 
 class Transformer(Protocol):
@@ -49,10 +49,16 @@ class DktStream:
         width, height = shape.size
         self._noise = NoiseStream(vae.config.z_dim, latent_count(count), height // 8, width // 8)
         self._steps = [
-            WindowedStep(partial(transformer.velocity, step), schedule.change(step), *windows)
+            WindowedStep(partial(self._velocity, transformer, step), schedule.change(step), *windows)
             for step in range(schedule.steps)
         ]
+        self._passes, self._all_passes = 0, schedule.steps * window_count(latent_count(count), *windows)
+        self._progress: Callable[[float], None] = lambda share: None
         self._taken = self._given = 0
+
+    def watch(self, progress: Callable[[float], None]) -> None:
+        """Tells `progress` what share of the work is done, as it grows: nearly all of it is the transformer's."""
+        self._progress = progress
 
     @torch.no_grad()
     def push(self, frame: ClipFrame) -> list[NDArray[np.float32]]:
@@ -91,6 +97,7 @@ class DktStream:
             "noise": self._noise.state(),
             "steps": [step.state() for step in self._steps],
             "frames": (self._taken, self._given),
+            "passes": self._passes,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -100,6 +107,13 @@ class DktStream:
         for step, its in zip(self._steps, state["steps"], strict=True):
             step.restore(its)
         self._taken, self._given = state["frames"]
+        self._passes = state["passes"]
+
+    def _velocity(self, transformer: Transformer, step: int, latents: Tensor, colors: Tensor) -> Tensor:
+        velocity = transformer.velocity(step, latents, colors)
+        self._passes += 1
+        self._progress(self._passes / self._all_passes)
+        return velocity
 
     def _denoise(self, color: Tensor) -> list[NDArray[np.float32]]:
         return self._through(0, self._noise.next().to(color), color)

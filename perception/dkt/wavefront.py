@@ -30,6 +30,11 @@ def demand_windows(window: int, stride: int) -> None:
         )
 
 
+def window_count(latents: int, window: int, stride: int) -> int:
+    """Windows that cover so many latents."""
+    return 1 + max(0, -(-(latents - window) // stride))
+
+
 class WindowedStep:
     """One denoising step: frames in, the same frames a step less noisy out, once no window can change them."""
 

@@ -1,7 +1,7 @@
 """What every depth estimator is: one that answers for the newest frame, one that works through a clip."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,15 @@ class MapStream(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where `state` was taken."""
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A stream that works long before it has maps to show."""
+
+    def watch(self, progress: Callable[[float], None]) -> None:
+        """Tells `progress` the share of the work done, 0 to 1, whenever it grows."""
         ...
 
 
