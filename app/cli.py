@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_bench import benches
 from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
 from app.cli_refine import refining
@@ -19,12 +20,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-bench_app = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
 trials_app = typer.Typer(help="The log of trials.", no_args_is_help=True)
 weights_app = typer.Typer(help="The models' weights: fetched once, checked, found again.", no_args_is_help=True)
 app.add_typer(trials_app, name="trials")
 app.add_typer(weights_app, name="weights")
-app.add_typer(bench_app, name="bench")
+app.add_typer(benches, name="bench")
 app.add_typer(clips)
 app.add_typer(refining)
 
@@ -191,25 +191,6 @@ def trials_summary(as_json: Json = False) -> int:
     from app.commands.trials import summarise_trials
 
     return summarise_trials(as_json)
-
-
-@bench_app.command("grasp")
-@exits
-def bench_grasp(
-    surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse",
-    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,oracle",
-    trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20,
-    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000,
-    log: Annotated[Path | None, typer.Option(help="Its own trial log; default runs/bench.db.")] = None,
-    as_json: Json = False,
-) -> int:
-    """Grasp success a surface in the digital cell; goes on where it was interrupted."""
-    from app.commands.bench import BenchOptions, bench_grasps, split_choices
-    from perception.estimators import ESTIMATORS
-
-    chosen = split_choices(estimators, tuple(ESTIMATORS))
-    return bench_grasps(BenchOptions(split_choices(surfaces), chosen, trials, objects, seed, log), as_json)
 
 
 @weights_app.command("fetch")

@@ -103,8 +103,8 @@ def normals(
     return estimate_normals(ClipRequest(source, out, estimator, settings, fresh), as_json)
 
 
-def parse_size(text: str) -> tuple[int, int] | None:
-    """(width, height) of `WIDTHxHEIGHT`, None of nothing.
+def parse_size(text: str, option: str = "--size") -> tuple[int, int] | None:
+    """(width, height) of `WIDTHxHEIGHT`, None of nothing; option: what messages call it.
 
     Raises:
         ConfigurationError: anything else.
@@ -113,7 +113,7 @@ def parse_size(text: str) -> tuple[int, int] | None:
         return None
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ConfigurationError(f"--size {text!r} is not WIDTHxHEIGHT.", "For example: --size 832x480")
+        raise ConfigurationError(f"{option} {text!r} is not WIDTHxHEIGHT.", f"For example: {option} 832x480")
     return int(parts[0]), int(parts[1])
 
 

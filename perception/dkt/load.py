@@ -28,6 +28,7 @@ from perception.dkt.sizes import (
 
 #: What the Control base brings and DKT does not use (released code).
 UNUSED = "ref_conv."
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -151,13 +152,29 @@ def load_prompt(parts: DktParts) -> Tensor:
     return tokens
 
 
-def random_transformer(size: TransformerSize, dtype: torch.dtype, seed: int = 0) -> WanTransformer3DModel:
+def random_transformer(
+    size: TransformerSize, dtype: torch.dtype, seed: int = 0, device: torch.device = _CPU
+) -> WanTransformer3DModel:
     """A transformer of that size with random weights, for measuring speed and memory."""
+    with _random(dtype, seed, device):
+        return WanTransformer3DModel(**size.config()).eval().requires_grad_(False)
+
+
+def random_vae(size: VaeSize, dtype: torch.dtype, seed: int = 0, device: torch.device = _CPU) -> AutoencoderKLWan:
+    """A VAE of that size with random weights, for measuring speed and memory."""
+    with _random(dtype, seed, device):
+        return AutoencoderKLWan(**size.config()).eval().requires_grad_(False)
+
+
+@contextmanager
+def _random(dtype: torch.dtype, seed: int, device: torch.device) -> Iterator[None]:
+    """Modules made within get the same weights every time."""
     torch.manual_seed(seed)
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        return WanTransformer3DModel(**size.config()).eval().requires_grad_(False)
+        with device:
+            yield
     finally:
         torch.set_default_dtype(default)
 

@@ -60,14 +60,18 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
     try:
         yield
     except RuntimeError as error:
-        # The CPU's allocator raises a plain RuntimeError.
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         what, remedy = f"{name} does not fit into the device's memory", "close what else uses it, or try --device cpu."
         if size is None:
             raise PerceptionError(f"{what}.", remedy.capitalize()) from error
         half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
         raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {half}, {remedy}") from error
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's memory ran out; the CPU's allocator raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def demand_finite(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
