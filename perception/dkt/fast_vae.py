@@ -39,12 +39,17 @@ def make_fast(vae: AutoencoderKLWan) -> AutoencoderKLWan:
     """Puts the fast halves into a VAE in place of its own; on CUDA their weights are laid out channels last."""
     vae.encoder, vae.decoder = FastEncoder(vae.encoder), FastDecoder(vae.decoder)
     if vae.quant_conv.weight.is_cuda:
-        for module in vae.modules():
-            if isinstance(module, nn.Conv3d):
-                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
-            elif isinstance(module, nn.Conv2d):
-                module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        channels_last(vae)
     return vae
+
+
+def channels_last(vae: AutoencoderKLWan) -> None:
+    """Lays the convolutions' weights, and with them all that they compute, out as matrix units want them."""
+    for module in vae.modules():
+        if isinstance(module, nn.Conv3d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
+        elif isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 class _Half(nn.Module):
