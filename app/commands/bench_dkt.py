@@ -123,6 +123,8 @@ def _floor(plan: _Plan, count: int, rate: float) -> Floor:
 def _plan(options: BenchDktOptions) -> _Plan:
     device = pick_device(options.device)
     is_cuda = device.type == "cuda"
+    if is_cuda:
+        torch.cuda.set_device(device)
     settings = DktSettings(
         str(device),
         pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
