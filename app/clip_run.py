@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.markup import escape
 
 from app.ahead import read_ahead
 from app.clip_work import Checkpoint, ClipWork, digest_of
@@ -85,7 +86,7 @@ def done_before(work: ClipWork, request: ClipRequest, console: Console) -> dict[
     done = work.finished()
     if done is None or request.fresh:
         return None
-    console.say(f"{request.out} holds this already; --fresh works it out anew.")
+    console.say(f"{escape(str(request.out))} holds this already; --fresh works it out anew.")
     return done
 
 
@@ -96,7 +97,7 @@ def begun(work: ClipWork, request: ClipRequest, results: tuple[str, ...], consol
         if changed:
             console.say(f"  starting anew: {changed}")
         if work.forget(results):
-            console.say(f"  earlier results in {request.out} are removed")
+            console.say(f"  earlier results in {escape(str(request.out))} are removed")
         yield
 
 
@@ -109,11 +110,18 @@ def checked_clip(source: Path, console: Console) -> Clip:
 
 
 def work_through(
-    clip: Clip, estimator: Opener, maps: MapFile, work: ClipWork, console: Console, may_have_holes: bool
+    clip: Clip,
+    estimator: Opener,
+    maps: MapFile,
+    work: ClipWork,
+    console: Console,
+    may_have_holes: bool,
+    copies: int = 1,
 ) -> Checkpoint:
     """Fills `maps`, going on where a checkpoint says; returns the last one: name and seconds of all runs together.
 
-    may_have_holes: NaN is an answer (a sensor's), not a failure.
+    may_have_holes: NaN is an answer (a sensor's), not a failure. copies: files as large as the maps that the disk
+    must take in the end, the maps themselves among them.
 
     Raises:
         KeyboardInterrupt: after the first Ctrl-C, with a checkpoint; at the second at once.
@@ -129,7 +137,7 @@ def work_through(
         begun = Checkpoint(0, 0, 0.0, estimator.name, {})
     with writing(maps.path):
         maps.start(begun.maps)
-    _demand_disk(maps)
+    _demand_disk(maps, copies)
     if maps.written == clip.count:
         return begun
     return _Run(clip, estimator, maps, work, begun, may_have_holes).finish(console)
@@ -206,9 +214,9 @@ def _stop_now() -> None:
     raise KeyboardInterrupt
 
 
-def _demand_disk(maps: MapFile) -> None:
+def _demand_disk(maps: MapFile, copies: int) -> None:
     """Raises a ConfigurationError now rather than after hours."""
-    needed = (maps.shape[0] - maps.written) * maps.map_bytes + _SPARE_BYTES
+    needed = (copies * maps.shape[0] - maps.written) * maps.map_bytes + _SPARE_BYTES
     free = shutil.disk_usage(maps.path.parent).free
     if free < needed:
         raise ConfigurationError(

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.files import writing
+from app.files import sync_files, writing
 from errors import ConfigurationError
 
 SUMMARY = "summary.json"
@@ -37,7 +38,7 @@ class ClipWork:
     def __init__(self, out: Path, command: str, identity: dict[str, str]) -> None:
         self.out = out
         self.command = command
-        self.folder = out / f".{command}-unfinished"
+        self.folder = out / _folder_of(command)
         self.identity = identity
         self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self._checkpoint = self.folder / "checkpoint.pt"
@@ -68,8 +69,14 @@ class ClipWork:
         Left without a checkpoint, it leaves nothing behind.
 
         Raises:
-            ConfigurationError: another run works there, or it cannot be written.
+            ConfigurationError: another run works there, or another command has unfinished work there, or it
+                cannot be written.
         """
+        for other in set(self.out.glob(_folder_of("*"))) - {self.folder}:
+            raise ConfigurationError(
+                f"{self.out} holds the unfinished results of another command ({other.name}).",
+                f"Name another --out, or throw them away: rm -r {shlex.quote(str(other))}",
+            )
         made = [path for path in (self.out, *self.out.parents) if not path.exists()]
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,11 +131,18 @@ class ClipWork:
 
         partial = self._checkpoint.with_suffix(".partial")
         with writing(self.folder):
-            with partial.open("wb") as file:
-                torch.save(vars(checkpoint), file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self._checkpoint)
+            try:
+                with partial.open("wb") as file:
+                    torch.save(vars(checkpoint), file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self._checkpoint)
+            except (OSError, RuntimeError) as error:
+                partial.unlink(missing_ok=True)
+                if isinstance(error.__context__, OSError):
+                    # torch tops the disk's error with one of its own, of an archive cut short.
+                    raise error.__context__ from None
+                raise
 
     def forget(self, names: tuple[str, ...]) -> bool:
         """Removes earlier results of these names, that none is taken for new; says whether there were any."""
@@ -143,11 +157,16 @@ class ClipWork:
         whole = summary | {"files": sorted(files), "command": self.command, "fingerprint": self.fingerprint}
         with writing(self.out):
             (self.folder / SUMMARY).write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+            sync_files([*files.values(), self.folder / SUMMARY])
             for name, path in files.items():
                 path.replace(self.out / name)
             (self.folder / SUMMARY).replace(self.out / SUMMARY)
             self._checkpoint.unlink(missing_ok=True)
         return whole
+
+
+def _folder_of(command: str) -> str:
+    return f".{command}-unfinished"
 
 
 def digest_of(path: Path, pattern: str = "*") -> str:

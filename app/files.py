@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,13 +40,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
-        for file in partial.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+        sync_files(partial.iterdir())
         partial.rename(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def sync_files(files: Iterable[Path]) -> None:
+    """Returns when the files would survive a power cut."""
+    for file in files:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,8 @@ from videos import write_video
 
 import app.clip_run
 import app.commands.depth
-from app.ahead import read_ahead
 from app.cli import app as cli
 from app.cli_clips import parse_size
-from app.clip_work import Checkpoint, ClipWork
-from app.map_file import MapFile
 from errors import CameraError, ConfigurationError
 from hardware.cameras.clip import Clip
 from hardware.cameras.clip_files import open_clip
@@ -398,73 +394,14 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path, monkeypatch: pytest.
     assert peak_bytes(220) < peak_bytes(20) + 1_000_000
 
 
-@pytest.mark.parametrize("taken", [0, 3, 20])
-def test_reading_ahead_gives_the_same_and_never_runs_away(taken: int) -> None:
-    made: list[int] = []
-    closed: list[bool] = []
-
-    def count():
-        try:
-            for number in range(20):
-                made.append(number)
-                yield number
-        finally:
-            closed.append(True)
-
-    ahead = read_ahead(count(), 4)
-    assert list(islice(ahead, taken)) == list(range(taken))
-    assert len(made) <= taken + 6
-    ahead.close()
-    assert closed == ([True] if taken else [])
-
-
-def test_errors_come_after_the_items_before_them() -> None:
-    def fail():
-        yield 1
-        raise CameraError("It broke.", "Mend it.")
-
-    ahead = read_ahead(fail())
-    assert next(ahead) == 1
-    with pytest.raises(CameraError, match="It broke"):
-        next(ahead)
-
-
-def test_a_map_file_is_the_array_that_was_appended(tmp_path: Path) -> None:
-    maps = np.random.default_rng(0).random((5, 3, 4, 3)).astype(np.float32)
-    file = MapFile(tmp_path / "maps.npy", maps.shape)
-    file.start()
-    file.append(maps[:2])
-    file.append(maps[2:4] + 1)  # what a kill left after the checkpoint
-    file.close()
-    again = MapFile(tmp_path / "maps.npy", maps.shape)
-    assert again.holds(4) and not again.holds(5)
-    again.start(2)
-    again.append(maps[2:])
-    np.testing.assert_array_equal(list(again.read([4, 1])), maps[[4, 1]])
-    again.close()
-    np.testing.assert_array_equal(np.load(tmp_path / "maps.npy"), maps)
-
-
-def test_two_runs_cannot_work_in_one_folder(tmp_path: Path) -> None:
-    work = ClipWork(tmp_path / "out", "depth", {"source": "a"})
-    other = ClipWork(tmp_path / "out", "depth", {"source": "a"})
-    with work.opened(False):
-        work.save(Checkpoint(1, 1, 0.0, "a", {}))
-        with pytest.raises(ConfigurationError, match="Another run"), other.opened(False):
-            pass
-    assert other.load() == Checkpoint(1, 1, 0.0, "a", {})
-
-
-@pytest.mark.parametrize("damage", [b"", b"half a checkpoint"])
-def test_a_damaged_checkpoint_starts_the_work_anew(tmp_path: Path, damage: bytes) -> None:
-    work = ClipWork(tmp_path / "out", "depth", {"source": "a"})
-    with work.opened(False):
-        work.save(Checkpoint(1, 1, 0.0, "a", {}))
-    (work.folder / "checkpoint.pt").write_bytes(damage)
-    assert work.load() is None
-
-
 def test_results_of_another_command_are_not_mixed_in(weights: Path, source: Path, tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text(json.dumps({"command": "normals", "fingerprint": "", "files": []}))
     failed = dkt(source, weights, tmp_path)
     assert failed.exit_code == 2 and "normals" in failed.stderr
+
+
+def test_a_folder_of_any_name_may_take_the_results(weights: Path, tmp_path: Path) -> None:
+    source, out = save(tmp_path / "frames", moving_clip(1)), tmp_path / "take [2]" / "[" / "b]"
+    for told in ("disparity.npy in", "holds this already"):
+        done = dkt(source, weights, out)
+        assert done.exit_code == 0 and told in done.output and str(out) in done.output, done.output

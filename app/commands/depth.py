@@ -4,6 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from app.clip_previews import SHEET, VIDEO, Sample, save_previews
 from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
 from app.clip_work import ClipWork, digest_of
@@ -38,18 +40,21 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
     request = on_device(request)
-    name, why = choose_estimator(request.estimator)
+    name, why = choose_estimator(request.estimator, request.settings.weights)
     cell = load_cell(cell_file(cell_name))
     work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
     if done := done_before(work, request, console):
         return done
     _demand_depth(name, why, request)
-    estimator = create_clip_estimator(name, request.settings)
+    with console.stage("load") as line:
+        estimator = create_clip_estimator(name, request.settings)
+        line.detail = f"estimator {estimator.name} ({why})"
     with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
         clip = checked_clip(request.source, console)
-        console.say(f"  estimator [bold]{estimator.name}[/] ({why})")
         maps = MapFile(work.folder / f"{estimator.kind}.npy.part", (clip.count, clip.height, clip.width))
-        worked = work_through(clip, estimator, maps, work, console, may_have_holes=estimator.kind == "metric")
+        is_metric = estimator.kind == "metric"
+        copies = 2 if may_have_depth(request.source) and not is_metric else 1
+        worked = work_through(clip, estimator, maps, work, console, is_metric, copies)
         maps.close()
         files = {FILES[estimator.kind]: maps.path}
         samples = save_previews(clip, maps, estimator.kind, work.folder, console)
@@ -121,8 +126,8 @@ def _tell(console: Console, summary: dict[str, Any], out: Path) -> None:
             f"drift {drift_mm:.1f} mm"
         )
     elif summary["kind"] != "metric":
-        console.say(f"  not scaled to metres: {summary['not_scaled']}")
+        console.say(f"  not scaled to metres: {escape(summary['not_scaled'])}")
     console.say(
         f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{FILES[summary['kind']]} in [bold]{out}[/]"
+        f"{FILES[summary['kind']]} in [bold]{escape(str(out))}[/]"
     )

@@ -1,5 +1,7 @@
 """`python main.py normals SOURCE --out DIR`: the surface normals of a clip."""
 
+from rich.markup import escape
+
 from app.clip_previews import SHEET, VIDEO, save_previews
 from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
 from app.clip_work import ClipWork
@@ -33,10 +35,11 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
             f"{request.source} has no depth to take normals from.",
             "Give a .bag, .db3 or frame folder with depth, or name a model with --estimator.",
         )
-    estimator = create_normal_estimator(name, request.settings)
+    with console.stage("load") as line:
+        estimator = create_normal_estimator(name, request.settings)
+        line.detail = f"estimator {estimator.name}"
     with begun(work, request, (NORMALS, SHEET, VIDEO), console):
         clip = checked_clip(request.source, console)
-        console.say(f"  estimator [bold]{estimator.name}[/]")
         maps = MapFile(work.folder / f"{NORMALS}.part", (clip.count, clip.height, clip.width, 3))
         worked = work_through(clip, estimator, maps, work, console, may_have_holes=name == FROM_DEPTH)
         maps.close()
@@ -46,7 +49,7 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
         summary = work.publish(files, facts_of(request, clip, worked, "as asked") | axes)
     console.say(
         f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{NORMALS} in [bold]{request.out}[/]"
+        f"{NORMALS} in [bold]{escape(str(request.out))}[/]"
     )
     console.result(summary)
     return 0
