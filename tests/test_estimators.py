@@ -1,6 +1,7 @@
 """Estimators answer as they promise, and the cheat says that it is one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,12 @@ def test_auto_is_the_sensor_unless_the_model_and_a_gpu_are_here_and_says_why(tmp
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     assert choose_estimator("auto") == ("dkt-1.3b", "auto: its weights and a GPU are here")
     assert choose_estimator("oracle") == ("oracle", "as asked")
+
+
+def test_weights_without_their_models_name_are_wrong_usage() -> None:
+    with pytest.raises(ConfigurationError, match="one model"):
+        choose_estimator("auto", Path("some/weights"))
+    assert choose_estimator("dkt", Path("some/weights"))[0] == "dkt"
 
 
 def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:

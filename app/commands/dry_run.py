@@ -46,7 +46,7 @@ def dry_run_recording(options: DryRunOptions, as_json: bool) -> int:
     """
     console = Console(as_json)
     cell = load_cell(cell_file(options.cell))
-    estimator, why = choose_estimator(options.estimator)
+    estimator, why = choose_estimator(options.estimator, options.weights)
     settings = EstimatorOptions(weights=options.weights)
     choices = Choices(estimator, options.detector, options.planner, settings, options.clip)
     pipeline = Pipeline(cell, choices, truth=None)

@@ -69,7 +69,7 @@ def _run_all(
 ) -> None:
     camera, arms = choose_world(options.camera, options.arms)
     cell = load_cell(cell_file(options.cell or ("sim" if camera == "sim" else "lab")))
-    estimator, why = choose_estimator(options.estimator)
+    estimator, why = choose_estimator(options.estimator, options.weights)
     if camera != "sim":
         check_measured(cell, camera.partition(":")[2] or cell.camera.serial)
 
