@@ -106,6 +106,9 @@ class Console:
         table = _table(title, *columns)
         for row in rows:
             table.add_row(*map(escape, row))
+        self._print_whole(table)
+
+    def _print_whole(self, table: Table) -> None:
         table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
         self._rich.print(table, crop=False)
 
@@ -142,7 +145,7 @@ class Console:
                 _yes_no(trial.simulator_verdict),
                 f"{sum(trial.stages_s.values()):.1f}",
             )
-        self._rich.print(table)
+        self._print_whole(table)
 
     def success(self, summaries: Sequence[SurfaceSummary], title: str) -> None:
         """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
@@ -154,7 +157,7 @@ class Console:
             number = f"{row.success.of}+{row.excluded}" if row.excluded else str(row.success.of)
             shares = (success, number, _rate(row.simulated), _rate(row.agreement))
             table.add_row(row.surface, row.estimator, *shares, *paper)
-        self._rich.print(table)
+        self._print_whole(table)
         self.say(
             "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
             "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."

@@ -7,6 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from app.cli import app as cli
+from trials.outcome import Outcome
+from trials.store import TrialStore
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,3 +81,14 @@ def test_a_package_that_is_not_installed_is_named_with_the_set_up_command(tmp_pa
     )
     assert done.returncode == 1
     assert "needs mujoco" in done.stderr and "./setup.sh" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_long_name_cuts_no_column_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    estimator = "dkt-1.3b (fast bfloat16 cuda 832x480 5 steps)"
+    with TrialStore(tmp_path / "trials.db") as store:
+        trial = store.begin("reflective", estimator, "antipodal", "ompl", cell="sim", world="sim", seed=7, scene={})
+        store.finish(trial, Outcome.SUCCESS, verified=True, simulator_verdict=True)
+    for table in ("list", "summary"):
+        done = CliRunner().invoke(cli, ["trials", table])
+        assert "reflective" in done.stdout and estimator in done.stdout and "…" not in done.stdout
