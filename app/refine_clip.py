@@ -31,7 +31,7 @@ from app.files import write_image, writing
 from app.map_file import METRIC, MapFile
 from app.paths import cell_file
 from errors import CalibrationError, PerceptionError
-from hardware.cameras.clip import ClipFrame
+from hardware.cameras.clip import Clip, ClipFrame, Progress
 from hardware.cameras.clip_files import open_clip
 from hardware.cell import Cell, load_cell
 from perception.disagreement import BEYOND_MM, Comparison, compare_images, delta_mm
@@ -86,7 +86,9 @@ def _compare(request: ClipRequest, summaries: dict[str, Any], cell_name: str, co
     with work.opened(request.fresh):
         medians_mm, beyond = _write_deltas(maps, work.folder / DELTA, console)
         worst = int(np.argmax(np.nan_to_num(beyond)))
-        facts, picture = _look_at({*sample_numbers(len(beyond)), worst}, request.source, maps, cell_name)
+        numbers = {*sample_numbers(len(beyond)), worst}
+        with console.frames_bar("looking") as show:
+            facts, picture = _look_at(numbers, open_clip(request.source, show), maps, cell_name, show)
         with writing(work.folder):
             write_image(work.folder / PICTURE, picture)
         work.forget((DELTA, PICTURE))
@@ -119,13 +121,14 @@ def _write_deltas(maps: Maps, path: Path, console: Console) -> tuple[NDArray[np.
 
 
 def _look_at(
-    numbers: set[int], source: Path, maps: Maps, cell_name: str
+    numbers: set[int], clip: Clip, maps: Maps, cell_name: str, show: Progress
 ) -> tuple[list[dict[str, Any]], NDArray[np.uint8]]:
     """Some frames in full: what disagrees in each, as JSON, and their pictures below one another."""
     cell = load_cell(cell_file(cell_name))
     facts: list[dict[str, Any]] = []
     pictures: list[NDArray[np.uint8]] = []
-    for number, clip_frame in enumerate(open_clip(source).frames()):
+    for number, clip_frame in enumerate(clip.frames()):
+        show(number + 1, clip.count)
         if number not in numbers:
             continue
         first_m, refined_m = np.array(maps.first_m[number]), np.array(maps.refined_m[number])

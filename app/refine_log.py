@@ -96,7 +96,8 @@ class TrialsRun:
             self._console.say(f"  {name}: {len(self.trials) - len(due)} trial(s) done before")
         if not due:
             return
-        refiner.load()
+        with self._console.stage("load") as line:
+            line.detail = f"estimator {refiner.load().name}"
         for trial in due:
             if trial.id not in self.failed:
                 self._try(trial, partial(refiner.refine, trial), name)

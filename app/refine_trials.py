@@ -67,14 +67,15 @@ class Refiner:
         """Whether the trial lacks this model's depth, or it is to be made anew."""
         return self._fresh or self._work(trial).finished() is None
 
-    def load(self) -> None:
-        """Loads the model, which no trial need wait for.
+    def load(self) -> DepthEstimator:
+        """Loads the model, which no trial need wait for, unless it is loaded.
 
         Raises:
             ConfigurationError: no such model, or options that it does not know.
             PerceptionError: weights that are missing, damaged or of another model.
         """
         self._estimator = self._estimator or create_estimator(self._name, None, self._settings)
+        return self._estimator
 
     def unload(self) -> None:
         """Lets go of the model, so that the next one has the device for itself."""
@@ -110,12 +111,11 @@ class Refiner:
         return ClipWork(out, COMMAND, identity_of(request, self._name, cell=trial.cell_digest))
 
     def _answer(self, trial: LoggedTrial, work: ClipWork) -> None:
-        self.load()
-        assert self._estimator is not None
+        estimator = self.load()
         frames = read_frames(trial.folder)
         frame = frames[-1]
         view = locate_table(frame, trial.cell)
-        relative = self._estimator.estimate(frames, view.plane)
+        relative = estimator.estimate(frames, view.plane)
         metric = fit_metric(relative, view, frame)
         with writing(work.folder):
             facts = write_maps(work.folder, relative, metric)

@@ -38,12 +38,12 @@ def refine_recording(options: RefineOptions, recording: Path, out: Path | None, 
         first = replace(request, estimator=options.against, settings=options.against_settings())
     summary = refine_clip(request, first, options.cell or "sim", console)
     if (facts := summary[DISAGREEMENT]) is None:
-        console.say(f"  not compared: {summary['not_compared']}")
+        console.say(f"  not compared: {escape(summary['not_compared'])}")
     else:
         frames = sorted(facts["frames"], key=how_much, reverse=True)
         rows = [[str(frame["frame"]), *row_of(frame)] for frame in frames]
         console.table(f"{facts['refined']} against {facts['first']}", ("frame", *COLUMNS), rows)
-    console.say(f"refined depth in [bold]{folder}[/]")
+    console.say(f"refined depth in [bold]{escape(str(folder))}[/]")
     console.result(summary)
     return 0
 
