@@ -1,6 +1,7 @@
 """Perception for the eye: tags on the image, depth in colours beside each other with one legend."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,10 @@ def write(image: Image, text: str, at: tuple[int, int], scale: float, thick: int
     """White letters with a dark rim, legible on any ground."""
     import cv2
 
-    cv2.putText(image, text, at, _FONT, scale, (0, 0, 0), 3 * thick, cv2.LINE_AA)
+    # Heavier letters would be wider than those they are to surround.
+    rim = max(1, round(1.5 * scale))
+    for dx, dy in product((-rim, 0, rim), repeat=2):
+        cv2.putText(image, text, (at[0] + dx, at[1] + dy), _FONT, scale, (0, 0, 0), thick, cv2.LINE_AA)
     cv2.putText(image, text, at, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 
