@@ -68,6 +68,9 @@ class Ways:
                 reason = first_line(error)
             del self._ways[0]
             self.left_out += (name,)
+            # What is compiled is kept by function, whatever attention it was compiled with: the next way
+            # would be given what has just failed.
+            torch.compiler.reset()
             logging.getLogger(__name__).warning("%s failed: %s instead (%s)", name, self.name, reason)
 
 
