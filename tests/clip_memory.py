@@ -8,17 +8,17 @@ import numpy as np
 import torch
 
 from hardware.cameras.clip import ClipFrame
-from perception.dkt.model import DktSettings, load_dkt
+from perception.estimators import EstimatorOptions, create_clip_estimator
 
 
 def main(folder: Path, count: int) -> None:
     torch.set_num_threads(1)
-    model = load_dkt(folder, DktSettings(size=(48, 32), mode="fast"))
+    options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
     rng = np.random.default_rng(0)
-    stream = model.open(count, 120, 180, "depth")
+    stream = create_clip_estimator("dkt", options).open(count, 240, 360)
     given = 0
     for _ in range(count):
-        given += len(stream.push(ClipFrame(rng.integers(0, 256, (120, 180, 3), np.uint8))))
+        given += len(stream.push(ClipFrame(rng.integers(0, 256, (240, 360, 3), np.uint8))))
     given += len(stream.finish())
     assert given == count
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")

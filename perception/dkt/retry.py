@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from errors import PerceptionError
 from hardware.cameras.clip import ClipFrame
 from perception.dkt.stream import DktStream
+from perception.estimators.running import is_out_of_memory
 
 Size = tuple[int, int]
 Maps = list[NDArray[np.float32]]
@@ -26,7 +27,8 @@ def smaller(size: Size, multiple: int) -> Size:
 class ForgivingStream:
     """A `MapStream` that starts again at `fallback` where memory runs out before its first maps are out.
 
-    Until then it keeps the frames, a window's worth. `size` says at which it runs.
+    Until then it keeps the frames: those of a window and of a stride for every further step. Where
+    `fallback` is `size` it keeps none, and a lack of memory is an error. `size` says at which it runs.
     """
 
     def __init__(self, open_at: Callable[[Size], DktStream], size: Size, fallback: Size) -> None:
@@ -34,7 +36,7 @@ class ForgivingStream:
         self._open_at, self._fallback = open_at, fallback
         self._stream: DktStream | None = open_at(size)
         self._progress: Callable[[float], None] = lambda share: None
-        self._kept: list[NDArray[np.uint8]] | None = []
+        self._kept: list[NDArray[np.uint8]] | None = None if size == fallback else []
 
     def watch(self, progress: Callable[[float], None]) -> None:
         """See `Watchable.watch`; a clip that starts again starts at 0."""
@@ -73,7 +75,9 @@ class ForgivingStream:
     def _run(self, step: Callable[[DktStream], Maps], is_end: bool = False) -> Maps:
         try:
             maps = step(self._opened)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             # Outside the handler the error, and with it the memory that its frames hold, is gone.
             maps = None
         if maps is None:

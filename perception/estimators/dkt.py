@@ -40,8 +40,10 @@ class DktClips:
         if count < 1:
             raise PerceptionError("A clip of no frames has no depth.", "Give at least one frame.")
         size = self.model.settings.size
+        # RAM that runs out is not told but punished: no second try would come, and its frames cost RAM themselves.
+        fallback = size if self.model.settings.device == "cpu" else smaller(size, MULTIPLE)
         self._stream = ForgivingStream(
-            lambda at: self.model.open(count, height, width, self._target, at), size, smaller(size, MULTIPLE)
+            lambda at: self.model.open(count, height, width, self._target, at), size, fallback
         )
         return self._stream
 
