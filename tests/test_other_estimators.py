@@ -171,8 +171,9 @@ def test_options_that_a_model_does_not_know_are_named(folders, name) -> None:
             create_clip_estimator(name, _options(name, folders[name], **({"steps": None} | {option: value})))
     with pytest.raises(ConfigurationError, match=r"multiples of \d+ pixels, not at 67x50.*Try --size \d+x\d+"):
         create_clip_estimator(name, _options(name, folders[name], size=(67, 50)))
-    with pytest.raises(ConfigurationError, match="no device 'tpu9'"):
-        create_clip_estimator(name, _options(name, folders[name], device="tpu9"))
+    for device in ("tpu9", "meta", "mps"):
+        with pytest.raises(ConfigurationError, match=f"no device '{device}'"):
+            create_clip_estimator(name, _options(name, folders[name], device=device))
 
 
 @every

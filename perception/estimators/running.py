@@ -25,7 +25,9 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigurationError(f"There is no device '{name}'.", "Choose auto, cpu, cuda or cuda:0.") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ConfigurationError(f"There is no device '{name}'.", "Choose auto, cpu, cuda or cuda:0.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigurationError(
             f"This machine has no device '{name}' that PyTorch can use.",
