@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
+from hub_server import quiet_bar
 from tiny_dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
 
 from errors import PerceptionError
@@ -19,6 +20,7 @@ from perception.dkt.load import check_files
 from perception.dkt.model import DktSettings, load_dkt
 from perception.dkt.names import transformer_release_name, vae_release_name
 from perception.dkt.sizes import TransformerSize, VaeSize, transformer_size, vae_size
+from perception.weights.verify import verify_folder
 
 SETTINGS = DktSettings(size=(48, 32), steps=2)
 RELEASED = {
@@ -132,7 +134,9 @@ def test_the_releases_file_names_load_too(folder: Path) -> None:
 def test_the_reference_convolution_is_dropped(folder: Path) -> None:
     before = disparity(folder)
     change(folder / "transformer.safetensors", lambda t: t.update({"ref_conv.weight": torch.zeros(64, 16, 2, 2)}))
+    change(folder / "lora.safetensors", lambda t: t.update({f"ref_conv.lora_{h}.weight": torch.ones(4) for h in "AB"}))
     assert np.allclose(disparity(folder), before, atol=1e-6)
+    assert not verify_folder(folder, quiet_bar).problems
 
 
 # Damage.

@@ -235,4 +235,6 @@ def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
-        raise PerceptionError(f"{file} cannot be read: {error}", "Fetch the weights again.") from error
+        # What follows the first sentence advises programmers.
+        said = " ".join(str(error).split()).split(". ")[0].rstrip(".")
+        raise PerceptionError(f"{file} cannot be read: {said}.", "Fetch the weights again.") from error

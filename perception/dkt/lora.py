@@ -19,6 +19,7 @@ _KEY = re.compile(
     r"(?:.*?\.)?(?P<module>(?:blocks|head|patch_embedding|text_embedding|time_embedding|time_projection|img_emb)\b.*)"
     r"\.lora_(?P<half>[AB])(?:\.[^.]+)?\.weight"
 )
+_UNUSED = re.compile(r"(?:.*\.)?ref_conv\.lora_[AB](?:\.[^.]+)?\.weight")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class LoraPair:
 
 
 def pair_keys(shapes: Shapes, modules: Mapping[str, tuple[int, ...]]) -> dict[str, LoraPair]:
-    """The pairs by the release's module name; `modules` are the shapes of the weights that there are.
+    """The pairs by the release's module name, those of `ref_conv` left out; `modules` are the shapes of the weights that there are.
 
     Raises:
         PerceptionError: a key of no known form, a half without the other, no such module, or shapes
@@ -39,6 +40,8 @@ def pair_keys(shapes: Shapes, modules: Mapping[str, tuple[int, ...]]) -> dict[st
     """
     halves: dict[str, dict[str, str]] = {}
     for key in shapes:
+        if is_unused(key):
+            continue
         match = _KEY.fullmatch(key)
         if match is None:
             raise PerceptionError(f"The LoRA has an unknown {key}.", _OTHER_LORA)
@@ -46,6 +49,11 @@ def pair_keys(shapes: Shapes, modules: Mapping[str, tuple[int, ...]]) -> dict[st
     if not halves:
         raise PerceptionError("The LoRA is empty.", _OTHER_LORA)
     return {module: _pair(module, keys, shapes, modules) for module, keys in halves.items()}
+
+
+def is_unused(key: str) -> bool:
+    """Whether it changes `ref_conv`, which the loader drops from the base too."""
+    return _UNUSED.fullmatch(key) is not None
 
 
 def _pair(module: str, keys: dict[str, str], shapes: Shapes, modules: Mapping[str, tuple[int, ...]]) -> LoraPair:

@@ -11,7 +11,7 @@ from perception.dkt.load import (
     check_vae,
     demand_same_latents,
 )
-from perception.dkt.lora import LoraPair, pair_keys
+from perception.dkt.lora import LoraPair, is_unused, pair_keys
 from perception.dkt.model import RELEASED
 from perception.dkt.safetensors_header import read_header
 from perception.dkt.sizes import TransformerSize, VaeSize
@@ -70,7 +70,7 @@ def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) ->
     """What it is, '' if wrong; modules that do not fit are problems of their own, the first few of them named."""
     shapes = {name: info.shape for name, info in read_header(file).items()}
     modules: dict[str, list[str]] = {}
-    for name in shapes:
+    for name in (name for name in shapes if not is_unused(name)):
         modules.setdefault(name.split(".lora_")[0], []).append(name)
     weights, wrong = changeable_weights(transformer), Problems()
     pairs: dict[str, LoraPair] = {}
