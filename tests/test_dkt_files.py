@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from safetensors.torch import load_file, save_file
 from hub_server import quiet_bar
+from safetensors.torch import load_file, save_file
 from tiny_dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
 
 from errors import PerceptionError

@@ -32,7 +32,7 @@ class LoraPair:
 
 
 def pair_keys(shapes: Shapes, modules: Mapping[str, tuple[int, ...]]) -> dict[str, LoraPair]:
-    """The pairs by the release's module name, those of `ref_conv` left out; `modules` are the shapes of the weights that there are.
+    """The pairs by the release's module name, but for `ref_conv`'s; `modules`: the shapes of the weights there are.
 
     Raises:
         PerceptionError: a key of no known form, a half without the other, no such module, or shapes
