@@ -105,6 +105,8 @@ def _cells(row: Row, plain_ms: float | None) -> Sequence[str]:
     if row.timing is None:
         return (str(row.frames), name, *["–"] * len(STAGES), row.failed, "–", "–", "–")
     timing = row.timing
+    if timing.note:
+        name = f"{name} ({timing.note})"
     stages = [_ms(timing.stages_ms[stage]) if stage in timing.stages_ms else "–" for stage in STAGES]
     ratio = f"{plain_ms / timing.whole_ms:.2f}" if plain_ms else "–"
     peak = f"{timing.peak_bytes / 1e9:.2f}" if timing.peak_bytes else "–"

@@ -19,11 +19,12 @@ from hardware.cameras.clip import ClipFrame
 from perception.dkt.bench.models import SIZES, FolderWeights, RandomWeights
 from perception.dkt.bench.plain import PlainPipeline
 from perception.dkt.bench.watch import PeakMemory, Stopwatch, matmul_rate
-from perception.dkt.bench.ways import Streamed, difference, drifting_clip, measure
+from perception.dkt.bench.ways import Streamed, Warm, difference, drifting_clip, measure
 from perception.dkt.flops import clip_flops, decode_flops, encode_flops, step_flops, window_lengths
 from perception.dkt.load import random_transformer, random_vae
-from perception.dkt.model import DktSettings, assemble
+from perception.dkt.model import Dkt, DktSettings, assemble
 from perception.dkt.sizes import TransformerSize, VaeSize
+from perception.dkt.warm_clip import WarmClip
 from perception.dkt.wavefront import STRIDE, WINDOW, WindowedStep
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -183,6 +184,7 @@ def test_a_bench_leaves_a_table_and_the_same_as_json(
     differences = {row["way"]: row["difference"] for row in result["rows"] if row["frames"] == 1}
     assert differences["fast"] < 1e-4 and differences["warm"] < 1e-4 and differences["exact"] is None
     text = out.read_text()
+    assert not list(tmp_path.glob("**/.*"))
     for told in ("diffusers, plain", "Vitro, fast", "Vitro, kept warm", "floor", "DKT paper 1.3B, L20", "167.48"):
         assert told in text and told in shown
     assert "48x32, 5 steps, float32" in text and "medians of 1 runs" in text
@@ -204,6 +206,27 @@ def test_lack_of_memory_costs_one_cell(
     failed = [(row["frames"], row["way"], row["failed"]) for row in json.loads(printed)["rows"] if row["failed"]]
     assert failed == [(2, "plain", "no memory")]
     assert "no memory" in shown
+
+
+def test_a_model_that_does_not_fit_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(FolderWeights, "build", full)
+    with pytest.raises(PerceptionError, match="does not fit into the device's memory"):
+        measure_dkt(options(folder), as_json=False)
+
+
+def test_a_capture_that_failed_is_told_in_the_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def uncaptured(self: Warm, model: Dkt, frames: list[np.ndarray]) -> None:
+        self._clip = WarmClip(model, len(frames), *frames[0].shape[:2])
+        self._clip._capture(None)  # there is no CUDA here: it fails as it would on a GPU
+
+    monkeypatch.setattr(Warm, "__init__", uncaptured)
+    measure_dkt(options(folder, frames=(1,)), as_json=False)
+    assert "Vitro, kept warm (no CUDA graph)" in capsys.readouterr().out
 
 
 def test_nothing_that_fits_is_a_failed_bench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

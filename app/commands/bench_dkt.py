@@ -21,7 +21,7 @@ from perception.dkt.model import DktSettings, assemble
 from perception.dkt.warm_clip import fits_one_window
 from perception.estimators.dkt_newest import WARM
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.running import is_out_of_memory, pick_device, pick_dtype
+from perception.estimators.running import fitting, is_out_of_memory, pick_device, pick_dtype
 from perception.weights.models import weights_folder
 
 _SMALL_BECAUSE = (
@@ -76,9 +76,7 @@ def measure_dkt(options: BenchDktOptions, as_json: bool) -> int:
     console = Console(as_json)
     plan = _plan(options)
     if options.out is not None:
-        with writing(options.out):
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            options.out.touch()
+        _demand_writable(options.out)
     if plan.note:
         console.say(plan.note)
     with console.stage("matmul") as line:
@@ -112,6 +110,20 @@ def measure_dkt(options: BenchDktOptions, as_json: bool) -> int:
     return 0
 
 
+def _demand_writable(path: Path) -> None:
+    """Finds out before minutes are spent, and leaves no empty file.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        path.open("a").close()
+        if is_new:
+            path.unlink()
+
+
 def _floor(plan: _Plan, count: int, rate: float) -> Floor:
     """What the arithmetic of the released computation takes at the measured rate."""
     windows = plan.settings.window, plan.settings.stride
@@ -123,7 +135,7 @@ def _floor(plan: _Plan, count: int, rate: float) -> Floor:
 def _plan(options: BenchDktOptions) -> _Plan:
     device = pick_device(options.device)
     is_cuda = device.type == "cuda"
-    if is_cuda:
+    if device.index is not None:
         torch.cuda.set_device(device)
     settings = DktSettings(
         str(device),
@@ -157,8 +169,9 @@ def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
 def _released_rows(plan: _Plan, console: Console) -> tuple[list[Row], dict[int, Maps]]:
     """diffusers' classes used plainly and our exact mode, on the same modules; exact's maps by length."""
     rows, maps = [], {}
-    built = plan.weights.build(plan.settings)
-    exact = assemble(built.transformer, built.vae, built.prompt, plan.settings, "")
+    with fitting(plan.weights.description):
+        built = plan.weights.build(plan.settings)
+        exact = assemble(built.transformer, built.vae, built.prompt, plan.settings, "")
     for count in plan.frames:
         rows.append(_measured(plan, console, "plain", count, lambda _: PlainPipeline(built, plan.settings))[0])
         row, maps[count] = _measured(plan, console, "exact", count, lambda _: Streamed(exact))
@@ -169,8 +182,9 @@ def _released_rows(plan: _Plan, console: Console) -> tuple[list[Row], dict[int, 
 def _fast_rows(plan: _Plan, console: Console, exact: dict[int, Maps]) -> tuple[list[Row], str]:
     """Fast mode, streamed and warm, on the model's twin, as both modes use a model up; and how it ran."""
     rows = []
-    built = plan.weights.build(plan.settings)
-    fast = assemble(built.transformer, built.vae, built.prompt, replace(plan.settings, mode="fast"), "")
+    with fitting(plan.weights.description):
+        built = plan.weights.build(plan.settings)
+        fast = assemble(built.transformer, built.vae, built.prompt, replace(plan.settings, mode="fast"), "")
     for count in plan.frames:
         # As a process that sees clips of this length alone: code compiled for others is slower.
         torch.compiler.reset()

@@ -24,6 +24,8 @@ from perception.dkt.wavefront import blend_weights
 class PlainPipeline:
     """Runs clips through the modules as they are."""
 
+    note = ""
+
     def __init__(self, built: Built, settings: DktSettings) -> None:
         self._transformer, self._vae, self._settings = built.transformer, built.vae, settings
         weight = built.vae.quant_conv.weight

@@ -26,6 +26,11 @@ STAGES = ("encode", "denoise", "decode")
 
 
 class Way(Protocol):
+    @property
+    def note(self) -> str:
+        """What a reader must know about how it ran."""
+        ...
+
     def run(self, frames: Frames, watch: Stopwatch) -> Maps:
         """Disparities (F, H, W) of frames (H, W, 3), or of the newest alone (1, H, W)."""
         ...
@@ -36,17 +41,20 @@ class Timing:
     """Milliseconds a frame, medians over `repeats` runs of a clip.
 
     stages: of `STAGES`, where they can be told apart. whole: the clip from frames to maps, upload and
-    resizing included. peak_bytes: None where the system does not tell.
+    resizing included. peak_bytes: None where the system does not tell. note: see `Way.note`.
     """
 
     whole_ms: float
     stages_ms: dict[str, float]
     peak_bytes: int | None
     repeats: int
+    note: str = ""
 
 
 class Streamed:
     """A clip frame by frame, as `python main.py depth` runs it."""
+
+    note = ""
 
     def __init__(self, model: Dkt) -> None:
         self._model = model
@@ -63,6 +71,10 @@ class Warm:
 
     def __init__(self, model: Dkt, frames: Frames) -> None:
         self._clip = WarmClip(model, len(frames), *frames[0].shape[:2])
+
+    @property
+    def note(self) -> str:
+        return "no CUDA graph" if self._clip.lacks_graph else ""
 
     def run(self, frames: Frames, watch: Stopwatch) -> Maps:
         return self._clip.newest(frames)[None]
@@ -89,7 +101,7 @@ def measure(make: Callable[[], Way], frames: Frames, repeats: int, device: torch
         stages.append(watch.seconds())
     each_ms = 1e3 / len(frames)
     told = {name: statistics.median(run[name] for run in stages) * each_ms for name in STAGES if name in stages[0]}
-    return Timing(statistics.median(whole) * each_ms, told, memory.bytes(), repeats), maps
+    return Timing(statistics.median(whole) * each_ms, told, memory.bytes(), repeats, way.note), maps
 
 
 def difference(maps: Maps, reference: Maps) -> float:
