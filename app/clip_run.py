@@ -93,6 +93,7 @@ def done_before(work: ClipWork, request: ClipRequest, console: Console) -> dict[
 @contextmanager
 def begun(work: ClipWork, request: ClipRequest, results: tuple[str, ...], console: Console) -> Iterator[None]:
     """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier `results`."""
+    work.refuse_foreign(results)
     with work.opened(request.fresh) as changed:
         if changed:
             console.say(f"  starting anew: {changed}")
@@ -242,3 +243,11 @@ def facts_of(request: ClipRequest, clip: Clip, worked: Checkpoint, why: str) -> 
         "seconds": round(worked.seconds, 3),
         "ms_per_frame": round(1000 * worked.seconds / clip.count, 3),
     }
+
+
+def say_done(summary: dict[str, Any], file: str, out: Path, console: Console) -> None:
+    """Says how long the maps took and where they are."""
+    console.say(
+        f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
+        f"{file} in [bold]{escape(str(out))}[/]"
+    )

@@ -50,17 +50,31 @@ class ClipWork:
         Raises:
             ConfigurationError: the folder holds what another command made.
         """
+        summary = self._summary()
+        if summary is None:
+            return None
+        if summary["command"] != self.command:
+            raise ConfigurationError(
+                f"{self.out} holds the results of `{summary['command']}`.",
+                "Name another --out: summary and pictures share names.",
+            )
+        is_this = summary["fingerprint"] == self.fingerprint
+        return summary if is_this and all((self.out / name).exists() for name in summary["files"]) else None
+
+    def _summary(self) -> dict[str, Any] | None:
         try:
             summary = json.loads((self.out / SUMMARY).read_text())
-            command, fingerprint, files = summary["command"], summary["fingerprint"], summary["files"]
-        except (OSError, ValueError, TypeError, KeyError):
+            return summary if {"command", "fingerprint", "files"} <= summary.keys() else None
+        except (OSError, ValueError, AttributeError):
             return None
-        if command != self.command:
+
+    def refuse_foreign(self, names: tuple[str, ...]) -> None:
+        """Raises a ConfigurationError where files of these names are of no earlier run, so not ours to remove."""
+        there = [path for name in (SUMMARY, *names) if (path := self.out / name).exists()]
+        if there and self._summary() is None and not self.was_begun:
             raise ConfigurationError(
-                f"{self.out} holds the results of `{command}`.", "Name another --out: summary and pictures share names."
+                f"{there[0]} is in the way and not of an earlier `{self.command}`.", "Move it, or name another --out."
             )
-        is_this = fingerprint == self.fingerprint and all((self.out / name).exists() for name in files)
-        return summary if is_this else None
 
     @contextmanager
     def opened(self, fresh: bool) -> Iterator[str]:
@@ -147,7 +161,8 @@ class ClipWork:
     def forget(self, names: tuple[str, ...]) -> bool:
         """Removes earlier results of these names, that none is taken for new; says whether there were any."""
         with writing(self.out):
-            old = [path for name in (SUMMARY, *names) if (path := self.out / name).exists()]
+            # The summary last: as long as there are results it says whose they are.
+            old = [path for name in (*names, SUMMARY) if (path := self.out / name).exists()]
             for path in old:
                 path.unlink()
         return bool(old)

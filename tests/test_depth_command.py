@@ -405,3 +405,11 @@ def test_a_folder_of_any_name_may_take_the_results(weights: Path, tmp_path: Path
     for told in ("disparity.npy in", "holds this already"):
         done = dkt(source, weights, out)
         assert done.exit_code == 0 and told in done.output and str(out) in done.output, done.output
+
+
+def test_files_that_no_run_left_are_not_removed(weights: Path, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "depth_m.npy").write_bytes(b"of somebody else")
+    (tmp_path / "summary.json").write_text(json.dumps({"estimator": "of a trial"}))
+    failed = dkt(source, weights, tmp_path, "--fresh")
+    assert failed.exit_code == 2 and "in the way" in failed.stderr
+    assert files_in(tmp_path) == ["depth_m.npy", "summary.json"]

@@ -7,7 +7,17 @@ from typing import Any
 from rich.markup import escape
 
 from app.clip_previews import SHEET, VIDEO, Sample, save_previews
-from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
+from app.clip_run import (
+    ClipRequest,
+    begun,
+    checked_clip,
+    done_before,
+    facts_of,
+    identity_of,
+    on_device,
+    say_done,
+    work_through,
+)
 from app.clip_work import ClipWork, digest_of
 from app.console import Console
 from app.estimator_choice import choose_estimator
@@ -127,7 +137,4 @@ def _tell(console: Console, summary: dict[str, Any], out: Path) -> None:
         )
     elif summary["kind"] != "metric":
         console.say(f"  not scaled to metres: {escape(summary['not_scaled'])}")
-    console.say(
-        f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{FILES[summary['kind']]} in [bold]{escape(str(out))}[/]"
-    )
+    say_done(summary, FILES[summary["kind"]], out, console)

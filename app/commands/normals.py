@@ -1,9 +1,17 @@
 """`python main.py normals SOURCE --out DIR`: the surface normals of a clip."""
 
-from rich.markup import escape
-
 from app.clip_previews import SHEET, VIDEO, save_previews
-from app.clip_run import ClipRequest, begun, checked_clip, done_before, facts_of, identity_of, on_device, work_through
+from app.clip_run import (
+    ClipRequest,
+    begun,
+    checked_clip,
+    done_before,
+    facts_of,
+    identity_of,
+    on_device,
+    say_done,
+    work_through,
+)
 from app.clip_work import ClipWork
 from app.console import Console
 from app.map_file import MapFile
@@ -47,9 +55,6 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
         files = {NORMALS: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}
         axes = {"kind": "normals", "axes": "camera: x right, y down, z forward; facing the camera z < 0"}
         summary = work.publish(files, facts_of(request, clip, worked, "as asked") | axes)
-    console.say(
-        f"{summary['frames']} frames in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{NORMALS} in [bold]{escape(str(request.out))}[/]"
-    )
+    say_done(summary, NORMALS, request.out, console)
     console.result(summary)
     return 0
