@@ -62,6 +62,17 @@ def refine(
     from app.commands.refine import refine_logged, refine_recording
     from app.refine_log import RefineOptions
 
+    _refuse_contradictions(recording, trials, out, last, id)
+    settings = replace(settings_of(weights, size, steps, window, stride, dtype, mode, device), offload=offload)
+    options = RefineOptions(estimator, settings, against, against_weights, cell, fresh)
+    if recording is not None:
+        return refine_recording(options, recording, out, as_json)
+    return refine_logged(options, last, id, as_json)
+
+
+def _refuse_contradictions(
+    recording: Path | None, trials: bool, out: Path | None, last: int | None, id: int | None
+) -> None:
     if (recording is None) != trials:
         raise ConfigurationError(
             "Refine either a recording or logged trials.", "python main.py refine RECORDING, or refine --trials"
@@ -72,8 +83,3 @@ def refine(
         raise ConfigurationError("Trials are refined where they lie.", "Leave out --out.")
     if last is not None and id is not None:
         raise ConfigurationError("--last and --id both choose trials.", "Give one of them.")
-    settings = replace(settings_of(weights, size, steps, window, stride, dtype, mode, device), offload=offload)
-    options = RefineOptions(estimator, settings, against, against_weights, cell, fresh)
-    if recording is not None:
-        return refine_recording(options, recording, out, as_json)
-    return refine_logged(options, last, id, as_json)
