@@ -24,8 +24,9 @@ from hardware.cameras.clip_files import open_clip
 from perception.estimators.base import MapStream, Watchable
 from perception.estimators.options import EstimatorOptions
 
-#: Work lost at most to a kill, besides that on the frame it falls on.
+#: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
 CHECKPOINT_EVERY_S = 60.0
+_SAVES_SHARE = 1 / 20
 #: Disk left free when the maps are written.
 _SPARE_BYTES = 100_000_000
 
@@ -159,7 +160,7 @@ class _Run:
         self._started_s = time.monotonic() - begun.seconds
 
     def finish(self, console: Console) -> Checkpoint:
-        saved_s = time.monotonic()
+        due_s = time.monotonic() + CHECKPOINT_EVERY_S
         with (
             Interrupts() as interrupts,
             console.frames_bar("frames", self._clip.count, self._maps.written) as show,
@@ -175,9 +176,11 @@ class _Run:
                 self._frames += 1
                 if not isinstance(self._stream, Watchable):
                     show(self._maps.written, count)
-                if interrupts.stop_requested or time.monotonic() - saved_s >= CHECKPOINT_EVERY_S:
+                if interrupts.stop_requested or time.monotonic() >= due_s:
+                    begun_s = time.monotonic()
                     self._save(self._stream.state())
                     saved_s = time.monotonic()
+                    due_s = saved_s + max(CHECKPOINT_EVERY_S, (saved_s - begun_s) / _SAVES_SHARE)
                 if interrupts.stop_requested:
                     console.say(f"  stopped after {self._frames} frames; the same command goes on there")
                     raise KeyboardInterrupt

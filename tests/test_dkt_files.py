@@ -224,7 +224,7 @@ def test_a_vae_pickle_with_other_contents_is_refused(folder: Path) -> None:
     with pytest.raises(PerceptionError, match="no tensors by name"):
         check_files(find_files(folder))
     (folder / "Wan2.1_VAE.pth").write_bytes(b"PK\x03\x04 no archive")
-    with pytest.raises(PerceptionError, match="cannot be read"):
+    with pytest.raises(PerceptionError, match="is damaged"):
         check_files(find_files(folder))
 
 
@@ -232,3 +232,14 @@ def test_a_transformer_and_a_vae_that_do_not_belong_together_are_refused(folder:
     other = tiny_dkt(size=replace(TRANSFORMER, out_channels=8))
     with pytest.raises(PerceptionError, match="belong together"):
         check_files(find_files(other.write(tmp_path / "other")))
+
+
+def test_a_vae_pickle_may_be_wrapped_and_older_than_archives(folder: Path) -> None:
+    before = disparity(folder)
+    tensors = load_file(folder / "vae.safetensors")
+    (folder / "vae.safetensors").unlink()
+    torch.save({"model_state": tensors}, folder / "Wan2.1_VAE.pth", _use_new_zipfile_serialization=False)
+    assert np.allclose(disparity(folder), before, atol=1e-6)
+    torch.save({"model_state": 3}, folder / "Wan2.1_VAE.pth")
+    with pytest.raises(PerceptionError, match="no tensors by name"):
+        disparity(folder)

@@ -21,7 +21,8 @@ from perception.dkt.model import DktSettings, assemble
 from perception.dkt.warm_clip import fits_one_window
 from perception.estimators.dkt_newest import WARM
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.running import fitting, is_out_of_memory, pick_device, pick_dtype
+from perception.estimators.running import fitting, pick_device, pick_dtype
+from perception.out_of_memory import is_out_of_memory
 from perception.weights.models import weights_folder
 
 _SMALL_BECAUSE = (

@@ -1,6 +1,5 @@
 """The modules of a DKT from its files: transformer with the LoRA fused, VAE, the prompt's embedding."""
 
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from errors import PerceptionError
 from perception.dkt.files import DktFiles
 from perception.dkt.lora import LoraPair, fuse, pair_keys
 from perception.dkt.names import transformer_release_name, vae_release_name
+from perception.dkt.pth_file import read_pth
 from perception.dkt.safetensors_header import read_header
 from perception.dkt.sizes import (
     TEXT_TOKENS,
@@ -135,7 +135,7 @@ def load_vae(parts: DktParts, dtype: torch.dtype) -> AutoencoderKLWan:
     """
     model = _bare_vae(parts.vae)
     if parts.files.vae.suffix == ".pth":
-        tensors = {name: tensor.to(dtype) for name, tensor in _pickled(parts.files.vae).items()}
+        tensors = {name: tensor.to(dtype) for name, tensor in read_pth(parts.files.vae).items()}
     else:
         tensors = dict(_tensors(parts.files.vae, dtype))
     _assign(model, tensors, _vae_namer(parts.vae))
@@ -203,18 +203,8 @@ def _assign(model: torch.nn.Module, tensors: Mapping[str, Tensor], namer: Callab
 
 def _vae_shapes(file: Path) -> Shapes:
     if file.suffix == ".pth":
-        return {name: tuple(tensor.shape) for name, tensor in _pickled(file).items()}
+        return {name: tuple(tensor.shape) for name, tensor in read_pth(file).items()}
     return {name: info.shape for name, info in read_header(file).items()}
-
-
-def _pickled(file: Path) -> dict[str, Tensor]:
-    """The tensors of a .pth, mapped and not copied."""
-    with _reading(file):
-        loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    loaded = loaded.get("model_state", loaded) if isinstance(loaded, dict) else {}
-    if not loaded or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
-        raise PerceptionError(f"{file} holds no tensors by name.", "Fetch the weights again.")
-    return loaded
 
 
 def _tensors(file: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
@@ -234,7 +224,7 @@ def _demand_finite(part: str, model: torch.nn.Module) -> None:
 def _reading(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         # What follows the first sentence advises programmers.
         said = " ".join(str(error).split()).split(". ")[0].rstrip(".")
         raise PerceptionError(f"{file} cannot be read: {said}.", "Fetch the weights again.") from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from errors import PerceptionError
 from hardware.cameras.clip import ClipFrame
 from perception.dkt.stream import DktStream
-from perception.estimators.running import is_out_of_memory
+from perception.out_of_memory import is_out_of_memory
 
 Size = tuple[int, int]
 Maps = list[NDArray[np.float32]]

@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from perception.dkt.fast_vae import activated
 from perception.dkt.folded import FoldedTransformer, run_block
+from perception.out_of_memory import is_out_of_memory
 
 Compute = Callable[..., Tensor]
 #: `torch.compile`, or what stands in for it.
@@ -60,10 +61,8 @@ class Ways:
             name, compute = self._ways[0]
             try:
                 return compute(*args)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:
-                if len(self._ways) == 1:
+                if len(self._ways) == 1 or is_out_of_memory(error):
                     raise
                 reason = first_line(error)
             del self._ways[0]

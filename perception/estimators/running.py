@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from errors import ConfigurationError, PerceptionError
 from perception.estimators.options import EstimatorOptions
+from perception.out_of_memory import is_out_of_memory
 
 #: (width, height) [px]
 Size = tuple[int, int]
@@ -69,11 +70,6 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
             raise PerceptionError(f"{what}.", remedy.capitalize()) from error
         half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
         raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {half}, {remedy}") from error
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device's memory ran out; the CPU's allocator raises a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def demand_finite(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

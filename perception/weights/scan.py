@@ -1,7 +1,6 @@
 """Reading weights through: files that cannot be opened, and numbers that are not finite."""
 
 import json
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +58,8 @@ def demand_whole(file: Path) -> None:
         raise PerceptionError(f"{file} is no regular file.", "Put the file itself there.")
     if file.suffix == ".safetensors":
         read_header(file)
-    elif next(_tensors(file), None) is None:
-        raise PerceptionError(f"{file} ({file.stat().st_size} bytes) holds no tensors by name.", "Fetch it again.")
+    else:
+        next(_tensors(file))
 
 
 def read_through(file: Path, advance: Advance) -> Contents:
@@ -101,8 +100,13 @@ def _count_not_finite(tensor: "Tensor") -> int:
 def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     """The tensors of a file one after the other, mapped rather than read. Raises as `read_through`."""
     try:
-        yield from _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        if file.suffix == ".safetensors":
+            yield from _safetensors(file)
+        else:
+            from perception.dkt.pth_file import read_pth
+
+            yield from read_pth(file).items()
+    except (OSError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())[:200].rstrip(".")
         size = file.stat().st_size if file.exists() else 0
         raise PerceptionError(f"{file} ({size} bytes) is damaged: {said}.", "Fetch it again.") from error
@@ -117,11 +121,3 @@ def _safetensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
                 yield name, opened.get_tensor(name)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-
-
-def _pickled(file: Path) -> Iterator[tuple[str, "Tensor"]]:
-    import torch
-
-    loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    loaded = loaded.get("model_state", loaded) if isinstance(loaded, dict) else {}
-    return ((name, tensor) for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor))
