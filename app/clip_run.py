@@ -26,7 +26,7 @@ from perception.estimators.options import EstimatorOptions
 
 #: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
 CHECKPOINT_EVERY_S = 60.0
-_SAVES_SHARE = 1 / 20
+SAVES_SHARE = 1 / 20
 #: Disk left free when the maps are written.
 _SPARE_BYTES = 100_000_000
 
@@ -180,7 +180,7 @@ class _Run:
                     begun_s = time.monotonic()
                     self._save(self._stream.state())
                     saved_s = time.monotonic()
-                    due_s = saved_s + max(CHECKPOINT_EVERY_S, (saved_s - begun_s) / _SAVES_SHARE)
+                    due_s = saved_s + max(CHECKPOINT_EVERY_S, (saved_s - begun_s) / SAVES_SHARE)
                 if interrupts.stop_requested:
                     console.say(f"  stopped after {self._frames} frames; the same command goes on there")
                     raise KeyboardInterrupt
