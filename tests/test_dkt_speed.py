@@ -202,6 +202,7 @@ def test_blocks_that_come_from_ram_are_not_compiled(folder: Path) -> None:
     model = sped_up(folder, compiler, is_offloaded=True)
     run(model, moving_clip(1))
     assert compiled == ["activated"]
+    assert model.describe().endswith("plain blocks, compiled VAE")
 
 
 def test_a_lack_of_memory_is_no_failure_of_a_way() -> None:
