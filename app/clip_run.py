@@ -132,7 +132,7 @@ def work_through(
     """
     begun = work.load()
     if begun is not None and maps.holds(begun.maps):
-        console.say(f"  going on after {begun.frames} of {clip.count} frames")
+        console.say(f"  going on: {begun.frames} of {clip.count} frames seen, {begun.maps} maps written")
     else:
         if work.was_begun:
             console.say("  starting anew: the unfinished work is damaged")
@@ -186,7 +186,11 @@ class _Run:
                     raise KeyboardInterrupt
             self._save(self._stream.state())
             interrupts.emergency = None  # with the checkpoint just taken the next Ctrl-C may stop at once
-            self._take(self._stream.finish())
+            try:
+                self._take(self._stream.finish())
+            except KeyboardInterrupt:
+                console.say("  stopped; the same command goes on where the last frame came in")
+                raise
             show(self._maps.written, count)
         if self._maps.written != self._clip.count:
             raise PerceptionError(

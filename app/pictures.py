@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.files import write_image, writing
 from app.trial import Trial
 from grasping.pictures import draw_grasps
+from perception.depth_types import RelativeDepth
 from perception.pictures import depth_picture, draw_tags
 
 #: How many grasps are drawn: more would hide the object.
@@ -27,6 +28,14 @@ def save_pictures(trial: Trial, folder: Path) -> Path:
     return folder
 
 
+def _relative_picture(color: NDArray[np.uint8], relative: RelativeDepth) -> NDArray[np.uint8]:
+    """What an estimator said that could not be made metric, beside what it saw: it shows why."""
+    from perception.clip_pictures import MapColours
+
+    colours = MapColours.of(relative.kind, [relative.values])
+    return np.hstack([color, colours.draw(relative.values), colours.legend(len(color))])
+
+
 def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     frame = trial.frame
     if frame is None:
@@ -38,6 +47,8 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     if trial.metric is not None and trial.metric.estimator != "raw":
         depths_m, titles = [trial.metric.depth_m, frame.depth_m], [f"{trial.metric.estimator}, metric", *titles]
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
+    if trial.relative is not None and trial.metric is None and np.isfinite(trial.relative.values).any():
+        images["relative"] = _relative_picture(frame.color, trial.relative)
     if trial.grasps is not None and len(trial.grasps):
         images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
     if trial.plan is not None and trial.grasps is not None:

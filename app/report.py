@@ -21,6 +21,7 @@ CAPTIONS = {
     "color": "What the camera saw",
     "tags": "The tags that say where the table is",
     "depth": "Depth beside colour: near is red, holes are black",
+    "relative": "What the estimator said, which could not be made metric: near is red",
     "grasps": "The best grasps, numbered by rank",
     "chosen": "The grasp that an arm can carry out, with its rank",
 }

@@ -67,7 +67,8 @@ def fit_clip(
     if not fitted:
         raise PerceptionError(
             next(iter(refused.values()), "There is no frame to fit."),
-            "Record the cell's tags, or the bare table, with depth; name the cell with --cell.",
+            "If the cell's tags or the bare table are out of view, record them, with depth, and name the cell with "
+            "--cell; if they are in view, this estimator's answer is at fault.",
         )
     scale, shift = _median_line([m for *_, m in fitted], maps)
     scaled = tuple(

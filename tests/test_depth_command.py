@@ -134,13 +134,13 @@ def test_a_run_killed_again_and_again_goes_on_and_ends_as_if_it_had_not_been(
 ) -> None:
     out = tmp_path / "out"
     # In the middle of a frame, then between the two halves of saving: the maps are there, their checkpoint is not.
-    for moment, told in (("17", ""), ("checkpoint", "going on after 16 of")):
+    for moment, told in (("17", ""), ("checkpoint", "going on: 16 of")):
         command = [sys.executable, "-c", KILLED, moment, *arguments(source, weights, out)]
         killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert killed.returncode == -signal.SIGKILL and told in killed.stdout, killed.stderr
         assert files_in(out) == [".depth-unfinished"]
     done = dkt(source, weights, out)
-    assert done.exit_code == 0 and "going on after 21 of" in done.output
+    assert done.exit_code == 0 and "going on: 21 of" in done.output
     np.testing.assert_array_equal(np.load(out / "disparity.npy"), whole)
     assert files_in(out) == RESULTS
 
@@ -156,7 +156,7 @@ def test_what_fails_after_the_last_map_costs_no_map(
         assert dkt(source, weights, tmp_path).exit_code == 1
     assert files_in(tmp_path) == [".depth-unfinished"]
     done = dkt(source, weights, tmp_path)
-    assert done.exit_code == 0 and f"going on after {COUNT} of" in done.output
+    assert done.exit_code == 0 and f"going on: {COUNT} of" in done.output
     np.testing.assert_array_equal(np.load(tmp_path / "disparity.npy"), whole)
 
 
@@ -189,7 +189,7 @@ def test_ctrl_c_keeps_the_work(
     assert (told := re.search(r"stopped after (\d+) frames", stopped.output)) and 14 <= int(told[1]) <= 20
     assert files_in(tmp_path) == [".depth-unfinished"]
     done = dkt(source, weights, tmp_path)
-    assert done.exit_code == 0 and f"going on after {told[1]} of 30" in done.output
+    assert done.exit_code == 0 and f"going on: {told[1]} of 30" in done.output
     np.testing.assert_array_equal(np.load(tmp_path / "disparity.npy"), whole)
 
 

@@ -78,7 +78,7 @@ def _cuda() -> Finding:
 
     if torch.cuda.is_available():
         return Finding("CUDA", "pass", torch.cuda.get_device_name())
-    return Finding("CUDA", "warn", "none: AnyGrasp, cuRobo and DKT need it; everything else runs")
+    return Finding("CUDA", "warn", "none: AnyGrasp and cuRobo need it, DKT takes minutes a frame without")
 
 
 def _models() -> Finding:
@@ -88,7 +88,7 @@ def _models() -> Finding:
     found = [name for name in MODELS if is_complete(name)]
     auto, why = choose_estimator("auto")
     if MODEL not in found:
-        told = f"no weights of {MODEL}: --estimator auto is {auto}"
+        told = f"no weights of {MODEL}, which wants CUDA too: --estimator auto is {auto}"
         return Finding("models", "warn", told, f"python main.py weights fetch {MODEL}")
     return Finding("models", "pass" if auto == MODEL else "warn", f"{', '.join(found)}; {why}")
 

@@ -33,7 +33,10 @@ def find_files(folder: Path) -> DktFiles:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise PerceptionError(f"There is no weights folder {folder}.", "Name one, or run python main.py weights fetch.")
+        raise PerceptionError(
+            f"There is no weights folder {folder}.",
+            "Name one with --weights, or: python main.py weights fetch dkt-1.3b (weights where lists all models).",
+        )
     parts = find_parts(folder)
     missing = [name for name, files in parts.items() if not files]
     if missing:

@@ -9,7 +9,7 @@ from pathlib import Path
 from errors import PerceptionError
 
 _MAX_HEADER_BYTES = 100_000_000
-_REMEDY = "Fetch it again: python main.py weights fetch; then python main.py weights verify FOLDER."
+_REMEDY = "Copy or fetch it again (python main.py weights where says how), then: python main.py weights verify."
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,13 @@ def load_clips(name: str, options: EstimatorOptions, target: Target = "depth") -
         ConfigurationError: options that make no sense.
         PerceptionError: weights that are missing, damaged or of another model.
     """
-    folder = options.weights or weights_folder(_stored_as(name))
+    stored_as = _stored_as(name)
+    folder = options.weights or weights_folder(stored_as)
+    if not folder.exists():
+        raise PerceptionError(
+            f"There is no weights folder {folder}.",
+            f"Run python main.py weights fetch {stored_as}, or name a folder with --weights.",
+        )
     model = load_dkt(folder, settings_for(options))
     _demand_size(name, model.size_name, folder)
     return DktClips(model, target)
