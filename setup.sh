@@ -113,7 +113,7 @@ install_packages() {
     want=$({ .venv/bin/python --version && cat constraints.txt "$@"; } | sha256sum)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
     for file in "$@"; do files+=(-r "$file"); done
-    say "Python packages of $* (a fresh install unpacks 3.4 GB: some minutes)"
+    say "Python packages of $* (a fresh install unpacks 3.7 GB: some minutes)"
     pip_install -c constraints.txt "${files[@]}" ||
         fail "The Python packages could not be installed; pip says why above (all of it: .venv/pip.log)." \
             "Check the network and the disk (df -h .), then run ./setup.sh again: it goes on where it stopped."
