@@ -44,3 +44,7 @@ class PlanningError(VitroError):
 
 class TrialError(VitroError):
     """A trial log that cannot be opened, written or trusted."""
+
+
+class DatasetError(VitroError):
+    """A data set that is laid out otherwise than asked, or a file of it that is missing or damaged."""
