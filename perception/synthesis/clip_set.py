@@ -1,0 +1,179 @@
+"""A TransPhy3D data set on disk: one settings file, one folder a clip; what is there, what is missing, what is damaged.
+
+dataset.json    the settings and the number of clips
+clips/NNNNNN/   a clip (clip_files.py)
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from errors import ConfigurationError, DatasetError
+from perception.synthesis.clip_files import (
+    REPAIR,
+    as_json,
+    clip_name,
+    clips_in,
+    problems_of,
+    remove_partial,
+)
+from perception.synthesis.settings import FORMAT, SynthSettings, differences, settings_of
+
+SETTINGS = "dataset.json"
+_LOCK = ".synth.lock"
+#: Problems that an error lists; `--verify` lists all.
+_LISTED = 10
+
+
+class ClipSet:
+    """The data set in a folder, new or begun by an earlier run with the same settings."""
+
+    def __init__(self, root: Path, settings: SynthSettings, count: int) -> None:
+        self.root = root
+        self.settings = settings
+        self.count = count
+        self.clips = root / "clips"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes to it meanwhile; what killed runs left half is removed. Makes it where it is not there.
+
+        Raises:
+            ConfigurationError: another run is at it, something else lies there, or a set of other settings.
+            DatasetError: it cannot be written.
+        """
+        self._refuse_foreign()
+        try:
+            self.clips.mkdir(parents=True, exist_ok=True)
+            with (self.root / _LOCK).open("w") as lock:
+                _hold(lock.fileno(), self.root)
+                self._begin()
+                remove_partial(self.clips)
+                yield
+        except OSError as error:
+            raise _unwritten(self.root, error) from error
+
+    def missing(self) -> list[int]:
+        """Numbers of the clips that are still to be rendered.
+
+        Raises:
+            DatasetError: finished clips lack files: they were changed by hand.
+        """
+        there = {path.name: path for path in clips_in(self.clips)}
+        wanted = [clip_name(number) for number in range(self.count)]
+        problems = [line for name in wanted if name in there for line in problems_of(there[name], thorough=False)]
+        if problems:
+            raise DatasetError(_listed(problems), REPAIR)
+        return [number for number, name in enumerate(wanted) if name not in there]
+
+    def discard_damaged(self) -> list[str]:
+        """Removes every clip that does not hold what was rendered, so that it is missing; names what was wrong."""
+        found = []
+        for path in clips_in(self.clips):
+            if problems := problems_of(path, thorough=True):
+                shutil.rmtree(path)
+                found += problems
+        return found
+
+    def _refuse_foreign(self) -> None:
+        if (self.root / SETTINGS).exists():
+            facts = read_settings(self.root)
+            if changed := differences(facts, self.settings):
+                raise ConfigurationError(
+                    f"{self.root} holds a data set of other settings ({'; '.join(changed)}).",
+                    "Give the same ones to go on with it, or name another --out.",
+                )
+            self.count = max(self.count, int(facts["clips"]))
+        elif self.root.exists() and (not self.root.is_dir() or _holds_anything(self.root)):
+            raise ConfigurationError(
+                f"{self.root} is there and no data set of this command.", "Name a new or empty folder with --out."
+            )
+
+    def _begin(self) -> None:
+        write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
+
+
+def read_settings(root: Path) -> dict[str, Any]:
+    """What dataset.json says.
+
+    Raises:
+        DatasetError: it is missing, damaged or no TransPhy3D set's.
+    """
+    file = root / SETTINGS
+    try:
+        facts = json.loads(file.read_text())
+        if facts["format"] != FORMAT or int(facts["clips"]) < 1:
+            raise ValueError(f"format {facts['format']!r}, {facts['clips']} clips")
+        settings_of(facts)
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read ({error.strerror}).", "Name the folder of a data set.") from error
+    except (ValueError, KeyError, TypeError, ConfigurationError) as error:
+        raise DatasetError(
+            f"{file} is not what `synth` writes ({error}).", "Remove it; `synth` with the same options writes it again."
+        ) from error
+    return facts
+
+
+def verify(root: Path) -> Iterator[list[str]]:
+    """For every clip that is there or should be: what is wrong with it, each file named.
+
+    Raises:
+        DatasetError: there is no data set.
+    """
+    count = int(read_settings(root)["clips"])
+    there = {path.name for path in clips_in(root / "clips")}
+    wanted = {clip_name(number) for number in range(count)}
+    for name in sorted(there | wanted):
+        folder = root / "clips" / name
+        if name not in there:
+            yield [f"{folder} is missing"]
+        elif name not in wanted:
+            yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
+        else:
+            yield problems_of(folder, thorough=True)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file that is there whole or as it was before.
+
+    Raises:
+        DatasetError: the disk takes no more.
+    """
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        with partial.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _unwritten(file, error) from error
+
+
+def _holds_anything(root: Path) -> bool:
+    """More than what a run leaves that was killed before dataset.json was there."""
+    return any(path.name not in (_LOCK, "clips", f".{SETTINGS}.partial") for path in root.iterdir())
+
+
+def _hold(descriptor: int, root: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigurationError(f"Another run writes to {root}.", "Wait for it, or name another --out.") from error
+
+
+def _listed(problems: list[str]) -> str:
+    more = f"; {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return f"{'; '.join(problems[:_LISTED])}{more}."
+
+
+def _unwritten(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(
+        f"{path} cannot be written ({error.strerror or error}).", "Free some disk there (df -h), or name another --out."
+    )
