@@ -2,10 +2,7 @@
 
     python -m tests.real_captures SRC DST     writes DST/<capture>/ as frame folders
 
-A capture is a set of files that share a stem: `<stem>-transparent-rgb-img.jpg` and
-`<stem>-transparent-depth-img.exr` are what the sensor saw (0: hole), `<stem>-opaque-depth-img.exr`
-is the truth from painted replicas (NaN: unknown), `<stem>-mask.png` marks the transparent pixels.
-`camera_intrinsics.yaml` holds the camera. The data set is no part of the repository.
+perception/datasets/cleargrasp.py says what a capture is. The data set is no part of the repository.
 """
 
 import os
@@ -14,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from PIL import Image
 
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from errors import DatasetError
+from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
-
-_COLOR = "-transparent-rgb-img.jpg"
+from perception.datasets import open_dataset
+from perception.datasets.cleargrasp import read_capture
+from perception.datasets.frame_clip import FrameClip
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,13 @@ def captures_folder() -> Path:
 
 def load_captures(folder: Path) -> list[Capture]:
     """All captures of a folder, by name; none where the folder is absent."""
-    colors = sorted(folder.glob(f"*{_COLOR}"))
-    return [_load(folder, color.name.removesuffix(_COLOR), number) for number, color in enumerate(colors)]
+    if not folder.is_dir():
+        return []
+    try:
+        clips = open_dataset("cleargrasp", folder).clips
+    except DatasetError:
+        return []
+    return [_load(clip, number) for number, clip in enumerate(clips) if isinstance(clip, FrameClip)]
 
 
 def convert(source: Path, destination: Path) -> list[Path]:
@@ -63,37 +65,23 @@ def convert(source: Path, destination: Path) -> list[Path]:
     return folders
 
 
-def _load(folder: Path, name: str, number: int) -> Capture:
-    k = _intrinsics(folder / "camera_intrinsics.yaml")
-
-    def frame(kind: str) -> RgbdFrame:
-        return RgbdFrame(
-            color=np.array(Image.open(folder / f"{name}-{kind}-rgb-img.jpg").convert("RGB")),
-            depth_m=_depth_m(folder / f"{name}-{kind}-depth-img.exr"),
-            intrinsics=k,
+def _load(clip: FrameClip, number: int) -> Capture:
+    (stem,) = clip.stems
+    glass, replicas = read_capture(clip.folder, stem), read_capture(clip.folder, stem, twin=True)
+    frames = [
+        RgbdFrame(
+            color=seen.color,
+            depth_m=seen.sensor_m if seen.sensor_m is not None else np.full_like(seen.depth_m, np.nan),
+            intrinsics=seen.intrinsics,
             serial="cleargrasp-d435",
             number=number,
             stamp_s=float(number),
-            source=str(folder),
+            source=str(clip.folder),
         )
-
-    mask = np.array(Image.open(folder / f"{name}-mask.png").convert("L")) > 127
-    return Capture(name, frame("transparent"), frame("opaque"), mask)
-
-
-def _intrinsics(file: Path) -> Intrinsics:
-    values = yaml.safe_load(file.read_text())
-    size = {"width": int(values["xres"]), "height": int(values["yres"])}
-    return Intrinsics(**size, **{key: float(values[key]) for key in ("fx", "fy", "cx", "cy")})
-
-
-def _depth_m(file: Path) -> NDArray[np.float32]:
-    import OpenEXR
-
-    with OpenEXR.File(str(file), separate_channels=True) as exr:
-        channels = exr.channels()
-        depth_m = np.array(channels["R"].pixels, np.float32)
-    return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+        for seen in (glass, replicas)
+    ]
+    mask = glass.transparent if glass.transparent is not None else np.zeros(glass.depth_m.shape, bool)
+    return Capture(stem, *frames, mask)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ class DatasetFrame:
 class Clip(Protocol):
     """Frames in order; is_video: consecutive ones of one camera, else images that share a folder."""
 
-    name: str
-    is_video: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_video(self) -> bool: ...
 
     def __len__(self) -> int: ...
 
@@ -52,6 +55,10 @@ class Clip(Protocol):
         Raises:
             DatasetError: a file of it is missing or damaged; it is named.
         """
+        ...
+
+    def stamp(self) -> str:
+        """A digest of its files' names, sizes and times of change: another one means another clip."""
         ...
 
 
