@@ -48,3 +48,7 @@ class TrialError(VitroError):
 
 class DatasetError(VitroError):
     """A data set that is laid out otherwise than asked, or a file of it that is missing or damaged."""
+
+
+class TrainingError(VitroError):
+    """A training run that cannot begin, go on, or be trusted any more."""

@@ -111,20 +111,25 @@ def load_transformer(parts: DktParts, dtype: torch.dtype) -> WanTransformer3DMod
     Raises:
         PerceptionError: files that cannot be read to their end, or weights that are not finite.
     """
-    model = _bare_transformer(parts.transformer)
+    model = load_base_transformer(parts.files, parts.transformer, dtype)
+    lora = dict(_tensors(parts.files.lora, torch.float32))
+    return fuse(model, lora, parts.lora).eval().requires_grad_(False)
+
+
+def load_base_transformer(files: DktFiles, size: TransformerSize, dtype: torch.dtype) -> WanTransformer3DModel:
+    """The transformer on the CPU as the base has it, without any LoRA. Raises as `load_transformer`."""
+    model = _bare_transformer(size)
     tensors = {
         name: tensor
-        for file in parts.files.transformer
+        for file in files.transformer
         for name, tensor in _tensors(file, dtype)
         if not name.startswith(UNUSED)
     }
     _assign(model, tensors, transformer_release_name)
     # Its tables are no parameters: on the meta device they were never computed.
-    model.rope = type(model.rope)(parts.transformer.head_dim, parts.transformer.patch, 1024)
-    lora = dict(_tensors(parts.files.lora, torch.float32))
-    fused = fuse(model, lora, parts.lora)
-    _demand_finite("transformer", fused)
-    return fused.eval().requires_grad_(False)
+    model.rope = type(model.rope)(size.head_dim, size.patch, 1024)
+    _demand_finite("transformer", model)
+    return model.eval().requires_grad_(False)
 
 
 def load_vae(parts: DktParts, dtype: torch.dtype) -> AutoencoderKLWan:
@@ -133,22 +138,32 @@ def load_vae(parts: DktParts, dtype: torch.dtype) -> AutoencoderKLWan:
     Raises:
         PerceptionError: a file that cannot be read to its end, or weights that are not finite.
     """
-    model = _bare_vae(parts.vae)
-    if parts.files.vae.suffix == ".pth":
-        tensors = {name: tensor.to(dtype) for name, tensor in read_pth(parts.files.vae).items()}
+    return load_vae_of(parts.files, parts.vae, dtype)
+
+
+def load_vae_of(files: DktFiles, size: VaeSize, dtype: torch.dtype) -> AutoencoderKLWan:
+    """The VAE of files whose VAE alone was checked. Raises as `load_vae`."""
+    model = _bare_vae(size)
+    if files.vae.suffix == ".pth":
+        tensors = {name: tensor.to(dtype) for name, tensor in read_pth(files.vae).items()}
     else:
-        tensors = dict(_tensors(parts.files.vae, dtype))
-    _assign(model, tensors, _vae_namer(parts.vae))
+        tensors = dict(_tensors(files.vae, dtype))
+    _assign(model, tensors, _vae_namer(size))
     _demand_finite("VAE", model)
     return model.eval().requires_grad_(False)
 
 
 def load_prompt(parts: DktParts) -> Tensor:
     """The prompt's real tokens (1, n, text_dim) float32; the others up to 512 are zeros."""
-    with _reading(parts.files.context), safe_open(parts.files.context, "pt") as file:
+    return load_prompt_of(parts.files)
+
+
+def load_prompt_of(files: DktFiles) -> Tensor:
+    """The prompt's real tokens of files whose context alone was checked."""
+    with _reading(files.context), safe_open(files.context, "pt") as file:
         tokens: Tensor = file.get_tensor("prompt_embeds").float()
     if not tokens.isfinite().all():
-        raise PerceptionError(f"{parts.files.context} holds numbers that are not finite.", "Fetch the weights again.")
+        raise PerceptionError(f"{files.context} holds numbers that are not finite.", "Fetch the weights again.")
     return tokens
 
 

@@ -1,0 +1,1 @@
+"""Training: DKT's LoRA by flow matching, as the paper does it."""

@@ -1,0 +1,75 @@
+"""Samples read ahead: each process gets its share of every step's batch, whatever it waits for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset as TorchDataset
+
+from perception.datasets.base import Dataset
+from perception.training.clips import read_clip
+from perception.training.draws import Draw, Sampler
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one draw reads: see `TrainingClip` for the tensors."""
+
+    draw: Draw
+    color: Tensor
+    disparity: Tensor
+    known: Tensor
+
+
+class _Reader(TorchDataset[Sample]):
+    """The sample of (step, number), read from disk."""
+
+    def __init__(self, datasets: Sequence[Dataset], sampler: Sampler, size: tuple[int, int]) -> None:
+        self._datasets, self._sampler, self._size = datasets, sampler, size
+
+    def __getitem__(self, index: tuple[int, int]) -> Sample:
+        draw = self._sampler.draw(*index)
+        read = read_clip(self._datasets[draw.dataset].clips[draw.clip], draw.start, draw.count, self._size)
+        return Sample(draw, read.color, read.disparity, read.known)
+
+
+class _Indices:
+    """(step, number) of a process's samples, from a step on, for ever."""
+
+    def __init__(self, first_step: int, batch: int, process: int, processes: int) -> None:
+        self._first_step, self._numbers = first_step, range(process, batch, processes)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        step = self._first_step
+        while True:
+            for number in self._numbers:
+                yield step, number
+            step += 1
+
+
+def sample_stream(
+    datasets: Sequence[Dataset],
+    sampler: Sampler,
+    size: tuple[int, int],
+    first_step: int,
+    batch: int,
+    share: tuple[int, int],
+    workers: int,
+) -> Iterator[Sample]:
+    """The samples of one process in order, from `first_step` on; share: (this process, number of processes).
+
+    workers: processes that read ahead; 0 reads where it is asked for.
+    """
+    reader = _Reader(datasets, sampler, size)
+    ahead: dict[str, Any] = {"num_workers": workers, "persistent_workers": True} if workers else {}
+    loader = DataLoader(
+        reader,
+        batch_size=None,
+        sampler=_Indices(first_step, batch, *share),  # type: ignore[arg-type]
+        # One of its own: a loader seeds its workers, and a resumed run must not take numbers off the global one.
+        generator=torch.Generator().manual_seed(0),
+        **ahead,
+    )
+    return iter(loader)

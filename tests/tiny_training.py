@@ -1,0 +1,79 @@
+"""Clips small enough to train on in a test: a ball before a slanted plane, seen from a camera that moves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hardware.cameras.frame import Intrinsics
+from perception.datasets.base import Dataset, DatasetFrame
+from perception.training.base import find_base
+from perception.training.settings import TrainingSettings
+from perception.training.tiny import write_tiny_base
+
+SIZE = (32, 32)
+
+
+@dataclass(frozen=True)
+class BallClip:
+    """`count` frames of 40x24 pixels; has_holes: truth is missing in a corner of each."""
+
+    name: str
+    count: int
+    is_video: bool = True
+    has_holes: bool = False
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def frame(self, i: int) -> DatasetFrame:
+        y, x = np.mgrid[:24, :40].astype(np.float32)
+        depth_m = 1.0 + 0.01 * y
+        ball = (x - 12 - self.seed - i) ** 2 + (y - 12) ** 2 < 36
+        depth_m[ball] = 0.6
+        color = np.stack([np.where(ball, 230, 60), 2 * x, 5 * y], -1).astype(np.uint8)
+        if self.has_holes:
+            depth_m[:8, :8] = np.nan
+        return DatasetFrame(color, depth_m.astype(np.float32), Intrinsics(40, 24, 40.0, 40.0, 20.0, 12.0))
+
+
+def ball_data(videos: int = 4, length: int = 5, images: int = 0) -> list[Dataset]:
+    """A video set and, where asked for, an image set of one folder."""
+    sets = [Dataset("balls", tuple(BallClip(f"ball-{k}", length, seed=k) for k in range(videos)))]
+    return sets + ([Dataset("pictures", (BallClip("folder", images, is_video=False),))] if images else [])
+
+
+def tiny_settings(folder: Path, **changes: object) -> TrainingSettings:
+    """A run of a tiny base, which is written to `folder` where it is not there yet."""
+    if not folder.exists():
+        write_tiny_base(folder)
+    told = {
+        "data": ("transphy3d=nowhere",),
+        "weights": folder,
+        "steps": 4,
+        "batch": 2,
+        "size": SIZE,
+        "longest": 5,
+        "learning_rate": 1e-3,
+        "rank": 2,
+        "device": "cpu",
+        "workers": 0,
+    }
+    return TrainingSettings.model_validate(told | changes)
+
+
+def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: object):  # noqa: ANN201
+    """A trainer of a tiny base on balls, and its model's identity."""
+    import torch
+
+    from perception.training.base import load_base
+    from perception.training.checkpoint import model_identity
+    from perception.training.trainer import Trainer, make_accelerator
+
+    settings = tiny_settings(folder, **changes)
+    accelerator = make_accelerator(settings)
+    base = find_base(folder)
+    loaded = load_base(base, torch.float32, accelerator.device)
+    trainer = Trainer(accelerator, loaded, data or ball_data(), settings)
+    return trainer, model_identity(base.identity(), trainer)
