@@ -20,6 +20,7 @@ from hardware.simulation.renderer_meshes import primitive, smooth
 from hardware.simulation.scene import Material, Primitive, RobotShape
 from hardware.simulation.sim_camera import REMEMBERED, SimCamera
 from hardware.simulation.staging import TAG_LIFT_M, stage_parts
+from hardware.simulation.surroundings import lamps, room
 from hardware.simulation.surfaces import table_finish
 from hardware.simulation.tableware import draw_tableware
 from hardware.transforms import apply, invert, transform
@@ -42,7 +43,7 @@ def test_every_tag_is_seen_where_the_cell_puts_it(surface):
     cell = small_cell(2)
     intrinsics = cell_intrinsics(cell)
     state = scene(cell, surface)
-    radiance = PathTracer(stage_parts(cell, state), 3).radiance(intrinsics, state.T_world_camera, 8)
+    radiance = PathTracer(stage_parts(cell, state), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
     seen = detect_tags(developed(radiance), cell.tags)
     assert {tag.id for tag in seen} == {tag.id for tag in cell.tags}
     T_camera_world = invert(state.T_world_camera)
@@ -92,7 +93,7 @@ def test_things_of_one_material_keep_their_own_instance():
 def test_a_crop_of_the_camera_sees_the_crop_of_its_picture():
     intrinsics = cell_intrinsics(CELL)
     state = scene(CELL, "diffuse")
-    tracer = PathTracer(stage_parts(CELL, state), 3)
+    tracer = PathTracer(stage_parts(CELL, state), room(3), lamps(3))
     whole = tracer.radiance(intrinsics, state.T_world_camera, 8)
     left, top, width, height = 100, 20, 80, 90
     cropped = replace(intrinsics, width=width, height=height, cx=intrinsics.cx - left, cy=intrinsics.cy - top)
@@ -109,7 +110,9 @@ def test_glass_shows_what_is_behind_it_and_matter_hides_it():
 
     def picture(*things):
         state = scene(CELL, "diffuse", *things)
-        color = developed(PathTracer(stage_parts(CELL, state), 3).radiance(intrinsics, state.T_world_camera, 8))
+        color = developed(
+            PathTracer(stage_parts(CELL, state), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
+        )
         return color.astype(float), truth_of(state).instance_ids == 1
 
     empty, _ = picture()

@@ -19,7 +19,7 @@ from hardware.simulation.materials import (
 from hardware.simulation.renderer_backend import mitsuba
 from hardware.simulation.renderer_meshes import Triangles, joined, rectangle
 from hardware.simulation.staging import FLOOR_Z_M, Part
-from hardware.simulation.surroundings import Lamp, lamps, room
+from hardware.simulation.surroundings import Lamp
 from hardware.transforms import Matrix, transform
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.
@@ -45,17 +45,24 @@ FAMILIES = (
 
 
 class PathTracer:
-    """One scene, lit as its appearance seed draws it, seen by any pinhole cameras."""
+    """One scene in its light, seen by any pinhole cameras."""
 
-    def __init__(self, parts: Sequence[Part], seed: int) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        room: NDArray[np.float32],
+        lamps: Sequence[Lamp],
+        families: Sequence[Finish] = FAMILIES,
+    ) -> None:
+        """room: radiance (h, w, 3) by latitude and longitude; families: the plain finishes that share meshes."""
         mi = mitsuba()
-        scene: dict[str, Any] = {"type": "scene", "room": _room(seed)}
-        for i, family in enumerate(FAMILIES):
-            scene[f"family{i}"] = _family_mesh(family, [p for p in parts if _family(p.finish) is family])
-        for i, part in enumerate(p for p in parts if _family(p.finish) is None):
+        scene: dict[str, Any] = {"type": "scene", "room": _room(room)}
+        for i, family in enumerate(families):
+            scene[f"family{i}"] = _family_mesh(family, [p for p in parts if _family(p.finish, families) is family])
+        for i, part in enumerate(p for p in parts if _family(p.finish, families) is None):
             texture = _bitmap(part.finish.texture, smooth=part.name != "tags")
             scene[f"part{i}"] = _mesh(part.triangles, _bsdf(part.finish, texture))
-        for i, lamp in enumerate(lamps(seed)):
+        for i, lamp in enumerate(lamps):
             scene[f"lamp{i}"] = _lamp(lamp)
         # Without its guard, loading merges meshes and with them what the kernels see.
         self._scene = mi.load_dict(scene, optimize=False)
@@ -87,11 +94,11 @@ class PathTracer:
         return np.nan_to_num(np.array(image, np.float32)[..., -6:])
 
 
-def _family(finish: Finish) -> Finish | None:
+def _family(finish: Finish, families: Sequence[Finish]) -> Finish | None:
     """The plain family of a finish, or None for one with a texture or values of its own."""
     if finish.texture.shape[:2] != (1, 1):
         return None
-    for family in FAMILIES:
+    for family in families:
         if (finish.scattering, finish.ior, finish.roughness) == (family.scattering, family.ior, family.roughness):
             return family
     return None
@@ -165,10 +172,10 @@ def _lamp(lamp: Lamp) -> Any:
     return _mesh(triangles, {"type": "diffuse"}, emitter)
 
 
-def _room(seed: int) -> dict[str, Any]:
+def _room(radiance: NDArray[np.float32]) -> dict[str, Any]:
     mi = mitsuba()
     y_up_to_z_up = transform(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
-    return {"type": "envmap", "bitmap": mi.Bitmap(room(seed)), "to_world": mi.ScalarTransform4f(y_up_to_z_up)}
+    return {"type": "envmap", "bitmap": mi.Bitmap(radiance), "to_world": mi.ScalarTransform4f(y_up_to_z_up)}
 
 
 def _sensor(intrinsics: Intrinsics, T_world_camera: Matrix) -> dict[str, Any]:

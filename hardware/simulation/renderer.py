@@ -20,6 +20,7 @@ from hardware.simulation.stereo import (
     compose,
     right_intrinsics,
 )
+from hardware.simulation.surroundings import lamps, room
 
 #: Samples of the right eye's ambient light, at a quarter of the pixels.
 AMBIENT_SAMPLES = 8
@@ -67,7 +68,7 @@ class Renderer:
         parts = stage_parts(self._cell, state)
         T_world_right = beside(state.T_world_camera, BASELINE_M)
         right = right_intrinsics(self.intrinsics)
-        tracer = PathTracer(parts, state.appearance_seed)
+        tracer = PathTracer(parts, room(state.appearance_seed), lamps(state.appearance_seed))
         radiance = tracer.radiance(self.intrinsics, state.T_world_camera, self._spp)
         ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
         # Freed before the next scene is built: kernels know how many meshes are alive.

@@ -36,7 +36,7 @@ def stage_parts(cell: Cell, state: SceneState) -> list[Part]:
     seed = state.appearance_seed
     parts = [_table(cell, state.surface, seed), _frame(cell), _floor(seed)]
     if cell.tags:
-        parts.append(_tags(cell.tags))
+        parts.append(tag_papers(cell.tags))
     parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
     parts += _robot(state.robot)
     for placed in state.objects:
@@ -80,7 +80,7 @@ def _floor(seed: int) -> Part:
     return Part("floor", floor, plain(Scattering.MATTE, grey))
 
 
-def _tags(tags: tuple[Tag, ...]) -> Part:
+def tag_papers(tags: tuple[Tag, ...]) -> Part:
     """All tags as one mesh whose texture holds them side by side."""
     papers = []
     for i, tag in enumerate(tags):

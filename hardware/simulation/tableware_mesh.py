@@ -28,7 +28,7 @@ def lathe(profile_rz_m: ArrayLike, segments: int = SEGMENTS) -> Mesh:
         [rings[:, None, :1] * circle, np.broadcast_to(rings[:, None, 1:], (len(rings), segments, 1))], 2
     )
     poles = np.array([[0.0, 0.0, rz[0, 1]], [0.0, 0.0, rz[-1, 1]]])
-    return _tube(walls, poles[0], poles[1])
+    return tube(walls, poles[0], poles[1])
 
 
 def sweep(path_xz_m: ArrayLike, sections_m: NDArray) -> Mesh:
@@ -43,10 +43,10 @@ def sweep(path_xz_m: ArrayLike, sections_m: NDArray) -> Mesh:
     centers = np.stack([path[:, 0], np.zeros(len(path)), path[:, 1]], 1)
     sideways = np.array([0.0, 1.0, 0.0])
     rings = centers[:, None] + sections_m[..., :1] * sideways + sections_m[..., 1:] * normal[:, None]
-    return _tube(rings, rings[0].mean(0), rings[-1].mean(0))
+    return tube(rings, rings[0].mean(0), rings[-1].mean(0))
 
 
-def _tube(rings: Points, start: Points, end: Points) -> Mesh:
+def tube(rings: Points, start: Points, end: Points) -> Mesh:
     """Joins rings (N, K, 3) into a tube closed by a fan to one vertex at each end."""
     count, around = rings.shape[:2]
     index = np.arange(count * around).reshape(count, around)

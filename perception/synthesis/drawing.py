@@ -1,0 +1,123 @@
+"""From a seed to a scene: what is on the table, what it is made of, how it came to lie."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from hardware.cell import SURFACES
+from hardware.simulation.tableware_mesh import mass_properties
+from hardware.transforms import Matrix, apply, rotation_z, transform
+from perception.synthesis.backdrop import draw_backdrop
+from perception.synthesis.matter import DENSITY, Matter, draw_liquid, draw_matter
+from perception.synthesis.scene import Placed, SynthScene, Thing
+from perception.synthesis.settle import settle
+from perception.synthesis.shapes import draw_shape
+from perception.synthesis.surroundings import draw_lamps, draw_room
+
+MOST_THINGS = 7
+#: Things that roll farther than this from the middle are taken away.
+FARTHEST_M = 0.6
+MASS_KG = (0.01, 0.8)
+#: How things start: standing, on their side, on their head, anyhow in the air.
+UPRIGHT, LYING, HEAD = 0.56, 0.24, 0.07
+#: Share of things that are another like the one before.
+TWIN = 0.2
+
+
+def draw_scene(
+    seed: Sequence[int],
+    surface: str | None = None,
+    extra_things: Sequence[Thing] = (),
+    container: bool | None = None,
+) -> SynthScene:
+    """The scene of a seed: the same on any machine up to the physics' rounding.
+
+    surface: one of `hardware.cell.SURFACES`, or drawn. extra_things: a user's, half of the objects where
+    there are any. container: with a tray, without, or drawn.
+
+    Raises:
+        ValueError: an unknown surface.
+    """
+    rng = np.random.default_rng(list(seed))
+    drawn_surface = SURFACES[int(rng.integers(len(SURFACES)))]
+    surface = surface or drawn_surface
+    backdrop = draw_backdrop(rng, surface, container)
+    things = _draw_things(rng, extra_things)
+    reach_m = 0.1 if backdrop.container else 0.13 + 0.02 * len(things)
+    starts = _starts(rng, things, reach_m)
+    resting = settle([(t.mesh, t.mass_kg, T) for t, T in zip(things, starts, strict=True)], backdrop.solids)
+    placed = [
+        Placed(_dry(thing, T), T, number)
+        for number, (thing, T) in enumerate(zip(things, resting, strict=True), start=1)
+        if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02
+    ]
+    return SynthScene(surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container)
+
+
+def draw_thing(rng: Generator, matter: Matter | None = None) -> Thing:
+    """One object of any shape and, unless it is named, any matter; some filled, some with a lid."""
+    matter = matter or draw_matter(rng)
+    shape = draw_shape(rng)
+    extras = []
+    if shape.fill is not None:
+        extras.append((shape.fill, draw_liquid(rng).finish))
+    if shape.lid is not None:
+        extras.append((shape.lid, draw_matter(rng, "ordinary").finish))
+    mass_kg = float(np.clip(mass_properties(shape.mesh)[0] * DENSITY[matter.stuff], *MASS_KG))
+    return Thing(shape.family, matter.name, matter.optics, shape.mesh, matter.finish, mass_kg, tuple(extras))
+
+
+def _draw_things(rng: Generator, extra: Sequence[Thing]) -> list[Thing]:
+    things: list[Thing] = []
+    for _ in range(1 + int(rng.binomial(MOST_THINGS - 1, 0.4))):
+        if extra and rng.random() < 0.5:
+            things.append(extra[int(rng.integers(len(extra)))])
+        elif things and rng.random() < TWIN:
+            things.append(things[-1])
+        else:
+            things.append(draw_thing(rng))
+    return things
+
+
+def _starts(rng: Generator, things: Sequence[Thing], reach_m: float) -> list[Matrix]:
+    """Poses to fall from: apart from each other where chance allows, else above one another."""
+    taken: list[tuple[NDArray[np.float64], float, float]] = []
+    starts = []
+    for thing in things:
+        R = _attitude(rng)
+        corners = apply(transform(R), thing.mesh.vertices_m.astype(float))
+        radius = float(np.linalg.norm(corners[:, :2], axis=1).max())
+        for spot in rng.uniform(-reach_m, reach_m, (12, 2)):
+            below = [top for at, wide, top in taken if np.linalg.norm(spot - at) < radius + wide]
+            if not below:
+                break
+        floor = max(below, default=0.0) + 0.002
+        if thing.mesh.vertices_m[:, 2].max() + floor > 0.4:
+            floor = 0.002
+        taken.append((spot, radius, floor + float(np.ptp(corners[:, 2]))))
+        starts.append(transform(R, (*spot, floor - corners[:, 2].min())))
+    return starts
+
+
+def _attitude(rng: Generator) -> NDArray[np.float64]:
+    """(3, 3) how a thing is let go."""
+    draw, heading = rng.random(), rotation_z(rng.uniform(-np.pi, np.pi))
+    if draw < UPRIGHT:
+        return heading
+    if draw < UPRIGHT + LYING:
+        on_side = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+        return heading @ on_side @ rotation_z(rng.uniform(-np.pi, np.pi))
+    if draw < UPRIGHT + LYING + HEAD:
+        return heading @ np.diag([1.0, -1.0, -1.0])
+    axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    return axes * np.sign(np.linalg.det(axes))
+
+
+def _dry(thing: Thing, T_world_thing: Matrix) -> Thing:
+    """A liquid stays only in what stands upright."""
+    if T_world_thing[2, 2] > 0.995 or not thing.extras:
+        return thing
+    solid = tuple(e for e in thing.extras if e[0].vertices_m[:, 2].max() > 0.98 * thing.mesh.vertices_m[:, 2].max())
+    return Thing(thing.family, thing.material, thing.optics, thing.mesh, thing.finish, thing.mass_kg, solid)

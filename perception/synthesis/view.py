@@ -1,0 +1,43 @@
+"""What a camera sees of a synthetic scene: a path-traced picture with its exact truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cameras.frame import Intrinsics
+from hardware.simulation.materials import Scattering, plain
+from hardware.simulation.path_tracer import FAMILIES, PathTracer
+from hardware.simulation.raycast import RayCaster
+from hardware.simulation.renderer import developed
+from hardware.transforms import Matrix
+from perception.synthesis.matter import WATER_IOR
+from perception.synthesis.scene import SynthScene
+
+#: The digital cell's plain finishes, and liquids.
+SYNTH_FAMILIES = (*FAMILIES, plain(Scattering.GLASS, (1, 1, 1), WATER_IOR))
+
+
+@dataclass(frozen=True)
+class View:
+    """color (H, W, 3) uint8 sRGB without sensor noise; depth_m, normals, instance_ids: see `raycast.Truth`."""
+
+    color: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    instance_ids: NDArray[np.int32]
+
+
+class SceneView:
+    """One scene, loaded once and seen from anywhere. One at a time: Mitsuba's state is the process's."""
+
+    def __init__(self, scene: SynthScene) -> None:
+        parts = scene.parts()
+        self._tracer = PathTracer(parts, scene.room, scene.lamps, SYNTH_FAMILIES)
+        self._caster = RayCaster(parts)
+
+    def see(self, intrinsics: Intrinsics, T_world_camera: Matrix, spp: int = 16) -> View:
+        """One picture with `spp` samples a pixel before denoising."""
+        color = developed(self._tracer.radiance(intrinsics, T_world_camera, spp))
+        truth = self._caster.truth(intrinsics, T_world_camera)
+        return View(color, truth.depth_m, truth.normals, truth.instance_ids)
