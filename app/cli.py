@@ -11,6 +11,7 @@ from app.cli_bench import benches
 from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
 from app.cli_refine import refining
+from app.cli_train import trains
 
 app = typer.Typer(
     name="vitro",
@@ -25,6 +26,7 @@ weights_app = typer.Typer(help="The models' weights: fetched once, checked, foun
 app.add_typer(trials_app, name="trials")
 app.add_typer(weights_app, name="weights")
 app.add_typer(benches, name="bench")
+app.add_typer(trains, name="train")
 app.add_typer(clips)
 app.add_typer(refining)
 

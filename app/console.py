@@ -45,9 +45,14 @@ class StageLine:
 class Console:
     """Talks to a person on standard error when standard output carries JSON, else on standard output."""
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, is_quiet: bool = False) -> None:
         self._as_json = as_json
-        self._rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True)
+        self._rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, quiet=is_quiet)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether bars are seen; where not, long work says a line now and then."""
+        return self._rich.is_terminal
 
     def say(self, text: str) -> None:
         """One line, with rich markup."""
@@ -122,6 +127,20 @@ class Console:
         with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
             task = bar.add_task(label, total=total, completed=done)
             yield lambda count, of: bar.update(task, completed=count, total=of)
+
+    @contextmanager
+    def steps_bar(self, label: str, total: int, done: int) -> Iterator[Callable[[int, str], None]]:
+        """A bar that counts steps with the time left; what it yields takes how many are done, and a few words."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}"),
+        )
+        left = (TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=True))
+        with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
+            task = bar.add_task(label, total=total, completed=done, said="")
+            yield lambda count, said: bar.update(task, completed=count, said=said)
 
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""

@@ -27,6 +27,9 @@ class BallClip:
     def __len__(self) -> int:
         return self.count
 
+    def stamp(self) -> str:
+        return f"{self.name} {self.count}"
+
     def frame(self, i: int) -> DatasetFrame:
         y, x = np.mgrid[:24, :40].astype(np.float32)
         depth_m = 1.0 + 0.01 * y
@@ -63,7 +66,7 @@ def tiny_settings(folder: Path, **changes: object) -> TrainingSettings:
     return TrainingSettings.model_validate(told | changes)
 
 
-def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: object):  # noqa: ANN201
+def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: object):
     """A trainer of a tiny base on balls, and its model's identity."""
     import torch
 

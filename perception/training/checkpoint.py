@@ -32,7 +32,7 @@ class Checkpoint:
     step: int
     identity: Mapping[str, Any]
     settings: Mapping[str, Any]
-    sampler: Mapping[str, int]
+    sampler: Mapping[str, Any]
 
 
 class Checkpoints:
@@ -130,7 +130,7 @@ def model_identity(base: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
 
 
 def _save_state(trainer: Trainer, folder: Path) -> None:
-    """Optimizer and every process's generators by `accelerate`, which would save the frozen base too: the LoRA alone."""
+    """Optimizer and every process's generators by `accelerate`; of the model the LoRA alone, not the frozen base."""
     accelerator = trainer.accelerator
 
     def without_base(models: Any, weights: list[Any], output: str) -> None:

@@ -4,8 +4,11 @@ No generator is carried along: what step k draws does not depend on how many pro
 was read ahead, or on where a run was cut off. The sampler's state is its seed and the next step.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,14 +46,16 @@ class Sampler:
         """Raises TrainingError where no video has `longest` frames."""
         self._clips = [dataset.clips for dataset in datasets]
         self._seed, self._levels = seed, levels
+        names = [[dataset.name, *((clip.name, len(clip)) for clip in dataset.clips)] for dataset in datasets]
+        self._data = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
         self._lengths = [4 * n + 1 for n in range((longest - 1) // 4 + 1)]
         self._sources = {count: self._long_enough(count) for count in self._lengths}
         if not self._sources[longest]:
             raise _too_short(datasets, longest)
 
-    def state(self, step: int) -> dict[str, int]:
-        """What a checkpoint keeps after `step` steps."""
-        return {"seed": self._seed, "next_step": step, "longest": self._lengths[-1]}
+    def state(self, step: int) -> dict[str, Any]:
+        """What a checkpoint keeps after `step` steps. data: a digest of the clips' names and lengths."""
+        return {"seed": self._seed, "next_step": step, "longest": self._lengths[-1], "data": self._data}
 
     def draw(self, step: int, number: int) -> Draw:
         """Sample `number` of the batch of `step`."""

@@ -61,7 +61,9 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
     """
     precision = settings.precision or ("bfloat16" if torch.cuda.is_available() and settings.device != "cpu" else None)
     accelerator = Accelerator(
-        cpu=settings.device == "cpu", mixed_precision="bf16" if precision == "bfloat16" else "no", step_scheduler_with_optimizer=False
+        cpu=settings.device == "cpu",
+        mixed_precision="bf16" if precision == "bfloat16" else "no",
+        step_scheduler_with_optimizer=False,
     )
     if accelerator.distributed_type not in _KINDS:
         raise ConfigurationError(
@@ -137,9 +139,7 @@ class Trainer:
         self.optimizer.zero_grad()
         self.steps_done += 1
         seconds = time.monotonic() - began_s
-        return StepReport(
-            self.steps_done, mean, grad_norm, draws[0].count, self.settings.batch, seconds, stopped
-        )
+        return StepReport(self.steps_done, mean, grad_norm, draws[0].count, self.settings.batch, seconds, stopped)
 
     def _next(self) -> Sample:
         if self._samples is None:

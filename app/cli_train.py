@@ -1,0 +1,95 @@
+"""The commands that train models."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli_clips import Dtype, parse_size
+from app.cli_options import Json, exits
+
+trains = typer.Typer(help="Training of models, and going on with it.", no_args_is_help=True)
+
+
+class Base(StrEnum):
+    """What may be trained instead of a weights folder."""
+
+    TINY = "tiny"
+
+
+class Weighting(StrEnum):
+    """How much each noise level counts."""
+
+    PLAIN = "plain"
+    RELEASED = "released"
+
+
+def _hidden_default(text: str, *names: str, at_least: float | None = None) -> typer.models.OptionInfo:
+    """An option whose default is the settings': the paper's, or a small one for `--base tiny`."""
+    return typer.Option(*names, help=text, show_default=False, min=at_least)  # type: ignore[no-any-return]
+
+
+@trains.command("dkt")
+@exits
+def train_dkt(
+    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")],
+    data: Annotated[
+        list[str] | None, typer.Option(help="KIND=FOLDER, repeatable: transphy3d, cleargrasp, dreds, hiss, ...")
+    ] = None,
+    weights: Annotated[Path | None, _hidden_default("The base's weights folder, as dkt-1.3b's.")] = None,
+    base: Annotated[Base | None, _hidden_default("tiny: a small random model, to try the training itself.")] = None,
+    config: Annotated[Path | None, _hidden_default("YAML of settings; options given here go before.")] = None,
+    validation: Annotated[
+        list[str] | None, typer.Option(help="KIND=FOLDER to validate on; default: clips held out of the data.")
+    ] = None,
+    init_lora: Annotated[Path | None, _hidden_default("A LoRA to begin from, as the released one.")] = None,
+    steps: Annotated[int | None, _hidden_default("Optimizer steps in all; the paper: 70000.", at_least=1)] = None,
+    batch: Annotated[int | None, _hidden_default("Clips a step, over all GPUs; the paper: 8.", at_least=1)] = None,
+    size: Annotated[str, _hidden_default("WIDTHxHEIGHT; the paper: 832x480.")] = "",
+    longest: Annotated[int | None, _hidden_default("Most frames of a clip, 4N+1; the paper: 21.", at_least=1)] = None,
+    learning_rate: Annotated[float | None, _hidden_default("Of AdamW; the paper: 1e-5.")] = None,
+    rank: Annotated[int | None, _hidden_default("Of the LoRA; default 32.", at_least=1)] = None,
+    weighting: Annotated[Weighting | None, _hidden_default("Of noise levels; default plain.")] = None,
+    seed: Annotated[int | None, _hidden_default("Of everything that is drawn; default 0.", at_least=0)] = None,
+    precision: Annotated[Dtype | None, _hidden_default("Default: bfloat16 on CUDA, else float32.")] = None,
+    gradient_checkpointing: Annotated[bool | None, _hidden_default("Less memory for time; default on CUDA.")] = None,
+    deterministic: Annotated[bool | None, _hidden_default("On CUDA: only kernels that add in a fixed order.")] = None,
+    device: Annotated[str | None, _hidden_default("auto or cpu.")] = None,
+    workers: Annotated[int | None, _hidden_default("Processes that read ahead, a GPU.", at_least=0)] = None,
+    checkpoint_every: Annotated[int | None, _hidden_default("In steps; default 500.", at_least=1)] = None,
+    keep: Annotated[int | None, _hidden_default("How many checkpoints stay; default 3.", at_least=1)] = None,
+    validate_every: Annotated[int | None, _hidden_default("In steps, 0: never; default 1000.", at_least=0)] = None,
+    from_: Annotated[
+        str, _hidden_default("A checkpoint to go on from, as step-000500; default: the last.", "--from")
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
+    from app.commands.train_dkt import train
+    from perception.training.settings import read_settings
+
+    given = {
+        "data": tuple(data) if data else None,
+        "validation": tuple(validation) if validation else None,
+        "weights": weights,
+        "base": None if base is None else base.value,
+        "init_lora": init_lora,
+        "steps": steps,
+        "batch": batch,
+        "size": parse_size(size),
+        "longest": longest,
+        "learning_rate": learning_rate,
+        "rank": rank,
+        "weighting": None if weighting is None else weighting.value,
+        "seed": seed,
+        "precision": None if precision is None else precision.value,
+        "gradient_checkpointing": gradient_checkpointing,
+        "deterministic": deterministic,
+        "device": device,
+        "workers": workers,
+        "checkpoint_every": checkpoint_every,
+        "keep": keep,
+        "validate_every": validate_every,
+    }
+    return train(read_settings(config, given), out, from_, as_json)
