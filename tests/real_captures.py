@@ -68,7 +68,7 @@ def convert(source: Path, destination: Path) -> list[Path]:
 def _load(clip: FrameClip, number: int) -> Capture:
     (stem,) = clip.stems
     glass, replicas = read_capture(clip.folder, stem), read_capture(clip.folder, stem, twin=True)
-    frames = [
+    frame, opaque_frame = (
         RgbdFrame(
             color=seen.color,
             depth_m=seen.sensor_m if seen.sensor_m is not None else np.full_like(seen.depth_m, np.nan),
@@ -79,9 +79,9 @@ def _load(clip: FrameClip, number: int) -> Capture:
             source=str(clip.folder),
         )
         for seen in (glass, replicas)
-    ]
+    )
     mask = glass.transparent if glass.transparent is not None else np.zeros(glass.depth_m.shape, bool)
-    return Capture(stem, *frames, mask)
+    return Capture(stem, frame, opaque_frame, mask)
 
 
 if __name__ == "__main__":

@@ -130,8 +130,8 @@ def _camera(file: Path) -> Intrinsics:
     demand_file(file)
     try:
         values = yaml.safe_load(file.read_text())
-        size = {"width": int(values["xres"]), "height": int(values["yres"])}
-        return Intrinsics(**size, **{key: float(values[key]) for key in ("fx", "fy", "cx", "cy")})
+        focal_px, centre_px = [float(values[k]) for k in ("fx", "fy")], [float(values[k]) for k in ("cx", "cy")]
+        return Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(
             f"{file} gives no camera ({error}).", "It holds xres, yres, fx, fy, cx and cy [px]; copy it again."

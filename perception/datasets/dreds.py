@@ -9,6 +9,7 @@ DREDS-CatKnown/test/<scene>/ and STD-CatKnown/<sequence>/, or any folder above t
 STD's sequences are videos; the scenes of DREDS are views from all around.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,16 @@ def open_root(root: Path) -> Dataset:
     demand_folder(root)
     clips = []
     for ending in (_REAL, _SIMULATED):
-        for folder in folders_with(root, lambda names, end=ending: any(name.endswith(end) for name in names)):
+        for folder in folders_with(root, partial(_has, ending)):
             name = folder.relative_to(root).as_posix()
             clips.append(FrameClip(name, ending == _REAL, folder, stems_of(folder, ending), _read))
     if not clips:
         raise wrong_layout("dreds", root, f"NNNN{_COLOR} beside NNNN{_SIMULATED} or NNNN{_REAL}, here or below")
     return Dataset(_name(root), tuple(clips))
+
+
+def _has(ending: str, names: set[str]) -> bool:
+    return any(name.endswith(ending) for name in names)
 
 
 def _name(root: Path) -> str:

@@ -1,0 +1,65 @@
+"""An estimator's maps of one part of a clip, kept on disk while they are measured; what it fails at is a miss."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import DatasetError, VitroError
+from perception.evaluation.showing import Showing
+from perception.evaluation.subjects import Answer, Subject
+
+
+@dataclass
+class Collected:
+    """maps: (N, H, W) or (N, H, W, 3) float32, NaN where there is none. misses: place among the N, and why.
+    seconds: what the estimator took for all of them."""
+
+    maps: NDArray[np.float32]
+    misses: list[tuple[int, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def collect(
+    showing: Showing, subject: Subject, places: Sequence[int], path: Path, tick: Callable[[], None]
+) -> Collected:
+    """Runs the estimator; tick is told of every frame.
+
+    Raises:
+        DatasetError: a frame's files are missing or damaged.
+        OSError: the disk takes no more.
+    """
+    # Read first: a clip that cannot be read is no failure of the estimator's.
+    size = showing.shown(places[0]).frame.depth_m.shape
+    shape = (len(places), *size, *((3,) if subject.kind == "normals" else ()))
+    found = Collected(np.lib.format.open_memmap(path, "w+", np.float32, shape))
+    started_s = time.monotonic()
+    for place, answer in enumerate(_all_answers(subject.answers(showing, places), len(places))):
+        found.seconds += time.monotonic() - started_s
+        if isinstance(answer, VitroError):
+            found.misses.append((place, answer.cause))
+        elif answer.shape != shape[1:]:
+            found.misses.append((place, f"A map of shape {answer.shape} for a frame of shape {size}."))
+        if found.misses and found.misses[-1][0] == place:
+            found.maps[place] = np.nan
+        else:
+            found.maps[place] = answer
+        tick()
+        started_s = time.monotonic()
+    return found
+
+
+def _all_answers(answers: Iterator[Answer], count: int) -> Iterator[Answer]:
+    """`count` answers: after one that ends the clip, its error for each that is still due."""
+    given = 0
+    try:
+        for answer in answers:
+            given += 1
+            yield answer
+    except DatasetError:
+        raise
+    except VitroError as error:
+        yield from [error] * (count - given)

@@ -1,0 +1,95 @@
+"""What a clip of a data set looks like to the cell: frames with their sensor's depth, and where the table is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from errors import CalibrationError, PerceptionError
+from hardware.cameras.frame import RgbdFrame
+from hardware.cell import Cell
+from perception.datasets.base import Clip, DatasetFrame
+from perception.depth_types import Plane, TableView
+from perception.evaluation.regions import hard_of
+from perception.table import locate_table
+
+#: What tells where the table is, best first; `data set` is the truth, where nothing that is seen tells.
+TABLE_SOURCES = ("tags", "sensor", "data set", "nothing")
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """The table in one frame: by what, its plane and view, and why nothing that is seen tells it."""
+
+    source: str
+    plane: Plane | None
+    view: TableView | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame: what the data set knows, what the cell would see of it, and the table.
+
+    outside: the same without the sensor's depth on glass and mirrors, which fits are made to.
+    """
+
+    frame: DatasetFrame
+    seen: RgbdFrame
+    outside: RgbdFrame
+    table: FoundTable
+
+
+class Showing:
+    """Some of a clip's frames, by their place 0, 1, ... among those chosen."""
+
+    def __init__(self, clip: Clip, numbers: Sequence[int], kind: str, cell: Cell) -> None:
+        """numbers: of the frames chosen. kind: the data set's. cell: whose tags may be in view."""
+        self.clip, self.numbers, self.kind, self._cell = clip, tuple(numbers), kind, cell
+        # Passes over an image set go back at most one frame; a film is read again.
+        self._shown = lru_cache(maxsize=2)(self._show)
+        self._tables: dict[int, FoundTable] = {}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def shown(self, place: int) -> Shown:
+        """One frame.
+
+        Raises:
+            DatasetError: one of its files is missing or damaged.
+        """
+        return self._shown(place)
+
+    def parts(self) -> tuple[range, ...]:
+        """The places that share one scale and shift: all of a film, each image of its own."""
+        places = range(len(self))
+        return (places,) if self.clip.is_video else tuple(range(i, i + 1) for i in places)
+
+    def _show(self, place: int) -> Shown:
+        frame = self.clip.frame(self.numbers[place])
+        sensor_m = frame.sensor_m if frame.sensor_m is not None else np.full(frame.depth_m.shape, np.nan, np.float32)
+        hard = hard_of(frame)
+        outside_m = sensor_m if hard is None else np.where(hard, np.nan, sensor_m).astype(np.float32)
+        seen, outside = (
+            RgbdFrame(frame.color, depth_m, frame.intrinsics, self.kind, place, place / 30.0, self.clip.name)
+            for depth_m in (sensor_m, outside_m)
+        )
+        if place not in self._tables:
+            self._tables[place] = find_table(frame, outside, self._cell)
+        return Shown(frame, seen, outside, self._tables[place])
+
+
+def find_table(frame: DatasetFrame, outside: RgbdFrame, cell: Cell) -> FoundTable:
+    """As the cell finds it (`locate_table`), else what the data set says."""
+    why = ""
+    try:
+        view = locate_table(outside, cell)
+        return FoundTable(view.source, view.plane, view)
+    except (PerceptionError, CalibrationError) as error:
+        why = error.cause
+    if frame.table is None:
+        return FoundTable("nothing", None, None, why)
+    view = TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan"))
+    return FoundTable("data set", frame.table, view, why)

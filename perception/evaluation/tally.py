@@ -1,0 +1,142 @@
+"""Sums over pixels from which every metric follows, and which add up over frames and clips.
+
+Depth (Eigen, Puhrsch and Fergus, 2014; thresholds of the DKT paper, arXiv 2512.23705): REL is the mean of
+|d - t| / t, RMSE the root of the mean of (d - t)^2, delta_x the share with max(d / t, t / d) < x.
+A pixel without an answer is a miss for delta; REL, RMSE and the median are over those that have one,
+and coverage says how many have. Normals: the angle between answer and truth, a missing one being 180 deg.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLDS = (1.05, 1.10, 1.25)
+ANGLES_DEG = (11.25, 22.5, 30.0)
+#: Errors are binned by their logarithm, bins 2.3 % wide from 10 um to 10 m; the last takes what is more.
+_MM_EDGES = np.geomspace(0.01, 10_000, 601)
+_DEG_EDGES = np.linspace(0, 180, 1801)
+
+Array = NDArray[np.float64]
+#: pixels, answered, sum of relative errors, of squared errors [m^2], hits for each threshold; then the bins.
+_DEPTH_SUMS = 4 + len(THRESHOLDS)
+#: pixels, sum of angles [deg], hits for each angle; then the bins.
+_ANGLE_SUMS = 2 + len(ANGLES_DEG)
+
+
+@dataclass(frozen=True)
+class DepthTally:
+    """values: (607,) sums as listed in this module; 0 pixels to begin with."""
+
+    values: Array
+
+    @classmethod
+    def empty(cls) -> "DepthTally":
+        return cls(np.zeros(_DEPTH_SUMS + len(_MM_EDGES) - 1))
+
+    @classmethod
+    def of(cls, depth_m: NDArray, truth_m: NDArray, region: NDArray[np.bool_]) -> "DepthTally":
+        """Of the pixels of a region whose truth is known; all three (H, W), NaN: none."""
+        known = region & np.isfinite(truth_m)
+        d, t = depth_m[known].astype(np.float64), truth_m[known].astype(np.float64)
+        answered = np.isfinite(d) & (d > 0)
+        pixels, d, t = len(d), d[answered], t[answered]
+        error_m, ratio = np.abs(d - t), np.maximum(d / t, t / d)
+        sums = [pixels, len(d), (error_m / t).sum(), (error_m**2).sum()]
+        hits = [np.count_nonzero(ratio < x) for x in THRESHOLDS]
+        bins = np.histogram(np.clip(1000 * error_m, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
+        return cls(np.concatenate([np.array([*sums, *hits], np.float64), bins]))
+
+    def __add__(self, other: "DepthTally") -> "DepthTally":
+        return DepthTally(self.values + other.values)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.values[0])
+
+    def metrics(self) -> dict[str, float]:
+        """rel, rmse_cm, delta_1.05 ..., median_mm, coverage; shares in 0..1, NaN where there is nothing."""
+        pixels, answered, relative, square_m2 = self.values[:4]
+        hits = dict(zip((f"delta_{x:.2f}" for x in THRESHOLDS), self.values[4:_DEPTH_SUMS], strict=True))
+        return {
+            "rel": _ratio(relative, answered),
+            "rmse_cm": 100 * float(np.sqrt(_ratio(square_m2, answered))),
+            **{name: _ratio(count, pixels) for name, count in hits.items()},
+            "median_mm": _median(self.values[_DEPTH_SUMS:], _MM_EDGES),
+            "coverage": _ratio(answered, pixels),
+        }
+
+
+@dataclass(frozen=True)
+class AngleTally:
+    """values: (1805,) sums as listed in this module."""
+
+    values: Array
+
+    @classmethod
+    def empty(cls) -> "AngleTally":
+        return cls(np.zeros(_ANGLE_SUMS + len(_DEG_EDGES) - 1))
+
+    @classmethod
+    def of(cls, normals: NDArray, truth: NDArray, region: NDArray[np.bool_]) -> "AngleTally":
+        """Of unit normals (H, W, 3), NaN: none, on the pixels of a region (H, W) whose truth is known."""
+        known = region & np.isfinite(truth).all(axis=-1)
+        cosine = np.sum(normals[known].astype(np.float64) * truth[known], axis=-1)
+        angle = np.degrees(np.arccos(np.clip(np.where(np.isfinite(cosine), cosine, -1), -1, 1)))
+        hits = [np.count_nonzero(angle < x) for x in ANGLES_DEG]
+        bins = np.histogram(angle, _DEG_EDGES)[0]
+        return cls(np.concatenate([np.array([len(angle), angle.sum(), *hits], np.float64), bins]))
+
+    def __add__(self, other: "AngleTally") -> "AngleTally":
+        return AngleTally(self.values + other.values)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.values[0])
+
+    def metrics(self) -> dict[str, float]:
+        """mean_deg, median_deg, within_11.25 ..., NaN where there is nothing."""
+        pixels, total_deg = self.values[:2]
+        hits = dict(zip((f"within_{x:g}" for x in ANGLES_DEG), self.values[2:_ANGLE_SUMS], strict=True))
+        return {
+            "mean_deg": _ratio(total_deg, pixels),
+            "median_deg": _median(self.values[_ANGLE_SUMS:], _DEG_EDGES),
+            **{name: _ratio(count, pixels) for name, count in hits.items()},
+        }
+
+
+Tally = DepthTally | AngleTally
+_KINDS: Mapping[int, type[Tally]] = {
+    len(DepthTally.empty().values): DepthTally,
+    len(AngleTally.empty().values): AngleTally,
+}
+
+
+def pack(tally: Tally) -> list[list[float]]:
+    """As JSON: the length, and the entries that are not 0 with their places."""
+    places = np.flatnonzero(tally.values)
+    return [[float(len(tally.values))], places.tolist(), tally.values[places].tolist()]
+
+
+def unpack(packed: list[list[float]]) -> Tally:
+    """What `pack` made."""
+    (length,), places, entries = packed
+    values = np.zeros(int(length))
+    values[np.asarray(places, int)] = entries
+    return _KINDS[int(length)](values)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _median(bins: Array, edges: Array) -> float:
+    """Where half of the count lies below, a bin's entries being spread evenly over it."""
+    total = bins.sum()
+    if not total:
+        return float("nan")
+    sums = np.concatenate([[0.0], np.cumsum(bins)])
+    k = int(np.searchsorted(sums, total / 2))
+    share = (total / 2 - sums[k - 1]) / bins[k - 1]
+    return float(edges[k - 1] + share * (edges[k] - edges[k - 1]))
