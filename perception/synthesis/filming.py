@@ -77,12 +77,12 @@ def _clearance_m(part: Part, eyes_m: NDArray[np.float64]) -> float:
 
 def _stage(scene: SynthScene) -> Stage:
     centre = scene.center_m
-    reach = [
-        np.linalg.norm(placed.T_world_thing[:3, 3] - centre) + np.linalg.norm(placed.thing.mesh.vertices_m, axis=1).max()
-        for placed in scene.things
-    ]
+    reach_m = 0.0
+    for placed in scene.things:
+        radius_m = np.linalg.norm(placed.thing.mesh.vertices_m, axis=1).max()
+        reach_m = max(reach_m, float(np.linalg.norm(placed.T_world_thing[:3, 3] - centre) + radius_m))
     x, y, z = (float(c) for c in centre)
-    return Stage((x, y, z), float(max(reach, default=0.0)), scene.container is not None)
+    return Stage((x, y, z), reach_m, scene.container is not None)
 
 
 def _facts(settings: SynthSettings, number: int, scene: SynthScene, poses: NDArray[np.float64]) -> dict[str, Any]:
