@@ -21,6 +21,7 @@ from hardware.simulation.stereo import (
     right_intrinsics,
 )
 from hardware.simulation.surroundings import lamps, room
+from hardware.transforms import Matrix
 
 #: Samples of the right eye's ambient light, at a quarter of the pixels.
 AMBIENT_SAMPLES = 8
@@ -66,18 +67,29 @@ class Renderer:
     def render(self, state: SceneState) -> Rendering:
         """One picture, what the stereo's eyes see of the same instant, and the truth."""
         parts = stage_parts(self._cell, state)
-        T_world_right = beside(state.T_world_camera, BASELINE_M)
-        right = right_intrinsics(self.intrinsics)
         tracer = PathTracer(parts, room(state.appearance_seed), lamps(state.appearance_seed))
+        caster = RayCaster(parts)
         radiance = tracer.radiance(self.intrinsics, state.T_world_camera, self._spp)
-        ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
+        infrared = infrared_pair(tracer, caster, self.intrinsics, state.T_world_camera, radiance)
         # Freed before the next scene is built: kernels know how many meshes are alive.
         del tracer
-        caster = RayCaster(parts)
-        projector = DotProjector(caster, beside(state.T_world_camera, PROJECTOR_X_M))
-        dots = (projector.image(self.intrinsics, state.T_world_camera), projector.image(right, T_world_right))
-        infrared = compose(radiance, ambient, dots)
         return Rendering(developed(radiance), infrared, caster.truth(self.intrinsics, state.T_world_camera))
+
+
+def infrared_pair(
+    tracer: PathTracer,
+    caster: RayCaster,
+    intrinsics: Intrinsics,
+    T_world_camera: Matrix,
+    radiance: NDArray[np.float32],
+) -> InfraredPair:
+    """What the stereo's eyes see of a scene whose colour camera, the left eye, sees `radiance`."""
+    T_world_right = beside(T_world_camera, BASELINE_M)
+    right = right_intrinsics(intrinsics)
+    ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
+    projector = DotProjector(caster, beside(T_world_camera, PROJECTOR_X_M))
+    dots = (projector.image(intrinsics, T_world_camera), projector.image(right, T_world_right))
+    return compose(radiance, ambient, dots)
 
 
 def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -86,7 +98,7 @@ def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
 
     luminance = radiance @ LUMINANCE
     grey = float(np.exp(np.log(luminance + 1e-3).mean()))
-    bright = float(np.percentile(luminance, 98.5))
+    bright = max(float(np.percentile(luminance, 98.5)), 1e-6)
     gain = MIDDLE_GREY / grey
     exposed = radiance * np.float32(max(min(gain, NEAR_WHITE / bright), DARKEST * gain))
     exposed = np.maximum(exposed + SHARPENING * (exposed - cv2.GaussianBlur(exposed, (0, 0), SHARPENING_PX)), 0.0)
