@@ -20,8 +20,8 @@ from hardware.simulation.renderer_meshes import primitive, smooth
 from hardware.simulation.scene import Material, Primitive, RobotShape
 from hardware.simulation.sim_camera import REMEMBERED, SimCamera
 from hardware.simulation.staging import TAG_LIFT_M, stage_parts
-from hardware.simulation.surroundings import lamps, room
 from hardware.simulation.surfaces import table_finish
+from hardware.simulation.surroundings import lamps, room
 from hardware.simulation.tableware import draw_tableware
 from hardware.transforms import apply, invert, transform
 from perception.tags import detect_tags, tag_corners_m

@@ -128,7 +128,7 @@ def _arm(rng: Generator) -> list[Part]:
     joint = 0.35 * np.array([np.cos(azimuth), np.sin(azimuth), 0.0]) + rng.normal(0, 0.08, 3) * [1, 1, 0]
     links: list[Triangles] = []
     for _ in range(int(rng.integers(2, 5))):
-        step = rng.normal(0, 0.07, 3) + [0, 0, 0.08]
+        step = rng.normal(0, 0.07, 3) + np.array([0, 0, 0.08])
         end = joint + step
         end[2] = max(end[2], 0.06)
         middle, length = (joint + end) / 2, float(np.linalg.norm(end - joint))

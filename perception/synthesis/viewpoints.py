@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from hardware.cameras.frame import Intrinsics
-from hardware.transforms import Matrix, apply, look_at, rotation_z, transform
+from hardware.transforms import Matrix, look_at, rotation_z, transform
 
 NEAREST_M, FARTHEST_M = 0.4, 1.2
 LOWEST_RAD, HIGHEST_RAD = np.radians(16.0), np.radians(85.0)
