@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hardware.cameras.frame import Intrinsics
 from hardware.simulation.renderer_backend import mitsuba
 from hardware.simulation.staging import Part
+from hardware.simulation.stereo import sense_depth
 from hardware.transforms import transform
 from perception.synthesis.clip_files import CLIP, INTRINSICS, as_json
 from perception.synthesis.drawing import draw_scene
@@ -39,16 +40,24 @@ def film(settings: SynthSettings, number: int, user_things: Sequence[Thing] = ()
         CLIP: as_json(_facts(settings, number, scene, poses)),
         INTRINSICS: as_json(asdict(intrinsics) | {"serial": "transphy3d"}),
     }
-    yield from _frames(scene, intrinsics, poses, settings)
+    yield from _frames(scene, intrinsics, poses, settings, [*seed, _NOISE])
 
 
 def _frames(
-    scene: SynthScene, intrinsics: Intrinsics, poses: NDArray[np.float64], settings: SynthSettings
+    scene: SynthScene,
+    intrinsics: Intrinsics,
+    poses: NDArray[np.float64],
+    settings: SynthSettings,
+    noise_seed: Sequence[int],
 ) -> Iterator[Mapping[str, bytes]]:
     view = SceneView(scene)
     for frame, T_world_camera in enumerate(poses):
-        seen = view.see(intrinsics, T_world_camera, settings.spp)
-        yield encoded_frame(frame, seen.color, seen.depth_m, seen.normals, seen.instance_ids)
+        seen = view.see(intrinsics, T_world_camera, settings.spp, settings.sensor)
+        sensor_m = None
+        if seen.infrared is not None:
+            eyes = seen.infrared.exposed(np.random.default_rng([*noise_seed, frame]))
+            sensor_m = sense_depth(*eyes, intrinsics)
+        yield encoded_frame(frame, seen.color, seen.depth_m, seen.normals, seen.instance_ids, sensor_m)
 
 
 def cleared(scene: SynthScene, eyes_m: NDArray[np.float64]) -> SynthScene:

@@ -9,7 +9,8 @@ from hardware.cameras.frame import Intrinsics
 from hardware.simulation.materials import Scattering, plain
 from hardware.simulation.path_tracer import FAMILIES, PathTracer
 from hardware.simulation.raycast import RayCaster
-from hardware.simulation.renderer import developed
+from hardware.simulation.renderer import developed, infrared_pair
+from hardware.simulation.stereo import InfraredPair
 from hardware.transforms import Matrix
 from perception.synthesis.matter import WATER_IOR
 from perception.synthesis.scene import SynthScene
@@ -20,12 +21,16 @@ SYNTH_FAMILIES = (*FAMILIES, plain(Scattering.GLASS, (1, 1, 1), WATER_IOR))
 
 @dataclass(frozen=True)
 class View:
-    """color (H, W, 3) uint8 sRGB without sensor noise; depth_m, normals, instance_ids: see `raycast.Truth`."""
+    """color (H, W, 3) uint8 sRGB without sensor noise; depth_m, normals, instance_ids: see `raycast.Truth`.
+
+    infrared: what a stereo camera's eyes see of the same instant, where it was asked for.
+    """
 
     color: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
     normals: NDArray[np.float32]
     instance_ids: NDArray[np.int32]
+    infrared: InfraredPair | None = None
 
 
 class SceneView:
@@ -36,8 +41,9 @@ class SceneView:
         self._tracer = PathTracer(parts, scene.room, scene.lamps, SYNTH_FAMILIES)
         self._caster = RayCaster(parts)
 
-    def see(self, intrinsics: Intrinsics, T_world_camera: Matrix, spp: int = 16) -> View:
-        """One picture with `spp` samples a pixel before denoising."""
-        color = developed(self._tracer.radiance(intrinsics, T_world_camera, spp))
+    def see(self, intrinsics: Intrinsics, T_world_camera: Matrix, spp: int = 16, stereo: bool = False) -> View:
+        """One picture with `spp` samples a pixel before denoising; stereo: with the infrared pair."""
+        radiance = self._tracer.radiance(intrinsics, T_world_camera, spp)
+        infrared = infrared_pair(self._tracer, self._caster, intrinsics, T_world_camera, radiance) if stereo else None
         truth = self._caster.truth(intrinsics, T_world_camera)
-        return View(color, truth.depth_m, truth.normals, truth.instance_ids)
+        return View(developed(radiance), truth.depth_m, truth.normals, truth.instance_ids, infrared)
