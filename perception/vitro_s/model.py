@@ -1,0 +1,161 @@
+"""The bundled model vitro-s: colour and the table's plane in, metric depth and how sure it is out."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from errors import PerceptionError
+from hardware.cameras.frame import Intrinsics
+from perception.depth_types import Plane
+from perception.vitro_s.encoding import QUOTIENT, decode_depth, inputs, plane_disparity
+from perception.vitro_s.network import VitroNet, pad_to_multiple
+
+Map = NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parent / "vitro-s.safetensors"
+#: What the file's metadata must say.
+FORMAT = "vitro-s 1"
+#: Pictures are brought to this focal length: objects then have the size that they had in training.
+WORKING_FOCAL_PX = 305.0
+#: Confidence is the probability that depth is within this of the truth: what a grasp forgives.
+TOLERANCE_M = 0.010
+_CALIBRATION = "confidence_calibration"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """depth_m: (H, W) float32 [m], finite everywhere. confidence: (H, W) float32, the probability that depth
+    is within `TOLERANCE_M`, as measured on held-out scenes."""
+
+    depth_m: Map
+    confidence: Map
+
+
+class VitroS:
+    """The network with its calibration, on the CPU or a GPU."""
+
+    def __init__(self, net: VitroNet, calibration: NDArray[np.float64], device: str = "cpu") -> None:
+        """calibration: (2, N) rising probabilities, as the network says them and as they proved to be."""
+        self._net = net.eval().to(device)
+        self._calibration = calibration
+        self._device = device
+
+    @staticmethod
+    def random(seed: int = 0) -> "VitroS":
+        """Untrained: what tests of everything around the network use."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return VitroS(VitroNet(), np.array([[0.0, 1.0], [0.0, 1.0]]))
+
+    def see(self, color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None = None) -> Seen:
+        """Depth and confidence of one picture.
+
+        color (H, W, 3) RGB of the camera with these intrinsics; plane: the table's in the camera;
+        sensor_m (H, W): a depth sensor's answer [m], NaN or 0 for holes, where it is to be shown to the network.
+
+        Raises:
+            PerceptionError: shapes that do not fit each other, or a plane that the camera is not above.
+        """
+        _demand(color, intrinsics, plane, sensor_m)
+        q, log_b = self._answer(color, intrinsics, plane, sensor_m)
+        depth_m = decode_depth(q, plane_disparity(intrinsics.rays(), plane))
+        return Seen(depth_m, self._confidence(depth_m, log_b))
+
+    @torch.inference_mode()
+    def _answer(self, color: NDArray, intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None) -> NDArray:
+        """(2, H, W): q and the log of its expected error."""
+        import cv2
+
+        small = working_intrinsics(intrinsics)
+        size = (small.width, small.height)
+        seen = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
+        sensed = None if sensor_m is None else cv2.resize(sensor_m, size, interpolation=cv2.INTER_NEAREST)
+        x = torch.from_numpy(inputs(seen, small.rays(), plane, sensed))[None].to(self._device)
+        answer = self._net(pad_to_multiple(x))[0, :, : small.height, : small.width].float().cpu().numpy()
+        whole = (intrinsics.width, intrinsics.height)
+        return np.stack([cv2.resize(channel, whole, interpolation=cv2.INTER_LINEAR) for channel in answer])
+
+    def _confidence(self, depth_m: Map, log_b: Map) -> Map:
+        return np.interp(said_probability(depth_m, log_b), *self._calibration).astype(np.float32)
+
+
+def said_probability(depth_m: Map, log_b: Map) -> Map:
+    """What the network says of being within `TOLERANCE_M`: its error in q is taken to be Laplace's of scale b."""
+    return (1 - np.exp(-QUOTIENT * TOLERANCE_M / depth_m * np.exp(-log_b))).astype(np.float32)
+
+
+def working_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
+    """The camera at the resolution that the network works at: never larger than the picture."""
+    scale = min(1.0, WORKING_FOCAL_PX / intrinsics.fx)
+    width, height = max(round(intrinsics.width * scale), 1), max(round(intrinsics.height * scale), 1)
+    across, down = width / intrinsics.width, height / intrinsics.height
+    return replace(
+        intrinsics,
+        width=width,
+        height=height,
+        fx=intrinsics.fx * across,
+        fy=intrinsics.fy * down,
+        cx=(intrinsics.cx + 0.5) * across - 0.5,
+        cy=(intrinsics.cy + 0.5) * down - 0.5,
+    )
+
+
+def load_vitro_s(path: Path | None = None, device: str = "cpu") -> VitroS:
+    """The bundled weights, or those of a training run.
+
+    Raises:
+        PerceptionError: the file is missing, damaged or of another model.
+    """
+    return VitroS(*read_weights(path or WEIGHTS), device)
+
+
+@lru_cache(maxsize=2)
+def read_weights(path: Path) -> tuple[VitroNet, NDArray[np.float64]]:
+    """The network and its calibration from a file. Raises as `load_vitro_s`."""
+    remedy = "Check out perception/vitro_s/vitro-s.safetensors again, or name a file that `train vitro-s` wrote."
+    if not path.is_file():
+        raise PerceptionError(f"There are no weights of vitro-s at {path}.", remedy)
+    try:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("format") != FORMAT:
+                raise PerceptionError(f"{path} holds no weights of vitro-s.", remedy)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise PerceptionError(f"{path} is damaged ({error}).", remedy) from error
+    calibration = tensors.pop(_CALIBRATION).double().numpy()
+    net = VitroNet()
+    try:
+        net.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
+    except RuntimeError as error:
+        raise PerceptionError(f"{path} is of another network: {str(error).splitlines()[-1].strip()}", remedy) from error
+    return net, calibration
+
+
+def weights_bytes(net: VitroNet, calibration: NDArray[np.float64]) -> bytes:
+    """A weights file: half precision, which changes depth by less than 0.1 mm."""
+    from safetensors.torch import save
+
+    tensors = {key: tensor.half().contiguous() for key, tensor in net.state_dict().items()}
+    tensors[_CALIBRATION] = torch.from_numpy(np.ascontiguousarray(calibration)).float()
+    return save(tensors, {"format": FORMAT})
+
+
+def _demand(color: NDArray, intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None) -> None:
+    expected = (intrinsics.height, intrinsics.width)
+    for name, image in (("color", color), ("sensor depth", sensor_m)):
+        if image is not None and image.shape[:2] != expected:
+            raise PerceptionError(
+                f"{name} of shape {image.shape} for a camera of {expected[1]}x{expected[0]}.",
+                "Give pictures of the size that the intrinsics are of.",
+            )
+    if not plane.offset_m < -0.02 or not np.isfinite(plane.normal).all():
+        raise PerceptionError(
+            f"The table's plane (normal {np.round(plane.normal, 3)}, offset {plane.offset_m:.3f} m) does not lie "
+            "before and below the camera.",
+            "Check that the tags lie flat on the table and that the camera looks down at it.",
+        )

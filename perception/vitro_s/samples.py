@@ -1,0 +1,111 @@
+"""Training samples of vitro-s: a disturbed picture, the table it is told, and the depth it should answer."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from errors import TrainingError
+from perception.datasets.base import DatasetFrame
+from perception.depth_types import Plane
+from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
+from perception.vitro_s.encoding import encode_depth, inputs, plane_disparity
+
+Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+#: What an error counts on glass and mirrors, on ordinary objects, and elsewhere.
+GLASS_WEIGHT, OBJECT_WEIGHT, ELSEWHERE = 6.0, 3.0, 1.0
+#: Share of that far below the table or close to the camera, where q is steep and nothing is to be grasped.
+BEYOND_WEIGHT, BEYOND_Q = 0.1, (-0.3, 3.0)
+#: Share of the samples that show the sensor's depth too.
+WITH_SENSOR = 0.4
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One frame with a known table: what a sample is drawn from."""
+
+    frame: DatasetFrame
+    table: Plane
+
+    @staticmethod
+    def of(frame: DatasetFrame) -> "Lesson":
+        """Raises TrainingError where the data set does not say where the table is."""
+        if frame.table is None or frame.instance_ids is None:
+            raise TrainingError(
+                "vitro-s learns on frames whose table and objects are known.", "Train it on a transphy3d data set."
+            )
+        return Lesson(frame, frame.table)
+
+    @cached_property
+    def rays(self) -> Map:
+        """(H, W, 3) of the frame's camera."""
+        return self.frame.intrinsics.rays()
+
+    @cached_property
+    def object_(self) -> Mask:
+        """(H, W) pixels of any object."""
+        return np.asarray(self.frame.instance_ids) > 0
+
+    @cached_property
+    def transparent(self) -> Mask:
+        """(H, W) pixels of glass."""
+        return self._or_none(self.frame.transparent)
+
+    @cached_property
+    def specular(self) -> Mask:
+        """(H, W) pixels of metal."""
+        return self._or_none(self.frame.specular)
+
+    @cached_property
+    def behind_m(self) -> Map:
+        """(H, W) what is behind glass, taken to be the table [m]; elsewhere the first surface."""
+        through = np.fmax(self.frame.depth_m, self.table.depth(self.rays))
+        return np.where(self.transparent, through, self.frame.depth_m).astype(np.float32)
+
+    def _or_none(self, mask: Mask | None) -> Mask:
+        return np.zeros(self.object_.shape, bool) if mask is None else mask
+
+
+def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) -> tuple[Map, Map, Map]:
+    """(CHANNELS, h, w) inputs, (h, w) target q and (h, w) weight of a disturbed frame; weight 0 where unknown.
+
+    crop: (height, width) of a part around an object that is taken of it.
+    """
+    plane = disturbed_plane(rng, lesson.table)
+    color = disturbed_color(rng, lesson.frame.color)
+    sensor_m = None
+    if rng.random() < WITH_SENSOR:
+        sensor_m = sensed(rng, lesson.frame.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
+    x = inputs(color, lesson.rays, plane, sensor_m)
+    q = encode_depth(lesson.frame.depth_m, plane_disparity(lesson.rays, plane))
+    part = _around_object(rng, lesson.object_, crop) if crop else (slice(None), slice(None))
+    x, q, weight = x[:, *part], q[part], _weight(lesson, q)[part]
+    q = np.nan_to_num(q)
+    if rng.random() < 0.5:
+        x, q, weight = x[..., ::-1].copy(), q[..., ::-1].copy(), weight[..., ::-1].copy()
+        x[4] *= -1
+    return x, q, weight
+
+
+def _weight(lesson: Lesson, q: Map) -> Map:
+    hard = lesson.transparent | lesson.specular
+    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_, OBJECT_WEIGHT, ELSEWHERE))
+    weight *= np.where((q > BEYOND_Q[0]) & (q < BEYOND_Q[1]), 1.0, BEYOND_WEIGHT)
+    return np.where(np.isfinite(q), weight, 0.0).astype(np.float32)
+
+
+def _around_object(rng: Generator, object_: Mask, crop: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a crop with a drawn object pixel in it."""
+    v, u = np.nonzero(object_)
+    at = (object_.shape[0] // 2, object_.shape[1] // 2)
+    if len(v):
+        pick = rng.integers(len(v))
+        at = (int(v[pick]), int(u[pick]))
+    starts = [
+        int(np.clip(middle - rng.integers(size // 5, 4 * size // 5 + 1), 0, whole - size))
+        for middle, size, whole in zip(at, crop, object_.shape, strict=True)
+    ]
+    return slice(starts[0], starts[0] + crop[0]), slice(starts[1], starts[1] + crop[1])
