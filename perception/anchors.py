@@ -22,6 +22,7 @@ _OTHER = -2
 class Anchors:
     """N pixels: their relative depth, true depth [m], and the tag each lies on (-1: bare table).
 
+    pixels: (N, 2) columns and rows [px].
     near: (N,) ids of the tag whose neighbourhood a table pixel belongs to (its own id on a tag), so
     that a tag can be left out together with the table around it.
     """
@@ -30,12 +31,13 @@ class Anchors:
     depth_m: NDArray[np.float64]
     tag: NDArray[np.int64]
     near: NDArray[np.int64]
+    pixels: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.depth_m)
 
     def where(self, keep: NDArray[np.bool_]) -> "Anchors":
-        return Anchors(self.relative[keep], self.depth_m[keep], self.tag[keep], self.near[keep])
+        return Anchors(self.relative[keep], self.depth_m[keep], self.tag[keep], self.near[keep], self.pixels[keep])
 
 
 def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> Anchors:
@@ -49,6 +51,7 @@ def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> 
         truth[v, u].astype(float),
         tag,
         np.where(tag >= 0, tag, _nearest_tag(view.tags, u, v)),
+        np.stack([u, v], axis=1),
     )
 
 

@@ -13,14 +13,16 @@ class RelativeDepth:
 
     values: (H, W) float32, NaN where it has none. kind says what the numbers are: up to an unknown
     scale and shift `disparity` (1/z, larger is nearer) or `depth` (z, larger is farther), or
-    `metric` (z in metres already, used as it is).
+    `metric` (z in metres already).
     confidence: (H, W) float32 in 0..1, or None where the estimator gives none.
+    is_sensor: the values are a depth sensor's own, and nothing changes them.
     """
 
     values: NDArray[np.float32]
     kind: Literal["disparity", "depth", "metric"]
     estimator: str
     confidence: NDArray[np.float32] | None = None
+    is_sensor: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,30 @@ class TableView:
 
 
 @dataclass(frozen=True)
+class CorrectionNote:
+    """What was made of the table's correction (`perception.table_correction`).
+
+    used, or why not. largest_mm: the most that it moves the table. before_mm, after_mm: mean error of
+    places left out in turn, without and with it, NaN where that was not measured.
+    """
+
+    used: bool
+    why: str
+    largest_mm: float
+    before_mm: float
+    after_mm: float
+
+
+@dataclass(frozen=True)
 class MetricDepth:
     """Depth in metres and the fit that made it: 1/z = scale * d + shift (or z, for kind `depth`).
 
     depth_m: (H, W) float32, NaN holes. anchors: how many pixels the fit used. residual_mm: median
     |depth error| at the anchors. tag_residuals_mm: per tag id, its median error when it alone is
-    left out of the fit. Both are NaN where nothing was measured (raw depth with holes there).
-    For kind `metric` scale is 1 and shift 0. estimator: what made the relative depth.
+    left out of the fit (with a correction: its mean error when left out of that). Both are NaN where
+    nothing was measured (raw depth with holes there).
+    For kind `metric` scale is 1 and shift 0. estimator: what made the relative depth. correction: what
+    was taken out besides, None where a sensor's own depth stays as it is.
     """
 
     depth_m: NDArray[np.float32]
@@ -92,3 +111,4 @@ class MetricDepth:
     anchor_source: str
     estimator: str
     confidence: NDArray[np.float32] | None = None
+    correction: CorrectionNote | None = None

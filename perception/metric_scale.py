@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from errors import PerceptionError
 from hardware.cameras.frame import RgbdFrame
 from perception.anchors import TABLE, Anchors, find_anchors
-from perception.depth_types import MetricDepth, RelativeDepth, TableView
+from perception.depth_types import CorrectionNote, MetricDepth, RelativeDepth, TableView
 from perception.estimators.base import Kind
+from perception.table_correction import TableCorrection, corrected, find_correction
 
 #: Fewer anchors than this say nothing.
 MIN_ANCHORS = 300
@@ -27,10 +28,11 @@ FARTHEST_M = 20.0
 
 
 def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> MetricDepth:
-    """Scales an estimator's answer by the table's anchors.
+    """Scales an estimator's answer by the table's anchors, and takes out what bends slowly over the table.
 
     Kind `disparity` fits 1/z = a d + b, kind `depth` z = a d + b, both to least error in metres; kind
-    `metric` is used as it is, with its error at the anchors reported and never refused.
+    `metric` needs no fit, and its error at the anchors is reported and never refused. Then
+    `perception.table_correction` is used where it helps; a sensor's own depth stays as it is.
 
     Raises:
         PerceptionError: the answer is unusable (shape, NaN, inf), the anchors are too few or span too
@@ -48,13 +50,13 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> Me
             f"{relative.estimator} has near and far the wrong way round (fitted scale {a:.3g}).",
             "Try another estimator; if it is always so, its `kind` is declared wrongly.",
         )
-    residual_mm = _error_mm(anchors, a, b, is_inverse)
-    left_out = _left_out_mm(anchors, is_inverse)
-    _demand_residual(residual_mm, left_out, relative)
     depth_m = to_metres(relative.values, relative.kind, a, b)
-    return MetricDepth(
-        depth_m, a, b, residual_mm, left_out, len(anchors), view.source, relative.estimator, relative.confidence
-    )
+    correction = _correction(anchors, depth_m)
+    depth_m = corrected(depth_m, correction)
+    residual_mm = _map_error_mm(anchors, depth_m)
+    left_out = correction.tags_mm if correction.note.used else _left_out_mm(anchors, is_inverse)
+    _demand_residual(residual_mm, left_out, relative)
+    return _metric_depth(relative, view, anchors, depth_m, (a, b), residual_mm, left_out, correction.note)
 
 
 def to_metres(values: NDArray[np.float32], kind: Kind, scale: float, shift: float) -> NDArray[np.float32]:
@@ -68,12 +70,45 @@ def _as_it_is(relative: RelativeDepth, view: TableView, anchors: Anchors) -> Met
     depth_m = to_metres(relative.values, relative.kind, 1.0, 0.0)
     if not np.isfinite(depth_m).any():
         raise PerceptionError(f"{relative.estimator} gives no depth at all.", "Check the camera's depth stream.")
+    correction = None if relative.is_sensor else _correction(anchors, depth_m)
+    if correction is not None:
+        depth_m = corrected(depth_m, correction)
     ids = np.unique(anchors.tag[anchors.tag >= 0])
-    per_tag = {int(id_): _error_mm(anchors.where(anchors.tag == id_), 1.0, 0.0, False) for id_ in ids}
+    per_tag = {int(id_): _map_error_mm(anchors.where(anchors.tag == id_), depth_m) for id_ in ids}
+    per_tag |= {} if correction is None else correction.tags_mm
     per_tag |= {tag.id: float("nan") for tag in view.tags if tag.id not in per_tag}
-    residual_mm = _error_mm(anchors, 1.0, 0.0, False)
+    note = None if correction is None else correction.note
+    return _metric_depth(relative, view, anchors, depth_m, (1.0, 0.0), _map_error_mm(anchors, depth_m), per_tag, note)
+
+
+def _correction(anchors: Anchors, depth_m: NDArray[np.float32]) -> TableCorrection:
+    """What the anchors say of depth (H, W) [m], where it has any."""
+    found_m = depth_m[anchors.pixels[:, 1], anchors.pixels[:, 0]].astype(float)
+    seen = np.isfinite(found_m)
+    height, width = depth_m.shape
+    return find_correction(anchors.where(seen), 1 / found_m[seen], (height, width))
+
+
+def _metric_depth(
+    relative: RelativeDepth,
+    view: TableView,
+    anchors: Anchors,
+    depth_m: NDArray[np.float32],
+    line: tuple[float, float],
+    residual_mm: float,
+    per_tag_mm: dict[int, float],
+    note: CorrectionNote | None,
+) -> MetricDepth:
     return MetricDepth(
-        depth_m, 1.0, 0.0, residual_mm, per_tag, len(anchors), view.source, relative.estimator, relative.confidence
+        depth_m,
+        *line,
+        residual_mm,
+        per_tag_mm,
+        len(anchors),
+        view.source,
+        relative.estimator,
+        relative.confidence,
+        note,
     )
 
 
@@ -201,6 +236,14 @@ def _error_mm(anchors: Anchors, a: float, b: float, is_inverse: bool) -> float:
     if not len(anchors):
         return float("nan")
     error_m = np.abs(_metric(anchors.relative, a, b, is_inverse) - anchors.depth_m)
+    return 1000 * float(np.median(np.nan_to_num(error_m, nan=FARTHEST_M)))
+
+
+def _map_error_mm(anchors: Anchors, depth_m: NDArray[np.float32]) -> float:
+    """Median error [mm] of depth (H, W) at the anchors, NaN without any; a pixel without depth is a miss."""
+    if not len(anchors):
+        return float("nan")
+    error_m = np.abs(depth_m[anchors.pixels[:, 1], anchors.pixels[:, 0]] - anchors.depth_m)
     return 1000 * float(np.median(np.nan_to_num(error_m, nan=FARTHEST_M)))
 
 

@@ -21,7 +21,7 @@ class RawEstimator:
     is_cheat = False
 
     def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
-        return RelativeDepth(_with_holes(frames[-1].depth_m), "metric", self.name)
+        return RelativeDepth(_with_holes(frames[-1].depth_m), "metric", self.name, is_sensor=True)
 
 
 class RawClipEstimator:
