@@ -93,3 +93,30 @@ def train_dkt(
         "validate_every": validate_every,
     }
     return train(read_settings(config, given), out, from_, as_json)
+
+
+@trains.command("vitro-s")
+@exits
+def train_vitro_s(
+    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")],
+    data: Annotated[list[Path], typer.Option(help="A folder that `synth --views jump` made; repeatable.")],
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 40_000,
+    decay: Annotated[int, typer.Option(min=0, help="Over how many last steps the learning rate falls to 0.")] = 8_000,
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    crop: Annotated[
+        str, typer.Option(help="WIDTHxHEIGHT around an object that is taken of a frame; whole: all of it.")
+    ] = "224x160",
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU; more than are idle slow it down.")] = 2,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
+    as_json: Json = False,
+) -> int:
+    """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
+    from app.commands.train_vitro_s import train
+    from perception.vitro_s.training import VitroSettings
+
+    part = None if crop == "whole" else parse_size(crop, "--crop")
+    shape = (part[1], part[0]) if part else None
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed)
+    return train(out, settings, threads, checkpoint_every, as_json)

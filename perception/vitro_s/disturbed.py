@@ -20,7 +20,7 @@ SENSOR_NOISE, SENSOR_RANGE_M = 0.0025, (0.25, 3.0)
 
 def disturbed_color(rng: Generator, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Exposure, white balance, contrast, blur, noise and compression of a colour picture (H, W, 3)."""
-    image = color.astype(np.float32) / 255
+    image: NDArray = color.astype(np.float32) / 255
     if rng.random() < TINT:
         gain = np.exp(rng.normal(0, 0.22)) * np.exp(rng.normal(0, 0.08, 3))
         image = (image * gain.astype(np.float32)).clip(0, 1.3)
@@ -29,7 +29,7 @@ def disturbed_color(rng: Generator, color: NDArray[np.uint8]) -> NDArray[np.uint
         image = grey + (image - grey) * np.float32(rng.uniform(0.4, 1.6))
     if rng.random() < GREY:
         image = np.repeat(image.mean(-1, keepdims=True), 3, -1)
-    image = _blurred(rng, image)
+    image = _blurred(rng, image.astype(np.float32))
     sigma = abs(rng.normal(0, 0.015))
     image = image + rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
     out = (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
@@ -45,7 +45,7 @@ def _blurred(rng: Generator, image: Map) -> Map:
         length, angle = int(rng.integers(2, 6)), rng.uniform(0, np.pi)
         kernel = np.zeros((11, 11), np.float32)
         step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
-        one, other = (tuple(int(round(5 + s * c)) for c in step) for s in (-1, 1))
+        one, other = (tuple(round(5 + s * c) for c in step) for s in (-1, 1))
         cv2.line(kernel, one, other, 1.0)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.float32)
     if rng.random() < BLUR:

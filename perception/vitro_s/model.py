@@ -67,14 +67,16 @@ class VitroS:
         return Seen(depth_m, self._confidence(depth_m, log_b))
 
     @torch.inference_mode()
-    def _answer(self, color: NDArray, intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None) -> NDArray:
+    def _answer(self, color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None) -> Map:
         """(2, H, W): q and the log of its expected error."""
         import cv2
 
         small = working_intrinsics(intrinsics)
         size = (small.width, small.height)
-        seen = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
-        sensed = None if sensor_m is None else cv2.resize(sensor_m, size, interpolation=cv2.INTER_NEAREST)
+        seen = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA), np.uint8)
+        sensed = None
+        if sensor_m is not None:
+            sensed = np.asarray(cv2.resize(sensor_m, size, interpolation=cv2.INTER_NEAREST), np.float32)
         x = torch.from_numpy(inputs(seen, small.rays(), plane, sensed))[None].to(self._device)
         answer = self._net(pad_to_multiple(x))[0, :, : small.height, : small.width].float().cpu().numpy()
         whole = (intrinsics.width, intrinsics.height)

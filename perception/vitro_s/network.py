@@ -3,6 +3,8 @@
 It is told the table's plane in every pixel and answers with how far above it the first surface is.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,16 +30,17 @@ class VitroNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(4 * CHANNELS, WIDTHS[0], 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(WIDTHS))
         self.encode = nn.ModuleList(
             nn.Sequential(*[Block(width) for _ in range(depth)]) for width, depth in zip(WIDTHS, DEPTHS, strict=True)
         )
         self.attend = Attention(WIDTHS[-1])
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(WIDTHS))
         self.decode = nn.ModuleList(Block(width) for width in WIDTHS[:-1])
         self.head = nn.Conv2d(WIDTHS[0], 8, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        # The first answer is the bare table.
+        for tensor in self.head.parameters():
+            nn.init.zeros_(tensor)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(functional.pixel_unshuffle(x, 2))

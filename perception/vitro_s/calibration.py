@@ -1,0 +1,101 @@
+"""How good vitro-s is on clips it has not seen, and how far its own word for it can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.datasets.base import Clip
+from perception.vitro_s.model import TOLERANCE_M, VitroS
+from perception.vitro_s.samples import Lesson
+
+#: Bins of said probability in which the true one is counted; object pixels kept of a picture.
+BINS, KEPT = 20, 4000
+_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Medians over pixels of |depth error| [mm] and shares within 5 %, where the truth is known."""
+
+    frames: int
+    hard_mm: float
+    hard_within_5: float
+    ordinary_mm: float
+    table_mm: float
+
+
+@dataclass(frozen=True)
+class Exam:
+    """said (N,): probabilities that the network gave pixels of objects; true (N,): whether they held."""
+
+    scores: Scores
+    said: NDArray[np.float32]
+    true: NDArray[np.bool_]
+
+
+def examine(model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None]) -> Exam:
+    """Shows the model the first frame of every clip, by colour alone."""
+    rng = np.random.default_rng(0)
+    errors: dict[str, list[NDArray]] = {"hard": [], "ordinary": [], "table": []}
+    within, said, true = [], [], []
+    for number, clip in enumerate(clips):
+        lesson = Lesson.of(clip.frame(0))
+        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table)
+        error_m = np.abs(seen.depth_m - lesson.frame.depth_m)
+        known, hard = np.isfinite(error_m), lesson.transparent | lesson.specular
+        on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.rays) - lesson.frame.depth_m) < 0.002)
+        for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
+            errors[kind].append(error_m[known & mask])
+        within.append((error_m < 0.05 * lesson.frame.depth_m)[known & hard])
+        rows = np.flatnonzero(known & lesson.object_)
+        rows = rng.permutation(rows)[:KEPT]
+        said.append(seen.confidence.ravel()[rows])
+        true.append((error_m < TOLERANCE_M).ravel()[rows])
+        progress(number + 1, len(clips))
+    hard_mm, ordinary_mm, table_mm = (_median_mm(errors[kind]) for kind in ("hard", "ordinary", "table"))
+    share = np.concatenate(within)
+    scores = Scores(len(clips), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
+    return Exam(scores, np.concatenate(said), np.concatenate(true))
+
+
+def calibrate(exam: Exam) -> NDArray[np.float64]:
+    """(2, N) rising: what the network says, and how often it was so (isotonic regression over equal bins)."""
+    from scipy.optimize import isotonic_regression
+
+    if len(exam.said) < 10 * BINS:
+        return np.array([[0.0, 1.0], [0.0, 1.0]])
+    order = np.argsort(exam.said)
+    said = np.array([part.mean() for part in np.array_split(exam.said[order], BINS)], float)
+    true = np.array([part.mean() for part in np.array_split(exam.true[order], BINS)], float)
+    rising = isotonic_regression(true).x
+    return np.stack([np.concatenate([[0.0], said, [1.0]]), np.concatenate([[0.0], rising, [rising[-1]]])])
+
+
+def validation_picture(model: VitroS, clips: Sequence[Clip]) -> bytes:
+    """A PNG: colour, true depth, its answer and its confidence, a clip a row."""
+    import cv2
+
+    rows = []
+    for clip in clips[:_PICTURES]:
+        lesson = Lesson.of(clip.frame(0))
+        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table)
+        truth = 1 / lesson.frame.depth_m
+        low, high = np.nanpercentile(truth, [1, 99])
+        maps = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
+        tiles = [lesson.frame.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
+        rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in tiles]))
+    return bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
+
+
+def _coloured(share: NDArray) -> NDArray[np.uint8]:
+    import cv2
+
+    grey = (np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), np.uint8)
+
+
+def _median_mm(errors_m: Sequence[NDArray]) -> float:
+    together = np.concatenate(errors_m)
+    return float(np.median(together) * 1000) if len(together) else float("nan")

@@ -1,0 +1,97 @@
+"""Batches for training vitro-s, drawn ahead of time: which ones is decided by the seed and the step alone."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from errors import TrainingError
+from perception.datasets.base import Clip, open_dataset
+from perception.vitro_s.samples import Lesson, sample
+
+#: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
+HELD_OUT_EVERY = 40
+#: Batches that are ready or being made.
+AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """The clips to train on and those held out of the same data sets."""
+
+    training: tuple[Clip, ...]
+    held_out: tuple[Clip, ...]
+
+
+def read_curriculum(roots: Sequence[Path]) -> Curriculum:
+    """The clips of TransPhy3D folders.
+
+    Raises:
+        DatasetError: a folder of another layout, or without a clip.
+        TrainingError: too few clips to hold some out.
+    """
+    clips = [clip for root in roots for clip in open_dataset("transphy3d", root).clips]
+    if len(clips) < 2:
+        raise TrainingError(
+            "One clip is too few: at least one more is held out for validation.",
+            "Render more: python main.py synth --clips 40 --frames 3 --views jump --out DIR.",
+        )
+    kept = set(range(HELD_OUT_EVERY - 1, len(clips), HELD_OUT_EVERY)) or {len(clips) - 1}
+    return Curriculum(
+        tuple(clip for i, clip in enumerate(clips) if i not in kept), tuple(clips[i] for i in sorted(kept))
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """inputs (B, CHANNELS, h, w), targets and weights (B, h, w)."""
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+class Lessons:
+    """The batches of a run from any step on."""
+
+    def __init__(self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int) -> None:
+        self._clips, self._batch, self._crop, self._seed = clips, batch, crop, seed
+
+    def from_step(self, step: int) -> Iterator[Batch]:
+        """Endless; closing the iterator ends its thread.
+
+        Raises:
+            DatasetError: a frame that is missing or damaged.
+            TrainingError: one that does not say where its table is.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            due: list[Future[Batch]] = [pool.submit(self.batch, step + i) for i in range(AHEAD)]
+            try:
+                while True:
+                    step += 1
+                    due.append(pool.submit(self.batch, step + AHEAD - 1))
+                    yield due.pop(0).result()
+            finally:
+                for future in due:
+                    future.cancel()
+
+    def batch(self, step: int) -> Batch:
+        """The batch of one step."""
+        samples = [self._sample(np.random.default_rng([self._seed, step, i])) for i in range(self._batch)]
+        inputs, targets, weights = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
+        return Batch(inputs, targets, weights)
+
+    def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        clip = self._clips[int(rng.integers(len(self._clips)))]
+        lesson = Lesson.of(clip.frame(int(rng.integers(len(clip)))))
+        if self._crop and min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
+            height, width = lesson.object_.shape
+            raise TrainingError(
+                f"Crops of {self._crop[1]}x{self._crop[0]} do not fit the frames of {width}x{height}.",
+                "Choose a smaller --crop.",
+            )
+        return sample(rng, lesson, self._crop)

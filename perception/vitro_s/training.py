@@ -1,0 +1,162 @@
+"""Training vitro-s on TransPhy3D folders: steps, checkpoints that go on to the bit, validation, weights."""
+
+import copy
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from errors import TrainingError
+from perception.training.files import write_whole
+from perception.training.log import LogRow, TrainingLog
+from perception.vitro_s.calibration import Scores, calibrate, examine, validation_picture
+from perception.vitro_s.encoding import CHANNELS
+from perception.vitro_s.lessons import Batch, Lessons, read_curriculum
+from perception.vitro_s.losses import loss
+from perception.vitro_s.model import VitroS, weights_bytes
+from perception.vitro_s.network import VitroNet, average_into, parameters
+
+STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
+_FORMAT = "vitro-s training 1"
+WARM_UP = 200
+WEIGHT_DECAY, BETAS, CLIP_NORM = 1e-2, (0.9, 0.98), 1.0
+#: The average that becomes the model forgets half of itself in about 350 steps.
+KEEP = 0.998
+
+
+@dataclass(frozen=True)
+class VitroSettings:
+    """data: TransPhy3D folders. The learning rate rises over `WARM_UP` steps, stays, and falls to 0 over the
+    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen."""
+
+    data: tuple[Path, ...]
+    steps: int = 40_000
+    decay: int = 8_000
+    batch: int = 8
+    crop: tuple[int, int] | None = (160, 224)
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        fall = (self.steps - step) / self.decay if self.decay else 1.0
+        return self.learning_rate * min(1.0, (step + 1) / WARM_UP, fall)
+
+
+class VitroTraining:
+    """One run in a folder; made anew on the same folder it goes on from its checkpoint.
+
+    Raises:
+        DatasetError, TrainingError: data that cannot be used, a checkpoint of another model or damaged.
+    """
+
+    def __init__(self, out: Path, settings: VitroSettings) -> None:
+        self.out, self.settings = out, settings
+        self.curriculum = read_curriculum(settings.data)
+        torch.manual_seed(settings.seed)
+        self.net = VitroNet()
+        self.slow = copy.deepcopy(self.net)
+        self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimizer = torch.optim.AdamW(
+            self.net.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS
+        )
+        self.steps_done = 0
+        self.began_at = self._resume()
+        self._log = TrainingLog(out / LOG)
+        self._log.begin(self.steps_done)
+        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed)
+        self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
+
+    def step(self) -> LogRow:
+        """One step of the optimizer.
+
+        Raises:
+            TrainingError: the loss is not finite; the last checkpoint stands.
+        """
+        began_s, rate = time.monotonic(), self.settings.rate(self.steps_done)
+        batch = next(self._batches)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16):
+            answer = self.net(batch.inputs.contiguous(memory_format=torch.channels_last))
+        value = loss(answer.float(), batch.targets, batch.weights)
+        if not torch.isfinite(value):
+            raise TrainingError(
+                f"The loss of step {self.steps_done + 1} is {value.item()}.",
+                "The last checkpoint stands: go on with a smaller --learning-rate.",
+            )
+        self._optimizer.zero_grad()
+        value.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM))
+        self._optimizer.step()
+        self.steps_done += 1
+        average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
+        seconds = time.monotonic() - began_s
+        speed = self.settings.batch / seconds
+        row = LogRow(self.steps_done, value.item(), norm, rate, 1, speed, speed, seconds)
+        self._log.add(row)
+        return row
+
+    def save(self) -> None:
+        """The checkpoint; a kill at any moment leaves the one before or this one. Raises as `write_whole`."""
+        state = {
+            "format": _FORMAT,
+            "network": self._identity(),
+            "step": self.steps_done,
+            "net": self.net.state_dict(),
+            "slow": self.slow.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(self.out / STATE, content.getvalue())
+        self._log.draw(self.out / CURVE)
+
+    def validate(self, progress: Callable[[int, int], None]) -> Scores:
+        """Scores on the held-out clips, with a picture of some. Raises as `write_whole`."""
+        model = VitroS(copy.deepcopy(self.slow), np.array([[0.0, 1.0], [0.0, 1.0]]))
+        exam = examine(model, self.curriculum.held_out, progress)
+        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
+        return exam.scores
+
+    def finish(self, progress: Callable[[int, int], None]) -> Scores:
+        """Calibrates the confidence on the held-out clips and writes the weights. Raises as `write_whole`."""
+        model = VitroS(copy.deepcopy(self.slow), np.array([[0.0, 1.0], [0.0, 1.0]]))
+        exam = examine(model, self.curriculum.held_out, progress)
+        write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
+        return exam.scores
+
+    def close(self) -> None:
+        """Ends the thread that draws batches."""
+        self._batches.close()  # type: ignore[attr-defined]
+
+    def _identity(self) -> dict[str, int]:
+        return {"parameters": parameters(self.net), "channels": CHANNELS}
+
+    def _resume(self) -> int:
+        """Takes the checkpoint up where there is one; the steps done then."""
+        path = self.out / STATE
+        if not path.exists():
+            return 0
+        state = self._read(path)
+        self.net.load_state_dict(state["net"])
+        self.slow.load_state_dict(state["slow"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.steps_done = int(state["step"])
+        return self.steps_done
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        remedy = "Move it away to begin anew, or choose another --out."
+        try:
+            state = torch.load(path, weights_only=True)
+            kind, network = state["format"], state["network"]
+        except Exception as error:  # torch raises whatever its archive or pickle reader met
+            raise TrainingError(f"{path} is damaged ({str(error).splitlines()[0]}).", remedy) from error
+        if kind != _FORMAT or network != self._identity():
+            raise TrainingError(f"{path} is of another model ({kind}, {network}; here {self._identity()}).", remedy)
+        return state
