@@ -11,6 +11,7 @@ from app.cli_bench import benches
 from app.cli_clips import Weights, clips
 from app.cli_options import CellName, Json, exits
 from app.cli_refine import refining
+from app.cli_synth import synthesis
 from app.cli_train import trains
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(benches, name="bench")
 app.add_typer(trains, name="train")
 app.add_typer(clips)
 app.add_typer(refining)
+app.add_typer(synthesis)
 
 
 class SurfaceChoice(StrEnum):

@@ -17,12 +17,15 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from app.keys import read_key
 from errors import VitroError
@@ -123,7 +126,7 @@ class Console:
     ) -> Iterator[Callable[[int, int | None], None]]:
         """A bar that counts frames with the time left; what it yields takes how many are done, and of how many."""
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        left = (TextColumn("left"), TimeRemainingColumn())
+        left = (_FramesASecond(), TextColumn("left"), TimeRemainingColumn())
         with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
             task = bar.add_task(label, total=total, completed=done)
             yield lambda count, of: bar.update(task, completed=count, total=of)
@@ -181,6 +184,13 @@ class Console:
             "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
             "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
         )
+
+
+class _FramesASecond(ProgressColumn):
+    """How fast a bar's frames are done now; nothing until that is known."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from errors import ConfigurationError, DatasetError
+from perception.datasets.transphy3d import RenderedClip
 from perception.synthesis.clip_files import (
     ClipWriter,
     as_json,
@@ -22,17 +23,7 @@ from perception.synthesis.clip_files import (
     remove_partial,
 )
 from perception.synthesis.clip_set import ClipSet, read_settings, verify
-from perception.synthesis.frame_files import (
-    COLOR,
-    IDS,
-    NORMALS,
-    TRUTH,
-    encoded_frame,
-    frame_names,
-    read_depth,
-    read_normals,
-    read_picture,
-)
+from perception.synthesis.frame_files import encoded_frame, frame_names
 from perception.synthesis.settings import SynthSettings
 
 ROOT = Path(__file__).parent.parent
@@ -77,27 +68,22 @@ def write_set(root: Path, count: int) -> ClipSet:
 
 def test_what_is_read_is_what_was_rendered(tmp_path: Path) -> None:
     frame = drawn_frame(3)
+    frame["normals"][..., 2] = -np.abs(frame["normals"][..., 2])
     sensor_m = np.where(frame["instance_ids"] > 4, np.nan, frame["depth_m"]).astype(np.float32)
-    for name, content in encoded_frame(5, **frame, sensor_m=sensor_m).items():
-        (tmp_path / name).write_bytes(content)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(frame_names(5, True))
-    assert (read_picture(tmp_path, 5, COLOR) == frame["color"]).all()
-    assert (read_picture(tmp_path, 5, IDS) == frame["instance_ids"]).all()
-    depth_m = read_depth(read_picture(tmp_path, 5, TRUTH))
-    assert np.isnan(depth_m[0, :3]).all()
-    assert np.abs(depth_m - frame["depth_m"])[1:].max() <= 0.5e-4 + 1e-6
-    normals = read_normals(read_picture(tmp_path, 5, NORMALS))
-    assert np.isnan(normals[0, 0]).all()
-    assert np.abs(normals - frame["normals"])[1:].max() < 1e-4
-    assert np.array_equal(np.load(tmp_path / "000005.depth.npy"), sensor_m, equal_nan=True)
-
-
-def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
-    (tmp_path / "000000.truth.png").write_bytes(b"\x89PNG\r\n")
-    with pytest.raises(DatasetError, match=r"000000\.truth\.png is no whole PNG"):
-        read_picture(tmp_path, 0, TRUTH)
-    with pytest.raises(DatasetError, match=r"000001\.truth\.png cannot be read"):
-        read_picture(tmp_path, 1, TRUTH)
+    intrinsics = {"fx": 20.0, "fy": 20.0, "cx": 7.5, "cy": 5.5, "width": SHAPE[1], "height": SHAPE[0]}
+    facts = {"objects": [], "table": {"normal": [0, 0, 1], "offset_m": 0}, "T_world_camera": [np.eye(4).tolist()]}
+    with ClipWriter(tmp_path, 0) as writer:
+        writer.add({"clip.json": as_json(facts), "intrinsics.json": as_json(intrinsics)})
+        writer.add(encoded_frame(0, **frame, sensor_m=sensor_m))
+        writer.finish()
+    read = RenderedClip(tmp_path / "000000").frame(0)
+    assert (read.color == frame["color"]).all()
+    assert (read.instance_ids == frame["instance_ids"]).all()
+    assert np.isnan(read.depth_m[0, :3]).all(), "unknown, beyond 6.55 m, and zero"
+    assert np.abs(read.depth_m - frame["depth_m"])[1:].max() <= 0.5e-4 + 1e-6
+    assert np.isnan(read.normals[0, 0]).all()
+    assert np.abs(read.normals - frame["normals"])[1:].max() < 1e-4
+    assert np.array_equal(read.sensor_m, np.where(sensor_m > 0, sensor_m, np.nan), equal_nan=True)
 
 
 # Clips that are whole or absent.

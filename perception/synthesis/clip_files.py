@@ -48,13 +48,21 @@ class ClipWriter:
         self._facts: dict[str, Any] = {}
 
     def __enter__(self) -> "ClipWriter":
+        self.begin()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.drop()
+
+    def begin(self) -> None:
+        """Makes the hidden folder; who calls it without the block calls `drop` in the end."""
         try:
             self._partial.mkdir(parents=True)
         except OSError as error:
             raise self._unwritten(error) from error
-        return self
 
-    def __exit__(self, *exc: object) -> None:
+    def drop(self) -> None:
+        """Removes what is not finished."""
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def add(self, files: Mapping[str, bytes]) -> None:

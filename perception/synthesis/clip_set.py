@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,16 @@ class ClipSet:
             DatasetError: it cannot be written.
         """
         self._refuse_foreign()
-        try:
-            self.clips.mkdir(parents=True, exist_ok=True)
-            with (self.root / _LOCK).open("w") as lock:
+        with ExitStack() as opened:
+            try:
+                self.clips.mkdir(parents=True, exist_ok=True)
+                lock = opened.enter_context((self.root / _LOCK).open("w"))
                 _hold(lock.fileno(), self.root)
-                self._begin()
-                remove_partial(self.clips)
-                yield
-        except OSError as error:
-            raise _unwritten(self.root, error) from error
+            except OSError as error:
+                raise _unwritten(self.root, error) from error
+            write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
+            remove_partial(self.clips)
+            yield
 
     def missing(self) -> list[int]:
         """Numbers of the clips that are still to be rendered.
@@ -93,9 +94,6 @@ class ClipSet:
             raise ConfigurationError(
                 f"{self.root} is there and no data set of this command.", "Name a new or empty folder with --out."
             )
-
-    def _begin(self) -> None:
-        write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
 
 
 def read_settings(root: Path) -> dict[str, Any]:
