@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli_clips import Dtype, parse_size
-from app.cli_options import Json, exits
+from app.cli_options import CellName, Json, exits
 
 benches = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
 
@@ -77,3 +77,26 @@ def bench_dkt(
         out,
     )
     return measure_dkt(options, as_json)
+
+
+@benches.command("depth")
+@exits
+def bench_depth(
+    dataset: Annotated[str, typer.Option(help="transphy3d, cleargrasp, dreds, hiss or clearpose.")],
+    root: Annotated[Path, typer.Option(help="Its folder, as it was unpacked.")],
+    estimators: Annotated[
+        str, typer.Option(help="Comma-separated; plane: the table's plane everywhere.")
+    ] = "plane,raw",
+    clips: Annotated[int | None, typer.Option(min=1, help="So many clips, drawn with the seed; default: all.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="The first so many of each clip; default: all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results; default runs/bench-depth/DATASET-FOLDER.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the clips, and the intervals' resamples.")] = 0,
+    cell: CellName = "sim",
+    as_json: Json = False,
+) -> int:
+    """Depth or normals against a data set's truth; goes on where it was interrupted."""
+    from app.commands.bench_depth import BenchDepthOptions, parse_estimators
+    from app.commands.bench_depth import bench_depth as measure
+
+    names = parse_estimators(estimators)
+    return measure(BenchDepthOptions(dataset, root, names, clips, frames, out, seed, cell), as_json)

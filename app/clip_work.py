@@ -96,7 +96,7 @@ class ClipWork:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("w")
         try:
-            _hold(lock.fileno(), self.out)
+            hold(lock.fileno(), self.out)
             changed = self._changed(fresh)
             if changed:
                 self._checkpoint.unlink(missing_ok=True)
@@ -191,7 +191,8 @@ def digest_of(path: Path, pattern: str = "*") -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
-def _hold(descriptor: int, out: Path) -> None:
+def hold(descriptor: int, out: Path) -> None:
+    """Keeps a lock file that is open for as long as it is; raises a ConfigurationError where another run has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -62,10 +62,18 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """
     import cv2
 
-    partial = path.with_name(f".{path.stem}.partial.png")
+    write_bytes(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        OSError: the folder takes no file.
+    """
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-        partial.write_bytes(encoded.tobytes())
+        partial.write_bytes(content)
         partial.rename(path)
     except OSError:
         partial.unlink(missing_ok=True)

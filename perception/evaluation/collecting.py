@@ -41,9 +41,9 @@ def collect(
         found.seconds += time.monotonic() - started_s
         if isinstance(answer, VitroError):
             found.misses.append((place, answer.cause))
+            found.maps[place] = np.nan
         elif answer.shape != shape[1:]:
             found.misses.append((place, f"A map of shape {answer.shape} for a frame of shape {size}."))
-        if found.misses and found.misses[-1][0] == place:
             found.maps[place] = np.nan
         else:
             found.maps[place] = answer

@@ -62,6 +62,10 @@ class Showing:
         """
         return self._shown(place)
 
+    def rest(self) -> None:
+        """Forgets the frames and keeps the tables."""
+        self._shown.cache_clear()
+
     def parts(self) -> tuple[range, ...]:
         """The places that share one scale and shift: all of a film, each image of its own."""
         places = range(len(self))

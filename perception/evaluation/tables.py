@@ -50,10 +50,15 @@ class ResultTable:
     def header(self) -> tuple[str, ...]:
         return ("method", *(title for _, title in self.columns), "rank", "note")
 
-    def cells(self) -> list[tuple[str, ...]]:
+    def cells(self, intervals: bool = True) -> list[tuple[str, ...]]:
         """Text in columns as `header` names them, intervals behind the values."""
         return [
-            (row.method, *(_cell(row.numbers, metric) for metric, _ in self.columns), _plain(row.rank), row.note)
+            (
+                row.method,
+                *(_cell(row.numbers, metric, intervals) for metric, _ in self.columns),
+                _plain(row.rank),
+                row.note,
+            )
             for row in self.rows
         ]
 
@@ -101,12 +106,12 @@ def latex(tables: Sequence[ResultTable]) -> str:
     return "\n".join(lines)
 
 
-def _cell(numbers: Summary, metric: str) -> str:
+def _cell(numbers: Summary, metric: str, intervals: bool) -> str:
     if metric not in numbers:
         return NONE
     factor = 100 if metric in _PERCENT or metric.startswith("within") else 1
     value, low, high = (factor * n for n in numbers[metric])
-    interval = f" ({_plain(low)}–{_plain(high)})" if low == low else ""
+    interval = f" ({_plain(low)}–{_plain(high)})" if intervals and low == low else ""
     return f"{_plain(value)}{interval}"
 
 
@@ -114,7 +119,7 @@ def _plain(value: float) -> str:
     """Three digits or two places, as the paper prints them."""
     if value != value:
         return NONE
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+    return f"{value:.1f}" if abs(value) >= 99.995 else f"{value:.2f}"
 
 
 def _tex(text: str) -> str:

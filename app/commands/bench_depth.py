@@ -1,0 +1,283 @@
+"""`python main.py bench depth`: estimators on a data set, by the paper's protocol and as the robot uses them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.markup import escape
+
+from app.bench_depth_store import PairStore, slug
+from app.clip_work import digest_of
+from app.console import Console
+from app.files import write_bytes, write_image, writing
+from app.paths import cell_file, home
+from errors import ConfigurationError, DatasetError, VitroError
+from hardware.cell import load_cell
+from perception.datasets import Dataset, open_dataset
+from perception.evaluation.exhibit import Exhibit
+from perception.evaluation.measure import ClipResult, Progress, measure, passes
+from perception.evaluation.pictures import frame_picture, pick_for_pictures, profile_picture
+from perception.evaluation.report import tables_of
+from perception.evaluation.showing import Showing
+from perception.evaluation.stored import key_of
+from perception.evaluation.subjects import SUBJECTS, Subject, create_subject
+from perception.evaluation.tables import ResultTable, as_csv, latex, markdown
+
+#: Of so many clips there are pictures.
+_PICTURED = 4
+#: Only these tables are shown on the console; the files have all.
+_SHOWN_REGIONS = ("all pixels", "transparent pixels", "transparent and mirror-like pixels")
+
+
+@dataclass(frozen=True)
+class BenchDepthOptions:
+    """What was asked for; None: all clips, all of their frames, a folder of the data set's name."""
+
+    kind: str
+    root: Path
+    estimators: tuple[str, ...]
+    clips: int | None
+    frames: int | None
+    out: Path | None
+    seed: int
+    cell: str
+
+
+@dataclass
+class _Bench:
+    """What is measured, and what came of it so far."""
+
+    dataset: Dataset
+    showings: dict[str, Showing]
+    pictured: tuple[str, ...]
+    cell_digest: str
+    results: dict[str, list[ClipResult]]
+    not_loaded: dict[str, str]
+    not_read: dict[str, str]
+
+
+def parse_estimators(text: str) -> tuple[str, ...]:
+    """Names from a comma-separated list.
+
+    Raises:
+        ConfigurationError: none, or one that there is not.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in SUBJECTS]
+    if not names or unknown:
+        raise ConfigurationError(
+            f"There is no estimator '{unknown[0]}'." if unknown else "--estimators names none.",
+            f"Choose some of: {', '.join(SUBJECTS)}.",
+        )
+    return names
+
+
+def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
+    """Measures the pairs that its folder lacks and writes tables and pictures; 1 where something was left out."""
+    console = Console(as_json)
+    dataset = open_dataset(options.kind, options.root)
+    bench = _prepare(options, dataset)
+    out = options.out or home() / "bench-depth" / f"{options.kind}-{options.root.resolve().name}"
+    with PairStore(out).opened() as store:
+        for name in options.estimators:
+            _measure_all(bench, name, store, console)
+        results = _of_common_clips(bench)
+        if not results:
+            raise DatasetError(
+                "Nothing could be measured: " + "; ".join({**bench.not_loaded, **bench.not_read}.values()),
+                "Mend what is named, or choose other estimators or clips.",
+            )
+        tables = tables_of(results, options.kind, dataset.name, options.seed)
+        files = [*_write_tables(tables, bench, options, out), *_draw(bench, results, store)]
+    _tell(console, tables, bench, out)
+    console.result(_summary(tables, bench, options, results, out, files))
+    return 1 if bench.not_loaded or bench.not_read else 0
+
+
+def _prepare(options: BenchDepthOptions, dataset: Dataset) -> _Bench:
+    cell_path = cell_file(options.cell)
+    cell = load_cell(cell_path)
+    rng = np.random.default_rng(options.seed)
+    count = len(dataset.clips) if options.clips is None else min(options.clips, len(dataset.clips))
+    chosen = sorted(rng.permutation(len(dataset.clips))[:count])
+    showings = {}
+    for clip in (dataset.clips[i] for i in chosen):
+        frames = range(len(clip) if options.frames is None else min(options.frames, len(clip)))
+        showings[clip.name] = Showing(clip, frames, options.kind, cell)
+    pictured = pick_for_pictures(list(showings), _PICTURED)
+    return _Bench(dataset, showings, pictured, digest_of(cell_path), {}, {}, {})
+
+
+def _measure_all(bench: _Bench, name: str, store: PairStore, console: Console) -> None:
+    """Every clip by one estimator, which is loaded only if something of it is not there yet."""
+    own = bench.results.setdefault(name, [])
+    keys = {clip: key_of(showing, name, bench.cell_digest) for clip, showing in bench.showings.items()}
+    kept = {clip: store.load(clip, name, key, clip in bench.pictured) for clip, key in keys.items()}
+    own += [result for result in kept.values() if result is not None]
+    lacking = [clip for clip, result in kept.items() if result is None and clip not in bench.not_read]
+    if own:
+        console.say(f"  {escape(name)}: {len(own)} of {len(kept)} clips are there already")
+    if not lacking:
+        return
+    try:
+        with console.stage("load") as line:
+            subject = create_subject(name)
+            line.detail = subject.name
+    except VitroError as error:
+        bench.not_loaded[name] = f"{name}: {error.cause}"
+        console.error(error)
+        return
+    total = sum(passes(bench.showings[clip]) for clip in lacking)
+    done = 0
+    with console.frames_bar(name, total) as show:
+        for clip in lacking:
+            own += _measure_one(
+                bench, clip, subject, store, keys[clip], partial(_show_from, show, done, total), console
+            )
+            done += passes(bench.showings[clip])
+
+
+def _show_from(show: Callable[[int, int | None], None], done: int, total: int, more: int) -> None:
+    show(done + more, total)
+
+
+def _measure_one(
+    bench: _Bench,
+    clip: str,
+    subject: Subject,
+    store: PairStore,
+    key: str,
+    progress: Progress,
+    console: Console,
+) -> list[ClipResult]:
+    """The kept result of one pair; nothing where the clip cannot be read, which is told."""
+    showing = bench.showings[clip]
+    try:
+        with writing(store.out):
+            result, exhibit = measure(showing, subject, store.scratch, clip in bench.pictured, progress)
+    except DatasetError as error:
+        bench.not_read[clip] = f"clip {clip}: {error.cause}"
+        console.error(error)
+        return []
+    finally:
+        showing.rest()
+    store.save(result, exhibit, key)
+    _tell_misses(console, result)
+    return [result]
+
+
+def _tell_misses(console: Console, result: ClipResult) -> None:
+    """Once a clip, the first reason of each sort."""
+    for sort, missed in (("no answer", result.misses), ("not made metric", result.unused)):
+        if missed:
+            number, why = missed[0]
+            console.say(
+                f"  [yellow]![/] {escape(result.subject)}, clip {escape(result.clip)}: {sort} on {len(missed)} of "
+                f"{result.frames} frames; frame {number}: {escape(why)}"
+            )
+
+
+def _of_common_clips(bench: _Bench) -> dict[str, list[ClipResult]]:
+    """Only clips that every estimator was measured on can be compared; in the order of the data set."""
+    measured = {name: own for name, own in bench.results.items() if name not in bench.not_loaded}
+    common = [clip for clip in bench.showings if clip not in bench.not_read]
+    by_clip = {name: {result.clip: result for result in own} for name, own in measured.items()}
+    common = [clip for clip in common if all(clip in own for own in by_clip.values())]
+    return {name: [own[clip] for clip in common] for name, own in by_clip.items()} if common else {}
+
+
+def _write_tables(tables: Sequence[ResultTable], bench: _Bench, options: BenchDepthOptions, out: Path) -> list[Path]:
+    frames = sum(len(showing) for clip, showing in bench.showings.items() if clip not in bench.not_read)
+    head = (
+        f"# {bench.dataset.name}: {len(bench.showings) - len(bench.not_read)} clips, {frames} frames, seed "
+        f"{options.seed}\n\nIntervals: 95 %, bootstrap over clips. REL, RMSE and median over pixels with an answer "
+        "(coverage); a hole is a miss for δ.\n\n"
+    )
+    texts = {"table.md": head + markdown(tables), "table.csv": as_csv(tables), "table.tex": latex(tables)}
+    for name, text in texts.items():
+        with writing(out / name):
+            write_bytes(out / name, text.encode())
+    return [out / name for name in texts]
+
+
+def _draw(bench: _Bench, results: Mapping[str, Sequence[ClipResult]], store: PairStore) -> list[Path]:
+    """A picture of a frame, and for films one of a column of pixels over time, for each pictured clip."""
+    made = []
+    for clip in bench.pictured:
+        found = {name: store.exhibit(clip, name) for name in results if clip not in bench.not_read}
+        exhibits: dict[str, Exhibit] = {name: one for name, one in found.items() if one is not None}
+        if not exhibits:
+            continue
+        pictures = {"frame": frame_picture(exhibits)}
+        if bench.showings[clip].clip.is_video and len(bench.showings[clip]) > 1:
+            pictures["profile"] = profile_picture(exhibits)
+        for what, picture in pictures.items():
+            path = store.out / f"{what}-{slug(clip)}.png"
+            with writing(path):
+                write_image(path, picture)
+            made.append(path)
+    return made
+
+
+def _tell(console: Console, tables: Sequence[ResultTable], bench: _Bench, out: Path) -> None:
+    for table in tables:
+        if any(table.title.endswith(f": {region}") for region in _SHOWN_REGIONS):
+            console.say("")
+            console.table(table.title, table.header(), table.cells(intervals=False))
+    for why in (*bench.not_loaded.values(), *bench.not_read.values()):
+        console.say(f"  [red]left out[/] {escape(why)}")
+    console.say(f"all tables, with their intervals, and pictures in [bold]{escape(str(out))}[/]")
+
+
+def _summary(
+    tables: Sequence[ResultTable],
+    bench: _Bench,
+    options: BenchDepthOptions,
+    results: Mapping[str, Sequence[ClipResult]],
+    out: Path,
+    files: Sequence[Path],
+) -> dict[str, Any]:
+    return {
+        "dataset": bench.dataset.name,
+        "kind": options.kind,
+        "seed": options.seed,
+        "clips": [clip for clip in bench.showings if clip not in bench.not_read],
+        "left_out": {**bench.not_loaded, **bench.not_read},
+        "estimators": {name: _facts(own) for name, own in results.items()},
+        "tables": [_table_facts(table) for table in tables],
+        "out": str(out),
+        "files": [str(path.relative_to(out)) for path in files],
+    }
+
+
+def _facts(own: Sequence[ClipResult]) -> dict[str, Any]:
+    frames = sum(result.frames for result in own)
+    return {
+        "ran_as": own[0].ran_as,
+        "frames": frames,
+        "seconds_per_frame": sum(result.seconds * result.frames for result in own) / frames,
+        "misses": [[result.clip, number, why] for result in own for number, why in result.misses],
+        "not_made_metric": [[result.clip, number, why] for result in own for number, why in result.unused],
+    }
+
+
+def _table_facts(table: ResultTable) -> dict[str, Any]:
+    rows = [
+        {
+            "method": row.method,
+            "published": row.is_published,
+            "rank": _or_none(row.rank),
+            "note": row.note,
+            "metrics": {metric: [_or_none(n) for n in numbers] for metric, numbers in row.numbers.items()},
+        }
+        for row in table.rows
+    ]
+    return {"title": table.title, "rows": rows}
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
