@@ -80,3 +80,33 @@ def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: obj
     loaded = load_base(base, torch.float32, accelerator.device)
     trainer = Trainer(accelerator, loaded, data or ball_data(), settings)
     return trainer, model_identity(base.identity(), trainer)
+
+
+def write_balls(root: Path, clips: int = 4, frames: int = 5) -> Path:
+    """The balls as a TransPhy3D data set on disk, the ball being of glass."""
+    import json
+
+    from perception.synthesis.frame_files import encoded_frame
+
+    root.mkdir(parents=True)
+    (root / "dataset.json").write_text(json.dumps({"format": "vitro-transphy3d", "version": 1}))
+    for number in range(clips):
+        folder = root / "clips" / f"{number:06d}"
+        folder.mkdir(parents=True)
+        clip = BallClip(folder.name, frames, seed=number)
+        for i in range(frames):
+            frame = clip.frame(i)
+            ids = (frame.depth_m < 0.7).astype(np.int32)
+            facing = np.full((*ids.shape, 3), (0.0, 0.0, -1.0), np.float32)
+            for name, content in encoded_frame(i, frame.color, frame.depth_m, facing, ids, None).items():
+                (folder / name).write_bytes(content)
+        (folder / "intrinsics.json").write_text(
+            json.dumps({"fx": 40.0, "fy": 40.0, "cx": 20.0, "cy": 12.0, "width": 40, "height": 24})
+        )
+        told = {
+            "objects": [{"id": 1, "family": "ball", "material": "glass", "optics": "transparent"}],
+            "T_world_camera": [np.diag([1.0, -1.0, -1.0, 1.0]).tolist()] * frames,
+            "table": {"normal": [0.0, 0.0, 1.0], "offset_m": -1.3},
+        }
+        (folder / "clip.json").write_text(json.dumps(told))
+    return root

@@ -108,7 +108,7 @@ class _Loop:
             if told:
                 self._console.say(
                     f"  validation at step {step}, {escape(score.clip)} ({score.frames} frames): "
-                    f"REL {100 * told['rel']:.2f}, δ1.05 {100 * told['delta_1.05']:.1f} %"
+                    f"REL {100 * told['rel']:.2f} %, δ1.05 {100 * told['delta_1.05']:.1f} %"
                 )
 
     def _save(self) -> None:

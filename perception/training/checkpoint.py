@@ -19,6 +19,8 @@ from perception.training.trainer import Trainer
 MANIFEST, LORA = "checkpoint.json", "lora.safetensors"
 _FORMAT = "vitro-dkt-training"
 _READ_BYTES = 1 << 22
+#: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
+_ARCHIVE = "inline_container"
 
 
 @dataclass(frozen=True)
@@ -202,13 +204,15 @@ def _on_disk(partial: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        # torch tops the disk's error with one of its own, of an archive cut short.
-        cause = error if isinstance(error, OSError) else error.__context__
         shutil.rmtree(partial, ignore_errors=True)
-        if not isinstance(cause, OSError):
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+        elif _ARCHIVE in str(error):
+            why = "the disk took only a part"
+        else:
             raise
         raise TrainingError(
-            f"The checkpoint cannot be written to {partial.parent} ({cause.strerror or cause}).",
+            f"The checkpoint cannot be written to {partial.parent} ({why}).",
             "The earlier ones are kept. Free some disk (df -h), or choose a smaller --keep; the same command goes on "
             "from the last one.",
         ) from error

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from errors import TrainingError
-from perception.pictures import Image, write
+from perception.pictures import HOLE_RGB, Image, write
 from perception.training.files import write_png, write_whole
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 480, 80, 20, 40, 40
 #: The thick line is the mean over this share of the run.
 _SMOOTH = 0.02
-_PALE, _DARK, _GRID = (170, 190, 230), (30, 60, 160), (225, 225, 225)
+#: And over at least so many steps.
+_LEAST_SMOOTH = 10
+_STEPS, _MEAN, _GRID = (70, 95, 150), (120, 200, 255), (55, 55, 55)
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ class TrainingLog:
 
 
 def loss_curve(steps: np.ndarray, losses: np.ndarray) -> Image:
-    """Every step's loss pale, their running mean dark, with axes; (480, 960, 3) RGB."""
+    """Every step's loss thin, their running mean thick, with axes; (480, 960, 3) RGB."""
     import cv2
 
-    image = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
+    image = np.full((_HEIGHT, _WIDTH, 3), HOLE_RGB, np.uint8)
     low, high = 0.0, max(float(np.percentile(losses, 99)) * 1.1, 1e-6)
     first, last = float(steps[0]), float(max(steps[-1], steps[0] + 1))
 
@@ -93,15 +95,15 @@ def loss_curve(steps: np.ndarray, losses: np.ndarray) -> Image:
         write(image, f"{value:.3g}", (12, y + 5), 0.5, 1)
         x = int(place(np.array([step]), np.array([low]))[0, 0])
         write(image, f"{step:.0f}", (min(x - 10, _WIDTH - 70), _HEIGHT - 14), 0.5, 1)
-    cv2.polylines(image, [place(steps, losses)], False, _PALE, 1, cv2.LINE_AA)
-    cv2.polylines(image, [place(steps, _running_mean(losses))], False, _DARK, 2, cv2.LINE_AA)
-    write(image, "loss by step: each pale, running mean dark", (_LEFT, 26), 0.6, 1)
+    cv2.polylines(image, [place(steps, losses)], False, _STEPS, 1, cv2.LINE_AA)
+    cv2.polylines(image, [place(steps, _running_mean(losses))], False, _MEAN, 2, cv2.LINE_AA)
+    write(image, "loss by step, and its running mean (thick)", (_LEFT, 26), 0.6, 1)
     return image
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:
-    """Of each value and those before it, `_SMOOTH` of all at most."""
-    width = max(1, round(_SMOOTH * len(values)))
+    """Of each value and those just before it."""
+    width = max(_LEAST_SMOOTH, round(_SMOOTH * len(values)))
     sums = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - width)

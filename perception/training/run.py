@@ -110,7 +110,7 @@ class TrainingRun:
         """A checkpoint, the LoRA for inference, and the loss's picture. All processes call it together."""
         folder = self.checkpoints.save(self.trainer, self._identity)
         if self._is_main:
-            self._publish_model()
+            publish_model(self.model, self._base, self.trainer.transformer)
             self.log.draw(self.out / "loss.png")
         return folder
 
@@ -119,7 +119,7 @@ class TrainingRun:
         scores: list[ClipScore] = []
         accelerator, step = self.trainer.accelerator, self.trainer.steps_done
         if self._is_main:
-            self._publish_model()
+            publish_model(self.model, self._base, self.trainer.transformer)
             out = self.out / "validation" / f"step-{step:06d}"
             shutil.rmtree(out, ignore_errors=True)
             scores = validate(self.model, self.validation_clips, self.settings, accelerator.device, out, show)
@@ -155,13 +155,14 @@ class TrainingRun:
         accelerator.wait_for_everyone()
         return find_base(folder)
 
-    def _publish_model(self) -> None:
-        """model/: links to the base's files, and the LoRA."""
-        files = self._base.files
-        dims = [path for name in ("dims.json", "config.json") if (path := files.folder / name).exists()]
-        for path in (*files.transformer, files.vae, files.context, *dims):
-            _link(self.model / path.name, path)
-        write_whole(self.model / "lora.safetensors", lora_bytes(self.trainer.transformer))
+
+def publish_model(folder: Path, base: BaseFiles, transformer: torch.nn.Module) -> None:
+    """A weights folder for inference: links to the base's files, and the LoRA. Raises as `write_whole`."""
+    files = base.files
+    dims = [path for name in ("dims.json", "config.json") if (path := files.folder / name).exists()]
+    for path in (*files.transformer, files.vae, files.context, *dims):
+        _link(folder / path.name, path)
+    write_whole(folder / "lora.safetensors", lora_bytes(transformer))
 
 
 def _opened(entry: str) -> Dataset:

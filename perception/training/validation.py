@@ -24,7 +24,7 @@ _SHOWN = 3
 #: Regions that are scored where a data set tells of them.
 REGIONS = ("all", "transparent", "specular")
 #: Panels are no narrower than this [px], or their titles could not be read.
-_LEAST_WIDTH = 240
+_LEAST_WIDTH = 480
 
 Progress = Callable[[int, int], None]
 

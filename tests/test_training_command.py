@@ -1,0 +1,102 @@
+"""`python main.py train dkt`: what it trains, inference takes; it goes on, and says what is wrong."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result
+from tiny_training import tiny_trainer, write_balls
+from typer.testing import CliRunner
+
+from app.cli import app as cli
+from perception.dkt.exact import ExactTransformer
+from perception.dkt.files import find_files
+from perception.dkt.load import check_files, load_prompt, load_transformer
+from perception.dkt.schedule import released_schedule
+from perception.training.base import find_base, load_base
+from perception.training.run import publish_model
+
+SMALL = ("--size", "32x32", "--batch", "1", "--rank", "2", "--device", "cpu", "--checkpoint-every", "1")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_balls(tmp_path_factory.mktemp("data") / "balls")
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    result = train(data, out, "--steps", "2")
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def train(data: Path, out: Path, *more: str) -> Result:
+    told = ["train", "dkt", "--base", "tiny", "--data", f"transphy3d={data}", "--out", str(out), *SMALL, *more]
+    return CliRunner().invoke(cli, told)
+
+
+def losses(out: Path) -> list[tuple[str, str]]:
+    return [(row["step"], row["loss"]) for row in csv.DictReader((out / "log.csv").open())]
+
+
+def test_a_run_leaves_log_curve_checkpoints_scores_and_pictures(run: Path) -> None:
+    assert [step for step, _ in losses(run)] == ["1", "2"]
+    assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-000001", "step-000002"]
+    scored = json.loads((run / "validation" / "step-000002" / "scores.json").read_text())["clips"]
+    assert scored[0]["frames"] == 5 and {"all", "transparent"} <= scored[0]["metrics"].keys()
+    for picture in (run / "loss.png", *(run / "validation" / "step-000002").glob("*.png")):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_inference_adds_what_was_learnt_and_nothing_else(tmp_path: Path) -> None:
+    trainer, _ = tiny_trainer(tmp_path / "base", learning_rate=0.05)
+    before = load_base(find_base(tmp_path / "base"), torch.float32, torch.device("cpu"))
+    for _ in range(2):
+        trainer.step()
+    publish_model(tmp_path / "model", find_base(tmp_path / "base"), trainer.transformer)
+    parts = check_files(find_files(tmp_path / "model"))
+    schedule, prompt = released_schedule(5), load_prompt(parts)
+    latents, colors = torch.randn(2, 1, 16, 2, 4, 4).unbind()
+    with torch.no_grad():
+        live, loaded, base = (
+            ExactTransformer(model, prompt, schedule).velocity(1, latents, colors)
+            for model in (trainer.transformer, load_transformer(parts, torch.float32), before.transformer)
+        )
+    torch.testing.assert_close(loaded, live, atol=1e-5, rtol=1e-4)
+    assert (loaded - base).abs().max() > 1e-3
+
+
+def test_the_depth_command_takes_the_trained_folder_as_it_is(run: Path, data: Path, tmp_path: Path) -> None:
+    clip, more = data / "clips" / "000000", ("--size", "32x32", "--steps", "1", "--device", "cpu")
+    told = ["depth", str(clip), "--out", str(tmp_path), "--estimator", "dkt", "--weights", str(run / "model"), *more]
+    result = CliRunner().invoke(cli, told)
+    assert result.exit_code == 0, result.output
+    maps = np.load(tmp_path / "disparity.npy")
+    assert maps.shape == (5, 24, 40) and np.isfinite(maps).all()
+
+
+def test_the_same_command_goes_on_and_ends_where_a_straight_run_does(run: Path, data: Path, tmp_path: Path) -> None:
+    straight = tmp_path / "straight"
+    assert train(data, straight, "--steps", "3").exit_code == 0
+    result = train(data, run, "--steps", "3", "--json")
+    assert result.exit_code == 0 and "going on from step-000002" in result.output
+    assert losses(run) == losses(straight)
+    lora = [(out / "model" / "lora.safetensors").read_bytes() for out in (run, straight)]
+    assert lora[0] == lora[1]
+
+
+def test_a_folder_of_another_layout_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = train(tmp_path / "empty", tmp_path / "out")
+    assert result.exit_code == 1 and "dataset.json" in result.output and not (tmp_path / "out").exists()
+
+
+def test_clips_that_are_too_short_are_told_with_the_length_that_would_do(data: Path, tmp_path: Path) -> None:
+    result = train(data, tmp_path / "out", "--longest", "9")
+    assert result.exit_code == 1 and "--longest 5" in result.output
