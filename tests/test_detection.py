@@ -143,12 +143,48 @@ def test_a_wall_is_no_object():
     assert min(T[0, 3] for T in T_rows) > -0.10
 
 
+def detect_with(scene: Tabletop, confidence: np.ndarray):
+    return create_detector("antipodal", 0.10).detect(
+        scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, confidence.astype(np.float32)
+    )
+
+
 def test_unsure_pixels_weigh_less():
     scene = lay(drawn("can", seed=1))
-    doubtful = create_detector("antipodal", 0.10).detect(
-        scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, np.full(scene.depth_m.shape, 0.2, np.float32)
-    )
-    assert doubtful.rows[0, SCORE] < grasps_on(scene).rows[0, SCORE]
+    doubtful = detect_with(scene, np.full(scene.depth_m.shape, 0.5))
+    assert 0 < doubtful.rows[0, SCORE] < 0.6 * grasps_on(scene).rows[0, SCORE]
+
+
+def test_the_same_grasp_ranks_lower_on_depth_that_is_less_sure():
+    scene = lay(drawn("can", seed=1, xy=(0.03, -0.15)), drawn("can", seed=1, xy=(0.03, 0.15)))
+    on_left = np.arange(848)[None] < 424
+    for doubted, side in ((on_left, 0), (~on_left, 1)):
+        rows = detect_with(scene, np.where(doubted, 0.6, 1.0) * np.ones((480, 1))).rows
+        is_right = INTRINSICS.project(fingertips(rows))[:, 0] >= 424
+        best = [rows[is_right == right, SCORE].max() for right in (False, True)]
+        assert best[side] < 0.8 * best[1 - side]
+        assert is_right[0] == (side == 0)
+
+
+def test_an_object_of_which_the_estimator_is_unsure_is_left_alone_but_not_run_into():
+    scene = lay(drawn("can", seed=1, xy=(0.03, -0.05)), drawn("box", seed=2, xy=(0.03, 0.05)))
+    both, height = grasps_on(scene), scene.plane.height(INTRINSICS.rays() * scene.depth_m[..., None])
+    owner = fingertips(both.rows)[both.rows[:, OBJECT] == both.rows[0, OBJECT]]
+    near = np.linalg.norm(INTRINSICS.rays() * scene.depth_m[..., None] - owner.mean(0), axis=2) < 0.07
+    grasps = detect_with(scene, np.where(near & (height > 0.004), 0.1, 1.0))
+    assert len(grasps) and "unsure of" in grasps.note
+    assert np.linalg.norm(fingertips(grasps.rows) - owner.mean(0), axis=1).min() > 0.04
+    assert [scene.judge(row) for row in grasps.rows[:10]].count("holds") >= 8
+
+
+def test_an_estimator_out_of_its_depth_gives_no_grasp_and_the_reason():
+    scene = lay(drawn("can", seed=1))
+    grasps = detect_with(scene, np.full(scene.depth_m.shape, 0.2))
+    assert grasps.rows.shape == (0, ROW)
+    assert "out of its depth" in grasps.note and "100%" in grasps.note
+    bare = lay()
+    told = detect_with(bare, np.where(np.arange(848) < 200, 0.1, 1.0) * np.ones((480, 1))).note
+    assert "nothing stands" in told and "unsure of 24%" in told
 
 
 def test_an_empty_table_gives_an_empty_set_that_says_so():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.candidates import Candidates, propose
+from grasping.detection.doubt import note_of_empty, sift, sure_depth
 from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentred
 from grasping.detection.objects import explain
 from grasping.detection.scoring import score
@@ -59,24 +60,30 @@ class AntipodalDetector:
         """See `GraspDetector.detect`. The same input gives the same grasps."""
         points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
-        points, weight, labels = points[labels >= 0], weight[labels >= 0], labels[labels >= 0]
-        cloud = points.astype(np.float32)
+        if not (labels >= 0).any():
+            return empty_grasps(NAME, note_of_empty(region, confidence))
+        doubt = sift(weight, labels)
+        points, weight, labels, unsure = points[doubt.kept], weight[doubt.kept], labels[doubt.kept], points[~doubt.kept]
         if not len(points):
-            return empty_grasps(NAME, "nothing stands on the table in the region", cloud, labels)
+            return empty_grasps(NAME, doubt.note)
+        labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
+        cloud = points.astype(np.float32)
         T_camera_table = table_frame(plane)
-        view = View.of(depth_m, intrinsics, T_camera_table)
+        view = View.of(sure_depth(depth_m, confidence), intrinsics, T_camera_table)
         known = None if normals is None else normals_at(points, normals, intrinsics)
         surface = observed_surface(points, weight, T_camera_table, known)
         cut_off = _cut_off(points, labels, intrinsics)
         objects, labels = explain(surface, labels, cut_off, view)
-        others = apply(invert(T_camera_table), bystanders(depth_m, intrinsics, plane, region))
+        # What is unsure is not grasped, and may still be hit.
+        others = np.concatenate([bystanders(depth_m, intrinsics, plane, region), unsure])
+        others = apply(invert(T_camera_table), others)
         each = [
             self._grasps_on(k, objects, others, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])
         ]
         rows = np.concatenate([np.zeros((0, ROW)), *each])
         rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
         found = suppress(rows)[:MAX_ROWS]
-        note = "" if len(found) else "every grasp is too wide for the gripper or collides"
+        note = doubt.note if len(found) else "every grasp is too wide for the gripper or collides"
         return GraspSet(found, cloud, labels, NAME, note)
 
     def _grasps_on(

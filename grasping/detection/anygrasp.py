@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import ConfigurationError
+from grasping.detection.doubt import note_of_empty, sift
 from grasping.detection.segmentation import clusters, object_points
 from grasping.grasp_set import OBJECT, GraspSet, checked_rows, empty_grasps, fingertips, suppress
 from hardware.cameras.frame import Intrinsics
@@ -61,11 +62,12 @@ class AnyGraspDetector:
         normals: NDArray[np.float32] | None = None,
     ) -> GraspSet:
         """See `GraspDetector.detect`; its network takes points alone, so `normals` go unused."""
-        points, _ = object_points(depth_m, intrinsics, plane, region, confidence)
+        points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
-        cloud, labels = points[labels >= 0].astype(np.float32), labels[labels >= 0]
+        doubt = sift(weight, labels)
+        cloud, labels = points[doubt.kept].astype(np.float32), labels[doubt.kept]
         if not len(cloud):
-            return empty_grasps(NAME, "nothing stands on the table in the region")
+            return empty_grasps(NAME, doubt.note or note_of_empty(region, confidence))
         group = self._find(cloud)
         if group is None or len(group) == 0:
             return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)

@@ -30,9 +30,11 @@ class GraspDetector(Protocol):
         """Grasps of what stands on the table, best first, in the camera frame.
 
         depth_m (H, W) metres with NaN holes; plane is the table; region (H, W) is False on what is
-        not to be grasped (bin, tags, arms, off the table); confidence (H, W) weighs pixels, 0..1;
+        not to be grasped (bin, tags, arms, off the table); confidence (H, W), 0..1, is the
+        probability that a pixel's depth is right (`detection.doubt` says what is left alone for it);
         normals (H, W, 3) in camera axes are used where finite instead of those of the depth.
-        A table with nothing on it gives an empty set whose `note` says so.
+        A table with nothing on it, or nothing that the estimator is sure of, gives an empty set whose
+        `note` says so.
 
         Raises:
             PerceptionError: shapes that differ, or depth without one finite pixel in the region.

@@ -2,10 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from grasping.detection.candidates import Candidates
 from grasping.detection.insertion import Fit
 from grasping.detection.segmentation import Surface
+
+#: So many seen points tell how sure the depth is at a grasp: a patch of two to three centimetres.
+NEAREST_SEEN = 48
 
 
 def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: float) -> NDArray[np.float64]:
@@ -14,6 +18,7 @@ def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: flo
         _term(fit.alignment.min(1), 0.80, 0.98),  # slips: outside a friction cone of 0.5 at 0.89
         _term(fit.counts.min(1), 0, 8),  # touches an edge or a stray point
         0.6 + 0.4 * fit.seen.max(1),  # rests on guesses only
+        _sureness(candidates, surface),  # depth that may be wrong
         _near_centre_of_mass(candidates, surface),  # swings
         _term(max_opening_m - fit.width_m, 0.002, 0.020),  # no room for an error of depth
         _term(fit.depth_m, -0.005, 0.015),  # holds by the very tips
@@ -21,6 +26,16 @@ def score(candidates: Candidates, fit: Fit, surface: Surface, max_opening_m: flo
         _term(fit.width_m, -0.004, 0.016),  # pinches a rim whose thickness is not known
     )
     return np.prod(terms, axis=0)
+
+
+def _sureness(candidates: Candidates, surface: Surface) -> NDArray:
+    """The mean confidence of what was seen nearest to the grasp: 1 for an estimator that tells none."""
+    seen = surface.seen > 0
+    if not seen.any():
+        return np.ones(len(candidates))
+    count = min(NEAREST_SEEN, int(seen.sum()))
+    nearest = cKDTree(surface.points_m[seen]).query(candidates.center_m, k=[*range(1, count + 1)])[1]
+    return np.asarray(surface.seen[seen][nearest].mean(1))
 
 
 def _term(value: NDArray, worst: float, best: float) -> NDArray:

@@ -1,0 +1,60 @@
+"""What an estimator is unsure of is not grasped: points, whole objects, and what to tell the operator.
+
+A confidence is taken for what a calibrated one is: the probability that the depth of a pixel is within a
+centimetre of the truth, which is about what a grasp forgives.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: A pixel less sure than this is more than twice as likely wrong as right: no contact is planned on it.
+LEAST_CONFIDENCE = 0.33
+#: An object of which more is unsure has a shape that nobody knows.
+MAX_UNSURE = 0.5
+#: Where nothing stands but more of the region than this is unsure, something may stand there unseen.
+NOTED_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """kept: (N,) the points that may be grasped. note: why objects were left alone, empty where none was."""
+
+    kept: NDArray[np.bool_]
+    note: str
+
+
+def sift(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> Doubt:
+    """Drops unsure points of clusters (labels (N,), -1 for none), and clusters that are mostly unsure."""
+    unsure = weight < LEAST_CONFIDENCE
+    kept = ~unsure & (labels >= 0)
+    shares = []
+    for label in np.unique(labels[labels >= 0]):
+        share = float(unsure[labels == label].mean())
+        if share > MAX_UNSURE:
+            kept &= labels != label
+            shares.append(share)
+    if not shares:
+        return Doubt(kept, "")
+    what = "what stands there" if len(shares) == 1 else f"{len(shares)} of the things that stand there"
+    return Doubt(kept, f"the estimator is out of its depth on {what}: unsure of {max(shares):.0%} of it")
+
+
+def sure_depth(depth_m: NDArray[np.float32], confidence: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Depth (H, W) with holes where it is unsure: what was looked through is told by sure pixels alone."""
+    return depth_m if confidence is None else np.where(is_unsure(confidence), np.nan, depth_m).astype(np.float32)
+
+
+def is_unsure(confidence: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H, W) pixels on which nothing is planned."""
+    return np.asarray(confidence < LEAST_CONFIDENCE)
+
+
+def note_of_empty(region: NDArray[np.bool_], confidence: NDArray[np.float32] | None) -> str:
+    """Why nothing was found where nothing stands, with what is unsure of that."""
+    nothing = "nothing stands on the table in the region"
+    if confidence is None or not region.any():
+        return nothing
+    share = float(is_unsure(confidence)[region].mean())
+    return f"{nothing}, and the estimator is unsure of {share:.0%} of it" if share > NOTED_SHARE else nothing
