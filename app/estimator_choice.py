@@ -7,12 +7,15 @@ from perception.weights.models import is_complete, weights_folder
 
 #: The model that the cell is made for.
 MODEL = "dkt-1.3b"
+#: The small one that needs neither a GPU nor a download.
+BUNDLED = "vitro-s"
 
 
 def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]:
     """The estimator's name and the reason, as shown to the person.
 
-    auto is DKT-1.3B where both its weights and a CUDA device are here, else the sensor's own depth.
+    auto is DKT-1.3B where both its weights and a CUDA device are here, else the bundled vitro-s, and the
+    sensor's own depth only where that is missing.
 
     Raises:
         ConfigurationError: weights of a model that is not named.
@@ -25,9 +28,22 @@ def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]
             "Name it too: --estimator dkt takes any DKT's weights; docs/estimators.md has the others.",
         )
     if not is_complete(MODEL):
-        return "raw", f"auto: the weights of {MODEL} are not in {weights_folder(MODEL)}, so the sensor's own depth"
+        return _without_model(f"the weights of {MODEL} are not in {weights_folder(MODEL)}")
     import torch
 
     if not torch.cuda.is_available():
-        return "raw", f"auto: {MODEL} has its weights but no CUDA device, so the sensor's own depth"
+        return _without_model(f"{MODEL} has its weights but no CUDA device")
     return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
+
+
+def _without_model(why: str) -> tuple[str, str]:
+    if has_bundled():
+        return BUNDLED, f"auto: {why}, so the small model that Vitro brings along"
+    return "raw", f"auto: {why} and {BUNDLED} lacks its file, so the sensor's own depth"
+
+
+def has_bundled() -> bool:
+    """Whether the weights of the bundled model came along with the code."""
+    from perception.vitro_s.model import WEIGHTS
+
+    return WEIGHTS.is_file()

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from app.files import write_image, writing
 from app.trial import Trial
+from grasping.detection.doubt import LEAST_CONFIDENCE
 from grasping.pictures import draw_grasps
+from perception.confidence_picture import confidence_picture
 from perception.depth_types import RelativeDepth
 from perception.pictures import depth_picture, draw_tags
 
@@ -49,6 +51,8 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if trial.relative is not None and trial.metric is None and np.isfinite(trial.relative.values).any():
         images["relative"] = _relative_picture(frame.color, trial.relative)
+    if trial.relative is not None and trial.relative.confidence is not None:
+        images["confidence"] = confidence_picture(frame.color, trial.relative.confidence, LEAST_CONFIDENCE)
     if trial.grasps is not None and len(trial.grasps):
         images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
     if trial.plan is not None and trial.grasps is not None:

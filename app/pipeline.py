@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.doubt import unsure_share
 from app.trial import Trial
 from errors import PlanningError
 from grasping.detection.detector import create_detector
@@ -65,7 +66,9 @@ class Pipeline:
         assert trial.frame is not None and trial.view is not None
         trial.relative = relative = self.estimator.estimate([*trial.earlier, trial.frame], trial.view.plane)
         holes = 1.0 - float(np.isfinite(relative.values).mean())
-        return f"{relative.estimator}, {holes:.0%} without depth"
+        trial.unsure = unsure_share(relative, trial.view, self.cell, trial.frame.intrinsics)
+        told = "" if trial.unsure is None else f", unsure of {trial.unsure:.0%} of what stands there"
+        return f"{relative.estimator}, {holes:.0%} without depth{told}"
 
     def scale(self, trial: Trial) -> str:
         """Makes relative depth metric."""
@@ -73,7 +76,14 @@ class Pipeline:
         trial.metric = metric = fit_metric(trial.relative, trial.view, trial.frame)
         left_out = metric.tag_residuals_mm.values()
         worst = f", worst tag {max(left_out):.1f} mm" if left_out else ""
-        return f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}){worst}"
+        fit = f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}){worst}"
+        note = metric.correction
+        if note is None or not note.used:
+            return fit
+        return (
+            f"{fit}; bent back by up to {note.largest_mm:.0f} mm (places left out: {note.before_mm:.1f} → "
+            f"{note.after_mm:.1f} mm)"
+        )
 
     def detect(self, trial: Trial, arm_joints: ArmJoints) -> str:
         """Finds grasps on what stands on the table."""
@@ -88,7 +98,10 @@ class Pipeline:
                 f"No grasp was found: {grasps.note or 'nothing graspable stands in the workspace'}.",
                 "Look at the depth picture: an object that is missing there was not seen; try another --estimator.",
             )
-        return f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s), best {grasps.rows[0, 0]:.2f}"
+        besides = f"; {grasps.note}" if grasps.note else ""
+        return (
+            f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s), best {grasps.rows[0, 0]:.2f}{besides}"
+        )
 
     def plan(self, trial: Trial, arm_joints: ArmJoints, budget_s: float = 8.0) -> str:
         """Plans the best reachable grasp and passes it through the gate."""

@@ -21,6 +21,7 @@ CAPTIONS = {
     "color": "What the camera saw",
     "tags": "The tags that say where the table is",
     "depth": "Depth beside colour: near is red, holes are black",
+    "confidence": "How sure the estimator is; nothing is planned on what is red",
     "relative": "What the estimator said, which could not be made metric: near is red",
     "grasps": "The best grasps, numbered by rank",
     "chosen": "The grasp that an arm can carry out, with its rank",
@@ -53,7 +54,7 @@ def _save_cloud(trial: Trial, path: Path) -> None:
 
 
 def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
-    view, grasps, plan = trial.view, trial.grasps, trial.plan
+    view, grasps, plan, notes = trial.view, trial.grasps, trial.plan, trial.notes()
     return {
         "recording": str(recording),
         "cell": pipeline.cell.name,
@@ -71,7 +72,11 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
             "residual_mm": view.residual_mm,
         },
         "metric": trial.metric_summary()
-        | {"tag_residuals_mm": {} if trial.metric is None else _finite(trial.metric.tag_residuals_mm)},
+        | {
+            "tag_residuals_mm": {} if trial.metric is None else _finite(trial.metric.tag_residuals_mm),
+            "table_correction": notes.get("table_correction"),
+        },
+        "unsure": notes.get("unsure"),
         "grasps": 0 if grasps is None else len(grasps),
         "best_scores": [] if grasps is None else [round(float(row[0]), 3) for row in grasps.rows[:8]],
         "plan": None if plan is None else _plan(plan, nominal=view is not None and view.source == "sensor"),

@@ -31,6 +31,8 @@ class Trial:
     planned_from: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     view: TableView | None = None
     relative: RelativeDepth | None = None
+    #: Of what stands on the table, as the estimator has it, the share that it is unsure of; None: it tells none.
+    unsure: float | None = None
     metric: MetricDepth | None = None
     grasps: GraspSet | None = None
     plan: GraspPlan | None = None
@@ -72,6 +74,10 @@ class Trial:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}
+        if self.unsure is not None:
+            notes["unsure"] = round(self.unsure, 4)
+        if self.metric is not None and self.metric.correction is not None:
+            notes["table_correction"] = self.metric.correction.facts()
         if self.plan is not None:
             notes["plan"] = {
                 "arm": self.plan.arm,

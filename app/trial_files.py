@@ -69,6 +69,7 @@ def write_maps(folder: Path, relative: RelativeDepth, metric: MetricDepth) -> di
         "tag_residuals_mm": {str(tag): _finite(mm) for tag, mm in metric.tag_residuals_mm.items()},
         "anchors": metric.anchors,
         "anchor_source": metric.anchor_source,
+        "table_correction": None if metric.correction is None else metric.correction.facts(),
     }
 
 

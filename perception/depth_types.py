@@ -89,6 +89,12 @@ class CorrectionNote:
     before_mm: float
     after_mm: float
 
+    def facts(self) -> dict[str, bool | str | float | None]:
+        """For logs and reports, with None for what was not measured."""
+        measured = {"largest_mm": self.largest_mm, "before_mm": self.before_mm, "after_mm": self.after_mm}
+        rounded = {key: round(mm, 2) if np.isfinite(mm) else None for key, mm in measured.items()}
+        return {"used": self.used, "why": self.why, **rounded}
+
 
 @dataclass(frozen=True)
 class MetricDepth:

@@ -14,7 +14,8 @@ from hardware.simulation.scene import SceneState
 from hardware.transforms import invert, look_at, rotation_angle
 from perception.depth_types import RelativeDepth
 from perception.estimators import create_estimator
-from perception.metric_scale import fit_metric
+from perception.masks import object_region
+from perception.metric_scale import fit_metric, to_metres
 from perception.table import locate_table
 
 #: A quarter of the pixels: enough for 18 px tags, and a second a frame.
@@ -73,6 +74,19 @@ def test_the_oracle_is_metric_on_the_objects_too(scene) -> None:
     metric = fit_metric(relative, view, frame)
     near = truth_m < 1.2
     assert 1000 * np.percentile(np.abs(metric.depth_m - truth_m)[near], 95) < 3.0
+
+
+def test_an_answer_that_bends_over_the_image_is_bent_back_on_every_surface(scene) -> None:
+    frame, truth_m, _ = scene
+    v, u = np.mgrid[:240, :424]
+    bowl = 1 + 0.05 * (((u - 212) ** 2 + (v - 120) ** 2) / 212**2 - 0.5)
+    view = locate_table(frame, _SMALL)
+    metric = fit_metric(RelativeDepth((bowl / truth_m).astype(np.float32), "disparity", "bent"), view, frame)
+    plain_m = to_metres((bowl / truth_m).astype(np.float32), "disparity", metric.scale, metric.shift)
+    assert metric.correction.used and metric.correction.after_mm < 0.5 * metric.correction.before_mm
+    between = object_region(view, _SMALL, frame.intrinsics, {}, truth_m)
+    before_mm, after_mm = (1000 * np.median(np.abs(m - truth_m)[between]) for m in (plain_m, metric.depth_m))
+    assert after_mm < 3.0 and after_mm < 0.5 * before_mm
 
 
 @pytest.mark.skipif(not _CAPTURES, reason="real captures are not part of the repository (shared/real)")

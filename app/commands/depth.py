@@ -32,6 +32,7 @@ from perception.depth_types import RelativeDepth
 from perception.estimators import create_clip_estimator
 from perception.estimators.base import Kind
 from perception.metric_scale import to_metres
+from perception.table import locate_table
 
 
 def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
@@ -57,7 +58,7 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
         return done
     _demand_depth(name, why, request)
     with console.stage("load") as line:
-        estimator = create_clip_estimator(name, request.settings)
+        estimator = create_clip_estimator(name, request.settings, lambda frame: locate_table(frame, cell).plane)
         line.detail = f"estimator {estimator.name} ({why})"
     with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
         clip = checked_clip(request.source, console)
@@ -79,10 +80,18 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
 
 
 def _demand_depth(name: str, why: str, request: ClipRequest) -> None:
-    if name == "raw" and not may_have_depth(request.source):
+    """What needs more than colour is refused before anything is loaded."""
+    if may_have_depth(request.source):
+        return
+    needs = {
+        "raw": "has no depth of its own, and raw is nothing else",
+        "vitro-s": "is colour alone, and vitro-s must know the camera's intrinsics and where the table is",
+    }
+    if name in needs:
         raise ConfigurationError(
-            f"{request.source} has no depth of its own, and raw is nothing else ({why}).",
-            "Fetch a model (python main.py weights where) and name it with --estimator.",
+            f"{request.source} {needs[name]} ({why}).",
+            "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json; or fetch a model that needs colour "
+            "alone (python main.py weights where) and name it with --estimator.",
         )
 
 

@@ -82,15 +82,17 @@ def _cuda() -> Finding:
 
 
 def _models() -> Finding:
-    from app.estimator_choice import MODEL, choose_estimator
+    from app.estimator_choice import BUNDLED, MODEL, choose_estimator
     from perception.weights.models import MODELS, is_complete
 
     found = [name for name in MODELS if is_complete(name)]
     auto, why = choose_estimator("auto")
+    if auto == "raw":
+        return Finding("models", "warn", why, "Check out perception/vitro_s/vitro-s.safetensors again.")
+    told = f"{', '.join([BUNDLED, *found])}; --estimator auto is {auto}"
     if MODEL not in found:
-        told = f"no weights of {MODEL}, which wants CUDA too: --estimator auto is {auto}"
-        return Finding("models", "warn", told, f"python main.py weights fetch {MODEL}")
-    return Finding("models", "pass" if auto == MODEL else "warn", f"{', '.join(found)}; {why}")
+        return Finding("models", "pass", told, f"With a GPU: python main.py weights fetch {MODEL}")
+    return Finding("models", "pass", f"{told} ({why})")
 
 
 def _add_on(name: str, module: str) -> Callable[[], Finding]:

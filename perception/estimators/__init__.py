@@ -5,9 +5,13 @@ from collections.abc import Callable
 from numpy.typing import NDArray
 
 from errors import ConfigurationError
+from hardware.cameras.frame import RgbdFrame
+from perception.depth_types import Plane
 from perception.estimators.base import ClipEstimator, DepthEstimator, NormalEstimator
 from perception.estimators.options import EstimatorOptions, refuse_unknown
 
+#: Finds the table's plane in a frame.
+Locate = Callable[[RgbdFrame], Plane] | None
 Truth = Callable[[int], NDArray] | None
 
 DEFAULTS = EstimatorOptions()
@@ -39,6 +43,18 @@ def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
             "Choose another estimator, or --camera sim.",
         )
     return OracleEstimator(truth)
+
+
+def _vitro_s(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
+    from perception.estimators.vitro_s import VitroSEstimator, load_model
+
+    return VitroSEstimator(load_model(options))
+
+
+def _vitro_s_clip(options: EstimatorOptions, locate: Locate) -> ClipEstimator:
+    from perception.estimators.vitro_s import VitroSClipEstimator, load_model
+
+    return VitroSClipEstimator(load_model(options), locate)
 
 
 def _dkt(name: str) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
@@ -138,9 +154,12 @@ _OTHER_CLIPS: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {
 #: How many frames make the clip of one answer in the cell; a window of DepthCrafter's at most.
 _OTHERS_LOOK_BACK = {"depthcrafter": 110}
 
+_VITRO_S = {"vitro-s": "the bundled small model: metric depth over the table, on any CPU"}
+
 #: What people may choose, in a line each.
 ESTIMATORS: dict[str, str] = (
-    {
+    _VITRO_S
+    | {
         "raw": "the sensor's depth as it is: the baseline that fails on glass and mirrors",
         "oracle": "the simulator's truth (a cheat, digital cell only): what perfect depth would give",
     }
@@ -149,27 +168,35 @@ ESTIMATORS: dict[str, str] = (
 )
 
 _FACTORIES: dict[str, Callable[[Truth, EstimatorOptions], DepthEstimator]] = {
+    "vitro-s": _vitro_s,
     "raw": _raw,
     "oracle": _oracle,
 } | {name: _dkt(name) for name in _DKT}
 _FACTORIES |= {name: _newest(make, _OTHERS_LOOK_BACK.get(name, 1)) for name, make in _OTHER_CLIPS.items()}
 
 #: Those that work through clips (`python main.py depth`), with what they are in a line.
-CLIP_ESTIMATORS: dict[str, str] = {"raw": "the sensor's depth as it is, where the frames have one"} | _DKT | _OTHERS
+CLIP_ESTIMATORS: dict[str, str] = (
+    _VITRO_S | {"raw": "the sensor's depth as it is, where the frames have one"} | _DKT | _OTHERS
+)
 
 _CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions], ClipEstimator]] = {"raw": _raw_clip} | {
     name: _dkt_clip(name) for name in _DKT
 }
 _CLIP_FACTORIES |= _OTHER_CLIPS
+#: Those that are told where the table is.
+_TABLE_CLIP_FACTORIES: dict[str, Callable[[EstimatorOptions, Locate], ClipEstimator]] = {"vitro-s": _vitro_s_clip}
 
 
-def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS) -> ClipEstimator:
-    """Builds the clip estimator called `name`.
+def create_clip_estimator(name: str, options: EstimatorOptions = DEFAULTS, locate: Locate = None) -> ClipEstimator:
+    """Builds the clip estimator called `name`; locate finds the table for one that must know it, None: where the
+    sensor's depth shows it.
 
     Raises:
         ConfigurationError: no such estimator, or options that it does not know.
         PerceptionError: weights that are missing, damaged or of another model.
     """
+    if name in _TABLE_CLIP_FACTORIES:
+        return _TABLE_CLIP_FACTORIES[name](options, locate)
     if name not in _CLIP_FACTORIES:
         raise ConfigurationError(
             f"There is no clip estimator '{name}'.", f"Choose one of: {', '.join(CLIP_ESTIMATORS)}."
