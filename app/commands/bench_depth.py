@@ -1,15 +1,14 @@
 """`python main.py bench depth`: estimators on a data set, by the paper's protocol and as the robot uses them."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.markup import escape
 
+from app.bench_depth_facts import estimator_facts, table_facts
 from app.bench_depth_store import PairStore, slug
 from app.clip_work import digest_of
 from app.console import Console
@@ -94,7 +93,19 @@ def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
         tables = tables_of(results, options.kind, dataset.name, options.seed)
         files = [*_write_tables(tables, bench, options, out), *_draw(bench, results, store)]
     _tell(console, tables, bench, out)
-    console.result(_summary(tables, bench, options, results, out, files))
+    console.result(
+        {
+            "dataset": dataset.name,
+            "kind": options.kind,
+            "seed": options.seed,
+            "clips": [clip for clip in bench.showings if clip not in bench.not_read],
+            "left_out": {**bench.not_loaded, **bench.not_read},
+            "estimators": {name: estimator_facts(own) for name, own in results.items()},
+            "tables": [table_facts(table) for table in tables],
+            "out": str(out),
+            "files": [str(path.relative_to(out)) for path in files],
+        }
+    )
     return 1 if bench.not_loaded or bench.not_read else 0
 
 
@@ -231,53 +242,3 @@ def _tell(console: Console, tables: Sequence[ResultTable], bench: _Bench, out: P
     for why in (*bench.not_loaded.values(), *bench.not_read.values()):
         console.say(f"  [red]left out[/] {escape(why)}")
     console.say(f"all tables, with their intervals, and pictures in [bold]{escape(str(out))}[/]")
-
-
-def _summary(
-    tables: Sequence[ResultTable],
-    bench: _Bench,
-    options: BenchDepthOptions,
-    results: Mapping[str, Sequence[ClipResult]],
-    out: Path,
-    files: Sequence[Path],
-) -> dict[str, Any]:
-    return {
-        "dataset": bench.dataset.name,
-        "kind": options.kind,
-        "seed": options.seed,
-        "clips": [clip for clip in bench.showings if clip not in bench.not_read],
-        "left_out": {**bench.not_loaded, **bench.not_read},
-        "estimators": {name: _facts(own) for name, own in results.items()},
-        "tables": [_table_facts(table) for table in tables],
-        "out": str(out),
-        "files": [str(path.relative_to(out)) for path in files],
-    }
-
-
-def _facts(own: Sequence[ClipResult]) -> dict[str, Any]:
-    frames = sum(result.frames for result in own)
-    return {
-        "ran_as": own[0].ran_as,
-        "frames": frames,
-        "seconds_per_frame": sum(result.seconds * result.frames for result in own) / frames,
-        "misses": [[result.clip, number, why] for result in own for number, why in result.misses],
-        "not_made_metric": [[result.clip, number, why] for result in own for number, why in result.unused],
-    }
-
-
-def _table_facts(table: ResultTable) -> dict[str, Any]:
-    rows = [
-        {
-            "method": row.method,
-            "published": row.is_published,
-            "rank": _or_none(row.rank),
-            "note": row.note,
-            "metrics": {metric: [_or_none(n) for n in numbers] for metric, numbers in row.numbers.items()},
-        }
-        for row in table.rows
-    ]
-    return {"title": table.title, "rows": rows}
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -42,8 +42,11 @@ _CAMERAS = {
 }
 _SENSORS = {_SIMULATED: "_simDepthImage.exr", _REAL: "_depth_415.exr"}
 #: Numbers of materials in the meta files; 0 and 1 are background and diffuse.
+_MATERIALS = range(4)
 _TRANSPARENT, _SPECULAR = 2, 3
 _NOTHING = 255
+#: number, category, folder, name, scale, material, quaternion (4), position (3)
+_WORDS = 13
 #: The generator's numbers of categories.
 _CATEGORIES = ("other", "bottle", "bowl", "camera", "can", "car", "mug", "aeroplane")
 
@@ -111,14 +114,16 @@ def _mask(folder: Path, stem: str) -> NDArray[np.int32]:
 
 
 def _instances(file: Path) -> tuple[dict[int, int], dict[int, str]]:
-    """Material and category by instance number; a line has 13 words, or 3 where the pose is not known."""
+    """Material and category by instance number; a line has 13 words, or 3 to 5 where the pose is not known."""
     demand_file(file)
     materials, families = {}, {}
     try:
         for words in map(str.split, file.read_text().splitlines()):
             if words:
+                if 5 < len(words) < _WORDS:
+                    raise ValueError(f"a line of {len(words)} words")
                 number, label = int(words[0]), int(words[1])
-                materials[number] = int(words[5] if len(words) > 5 else words[2])
+                materials[number] = _MATERIALS.index(int(words[5] if len(words) > 5 else words[2]))
                 families[number] = _CATEGORIES[label] if 0 <= label < len(_CATEGORIES) else "other"
     except (ValueError, IndexError, OSError) as error:
         raise DatasetError(f"{file} is no list of instances ({error}).", "Unpack this frame again.") from error

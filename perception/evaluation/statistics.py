@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.evaluation.tally import AngleTally, DepthTally, Tally
+from perception.evaluation.tally import Tally
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -14,6 +14,7 @@ HIGHER_IS_BETTER = frozenset(
     ("delta_1.05", "delta_1.10", "delta_1.25", "coverage", "within_11.25", "within_22.5", "within_30")
 )
 
+Array = NDArray[np.float64]
 #: Metric: (value, low, high), the interval NaN where there are fewer than two clips.
 Summary = dict[str, tuple[float, float, float]]
 
@@ -27,20 +28,20 @@ def summarise(tallies: Sequence[Tally], pooled: bool, seed: int) -> Summary:
     if not tallies:
         return {}
     rows = np.stack([tally.values for tally in tallies])
-    make = type(tallies[0])
-    names = list(tallies[0].metrics())
+    metrics_of = type(tallies[0]).metrics_of
+    own = np.stack(list(metrics_of(rows).values()), -1)
 
-    def by_pixels(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array(list(make(rows[chosen].sum(axis=0)).metrics().values()))
+    def statistic(counts: Array) -> Array:
+        """Metrics (R, M) of R draws, in which counts (R, clips) says how often each clip is."""
+        if pooled:
+            return np.stack(list(metrics_of(counts @ rows).values()), -1)
+        known = np.isfinite(own)
+        # A clip that an estimator failed at has no REL, and counts in the shares.
+        return (counts @ np.where(known, own, 0)) / np.where(counts @ known > 0, counts @ known, np.nan)
 
-    own = np.array([list(tally.metrics().values()) for tally in tallies])
-
-    def by_clips(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        return _mean(own[chosen])
-
-    statistic = by_pixels if pooled else by_clips
-    value = statistic(np.arange(len(rows)))
+    value = statistic(np.ones((1, len(rows))))[0]
     low, high = _interval(statistic, len(rows), seed)
+    names = metrics_of(rows)
     return {name: (float(v), float(lo), float(hi)) for name, v, lo, hi in zip(names, value, low, high, strict=True)}
 
 
@@ -60,35 +61,26 @@ def ranks(rows: Sequence[Mapping[str, float]], metrics: Sequence[str]) -> list[f
     return [float(rank) for rank in np.mean(places, axis=0)] if places else [float("nan")] * len(rows)
 
 
-def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Over the clips that have a value; a clip that an estimator failed at has no REL, and counts in the shares."""
-    known = np.isfinite(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _interval(
-    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]], clips: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _interval(statistic: Callable[[Array], Array], clips: int, seed: int) -> tuple[Array, Array]:
     """Percentile bootstrap (Efron, 1979) over clips: frames of one clip are no independent draws."""
     from scipy.stats import bootstrap
 
-    none = np.full(len(statistic(np.arange(1))), np.nan)
     if clips < 2:
+        none = np.full(statistic(np.ones((1, clips))).shape[1], np.nan)
         return none, none
-    found = bootstrap(
-        (np.arange(clips),),
-        lambda chosen: statistic(np.asarray(chosen, np.int64)),
-        n_resamples=RESAMPLES,
-        confidence_level=LEVEL,
-        vectorized=False,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return np.asarray(found.confidence_interval.low), np.asarray(found.confidence_interval.high)
 
+    def drawn(places: NDArray[np.int64], axis: int) -> Array:
+        counts = np.apply_along_axis(np.bincount, axis, places, minlength=clips)
+        return statistic(np.atleast_2d(np.moveaxis(counts, axis, -1)).astype(np.float64)).T
 
-def total(tallies: Sequence[DepthTally | AngleTally]) -> int:
-    """Pixels of known truth."""
-    return sum(tally.pixels for tally in tallies)
+    with np.errstate(invalid="ignore"):
+        found = bootstrap(
+            (np.arange(clips),),
+            drawn,
+            n_resamples=RESAMPLES,
+            confidence_level=LEVEL,
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
+    return np.ravel(found.confidence_interval.low), np.ravel(found.confidence_interval.high)

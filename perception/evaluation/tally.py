@@ -57,13 +57,18 @@ class DepthTally:
 
     def metrics(self) -> dict[str, float]:
         """rel, rmse_cm, delta_1.05 ..., median_mm, coverage; shares in 0..1, NaN where there is nothing."""
-        pixels, answered, relative, square_m2 = self.values[:4]
-        hits = dict(zip((f"delta_{x:.2f}" for x in THRESHOLDS), self.values[4:_DEPTH_SUMS], strict=True))
+        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
+
+    @staticmethod
+    def metrics_of(values: Array) -> dict[str, Array]:
+        """The same of many tallies' values (..., 607) at once."""
+        pixels, answered, relative, square_m2 = np.moveaxis(values[..., :4], -1, 0)
+        hits = dict(zip((f"delta_{x:.2f}" for x in THRESHOLDS), range(4, _DEPTH_SUMS), strict=True))
         return {
             "rel": _ratio(relative, answered),
-            "rmse_cm": 100 * float(np.sqrt(_ratio(square_m2, answered))),
-            **{name: _ratio(count, pixels) for name, count in hits.items()},
-            "median_mm": _median(self.values[_DEPTH_SUMS:], _MM_EDGES),
+            "rmse_cm": 100 * np.sqrt(_ratio(square_m2, answered)),
+            **{name: _ratio(values[..., place], pixels) for name, place in hits.items()},
+            "median_mm": _median(values[..., _DEPTH_SUMS:], _MM_EDGES),
             "coverage": _ratio(answered, pixels),
         }
 
@@ -97,12 +102,17 @@ class AngleTally:
 
     def metrics(self) -> dict[str, float]:
         """mean_deg, median_deg, within_11.25 ..., NaN where there is nothing."""
-        pixels, total_deg = self.values[:2]
-        hits = dict(zip((f"within_{x:g}" for x in ANGLES_DEG), self.values[2:_ANGLE_SUMS], strict=True))
+        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
+
+    @staticmethod
+    def metrics_of(values: Array) -> dict[str, Array]:
+        """The same of many tallies' values (..., 1805) at once."""
+        pixels, total_deg = np.moveaxis(values[..., :2], -1, 0)
+        hits = dict(zip((f"within_{x:g}" for x in ANGLES_DEG), range(2, _ANGLE_SUMS), strict=True))
         return {
             "mean_deg": _ratio(total_deg, pixels),
-            "median_deg": _median(self.values[_ANGLE_SUMS:], _DEG_EDGES),
-            **{name: _ratio(count, pixels) for name, count in hits.items()},
+            "median_deg": _median(values[..., _ANGLE_SUMS:], _DEG_EDGES),
+            **{name: _ratio(values[..., place], pixels) for name, place in hits.items()},
         }
 
 
@@ -127,16 +137,18 @@ def unpack(packed: list[list[float]]) -> Tally:
     return _KINDS[int(length)](values)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
+def _ratio(part: Array, whole: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
 
 
-def _median(bins: Array, edges: Array) -> float:
-    """Where half of the count lies below, a bin's entries being spread evenly over it."""
-    total = bins.sum()
-    if not total:
-        return float("nan")
-    sums = np.concatenate([[0.0], np.cumsum(bins)])
-    k = int(np.searchsorted(sums, total / 2))
-    share = (total / 2 - sums[k - 1]) / bins[k - 1]
-    return float(edges[k - 1] + share * (edges[k] - edges[k - 1]))
+def _median(bins: Array, edges: Array) -> Array:
+    """(...,) where half of the count of bins (..., N) lies below, a bin's entries being spread evenly over it."""
+    sums = np.cumsum(bins, axis=-1)
+    half = sums[..., -1:] / 2
+    k = np.argmax(sums >= half, axis=-1)[..., None]
+    own = np.take_along_axis(bins, k, -1)
+    below = np.take_along_axis(sums, k, -1) - own
+    share = _ratio(half - below, own)[..., 0]
+    k = k[..., 0]
+    return edges[k] + share * (edges[k + 1] - edges[k])
