@@ -37,14 +37,18 @@ def render_data_set(options: SynthOptions, as_json: bool) -> int:
     console = Console(as_json)
     settings, things = _with_meshes(options, console)
     data_set = ClipSet(options.out, settings, options.clips)
-    with Interrupts(), data_set.held():
+    with Interrupts() as interrupts, data_set.held():
         if options.repair:
             _discard_damaged(data_set, console)
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
             steps = _begin(Job(settings, missing, data_set.clips, things), options.ray, opened)
-            _show(steps, data_set, missing, console)
+            if not options.ray:
+                # In the renderer's own calls an interrupt would turn into another error: it waits for the frame's end.
+                interrupts.emergency = _stop_at_once
+            _show(steps, data_set, missing, interrupts, console)
+            interrupts.emergency = None
         seconds = time.monotonic() - started_s
         _write_card(options.out, console)
     console.result(_tell(data_set, len(missing), seconds, console))
@@ -101,8 +105,14 @@ def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:
     return opened.enter_context(closing(render_here(job)))
 
 
-def _show(steps: Iterator[Step], data_set: ClipSet, missing: Sequence[int], console: Console) -> None:
-    """Works through the steps behind a bar that counts frames."""
+def _stop_at_once() -> None:
+    raise KeyboardInterrupt
+
+
+def _show(
+    steps: Iterator[Step], data_set: ClipSet, missing: Sequence[int], interrupts: Interrupts, console: Console
+) -> None:
+    """Works through the steps behind a bar that counts frames; an interrupt ends it after the frame it falls on."""
     frames, left = data_set.settings.frames, set(missing)
     total, before = data_set.count * frames, (data_set.count - len(missing)) * frames
     done = dict.fromkeys(missing, 0)
@@ -112,6 +122,8 @@ def _show(steps: Iterator[Step], data_set: ClipSet, missing: Sequence[int], cons
                 done[step.number] = step.frames
                 show(before + sum(done.values()), total)
                 left -= {step.number} if step.is_finished else set()
+                if interrupts.should_stop():
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         whole = data_set.count - len(left)
         console.say(f"{whole} of {data_set.count} clips are whole; the same command goes on with the others.")
