@@ -41,7 +41,7 @@ def test_an_unknown_estimator_lists_the_choices() -> None:
         create_estimator("magic")
 
 
-@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in BUILT_IN])
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in (*BUILT_IN, "vitro-s")])
 def test_a_model_without_weights_is_refused_with_the_command_that_fetches_them(
     name: str, tmp_path, monkeypatch
 ) -> None:
@@ -60,13 +60,17 @@ def test_dkt_answers_for_the_newest_of_the_frames_it_sees(frame, tmp_path) -> No
     assert np.isfinite(after_another.values).all() and not np.array_equal(alone.values, after_another.values)
 
 
-def test_auto_is_the_sensor_unless_the_model_and_a_gpu_are_here_and_says_why(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(("bundled", "fallback"), [(True, "vitro-s"), (False, "raw")])
+def test_auto_is_dkt_with_a_gpu_else_what_is_bundled_else_the_sensor_and_says_why(
+    tmp_path, monkeypatch, bundled: bool, fallback: str
+) -> None:
     monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("app.estimator_choice.has_bundled", lambda: bundled)
     name, why = choose_estimator("auto")
-    assert name == "raw" and str(tmp_path) in why
+    assert name == fallback and str(tmp_path) in why
     monkeypatch.setattr("app.estimator_choice.is_complete", lambda model: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert choose_estimator("auto")[0] == "raw" and "no CUDA device" in choose_estimator("auto")[1]
+    assert choose_estimator("auto")[0] == fallback and "no CUDA device" in choose_estimator("auto")[1]
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     assert choose_estimator("auto") == ("dkt-1.3b", "auto: its weights and a GPU are here")

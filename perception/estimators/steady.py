@@ -12,7 +12,7 @@ from perception.depth_types import Plane
 LONGEST = 6
 #: A pixel changed where its neighbourhood (5x5 mean) differs by more than this [of 255]: a D435's noise,
 #: 2 to 4 a pixel, stays far below it.
-CHANGED = 8.0
+CHANGED = 6.0
 #: Where more of the picture than this changed (an outline that shifts by a pixel is enough), something moved.
 MOVED_SHARE = 0.002
 _BLUR_PX = 5
