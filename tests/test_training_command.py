@@ -2,6 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,7 @@ from perception.dkt.schedule import released_schedule
 from perception.training.base import find_base, load_base
 from perception.training.run import publish_model
 
+ROOT = Path(__file__).parent.parent
 SMALL = ("--size", "32x32", "--batch", "1", "--rank", "2", "--device", "cpu", "--checkpoint-every", "1")
 
 
@@ -36,9 +41,12 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def arguments(data: Path, out: Path, *more: str) -> list[str]:
+    return ["train", "dkt", "--base", "tiny", "--data", f"transphy3d={data}", "--out", str(out), *SMALL, *more]
+
+
 def train(data: Path, out: Path, *more: str) -> Result:
-    told = ["train", "dkt", "--base", "tiny", "--data", f"transphy3d={data}", "--out", str(out), *SMALL, *more]
-    return CliRunner().invoke(cli, told)
+    return CliRunner().invoke(cli, arguments(data, out, *more))
 
 
 def losses(out: Path) -> list[tuple[str, str]]:
@@ -81,14 +89,29 @@ def test_the_depth_command_takes_the_trained_folder_as_it_is(run: Path, data: Pa
     assert maps.shape == (5, 24, 40) and np.isfinite(maps).all()
 
 
-def test_the_same_command_goes_on_and_ends_where_a_straight_run_does(run: Path, data: Path, tmp_path: Path) -> None:
-    straight = tmp_path / "straight"
-    assert train(data, straight, "--steps", "3").exit_code == 0
-    result = train(data, run, "--steps", "3", "--json")
-    assert result.exit_code == 0 and "going on from step-000002" in result.output
-    assert losses(run) == losses(straight)
-    lora = [(out / "model" / "lora.safetensors").read_bytes() for out in (run, straight)]
+def test_after_a_kill_the_same_command_ends_where_a_straight_run_does(data: Path, tmp_path: Path) -> None:
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    told = [sys.executable, "main.py", *arguments(data, killed, "--steps", "100000", "--validate-every", "0")]
+    process = subprocess.Popen(told, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (killed / "checkpoints" / "step-000002").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    last = max(int(path.name.removeprefix("step-")) for path in (killed / "checkpoints").glob("step-*"))
+    more = ("--steps", str(last + 2), "--validate-every", "0")
+    result = train(data, killed, *more)
+    assert result.exit_code == 0 and f"going on from step-{last:06d}" in result.output
+    assert train(data, straight, *more).exit_code == 0
+    assert losses(killed) == losses(straight) and len(losses(killed)) == last + 2
+    lora = [(out / "model" / "lora.safetensors").read_bytes() for out in (killed, straight)]
     assert lora[0] == lora[1]
+
+
+def test_a_run_that_is_done_says_so_and_gives_its_result(run: Path, data: Path) -> None:
+    result = train(data, run, "--steps", "2", "--json")
+    assert result.exit_code == 0 and "All 2 steps are done already" in result.output
+    told = json.loads(result.stdout.splitlines()[-1])
+    assert (told["steps"], told["begun_at"]) == (2, 2) and "random base" in told["base"]
 
 
 def test_a_folder_of_another_layout_is_named(tmp_path: Path) -> None:
@@ -99,4 +122,4 @@ def test_a_folder_of_another_layout_is_named(tmp_path: Path) -> None:
 
 def test_clips_that_are_too_short_are_told_with_the_length_that_would_do(data: Path, tmp_path: Path) -> None:
     result = train(data, tmp_path / "out", "--longest", "9")
-    assert result.exit_code == 1 and "--longest 5" in result.output
+    assert result.exit_code == 1 and "--longest 5" in result.output and not (tmp_path / "out").exists()

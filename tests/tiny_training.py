@@ -1,15 +1,26 @@
 """Clips small enough to train on in a test: a ball before a slanted plane, seen from a camera that moves."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from hardware.cameras.frame import Intrinsics
 from perception.datasets.base import Dataset, DatasetFrame
-from perception.training.base import find_base
+from perception.synthesis.frame_files import encoded_frame
+from perception.training.base import find_base, load_base
+from perception.training.checkpoint import model_identity
+from perception.training.draws import Sampler
+from perception.training.flow import LEVELS
 from perception.training.settings import TrainingSettings
 from perception.training.tiny import write_tiny_base
+from perception.training.trainer import Trainer, make_accelerator
+
+# More threads than one slow down what is this small.
+torch.set_num_threads(1)
 
 SIZE = (32, 32)
 
@@ -66,28 +77,20 @@ def tiny_settings(folder: Path, **changes: object) -> TrainingSettings:
     return TrainingSettings.model_validate(told | changes)
 
 
-def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: object):
+def tiny_trainer(folder: Path, data: list[Dataset] | None = None, **changes: object) -> tuple[Trainer, dict[str, Any]]:
     """A trainer of a tiny base on balls, and its model's identity."""
-    import torch
-
-    from perception.training.base import load_base
-    from perception.training.checkpoint import model_identity
-    from perception.training.trainer import Trainer, make_accelerator
-
     settings = tiny_settings(folder, **changes)
     accelerator = make_accelerator(settings)
     base = find_base(folder)
     loaded = load_base(base, torch.float32, accelerator.device)
-    trainer = Trainer(accelerator, loaded, data or ball_data(), settings)
+    data = data or ball_data()
+    sampler = Sampler(data, settings.longest, settings.seed, LEVELS)
+    trainer = Trainer(accelerator, loaded, data, sampler, settings)
     return trainer, model_identity(base.identity(), trainer)
 
 
 def write_balls(root: Path, clips: int = 4, frames: int = 5) -> Path:
     """The balls as a TransPhy3D data set on disk, the ball being of glass."""
-    import json
-
-    from perception.synthesis.frame_files import encoded_frame
-
     root.mkdir(parents=True)
     (root / "dataset.json").write_text(json.dumps({"format": "vitro-transphy3d", "version": 1}))
     for number in range(clips):

@@ -1,6 +1,5 @@
 """From a data set's frames to what is learnt from: colour and disparity in -1..1, and where truth is known."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +36,8 @@ def read_clip(clip: Clip, start: int, count: int, size: tuple[int, int]) -> Trai
         DatasetError: a frame that cannot be read or has another size, or a clip without any truth.
     """
     frames = [clip.frame(start + i) for i in range(count)]
-    shape = FrameShape(*frames[0].color.shape[:2], size)
+    height, width = frames[0].color.shape[:2]
+    shape = FrameShape(height, width, size)
     cpu = torch.device("cpu")
     for number, frame in enumerate(frames, start):
         if frame.color.shape != frames[0].color.shape or frame.depth_m.shape != frame.color.shape[:2]:
@@ -93,13 +93,14 @@ def _fitted(frame: DatasetFrame, shape: FrameShape) -> NDArray[np.float32]:
     return np.asarray(fitted[0, 0].numpy())
 
 
-def known_of_latents(known: Tensor, latents: Sequence[int]) -> Tensor:
+def known_of_latents(known: Tensor, latents: tuple[int, int, int]) -> Tensor:
     """(1, 1, T, h/8, w/8): the share of known pixels under each latent, of (1, 1, F, h, w); F = 4 (T - 1) + 1.
 
     latents: the shape (T, h/8, w/8).
     """
-    first = torch.nn.functional.adaptive_avg_pool3d(known[:, :, :1], (1, *latents[1:]))
-    if latents[0] == 1:
+    count, height, width = latents
+    first = torch.nn.functional.adaptive_avg_pool3d(known[:, :, :1], (1, height, width))
+    if count == 1:
         return first
-    rest = torch.nn.functional.adaptive_avg_pool3d(known[:, :, 1:], (latents[0] - 1, *latents[1:]))
+    rest = torch.nn.functional.adaptive_avg_pool3d(known[:, :, 1:], (count - 1, height, width))
     return torch.cat([first, rest], 2)

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,8 @@ def _read(path: Path) -> list[LogRow]:
     rows = []
     for told in csv.DictReader(io.StringIO(path.read_text(errors="replace"))):
         try:
-            rows.append(LogRow(**{f.name: (int if f.type is int else float)(told[f.name]) for f in fields(LogRow)}))
+            numbers: dict[str, Any] = {f.name: (int if f.type is int else float)(told[f.name]) for f in fields(LogRow)}
+            rows.append(LogRow(**numbers))
         except (TypeError, ValueError, KeyError):
             break
     return rows

@@ -42,7 +42,7 @@ def add_lora(transformer: WanTransformer3DModel, rank: int, seed: int) -> WanTra
 
 def lora_tensors(transformer: torch.nn.Module) -> dict[str, Tensor]:
     """The live matrices by the release's keys: `blocks.N.self_attn.q.lora_A.weight` and so on."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, parameter in transformer.named_parameters():
         module, found, rest = name.partition(".lora_")
         if found:
@@ -81,7 +81,7 @@ def read_lora(path: Path, transformer: torch.nn.Module) -> dict[str, Tensor]:
         stored = load_file(path)
     except (OSError, SafetensorError) as error:
         raise PerceptionError(f"{path} cannot be read: {error}.", "Copy or fetch it again.") from error
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for module, pair in pairs.items():
         tensors |= {f"{module}.lora_A.weight": stored[pair.a], f"{module}.lora_B.weight": stored[pair.b]}
     return tensors

@@ -16,8 +16,9 @@ from errors import TrainingError
 from perception.datasets.base import Clip, Dataset, open_dataset
 from perception.training.base import BaseFiles, find_base, load_base
 from perception.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
-from perception.training.draws import split
+from perception.training.draws import Sampler, split
 from perception.training.files import write_whole
+from perception.training.flow import LEVELS
 from perception.training.log import LogRow, TrainingLog
 from perception.training.lora import lora_bytes, put_lora, read_lora
 from perception.training.settings import TrainingSettings
@@ -32,7 +33,7 @@ _FREE = ("steps", "workers", "keep", "checkpoint_every", "validate_every", "devi
 class TrainingRun:
     """Everything of a run but the loop around it. Only the main process writes, but for checkpoints.
 
-    In `out`: settings.yaml, log.csv, loss.png, validation.csv, validation/step-N/*.png, checkpoints/step-N/,
+    In `out`: settings.yaml, log.csv, loss.png, validation/step-N/ (scores.json, pictures), checkpoints/step-N/,
     and model/, a weights folder as `python main.py depth --estimator dkt --weights` takes it.
     """
 
@@ -53,12 +54,13 @@ class TrainingRun:
             self.validation_clips = self.validation_clips[: settings.validation_clips]
         else:
             self.datasets, self.validation_clips = split(given, settings.validation_clips)
+        sampler = Sampler(self.datasets, settings.longest, settings.seed, LEVELS)
         self._lock = _held(out) if self._is_main else None
         self._base = self._find_base(accelerator)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         base = load_base(self._base, dtype, accelerator.device)
         self.base_name = base.name
-        self.trainer = Trainer(accelerator, base, self.datasets, settings)
+        self.trainer = Trainer(accelerator, base, self.datasets, sampler, settings)
         if settings.init_lora is not None:
             put_lora(self.trainer.transformer, read_lora(settings.init_lora, self.trainer.transformer))
         self._identity = model_identity(self._base.identity(), self.trainer)

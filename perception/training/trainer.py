@@ -4,9 +4,11 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator, DistributedType
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from errors import ConfigurationError, TrainingError
@@ -17,13 +19,15 @@ from perception.dkt.schedule import Schedule
 from perception.training.base import Base
 from perception.training.clips import known_of_latents
 from perception.training.draws import Sampler
-from perception.training.flow import LEVELS, level_weights, noised, training_levels, velocity_loss
+from perception.training.flow import level_weights, noised, training_levels, velocity_loss
 from perception.training.loader import Sample, sample_stream
 from perception.training.lora import add_lora
 from perception.training.settings import TrainingSettings
 
 #: One process, or several that hold all of the model each.
 _KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+#: The others wait so long for the one that validates.
+_PATIENCE = timedelta(hours=2)
 #: Processes that read ahead on a machine with a GPU; a CPU that trains has no time to spare.
 _WORKERS_ON_CUDA = 4
 
@@ -64,6 +68,7 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
         cpu=settings.device == "cpu",
         mixed_precision="bf16" if precision == "bfloat16" else "no",
         step_scheduler_with_optimizer=False,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
     if accelerator.distributed_type not in _KINDS:
         raise ConfigurationError(
@@ -85,12 +90,15 @@ class Trainer:
     """Base, LoRA and optimizer on their devices; `step` after `step` from where `start` says."""
 
     def __init__(
-        self, accelerator: Accelerator, base: Base, datasets: Sequence[Dataset], settings: TrainingSettings
+        self,
+        accelerator: Accelerator,
+        base: Base,
+        datasets: Sequence[Dataset],
+        sampler: Sampler,
+        settings: TrainingSettings,
     ) -> None:
-        """Raises TrainingError where the data have no clips of the length asked for."""
-        self.accelerator, self.settings = accelerator, settings
+        self.accelerator, self.sampler, self.settings = accelerator, sampler, settings
         self._datasets, self._vae = datasets, base.vae
-        self.sampler = Sampler(datasets, settings.longest, settings.seed, LEVELS)
         self._levels = training_levels(base.vae.dtype)
         self._level_weights = level_weights(settings.weighting)
         self.transformer = add_lora(base.transformer, settings.rank, settings.seed)
@@ -164,7 +172,7 @@ class Trainer:
         mixed = noised(truth, noise, float(self._levels.sigmas[draw.level]))
         dtype = self._vae.dtype
         predicted = self.model(draw.level, mixed.latents.to(dtype), colors.to(dtype))
-        known = known_of_latents(sample.known.to(device), truth.shape[2:])
+        known = known_of_latents(sample.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
         return velocity_loss(predicted, mixed.velocity, known) * self._level_weights[draw.level].to(device)
 
     def _agreed(self, loss: Tensor, stop: bool) -> tuple[float, bool]:
