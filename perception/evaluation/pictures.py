@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.evaluation.exhibit import Exhibit
-from perception.pictures import Image, colour_depth, depth_range, legend, titled
+from perception.pictures import Image, colour_depth, depth_range, legend, titled, write
 
 #: Errors from here on have one colour [mm].
 WORST_MM = 50.0
 _PANEL_WIDTH = 360
-#: A profile is as high as a frame's panel, and each of its frames at most this wide [px].
-_WIDEST_PX = 8
+#: Of a profile: the height, how wide each of its frames is at most, and how narrow all of them together [px].
+_PROFILE_HEIGHT, _WIDEST_PX, _NARROWEST_PX = 270, 8, 160
 
 
 def frame_picture(exhibits: Mapping[str, Exhibit]) -> Image:
@@ -71,10 +71,11 @@ def _titled(image: Image, title: str) -> Image:
 
 def _stretched(profile: Image, title: str) -> Image:
     """(H, F, 3) at a size that can be read."""
-    height = 270
-    width = int(np.clip(_WIDEST_PX * profile.shape[1], 120, _PANEL_WIDTH))
-    shown = cv2.resize(profile, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    return titled(np.ascontiguousarray(shown, np.uint8), title)
+    width = int(np.clip(_WIDEST_PX * profile.shape[1], _NARROWEST_PX, _PANEL_WIDTH))
+    shown = cv2.resize(profile, (width, _PROFILE_HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
+    image = np.ascontiguousarray(shown, np.uint8)
+    write(image, title, (6, 18), 0.42, 1)
+    return image
 
 
 def pick_for_pictures(clips: Sequence[str], most: int) -> tuple[str, ...]:
