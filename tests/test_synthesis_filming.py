@@ -1,0 +1,95 @@
+"""What a clip is made of follows from its number: surface, views, meshes, sensor; and nothing hides the scene."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+
+from hardware.simulation.materials import Scattering, plain
+from hardware.simulation.renderer_meshes import rectangle
+from hardware.simulation.scene import Mesh
+from hardware.simulation.staging import Part
+from hardware.transforms import look_at, transform
+from perception.synthesis.drawing import draw_scene
+from perception.synthesis.filming import cleared, film
+from perception.synthesis.scene import SynthScene, Thing
+from perception.synthesis.settings import SynthSettings
+
+TINY = SynthSettings(seed=9, width=64, height=48, frames=1, spp=2)
+GREY = plain(Scattering.MATTE, (0.4, 0.4, 0.4))
+
+
+def facts_of(settings: SynthSettings, number: int, things: tuple[Thing, ...] = ()) -> Mapping:
+    """What a clip is of, which is known before its first picture."""
+    return json.loads(next(iter(film(settings, number, things)))["clip.json"])
+
+
+def brick() -> Thing:
+    half = np.array([0.03, 0.02, 0.05], np.float32)
+    corners = np.array(np.meshgrid(*[[-1, 1]] * 3, indexing="ij"), np.float32).reshape(3, 8).T * half + [0, 0, 0.05]
+    faces = [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1]]
+    faces += [[2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]
+    return Thing("brick", "matte", "ordinary", Mesh(corners.astype(np.float32), np.array(faces, np.int32)), GREY, 0.3)
+
+
+@pytest.fixture(scope="module")
+def scene() -> SynthScene:
+    return draw_scene([9, 0])
+
+
+def test_a_clip_with_a_sensor_differs_from_one_without_only_by_its_depth() -> None:
+    seen = [file for part in film(replace(TINY, sensor=True), 0) for file in part.items()]
+    plain_files = {name: content for part in film(TINY, 0) for name, content in part.items()}
+    sensed = {name: content for name, content in seen}
+    depth_m = np.load(BytesIO(sensed.pop("000000.depth.npy")))
+    assert depth_m.dtype == np.float32 and depth_m.shape == (48, 64)
+    assert sensed == plain_files
+
+
+def test_the_surface_is_the_one_asked_for_or_any() -> None:
+    for surface in ("reflective", "translucent", "diffuse"):
+        assert facts_of(replace(TINY, surface=surface), 3)["surface"] == surface
+    assert len({facts_of(TINY, number)["surface"] for number in range(8)}) > 1
+
+
+def test_clips_differ_by_number_and_by_seed_and_repeat_by_both() -> None:
+    told = [facts_of(TINY, 0), facts_of(TINY, 1), facts_of(replace(TINY, seed=10), 0)]
+    assert facts_of(TINY, 0) == told[0]
+    assert len({json.dumps(facts["T_world_camera"]) for facts in told}) == 3
+
+
+def test_jumps_share_a_scene_and_not_a_view() -> None:
+    orbit, jump = (facts_of(replace(TINY, views=views, frames=4), 2) for views in ("orbit", "jump"))
+    assert orbit["objects"] == jump["objects"] and jump["views"] == "jump"
+    eyes = np.array(jump["T_world_camera"])[:, :3, 3]
+    assert np.linalg.norm(np.diff(eyes, axis=0), axis=1).min() > 0.05
+
+
+def test_a_users_things_come_among_the_drawn_ones() -> None:
+    families = [one["family"] for number in range(6) for one in facts_of(TINY, number, (brick(),))["objects"]]
+    assert "brick" in families and len(set(families)) > 1
+
+
+def test_the_renderer_is_named_with_its_variant() -> None:
+    from hardware.simulation.renderer_backend import mitsuba
+
+    assert mitsuba().variant() in facts_of(TINY, 0)["renderer"]
+
+
+def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(scene: SynthScene) -> None:
+    wall = Part("wall", rectangle((5, 3)).placed(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
+    walled = replace(scene, backdrop=(wall,))
+    behind, before = np.array([[0.9, 0.0, 0.4]]), np.array([[-0.9, 0.0, 0.4], [0.0, 0.8, 0.3]])
+    assert cleared(walled, behind).backdrop[0].triangles.corners_m[..., 2].max() < -5
+    assert len(cleared(walled, behind).backdrop) == 1, "hidden, not taken away: the kernels stay"
+    assert cleared(walled, before).backdrop == (wall,)
+
+
+def test_an_arm_in_the_lens_is_taken_away(scene: SynthScene) -> None:
+    arm = Part("arm", rectangle((0.05, 0.05)).placed(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
+    reaching = replace(scene, backdrop=(arm,))
+    assert cleared(reaching, np.array([[0.5, 0.05, 0.42]])).backdrop == ()
+    assert cleared(reaching, np.array([[-0.5, 0.0, 0.4]])).backdrop == (arm,)
