@@ -76,8 +76,8 @@ def aligned_metrics(values: NDArray[np.float32], kind: str, truth_m: NDArray[np.
     everything, sums = np.ones(truth_m.shape, bool), LineSums()
     x = comparable(values, kind)
     # In two goes, as frames come.
-    sums.add(*pairs(x[:11], target(truth_m[:11], kind), everything[:11]))
-    sums.add(*pairs(x[11:], target(truth_m[11:], kind), everything[11:]))
+    sums.add(*pairs(x[:11], target(truth_m[:11], kind), everything[:11], kind))
+    sums.add(*pairs(x[11:], target(truth_m[11:], kind), everything[11:], kind))
     return DepthTally.of(aligned_m(x, kind, sums.line()), truth_m, everything).metrics()
 
 
@@ -95,6 +95,13 @@ def test_truth_up_to_scale_and_shift_of_disparity_has_no_error() -> None:
     _, truth_m = scene(3)
     told = aligned_metrics((0.2 / truth_m + 0.1).astype(np.float32), "disparity", truth_m)
     assert told["rel"] < 1e-5 and told["delta_1.05"] == 1.0
+
+
+def test_an_answer_of_zero_is_not_fitted_to_and_yet_judged() -> None:
+    _, truth_m = scene(3)
+    answer = (1 / truth_m - 1 / truth_m.max()).astype(np.float32)
+    assert (answer == 0).any()
+    assert aligned_metrics(answer, "disparity", truth_m)["coverage"] == 1.0
 
 
 def test_the_line_is_that_of_least_squares() -> None:

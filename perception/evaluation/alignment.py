@@ -61,7 +61,7 @@ def comparable(values: NDArray[np.float32], kind: Kind) -> Array:
     if kind == "metric":
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(answer > 0, 1 / answer, np.nan)
-    return answer if kind == "depth" else np.where(answer > 0, answer, np.nan)
+    return answer
 
 
 def target(depth_m: NDArray[np.float32], kind: Kind) -> Array:
@@ -69,9 +69,11 @@ def target(depth_m: NDArray[np.float32], kind: Kind) -> Array:
     return depth_m.astype(np.float64) if kind == "depth" else 1 / depth_m.astype(np.float64)
 
 
-def pairs(x: Array, y: Array, region: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """The pixels of a region where both are known."""
+def pairs(x: Array, y: Array, region: NDArray[np.bool_], kind: Kind) -> tuple[Array, Array]:
+    """The pixels of a region that are fitted to: both are known, and an answer's disparity is above 0."""
     both = region & np.isfinite(x) & np.isfinite(y)
+    if kind != "depth":
+        both &= x > 0
     return x[both], y[both]
 
 
@@ -92,7 +94,8 @@ def fit_to_sensor(
 
     None where fewer than `LEAST_PIXELS` pixels say anything.
     """
-    x, y = pairs(comparable(answer.values, answer.kind), target(sensor_m, answer.kind), outside)
+    kind = answer.kind
+    x, y = pairs(comparable(answer.values, kind), target(sensor_m, kind), outside, kind)
     if len(x) < LEAST_PIXELS:
         return None
     kept = np.ones(len(x), bool)

@@ -121,7 +121,7 @@ class _Work:
         """By the protocols that go frame by frame; its pairs go to the sums for the one that does not."""
         shown, kind = self._showing.shown(place), as_relative(self._subject, values).kind
         everything = regions_of(shown.frame, self._showing.kind)["all"]
-        sums.add(*pairs(comparable(values, kind), target(shown.frame.depth_m, kind), everything))
+        sums.add(*pairs(comparable(values, kind), target(shown.frame.depth_m, kind), everything, kind))
         self.tables[shown.table.source] += 1
         depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(shown, values)
         self._add("used", shown, depth_m, place)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.evaluation.exhibit import Exhibit
-from perception.pictures import Image, colour_depth, depth_range, legend, titled, write
+from perception.pictures import Image, colour_depth, depth_range, legend, write
 
 #: Errors from here on have one colour [mm].
 WORST_MM = 50.0
@@ -64,16 +64,20 @@ def _title(name: str, exhibit: Exhibit) -> str:
 
 
 def _titled(image: Image, title: str) -> Image:
-    width = min(_PANEL_WIDTH, image.shape[1])
-    size = width, max(1, round(image.shape[0] * width / image.shape[1]))
-    return titled(np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), title)
+    size = _PANEL_WIDTH, max(1, round(image.shape[0] * _PANEL_WIDTH / image.shape[1]))
+    how = cv2.INTER_AREA if image.shape[1] > _PANEL_WIDTH else cv2.INTER_NEAREST_EXACT
+    return _labelled(cv2.resize(image, size, interpolation=how), title)
 
 
 def _stretched(profile: Image, title: str) -> Image:
     """(H, F, 3) at a size that can be read."""
     width = int(np.clip(_WIDEST_PX * profile.shape[1], _NARROWEST_PX, _PANEL_WIDTH))
     shown = cv2.resize(profile, (width, _PROFILE_HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
-    image = np.ascontiguousarray(shown, np.uint8)
+    return _labelled(shown, title)
+
+
+def _labelled(image: NDArray, title: str) -> Image:
+    image = np.ascontiguousarray(image, np.uint8)
     write(image, title, (6, 18), 0.42, 1)
     return image
 

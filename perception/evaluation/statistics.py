@@ -1,5 +1,6 @@
 """From clips to a table's numbers: means over clips or over pixels, their intervals, and ranks."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -63,7 +64,7 @@ def ranks(rows: Sequence[Mapping[str, float]], metrics: Sequence[str]) -> list[f
 
 def _interval(statistic: Callable[[Array], Array], clips: int, seed: int) -> tuple[Array, Array]:
     """Percentile bootstrap (Efron, 1979) over clips: frames of one clip are no independent draws."""
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
     if clips < 2:
         none = np.full(statistic(np.ones((1, clips))).shape[1], np.nan)
@@ -73,7 +74,9 @@ def _interval(statistic: Callable[[Array], Array], clips: int, seed: int) -> tup
         counts = np.apply_along_axis(np.bincount, axis, places, minlength=clips)
         return statistic(np.atleast_2d(np.moveaxis(counts, axis, -1)).astype(np.float64)).T
 
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        # Clips that are all alike have an interval of no width, which is no cause for concern.
+        warnings.simplefilter("ignore", DegenerateDataWarning)
         found = bootstrap(
             (np.arange(clips),),
             drawn,
