@@ -108,7 +108,7 @@ def train_vitro_s(
     ] = "224x160",
     learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU; more than are idle slow it down.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
     as_json: Json = False,
 ) -> int:
@@ -118,5 +118,5 @@ def train_vitro_s(
 
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed)
-    return train(out, settings, threads, checkpoint_every, as_json)
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed, workers)
+    return train(out, settings, checkpoint_every, as_json)

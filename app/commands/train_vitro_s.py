@@ -17,16 +17,13 @@ from perception.vitro_s.training import WEIGHTS, VitroSettings, VitroTraining
 _RECENT, _LINE_EVERY_S = 50, 20.0
 
 
-def train(out: Path, settings: VitroSettings, threads: int, checkpoint_every: int, as_json: bool) -> int:
+def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bool) -> int:
     """Trains to settings.steps and writes the weights; 0 when done.
 
     Raises:
         KeyboardInterrupt: after a checkpoint, when Ctrl-C was pressed.
         VitroError: data or a checkpoint that cannot be used, a loss that is not finite, a full disk.
     """
-    import torch
-
-    torch.set_num_threads(threads)
     console = Console(as_json)
     with console.stage("load") as line:
         run = VitroTraining(out, settings)

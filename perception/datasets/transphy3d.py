@@ -77,7 +77,7 @@ class RenderedClip:
             transparent=self._that_are(ids, "transparent"),
             specular=self._that_are(ids, "specular"),
             instance_ids=ids,
-            normals=_normals(self._pixels(image.with_suffix(".normals.png"), np.uint16)),
+            normals=self._normals(image.with_suffix(".normals.png")),
             T_world_camera=T_world_camera,
             table=self._table(T_world_camera),
             families={int(one["id"]): str(one["family"]) for one in self._told["objects"]},
@@ -123,6 +123,13 @@ class RenderedClip:
         except (OSError, ValueError, EOFError) as error:
             raise DatasetError(f"{file} cannot be read ({error}).", "Render this clip again.") from error
 
+    def _normals(self, file: Path) -> NDArray[np.float32] | None:
+        if not file.exists() and file.name not in self._told.get("files", ()):
+            return None
+        stored = self._pixels(file, np.uint16)
+        known = stored.any(axis=-1, keepdims=True)
+        return np.where(known, stored / 32767.5 - 1, np.nan).astype(np.float32)
+
     def _pixels(self, file: Path, dtype: type) -> NDArray[Any]:
         demand_file(file)
         image = self._sized(file, read_png(file))
@@ -142,8 +149,3 @@ class RenderedClip:
 
 def _depth_m(steps: NDArray[np.uint16]) -> NDArray[np.float32]:
     return np.where(steps > 0, steps * np.float32(_STEP_M), np.nan).astype(np.float32)
-
-
-def _normals(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
-    known = stored.any(axis=-1, keepdims=True)
-    return np.where(known, stored / 32767.5 - 1, np.nan).astype(np.float32)

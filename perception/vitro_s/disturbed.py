@@ -11,7 +11,7 @@ Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 #: Share of the pictures with each disturbance.
-BLUR, MOTION, JPEG, TINT, GREY = 0.4, 0.1, 0.3, 0.9, 0.05
+BLUR, MOTION, JPEG, TINT, GREY = 0.25, 0.05, 0.2, 0.9, 0.03
 #: Noise of a table's plane from tags: tilt [rad] and height [share of the camera's]; a few times worse at the tails.
 TILT_RAD, HEIGHT_SHARE = np.radians(0.25), 0.003
 #: Noise of an active stereo camera's depth [1/m * z²] and its range [m].
@@ -30,11 +30,11 @@ def disturbed_color(rng: Generator, color: NDArray[np.uint8]) -> NDArray[np.uint
     if rng.random() < GREY:
         image = np.repeat(image.mean(-1, keepdims=True), 3, -1)
     image = _blurred(rng, image.astype(np.float32))
-    sigma = abs(rng.normal(0, 0.015))
+    sigma = abs(rng.normal(0, 0.008))
     image = image + rng.standard_normal(image.shape, np.float32) * np.float32(sigma)
     out = (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
     if rng.random() < JPEG:
-        packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])[1]
+        packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))])[1]
         out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
     return out
 
@@ -42,14 +42,14 @@ def disturbed_color(rng: Generator, color: NDArray[np.uint8]) -> NDArray[np.uint
 def _blurred(rng: Generator, image: Map) -> Map:
     """Out of focus, or moved while exposed; a sharpened one as often as a soft one."""
     if rng.random() < MOTION:
-        length, angle = int(rng.integers(2, 6)), rng.uniform(0, np.pi)
+        length, angle = int(rng.integers(2, 5)), rng.uniform(0, np.pi)
         kernel = np.zeros((11, 11), np.float32)
         step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
         one, other = (tuple(round(5 + s * c) for c in step) for s in (-1, 1))
         cv2.line(kernel, one, other, 1.0)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.float32)
     if rng.random() < BLUR:
-        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3))
+        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
         return np.asarray(soft if rng.random() < 0.7 else image + 0.7 * (image - soft), np.float32)
     return image
 

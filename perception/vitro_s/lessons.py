@@ -54,6 +54,11 @@ class Batch:
     targets: Tensor
     weights: Tensor
 
+    def split(self, parts: int) -> list["Batch"]:
+        """As many parts of about the same size, fewer where there are not as many samples."""
+        pieces = (tensor.chunk(parts) for tensor in (self.inputs, self.targets, self.weights))
+        return [Batch(*piece) for piece in zip(*pieces, strict=True)]
+
 
 class Lessons:
     """The batches of a run from any step on."""

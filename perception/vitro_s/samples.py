@@ -20,7 +20,7 @@ GLASS_WEIGHT, OBJECT_WEIGHT, ELSEWHERE = 6.0, 3.0, 1.0
 #: Share of that far below the table or close to the camera, where q is steep and nothing is to be grasped.
 BEYOND_WEIGHT, BEYOND_Q = 0.1, (-0.3, 3.0)
 #: Share of the samples that show the sensor's depth too.
-WITH_SENSOR = 0.4
+WITH_SENSOR = 0.3
 
 
 @dataclass(frozen=True)
@@ -74,25 +74,24 @@ def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) 
 
     crop: (height, width) of a part around an object that is taken of it.
     """
+    part = _around_object(rng, lesson.object_, crop) if crop else (slice(None), slice(None))
+    depth_m, rays = lesson.frame.depth_m[part], lesson.rays[part]
     plane = disturbed_plane(rng, lesson.table)
-    color = disturbed_color(rng, lesson.frame.color)
     sensor_m = None
     if rng.random() < WITH_SENSOR:
-        sensor_m = sensed(rng, lesson.frame.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
-    x = inputs(color, lesson.rays, plane, sensor_m)
-    q = encode_depth(lesson.frame.depth_m, plane_disparity(lesson.rays, plane))
-    part = _around_object(rng, lesson.object_, crop) if crop else (slice(None), slice(None))
-    x, q, weight = x[:, *part], q[part], _weight(lesson, q)[part]
-    q = np.nan_to_num(q)
+        sensor_m = sensed(rng, depth_m, lesson.behind_m[part], lesson.transparent[part], lesson.specular[part])
+    x = inputs(disturbed_color(rng, lesson.frame.color[part]), rays, plane, sensor_m)
+    q = encode_depth(depth_m, plane_disparity(rays, plane))
+    weight, q = _weight(lesson, q, part), np.nan_to_num(q)
     if rng.random() < 0.5:
         x, q, weight = x[..., ::-1].copy(), q[..., ::-1].copy(), weight[..., ::-1].copy()
         x[4] *= -1
     return x, q, weight
 
 
-def _weight(lesson: Lesson, q: Map) -> Map:
-    hard = lesson.transparent | lesson.specular
-    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_, OBJECT_WEIGHT, ELSEWHERE))
+def _weight(lesson: Lesson, q: Map, part: tuple[slice, slice]) -> Map:
+    hard = lesson.transparent[part] | lesson.specular[part]
+    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_[part], OBJECT_WEIGHT, ELSEWHERE))
     weight *= np.where((q > BEYOND_Q[0]) & (q < BEYOND_Q[1]), 1.0, BEYOND_WEIGHT)
     return np.where(np.isfinite(q), weight, 0.0).astype(np.float32)
 

@@ -4,12 +4,14 @@ import copy
 import io
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from errors import TrainingError
 from perception.training.files import write_whole
@@ -32,7 +34,8 @@ KEEP = 0.998
 @dataclass(frozen=True)
 class VitroSettings:
     """data: TransPhy3D folders. The learning rate rises over `WARM_UP` steps, stays, and falls to 0 over the
-    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen."""
+    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen. workers: threads
+    that share a batch; the result depends on their number in the last bits only."""
 
     data: tuple[Path, ...]
     steps: int = 40_000
@@ -41,6 +44,7 @@ class VitroSettings:
     crop: tuple[int, int] | None = (160, 224)
     learning_rate: float = 1e-3
     seed: int = 0
+    workers: int = 2
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -62,9 +66,13 @@ class VitroTraining:
         self.net = VitroNet()
         self.slow = copy.deepcopy(self.net)
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._parameters = list(self.net.parameters())
         self._optimizer = torch.optim.AdamW(
-            self.net.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS
+            self._parameters, settings.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True
         )
+        # Each worker computes alone: threads that share one convolution wait for each other half of the time.
+        torch.set_num_threads(1)
+        self._workers = ThreadPoolExecutor(settings.workers)
         self.steps_done = 0
         self.began_at = self._resume()
         self._log = TrainingLog(out / LOG)
@@ -79,28 +87,37 @@ class VitroTraining:
             TrainingError: the loss is not finite; the last checkpoint stands.
         """
         began_s, rate = time.monotonic(), self.settings.rate(self.steps_done)
-        batch = next(self._batches)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = self.net(batch.inputs.contiguous(memory_format=torch.channels_last))
-        value = loss(answer.float(), batch.targets, batch.weights)
-        if not torch.isfinite(value):
+        value = self._gradients(next(self._batches))
+        if not np.isfinite(value):
             raise TrainingError(
-                f"The loss of step {self.steps_done + 1} is {value.item()}.",
+                f"The loss of step {self.steps_done + 1} is {value}.",
                 "The last checkpoint stands: go on with a smaller --learning-rate.",
             )
-        self._optimizer.zero_grad()
-        value.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM))
         self._optimizer.step()
         self.steps_done += 1
         average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
         seconds = time.monotonic() - began_s
         speed = self.settings.batch / seconds
-        row = LogRow(self.steps_done, value.item(), norm, rate, 1, speed, speed, seconds)
+        row = LogRow(self.steps_done, value, norm, rate, 1, speed, speed, seconds)
         self._log.add(row)
         return row
+
+    def _gradients(self, batch: Batch) -> float:
+        """Sets the gradients of a batch, whose parts the workers share, and returns its loss."""
+        shares = [self._workers.submit(self._share, part) for part in batch.split(self.settings.workers)]
+        results = [share.result() for share in shares]
+        for parameter, *gradients in zip(self._parameters, *(result[1] for result in results), strict=True):
+            parameter.grad = sum(gradients[1:], gradients[0]) / len(gradients)
+        return float(np.mean([result[0] for result in results]))
+
+    def _share(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
+        with torch.autocast("cpu", torch.bfloat16):
+            answer = self.net(part.inputs.contiguous(memory_format=torch.channels_last))
+        value = loss(answer.float(), part.targets, part.weights)
+        return value.item(), torch.autograd.grad(value, self._parameters)
 
     def save(self) -> None:
         """The checkpoint; a kill at any moment leaves the one before or this one. Raises as `write_whole`."""
@@ -132,8 +149,9 @@ class VitroTraining:
         return exam.scores
 
     def close(self) -> None:
-        """Ends the thread that draws batches."""
+        """Ends the threads that draw batches and work on them."""
         self._batches.close()  # type: ignore[attr-defined]
+        self._workers.shutdown()
 
     def _identity(self) -> dict[str, int]:
         return {"parameters": parameters(self.net), "channels": CHANNELS}
