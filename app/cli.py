@@ -43,7 +43,9 @@ class SurfaceChoice(StrEnum):
 
 Estimator = Annotated[
     str,
-    typer.Option(help="What turns colour into depth: auto, dkt-1.3b, raw, oracle (a cheat), ... (docs/estimators.md)."),
+    typer.Option(
+        help="What turns colour into depth: auto, vitro-s, dkt-1.3b, raw, oracle (a cheat), ... (docs/estimators.md)."
+    ),
 ]
 SeenAtOnce = Annotated[int, typer.Option("--clip", min=1, help="Newest frames that the estimator sees at once.")]
 Detector = Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp.")]

@@ -24,7 +24,7 @@ class DktSize(StrEnum):
 @exits
 def bench_grasp(
     surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse",
-    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,oracle",
+    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle",
     trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20,
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000,

@@ -55,7 +55,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew, whatever is th
 def depth(
     source: Source,
     out: Out,
-    estimator: Annotated[str, typer.Option(help="auto, dkt-1.3b, dkt-14b, dkt (any --weights), raw, ...")] = "auto",
+    estimator: Annotated[
+        str, typer.Option(help="auto, vitro-s, dkt-1.3b, dkt-14b, dkt (any --weights), raw, ...")
+    ] = "auto",
     weights: Weights = None,
     size: Size = "",
     steps: Steps = None,

@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 from app.doubt import unsure_share
 from app.estimator_choice import choose_estimator
 from app.pictures import save_pictures
+from app.pipeline import Choices, Pipeline
 from app.trial import Trial
-from errors import ConfigurationError, PerceptionError
+from errors import ConfigurationError, PerceptionError, PlanningError
 from hardware.cameras.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth
@@ -195,3 +196,18 @@ def test_the_operator_is_told_and_shown_what_is_unsure(frame, view, tmp_path) ->
     picture = np.array(Image.open(tmp_path / "confidence.png")).astype(int)
     redness = picture[..., 0] - picture[..., 2]
     assert redness[120, 200] > 80 and redness[120, 240] < 20
+
+
+def test_a_trial_on_depth_that_is_unsure_ends_with_no_grasp_and_the_reason(frame, view) -> None:
+    depth_m = frame.depth_m.copy()
+    depth_m[100:140, 190:230] -= 0.08
+    pipeline = Pipeline(_SMALL, Choices("raw"), None)
+    for sure, ends in ((1.0, False), (0.2, True)):
+        answer = RelativeDepth(depth_m, "metric", "vitro-s", np.full(depth_m.shape, sure, np.float32))
+        trial = Trial("diffuse", 0, frame=frame, view=view, relative=answer)
+        trial.metric = fit_metric(answer, view, frame)
+        if ends:
+            with pytest.raises(PlanningError, match=r"No grasp was found.*out of its depth.*100%"):
+                pipeline.detect(trial, {})
+        else:
+            assert "grasps on 1 object" in pipeline.detect(trial, {})
