@@ -13,6 +13,7 @@ from perception.datasets.base import Clip, DatasetFrame
 from perception.depth_types import Plane, TableView
 from perception.evaluation.regions import hard_of
 from perception.table import locate_table
+from perception.table_plane import fit_table
 
 #: What tells where the table is, best first; `data set` is the truth, where nothing that is seen tells.
 TABLE_SOURCES = ("tags", "sensor", "data set", "nothing")
@@ -86,14 +87,15 @@ class Showing:
 
 
 def find_table(frame: DatasetFrame, outside: RgbdFrame, cell: Cell) -> FoundTable:
-    """As the cell finds it (`locate_table`), else what the data set says."""
+    """As the cell finds it (`locate_table`), by the sensor too where tags are not the cell's; else as the data set
+    says."""
     why = ""
-    try:
-        view = locate_table(outside, cell)
-        return FoundTable(view.source, view.plane, view)
-    except (PerceptionError, CalibrationError) as error:
-        why = error.cause
+    for find in (lambda: locate_table(outside, cell), lambda: fit_table(outside)):
+        try:
+            view = find()
+            return FoundTable(view.source, view.plane, view)
+        except (PerceptionError, CalibrationError) as error:
+            why = error.cause
     if frame.table is None:
         return FoundTable("nothing", None, None, why)
-    view = TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan"))
-    return FoundTable("data set", frame.table, view, why)
+    return FoundTable("data set", frame.table, TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan")), why)
