@@ -85,7 +85,7 @@ def _score(
     sums, answers = LineSums(), [comparable(values, "disparity") for values in maps]
     regions = [regions_of(frame, "") for frame in frames]
     for frame, answer, region in zip(frames, answers, regions, strict=True):
-        sums.add(*pairs(answer, target(frame.depth_m, "disparity"), region["all"]))
+        sums.add(*pairs(answer, target(frame.depth_m, "disparity"), region["all"], "disparity"))
     line = sums.line()
     depths_m = [aligned_m(answer, "disparity", line) for answer in answers]
     metrics = {}
