@@ -54,7 +54,7 @@ class RenderedClip:
 
     @property
     def is_video(self) -> bool:
-        return len(self) > 1
+        return len(self) > 1 and self._told.get("views") != "jump"
 
     def __len__(self) -> int:
         return len(self._poses)

@@ -88,7 +88,7 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             f"surface {settings['surface']}, with{'' if settings['sensor'] else 'out'} a sensor's depth"
             f"{', with user meshes ' + settings['meshes'] if settings['meshes'] else ''}.",
             "",
-            *(f"Rendered by {line}: {count} clips." for line, count in _counted(clip["renderer"] for clip in clips)),
+            *(f"{count} rendered by {line}." for line, count in _counted(clip["renderer"] for clip in clips)),
             "",
             "![Some of the clips: colour, true depth](card.png)",
             "",
