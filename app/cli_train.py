@@ -108,6 +108,9 @@ def train_vitro_s(
     ] = "224x160",
     learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    shrink: Annotated[
+        int, typer.Option(min=1, max=4, help="Times that frames are made smaller: quick coarse lessons.")
+    ] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
     as_json: Json = False,
@@ -118,5 +121,5 @@ def train_vitro_s(
 
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed, workers)
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed, workers, shrink)
     return train(out, settings, checkpoint_every, as_json)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from perception.vitro_s.samples import Lesson, sample
 
 #: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
+#: Frames kept in memory: 8 GB of 320x192.
+REMEMBERED = 4000
 #: Batches that are ready or being made.
 AHEAD = 3
 
@@ -63,8 +66,11 @@ class Batch:
 class Lessons:
     """The batches of a run from any step on."""
 
-    def __init__(self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int) -> None:
-        self._clips, self._batch, self._crop, self._seed = clips, batch, crop, seed
+    def __init__(
+        self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, shrink: int = 1
+    ) -> None:
+        self._clips, self._batch, self._crop, self._seed, self._shrink = clips, batch, crop, seed, shrink
+        self._lesson = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -91,8 +97,8 @@ class Lessons:
         return Batch(inputs, targets, weights)
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        clip = self._clips[int(rng.integers(len(self._clips)))]
-        lesson = Lesson.of(clip.frame(int(rng.integers(len(clip)))))
+        number = int(rng.integers(len(self._clips)))
+        lesson = self._lesson(number, int(rng.integers(len(self._clips[number]))))
         if self._crop and min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
             height, width = lesson.object_.shape
             raise TrainingError(
@@ -100,3 +106,6 @@ class Lessons:
                 "Choose a smaller --crop.",
             )
         return sample(rng, lesson, self._crop)
+
+    def _read(self, number: int, frame: int) -> Lesson:
+        return Lesson.of(self._clips[number].frame(frame)).shrunk(self._shrink)

@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from errors import TrainingError
+from hardware.cameras.frame import Intrinsics
 from perception.datasets.base import DatasetFrame
 from perception.depth_types import Plane
 from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
@@ -38,6 +39,25 @@ class Lesson:
                 "vitro-s learns on frames whose table and objects are known.", "Train it on a transphy3d data set."
             )
         return Lesson(frame, frame.table)
+
+    def shrunk(self, times: int) -> "Lesson":
+        """The same in a picture so many times smaller each way: coarse lessons are quick ones."""
+        if times == 1:
+            return self
+        frame, every = self.frame, (slice(times // 2, None, times),) * 2
+        height, width = frame.depth_m[every].shape
+        color = frame.color[: height * times, : width * times].reshape(height, times, width, times, 3).mean((1, 3))
+        k = frame.intrinsics
+        centre = [(c + 0.5) / times - 0.5 for c in (k.cx, k.cy)]
+        small = DatasetFrame(
+            (color + 0.5).astype(np.uint8),
+            frame.depth_m[every],
+            Intrinsics(width, height, k.fx / times, k.fy / times, *centre),
+            transparent=self.transparent[every],
+            specular=self.specular[every],
+            instance_ids=np.asarray(frame.instance_ids)[every],
+        )
+        return Lesson(small, self.table)
 
     @cached_property
     def rays(self) -> Map:

@@ -34,8 +34,9 @@ KEEP = 0.998
 @dataclass(frozen=True)
 class VitroSettings:
     """data: TransPhy3D folders. The learning rate rises over `WARM_UP` steps, stays, and falls to 0 over the
-    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen. workers: threads
-    that share a batch; the result depends on their number in the last bits only."""
+    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen.
+    shrink: frames are made so many times smaller first, which teaches the coarse things quickly.
+    workers: threads that share a batch; the result depends on their number in the last bits only."""
 
     data: tuple[Path, ...]
     steps: int = 40_000
@@ -45,6 +46,7 @@ class VitroSettings:
     learning_rate: float = 1e-3
     seed: int = 0
     workers: int = 2
+    shrink: int = 1
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -77,7 +79,7 @@ class VitroTraining:
         self.began_at = self._resume()
         self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
-        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed)
+        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed, settings.shrink)
         self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
 
     def step(self) -> LogRow:
