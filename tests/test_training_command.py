@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import Result
+from dataset_samples import write_cleargrasp_real, write_hiss
+from safetensors.torch import load_file
 from tiny_training import tiny_trainer, write_balls
 from typer.testing import CliRunner
 
@@ -123,3 +125,22 @@ def test_a_folder_of_another_layout_is_named(tmp_path: Path) -> None:
 def test_clips_that_are_too_short_are_told_with_the_length_that_would_do(data: Path, tmp_path: Path) -> None:
     result = train(data, tmp_path / "out", "--longest", "9")
     assert result.exit_code == 1 and "--longest 5" in result.output and not (tmp_path / "out").exists()
+
+
+def test_a_run_begins_from_a_given_lora_of_its_rank_and_refuses_another(run: Path, data: Path, tmp_path: Path) -> None:
+    given = run / "model" / "lora.safetensors"
+    more = ("--init-lora", str(given), "--validate-every", "0", "--steps", "1")
+    assert train(data, tmp_path / "same", *more, "--learning-rate", "1e-12").exit_code == 0
+    begun, ended = (load_file(path) for path in (given, tmp_path / "same" / "model" / "lora.safetensors"))
+    for key, tensor in begun.items():
+        torch.testing.assert_close(ended[key], tensor, atol=1e-9, rtol=1e-6)
+    other = train(data, tmp_path / "other", *more, "--rank", "3")
+    assert other.exit_code == 1 and "has rank 2" in other.output
+
+
+def test_image_sets_as_published_are_learnt_from_beside_videos(data: Path, tmp_path: Path) -> None:
+    hiss, real = write_hiss(tmp_path / "hiss"), write_cleargrasp_real(tmp_path / "cleargrasp")
+    more = ("--data", f"hiss={hiss}", "--data", f"cleargrasp={real}", "--validate-every", "0")
+    result = train(data, tmp_path / "out", *more, "--steps", "3", "--longest", "1")
+    assert result.exit_code == 0, result.output
+    assert all(np.isfinite(float(loss)) for _, loss in losses(tmp_path / "out"))
