@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli_clips import Dtype, parse_size
+from app.cli_clips import Dtype, Weights, parse_size
 from app.cli_options import CellName, Json, exits
 
 benches = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
@@ -87,6 +87,7 @@ def bench_depth(
     estimators: Annotated[
         str, typer.Option(help="Comma-separated; plane: the table's plane everywhere.")
     ] = "plane,raw",
+    weights: Weights = None,
     clips: Annotated[int | None, typer.Option(min=1, help="So many clips, drawn with the seed; default: all.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="The first so many of each clip; default: all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Results; default runs/bench-depth/DATASET-FOLDER.")] = None,
@@ -99,4 +100,4 @@ def bench_depth(
     from app.commands.bench_depth import bench_depth as measure
 
     names = parse_estimators(estimators)
-    return measure(BenchDepthOptions(dataset, root, names, clips, frames, out, seed, cell), as_json)
+    return measure(BenchDepthOptions(dataset, root, names, weights, clips, frames, out, seed, cell), as_json)

@@ -19,7 +19,7 @@ from perception.evaluation import subjects
 
 
 def options(kind: str, root: Path, out: Path, estimators: str = "plane,raw,oracle", **more: Any) -> BenchDepthOptions:
-    values = {"clips": None, "frames": None, "seed": 0, "cell": "sim"} | more
+    values = {"weights": None, "clips": None, "frames": None, "seed": 0, "cell": "sim"} | more
     return BenchDepthOptions(kind, root, parse_estimators(estimators), out=out, **values)
 
 
@@ -123,7 +123,7 @@ class FailsInOneClip(subjects.PlaneSubject):
 
 def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tmp_path, capsys, monkeypatch) -> None:
     real = command.create_subject
-    monkeypatch.setattr(command, "create_subject", lambda name: FailsInOneClip() if name == "raw" else real(name))
+    monkeypatch.setattr(command, "create_subject", lambda name, *_: FailsInOneClip() if name == "raw" else real(name))
     result = run(capsys, options("transphy3d", film, tmp_path / "out", "plane,raw"))
     assert result["estimators"]["raw"]["misses"] == [
         ["000001", 1, "The model ran out of luck."],
@@ -203,6 +203,12 @@ def test_clips_are_drawn_by_the_seed_and_frames_from_the_start(tmp_path, capsys)
 def test_two_runs_do_not_write_to_one_folder(film, tmp_path) -> None:
     with PairStore(tmp_path / "out").opened(), pytest.raises(ConfigurationError, match="Another run"):
         bench_depth(options("transphy3d", film, tmp_path / "out", "plane"), as_json=True)
+
+
+def test_weights_must_be_of_one_model(tmp_path) -> None:
+    for names in ("plane,raw", "dkt,vitro-s"):
+        with pytest.raises(ConfigurationError, match="--weights are of one model"):
+            bench_depth(options("hiss", tmp_path, tmp_path / "out", names, weights=tmp_path), as_json=True)
 
 
 def test_what_is_no_estimator_or_no_data_set_is_refused(tmp_path) -> None:

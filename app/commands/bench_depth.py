@@ -17,13 +17,14 @@ from app.paths import cell_file, home
 from errors import ConfigurationError, DatasetError, VitroError
 from hardware.cell import load_cell
 from perception.datasets import Dataset, open_dataset
+from perception.estimators.options import EstimatorOptions
 from perception.evaluation.exhibit import Exhibit
 from perception.evaluation.measure import ClipResult, Progress, measure, passes
 from perception.evaluation.pictures import frame_picture, pick_for_pictures, profile_picture
 from perception.evaluation.report import tables_of
 from perception.evaluation.showing import Showing
 from perception.evaluation.stored import key_of
-from perception.evaluation.subjects import SUBJECTS, Subject, create_subject
+from perception.evaluation.subjects import SUBJECTS, UNTRAINED, Subject, create_subject
 from perception.evaluation.tables import ResultTable, as_csv, latex, markdown
 
 #: Of so many clips there are pictures.
@@ -34,11 +35,13 @@ _SHOWN_REGIONS = ("all pixels", "transparent pixels", "transparent and mirror-li
 
 @dataclass(frozen=True)
 class BenchDepthOptions:
-    """What was asked for; None: all clips, all of their frames, a folder of the data set's name."""
+    """What was asked for; None: the model's own weights, all clips, all of their frames, a folder of the data
+    set's name."""
 
     kind: str
     root: Path
     estimators: tuple[str, ...]
+    weights: Path | None
     clips: int | None
     frames: int | None
     out: Path | None
@@ -75,15 +78,27 @@ def parse_estimators(text: str) -> tuple[str, ...]:
     return names
 
 
+def demand_one_model(names: Sequence[str], weights: Path | None) -> None:
+    """Raises a ConfigurationError where weights are given and there is not one model that they can be of."""
+    models = [name for name in names if name not in UNTRAINED]
+    if weights is not None and len(models) != 1:
+        raise ConfigurationError(
+            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
+            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
+        )
+
+
 def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
     """Measures the pairs that its folder lacks and writes tables and pictures; 1 where something was left out."""
     console = Console(as_json)
+    demand_one_model(options.estimators, options.weights)
     dataset = open_dataset(options.kind, options.root)
     bench = _prepare(options, dataset)
     out = options.out or home() / "bench-depth" / f"{options.kind}-{options.root.resolve().name}"
     with PairStore(out).opened() as store:
         for name in options.estimators:
-            _measure_all(bench, name, store, console)
+            weights = None if name in UNTRAINED else options.weights
+            _measure_all(bench, name, weights, store, console)
         results = _of_common_clips(bench)
         if not results:
             raise DatasetError(
@@ -123,10 +138,10 @@ def _prepare(options: BenchDepthOptions, dataset: Dataset) -> _Bench:
     return _Bench(dataset, showings, pictured, digest_of(cell_path), {}, {}, {})
 
 
-def _measure_all(bench: _Bench, name: str, store: PairStore, console: Console) -> None:
+def _measure_all(bench: _Bench, name: str, weights: Path | None, store: PairStore, console: Console) -> None:
     """Every clip by one estimator, which is loaded only if something of it is not there yet."""
     own = bench.results.setdefault(name, [])
-    keys = {clip: key_of(showing, name, bench.cell_digest) for clip, showing in bench.showings.items()}
+    keys = {clip: key_of(showing, name, weights, bench.cell_digest) for clip, showing in bench.showings.items()}
     kept = {clip: store.load(clip, name, key, clip in bench.pictured) for clip, key in keys.items()}
     own += [result for result in kept.values() if result is not None]
     lacking = [clip for clip, result in kept.items() if result is None and clip not in bench.not_read]
@@ -136,7 +151,7 @@ def _measure_all(bench: _Bench, name: str, store: PairStore, console: Console) -
         return
     try:
         with console.stage("load") as line:
-            subject = create_subject(name)
+            subject = create_subject(name, EstimatorOptions(weights=weights))
             line.detail = subject.name
     except VitroError as error:
         bench.not_loaded[name] = f"{name}: {error.cause}"

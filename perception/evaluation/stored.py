@@ -17,14 +17,23 @@ VERSION = 3
 _BUNDLED = {"vitro-s": Path(__file__).parents[1] / "vitro_s"}
 
 
-def key_of(showing: Showing, subject: str, cell: str) -> str:
-    """What tells this measurement from all others: the clip's files, the frames, the estimator's, the cell's digest."""
-    folder = weights_folder(subject) if subject in MODELS else _BUNDLED.get(subject)
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc") if folder else []
-    weights = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+def key_of(showing: Showing, subject: str, weights: Path | None, cell: str) -> str:
+    """What tells this measurement from all others: the clip's files, the frames, the estimator's, the cell's digest.
+
+    weights: a file or folder; None: where the estimator's are.
+    """
     clip = showing.clip
-    told = (VERSION, showing.kind, clip.name, clip.stamp(), showing.numbers, subject, weights, cell)
+    told = (VERSION, showing.kind, clip.name, clip.stamp(), showing.numbers, subject, _files(subject, weights), cell)
     return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _files(subject: str, weights: Path | None) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change of an estimator's files."""
+    own = weights or (weights_folder(subject) if subject in MODELS else _BUNDLED.get(subject))
+    if own is None:
+        return []
+    files = [own] if own.is_file() else sorted(p for p in own.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
 
 
 def to_json(result: ClipResult, key: str) -> str:

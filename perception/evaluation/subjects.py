@@ -11,6 +11,7 @@ from hardware.cameras.clip import ClipFrame
 from perception.depth_types import RelativeDepth
 from perception.estimators import (
     CLIP_ESTIMATORS,
+    DEFAULTS,
     ESTIMATORS,
     NORMAL_ESTIMATORS,
     create_clip_estimator,
@@ -18,11 +19,14 @@ from perception.estimators import (
     create_normal_estimator,
 )
 from perception.estimators.base import ClipEstimator, DepthEstimator, Kind, MapStream, NormalEstimator
+from perception.estimators.options import EstimatorOptions
 from perception.evaluation.showing import Showing, Shown
 
 PLANE = "plane"
 #: Estimators that are given the table's plane, which a clip's stream does not carry.
 _GIVEN_THE_TABLE = ("vitro-s",)
+#: Those that are no model and have no weights.
+UNTRAINED = (PLANE, "raw", "oracle", "depth")
 #: Everything that can be measured.
 SUBJECTS = tuple(dict.fromkeys((PLANE, *ESTIMATORS, *NORMAL_ESTIMATORS)))
 
@@ -55,7 +59,7 @@ class Subject(Protocol):
         ...
 
 
-def create_subject(name: str) -> Subject:
+def create_subject(name: str, options: EstimatorOptions = DEFAULTS) -> Subject:
     """What is called `name`; its weights are loaded.
 
     Raises:
@@ -65,11 +69,11 @@ def create_subject(name: str) -> Subject:
     if name == PLANE:
         return PlaneSubject()
     if name in NORMAL_ESTIMATORS and name not in ESTIMATORS:
-        return StreamSubject(name, create_normal_estimator(name))
+        return StreamSubject(name, create_normal_estimator(name, options))
     if name in CLIP_ESTIMATORS and name not in _GIVEN_THE_TABLE:
-        return StreamSubject(name, create_clip_estimator(name))
+        return StreamSubject(name, create_clip_estimator(name, options))
     if name in ESTIMATORS:
-        return FrameSubject(name)
+        return FrameSubject(name, options)
     raise ConfigurationError(f"There is no estimator '{name}'.", f"Choose some of: {', '.join(SUBJECTS)}.")
 
 
@@ -90,11 +94,11 @@ class PlaneSubject:
 class FrameSubject:
     """A `DepthEstimator`, which is shown one frame at a time and told where the table is."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, options: EstimatorOptions) -> None:
         self.name = name
         self._truth_m: NDArray[np.float32] = np.empty((0, 0), np.float32)
         # The oracle alone asks for it.
-        self._estimator: DepthEstimator = create_estimator(name, lambda _: self._truth_m)
+        self._estimator: DepthEstimator = create_estimator(name, lambda _: self._truth_m, options)
         self.kind: Kind = "metric"
 
     @property
