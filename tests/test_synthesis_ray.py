@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,11 @@ def test_work_that_is_given_up_leaves_no_half_clip(farm: RayFarm, tmp_path: Path
 def test_a_wrong_number_of_workers_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="local:2"):
         RayFarm(address)
+
+
+def test_a_cluster_that_is_not_there_is_named_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ConfigurationError, match=r"no Ray cluster at.*local:2"), RayFarm(address):
+        pass

@@ -6,6 +6,7 @@ worker had rendered of its clip is dropped, and another renders the clip from it
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ THREADS = 2
 MOST_LOSSES = 4
 #: How long to wait for a frame before looking at the cluster's size again.
 _WAIT_S = 2.0
+#: How long a cluster's head may take to answer.
+_REACH_S = 10.0
 _ROOT = Path(__file__).parents[2]
 #: What a worker does not need of the checkout, which is sent to it.
 _NOT_SENT = [".git", ".venv", "runs", "weights", "tests", "docs", "*.safetensors", "*.bag", "*.db3"]
@@ -94,12 +97,14 @@ class RayFarm:
             ray.init("local", num_cpus=self._local, include_dashboard=False, runtime_env=environment, **quiet)
             return self
         try:
+            _demand_listener(self._address)
             sent = {"working_dir": str(_ROOT), "excludes": _NOT_SENT}
             ray.init(self._address, runtime_env=sent, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise ConfigurationError(
                 f"There is no Ray cluster at {self._address!r} ({error}).",
-                "Start one (ray start --head) and give its HOST:PORT, or --ray local:2 for workers on this machine.",
+                "Give the HOST:PORT that `ray start --head` prints, with the cluster's own RAY_AUTH_TOKEN in the "
+                "environment; or --ray local:2 for workers on this machine.",
             ) from error
         return self
 
@@ -174,6 +179,13 @@ class RayFarm:
 
     def _threads(self, workers: int) -> int:
         return max(THREADS, (os.cpu_count() or 1) // workers) if self._local else THREADS
+
+
+def _demand_listener(address: str) -> None:
+    """Raises an OSError where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
 
 
 def _local_workers(address: str) -> int:
