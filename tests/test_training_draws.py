@@ -4,9 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tiny_training import SIZE, ball_data
+import torch
+from tiny_training import SIZE, BlindClip, ball_data
 
-from errors import ConfigurationError, TrainingError
+from errors import ConfigurationError, DatasetError, TrainingError
 from perception.datasets.base import Dataset
 from perception.training.draws import Sampler, split
 from perception.training.flow import LEVELS
@@ -58,6 +59,17 @@ def test_processes_share_a_batch_and_a_stream_begun_later_is_the_rest_of_the_fir
     assert whole == [drawn.draw(step, number) for step in range(2) for number in range(4)]
     assert draws(0, (0, 2), 4) == whole[0::2] and draws(0, (1, 2), 4) == whole[1::2]
     assert draws(1, (0, 1), 4) == whole[4:]
+
+
+def test_another_process_reads_the_same_and_names_a_damaged_frame_as_this_one_does() -> None:
+    data = ball_data()
+    here, ahead = (sample_stream(data, sampler(data, 5), SIZE, 0, 2, (0, 1), workers) for workers in (0, 1))
+    for _ in range(3):
+        ours, theirs = next(here), next(ahead)
+        assert ours.draw == theirs.draw and torch.equal(ours.disparity, theirs.disparity)
+    blind = [Dataset("blind", (BlindClip("blind", 5),))]
+    with pytest.raises(DatasetError, match="blind has no true depth"):
+        next(sample_stream(blind, sampler(blind, 1), SIZE, 0, 1, (0, 1), 1))
 
 
 def test_too_few_frames_are_an_error_that_names_the_length_that_would_do() -> None:

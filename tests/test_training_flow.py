@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_training import SIZE, BallClip
+from tiny_training import SIZE, BallClip, BlindClip
 
 from errors import DatasetError
 from hardware.cameras.frame import Intrinsics
@@ -90,7 +90,7 @@ def test_colour_and_truth_of_a_clip_meet_at_the_same_pixels_portrait_or_not() ->
 
 def test_a_clip_without_any_truth_or_of_two_sizes_is_named() -> None:
     with pytest.raises(DatasetError, match="blind has no true depth in frames 0 to 4"):
-        read_clip(Blind("blind", 5), 0, 5, SIZE)
+        read_clip(BlindClip("blind", 5), 0, 5, SIZE)
     with pytest.raises(DatasetError, match="Frame 2 of mixed is"):
         read_clip(Mixed("mixed", 5), 0, 5, SIZE)
 
@@ -110,12 +110,6 @@ class Turned(BallClip):
         k = Intrinsics(24, 40, 40.0, 40.0, 12.0, 20.0)
         color, depth_m = np.rot90(frame.color).copy(), np.rot90(frame.depth_m).copy()
         return replace(frame, color=color, depth_m=depth_m, intrinsics=k)
-
-
-class Blind(BallClip):
-    def frame(self, i: int) -> DatasetFrame:
-        frame = super().frame(i)
-        return replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
 
 
 class Mixed(BallClip):

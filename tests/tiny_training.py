@@ -1,7 +1,7 @@
 """Clips small enough to train on in a test: a ball before a slanted plane, seen from a camera that moves."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,14 @@ class BallClip:
         if self.has_holes:
             depth_m[:8, :8] = np.nan
         return DatasetFrame(color, depth_m.astype(np.float32), Intrinsics(40, 24, 40.0, 40.0, 20.0, 12.0))
+
+
+class BlindClip(BallClip):
+    """The same without any truth."""
+
+    def frame(self, i: int) -> DatasetFrame:
+        frame = super().frame(i)
+        return replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
 
 
 def ball_data(videos: int = 4, length: int = 5, images: int = 0) -> list[Dataset]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from errors import VitroError
 from perception.datasets.base import Dataset
 from perception.training.clips import read_clip
 from perception.training.draws import Draw, Sampler
@@ -24,15 +25,27 @@ class Sample:
     known: Tensor
 
 
-class _Reader(TorchDataset[Sample]):
+@dataclass(frozen=True)
+class _Failure:
+    """Why a sample could not be read. Out of another process an error of ours would come as one of torch's."""
+
+    kind: type[VitroError]
+    cause: str
+    remedy: str
+
+
+class _Reader(TorchDataset[Sample | _Failure]):
     """The sample of (step, number), read from disk."""
 
     def __init__(self, datasets: Sequence[Dataset], sampler: Sampler, size: tuple[int, int]) -> None:
         self._datasets, self._sampler, self._size = datasets, sampler, size
 
-    def __getitem__(self, index: tuple[int, int]) -> Sample:
+    def __getitem__(self, index: tuple[int, int]) -> Sample | _Failure:
         draw = self._sampler.draw(*index)
-        read = read_clip(self._datasets[draw.dataset].clips[draw.clip], draw.start, draw.count, self._size)
+        try:
+            read = read_clip(self._datasets[draw.dataset].clips[draw.clip], draw.start, draw.count, self._size)
+        except VitroError as error:
+            return _Failure(type(error), error.cause, error.remedy)
         return Sample(draw, read.color, read.disparity, read.known)
 
 
@@ -62,6 +75,9 @@ def sample_stream(
     """The samples of one process in order, from `first_step` on; share: (this process, number of processes).
 
     workers: processes that read ahead; 0 reads where it is asked for.
+
+    Raises:
+        DatasetError: a frame that cannot be read.
     """
     reader = _Reader(datasets, sampler, size)
     ahead: dict[str, Any] = {"num_workers": workers, "persistent_workers": True} if workers else {}
@@ -73,4 +89,7 @@ def sample_stream(
         generator=torch.Generator().manual_seed(0),
         **ahead,
     )
-    return iter(loader)
+    for read in loader:
+        if isinstance(read, _Failure):
+            raise read.kind(read.cause, read.remedy)
+        yield read
