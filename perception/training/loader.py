@@ -1,5 +1,6 @@
 """Samples read ahead: each process gets its share of every step's batch, whatever it waits for."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,7 @@ def sample_stream(
         DatasetError: a frame that cannot be read.
     """
     reader = _Reader(datasets, sampler, size)
-    ahead: dict[str, Any] = {"num_workers": workers, "persistent_workers": True} if workers else {}
+    ahead: dict[str, Any] = {"num_workers": workers, "worker_init_fn": _leave_interrupts} if workers else {}
     loader = DataLoader(
         reader,
         batch_size=None,
@@ -93,3 +94,8 @@ def sample_stream(
         if isinstance(read, _Failure):
             raise read.kind(read.cause, read.remedy)
         yield read
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the one that trains finishes its step, for which it needs these."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
