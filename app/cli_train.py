@@ -106,7 +106,7 @@ def train_vitro_s(
     crop: Annotated[
         str, typer.Option(help="WIDTHxHEIGHT around an object that is taken of a frame; whole: all of it.")
     ] = "224x160",
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-3,
+    rate: Annotated[float, typer.Option(help="Factor on the learning rates.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     shrink: Annotated[
         int, typer.Option(min=1, max=4, help="Times that frames are made smaller: quick coarse lessons.")
@@ -121,5 +121,5 @@ def train_vitro_s(
 
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, learning_rate, seed, workers, shrink)
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, shrink)
     return train(out, settings, checkpoint_every, as_json)

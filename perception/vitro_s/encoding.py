@@ -25,7 +25,7 @@ SHALLOWEST = 0.12
 #: Camera heights [m] are told relative to this one.
 USUAL_HEIGHT_M = 0.6
 #: q beyond these is cut off: far behind the table, and nearly at the camera.
-LOWEST_Q, HIGHEST_Q = -8.0, 8.0
+LOWEST_Q, HIGHEST_Q = -3.0, 6.0
 
 
 def plane_disparity(rays: Map, plane: Plane) -> Map:

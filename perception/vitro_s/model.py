@@ -78,7 +78,7 @@ class VitroS:
         if sensor_m is not None:
             sensed = np.asarray(cv2.resize(sensor_m, size, interpolation=cv2.INTER_NEAREST), np.float32)
         x = torch.from_numpy(inputs(seen, small.rays(), plane, sensed))[None].to(self._device)
-        answer = self._net(pad_to_multiple(x))[0, :, : small.height, : small.width].float().cpu().numpy()
+        answer = self._net(pad_to_multiple(x))[0, :2, : small.height, : small.width].float().cpu().numpy()
         whole = (intrinsics.width, intrinsics.height)
         return np.stack([cv2.resize(channel, whole, interpolation=cv2.INTER_LINEAR) for channel in answer])
 

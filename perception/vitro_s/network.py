@@ -15,6 +15,7 @@ from perception.vitro_s.encoding import CHANNELS
 WIDTHS = (32, 64, 128, 192, 256)
 #: Residual blocks by level on the way down; on the way up there is one a level.
 DEPTHS = (1, 1, 2, 2, 2)
+OUTPUTS = 3
 GROUPS = 8
 HEADS = 8
 #: Pictures are padded to a multiple of this.
@@ -22,7 +23,8 @@ MULTIPLE = 2 ** len(WIDTHS)
 
 
 class VitroNet(nn.Module):
-    """(B, CHANNELS, H, W) in, (B, 2, H, W) out: encoded depth and the log of its expected error (`encoding`).
+    """(B, CHANNELS, H, W) in, (B, 3, H, W) out: encoded depth, the log of its expected error (`encoding`), and
+    the logit of standing above the table, which keeps outlines sharp in training.
 
     H and W are multiples of `MULTIPLE`.
     """
@@ -37,7 +39,7 @@ class VitroNet(nn.Module):
         self.attend = Attention(WIDTHS[-1])
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(WIDTHS))
         self.decode = nn.ModuleList(Block(width) for width in WIDTHS[:-1])
-        self.head = nn.Conv2d(WIDTHS[0], 8, 3, padding=1)
+        self.head = nn.Conv2d(WIDTHS[0], 4 * OUTPUTS, 3, padding=1)
         # The first answer is the bare table.
         for tensor in self.head.parameters():
             nn.init.zeros_(tensor)

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 #: What an error counts on glass and mirrors, on ordinary objects, and elsewhere.
 GLASS_WEIGHT, OBJECT_WEIGHT, ELSEWHERE = 6.0, 3.0, 1.0
 #: Share of that far below the table or close to the camera, where q is steep and nothing is to be grasped.
-BEYOND_WEIGHT, BEYOND_Q = 0.1, (-0.3, 3.0)
+BEYOND_WEIGHT, BEYOND_Q = 0.05, (-0.3, 3.0)
 #: Share of the samples that show the sensor's depth too.
 WITH_SENSOR = 0.3
 

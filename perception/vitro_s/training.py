@@ -22,19 +22,19 @@ from perception.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.vitro_s.losses import loss
 from perception.vitro_s.model import VitroS, weights_bytes
 from perception.vitro_s.network import VitroNet, average_into, parameters
+from perception.vitro_s.optimizer import Optimizer
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
-_FORMAT = "vitro-s training 1"
-WARM_UP = 200
-WEIGHT_DECAY, BETAS, CLIP_NORM = 1e-2, (0.9, 0.98), 1.0
+_FORMAT = "vitro-s training 2"
+WARM_UP = 50
 #: The average that becomes the model forgets half of itself in about 350 steps.
 KEEP = 0.998
 
 
 @dataclass(frozen=True)
 class VitroSettings:
-    """data: TransPhy3D folders. The learning rate rises over `WARM_UP` steps, stays, and falls to 0 over the
-    last `decay` of `steps`; so a run may be prolonged by a larger `steps` before it has fallen.
+    """data: TransPhy3D folders. rate: on the optimizer's learning rates, which rise over `WARM_UP` steps,
+    stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
     shrink: frames are made so many times smaller first, which teaches the coarse things quickly.
     workers: threads that share a batch; the result depends on their number in the last bits only."""
 
@@ -43,15 +43,15 @@ class VitroSettings:
     decay: int = 8_000
     batch: int = 8
     crop: tuple[int, int] | None = (160, 224)
-    learning_rate: float = 1e-3
+    rate: float = 1.0
     seed: int = 0
     workers: int = 2
     shrink: int = 1
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
+    def factor(self, step: int) -> float:
+        """On the optimizer's rates, of a step counted from 0."""
         fall = (self.steps - step) / self.decay if self.decay else 1.0
-        return self.learning_rate * min(1.0, (step + 1) / WARM_UP, fall)
+        return self.rate * min(1.0, (step + 1) / WARM_UP, fall)
 
 
 class VitroTraining:
@@ -68,10 +68,7 @@ class VitroTraining:
         self.net = VitroNet()
         self.slow = copy.deepcopy(self.net)
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._parameters = list(self.net.parameters())
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, settings.learning_rate, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True
-        )
+        self._optimizer = Optimizer(self.net)
         # Each worker computes alone: threads that share one convolution wait for each other half of the time.
         torch.set_num_threads(1)
         self._workers = ThreadPoolExecutor(settings.workers)
@@ -88,38 +85,35 @@ class VitroTraining:
         Raises:
             TrainingError: the loss is not finite; the last checkpoint stands.
         """
-        began_s, rate = time.monotonic(), self.settings.rate(self.steps_done)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        value = self._gradients(next(self._batches))
+        began_s, factor = time.monotonic(), self.settings.factor(self.steps_done)
+        value, gradients = self._gradients(next(self._batches))
         if not np.isfinite(value):
             raise TrainingError(
                 f"The loss of step {self.steps_done + 1} is {value}.",
-                "The last checkpoint stands: go on with a smaller --learning-rate.",
+                "The last checkpoint stands: go on with a smaller --rate.",
             )
-        norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP_NORM))
-        self._optimizer.step()
+        norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
+        self._optimizer.step(gradients, factor)
         self.steps_done += 1
         average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
         seconds = time.monotonic() - began_s
         speed = self.settings.batch / seconds
-        row = LogRow(self.steps_done, value, norm, rate, 1, speed, speed, seconds)
+        row = LogRow(self.steps_done, value, norm, factor, 1, speed, speed, seconds)
         self._log.add(row)
         return row
 
-    def _gradients(self, batch: Batch) -> float:
-        """Sets the gradients of a batch, whose parts the workers share, and returns its loss."""
+    def _gradients(self, batch: Batch) -> tuple[float, list[Tensor]]:
+        """The loss of a batch, whose parts the workers share, and its gradients."""
         shares = [self._workers.submit(self._share, part) for part in batch.split(self.settings.workers)]
         results = [share.result() for share in shares]
-        for parameter, *gradients in zip(self._parameters, *(result[1] for result in results), strict=True):
-            parameter.grad = sum(gradients[1:], gradients[0]) / len(gradients)
-        return float(np.mean([result[0] for result in results]))
+        summed = (sum(parts[1:], parts[0]) for parts in zip(*(result[1] for result in results), strict=True))
+        return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
 
     def _share(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
         with torch.autocast("cpu", torch.bfloat16):
             answer = self.net(part.inputs.contiguous(memory_format=torch.channels_last))
         value = loss(answer.float(), part.targets, part.weights)
-        return value.item(), torch.autograd.grad(value, self._parameters)
+        return value.item(), torch.autograd.grad(value, self._optimizer.parameters)
 
     def save(self) -> None:
         """The checkpoint; a kill at any moment leaves the one before or this one. Raises as `write_whole`."""
@@ -129,7 +123,7 @@ class VitroTraining:
             "step": self.steps_done,
             "net": self.net.state_dict(),
             "slow": self.slow.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._optimizer.state(),
         }
         content = io.BytesIO()
         torch.save(state, content)
@@ -166,7 +160,7 @@ class VitroTraining:
         state = self._read(path)
         self.net.load_state_dict(state["net"])
         self.slow.load_state_dict(state["slow"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
         return self.steps_done
 
