@@ -2,13 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli_clips import parse_size
-from app.cli_options import Json, exits
+from app.cli_options import CellName, Json, exits
 from errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hardware.cell import Cell
 
 synthesis = typer.Typer()
 
@@ -20,6 +23,13 @@ class ClipSurface(StrEnum):
     REFLECTIVE = "reflective"
     TRANSLUCENT = "translucent"
     DIFFUSE = "diffuse"
+
+
+class ScenesChoice(StrEnum):
+    """What is on the table: drawn shapes of drawn matter, or the cell's own tableware."""
+
+    DRAWN = "drawn"
+    CELL = "cell"
 
 
 class ViewsChoice(StrEnum):
@@ -35,10 +45,20 @@ def synth(
     out: Annotated[Path, typer.Option(help="The data set's folder; a run that was cut off goes on there.")],
     clips: Annotated[int | None, typer.Option(min=1, help="How many clips it is to hold.", show_default=False)] = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames a clip; 1 for an image set of one view a scene.")] = 120,
-    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "416x240",
+    size: Annotated[
+        str, typer.Option(help="WIDTHxHEIGHT in pixels.", show_default="416x240; the cell camera's own for cell scenes")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Draws everything; clip k depends on it and k alone.")] = 0,
     surface: Annotated[ClipSurface, typer.Option(help="The tables' surface.")] = ClipSurface.ANY,
-    views: Annotated[ViewsChoice, typer.Option(help="A camera path, or independent views.")] = ViewsChoice.ORBIT,
+    scenes: Annotated[
+        ScenesChoice, typer.Option(help="Drawn, or the cell's: objects, table, tags and light never drawn.")
+    ] = ScenesChoice.DRAWN,
+    cell: CellName = "sim",
+    views: Annotated[
+        ViewsChoice | None,
+        typer.Option(help="A camera path, or independent views.", show_default="orbit; cell scenes: none, it stands"),
+    ] = None,
+    zoom: Annotated[float, typer.Option(min=1.0, help="Longest focal length of a clip, in usual ones.")] = 1.0,
     spp: Annotated[int, typer.Option(min=1, help="Samples a pixel before denoising.")] = 16,
     sensor: Annotated[bool, typer.Option("--sensor", help="Simulated stereo depth too; takes about twice as long.")] = (
         False
@@ -60,10 +80,24 @@ def synth(
 
     if verify:
         return verify_data_set(out, as_json)
-    wanted = parse_size(size)
-    if clips is None or wanted is None:
-        raise ConfigurationError("--clips or --size says nothing.", "For example: --clips 4 --size 416x240")
-    from perception.synthesis.settings import SynthSettings
+    if clips is None:
+        raise ConfigurationError("--clips says nothing.", "For example: --clips 4")
+    from perception.synthesis.settings import SynthSettings, of_cell
 
-    settings = SynthSettings(seed, *wanted, frames, views.value, surface.value, spp, sensor)
-    return render_data_set(SynthOptions(out, clips, settings, meshes, ray, repair), as_json)
+    of = _cell_of(scenes, cell, views)
+    own = {"views": (views or ViewsChoice.ORBIT).value} if of is None else of_cell(of)
+    wanted = parse_size(size) or ((416, 240) if of is None else (of.camera.width, of.camera.height))
+    settings = SynthSettings(seed, *wanted, frames, surface=surface.value, spp=spp, sensor=sensor, zoom=zoom, **own)
+    return render_data_set(SynthOptions(out, clips, settings, meshes, ray, repair, of), as_json)
+
+
+def _cell_of(scenes: ScenesChoice, name: str, views: ViewsChoice | None) -> "Cell | None":
+    """The cell whose scenes are asked for; None where they are drawn."""
+    if scenes is ScenesChoice.DRAWN:
+        return None
+    if views is not None:
+        raise ConfigurationError(f"--views {views} and --scenes cell.", "Leave out --views: its camera stands still.")
+    from app.paths import cell_file
+    from hardware.cell import load_cell
+
+    return load_cell(cell_file(name))

@@ -11,18 +11,19 @@ from rich.markup import escape
 
 from app.console import Console
 from app.interrupts import Interrupts
-from errors import DatasetError
+from errors import ConfigurationError, DatasetError
 from perception.synthesis.clip_set import ClipSet, read_settings, verify
 from perception.synthesis.farm import Job, Step, render_here
 from perception.synthesis.settings import SynthSettings
 
 if TYPE_CHECKING:
+    from hardware.cell import Cell
     from perception.synthesis.scene import Thing
 
 
 @dataclass(frozen=True)
 class SynthOptions:
-    """What was asked for on the command line."""
+    """What was asked for on the command line; cell: whose scenes are to be rendered, None where scenes are drawn."""
 
     out: Path
     clips: int
@@ -30,6 +31,7 @@ class SynthOptions:
     meshes: Path | None
     ray: str
     repair: bool
+    cell: "Cell | None" = None
 
 
 def render_data_set(options: SynthOptions, as_json: bool) -> int:
@@ -43,7 +45,7 @@ def render_data_set(options: SynthOptions, as_json: bool) -> int:
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
-            steps = _begin(Job(settings, missing, data_set.clips, things), options.ray, opened)
+            steps = _begin(Job(settings, missing, data_set.clips, things, options.cell), options.ray, opened)
             if not options.ray:
                 # In the renderer's own calls an interrupt would turn into another error: it waits for the frame's end.
                 interrupts.emergency = _stop_at_once
@@ -80,6 +82,11 @@ def verify_data_set(root: Path, as_json: bool) -> int:
 def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSettings, tuple[Thing, ...]]":
     if options.meshes is None:
         return options.settings, ()
+    if options.cell is not None:
+        raise ConfigurationError(
+            "--meshes can be among drawn objects only; a cell's scenes hold its own tableware.",
+            "Leave out --meshes, or give --scenes drawn.",
+        )
     from perception.synthesis.user_meshes import read_user_meshes
 
     with console.stage("meshes") as line:

@@ -76,7 +76,7 @@ def rectangle(size_m: tuple[float, float], uv_span: tuple[float, float] = (1.0, 
 
 
 def box(half_m: ArrayLike, uv_per_m: float = 1.0) -> Triangles:
-    """A box of the given half sizes, centred; every side is textured at `uv_per_m` repeats a metre."""
+    """A box of the given half sizes, centred; every side is textured at `uv_per_m` repeats a metre, none mirrored."""
     half = np.asarray(half_m, float)
     sides = []
     for axis in range(3):
@@ -86,7 +86,7 @@ def box(half_m: ArrayLike, uv_per_m: float = 1.0) -> Triangles:
             corners[:, axis] = sign * half[axis]
             corners[:, a] = np.array([-1, 1, 1, -1]) * half[a] * sign
             corners[:, b] = np.array([-1, -1, 1, 1]) * half[b]
-            sides.append((corners, corners[:, [a, b]] * uv_per_m, np.eye(3)[axis] * sign))
+            sides.append((corners, corners[:, [a, b]] * [sign, 1] * uv_per_m, np.eye(3)[axis] * sign))
     faces = np.array([[0, 1, 2], [0, 2, 3]])
     return Triangles(
         np.concatenate([c[faces] for c, _, _ in sides]).astype(np.float32),

@@ -69,7 +69,7 @@ class SimCamera:
         self._number += 1
         self._remember(rendering.truth.depth_m)
         return RgbdFrame(
-            color=self._noisy(rendering.color),
+            color=noisy_color(rendering.color, self._rng),
             depth_m=sense_depth(*infrared, self.intrinsics),
             intrinsics=self.intrinsics,
             serial=self._mount.serial,
@@ -112,9 +112,11 @@ class SimCamera:
         while len(self._truths) > REMEMBERED:
             self._truths.popitem(last=False)
 
-    def _noisy(self, color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        noise = self._rng.standard_normal(color.shape, np.float32) * np.float32(COLOR_NOISE)
-        return (color + noise).round().clip(0, 255).astype(np.uint8)
+
+def noisy_color(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One exposure of a picture (H, W, 3): with sensor noise of its own."""
+    noise = rng.standard_normal(color.shape, np.float32) * np.float32(COLOR_NOISE)
+    return (color + noise).round().clip(0, 255).astype(np.uint8)
 
 
 def _looks_the_same(a: SceneState, b: SceneState) -> bool:

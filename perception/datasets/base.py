@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from errors import ConfigurationError
 from hardware.cameras.frame import Intrinsics
+from hardware.cell import Tag
 from perception.depth_types import Plane
 
 
@@ -22,7 +23,8 @@ class DatasetFrame:
     included, NaN where unknown. sensor_m: (H, W) float32 what a depth sensor saw, NaN holes.
     transparent, specular: (H, W) bool. instance_ids: (H, W) int32, 0 where no object is.
     normals: (H, W, 3) float32 unit normals in OpenCV camera axes (z < 0 faces the camera), NaN where
-    unknown. table: its plane in the camera. families: what shape each instance id is.
+    unknown. table: its plane in the camera. families: what shape each instance id is. tags: those that lie on
+    the table, where that is z = 0 of the world.
     """
 
     color: NDArray[np.uint8]
@@ -36,6 +38,7 @@ class DatasetFrame:
     T_world_camera: NDArray[np.float64] | None = None
     table: Plane | None = None
     families: Mapping[int, str] = field(default_factory=dict)
+    tags: tuple[Tag, ...] = ()
 
 
 class Clip(Protocol):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from errors import CameraError, DatasetError
 from hardware.cameras.frame import Intrinsics
 from hardware.cameras.frame_folder import FrameFolderCamera
+from hardware.cell import Tag
 from hardware.transforms import invert
 from perception.datasets.base import Dataset, DatasetFrame
 from perception.datasets.files import demand_file, demand_folder, read_color, read_json, read_png, wrong_layout
@@ -81,6 +82,7 @@ class RenderedClip:
             T_world_camera=T_world_camera,
             table=self._table(T_world_camera),
             families={int(one["id"]): str(one["family"]) for one in self._told["objects"]},
+            tags=self._tags,
         )
 
     @cached_property
@@ -96,6 +98,15 @@ class RenderedClip:
     @cached_property
     def _poses(self) -> list[Any]:
         return list(self._told["T_world_camera"])
+
+    @cached_property
+    def _tags(self) -> tuple[Tag, ...]:
+        try:
+            return tuple(Tag.model_validate(one) for one in self._told.get("tags", ()))
+        except ValueError as error:
+            raise DatasetError(
+                f"{self.folder}/clip.json has tags that cannot be ({error}).", "Render this clip again."
+            ) from error
 
     @cached_property
     def _intrinsics(self) -> Intrinsics:

@@ -1,6 +1,6 @@
 """What a clip of a data set looks like to the cell: frames with their sensor's depth, and where the table is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,11 +12,13 @@ from hardware.cell import Cell
 from perception.datasets.base import Clip, DatasetFrame
 from perception.depth_types import Plane, TableView
 from perception.evaluation.regions import hard_of
-from perception.table import locate_table
+from perception.table import locate_table, solve_table
 from perception.table_plane import fit_table
+from perception.tags import detect_tags
 
-#: What tells where the table is, best first; `data set` is the truth, where nothing that is seen tells.
-TABLE_SOURCES = ("tags", "sensor", "data set", "nothing")
+#: What tells where the table is: tags that the data set knows of. Else the cell's `tags` or the `sensor`, the
+#: `data set` (the truth) where nothing that is seen tells, or `nothing`.
+OWN_TAGS = "the data set's tags"
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,29 @@ class Showing:
 
 
 def find_table(frame: DatasetFrame, outside: RgbdFrame, cell: Cell) -> FoundTable:
-    """As the cell finds it (`locate_table`), by the sensor too where tags are not the cell's; else as the data set
-    says."""
+    """By the data set's own tags where two are seen and agree; else as the cell finds it (`locate_table`), by the
+    sensor too where tags are not the cell's; else as the data set says."""
+    ways: list[tuple[str, Callable[[], TableView]]] = [
+        ("", lambda: locate_table(outside, cell)),
+        ("", lambda: fit_table(outside)),
+    ]
+    if frame.tags:
+        ways.insert(0, (OWN_TAGS, lambda: _by_own_tags(frame, cell)))
     why = ""
-    for find in (lambda: locate_table(outside, cell), lambda: fit_table(outside)):
+    for source, find in ways:
         try:
             view = find()
-            return FoundTable(view.source, view.plane, view)
+            return FoundTable(source or view.source, view.plane, view)
         except (PerceptionError, CalibrationError) as error:
             why = error.cause
     if frame.table is None:
         return FoundTable("nothing", None, None, why)
     return FoundTable("data set", frame.table, TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan")), why)
+
+
+def _by_own_tags(frame: DatasetFrame, cell: Cell) -> TableView:
+    """As in a cell with the data set's tags, whose workspace says where the table's height matters."""
+    seen = detect_tags(frame.color, frame.tags)
+    if not seen:
+        raise PerceptionError("None of the data set's tags is seen.", "Nothing to do: another way is tried.")
+    return solve_table(seen, frame.intrinsics, cell.model_copy(update={"tags": frame.tags}))

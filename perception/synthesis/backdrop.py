@@ -20,6 +20,10 @@ Box = tuple[NDArray[np.float64], Matrix]
 TABLE_THICKNESS_M = 0.03
 #: Share of the scenes that have each.
 WALL, TRAY, ARMS, TAGS = 0.35, 0.08, 0.25, 0.6
+#: Tags a scene, and how many kinds of them there are (tag36h11).
+MOST_TAGS, TAG_IDS = 7, 587
+#: Where tags lie is rounded: sines differ in the last bits between processors.
+DECIMALS = 9
 #: Textured boxes a scene; the number is compiled into kernels, so missing ones are hidden.
 BOOKS = 2
 _HIDDEN = transform(translation_m=(0.0, 0.0, -9.0))
@@ -27,11 +31,13 @@ _HIDDEN = transform(translation_m=(0.0, 0.0, -9.0))
 
 @dataclass(frozen=True)
 class Backdrop:
-    """parts, and the boxes (half sizes, T_world_box) that things rest against; container as in `SynthScene`."""
+    """parts, and the boxes (half sizes, T_world_box) that things rest against; container and tags as in
+    `SynthScene`."""
 
     parts: tuple[Part, ...]
     solids: tuple[Box, ...]
     container: str | None
+    tags: tuple[Tag, ...] = ()
 
 
 def draw_backdrop(rng: Generator, surface: str, container: bool | None = None) -> Backdrop:
@@ -40,7 +46,9 @@ def draw_backdrop(rng: Generator, surface: str, container: bool | None = None) -
     tray = rng.random() < TRAY if container is None else container
     size_m = rng.uniform(0.7, 2.6, 2)
     T_world_table = transform(rotation_z(rng.uniform(-np.pi, np.pi)), (*rng.uniform(-0.08, 0.08, 2), 0.0))
-    parts = [_table(rng, finish, size_m, T_world_table), *_room_parts(rng), _tags(rng, size_m, T_world_table)]
+    parts = [_table(rng, finish, size_m, T_world_table), *_room_parts(rng)]
+    tags, papers = _tags(rng, size_m, T_world_table)
+    parts.append(papers)
     solids: list[Box] = []
     if tray:
         solids = _tray_boxes(rng)
@@ -53,7 +61,7 @@ def draw_backdrop(rng: Generator, surface: str, container: bool | None = None) -
         parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).placed(T), cover))
     if rng.random() < ARMS:
         parts += _arm(rng)
-    return Backdrop(tuple(parts), (*solids, *books), "tray" if tray else None)
+    return Backdrop(tuple(parts), (*solids, *books), "tray" if tray else None, tags)
 
 
 def _table(rng: Generator, finish: Finish, size: NDArray, T: Matrix) -> Part:
@@ -83,20 +91,28 @@ def _room_parts(rng: Generator) -> list[Part]:
     return [*parts, Part("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
 
 
-def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> Part:
-    """AprilTags scattered over the table, or none in sight."""
-    count = int(rng.integers(1, 8)) if rng.random() < TAGS else 0
+def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple[Tag, ...], Part]:
+    """AprilTags scattered over the table, no two alike, in the world, and their papers; or none in sight."""
+    count = int(rng.integers(1, MOST_TAGS + 1)) if rng.random() < TAGS else 0
+    drawn = max(count, 1)
+    spots = rng.uniform(-0.5, 0.5, (drawn, 2)) * np.minimum(size_m - 0.15, 1.0)
+    ids = rng.choice(TAG_IDS, drawn, replace=False)
     tags = tuple(
-        Tag(
-            id=int(rng.integers(0, 587)),
-            size_m=float(rng.uniform(0.03, 0.1)),
-            position_m=(float(x), float(y)),
-            yaw_rad=float(rng.uniform(-np.pi, np.pi)),
-        )
-        for x, y in rng.uniform(-0.5, 0.5, (max(count, 1), 2)) * np.minimum(size_m - 0.15, 1.0)
+        _tag_in_world(int(id_), float(rng.uniform(0.03, 0.1)), spot, float(rng.uniform(-np.pi, np.pi)), T_world_table)
+        for id_, spot in zip(ids, spots, strict=True)
     )
     papers = tag_papers(tags)
-    return Part(papers.name, papers.triangles.placed(T_world_table if count else _HIDDEN), papers.finish)
+    if count:
+        return tags, papers
+    return (), Part(papers.name, papers.triangles.placed(_HIDDEN), papers.finish)
+
+
+def _tag_in_world(id_: int, size_m: float, spot_m: NDArray, yaw_rad: float, T_world_table: Matrix) -> Tag:
+    """A tag that lies at spot_m (2,), turned by yaw_rad, on the table."""
+    T = T_world_table @ transform(rotation_z(yaw_rad), (*spot_m, 0.0))
+    x, y = (round(float(c), DECIMALS) for c in T[:2, 3])
+    yaw = round(float(np.arctan2(T[1, 0], T[0, 0])), DECIMALS)
+    return Tag(id=id_, size_m=round(size_m, DECIMALS), position_m=(x, y), yaw_rad=yaw)
 
 
 def _tray_boxes(rng: Generator) -> list[Box]:

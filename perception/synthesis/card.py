@@ -20,6 +20,11 @@ _ROWS, _COLUMNS = 12, 3
 #: Width of one picture on the sheet [px].
 _THUMB_PX = 208
 
+_VIEWS = {
+    "orbit": "along circles around the objects",
+    "jump": "independent views of a scene",
+    "still": "from one place a clip, differing by sensor noise alone",
+}
 _LAYOUT = """\
 ## Files
 
@@ -34,7 +39,8 @@ camera axes; 0, 0, 0: none |
 | `000000.ids.png` | uint8: the object's id in `clip.json`; 0: no object |
 | `000000.depth.npy` | only with `--sensor`: what a simulated stereo camera makes of it, float32 m, NaN holes |
 | `intrinsics.json` | pinhole: fx, fy, cx, cy, width, height [px] |
-| `clip.json` | objects, table plane and camera poses in the world (z up, table at z = 0, metres); each file's SHA-256 |
+| `clip.json` | objects, table plane, AprilTags (tag36h11: id, side of the black square, centre, yaw) and camera poses \
+in the world (z up, table at z = 0, metres); each file's SHA-256 |
 
 `python main.py synth --verify --out DIR` checks every byte.
 """
@@ -77,7 +83,7 @@ def _thumb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
     frames = len(clips) * settings["frames"]
-    views = "along circles around the objects" if settings["views"] == "orbit" else "independent views of a scene"
+    views = _VIEWS[settings["views"]]
     objects = [one for clip in clips for one in clip["objects"]]
     return "\n".join(
         [
@@ -86,7 +92,7 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             f"{len(clips)} of {settings['clips']} clips of {settings['frames']} frames ({frames:,} frames, {views}), "
             f"{settings['width']}x{settings['height']} pixels, seed {settings['seed']}, "
             f"surface {settings['surface']}, with{'' if settings['sensor'] else 'out'} a sensor's depth"
-            f"{', with user meshes ' + settings['meshes'] if settings['meshes'] else ''}.",
+            f"{_made_of(settings)}.",
             "",
             *(f"{count} rendered by {line}." for line, count in _counted(clip["renderer"] for clip in clips)),
             "",
@@ -101,6 +107,17 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             *_table("material", "objects", _counted(one["material"] for one in objects)),
             *_table("family", "objects", _counted(one["family"] for one in objects)),
             _LAYOUT,
+        ]
+    )
+
+
+def _made_of(settings: Mapping[str, Any]) -> str:
+    """What else was asked for, where it was."""
+    return "".join(
+        [
+            f", scenes of cell {settings['cell']} ({settings['cell_digest']})" if settings["cell"] else "",
+            f", with user meshes {settings['meshes']}" if settings["meshes"] else "",
+            f", zoomed up to {settings['zoom']:g} times" if settings["zoom"] > 1 else "",
         ]
     )
 

@@ -40,7 +40,8 @@ def draw_cell_scene(seed: Sequence[int], cell: Cell, surface: str | None = None)
     appearance = int(rng.integers(1 << 30))
     bare = SceneState(surface, (), physics.robot_shapes(), cell.camera.T_world_camera, appearance)
     things = tuple(Placed(_thing(one), one.T_world_object, one.instance_id) for one in placed)
-    return SynthScene(surface, things, tuple(stage_parts(cell, bare)), room(appearance), lamps(appearance))
+    parts = tuple(stage_parts(cell, bare))
+    return SynthScene(surface, things, parts, room(appearance), lamps(appearance), tags=cell.tags)
 
 
 def cell_views(seed: Sequence[int], cell: Cell, frames: int) -> NDArray[np.float64]:

@@ -53,7 +53,9 @@ def draw_scene(
         for number, (thing, T) in enumerate(zip(things, resting, strict=True), start=1)
         if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02
     ]
-    return SynthScene(surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container)
+    return SynthScene(
+        surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container, backdrop.tags
+    )
 
 
 def draw_thing(rng: Generator, matter: Matter | None = None) -> Thing:

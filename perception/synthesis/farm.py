@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardware.cell import Cell
 from perception.synthesis.clip_files import ClipWriter
 from perception.synthesis.scene import Thing
 from perception.synthesis.settings import SynthSettings
@@ -11,12 +12,14 @@ from perception.synthesis.settings import SynthSettings
 
 @dataclass(frozen=True)
 class Job:
-    """Clips to render: which of the settings' endless many, into which folder, with a user's things among them."""
+    """Clips to render: which of the settings' endless many, into which folder, with a user's things among them, or
+    of which cell."""
 
     settings: SynthSettings
     numbers: Sequence[int]
     clips: Path
     user_things: Sequence[Thing] = ()
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def render_here(job: Job) -> Generator[Step]:
     for number in job.numbers:
         with ClipWriter(job.clips, number) as writer:
             frames = 0
-            for frames, files in enumerate(film(job.settings, number, job.user_things)):
+            for frames, files in enumerate(film(job.settings, number, job.user_things, job.cell)):
                 writer.add(files)
                 yield Step(number, frames)
             writer.finish()

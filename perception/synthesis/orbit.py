@@ -31,6 +31,12 @@ SPEED_SWING = 0.5
 CYCLES_A_TURN = (1.0, 3.0)
 #: Focal lengths [widths of the picture's longer side]; a D435's colour camera has 0.72.
 FOCAL_SHARES = (0.64, 0.84)
+#: A D435's share, to which a view is called narrow.
+D435_SHARE = 610.0 / 848.0
+#: Independent narrow views start up to this far away [m], so that they hold more than one object.
+NEAREST_NARROW_M = 0.8
+#: Shift of a zoomed camera's principal point [widths, heights], as of a part of a larger picture.
+SHIFT = 0.12
 #: Poses are rounded: sines differ in the last bits between processors.
 DECIMALS = 9
 
@@ -66,20 +72,40 @@ def orbit(seed: Sequence[int], stage: Stage, frames: int) -> NDArray[np.float64]
     return _poses(stage, distance, azimuth, elevation, drift)
 
 
-def jumps(seed: Sequence[int], stage: Stage, frames: int) -> NDArray[np.float64]:
-    """T_world_camera (F, 4, 4) of independent views of a stage: an image set."""
+def jumps(seed: Sequence[int], stage: Stage, frames: int, narrowness: float = 1.0) -> NDArray[np.float64]:
+    """T_world_camera (F, 4, 4) of independent views of a stage: an image set.
+
+    narrowness: as the function of this name tells it; a narrow view stays farther away.
+    """
     rng = np.random.default_rng(seed)
-    distance = rng.uniform(stage.nearest_m, FARTHEST_M, frames)
+    nearest_m = max(stage.nearest_m, min(NEAREST_M * narrowness, NEAREST_NARROW_M))
+    distance = rng.uniform(nearest_m, FARTHEST_M, frames)
     azimuth = rng.uniform(0, 2 * np.pi, frames)
     elevation = rng.uniform(stage.lowest_rad, HIGHEST_RAD, frames)
     drift = rng.uniform(-LOOK_AT_SWING_M, LOOK_AT_SWING_M, (frames, 3))
     return _poses(stage, distance, azimuth, elevation, drift)
 
 
-def drawn_intrinsics(seed: Sequence[int], width: int, height: int) -> Intrinsics:
-    """A pinhole camera of this picture size [px], its principal point in the middle."""
-    focal_px = round(float(np.random.default_rng(seed).uniform(*FOCAL_SHARES)) * max(width, height), 3)
-    return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
+def drawn_intrinsics(seed: Sequence[int], width: int, height: int, zoom: float = 1.0) -> Intrinsics:
+    """A pinhole camera of this picture size [px].
+
+    zoom: its focal length is up to so many times a usual one's. Above 1 the principal point is shifted too, as
+    in a part of a larger picture; else it is in the middle.
+    """
+    rng = np.random.default_rng(seed)
+    focal = rng.uniform(*FOCAL_SHARES) * max(width, height)
+    shift = np.zeros(2)
+    if zoom > 1:
+        focal *= rng.uniform(1.0, zoom)
+        shift = rng.uniform(-SHIFT, SHIFT, 2)
+    focal_px = round(float(focal), 3)
+    cx, cy = ((width - 1) / 2 + shift[0] * width, (height - 1) / 2 + shift[1] * height)
+    return Intrinsics(width, height, focal_px, focal_px, round(float(cx), 3), round(float(cy), 3))
+
+
+def narrowness(intrinsics: Intrinsics) -> float:
+    """How many times longer than a D435's the focal length is; at least 1."""
+    return max(1.0, intrinsics.fx / (D435_SHARE * max(intrinsics.width, intrinsics.height)))
 
 
 def _sine(rng: np.random.Generator, turn: NDArray, cycles: float | None = None) -> NDArray[np.float64]:

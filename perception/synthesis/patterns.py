@@ -14,10 +14,11 @@ _SIZE = (TEXTURE_PX, TEXTURE_PX)
 
 
 def draw_pattern(rng: Generator, brightest: float = 0.88) -> NDArray[np.float32]:
-    """A texture (512, 512, 3), albedo 0.01..brightest, of any kind."""
+    """A texture (512, 512, 3), albedo 0.01..brightest, of any kind; its row 0 is the lower edge, at v = 0."""
     pattern = PATTERNS[int(rng.integers(len(PATTERNS)))](rng)
     grain = 1.0 + rng.uniform(0.0, 0.06) * noise(rng, _SIZE, (64, 64), 3)[..., None]
-    return (pattern * grain * brightest).clip(0.01, brightest).astype(np.float32)
+    # Patterns are pictures, row 0 above; print would be read in a mirror otherwise.
+    return (pattern * grain * brightest).clip(0.01, brightest)[::-1].astype(np.float32)
 
 
 def _uniform(rng: Generator) -> Image:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from errors import ConfigurationError, DatasetError
+from hardware.cell import Cell
 from perception.synthesis.clip_files import ClipWriter, clip_name
 from perception.synthesis.farm import Job, Step
 from perception.synthesis.scene import Thing
@@ -124,13 +125,13 @@ class RayFarm:
         """
         import ray
 
-        things = ray.put(tuple(job.user_things))
+        given = ray.put((tuple(job.user_things), job.cell))
         waiting, running = deque(job.numbers), dict[Any, _Running]()
         try:
             while waiting or running:
                 workers, share = self._workers()
                 while waiting and len(running) < workers:
-                    clip = self._begun(job, waiting.popleft(), things, share, self._threads(workers))
+                    clip = self._begun(job, waiting.popleft(), given, share, self._threads(workers))
                     running[clip.sent] = clip
                 for sent in ray.wait(list(running), num_returns=1, timeout=_WAIT_S)[0]:
                     step = self._advanced(running[sent], job, waiting)
@@ -142,14 +143,14 @@ class RayFarm:
                 ray.cancel(clip.sent, force=True)
                 clip.writer.drop()
 
-    def _begun(self, job: Job, number: int, things: Any, share: Mapping[str, Any], threads: int) -> _Running:
+    def _begun(self, job: Job, number: int, given: Any, share: Mapping[str, Any], threads: int) -> _Running:
         import ray
 
         writer = ClipWriter(job.clips, number)
         writer.begin()
         # A lost worker's clip is begun anew here, where what was written of it is dropped: Ray must not repeat it.
         remote = ray.remote(_film).options(num_returns="streaming", max_retries=0, **share)
-        return _Running(number, remote.remote(job.settings, number, things, threads), writer)
+        return _Running(number, remote.remote(job.settings, number, given, threads), writer)
 
     def _advanced(self, clip: _Running, job: Job, waiting: deque[int]) -> Step:
         """The clip's next step; one whose worker is lost waits again, before all others."""
@@ -198,8 +199,10 @@ def _local_workers(address: str) -> int:
     return int(count)
 
 
-def _film(settings: SynthSettings, number: int, things: Sequence[Thing], threads: int) -> Iterator[Mapping[str, bytes]]:
-    """What runs on a worker: the files of a clip, as `film` yields them."""
+def _film(
+    settings: SynthSettings, number: int, given: tuple[Sequence[Thing], Cell | None], threads: int
+) -> Iterator[Mapping[str, bytes]]:
+    """What runs on a worker: the files of a clip, as `film` yields them; given: a user's things, and the cell."""
     os.environ["OIDN_NUM_THREADS"] = str(threads)
     from hardware.simulation.renderer_backend import mitsuba
 
@@ -210,4 +213,4 @@ def _film(settings: SynthSettings, number: int, things: Sequence[Thing], threads
         drjit.set_thread_count(threads)
     from perception.synthesis.filming import film
 
-    yield from film(settings, number, things)
+    yield from film(settings, number, *given)

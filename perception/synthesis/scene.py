@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.cell import Tag
 from hardware.simulation.materials import Finish
 from hardware.simulation.renderer_meshes import smooth
 from hardware.simulation.scene import Mesh
@@ -57,7 +58,8 @@ class SynthScene:
     """World: the table is z = 0, z up, things near the origin.
 
     backdrop: everything but the things (table, floor, wall, tags, books, a container). room and lamps:
-    see `PathTracer`. container: what the things lie in (`tray`), or None on the bare table.
+    see `PathTracer`. container: what the things lie in (`tray`), or None on the bare table. tags: those that
+    lie on the table, in the world.
     """
 
     surface: str
@@ -66,6 +68,7 @@ class SynthScene:
     room: NDArray[np.float32] = field(repr=False)
     lamps: tuple[Lamp, ...]
     container: str | None = None
+    tags: tuple[Tag, ...] = ()
 
     def parts(self) -> list[Part]:
         """All that a camera could see."""

@@ -1,28 +1,36 @@
 """What a TransPhy3D data set is made from: with a clip's number, all that decides the clip's bytes."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from errors import ConfigurationError
+from hardware.cell import Cell
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
-VERSION = 1
-Views = Literal["orbit", "jump"]
+VERSION = 2
+#: Settings that version 1 did not have; it had what they are by default.
+_SINCE_2 = ("scenes", "cell", "cell_digest", "zoom")
+Scenes = Literal["drawn", "cell"]
+Views = Literal["orbit", "jump", "still"]
 SURFACES = ("reflective", "translucent", "diffuse")
 #: Surface of a set whose clips each draw their own.
 ANY_SURFACE = "any"
 #: A picture's side [px]: below, nothing can be seen; above, one frame takes minutes.
 SIDES_PX = (16, 4096)
 SAMPLES = (1, 4096)
+ZOOMS = (1.0, 8.0)
 
 
 @dataclass(frozen=True)
 class SynthSettings:
-    """width, height [px]; frames of a clip; views: `orbit` along a path or `jump`, independent ones; surface: one of
-    SURFACES or `any`; spp: samples a pixel; sensor: whether a stereo camera's depth comes along; meshes: what tells
-    one set of user meshes from another, empty without any.
+    """width, height [px]; frames of a clip; views: `orbit` along a path, `jump`, independent ones, or `still`, one
+    place a clip, in the cell alone; surface: one of SURFACES or `any`; spp: samples a pixel; sensor: whether a
+    stereo camera's depth comes along; meshes: what tells one set of user meshes from another, empty without any;
+    scenes: `drawn`, or of the `cell` of this name and digest (`of_cell`); zoom: the greatest factor on a drawn
+    camera's focal length.
 
     Raises:
         ConfigurationError: a value that nothing can be rendered with.
@@ -37,6 +45,10 @@ class SynthSettings:
     spp: int = 16
     sensor: bool = False
     meshes: str = ""
+    scenes: Scenes = "drawn"
+    cell: str = ""
+    cell_digest: str = ""
+    zoom: float = 1.0
 
     def __post_init__(self) -> None:
         _demand(self.seed >= 0, f"seed {self.seed}", "a seed of 0 or above")
@@ -47,6 +59,21 @@ class SynthSettings:
         surfaces = (*SURFACES, ANY_SURFACE)
         _demand(self.surface in surfaces, f"surface {self.surface!r}", f"one of: {', '.join(surfaces)}")
         _demand(SAMPLES[0] <= self.spp <= SAMPLES[1], f"spp {self.spp}", _range("samples", SAMPLES))
+        _demand(ZOOMS[0] <= self.zoom <= ZOOMS[1], f"zoom {self.zoom}", _range("a zoom", ZOOMS))
+        self._demand_of_scenes()
+
+    def _demand_of_scenes(self) -> None:
+        """The cell's camera and objects are its own; scenes that are drawn know no cell."""
+        scenes = f"scenes {self.scenes!r}"
+        _demand(self.scenes in get_args(Scenes), scenes, f"one of: {', '.join(get_args(Scenes))}")
+        if self.scenes == "cell":
+            _demand(bool(self.cell), f"{scenes} of no cell", "a cell's name")
+            _demand(self.views == "still", f"{scenes} and views {self.views!r}", "no views: its camera stands still")
+            _demand(self.zoom == 1.0, f"{scenes} and zoom {self.zoom:g}", "no zoom: its camera has a focal length")
+            _demand(not self.meshes, f"{scenes} and user meshes", "no meshes: its objects are the cell's")
+        else:
+            _demand(not self.cell, f"{scenes} and cell {self.cell!r}", "no cell")
+            _demand(self.views != "still", f"{scenes} and views {self.views!r}", "orbit or jump")
 
     def as_facts(self) -> dict[str, Any]:
         """What dataset.json says, but for the number of clips."""
@@ -67,11 +94,18 @@ def settings_of(facts: Mapping[str, Any]) -> SynthSettings:
     Raises:
         KeyError, ConfigurationError: it is no dataset.json of this version.
     """
-    return SynthSettings(**{field.name: facts[field.name] for field in fields(SynthSettings)})
+    told = [field.name for field in fields(SynthSettings) if field.name not in _SINCE_2 or field.name in facts]
+    return SynthSettings(**{name: facts[name] for name in told})
 
 
-def _range(what: str, limits: tuple[int, int]) -> str:
-    return f"{what} from {limits[0]} to {limits[1]}"
+def of_cell(cell: Cell) -> dict[str, Any]:
+    """The settings of scenes of a cell: any change of it is another digest."""
+    digest = hashlib.sha256(cell.model_dump_json().encode()).hexdigest()[:16]
+    return {"scenes": "cell", "views": "still", "cell": cell.name, "cell_digest": digest}
+
+
+def _range(what: str, limits: tuple[float, float]) -> str:
+    return f"{what} from {limits[0]:g} to {limits[1]:g}"
 
 
 def _demand(holds: bool, given: str, wanted: str) -> None:

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from hardware.simulation.scene import Mesh
-from hardware.simulation.tableware_mesh import SEGMENTS, fillet, merged, moved, rounded_box, sweep, tube
+from hardware.simulation.tableware_mesh import SEGMENTS, fillet, merged, moved, rounded_box
 from hardware.simulation.tableware_vessels import inner_wall, vessel_profile
+from perception.synthesis.attachments import draw_fill, draw_handle, draw_lid
 from perception.synthesis.profiles import Profile, draw_profile
 from perception.synthesis.sections import draw_section
+from perception.synthesis.turning import Points, draw_reach, reach_at, turned
 
-Points = NDArray[np.float64]
+#: Share of the vessels that have each; a handle only where the section is round.
 HANDLE, FILLED, LIDDED = 0.06, 0.22, 0.2
-#: Air between a liquid and its glass: surfaces that touch would be traced as one.
-GAP_M = 2e-4
+#: Thinnest and thickest wall of a vessel, and of a moulding [m].
+WALLS_M, MOULDED_WALLS_M = (0.0005, 0.004), (0.0006, 0.002)
+#: A hollow less deep than this is none [m].
+LEAST_DEPTH_M = 0.015
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,17 @@ class Shape:
     lid: Mesh | None = None
 
 
+@dataclass(frozen=True)
+class _Hollow:
+    """A vessel's wall around its inside: outer_rz, inner_rz (N, 2) from the floor up, below_rz what is under it."""
+
+    outer_rz: Points
+    inner_rz: Points
+    below_rz: Points
+    wall_m: float
+    floor_m: float
+
+
 def draw_vessel(rng: Generator) -> Shape:
     """A thing with a wall, open at the top: cup, glass, bottle, jar, bowl, vase and all between."""
     while True:
@@ -41,11 +55,11 @@ def draw_vessel(rng: Generator) -> Shape:
 def draw_moulding(rng: Generator) -> Shape:
     """A closed hollow body of thin plastic or glass: ball, ornament, moulded star or heart."""
     outer, reach, kind = _closed_outline(rng)
-    wall = rng.uniform(0.0006, 0.002)
+    wall = rng.uniform(*MOULDED_WALLS_M)
     shrink = 1.0 - wall / max(float(outer[:, 0].max()), 4 * wall)
     middle = np.array([0.0, outer[:, 1].mean()])
-    inner = _turned(middle + shrink * (outer - middle), reach)
-    return Shape(f"moulding, {kind}", merged(_turned(outer, reach), _inside_out(inner)), True)
+    inner = turned(middle + shrink * (outer - middle), reach)
+    return Shape(f"moulding, {kind}", merged(turned(outer, reach), _inside_out(inner)), True)
 
 
 def draw_solid(rng: Generator) -> Shape:
@@ -56,11 +70,11 @@ def draw_solid(rng: Generator) -> Shape:
         return Shape("block", _standing(rounded_box(half, radius)), False)
     if rng.random() < 0.5:
         outer, reach, kind = _closed_outline(rng)
-        return Shape(f"solid, {kind}", _turned(outer, reach), False)
+        return Shape(f"solid, {kind}", turned(outer, reach), False)
     profile = draw_profile(rng)
-    kind, reach = _reach(rng, profile.outer_rz[:, 1], profile)
+    kind, reach = draw_reach(rng, profile)
     outline = fillet(np.concatenate([[[0, 0]], profile.outer_rz, [[0, profile.outer_rz[-1, 1]]]]), 0.002)
-    return Shape(f"solid, {kind}", _turned(outline, _at(outline, profile, reach)), False)
+    return Shape(f"solid, {kind}", turned(outline, reach_at(outline, profile, reach)), False)
 
 
 #: Kinds of shape and their share of the draws.
@@ -79,51 +93,38 @@ def draw_shape(rng: Generator) -> Shape:
 
 def _vessel(rng: Generator, profile: Profile) -> Shape | None:
     """The vessel around a profile, or None where its wall leaves no hollow."""
-    kind, reach = _reach(rng, profile.outer_rz[:, 1], profile)
-    hollow = profile.outer_rz[:, 1] >= profile.inside_from_m
-    outer, below = profile.outer_rz[hollow], profile.outer_rz[~hollow]
-    wall = float(np.exp(rng.uniform(np.log(0.0005), np.log(0.004))))
-    floor = profile.inside_from_m + max(wall, rng.uniform(0.001, 0.012) if rng.random() < 0.5 else wall)
-    if outer[:, 0].min() < 2.5 * wall or outer[-1, 1] - floor < 0.015:
+    kind, reach = draw_reach(rng, profile)
+    hollow = _draw_hollow(rng, profile)
+    if hollow is None:
         return None
-    inner = inner_wall(outer, wall, floor)
-    if len(inner) < 8 or (np.diff(inner[:, 1]) <= 0).any():
-        return None
-    outline = vessel_profile([(0.0, 0.0), *below.tolist()], outer, wall, floor, min(0.003, 2 * wall))
-    mesh = _turned(outline, _at(outline, profile, reach))
-    if not (profile.parts & {"stem", "neck"}) and kind == "circle" and rng.random() < HANDLE:
-        mesh = merged(mesh, _handle(rng, outer, wall))
-    fill = _fill(rng, inner, floor, profile, reach) if rng.random() < FILLED else None
-    lid = _lid(rng, outer[-1], wall) if rng.random() < LIDDED and "lip" not in profile.parts else None
+    foot = [(0.0, 0.0), *hollow.below_rz.tolist()]
+    rounding_m = min(0.003, 2 * hollow.wall_m)
+    outline = vessel_profile(foot, hollow.outer_rz, hollow.wall_m, hollow.floor_m, rounding_m)
+    mesh = turned(outline, reach_at(outline, profile, reach))
+    is_plain = not profile.parts & {"stem", "neck"}
+    if is_plain and kind == "circle" and rng.random() < HANDLE:
+        mesh = merged(mesh, draw_handle(rng, hollow.outer_rz, hollow.wall_m))
+    is_filled = rng.random() < FILLED
+    fill = draw_fill(rng, hollow.inner_rz, hollow.floor_m, profile, reach) if is_filled else None
+    is_lidded = rng.random() < LIDDED and "lip" not in profile.parts
+    lid = draw_lid(rng, hollow.outer_rz[-1]) if is_lidded else None
     parts = " and ".join(sorted(profile.parts & {"stem", "neck"})) or "open"
     return Shape(f"vessel, {parts}, {kind}", mesh, True, fill, lid)
 
 
-def _reach(rng: Generator, z: Points, profile: Profile) -> tuple[str, Points]:
-    """A section's kind and the factors (len(z), SEGMENTS) on radii at the profile's own heights."""
-    angle = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
-    kind, section = draw_section(rng, angle)
-    twist = rng.uniform(-1.5, 1.5) / z[-1] if kind in ("lobes", "polygon") and rng.random() < 0.2 else 0.0
-    turned = np.stack([np.interp(angle + twist * height, angle, section, period=2 * np.pi) for height in z])
-    return kind, 1.0 + profile.shaped[:, None] * (turned - 1.0)
-
-
-def _at(outline_rz: Points, profile: Profile, reach: Points) -> Points:
-    """The factors at the heights of an outline made from the profile."""
-    z = profile.outer_rz[:, 1]
-    low = np.clip(np.searchsorted(z, outline_rz[:, 1]) - 1, 0, len(z) - 2)
-    t = ((outline_rz[:, 1] - z[low]) / (z[low + 1] - z[low])).clip(0, 1)[:, None]
-    return (1 - t) * reach[low] + t * reach[low + 1]
-
-
-def _turned(outline_rz: Points, reach: Points) -> Mesh:
-    """Revolves a closed outline (N, 2) whose radius is scaled in each direction by reach (N, K)."""
-    angle = np.linspace(0.0, 2 * np.pi, reach.shape[1], endpoint=False)
-    r = outline_rz[1:-1, :1] * reach[1:-1]
-    z = np.broadcast_to(outline_rz[1:-1, 1:], r.shape)
-    rings = np.stack([r * np.cos(angle), r * np.sin(angle), z], -1)
-    ends = np.array([[0.0, 0.0, outline_rz[0, 1]], [0.0, 0.0, outline_rz[-1, 1]]])
-    return tube(rings, ends[0], ends[1])
+def _draw_hollow(rng: Generator, profile: Profile) -> _Hollow | None:
+    """A wall and a floor inside a profile, or None where they leave no room."""
+    is_beside = profile.outer_rz[:, 1] >= profile.inside_from_m
+    outer, below = profile.outer_rz[is_beside], profile.outer_rz[~is_beside]
+    wall = float(np.exp(rng.uniform(*np.log(WALLS_M))))
+    is_thick = rng.random() < 0.5
+    floor = profile.inside_from_m + (max(wall, rng.uniform(0.001, 0.012)) if is_thick else wall)
+    if outer[:, 0].min() < 2.5 * wall or outer[-1, 1] - floor < LEAST_DEPTH_M:
+        return None
+    inner = inner_wall(outer, wall, floor)
+    if len(inner) < 8 or (np.diff(inner[:, 1]) <= 0).any():
+        return None
+    return _Hollow(outer, inner, below, wall, floor)
 
 
 def _closed_outline(rng: Generator) -> tuple[Points, Points, str]:
@@ -137,65 +138,6 @@ def _closed_outline(rng: Generator) -> tuple[Points, Points, str]:
     angle = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
     kind, section = draw_section(rng, angle)
     return np.stack([r, z - z.min()], 1), np.broadcast_to(section, (len(t), SEGMENTS)), kind
-
-
-def _fill(rng: Generator, inner: Points, floor: float, profile: Profile, reach: Points) -> Mesh | None:
-    """What stands in a vessel, from its floor to a level."""
-    level = floor + rng.uniform(0.15, 0.95) * (inner[-1, 1] - floor)
-    wet = inner[(inner[:, 1] > floor + GAP_M) & (inner[:, 1] < level)] - [GAP_M, 0.0]
-    if len(wet) < 4 or wet[:, 0].min() < 0.002:
-        return None
-    low, high = wet[0, 1], wet[-1, 1]
-    outline = np.concatenate(
-        [[[0.0, low]], [[wet[0, 0] * 0.98, low]], wet[1:], [[wet[-1, 0] * 0.98, high]], [[0.0, high]]]
-    )
-    return _turned(outline, _at(outline, profile, reach))
-
-
-def _lid(rng: Generator, rim_rz: Points, wall: float) -> Mesh:
-    """A screw cap or stopper over the rim."""
-    radius, height = rim_rz[0] + rng.uniform(0.0005, 0.002), rng.uniform(0.006, 0.02)
-    low = rim_rz[1] - height * rng.uniform(0.3, 0.8)
-    outline = fillet(
-        np.array(
-            [
-                [0, rim_rz[1] + 5e-4],
-                [rim_rz[0] + 3e-4, rim_rz[1] + 5e-4],
-                [rim_rz[0] + 3e-4, low],
-                [radius + 5e-4, low],
-                [radius, low + height],
-                [0, low + height],
-            ]
-        ),
-        0.0012,
-    )
-    if low + height < rim_rz[1] + 0.001:
-        outline = fillet(
-            np.array(
-                [
-                    [0, rim_rz[1] + 5e-4],
-                    [radius, rim_rz[1] + 5e-4],
-                    [radius, rim_rz[1] + height],
-                    [0, rim_rz[1] + height],
-                ]
-            ),
-            0.0012,
-        )
-    return _turned(outline, np.ones((len(outline), SEGMENTS)))
-
-
-def _handle(rng: Generator, outer_rz: Points, wall: float) -> Mesh:
-    """An ear along +x."""
-    height = float(outer_rz[-1, 1])
-    low, high = rng.uniform(0.1, 0.3) * height, rng.uniform(0.7, 0.92) * height
-    turn = np.linspace(-np.pi / 2, np.pi / 2, 21)
-    roots = np.interp([low, high], outer_rz[:, 1], outer_rz[:, 0]) - wall / 2
-    reach = rng.uniform(0.018, 0.034) * np.abs(np.cos(turn)) ** rng.uniform(0.5, 1.0)
-    path = np.stack([np.linspace(*roots, 21) + reach, (low + high) / 2 + (high - low) / 2 * np.sin(turn)], 1)
-    around = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
-    grip = rng.uniform(0.0022, 0.005)
-    section = np.stack([rng.uniform(1.0, 1.8) * grip * np.cos(around), grip * np.sin(around)], 1)
-    return sweep(path, np.broadcast_to(section, (len(path), *section.shape)))
 
 
 def _inside_out(mesh: Mesh) -> Mesh:
