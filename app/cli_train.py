@@ -105,12 +105,12 @@ def train_vitro_s(
     batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
     crop: Annotated[
         str, typer.Option(help="WIDTHxHEIGHT around an object that is taken of a frame; whole: all of it.")
-    ] = "224x160",
+    ] = "whole",
     rate: Annotated[float, typer.Option(help="Factor on the learning rates.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
-    shrink: Annotated[
-        int, typer.Option(min=1, max=4, help="Times that frames are made smaller: quick coarse lessons.")
-    ] = 1,
+    width: Annotated[
+        int, typer.Option(min=0, help="Frames are made smaller to about this [px]; 0: as they are.")
+    ] = 160,
     workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
     as_json: Json = False,
@@ -121,5 +121,5 @@ def train_vitro_s(
 
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, shrink)
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width)
     return train(out, settings, checkpoint_every, as_json)

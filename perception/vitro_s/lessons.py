@@ -16,8 +16,8 @@ from perception.vitro_s.samples import Lesson, sample
 
 #: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
-#: Frames kept in memory: 8 GB of 320x192.
-REMEMBERED = 4000
+#: Frames kept in memory: 6 GB of 160x96.
+REMEMBERED = 12_000
 #: Batches that are ready or being made.
 AHEAD = 3
 
@@ -67,9 +67,10 @@ class Lessons:
     """The batches of a run from any step on."""
 
     def __init__(
-        self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, shrink: int = 1
+        self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
     ) -> None:
-        self._clips, self._batch, self._crop, self._seed, self._shrink = clips, batch, crop, seed, shrink
+        """width: frames are made smaller, by a whole number, to about this [px]; 0 leaves them as they are."""
+        self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
         self._lesson = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
@@ -108,4 +109,6 @@ class Lessons:
         return sample(rng, lesson, self._crop)
 
     def _read(self, number: int, frame: int) -> Lesson:
-        return Lesson.of(self._clips[number].frame(frame)).shrunk(self._shrink)
+        lesson = Lesson.of(self._clips[number].frame(frame))
+        width = lesson.frame.intrinsics.width
+        return lesson.shrunk(max(1, round(width / self._width)) if self._width else 1)

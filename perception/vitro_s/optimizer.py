@@ -6,6 +6,7 @@ of AdamW's steps (docs/vitro-s.md).
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from perception.vitro_s.network import VitroNet
 
 ADAM_RATE, MUON_RATE = 1e-3, 1e-2
 WEIGHT_DECAY, BETAS, MOMENTUM = 1e-2, (0.9, 0.98), 0.95
+#: Parts of the kernels that can be stepped at the same time.
+HANDS = 2
 #: The first and the last layer are AdamW's, as Muon's authors advise.
 _ADAMS_MODULES = ("stem", "head")
 
@@ -28,7 +31,10 @@ class Optimizer:
         self._others = [p for name, p in net.named_parameters() if not _is_kernel(name, p)]
         # Matrices that share the kernels' memory.
         self._matrices = [nn.Parameter(_matrix(kernel.data)) for kernel in self._kernels]
-        self._muon = torch.optim.Muon(self._matrices, MUON_RATE, weight_decay=WEIGHT_DECAY, momentum=MOMENTUM)
+        self._muons = [
+            torch.optim.Muon(self._matrices[i::HANDS], MUON_RATE, weight_decay=WEIGHT_DECAY, momentum=MOMENTUM)
+            for i in range(HANDS)
+        ]
         self._adam = torch.optim.AdamW(self._others, ADAM_RATE, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True)
 
     @property
@@ -36,23 +42,26 @@ class Optimizer:
         """What `step` wants gradients of, in its order."""
         return [*self._kernels, *self._others]
 
-    def step(self, gradients: Sequence[Tensor], factor: float) -> None:
-        """Moves the weights; factor (0 to 1) scales both rates."""
+    def step(self, gradients: Sequence[Tensor], factor: float, workers: Executor) -> None:
+        """Moves the weights, each part of them in a worker; factor (0 to 1) scales all rates."""
         for matrix, gradient in zip(self._matrices, gradients, strict=False):
             matrix.grad = _matrix(gradient)
         for other, gradient in zip(self._others, gradients[len(self._matrices) :], strict=True):
             other.grad = gradient
-        for optimizer, rate in ((self._muon, MUON_RATE), (self._adam, ADAM_RATE)):
+        rates = [*((muon, MUON_RATE) for muon in self._muons), (self._adam, ADAM_RATE)]
+        for optimizer, rate in rates:
             optimizer.param_groups[0]["lr"] = rate * factor
-            optimizer.step()
+        for done in [workers.submit(optimizer.step) for optimizer, _ in rates]:
+            done.result()
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
+        return {"muon": [muon.state_dict() for muon in self._muons], "adam": self._adam.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where `state` was taken."""
-        self._muon.load_state_dict(state["muon"])
+        for muon, own in zip(self._muons, state["muon"], strict=True):
+            muon.load_state_dict(own)
         self._adam.load_state_dict(state["adam"])
 
 

@@ -25,7 +25,7 @@ from perception.vitro_s.network import VitroNet, average_into, parameters
 from perception.vitro_s.optimizer import Optimizer
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
-_FORMAT = "vitro-s training 2"
+_FORMAT = "vitro-s training 3"
 WARM_UP = 50
 #: The average that becomes the model forgets half of itself in about 350 steps.
 KEEP = 0.998
@@ -35,18 +35,18 @@ KEEP = 0.998
 class VitroSettings:
     """data: TransPhy3D folders. rate: on the optimizer's learning rates, which rise over `WARM_UP` steps,
     stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
-    shrink: frames are made so many times smaller first, which teaches the coarse things quickly.
+    width: frames are made smaller to about this [px] by a whole number, 0: as they are.
     workers: threads that share a batch; the result depends on their number in the last bits only."""
 
     data: tuple[Path, ...]
     steps: int = 40_000
     decay: int = 8_000
     batch: int = 8
-    crop: tuple[int, int] | None = (160, 224)
+    crop: tuple[int, int] | None = None
     rate: float = 1.0
     seed: int = 0
     workers: int = 2
-    shrink: int = 1
+    width: int = 160
 
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""
@@ -76,7 +76,7 @@ class VitroTraining:
         self.began_at = self._resume()
         self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
-        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed, settings.shrink)
+        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed, settings.width)
         self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
 
     def step(self) -> LogRow:
@@ -93,7 +93,7 @@ class VitroTraining:
                 "The last checkpoint stands: go on with a smaller --rate.",
             )
         norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
-        self._optimizer.step(gradients, factor)
+        self._optimizer.step(gradients, factor, self._workers)
         self.steps_done += 1
         average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
         seconds = time.monotonic() - began_s
