@@ -1,5 +1,6 @@
 """Every layout gives back what was written into it, and a wrong or damaged one is named."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from dataset_samples import (
 from real_captures import captures_folder
 
 from errors import ConfigurationError, DatasetError
+from hardware.cell import Tag
 from perception.datasets import KINDS, open_dataset
 
 WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
@@ -176,3 +178,15 @@ def test_real_captures_have_truth_and_sensor_in_the_same_places() -> None:
         assert frame.sensor_m is not None and frame.transparent is not None
         assert np.nanmedian(np.abs(frame.sensor_m - frame.depth_m)[~frame.transparent]) < 0.003
         assert frame.intrinsics.fx == pytest.approx(921.0)
+
+
+def test_tags_on_the_table_come_back_and_impossible_ones_are_named(tmp_path: Path) -> None:
+    folder = write_transphy3d(tmp_path / "set", clips=1) / "clips/000000"
+    assert open_dataset("transphy3d", tmp_path / "set").clips[0].frame(0).tags == ()
+    told = json.loads((folder / "clip.json").read_text())
+    tag = {"id": 7, "size_m": 0.05, "position_m": [0.1, -0.2], "yaw_rad": 0.4}
+    (folder / "clip.json").write_text(json.dumps(told | {"tags": [tag]}))
+    assert open_dataset("transphy3d", tmp_path / "set").clips[0].frame(1).tags == (Tag(**tag),)
+    (folder / "clip.json").write_text(json.dumps(told | {"tags": [tag | {"id": 900}]}))
+    with pytest.raises(DatasetError, match=r"clip\.json has tags"):
+        open_dataset("transphy3d", tmp_path / "set").clips[0].frame(0)

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hardware.cameras.frame import Intrinsics
+from perception.datasets.base import DatasetFrame
 from perception.depth_types import RelativeDepth
 from perception.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
+from perception.evaluation.jitter import StillWatch
 from perception.evaluation.statistics import ranks, summarise
-from perception.evaluation.tally import AngleTally, DepthTally, pack, unpack
+from perception.evaluation.tally import AngleTally, DepthTally, JitterTally, pack, unpack
 
 NAN = np.float32(np.nan)
 
@@ -152,3 +155,46 @@ def test_clips_count_alike_unless_their_pixels_are_pooled() -> None:
     large = DepthTally.of(2 * ones, ones, np.ones((1, 300), bool))
     assert summarise([small, large], pooled=False, seed=0)["delta_1.05"][0] == pytest.approx(0.5)
     assert summarise([small, large], pooled=True, seed=0)["delta_1.05"][0] == pytest.approx(0.25)
+
+
+def still_frame(**changed) -> DatasetFrame:
+    """A camera at rest over an object on the left half of 4x6 pixels."""
+    ids = np.zeros((4, 6), np.int32)
+    ids[:, :3] = 1
+    values = {"instance_ids": ids, "T_world_camera": np.eye(4), "depth_m": np.full((4, 6), 0.7, np.float32)} | changed
+    color = np.zeros((4, 6, 3), np.uint8)
+    return DatasetFrame(color=color, intrinsics=Intrinsics(6, 4, 5.0, 5.0, 2.5, 1.5), **values)
+
+
+def watched(frames: list[DatasetFrame], depths_m: list[NDArray[np.float32]]) -> dict[str, JitterTally]:
+    watch = StillWatch()
+    for frame, depth_m in zip(frames, depths_m, strict=True):
+        watch.add(frame, depth_m)
+    return watch.tallies()
+
+
+def test_jitter_is_the_deviation_over_frames_on_objects_whatever_the_rest_does() -> None:
+    offsets_m = [0.001, -0.002, 0.004, 0.0]
+    answers = [np.full((4, 6), 0.7, np.float32) + np.float32(off) for off in offsets_m]
+    for number, answer in enumerate(answers):
+        answer[:, 3:] += number  # bare table, which does not count
+    answers[1][0, 0] = np.nan
+    told = watched([still_frame()] * 4, answers)
+    expected_mm = 1000 * np.std(offsets_m, ddof=1)
+    assert told["objects"].pixels == 12
+    assert told["objects"].metrics()["jitter_mm"] == pytest.approx(expected_mm, rel=0.025)
+    np.testing.assert_array_equal(unpack(pack(told["objects"])).values, told["objects"].values)
+
+
+def test_an_answer_that_is_wrong_and_steady_has_no_jitter() -> None:
+    told = watched([still_frame()] * 3, [np.full((4, 6), 2.0, np.float32)] * 3)
+    assert told["objects"].metrics()["jitter_mm"] < 0.011
+
+
+def test_jitter_is_of_clips_in_which_nothing_moves() -> None:
+    answers = [np.full((4, 6), 0.7, np.float32)] * 2
+    moved, slid = np.eye(4), np.full((4, 6), 0.7, np.float32)
+    moved[0, 3], slid[1, 1] = 0.001, 0.69
+    for other in ({"T_world_camera": moved}, {"T_world_camera": None}, {"depth_m": slid}):
+        assert watched([still_frame(), still_frame(**other)], answers) == {}
+    assert watched([still_frame()], answers[:1]) == {}, "one frame tells nothing"

@@ -13,23 +13,12 @@ from pathlib import Path
 import cv2
 import pytest
 from click.testing import Result
+from small_set import ROOT, SMALL_SET
 from typer.testing import CliRunner
 
 from app.cli import app as cli
 
-ROOT = Path(__file__).parent.parent
-TINY = ("--frames", "2", "--size", "64x48", "--spp", "2", "--seed", "123")
-
-
-def synth(out: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "main.py", "synth", "--out", str(out), *options],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+TINY = SMALL_SET
 
 
 def here(*options: str) -> Result:
@@ -42,13 +31,9 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(small_set: Path) -> Path:
     """Two clips, rendered in one go."""
-    out = tmp_path_factory.mktemp("synth") / "whole"
-    done = synth(out, "--clips", "2", *TINY, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["rendered"] == 2
-    return out
+    return small_set
 
 
 @pytest.fixture
@@ -56,8 +41,9 @@ def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
-def test_killed_in_mid_clip_and_gone_on_with_it_is_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    out = tmp_path / "killed"
+def test_killed_in_mid_clip_and_gone_on_with_it_is_the_same_bytes(copy: Path, whole: Path) -> None:
+    out = copy
+    shutil.rmtree(out / "clips" / "000001")
     command = [sys.executable, "main.py", "synth", "--out", str(out), "--clips", "2", *TINY]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(out.glob("clips/.*.partial/000000.png")):
@@ -158,6 +144,13 @@ def test_the_card_counts_and_shows_the_clips(whole: Path) -> None:
         assert f"| {optics} | {count} |" in card
     assert facts[0]["renderer"] in card
     assert cv2.imread(str(whole / "card.png")).shape == (2 * 156, 6 * 208, 3)
+
+
+def test_cell_scenes_take_their_camera_from_the_cell_and_refuse_what_is_not_theirs(tmp_path: Path) -> None:
+    for refused in (("--meshes", str(tmp_path)), ("--views", "jump"), ("--zoom", "2"), ("--cell", "nowhere")):
+        done = here("--out", str(tmp_path / "out"), "--clips", "1", "--scenes", "cell", *refused)
+        assert done.exit_code == 2 and refused[0].strip("-") in done.stderr, refused
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_set_without_a_number_of_clips_is_wrong_usage(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from perception.synthesis.orbit import (
     LOOK_AT_SWING_M,
     LOWEST_RAD,
     NEAREST_M,
+    NEAREST_NARROW_M,
     Stage,
     drawn_intrinsics,
     jumps,
+    narrowness,
     orbit,
 )
 
@@ -84,3 +86,20 @@ def test_a_drawn_camera_has_the_size_asked_for_and_its_centre_in_the_middle() ->
     assert (camera.width, camera.height) == (240, 416)
     assert camera.fx == camera.fy and 0.6 < camera.fx / 416 < 0.9
     assert (camera.cx, camera.cy) == (119.5, 207.5)
+
+
+def test_a_zoomed_camera_sees_a_part_of_a_larger_picture() -> None:
+    usual, zoomed = ([drawn_intrinsics([seed], 416, 240, zoom) for seed in range(40)] for zoom in (1.0, 2.0))
+    factors = np.array([z.fx / u.fx for z, u in zip(zoomed, usual, strict=True)])
+    assert (factors >= 1).all() and (factors <= 2).all() and np.ptp(factors) > 0.7
+    off = np.array([[(k.cx - 207.5) / 416, (k.cy - 119.5) / 240] for k in zoomed])
+    assert 0.08 < np.abs(off).max() <= 0.12 + 1e-5
+
+
+def test_independent_narrow_views_stay_farther_away() -> None:
+    stage = STAGES[0]
+    for zoom in (1.0, 1.5, 4.0):
+        away = np.linalg.norm(from_centre(stage, jumps([1], stage, 200, zoom)), axis=1)
+        assert away.min() == pytest.approx(min(NEAREST_M * zoom, NEAREST_NARROW_M), abs=0.03)
+        assert away.max() < FARTHEST_M + 1e-6
+    assert narrowness(drawn_intrinsics([0], 240, 416, 4.0)) > 1.0

@@ -11,14 +11,15 @@ import pytest
 
 from errors import ConfigurationError
 from perception.synthesis.clip_files import clips_in, problems_of
-from perception.synthesis.farm import Job, render_here
+from perception.synthesis.farm import Job
 from perception.synthesis.ray_farm import RayFarm
 from perception.synthesis.settings import SynthSettings
 
+#: Those of `small_set`.
 SETTINGS = SynthSettings(seed=123, width=64, height=48, frames=2, spp=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def farm() -> Iterator[RayFarm]:
     with RayFarm("local:1") as farm:
         yield farm
@@ -34,9 +35,8 @@ def contents(clips: Path) -> dict[str, bytes]:
     return {str(path.relative_to(clips)): path.read_bytes() for path in clips.rglob("*.*") if path.is_file()}
 
 
-def test_a_killed_worker_costs_no_clip_and_no_byte(farm: RayFarm, tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    list(render_here(Job(SETTINGS, [0, 1], here)))
+def test_a_killed_worker_costs_no_clip_and_no_byte(farm: RayFarm, small_set: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
     killed, again = 0, 0
     steps = farm.render(Job(SETTINGS, [0, 1], there))
     for step in steps:
@@ -46,7 +46,7 @@ def test_a_killed_worker_costs_no_clip_and_no_byte(farm: RayFarm, tmp_path: Path
             killed = step.number + 1
         again += bool(killed) and step.frames == 0 and step.number == killed - 1
     assert killed and again, "the clip was begun anew"
-    assert contents(there) == contents(here)
+    assert contents(there) == contents(small_set / "clips")
     assert len(clips_in(there)) == 2 and len(list(there.iterdir())) == 2, "nothing half done is left"
     assert all(problems_of(clip, thorough=True) == [] for clip in clips_in(there))
 

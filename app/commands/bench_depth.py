@@ -30,7 +30,7 @@ from perception.evaluation.tables import ResultTable, as_csv, latex, markdown
 #: Of so many clips there are pictures.
 _PICTURED = 4
 #: Only these tables are shown on the console; the files have all.
-_SHOWN_REGIONS = ("all pixels", "transparent pixels", "transparent and mirror-like pixels")
+_SHOWN_REGIONS = ("all pixels", "pixels of objects", "transparent pixels", "transparent and mirror-like pixels")
 
 
 @dataclass(frozen=True)

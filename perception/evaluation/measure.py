@@ -2,11 +2,12 @@
 
 aligned: the DKT paper's. One scale and shift for a film (for each image of a set) by least squares to the
     truth (`perception.evaluation.alignment`).
-used: metric depth as the cell makes it, no fit to truth: the table from tags, else from the sensor's depth
+used: metric depth as the cell makes it, no fit to truth: the table from tags in view, else from the sensor's depth
     outside the glass, then `fit_metric`.
 sensor: a scale and shift for each frame, fitted to the sensor's depth outside the glass. The sensor's own
     depth is what is fitted to, and stays as it is.
 normals: angles to the true normals.
+jitter: how much the `used` depth of a film trembles where camera and scene stand still.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ from errors import CalibrationError, PerceptionError
 from perception.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
 from perception.evaluation.collecting import collect
 from perception.evaluation.exhibit import Exhibit, ExhibitMaker
+from perception.evaluation.jitter import StillWatch
 from perception.evaluation.regions import hard_of, regions_of
 from perception.evaluation.showing import Showing, Shown
 from perception.evaluation.subjects import Subject, as_relative
@@ -32,7 +34,7 @@ from perception.metric_scale import fit_metric, to_metres
 Progress = Callable[[int], None]
 #: Tallies by protocol, then region.
 Tallies = dict[str, dict[str, Tally]]
-PROTOCOLS = ("aligned", "used", "sensor", "normals")
+PROTOCOLS = ("aligned", "used", "sensor", "normals", "jitter")
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,19 @@ class _Work:
             self._weigh_normals(places, found.maps)
             return
         missed = {i for i, _ in found.misses}
-        sums = LineSums()
+        sums, watch = LineSums(), StillWatch()
         for i, place in enumerate(places):
-            self._weigh_metric(place, found.maps[i], i in missed, sums)
+            self._weigh_metric(place, found.maps[i], i in missed, sums, watch)
             self._tick()
+        for region, tally in watch.tallies().items():
+            self._sum("jitter", region, tally)
         for i, place in enumerate(places):
             self._weigh_aligned(place, found.maps[i], sums.line())
             self._tick()
 
-    def _weigh_metric(self, place: int, values: NDArray[np.float32], is_missed: bool, sums: LineSums) -> None:
+    def _weigh_metric(
+        self, place: int, values: NDArray[np.float32], is_missed: bool, sums: LineSums, watch: StillWatch
+    ) -> None:
         """By the protocols that go frame by frame; its pairs go to the sums for the one that does not."""
         shown, kind = self._showing.shown(place), as_relative(self._subject, values).kind
         everything = regions_of(shown.frame, self._showing.kind)["all"]
@@ -125,6 +131,7 @@ class _Work:
         self.tables[shown.table.source] += 1
         depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(shown, values)
         self._add("used", shown, depth_m, place)
+        watch.add(shown.frame, depth_m)
         if hard_of(shown.frame) is not None and np.isfinite(shown.outside.depth_m).any():
             self._add("sensor", shown, self._by_sensor_m(shown, values), place)
 

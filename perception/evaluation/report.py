@@ -6,23 +6,27 @@ from perception.evaluation.measure import ClipResult
 from perception.evaluation.published import PublishedRow, is_same_data, published
 from perception.evaluation.regions import FAMILY
 from perception.evaluation.statistics import Summary, ranks, summarise
-from perception.evaluation.tables import RANKED, RANKED_NORMALS, ResultRow, ResultTable
+from perception.evaluation.tables import RANKED, Columns, ResultRow, ResultTable
 
 _TITLES = {
     "aligned": "One scale and shift a clip, fitted to the truth (the paper's protocol)",
     "used": "Metric depth as the cell makes it",
     "sensor": "Scale and shift fitted to the sensor outside the glass",
     "normals": "Normals",
+    "jitter": "Standard deviation of metric depth over frames, camera and scene still",
 }
 #: Regions in the order of their tables.
-_REGIONS = ("all", "transparent", "specular", "hard", "table")
+_REGIONS = ("all", "objects", "transparent", "specular", "hard", "table")
 _REGION_NAMES = {
     "all": "all pixels",
+    "objects": "pixels of objects",
     "transparent": "transparent pixels",
     "specular": "mirror-like pixels",
     "hard": "transparent and mirror-like pixels",
     "table": "bare table",
 }
+#: Protocols whose metrics are not those of depth.
+_COLUMNS: Mapping[str, Columns] = {"normals": "normals", "jitter": "jitter"}
 #: The protocols in which every clip counts alike; in the others every pixel does.
 _BY_CLIPS = ("aligned", "normals")
 
@@ -50,7 +54,7 @@ def _regions(results: Results, protocol: str) -> list[str]:
 
 
 def _table(results: Results, kind: str, name: str, protocol: str, region: str, seed: int) -> ResultTable:
-    is_normals = protocol == "normals"
+    columns = _COLUMNS.get(protocol, "depth")
     summaries = {
         subject: summarise(
             [clip.tallies[protocol][region] for clip in own if region in clip.tallies.get(protocol, {})],
@@ -64,7 +68,7 @@ def _table(results: Results, kind: str, name: str, protocol: str, region: str, s
     compared: list[Mapping[str, float]] = [_values(summary) for summary in summaries.values()]
     is_ranked_with = is_same_data(kind)
     compared += [row.metrics for row in paper] if is_ranked_with else []
-    places = iter(ranks(compared, RANKED_NORMALS if is_normals else RANKED))
+    places = iter(ranks(compared, RANKED[columns]))
     rows = [
         ResultRow(subject, summary, next(places), note=_note(results[subject], protocol))
         for subject, summary in summaries.items()
@@ -72,7 +76,7 @@ def _table(results: Results, kind: str, name: str, protocol: str, region: str, s
     if rows:
         rows += [_published_row(row, next(places) if is_ranked_with else float("nan")) for row in paper]
     title = f"{_TITLES[protocol]}: {_REGION_NAMES.get(region, region)}"
-    return ResultTable(title, tuple(rows), is_normals)
+    return ResultTable(title, tuple(rows), columns)
 
 
 def _published_row(row: PublishedRow, rank: float) -> ResultRow:

@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from perception.evaluation.statistics import Summary
 
+Columns = Literal["depth", "normals", "jitter"]
 _DEPTH_COLUMNS = (
     *(("rel", "REL %"), ("rmse_cm", "RMSE cm"), ("delta_1.05", "δ1.05 %"), ("delta_1.10", "δ1.10 %")),
     *(("delta_1.25", "δ1.25 %"), ("median_mm", "median mm"), ("coverage", "coverage %")),
@@ -15,11 +17,19 @@ _NORMAL_COLUMNS = (
     *(("mean_deg", "mean °"), ("median_deg", "median °")),
     *(("within_11.25", "11.25° %"), ("within_22.5", "22.5° %"), ("within_30", "30° %")),
 )
+_TITLES: Mapping[Columns, tuple[tuple[str, str], ...]] = {
+    "depth": _DEPTH_COLUMNS,
+    "normals": _NORMAL_COLUMNS,
+    "jitter": (("jitter_mm", "jitter mm"),),
+}
 #: Shares are printed in percent.
 _PERCENT = frozenset(("rel", "delta_1.05", "delta_1.10", "delta_1.25", "coverage"))
-#: Those that the paper ranks by.
-RANKED = ("rel", "rmse_cm", "delta_1.05", "delta_1.10", "delta_1.25")
-RANKED_NORMALS = ("mean_deg", "median_deg", "within_11.25", "within_22.5", "within_30")
+#: Those that the paper ranks by, and jitter, which it does not tell of.
+RANKED: Mapping[Columns, tuple[str, ...]] = {
+    "depth": ("rel", "rmse_cm", "delta_1.05", "delta_1.10", "delta_1.25"),
+    "normals": ("mean_deg", "median_deg", "within_11.25", "within_22.5", "within_30"),
+    "jitter": ("jitter_mm",),
+}
 NONE = "–"
 
 
@@ -37,15 +47,15 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Rows that may be compared; is_normals says which metrics they have."""
+    """Rows that may be compared; kind says which metrics they have."""
 
     title: str
     rows: tuple[ResultRow, ...]
-    is_normals: bool = False
+    kind: Columns = "depth"
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
-        return _NORMAL_COLUMNS if self.is_normals else _DEPTH_COLUMNS
+        return _TITLES[self.kind]
 
     def header(self) -> tuple[str, ...]:
         return ("method", *(title for _, title in self.columns), "rank", "note")

@@ -4,6 +4,7 @@ Depth (Eigen, Puhrsch and Fergus, 2014; thresholds of the DKT paper, arXiv 2512.
 |d - t| / t, RMSE the root of the mean of (d - t)^2, delta_x the share with max(d / t, t / d) < x.
 A pixel without an answer is a miss for delta; REL, RMSE and the median are over those that have one,
 and coverage says how many have. Normals: the angle between answer and truth, a missing one being 180 deg.
+Jitter: the standard deviation of a pixel's depth over frames in which nothing moves.
 """
 
 from collections.abc import Mapping
@@ -116,10 +117,45 @@ class AngleTally:
         }
 
 
-Tally = DepthTally | AngleTally
+@dataclass(frozen=True)
+class JitterTally:
+    """values: (601,): pixels, then the bins of their deviations."""
+
+    values: Array
+
+    @classmethod
+    def empty(cls) -> "JitterTally":
+        return cls(np.zeros(1 + len(_MM_EDGES) - 1))
+
+    @classmethod
+    def of(cls, deviation_m: NDArray, region: NDArray[np.bool_]) -> "JitterTally":
+        """Of the standard deviation (H, W) [m] of each pixel of a region, NaN: none."""
+        deviation_mm = 1000 * deviation_m[region & np.isfinite(deviation_m)].astype(np.float64)
+        bins = np.histogram(np.clip(deviation_mm, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
+        return cls(np.concatenate([[float(len(deviation_mm))], bins]))
+
+    def __add__(self, other: "JitterTally") -> "JitterTally":
+        return JitterTally(self.values + other.values)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.values[0])
+
+    def metrics(self) -> dict[str, float]:
+        """jitter_mm: the median over pixels, at least 0.01 as the bins begin there; NaN where there is none."""
+        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
+
+    @staticmethod
+    def metrics_of(values: Array) -> dict[str, Array]:
+        """The same of many tallies' values (..., 601) at once."""
+        return {"jitter_mm": _median(values[..., 1:], _MM_EDGES)}
+
+
+Tally = DepthTally | AngleTally | JitterTally
 _KINDS: Mapping[int, type[Tally]] = {
     len(DepthTally.empty().values): DepthTally,
     len(AngleTally.empty().values): AngleTally,
+    len(JitterTally.empty().values): JitterTally,
 }
 
 

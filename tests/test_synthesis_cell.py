@@ -1,0 +1,106 @@
+"""Clips of the cell's own scenes: its things, tags and camera, which stands still and sees noise alone."""
+
+import json
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rendering_scene import SIM_CELL
+
+from errors import ConfigurationError
+from hardware.cell import load_cell
+from hardware.simulation.tableware import FAMILIES
+from perception.datasets.base import open_dataset
+from perception.evaluation.measure import measure
+from perception.evaluation.showing import OWN_TAGS, Showing
+from perception.evaluation.subjects import create_subject
+from perception.synthesis.clip_set import ClipSet
+from perception.synthesis.farm import Job, render_here
+from perception.synthesis.filming import film
+from perception.synthesis.settings import SynthSettings, of_cell
+
+CELL = load_cell(SIM_CELL)
+SETTINGS = SynthSettings(seed=3, width=318, height=180, frames=3, spp=2, sensor=True, **of_cell(CELL))
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = ClipSet(tmp_path_factory.mktemp("cell"), SETTINGS, 1)
+    with made.held():
+        list(render_here(Job(SETTINGS, made.missing(), made.clips, cell=CELL)))
+    return made.root
+
+
+def files_of(rendered: Path, kind: str) -> list[bytes]:
+    return [(rendered / "clips/000000" / f"{frame:06d}{kind}").read_bytes() for frame in range(3)]
+
+
+def test_frames_of_a_camera_that_stands_still_differ_by_noise_alone(rendered: Path) -> None:
+    for kind in (".truth.png", ".normals.png", ".ids.png"):
+        assert len(set(files_of(rendered, kind))) == 1
+    color = np.array([cv2.imdecode(np.frombuffer(png, np.uint8), 1) for png in files_of(rendered, ".png")], float)
+    # Between black and white noise is not cut off: 1.2 levels in each frame, and rounding.
+    grey = ((color > 20) & (color < 235)).all(axis=0)
+    assert np.diff(color, axis=0)[:, grey].std() == pytest.approx(np.sqrt(2 * (1.2**2 + 1 / 12)), rel=0.03)
+    depth_m = np.array([np.load(BytesIO(npy)) for npy in files_of(rendered, ".depth.npy")])
+    assert 1e-5 < np.nanmedian(depth_m.std(axis=0)) < 0.02
+
+
+def test_a_sensors_depth_changes_no_colour(rendered: Path) -> None:
+    parts = list(film(replace(SETTINGS, sensor=False, frames=1), 0, cell=CELL))
+    assert parts[1]["000000.png"] == files_of(rendered, ".png")[0]
+
+
+def test_objects_tags_and_lens_are_the_cells(rendered: Path) -> None:
+    clip = open_dataset("transphy3d", rendered).clips[0]
+    assert clip.is_video
+    frame = clip.frame(0)
+    assert frame.tags == CELL.tags
+    assert set(frame.families.values()) <= set(FAMILIES)
+    assert frame.intrinsics.fx == pytest.approx(CELL.camera.focal_px * 318 / 848, abs=1e-3)
+
+
+def test_the_tags_that_are_seen_tell_where_the_table_is(rendered: Path) -> None:
+    """With tags of another place in the cell's file: those that the clip tells of are used."""
+    moved = [tag.model_copy(update={"position_m": (tag.position_m[0], -tag.position_m[1])}) for tag in CELL.tags]
+    other = CELL.model_copy(update={"tags": tuple(moved)})
+    shown = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", other).shown(0)
+    assert shown.table.source == OWN_TAGS, shown.table.why
+    assert shown.table.plane.normal @ shown.frame.table.normal > np.cos(np.radians(0.5))
+    assert shown.table.plane.offset_m == pytest.approx(shown.frame.table.offset_m, abs=0.004)
+
+
+def test_a_still_clip_has_its_jitter_measured_which_is_none_for_the_truth(rendered: Path, tmp_path: Path) -> None:
+    showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
+    found = {name: measure(showing, create_subject(name), tmp_path, False, lambda _: None)[0] for name in ("raw",)}
+    jitter_mm = found["raw"].tallies["jitter"]["objects"].metrics()["jitter_mm"]
+    assert 0.1 < jitter_mm < 50
+    assert found["raw"].tables == {OWN_TAGS: 3}
+
+
+def test_another_cell_is_another_set(rendered: Path) -> None:
+    other = CELL.model_copy(update={"tags": CELL.tags[1:]})
+    changed = replace(SETTINGS, **of_cell(other))
+    with pytest.raises(ConfigurationError, match=r"cell_digest: \w+ there"), ClipSet(rendered, changed, 1).held():
+        pass
+    facts = json.loads((rendered / "dataset.json").read_text())
+    assert facts["cell"] == "sim" and ".yaml" not in json.dumps(facts)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"views": "orbit"}, "views 'orbit'"),
+        ({"zoom": 2.0}, "zoom 2"),
+        ({"meshes": "abc"}, "user meshes"),
+        ({"cell": ""}, "no cell"),
+        ({"scenes": "drawn"}, "cell 'sim'"),
+        ({"scenes": "lunar"}, "'lunar'"),
+    ],
+)
+def test_what_does_not_go_with_scenes_is_refused(wrong: dict, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        replace(SETTINGS, **wrong)

@@ -1,0 +1,66 @@
+"""What drawn scenes are made of: tags where they are said to lie, print that can be read, shapes that are closed."""
+
+import numpy as np
+import pytest
+import trimesh
+
+from hardware.simulation.renderer_meshes import box, rectangle
+from hardware.transforms import apply
+from perception.synthesis import patterns
+from perception.synthesis.backdrop import Backdrop, draw_backdrop
+from perception.synthesis.shapes import draw_moulding, draw_solid, draw_vessel
+from perception.tags import tag_corners_m
+
+
+def backdrops(count: int) -> list[Backdrop]:
+    return [draw_backdrop(np.random.default_rng([7, i]), "diffuse", False) for i in range(count)]
+
+
+def test_tags_lie_where_they_are_said_to_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perception.synthesis.backdrop.draw_pattern", lambda *_: np.full((2, 2, 3), 0.5, np.float32))
+    drawn = backdrops(40)
+    for backdrop in drawn:
+        (papers,) = [part for part in backdrop.parts if part.name == "tags"]
+        corners_m = papers.triangles.corners_m.reshape(-1, 6, 3)
+        assert len({tag.id for tag in backdrop.tags}) == len(backdrop.tags)
+        if not backdrop.tags:
+            assert corners_m[..., 2].max() < -5, "hidden"
+            continue
+        for tag, paper_m in zip(backdrop.tags, corners_m, strict=True):
+            # Of paper, of which the black square is eight tenths; its two triangles start at the lower left.
+            square_m = apply(tag.T_world_tag, tag_corners_m(tag.size_m * 10 / 8))
+            np.testing.assert_allclose(paper_m[[0, 1, 2, 5], :2], square_m[:, :2], atol=1e-6)
+    assert 0.3 < np.mean([bool(backdrop.tags) for backdrop in drawn]) < 0.9
+
+
+def test_a_picture_stands_upright_on_every_side_of_a_box_and_is_not_mirrored() -> None:
+    triangles = box((0.1, 0.2, 0.3))
+    for corners, normals, uv in zip(triangles.corners_m, triangles.normals, triangles.uv, strict=True):
+        # Seen from outside, v runs a quarter turn to the left of u.
+        edges, steps = np.diff(corners, axis=0), np.diff(uv, axis=0)
+        along = np.linalg.solve(steps, edges)
+        assert np.cross(along[0], along[1]) @ normals[0] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_upper_row_of_a_drawn_picture_is_the_upper_edge_of_what_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 0 of a texture is at v = 0, which is the lower edge of a rectangle."""
+    picture = np.linspace(0.2, 0.8, patterns.TEXTURE_PX)[:, None, None] * np.ones((1, patterns.TEXTURE_PX, 3))
+    monkeypatch.setattr(patterns, "PATTERNS", (lambda _: picture,))
+    texture = patterns.draw_pattern(np.random.default_rng(0))
+    sheet = rectangle((1.0, 1.0))
+    upper = sheet.corners_m[..., 1] > 0
+    rows = (sheet.uv[..., 1] * (len(texture) - 1)).astype(int)
+    assert texture[rows[upper]].mean() < 0.3 < 0.5 < texture[rows[~upper]].mean()
+
+
+@pytest.mark.parametrize("draw", [draw_vessel, draw_moulding, draw_solid])
+def test_every_drawn_shape_is_closed_and_stands_on_the_table(draw) -> None:
+    for seed in range(6):
+        shape = draw(np.random.default_rng([seed, 1]))
+        body = trimesh.Trimesh(shape.mesh.vertices_m, shape.mesh.faces)
+        assert body.is_watertight and body.volume > 0, (seed, shape.family)
+        assert abs(float(shape.mesh.vertices_m[:, 2].min())) < 1e-4
+        for extra in (shape.fill, shape.lid):
+            if extra is not None:
+                closed = trimesh.Trimesh(extra.vertices_m, extra.faces)
+                assert closed.is_watertight and closed.volume > 0, (seed, shape.family)
