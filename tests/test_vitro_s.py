@@ -1,0 +1,291 @@
+"""vitro-s: what its numbers mean, what goes in and comes out, and how it is trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dataset_samples import write_transphy3d
+
+from errors import DatasetError, PerceptionError, TrainingError
+from hardware.cameras.frame import Intrinsics
+from perception.datasets.base import open_dataset
+from perception.depth_types import Plane
+from perception.vitro_s.calibration import Exam, Scores, calibrate
+from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
+from perception.vitro_s.encoding import (
+    CHANNELS,
+    HIGHEST_Q,
+    LOWEST_Q,
+    QUOTIENT,
+    decode_depth,
+    encode_depth,
+    inputs,
+    plane_disparity,
+)
+from perception.vitro_s.losses import loss
+from perception.vitro_s.model import (
+    WORKING_FOCAL_PX,
+    VitroS,
+    load_vitro_s,
+    said_probability,
+    weights_bytes,
+    working_intrinsics,
+)
+from perception.vitro_s.network import MULTIPLE, OUTPUTS, VitroNet
+from perception.vitro_s.samples import Lesson, sample
+from perception.vitro_s.training import STATE, VitroSettings, VitroTraining
+
+K = Intrinsics(64, 48, 46.0, 46.0, 31.5, 23.5)
+#: A camera 0.6 m above the table, looking down at 45 degrees.
+TABLE = Plane(np.array([0.0, -np.sqrt(0.5), -np.sqrt(0.5)]), -0.6)
+COLOR = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+IDENTITY = np.array([[0.0, 1.0], [0.0, 1.0]])
+
+
+def test_the_bare_table_is_zero_wherever_it_is_seen() -> None:
+    rays = K.rays()
+    q = encode_depth(TABLE.depth(rays), plane_disparity(rays, TABLE))
+    assert np.abs(q[np.isfinite(q)]).max() < 1e-5
+
+
+def test_one_height_above_the_table_is_one_number_all_over_the_picture() -> None:
+    rays, height_m = K.rays(), 0.12
+    raised = replace(TABLE, offset_m=TABLE.offset_m + height_m)
+    q = encode_depth(raised.depth(rays), plane_disparity(rays, TABLE))
+    assert np.allclose(q[np.isfinite(q)], -QUOTIENT * np.log(1 - height_m / 0.6), atol=1e-4)
+
+
+def test_depth_survives_its_encoding() -> None:
+    rays = K.rays()
+    reference = plane_disparity(rays, TABLE)
+    depth_m = np.random.default_rng(1).uniform(0.4, 1.1, reference.shape).astype(np.float32)
+    q = encode_depth(depth_m, reference)
+    inside = (q > LOWEST_Q) & (q < HIGHEST_Q)
+    assert inside.any()
+    assert np.allclose(decode_depth(q, reference)[inside], depth_m[inside], rtol=1e-5)
+
+
+def test_a_scene_twice_as_large_and_far_has_the_same_encoding() -> None:
+    rays = K.rays()
+    depth_m = np.random.default_rng(1).uniform(0.4, 0.7, rays.shape[:2]).astype(np.float32)
+    twice = replace(TABLE, offset_m=2 * TABLE.offset_m)
+    one = encode_depth(depth_m, plane_disparity(rays, TABLE))
+    assert np.allclose(one, encode_depth(2 * depth_m, plane_disparity(rays, twice)), atol=1e-5)
+
+
+def test_without_a_sensor_its_channels_are_empty() -> None:
+    x = inputs(COLOR, K.rays(), TABLE, None)
+    assert x.shape == (CHANNELS, 48, 64)
+    assert not x[7:].any()
+    holes = np.full((48, 64), np.nan, np.float32)
+    assert np.array_equal(inputs(COLOR, K.rays(), TABLE, holes), x)
+
+
+def test_an_untrained_network_answers_the_bare_table() -> None:
+    seen = VitroS.random().see(COLOR, K, TABLE)
+    on_table = K.rays() @ TABLE.normal < -0.2
+    assert np.allclose(seen.depth_m[on_table], TABLE.depth(K.rays())[on_table], rtol=1e-4)
+    assert np.isfinite(seen.depth_m).all()
+    assert ((seen.confidence >= 0) & (seen.confidence <= 1)).all()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (71, 53), (848, 480), (90, 160)])
+def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
+    width, height = size
+    k = Intrinsics(width, height, 0.72 * width, 0.72 * width, (width - 1) / 2, (height - 1) / 2)
+    seen = VitroS.random().see(np.zeros((height, width, 3), np.uint8), k, TABLE)
+    assert seen.depth_m.shape == seen.confidence.shape == (height, width)
+
+
+def test_the_working_camera_sees_the_same_field() -> None:
+    large = Intrinsics(848, 480, 610.0, 612.0, 420.0, 245.0)
+    small = working_intrinsics(large)
+    assert small.fx == pytest.approx(WORKING_FOCAL_PX, rel=0.01)
+    corners = [((-0.5 - k.cx) / k.fx, (k.height - 0.5 - k.cy) / k.fy) for k in (large, small)]
+    assert np.allclose(*corners, atol=1e-6)
+
+
+def test_wrong_shapes_and_planes_are_named() -> None:
+    model = VitroS.random()
+    with pytest.raises(PerceptionError, match="64x48"):
+        model.see(COLOR[:40], K, TABLE)
+    with pytest.raises(PerceptionError, match="sensor depth"):
+        model.see(COLOR, K, TABLE, np.zeros((4, 4), np.float32))
+    with pytest.raises(PerceptionError, match="plane"):
+        model.see(COLOR, K, Plane(TABLE.normal, 0.3))
+
+
+def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    with pytest.raises(PerceptionError, match="no weights"):
+        load_vitro_s(file)
+    whole = weights_bytes(VitroNet(), IDENTITY)
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PerceptionError, match="damaged"):
+        load_vitro_s(file)
+    other = tmp_path / "other.safetensors"
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(PerceptionError, match="no weights of vitro-s"):
+        load_vitro_s(other)
+
+
+def test_weights_survive_their_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = VitroNet()
+    torch.nn.init.normal_(net.head.weight, std=0.02)
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(weights_bytes(net, IDENTITY))
+    before, after = (model.see(COLOR, K, TABLE) for model in (VitroS(net, IDENTITY), load_vitro_s(file)))
+    assert np.allclose(before.depth_m, after.depth_m, rtol=2e-3)
+
+
+def test_a_surer_network_says_a_higher_probability() -> None:
+    depth_m = np.full((2, 2), 0.7, np.float32)
+    sure, unsure = (said_probability(depth_m, np.full((2, 2), b, np.float32)) for b in (-4.0, -1.0))
+    assert (sure > unsure).all()
+
+
+def test_calibration_tells_how_often_it_was_so() -> None:
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0, 1, 40_000).astype(np.float32)
+    exam = Exam(Scores(1, 0, 0, 0, 0), said, rng.random(40_000) < said**2)
+    assert np.allclose(np.interp([0.3, 0.6, 0.9], *calibrate(exam)), [0.09, 0.36, 0.81], atol=0.03)
+
+
+def test_no_better_depth_can_be_bought_with_expected_error() -> None:
+    answer = torch.randn(1, OUTPUTS, 8, 8, requires_grad=True)
+    q, weight = torch.randn(1, 8, 8), torch.ones(1, 8, 8)
+    gradients = []
+    for log_b in (-3.0, 1.0):
+        shifted = torch.cat([answer[:, :1], torch.full_like(answer[:, 1:2], log_b), answer[:, 2:]], 1)
+        gradients.append(torch.autograd.grad(loss(shifted, q, weight), answer)[0][:, 0])
+    assert torch.allclose(*gradients)
+
+
+def test_pixels_without_weight_count_for_nothing() -> None:
+    answer, q, weight = torch.randn(1, OUTPUTS, 16, 16), torch.randn(1, 16, 16), torch.ones(1, 16, 16)
+    weight[:, :, 8:] = 0
+    other = q.clone()
+    other[:, :, 8:] += 5
+    assert loss(answer, q, weight) == loss(answer, other, weight)
+
+
+def test_disturbances_keep_shape_and_kind() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        color = disturbed_color(rng, COLOR)
+        assert color.shape == COLOR.shape
+        assert color.dtype == np.uint8
+        plane = disturbed_plane(rng, TABLE)
+        assert np.linalg.norm(plane.normal) == pytest.approx(1.0)
+        assert plane.offset_m == pytest.approx(TABLE.offset_m, rel=0.08)
+
+
+def test_a_guessed_sensor_lies_on_glass_and_hardly_elsewhere() -> None:
+    rng = np.random.default_rng(0)
+    depth_m = np.full((96, 160), 0.6, np.float32)
+    glass = np.zeros((96, 160), bool)
+    glass[20:70, 40:120] = True
+    behind = np.where(glass, 0.8, depth_m).astype(np.float32)
+    maps = np.stack([sensed(rng, depth_m, behind, glass, np.zeros_like(glass)) for _ in range(20)])
+    wrong = ~(np.abs(maps - 0.6) < 0.02)
+    assert wrong[:, glass].mean() > 0.5
+    assert wrong[:, ~glass].mean() < 0.3
+
+
+def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path) -> None:
+    lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    seen = [sample(np.random.default_rng(seed), lesson) for seed in range(12)]
+    centres = {round(float(x[4].mean()), 4) for x, _, _ in seen}
+    assert len(centres) <= 2
+    for x, q, weight in seen:
+        assert x.shape[1:] == q.shape == weight.shape
+        assert np.isfinite(x).all()
+        assert np.isfinite(q).all()
+
+
+def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
+    lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    small = lesson.shrunk(2)
+    k = small.frame.intrinsics
+    assert (k.height, k.width) == small.frame.depth_m.shape
+    whole, half = (one.rays.reshape(-1, 3) for one in (lesson, small))
+    assert np.allclose(whole.mean(0), half.mean(0), atol=1e-6)
+
+
+def settings(root: Path, **changes: object) -> VitroSettings:
+    told = {"data": (root,), "steps": 4, "decay": 2, "batch": 2, "width": 0}
+    return VitroSettings(**(told | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_transphy3d(tmp_path_factory.mktemp("data"), clips=3)
+
+
+def weights_after(run: VitroTraining, steps: int) -> list[torch.Tensor]:
+    for _ in range(steps):
+        run.step()
+    run.save()
+    run.close()
+    return [p.detach().clone() for p in (*run.net.parameters(), *run.slow.parameters())]
+
+
+def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
+    straight = weights_after(VitroTraining(tmp_path / "one", settings(data)), 4)
+    weights_after(VitroTraining(tmp_path / "two", settings(data)), 2)
+    resumed = VitroTraining(tmp_path / "two", settings(data))
+    assert resumed.began_at == 2
+    assert all(torch.equal(a, b) for a, b in zip(straight, weights_after(resumed, 2), strict=True))
+
+
+def test_training_learns(tmp_path: Path, data: Path) -> None:
+    run = VitroTraining(tmp_path, settings(data, steps=60, decay=0))
+    losses = [run.step().loss for _ in range(40)]
+    run.close()
+    assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
+
+
+def test_what_training_writes_is_what_inference_loads(tmp_path: Path, data: Path) -> None:
+    run = VitroTraining(tmp_path, settings(data))
+    weights_after(run, 2)
+    run.finish(lambda done, of: None)
+    seen = load_vitro_s(tmp_path / "vitro-s.safetensors").see(COLOR, K, TABLE)
+    assert np.isfinite(seen.depth_m).all()
+
+
+def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: Path, data: Path) -> None:
+    weights_after(VitroTraining(tmp_path, settings(data)), 1)
+    state = tmp_path / STATE
+    whole = state.read_bytes()
+    state.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TrainingError, match="damaged"):
+        VitroTraining(tmp_path, settings(data))
+    torch.save({"format": "something else", "network": {}}, state)
+    with pytest.raises(TrainingError, match="another model"):
+        VitroTraining(tmp_path, settings(data))
+
+
+def test_folders_that_hold_no_data_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"dataset\.json"):
+        VitroTraining(tmp_path / "run", settings(tmp_path))
+    with pytest.raises(TrainingError, match="One clip is too few"):
+        VitroTraining(tmp_path / "run", settings(write_transphy3d(tmp_path / "one", clips=1)))
+
+
+def test_a_crop_larger_than_the_frames_is_named(tmp_path: Path, data: Path) -> None:
+    run = VitroTraining(tmp_path, settings(data, crop=(MULTIPLE * 40, MULTIPLE * 40)))
+    with pytest.raises(TrainingError, match="smaller --crop"):
+        run.step()
+    run.close()
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    plan = VitroSettings((), steps=1000, decay=400)
+    assert plan.factor(0) < 0.1
+    assert plan.factor(300) == plan.factor(600) == 1.0
+    assert plan.factor(999) == pytest.approx(1 / 400)
