@@ -15,7 +15,8 @@ from hardware.cell import load_cell
 from hardware.simulation.tableware import FAMILIES
 from perception.datasets.base import open_dataset
 from perception.evaluation.measure import measure
-from perception.evaluation.showing import OWN_TAGS, Showing
+from perception.evaluation.report import tables_of
+from perception.evaluation.showing import OWN_TAGS, Showing, find_table
 from perception.evaluation.subjects import create_subject
 from perception.synthesis.clip_set import ClipSet
 from perception.synthesis.farm import Job, render_here
@@ -36,6 +37,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def files_of(rendered: Path, kind: str) -> list[bytes]:
     return [(rendered / "clips/000000" / f"{frame:06d}{kind}").read_bytes() for frame in range(3)]
+
+
+def clip_ids(rendered: Path) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(files_of(rendered, ".ids.png")[0], np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def test_frames_of_a_camera_that_stands_still_differ_by_noise_alone(rendered: Path) -> None:
@@ -73,12 +78,27 @@ def test_the_tags_that_are_seen_tell_where_the_table_is(rendered: Path) -> None:
     assert shown.table.plane.offset_m == pytest.approx(shown.frame.table.offset_m, abs=0.004)
 
 
-def test_a_still_clip_has_its_jitter_measured_which_is_none_for_the_truth(rendered: Path, tmp_path: Path) -> None:
+def test_tags_that_contradict_what_is_seen_are_not_believed(rendered: Path) -> None:
+    clip = open_dataset("transphy3d", rendered).clips[0]
+    shown = Showing(clip, range(3), "transphy3d", CELL).shown(0)
+    wrong = tuple(tag.model_copy(update={"size_m": 1.3 * tag.size_m}) for tag in CELL.tags)
+    for tags in (wrong, CELL.tags[:1], ()):
+        assert find_table(replace(shown.frame, tags=tags), shown.outside, CELL).source == "tags", "the cell's"
+
+
+def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) -> None:
     showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
-    found = {name: measure(showing, create_subject(name), tmp_path, False, lambda _: None)[0] for name in ("raw",)}
-    jitter_mm = found["raw"].tallies["jitter"]["objects"].metrics()["jitter_mm"]
-    assert 0.1 < jitter_mm < 50
-    assert found["raw"].tables == {OWN_TAGS: 3}
+    result, _ = measure(showing, create_subject("raw"), tmp_path, False, lambda _: None)
+    told = result.tallies["jitter"]["objects"]
+    depth_m = np.array([np.load(BytesIO(npy)) for npy in files_of(rendered, ".depth.npy")])
+    on_objects = clip_ids(rendered) > 0
+    answers = np.isfinite(depth_m).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        own_mm = 1000 * np.nanstd(depth_m, axis=0, ddof=1)[on_objects & (answers >= 2)]
+    assert told.metrics()["jitter_mm"] == pytest.approx(np.median(own_mm), rel=0.03)
+    assert told.pixels == len(own_mm) and result.tables == {OWN_TAGS: 3}
+    (table,) = [t for t in tables_of({"raw": [result]}, "transphy3d", "TransPhy3D", 0) if "objects" in t.title]
+    assert table.header() == ("method", "jitter mm", "rank", "note")
 
 
 def test_another_cell_is_another_set(rendered: Path) -> None:
