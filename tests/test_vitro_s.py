@@ -26,7 +26,6 @@ from perception.vitro_s.encoding import (
 )
 from perception.vitro_s.losses import loss
 from perception.vitro_s.model import (
-    WORKING_FOCAL_PX,
     VitroS,
     load_vitro_s,
     said_probability,
@@ -101,10 +100,26 @@ def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
 
 def test_the_working_camera_sees_the_same_field() -> None:
     large = Intrinsics(848, 480, 610.0, 612.0, 420.0, 245.0)
-    small = working_intrinsics(large)
-    assert small.fx == pytest.approx(WORKING_FOCAL_PX, rel=0.01)
+    small = working_intrinsics(large, 150.0)
+    assert small.fx == pytest.approx(150.0, rel=0.01)
     corners = [((-0.5 - k.cx) / k.fx, (k.height - 0.5 - k.cy) / k.fy) for k in (large, small)]
     assert np.allclose(*corners, atol=1e-6)
+
+
+def test_a_mirrored_picture_gives_the_mirrored_depth() -> None:
+    model = VitroS(spread_out(), IDENTITY)
+    seen = model.see(COLOR, K, TABLE)
+    turned = model.see(COLOR[:, ::-1].copy(), K, TABLE)
+    assert np.ptp(seen.depth_m / TABLE.depth(K.rays())) > 1e-3
+    assert np.allclose(seen.depth_m, turned.depth_m[:, ::-1], rtol=1e-4)
+
+
+def spread_out() -> VitroNet:
+    """A network whose answers differ from pixel to pixel."""
+    torch.manual_seed(0)
+    net = VitroNet()
+    torch.nn.init.normal_(net.head.weight, std=0.02)
+    return net
 
 
 def test_wrong_shapes_and_planes_are_named() -> None:
@@ -134,9 +149,7 @@ def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_survive_their_file(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    net = VitroNet()
-    torch.nn.init.normal_(net.head.weight, std=0.02)
+    net = spread_out()
     file = tmp_path / "w.safetensors"
     file.write_bytes(weights_bytes(net, IDENTITY))
     before, after = (model.see(COLOR, K, TABLE) for model in (VitroS(net, IDENTITY), load_vitro_s(file)))

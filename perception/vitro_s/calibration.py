@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.datasets.base import Clip
+from perception.vitro_s.disturbed import sensed
 from perception.vitro_s.model import TOLERANCE_M, VitroS
 from perception.vitro_s.samples import Lesson
 
@@ -36,13 +37,17 @@ class Exam:
 
 
 def examine(model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None]) -> Exam:
-    """Shows the model the first frame of every clip, by colour alone."""
+    """Shows the model every clip's first frame: its colour, and of every second one a guessed sensor too."""
     rng = np.random.default_rng(0)
     errors: dict[str, list[NDArray]] = {"hard": [], "ordinary": [], "table": []}
     within, said, true = [], [], []
     for number, clip in enumerate(clips):
         lesson = Lesson.of(clip.frame(0))
-        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table)
+        sensor_m = None
+        if number % 2:
+            frame = lesson.frame
+            sensor_m = sensed(rng, frame.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
+        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table, sensor_m)
         error_m = np.abs(seen.depth_m - lesson.frame.depth_m)
         known, hard = np.isfinite(error_m), lesson.transparent | lesson.specular
         on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.rays) - lesson.frame.depth_m) < 0.002)

@@ -62,3 +62,10 @@ def inputs(color: NDArray[np.uint8], rays: Map, plane: Plane, sensor_m: Map | No
         out[7] = np.nan_to_num(q, nan=0.0).clip(-2.0, 4.0)
         out[8] = np.isfinite(q)
     return out
+
+
+def mirrored(x: Map) -> Map:
+    """Inputs (CHANNELS, H, W) of the same scene seen in an upright mirror: its table stays where it is."""
+    turned = x[..., ::-1].copy()
+    turned[4] *= -1
+    return turned

@@ -12,7 +12,7 @@ from hardware.cameras.frame import Intrinsics
 from perception.datasets.base import DatasetFrame
 from perception.depth_types import Plane
 from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
-from perception.vitro_s.encoding import encode_depth, inputs, plane_disparity
+from perception.vitro_s.encoding import encode_depth, inputs, mirrored, plane_disparity
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -104,8 +104,7 @@ def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) 
     q = encode_depth(depth_m, plane_disparity(rays, plane))
     weight, q = _weight(lesson, q, part), np.nan_to_num(q)
     if rng.random() < 0.5:
-        x, q, weight = x[..., ::-1].copy(), q[..., ::-1].copy(), weight[..., ::-1].copy()
-        x[4] *= -1
+        x, q, weight = mirrored(x), q[..., ::-1].copy(), weight[..., ::-1].copy()
     return x, q, weight
 
 
