@@ -72,7 +72,7 @@ def sensed(rng: Generator, depth_m: Map, behind_m: Map, glass: Mask, metal: Mask
     shape = depth_m.shape
     patches = _patches(rng, shape)
     out = np.where(glass & (patches > rng.uniform(-0.2, 1.2)), depth_m, behind_m)
-    out = np.where(metal & (_patches(rng, shape) < rng.uniform(-0.3, 0.3)), out * (1 + 0.25 * (patches - 0.3)), out)
+    out = np.where(metal & (_patches(rng, shape) < rng.uniform(-0.3, 0.3)), out * (1 + 0.4 * (patches - 0.3)), out)
     holes = glass & (_patches(rng, shape) < rng.uniform(0.0, 1.0))
     holes |= metal & (_patches(rng, shape) < rng.uniform(0.1, 0.95))
     holes |= _patches(rng, shape) < rng.uniform(-0.3, 0.3)

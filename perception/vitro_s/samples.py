@@ -21,7 +21,9 @@ GLASS_WEIGHT, OBJECT_WEIGHT, ELSEWHERE = 6.0, 3.0, 1.0
 #: Share of that far below the table or close to the camera, where q is steep and nothing is to be grasped.
 BEYOND_WEIGHT, BEYOND_Q = 0.05, (-0.3, 3.0)
 #: Share of the samples that show the sensor's depth too.
-WITH_SENSOR = 0.3
+WITH_SENSOR = 0.4
+#: Share of those in which the sensor is lost on the table too.
+TABLE_LIES = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) 
     plane = disturbed_plane(rng, lesson.table)
     sensor_m = None
     if rng.random() < WITH_SENSOR:
-        sensor_m = sensed(rng, depth_m, lesson.behind_m[part], lesson.transparent[part], lesson.specular[part])
+        # A mirror of a table, or a frosted one, is as bad as metal; which ones are is for the picture to say.
+        lost = lesson.specular if rng.random() > TABLE_LIES else ~lesson.object_ | lesson.specular
+        sensor_m = sensed(rng, depth_m, lesson.behind_m[part], lesson.transparent[part], lost[part])
     x = inputs(disturbed_color(rng, lesson.frame.color[part]), rays, plane, sensor_m)
     q = encode_depth(depth_m, plane_disparity(rays, plane))
     weight, q = _weight(lesson, q, part), np.nan_to_num(q)
