@@ -188,5 +188,63 @@ def test_tags_on_the_table_come_back_and_impossible_ones_are_named(tmp_path: Pat
     (folder / "clip.json").write_text(json.dumps(told | {"tags": [tag]}))
     assert open_dataset("transphy3d", tmp_path / "set").clips[0].frame(1).tags == (Tag(**tag),)
     (folder / "clip.json").write_text(json.dumps(told | {"tags": [tag | {"id": 900}]}))
-    with pytest.raises(DatasetError, match=r"clip\.json has tags"):
+    with pytest.raises(DatasetError, match=r"clip\.json .*Tag"):
         open_dataset("transphy3d", tmp_path / "set").clips[0].frame(0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"objects": None}, {"objects": [{"id": 1, "family": "cup"}]}, {"objects": ["cup"]}),
+        *(
+            {"T_world_camera": []},
+            {"T_world_camera": [[[1.0] * 4] * 3]},
+            {"T_world_camera": [[[float("nan")] * 4] * 4]},
+        ),
+        *({"table": None}, {"table": {"normal": [0.0, 0.0, 0.0], "offset_m": 0.0}}, {"tags": None}, {"files": 3}),
+    ],
+)
+def test_what_clip_json_cannot_say_is_named(wrong: dict, tmp_path: Path) -> None:
+    folder = write_transphy3d(tmp_path / "set", clips=1) / "clips/000000"
+    told = json.loads((folder / "clip.json").read_text())
+    (folder / "clip.json").write_text(json.dumps(told | wrong))
+    with pytest.raises(DatasetError, match=r"clip\.json"):
+        len(open_dataset("transphy3d", tmp_path / "set").clips[0])
+
+
+def test_a_file_that_a_clip_had_is_missed_and_pictures_of_another_shape_are_refused(tmp_path: Path) -> None:
+    root = write_transphy3d(tmp_path / "set", clips=1)
+    folder = root / "clips/000000"
+    told = json.loads((folder / "clip.json").read_text())
+    (folder / "clip.json").write_text(json.dumps(told | {"files": {"000000.depth.npy": "0" * 64}}))
+    (folder / "000000.depth.npy").unlink()
+    np.save(folder / "000001.depth.npy", np.zeros(3, np.float32))
+    (folder / "000002.ids.png").write_bytes((folder / "000002.png").read_bytes())
+    clip = open_dataset("transphy3d", root).clips[0]
+    for i, named in enumerate(("000000.depth.npy is missing", "000001.depth.npy is 3,", "000002.ids.png is 96x128x3")):
+        with pytest.raises(DatasetError, match=named):
+            clip.frame(i)
+
+
+@pytest.mark.parametrize("focal", ["0", ".nan", "-3"])
+def test_a_camera_that_no_picture_can_be_of_is_named(focal: str, tmp_path: Path) -> None:
+    folder = write_cleargrasp_real(tmp_path)
+    camera = f"xres: 256\nyres: 192\nfx: {focal}\nfy: 240\ncx: 127.5\ncy: 95.5\n"
+    (folder / "camera_intrinsics.yaml").write_text(camera)
+    with pytest.raises(DatasetError, match=r"camera_intrinsics\.yaml"):
+        open_dataset("cleargrasp", tmp_path).clips[0].frame(0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"factor_depth": 0}, {"intrinsic_matrix": np.zeros((3, 3))}, {"intrinsic_matrix": np.full((3, 3), np.nan)}],
+)
+def test_metadata_that_no_picture_can_be_of_is_named(wrong: dict, tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    folder = write_clearpose(tmp_path / "scene", frames=1)
+    good = {"factor_depth": 1000, "intrinsic_matrix": CAMERA.matrix, "rotation_translation_matrix": np.eye(4)[:3]}
+    for told in ({"000000": good | wrong}, {"000000": np.zeros((0, 0))}):
+        savemat(folder / "metadata.mat", told)
+        with pytest.raises(DatasetError, match=r"metadata\.mat"):
+            open_dataset("clearpose", tmp_path).clips[0].frame(0)

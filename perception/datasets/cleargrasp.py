@@ -31,6 +31,7 @@ from perception.datasets.files import (
     fit_nearest,
     folders_with,
     known_depth,
+    possible,
     read_color,
     read_exr,
     read_json,
@@ -102,12 +103,13 @@ def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
     told = read_json(folder / "json-files" / f"{stem}-masks.json")
     try:
         view = told["camera"]["field_of_view"]
-        angles_rad = float(view["x_axis_rads"]), float(view["y_axis_rads"])
+        intrinsics = possible(_pinhole(size, (float(view["x_axis_rads"]), float(view["y_axis_rads"]))))
         variants = told["variants"]["masks_and_poses_by_pixel_value"]
         families = {int(id_): str(one["variant_uri"]).rpartition("/")[2] for id_, one in variants.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{folder}/json-files/{stem}-masks.json lacks {error}.", "Unpack the set again.") from error
-    intrinsics = _pinhole(size, angles_rad)
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise DatasetError(
+            f"{folder}/json-files/{stem}-masks.json gives no camera and shapes ({error!r}).", "Unpack the set again."
+        ) from error
     ids = np.rint(read_exr(folder / "variant-masks" / f"{stem}-variantMasks.exr")).astype(np.int32)
     mask = read_png(folder / "segmentation-masks" / f"{stem}-segmentation-mask.png")
     return DatasetFrame(
@@ -131,7 +133,7 @@ def _camera(file: Path) -> Intrinsics:
     try:
         values = yaml.safe_load(file.read_text())
         focal_px, centre_px = [float(values[k]) for k in ("fx", "fy")], [float(values[k]) for k in ("cx", "cy")]
-        return Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px)
+        return possible(Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px))
     except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(
             f"{file} gives no camera ({error}).", "It holds xres, yres, fx, fy, cx and cy [px]; copy it again."

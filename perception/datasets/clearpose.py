@@ -23,6 +23,7 @@ from perception.datasets.files import (
     demand_folder,
     folders_with,
     known_depth,
+    possible,
     read_color,
     read_png,
     unit_normals,
@@ -76,10 +77,8 @@ class SceneClip:
         stem = self.stems[i]
         color = read_color(self.folder / f"{stem}-color.png")
         told = self._told(stem)
-        k = _matrix(told, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), self._file)
         height, width = color.shape[:2]
-        intrinsics = Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
-        unit = float(_matrix(told, ("factor_depth",), (1, 1), self._file)[0, 0])
+        intrinsics, unit = self._camera(told, width, height)
         pose = _matrix(told, ("rotation_translation_matrix",), (3, 4), self._file)
         label = self._pixels(stem, "label", (height, width)).astype(np.int32)
         stored = self._pixels(stem, "normal_true", (height, width)).astype(np.float32)
@@ -94,6 +93,17 @@ class SceneClip:
             T_world_camera=np.vstack([pose, [0.0, 0.0, 0.0, 1.0]]),
             families=_FAMILIES,
         )
+
+    def _camera(self, told: Any, width: int, height: int) -> tuple[Intrinsics, float]:
+        """The camera, and how many of its depth's units make a metre."""
+        k = _matrix(told, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), self._file)
+        unit = float(_matrix(told, ("factor_depth",), (1, 1), self._file)[0, 0])
+        try:
+            if not unit > 0:
+                raise ValueError(f"factor_depth {unit:g}")
+            return possible(Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])), unit
+        except ValueError as error:
+            raise DatasetError(f"{self._file} gives no camera ({error}).", "Download the scene again.") from error
 
     @property
     def _file(self) -> Path:
@@ -111,7 +121,7 @@ class SceneClip:
             raise DatasetError(f"{self._file} cannot be read ({error}).", "Download the scene again.") from error
 
     def _told(self, stem: str) -> Any:
-        if stem not in self._metadata:
+        if stem not in self._metadata or not np.size(self._metadata[stem]):
             raise DatasetError(f"{self._file} says nothing of frame {stem}.", "Download the scene again.")
         return self._metadata[stem].flat[0]
 

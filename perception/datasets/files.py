@@ -127,6 +127,15 @@ def known_depth(depth_m: NDArray[Any]) -> NDArray[np.float32]:
         return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
 
 
+def possible(intrinsics: Intrinsics) -> Intrinsics:
+    """The same; raises a ValueError where no camera has them."""
+    k = intrinsics
+    sizes = (k.width, k.height, k.fx, k.fy)
+    if not np.isfinite([*sizes, k.cx, k.cy]).all() or min(sizes) <= 0:
+        raise ValueError(f"no camera has {k}")
+    return intrinsics
+
+
 def fit_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Values at (height, width) pixels, the nearest one each: depths and labels must not be mixed."""
     import cv2
