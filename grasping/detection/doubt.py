@@ -1,7 +1,7 @@
 """What an estimator is unsure of is not grasped: points, whole objects, and what to tell the operator.
 
-A confidence is taken for what a calibrated one is: the probability that the depth of a pixel is within a
-centimetre of the truth, which is about what a grasp forgives.
+A confidence is taken for what a calibrated one is: the probability that the depth of a pixel is within
+2 cm of the truth, which is about what a grasp with fingers 3 cm long forgives.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Doubt:
 
 def sift(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> Doubt:
     """Drops unsure points of clusters (labels (N,), -1 for none), and clusters that are mostly unsure."""
-    unsure = weight < LEAST_CONFIDENCE
+    unsure = is_unsure(weight)
     kept = ~unsure & (labels >= 0)
     shares = []
     for label in np.unique(labels[labels >= 0]):
@@ -46,9 +46,9 @@ def sure_depth(depth_m: NDArray[np.float32], confidence: NDArray[np.float32] | N
     return depth_m if confidence is None else np.where(is_unsure(confidence), np.nan, depth_m).astype(np.float32)
 
 
-def is_unsure(confidence: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(H, W) pixels on which nothing is planned."""
-    return np.asarray(confidence < LEAST_CONFIDENCE)
+def is_unsure(confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Where nothing is planned, for pixels (H, W) or points (N,); a confidence that is no number is none."""
+    return np.asarray(~(confidence >= LEAST_CONFIDENCE))
 
 
 def note_of_empty(region: NDArray[np.bool_], confidence: NDArray[np.float32] | None) -> str:

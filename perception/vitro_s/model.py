@@ -24,8 +24,8 @@ FORMAT = "vitro-s 1"
 #: Pictures are brought to these focal lengths, about the middle of those in training. Every one is seen as it is
 #: and mirrored, with and without the sensor's depth; the mean of all answers is a fifth better than one.
 WORKING_FOCALS_PX = (130.0, 152.0, 180.0)
-#: Confidence is the probability that depth is within this of the truth: what a grasp forgives.
-TOLERANCE_M = 0.010
+#: Confidence is the probability that depth is within this of the truth: about what fingers 3 cm long forgive.
+TOLERANCE_M = 0.020
 _CALIBRATION = "confidence_calibration"
 
 
