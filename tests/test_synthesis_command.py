@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -17,6 +19,7 @@ from small_set import ROOT, SMALL_SET
 from typer.testing import CliRunner
 
 from app.cli import app as cli
+from perception.synthesis.view import SceneView, View
 
 TINY = SMALL_SET
 
@@ -66,19 +69,25 @@ def test_ctrl_c_ends_with_130_and_leaves_no_half_clip(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("out/clips/.*.partial"))
 
 
-def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(copy: Path, whole: Path) -> None:
+def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
+    copy: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(copy / "clips" / "000001")
-    code = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "import app.commands.synth, perception.synthesis.filming as filming; kept = filming.SceneView.see\n"
-        "def see(*args):\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); return kept(*args)\n"
-        "filming.SceneView.see = see\n"
-        "from app.cli import main; main(sys.argv[1:])"
-    )
-    command = [sys.executable, "-c", code, "synth", "--out", str(copy), "--clips", "2", *TINY]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    before, see = resource.getrlimit(resource.RLIMIT_FSIZE), SceneView.see
+
+    def see_with_a_full_disk(*args: Any) -> View:
+        seen = see(*args)
+        # From here on no file may grow beyond this; Python ignores the signal, writing fails.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        return seen
+
+    with monkeypatch.context() as full:
+        full.setattr(SceneView, "see", see_with_a_full_disk)
+        try:
+            done = here("--out", str(copy), "--clips", "2", *TINY)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "Clip 000001 cannot be written" in done.stderr and "→" in done.stderr
     assert [path.name for path in (copy / "clips").iterdir()] == ["000000"]
     assert here("--out", str(copy), "--clips", "2", *TINY).exit_code == 0
