@@ -96,7 +96,7 @@ def bench_depth(
     as_json: Json = False,
 ) -> int:
     """Depth or normals against a data set's truth; goes on where it was interrupted."""
-    from app.commands.bench_depth import BenchDepthOptions, parse_estimators
+    from app.bench_depth_options import BenchDepthOptions, parse_estimators
     from app.commands.bench_depth import bench_depth as measure
 
     names = parse_estimators(estimators)

@@ -11,9 +11,10 @@ import pytest
 from dataset_samples import write_cleargrasp_real, write_clearpose, write_dreds, write_transphy3d
 from real_captures import captures_folder
 
+from app.bench_depth_options import BenchDepthOptions, parse_estimators
 from app.bench_depth_store import PairStore
 from app.commands import bench_depth as command
-from app.commands.bench_depth import BenchDepthOptions, bench_depth, parse_estimators
+from app.commands.bench_depth import bench_depth
 from errors import ConfigurationError, DatasetError, PerceptionError
 from perception.evaluation import subjects
 
@@ -142,6 +143,14 @@ def test_a_clip_that_cannot_be_read_is_named_and_left_out_for_all(tmp_path, caps
     write_transphy3d(tmp_path / "again")
     shutil.copy(tmp_path / "again/clips/000001/000002.truth.png", root / "clips/000001/000002.truth.png")
     assert run(capsys, options("transphy3d", root, tmp_path / "out"))["clips"] == ["000000", "000001"]
+
+
+def test_a_clip_that_does_not_say_how_long_it_is_is_left_out_too(tmp_path, capsys) -> None:
+    root = write_transphy3d(tmp_path / "data")
+    (root / "clips/000000/clip.json").write_text("{")
+    result = run(capsys, options("transphy3d", root, tmp_path / "out", "plane"), code=1)
+    assert result["clips"] == ["000001"] and "clip.json" in result["left_out"]["000000"]
+    assert "# TransPhy3D: 1 clips, 3 frames" in (tmp_path / "out/table.md").read_text()
 
 
 def test_an_estimator_without_weights_leaves_the_others_measured(film, tmp_path, capsys, monkeypatch) -> None:

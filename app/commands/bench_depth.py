@@ -9,12 +9,13 @@ import numpy as np
 from rich.markup import escape
 
 from app.bench_depth_facts import estimator_facts, table_facts
+from app.bench_depth_options import BenchDepthOptions, demand_one_model
 from app.bench_depth_store import PairStore, slug
 from app.clip_work import digest_of
 from app.console import Console
 from app.files import write_bytes, write_image, writing
 from app.paths import cell_file, home
-from errors import ConfigurationError, DatasetError, VitroError
+from errors import DatasetError, VitroError
 from hardware.cell import load_cell
 from perception.datasets import Dataset, open_dataset
 from perception.estimators.options import EstimatorOptions
@@ -24,29 +25,13 @@ from perception.evaluation.pictures import frame_picture, pick_for_pictures, pro
 from perception.evaluation.report import tables_of
 from perception.evaluation.showing import Showing
 from perception.evaluation.stored import key_of
-from perception.evaluation.subjects import SUBJECTS, UNTRAINED, Subject, create_subject
+from perception.evaluation.subjects import UNTRAINED, Subject, create_subject
 from perception.evaluation.tables import ResultTable, as_csv, latex, markdown
 
 #: Of so many clips there are pictures.
 _PICTURED = 4
 #: Only these tables are shown on the console; the files have all.
 _SHOWN_REGIONS = ("all pixels", "pixels of objects", "transparent pixels", "transparent and mirror-like pixels")
-
-
-@dataclass(frozen=True)
-class BenchDepthOptions:
-    """What was asked for; None: the model's own weights, all clips, all of their frames, a folder of the data
-    set's name."""
-
-    kind: str
-    root: Path
-    estimators: tuple[str, ...]
-    weights: Path | None
-    clips: int | None
-    frames: int | None
-    out: Path | None
-    seed: int
-    cell: str
 
 
 @dataclass
@@ -62,38 +47,12 @@ class _Bench:
     not_read: dict[str, str]
 
 
-def parse_estimators(text: str) -> tuple[str, ...]:
-    """Names from a comma-separated list.
-
-    Raises:
-        ConfigurationError: none, or one that there is not.
-    """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [name for name in names if name not in SUBJECTS]
-    if not names or unknown:
-        raise ConfigurationError(
-            f"There is no estimator '{unknown[0]}'." if unknown else "--estimators names none.",
-            f"Choose some of: {', '.join(SUBJECTS)}.",
-        )
-    return names
-
-
-def demand_one_model(names: Sequence[str], weights: Path | None) -> None:
-    """Raises a ConfigurationError where weights are given and there is not one model that they can be of."""
-    models = [name for name in names if name not in UNTRAINED]
-    if weights is not None and len(models) != 1:
-        raise ConfigurationError(
-            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
-            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
-        )
-
-
 def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
     """Measures the pairs that its folder lacks and writes tables and pictures; 1 where something was left out."""
     console = Console(as_json)
     demand_one_model(options.estimators, options.weights)
     dataset = open_dataset(options.kind, options.root)
-    bench = _prepare(options, dataset)
+    bench = _prepare(options, dataset, console)
     out = options.out or home() / "bench-depth" / f"{options.kind}-{options.root.resolve().name}"
     with PairStore(out).opened() as store:
         for name in options.estimators:
@@ -124,18 +83,24 @@ def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
     return 1 if bench.not_loaded or bench.not_read else 0
 
 
-def _prepare(options: BenchDepthOptions, dataset: Dataset) -> _Bench:
+def _prepare(options: BenchDepthOptions, dataset: Dataset, console: Console) -> _Bench:
+    """What is to be measured; a clip that does not even say how many frames it has is left out."""
     cell_path = cell_file(options.cell)
     cell = load_cell(cell_path)
     rng = np.random.default_rng(options.seed)
     count = len(dataset.clips) if options.clips is None else min(options.clips, len(dataset.clips))
     chosen = sorted(rng.permutation(len(dataset.clips))[:count])
-    showings = {}
+    showings, not_read = {}, {}
     for clip in (dataset.clips[i] for i in chosen):
-        frames = range(len(clip) if options.frames is None else min(options.frames, len(clip)))
+        try:
+            frames = range(len(clip) if options.frames is None else min(options.frames, len(clip)))
+        except DatasetError as error:
+            not_read[clip.name] = f"clip {clip.name}: {error.cause}"
+            console.error(error)
+            continue
         showings[clip.name] = Showing(clip, frames, options.kind, cell)
     pictured = pick_for_pictures(list(showings), _PICTURED)
-    return _Bench(dataset, showings, pictured, digest_of(cell_path), {}, {}, {})
+    return _Bench(dataset, showings, pictured, digest_of(cell_path), {}, {}, not_read)
 
 
 def _measure_all(bench: _Bench, name: str, weights: Path | None, store: PairStore, console: Console) -> None:
@@ -217,9 +182,9 @@ def _of_common_clips(bench: _Bench) -> dict[str, list[ClipResult]]:
 
 
 def _write_tables(tables: Sequence[ResultTable], bench: _Bench, options: BenchDepthOptions, out: Path) -> list[Path]:
-    frames = sum(len(showing) for clip, showing in bench.showings.items() if clip not in bench.not_read)
+    read = [showing for clip, showing in bench.showings.items() if clip not in bench.not_read]
     head = (
-        f"# {bench.dataset.name}: {len(bench.showings) - len(bench.not_read)} clips, {frames} frames, seed "
+        f"# {bench.dataset.name}: {len(read)} clips, {sum(map(len, read))} frames, seed "
         f"{options.seed}\n\nIntervals: 95 %, bootstrap over clips. REL, RMSE and median over pixels with an answer "
         "(coverage); a hole is a miss for δ.\n\n"
     )

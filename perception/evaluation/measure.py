@@ -34,7 +34,6 @@ from perception.metric_scale import fit_metric, to_metres
 Progress = Callable[[int], None]
 #: Tallies by protocol, then region.
 Tallies = dict[str, dict[str, Tally]]
-PROTOCOLS = ("aligned", "used", "sensor", "normals", "jitter")
 
 
 @dataclass(frozen=True)
