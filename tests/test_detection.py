@@ -177,9 +177,10 @@ def test_an_object_of_which_the_estimator_is_unsure_is_left_alone_but_not_run_in
     assert [scene.judge(row) for row in grasps.rows[:10]].count("holds") >= 8
 
 
-def test_an_estimator_out_of_its_depth_gives_no_grasp_and_the_reason():
+@pytest.mark.parametrize("confidence", [0.2, np.nan])
+def test_an_estimator_out_of_its_depth_gives_no_grasp_and_the_reason(confidence: float):
     scene = lay(drawn("can", seed=1))
-    grasps = detect_with(scene, np.full(scene.depth_m.shape, 0.2))
+    grasps = detect_with(scene, np.full(scene.depth_m.shape, confidence))
     assert grasps.rows.shape == (0, ROW)
     assert "out of its depth" in grasps.note and "100%" in grasps.note
     bare = lay()

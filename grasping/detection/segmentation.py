@@ -86,7 +86,9 @@ def object_points(
             "Check that the camera's depth stream runs and that the region covers the table.",
         )
     points, height = _standing(depth_m, intrinsics, plane, valid)
-    weight = np.ones(len(points)) if confidence is None else np.clip(confidence[valid].astype(float), 0, 1)
+    weight = (
+        np.ones(len(points)) if confidence is None else np.clip(np.nan_to_num(confidence[valid].astype(float)), 0, 1)
+    )
     above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
     voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
