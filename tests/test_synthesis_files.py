@@ -23,7 +23,7 @@ from perception.synthesis.clip_files import (
     remove_partial,
 )
 from perception.synthesis.clip_set import ClipSet, read_settings, verify
-from perception.synthesis.frame_files import encoded_frame, frame_names
+from perception.synthesis.frame_files import encoded_frame
 from perception.synthesis.settings import SynthSettings
 
 ROOT = Path(__file__).parent.parent
@@ -197,7 +197,8 @@ def test_missing_and_foreign_files_are_named_one_by_one(tmp_path: Path) -> None:
 def test_a_clip_says_what_it_holds(tmp_path: Path) -> None:
     facts = read_facts(write_clip(tmp_path, 3))
     assert facts["number"] == 3
-    assert sorted(facts["files"]) == sorted(["intrinsics.json", *frame_names(0, False), *frame_names(1, False)])
+    kinds = (".ids.png", ".normals.png", ".png", ".truth.png")
+    assert sorted(facts["files"]) == [*(f"00000{frame}{kind}" for frame in (0, 1) for kind in kinds), "intrinsics.json"]
 
 
 # Sets that are gone on with.

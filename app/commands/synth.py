@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -75,7 +76,7 @@ def verify_data_set(root: Path, as_json: bool) -> int:
             f"{len(found)} clips of {root} are not as they were rendered.",
             "Run the command that made it with --repair; clips too many are yours to remove.",
         )
-    console.say(f"{count} clips in [bold]{root}[/]: every file is as it was rendered.")
+    console.say(f"{count} clips in [bold]{escape(str(root))}[/]: every file is as it was rendered.")
     return 0
 
 
@@ -148,9 +149,10 @@ def _write_card(root: Path, console: Console) -> None:
 def _tell(data_set: ClipSet, rendered: int, seconds: float, console: Console) -> dict[str, Any]:
     frames = rendered * data_set.settings.frames
     hourly = f", {frames / seconds * 3600:,.0f} frames an hour" if rendered else ""
+    root = str(data_set.root)
     console.say(
-        f"{data_set.count} clips in [bold]{data_set.root}[/]: {rendered} rendered now in {seconds:.0f} s{hourly}; "
-        f"next: python main.py bench depth --dataset transphy3d --root {data_set.root}"
+        f"{data_set.count} clips in [bold]{escape(root)}[/]: {rendered} rendered now in {seconds:.0f} s{hourly}; "
+        f"next: python main.py bench depth --dataset transphy3d --root {escape(quote(root))}"
     )
     return {
         "data_set": str(data_set.root),

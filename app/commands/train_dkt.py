@@ -5,6 +5,7 @@ import time
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.markup import escape
@@ -134,7 +135,9 @@ class _Loop:
             self._console.say(f"All {done} steps are done already; more with --steps.")
         else:
             self._console.say(f"{done - begun_at} step(s) in {seconds:.1f} s, {self._now()}")
-        self._console.say(f"The LoRA: python main.py depth SOURCE --estimator dkt --weights {escape(str(run.model))}")
+        self._console.say(
+            f"The LoRA: python main.py depth SOURCE --estimator dkt --weights {escape(quote(str(run.model)))}"
+        )
 
     def _result(self, begun_at: int, seconds: float) -> dict[str, Any]:
         run, rows = self._run, list(self._recent)

@@ -20,11 +20,6 @@ def frame_name(frame: int, kind: str) -> str:
     return f"{frame:06d}{kind}"
 
 
-def frame_names(frame: int, has_sensor: bool) -> list[str]:
-    """All files of one frame."""
-    return [frame_name(frame, kind) for kind in (COLOR, TRUTH, NORMALS, IDS, *((SENSOR,) if has_sensor else ()))]
-
-
 def stored_depth(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Depth [m] in units of 0.1 mm, 0 where there is none or it is too far to be stored."""
     units = np.nan_to_num(np.asarray(depth_m, np.float64) * UNITS_A_METRE, nan=0.0, posinf=0.0).round()
