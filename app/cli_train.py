@@ -100,9 +100,9 @@ def train_dkt(
 def train_vitro_s(
     out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")],
     data: Annotated[list[Path], typer.Option(help="A folder that `synth --views jump` made; repeatable.")],
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 40_000,
-    decay: Annotated[int, typer.Option(min=0, help="Over how many last steps the learning rate falls to 0.")] = 8_000,
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")] = 20_000,
+    decay: Annotated[int, typer.Option(min=0, help="Over how many last steps the learning rate falls to 0.")] = 12_000,
+    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 16,
     crop: Annotated[
         str, typer.Option(help="WIDTHxHEIGHT around an object that is taken of a frame; whole: all of it.")
     ] = "whole",

@@ -257,7 +257,7 @@ def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
 
 
 def test_training_learns(tmp_path: Path, data: Path) -> None:
-    run = VitroTraining(tmp_path, settings(data, steps=60, decay=0))
+    run = VitroTraining(tmp_path, settings(data, steps=60, decay=0, rate=5.0))
     losses = [run.step().loss for _ in range(40)]
     run.close()
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])

@@ -1,8 +1,8 @@
 """Muon for the convolutions, AdamW for the rest.
 
 Muon (Jordan et al. 2024; `torch.optim.Muon`) takes orthogonal steps, for which a matrix is needed: a
-convolution's kernel counts as one of its outputs by all of its inputs. On this network it learns in a tenth
-of AdamW's steps (docs/vitro-s.md).
+convolution's kernel counts as one of its outputs by all of its inputs. On this network AdamW alone learns
+far more slowly (docs/vitro-s.md).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from perception.vitro_s.network import VitroNet
 
-ADAM_RATE, MUON_RATE = 1e-3, 1e-2
+ADAM_RATE, MUON_RATE = 2e-4, 2e-3
 WEIGHT_DECAY, BETAS, MOMENTUM = 1e-2, (0.9, 0.98), 0.95
 #: Parts of the kernels that can be stepped at the same time.
 HANDS = 2

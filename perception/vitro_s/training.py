@@ -39,9 +39,9 @@ class VitroSettings:
     workers: threads that share a batch; the result depends on their number in the last bits only."""
 
     data: tuple[Path, ...]
-    steps: int = 40_000
-    decay: int = 8_000
-    batch: int = 8
+    steps: int = 20_000
+    decay: int = 12_000
+    batch: int = 16
     crop: tuple[int, int] | None = None
     rate: float = 1.0
     seed: int = 0
