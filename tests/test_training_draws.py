@@ -11,7 +11,7 @@ from errors import ConfigurationError, DatasetError, TrainingError
 from perception.datasets.base import Dataset
 from perception.training.draws import Sampler, split
 from perception.training.flow import LEVELS
-from perception.training.loader import sample_stream
+from perception.training.loader import naming_lost_readers, sample_stream
 from perception.training.settings import read_settings
 
 
@@ -70,6 +70,17 @@ def test_another_process_reads_the_same_and_names_a_damaged_frame_as_this_one_do
     blind = [Dataset("blind", (BlindClip("blind", 5),))]
     with pytest.raises(DatasetError, match="blind has no true depth"):
         next(sample_stream(blind, sampler(blind, 1), SIZE, 0, 1, (0, 1), 1))
+
+
+def test_a_reader_that_was_killed_is_named() -> None:
+    # As torch words it, from a handler of signals that would tell it to these tests again and again.
+    with pytest.raises(TrainingError, match=r"lost .*pid 12.* last checkpoint"), naming_lost_readers():
+        raise RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. ")
+
+
+def test_another_error_of_torchs_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="out of memory"), naming_lost_readers():
+        raise RuntimeError("CUDA out of memory")
 
 
 def test_too_few_frames_are_an_error_that_names_the_length_that_would_do() -> None:

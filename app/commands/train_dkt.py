@@ -13,6 +13,7 @@ from rich.markup import escape
 from app.console import Console
 from app.interrupts import Interrupts
 from app.machine import describe_device
+from perception.training.loader import naming_lost_readers
 from perception.training.log import LogRow
 from perception.training.run import TrainingRun
 from perception.training.settings import TrainingSettings
@@ -67,7 +68,7 @@ class _Loop:
             for what in changed:
                 console.say(f"  [yellow]changed since then:[/] {escape(what)}")
         began_s = time.monotonic()
-        with Interrupts() as interrupts:
+        with Interrupts() as interrupts, naming_lost_readers():
             interrupts.emergency = _stop_now
             self._work(interrupts)
         if run.trainer.steps_done != self._saved_at:

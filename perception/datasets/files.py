@@ -24,7 +24,7 @@ def demand_folder(root: Path) -> None:
         next(root.iterdir(), None)
     except OSError as error:
         raise DatasetError(
-            f"{root} cannot be listed ({error.strerror}).", "Name the data set's folder with --root."
+            f"{root} cannot be listed ({error.strerror}).", "Name the folder that the data set was unpacked to."
         ) from error
 
 

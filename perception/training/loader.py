@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from errors import VitroError
+from errors import TrainingError, VitroError
 from perception.datasets.base import Dataset
 from perception.training.clips import read_clip
 from perception.training.draws import Draw, Sampler
+
+#: How torch's error begins where a process that reads ahead is no more; it has no type of its own.
+_LOST = "DataLoader worker"
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,25 @@ def sample_stream(
         if isinstance(read, _Failure):
             raise read.kind(read.cause, read.remedy)
         yield read
+
+
+@contextmanager
+def naming_lost_readers() -> Iterator[None]:
+    """Around all of the training: torch tells of a reader that was killed wherever training is at that moment.
+
+    Raises:
+        TrainingError: that happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith(_LOST):
+            raise
+        raise TrainingError(
+            f"A process that reads ahead was lost ({str(error).partition('. ')[0].rstrip('.')}).",
+            "Look at the memory (free -m). The same command goes on from the last checkpoint; with --workers 0 the "
+            "process that trains reads for itself.",
+        ) from error
 
 
 def _leave_interrupts(worker: int) -> None:

@@ -112,7 +112,7 @@ def read_settings(config: Path | None, given: Mapping[str, Any]) -> TrainingSett
         raise ConfigurationError(
             f"The training settings{f' of {config}' if config else ''} cannot be used: "
             f"{'; '.join(map(_told, error.errors()))}.",
-            "Mend them; docs/training.md lists all with their defaults.",
+            "Mend them; perception/training/settings.py lists all with their defaults, docs/training.md explains them.",
         ) from error
 
 
