@@ -111,6 +111,7 @@ def train_vitro_s(
     width: Annotated[
         int, typer.Option(min=0, help="Frames are made smaller to about this [px]; 0: as they are.")
     ] = 160,
+    init: Annotated[Path | None, _hidden_default("Weights to begin from, as the bundled ones.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
     as_json: Json = False,
@@ -121,5 +122,5 @@ def train_vitro_s(
 
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width)
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width, init)
     return train(out, settings, checkpoint_every, as_json)

@@ -26,6 +26,7 @@ from perception.vitro_s.encoding import (
 )
 from perception.vitro_s.losses import loss
 from perception.vitro_s.model import (
+    FORMAT,
     VitroS,
     load_vitro_s,
     said_probability,
@@ -145,6 +146,9 @@ def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
 
     save_file({"a": torch.zeros(1)}, other)
     with pytest.raises(PerceptionError, match="no weights of vitro-s"):
+        load_vitro_s(other)
+    save_file({"a": torch.zeros(1)}, other, {"format": FORMAT})
+    with pytest.raises(PerceptionError, match="lacks the calibration"):
         load_vitro_s(other)
 
 
@@ -269,6 +273,14 @@ def test_what_training_writes_is_what_inference_loads(tmp_path: Path, data: Path
     run.finish(lambda done, of: None)
     seen = load_vitro_s(tmp_path / "vitro-s.safetensors").see(COLOR, K, TABLE)
     assert np.isfinite(seen.depth_m).all()
+
+
+def test_training_can_begin_from_weights(tmp_path: Path, data: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(weights_bytes(spread_out(), IDENTITY))
+    run = VitroTraining(tmp_path / "run", settings(data, init=file))
+    run.close()
+    assert torch.allclose(run.net.head.weight, spread_out().head.weight, atol=1e-4)
 
 
 def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: Path, data: Path) -> None:

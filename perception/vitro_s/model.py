@@ -140,10 +140,12 @@ def read_weights(path: Path) -> tuple[VitroNet, NDArray[np.float64]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise PerceptionError(f"{path} is damaged ({error}).", remedy) from error
-    calibration = tensors.pop(_CALIBRATION).double().numpy()
     net = VitroNet()
     try:
+        calibration = tensors.pop(_CALIBRATION).double().numpy()
         net.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
+    except KeyError as error:
+        raise PerceptionError(f"{path} lacks the calibration of its confidence.", remedy) from error
     except RuntimeError as error:
         raise PerceptionError(f"{path} is of another network: {str(error).splitlines()[-1].strip()}", remedy) from error
     return net, calibration

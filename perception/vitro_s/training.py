@@ -20,7 +20,7 @@ from perception.vitro_s.calibration import Scores, calibrate, examine, validatio
 from perception.vitro_s.encoding import CHANNELS
 from perception.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.vitro_s.losses import loss
-from perception.vitro_s.model import VitroS, weights_bytes
+from perception.vitro_s.model import VitroS, read_weights, weights_bytes
 from perception.vitro_s.network import VitroNet, average_into, parameters
 from perception.vitro_s.optimizer import Optimizer
 
@@ -36,6 +36,7 @@ class VitroSettings:
     """data: TransPhy3D folders. rate: on the optimizer's learning rates, which rise over `WARM_UP` steps,
     stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
     width: frames are made smaller to about this [px] by a whole number, 0: as they are.
+    init: a weights file to begin from instead of from nothing.
     workers: threads that share a batch; the result depends on their number in the last bits only."""
 
     data: tuple[Path, ...]
@@ -47,6 +48,7 @@ class VitroSettings:
     seed: int = 0
     workers: int = 2
     width: int = 160
+    init: Path | None = None
 
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""
@@ -59,6 +61,7 @@ class VitroTraining:
 
     Raises:
         DatasetError, TrainingError: data that cannot be used, a checkpoint of another model or damaged.
+        PerceptionError: weights to begin from that cannot be used.
     """
 
     def __init__(self, out: Path, settings: VitroSettings) -> None:
@@ -66,6 +69,8 @@ class VitroTraining:
         self.curriculum = read_curriculum(settings.data)
         torch.manual_seed(settings.seed)
         self.net = VitroNet()
+        if settings.init is not None:
+            self.net.load_state_dict(read_weights(settings.init)[0].state_dict())
         self.slow = copy.deepcopy(self.net)
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = Optimizer(self.net)
