@@ -227,6 +227,7 @@ def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path) -> None:
 
 def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
     lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    assert lesson.shrunk(3).frame.color.shape[:2] == lesson.shrunk(3).frame.depth_m.shape == (32, 42)
     small = lesson.shrunk(2)
     k = small.frame.intrinsics
     assert (k.height, k.width) == small.frame.depth_m.shape
@@ -300,6 +301,13 @@ def test_folders_that_hold_no_data_are_named(tmp_path: Path) -> None:
         VitroTraining(tmp_path / "run", settings(tmp_path))
     with pytest.raises(TrainingError, match="One clip is too few"):
         VitroTraining(tmp_path / "run", settings(write_transphy3d(tmp_path / "one", clips=1)))
+
+
+@pytest.mark.parametrize("width", [41, 50, 64])
+def test_frames_of_any_size_can_be_learned_from(tmp_path: Path, data: Path, width: int) -> None:
+    run = VitroTraining(tmp_path, settings(data, width=width))
+    assert np.isfinite(run.step().loss)
+    run.close()
 
 
 def test_a_crop_larger_than_the_frames_is_named(tmp_path: Path, data: Path) -> None:

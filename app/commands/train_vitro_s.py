@@ -1,5 +1,6 @@
 """`python main.py train vitro-s`: trains the bundled small model, shows how it goes and stops with care."""
 
+import math
 import time
 from collections import deque
 from dataclasses import asdict
@@ -43,7 +44,8 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
     _tell(console, run.steps_done, scores)
     console.say(f"The weights: {escape(str(out / WEIGHTS))}")
     done = run.steps_done - run.began_at
-    result = {"weights": str(out / WEIGHTS), "steps": run.steps_done, "begun_at": run.began_at} | asdict(scores)
+    told = {key: value if math.isfinite(value) else None for key, value in asdict(scores).items()}
+    result = {"weights": str(out / WEIGHTS), "steps": run.steps_done, "begun_at": run.began_at} | told
     speed = done * settings.batch / (time.monotonic() - began_s)
     console.result(result | {"loss": _mean_loss(recent), "samples_per_s": round(speed, 2)})
     return 0
@@ -74,10 +76,14 @@ def _steps(run: VitroTraining, console: Console, interrupts: Interrupts, every: 
 
 def _tell(console: Console, step: int, scores: Scores) -> None:
     console.say(
-        f"  step {step}, {scores.frames} held-out clips: glass and metal {scores.hard_mm:.1f} mm median, "
-        f"{100 * scores.hard_within_5:.1f} % within 5 %; ordinary objects {scores.ordinary_mm:.1f} mm, "
-        f"table {scores.table_mm:.1f} mm"
+        f"  step {step}, {scores.frames} held-out clips: glass and metal {_mm(scores.hard_mm)} median, "
+        f"{100 * scores.hard_within_5:.1f} % within 5 %; ordinary objects {_mm(scores.ordinary_mm)}, "
+        f"table {_mm(scores.table_mm)}"
     )
+
+
+def _mm(value: float) -> str:
+    return f"{value:.1f} mm" if math.isfinite(value) else "(none seen)"
 
 
 def _mean_loss(rows: deque[LogRow]) -> float:

@@ -94,6 +94,12 @@ class Lessons:
     def batch(self, step: int) -> Batch:
         """The batch of one step."""
         samples = [self._sample(np.random.default_rng([self._seed, step, i])) for i in range(self._batch)]
+        sizes = {f"{q.shape[1]}x{q.shape[0]}" for _, q, _ in samples}
+        if len(sizes) > 1:
+            raise TrainingError(
+                f"The frames come in {' and '.join(sorted(sizes))}, and a batch is of one size.",
+                "Train on data sets of one size (after --width), or give a --crop that fits in all of them.",
+            )
         inputs, targets, weights = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
         return Batch(inputs, targets, weights)
 

@@ -46,8 +46,9 @@ class Lesson:
         """The same in a picture so many times smaller each way: coarse lessons are quick ones."""
         if times == 1:
             return self
-        frame, every = self.frame, (slice(times // 2, None, times),) * 2
-        height, width = frame.depth_m[every].shape
+        frame = self.frame
+        height, width = (side // times for side in frame.depth_m.shape)
+        every = tuple(slice(times // 2, count * times, times) for count in (height, width))
         color = frame.color[: height * times, : width * times].reshape(height, times, width, times, 3).mean((1, 3))
         k = frame.intrinsics
         centre = [(c + 0.5) / times - 0.5 for c in (k.cx, k.cy)]

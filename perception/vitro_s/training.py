@@ -21,7 +21,7 @@ from perception.vitro_s.encoding import CHANNELS
 from perception.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.vitro_s.losses import loss
 from perception.vitro_s.model import VitroS, read_weights, weights_bytes
-from perception.vitro_s.network import VitroNet, average_into, parameters
+from perception.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
 from perception.vitro_s.optimizer import Optimizer
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
@@ -115,9 +115,10 @@ class VitroTraining:
         return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
 
     def _share(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
+        height, width = part.targets.shape[1:]
         with torch.autocast("cpu", torch.bfloat16):
-            answer = self.net(part.inputs.contiguous(memory_format=torch.channels_last))
-        value = loss(answer.float(), part.targets, part.weights)
+            answer = self.net(pad_to_multiple(part.inputs).contiguous(memory_format=torch.channels_last))
+        value = loss(answer[..., :height, :width].float(), part.targets, part.weights)
         return value.item(), torch.autograd.grad(value, self._optimizer.parameters)
 
     def save(self) -> None:
@@ -143,9 +144,10 @@ class VitroTraining:
         return exam.scores
 
     def finish(self, progress: Callable[[int, int], None]) -> Scores:
-        """Calibrates the confidence on the held-out clips and writes the weights. Raises as `write_whole`."""
+        """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
         model = VitroS(copy.deepcopy(self.slow), np.array([[0.0, 1.0], [0.0, 1.0]]))
         exam = examine(model, self.curriculum.held_out, progress)
+        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
         write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
         return exam.scores
 
