@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from app.console import Console
 from app.paths import home
-from errors import VitroError
+from errors import PerceptionError, VitroError
 
 MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 #: Room for an evening's trials with pictures and a long recording.
@@ -83,12 +83,17 @@ def _cuda() -> Finding:
 
 def _models() -> Finding:
     from app.estimator_choice import BUNDLED, MODEL, choose_estimator
+    from perception.vitro_s.model import load_vitro_s
     from perception.weights.models import MODELS, is_complete
 
     found = [name for name in MODELS if is_complete(name)]
     auto, why = choose_estimator("auto")
     if auto == "raw":
         return Finding("models", "warn", why, "Check out perception/vitro_s/vitro-s.safetensors again.")
+    try:
+        load_vitro_s()
+    except PerceptionError as error:
+        return Finding("models", "warn", error.cause, error.remedy)
     told = f"{', '.join([BUNDLED, *found])}; --estimator auto is {auto}"
     if MODEL not in found:
         return Finding("models", "pass", told, f"With a GPU: python main.py weights fetch {MODEL}")
