@@ -22,6 +22,11 @@ class Intrinsics:
         """3x3 camera matrix K."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
+    def resized(self, width: int, height: int) -> "Intrinsics":
+        """Those of the same view in a picture of another size [px]."""
+        x, y = width / self.width, height / self.height
+        return Intrinsics(width, height, self.fx * x, self.fy * y, (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5)
+
     def rays(self) -> NDArray[np.float32]:
         """(H, W, 3) directions through every pixel with z = 1: depth times ray is the point."""
         u, v = np.meshgrid(np.arange(self.width), np.arange(self.height))

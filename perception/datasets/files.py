@@ -161,15 +161,7 @@ def fit_color(color: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
 def fit_intrinsics(intrinsics: Intrinsics, size: tuple[int, int]) -> Intrinsics:
     """Those of the same view at (height, width) pixels, whose centres lie at whole numbers."""
     height, width = size
-    x, y = width / intrinsics.width, height / intrinsics.height
-    return Intrinsics(
-        width,
-        height,
-        intrinsics.fx * x,
-        intrinsics.fy * y,
-        (intrinsics.cx + 0.5) * x - 0.5,
-        (intrinsics.cy + 0.5) * y - 0.5,
-    )
+    return intrinsics.resized(width, height)
 
 
 def unit_normals(normals: NDArray[np.float32], intrinsics: Intrinsics) -> NDArray[np.float32]:

@@ -28,7 +28,6 @@ class Shape:
 
     family: str
     mesh: Mesh
-    is_hollow: bool
     fill: Mesh | None = None
     lid: Mesh | None = None
 
@@ -59,7 +58,7 @@ def draw_moulding(rng: Generator) -> Shape:
     shrink = 1.0 - wall / max(float(outer[:, 0].max()), 4 * wall)
     middle = np.array([0.0, outer[:, 1].mean()])
     inner = turned(middle + shrink * (outer - middle), reach)
-    return Shape(f"moulding, {kind}", merged(turned(outer, reach), _inside_out(inner)), True)
+    return Shape(f"moulding, {kind}", merged(turned(outer, reach), _inside_out(inner)))
 
 
 def draw_solid(rng: Generator) -> Shape:
@@ -67,14 +66,14 @@ def draw_solid(rng: Generator) -> Shape:
     if rng.random() < 0.4:
         half = np.exp(rng.uniform(np.log(0.012), np.log(0.075), 3))
         radius = float(half.min() * rng.uniform(0.05, 0.7))
-        return Shape("block", _standing(rounded_box(half, radius)), False)
+        return Shape("block", _standing(rounded_box(half, radius)))
     if rng.random() < 0.5:
         outer, reach, kind = _closed_outline(rng)
-        return Shape(f"solid, {kind}", turned(outer, reach), False)
+        return Shape(f"solid, {kind}", turned(outer, reach))
     profile = draw_profile(rng)
     kind, reach = draw_reach(rng, profile)
     outline = fillet(np.concatenate([[[0, 0]], profile.outer_rz, [[0, profile.outer_rz[-1, 1]]]]), 0.002)
-    return Shape(f"solid, {kind}", turned(outline, reach_at(outline, profile, reach)), False)
+    return Shape(f"solid, {kind}", turned(outline, reach_at(outline, profile, reach)))
 
 
 #: Kinds of shape and their share of the draws.
@@ -109,7 +108,7 @@ def _vessel(rng: Generator, profile: Profile) -> Shape | None:
     is_lidded = rng.random() < LIDDED and "lip" not in profile.parts
     lid = draw_lid(rng, hollow.outer_rz[-1]) if is_lidded else None
     parts = " and ".join(sorted(profile.parts & {"stem", "neck"})) or "open"
-    return Shape(f"vessel, {parts}, {kind}", mesh, True, fill, lid)
+    return Shape(f"vessel, {parts}, {kind}", mesh, fill, lid)
 
 
 def _draw_hollow(rng: Generator, profile: Profile) -> _Hollow | None:

@@ -1,6 +1,6 @@
 """The bundled model vitro-s: colour and the table's plane in, metric depth and how sure it is out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -106,16 +106,7 @@ def working_intrinsics(intrinsics: Intrinsics, focal_px: float) -> Intrinsics:
     """The camera at a resolution that the network works at: never larger than the picture."""
     scale = min(1.0, focal_px / intrinsics.fx)
     width, height = max(round(intrinsics.width * scale), 1), max(round(intrinsics.height * scale), 1)
-    across, down = width / intrinsics.width, height / intrinsics.height
-    return replace(
-        intrinsics,
-        width=width,
-        height=height,
-        fx=intrinsics.fx * across,
-        fy=intrinsics.fy * down,
-        cx=(intrinsics.cx + 0.5) * across - 0.5,
-        cy=(intrinsics.cy + 0.5) * down - 0.5,
-    )
+    return intrinsics.resized(width, height)
 
 
 def load_vitro_s(path: Path | None = None, device: str = "cpu") -> VitroS:
