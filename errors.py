@@ -4,6 +4,10 @@ Layers raise the subclass of their subject; `app/console.py` prints it once, as
 "what went wrong" and "what to do". Nothing here imports anything of ours.
 """
 
+import errno
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 class VitroError(Exception):
     """A failure with a cause and a remedy, both written for the person at the table."""
@@ -52,3 +56,10 @@ class DatasetError(VitroError):
 
 class TrainingError(VitroError):
     """A training run that cannot begin, go on, or be trusted any more."""
+
+
+def writing_remedy(error: OSError) -> str:
+    """What to do about a file that could not be written: make room, or choose another place."""
+    if error.errno in _FULL:
+        return "Free some disk there (df -h)"
+    return "Name another --out, or mend the permissions there"

@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +48,10 @@ def drawn_frame(seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def write_clip(clips: Path, number: int, frames: int = 2) -> Path:
+def write_clip(clips: Path, number: int, frames: int = 2, settings: SynthSettings = SETTINGS) -> Path:
     with ClipWriter(clips, number) as writer:
-        writer.add({"clip.json": as_json({"number": number}), "intrinsics.json": b"{}\n"})
+        facts = {"number": number, "settings": settings.digest}
+        writer.add({"clip.json": as_json(facts), "intrinsics.json": b"{}\n"})
         for frame in range(frames):
             writer.add(encoded_frame(frame, **drawn_frame(frame)))
         writer.finish()
@@ -192,6 +195,29 @@ def test_missing_and_foreign_files_are_named_one_by_one(tmp_path: Path) -> None:
             f"{clip}/000001.png is missing",
             f"{clip}/notes.txt is not of this clip",
         ]
+
+
+def test_a_clip_under_another_name_or_of_another_set_is_noticed(tmp_path: Path) -> None:
+    made = write_set(tmp_path, 3)
+    shutil.rmtree(made.clips / "000001")
+    write_clip(made.clips, 1, settings=replace(SETTINGS, seed=5))
+    shutil.rmtree(made.clips / "000002")
+    shutil.copytree(made.clips / "000000", made.clips / "000002")
+    assert list(verify(tmp_path)) == [
+        [],
+        [f"{made.clips}/000001 is a clip of another data set"],
+        [f"{made.clips}/000002 is clip 0 under another's name"],
+    ]
+
+
+def test_repairing_keeps_what_is_no_file_of_the_clip(tmp_path: Path) -> None:
+    made = write_set(tmp_path, 1)
+    (made.clips / "000000" / "notes.txt").write_text("mine")
+    (made.clips / "000000" / "000000.png").unlink()
+    with made.held():
+        assert len(made.discard_damaged()) == 2
+        assert made.missing() == [0]
+    assert (tmp_path / "set-aside" / "000000" / "notes.txt").read_text() == "mine"
 
 
 def test_a_clip_says_what_it_holds(tmp_path: Path) -> None:

@@ -148,8 +148,16 @@ def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PerceptionError, match="no weights of vitro-s"):
         load_vitro_s(other)
     save_file({"a": torch.zeros(1)}, other, {"format": FORMAT})
-    with pytest.raises(PerceptionError, match="lacks the calibration"):
+    with pytest.raises(PerceptionError, match="checksum"):
         load_vitro_s(other)
+
+
+def test_a_single_changed_byte_of_the_weights_is_noticed(tmp_path: Path) -> None:
+    whole = bytearray(weights_bytes(VitroNet(), IDENTITY))
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "w.safetensors").write_bytes(whole)
+    with pytest.raises(PerceptionError, match="checksum"):
+        load_vitro_s(tmp_path / "w.safetensors")
 
 
 def test_weights_survive_their_file(tmp_path: Path) -> None:
@@ -227,11 +235,11 @@ def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path) -> None:
 
 def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
     lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
-    assert lesson.shrunk(3).frame.color.shape[:2] == lesson.shrunk(3).frame.depth_m.shape == (32, 42)
+    assert lesson.shrunk(3).color.shape[:2] == lesson.shrunk(3).depth_m.shape == (32, 42)
     small = lesson.shrunk(2)
-    k = small.frame.intrinsics
-    assert (k.height, k.width) == small.frame.depth_m.shape
-    whole, half = (one.rays.reshape(-1, 3) for one in (lesson, small))
+    k = small.intrinsics
+    assert (k.height, k.width) == small.depth_m.shape
+    whole, half = (one.intrinsics.rays().reshape(-1, 3) for one in (lesson, small))
     assert np.allclose(whole.mean(0), half.mean(0), atol=1e-6)
 
 
@@ -294,6 +302,13 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
     torch.save({"format": "something else", "network": {}}, state)
     with pytest.raises(TrainingError, match="another model"):
         VitroTraining(tmp_path, settings(data))
+
+
+def test_a_run_gone_on_with_otherwise_says_so(tmp_path: Path, data: Path) -> None:
+    weights_after(VitroTraining(tmp_path, settings(data)), 1)
+    run = VitroTraining(tmp_path, settings(data, batch=3, workers=1))
+    run.close()
+    assert run.changed == ("batch: 2 before, 3 now",)
 
 
 def test_folders_that_hold_no_data_are_named(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
         line.detail = f"{len(clips.training)} clips to train on, {len(clips.held_out)} held out"
         if run.began_at:
             line.detail += f"; going on from step {run.began_at}"
+    for change in run.changed:
+        console.say(f"  [yellow]![/] {escape(change)}")
     began_s = time.monotonic()
     try:
         with Interrupts() as interrupts:

@@ -19,7 +19,9 @@ from perception.synthesis.tables import draw_table
 Box = tuple[NDArray[np.float64], Matrix]
 TABLE_THICKNESS_M = 0.03
 #: Share of the scenes that have each.
-WALL, TRAY, ARMS, TAGS = 0.35, 0.08, 0.25, 0.6
+WALL, TRAY, TAGS = 0.35, 0.08, 0.6
+#: Share of the scenes with no arm, one and two: on a polished table their mirror images look like objects.
+ARMS = (0.6, 0.2, 0.2)
 #: Tags a scene, and how many kinds of them there are (tag36h11).
 MOST_TAGS, TAG_IDS = 7, 587
 #: Where tags lie is rounded: sines differ in the last bits between processors.
@@ -59,8 +61,9 @@ def draw_backdrop(rng: Generator, surface: str, container: bool | None = None) -
         half, T = books[i] if i < len(books) else (np.full(3, 0.01), _HIDDEN)
         cover = Finish(Scattering.MATTE, draw_pattern(rng))
         parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).placed(T), cover))
-    if rng.random() < ARMS:
-        parts += _arm(rng)
+    arms = int(rng.choice(len(ARMS), p=ARMS))
+    if arms:
+        parts.append(_arms(rng, arms))
     return Backdrop(tuple(parts), (*solids, *books), "tray" if tray else None, tags)
 
 
@@ -138,8 +141,14 @@ def _book(rng: Generator) -> Box:
     return half, transform(rotation_z(rng.uniform(-np.pi, np.pi)), at)
 
 
-def _arm(rng: Generator) -> list[Part]:
-    """Thick links from the table's edge to above it, as a parked robot shows."""
+def _arms(rng: Generator, count: int) -> Part:
+    """Thick links from the table's edge to above it, as parked robots show."""
+    links = [link for _ in range(count) for link in _links(rng)]
+    grey = rng.choice([0.03, 0.3, 0.8]) * np.exp(rng.normal(0, 0.2, 3))
+    return Part("arm", joined(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))
+
+
+def _links(rng: Generator) -> list[Triangles]:
     azimuth = rng.uniform(-np.pi, np.pi)
     joint = 0.35 * np.array([np.cos(azimuth), np.sin(azimuth), 0.0]) + rng.normal(0, 0.08, 3) * [1, 1, 0]
     links: list[Triangles] = []
@@ -152,5 +161,4 @@ def _arm(rng: Generator) -> list[Part]:
         radius = rng.uniform(0.02, 0.04)
         links.append(primitive(Primitive("capsule", (radius, length / 2), np.eye(4))).placed(T))
         joint = end
-    grey = rng.choice([0.03, 0.3, 0.8]) * np.exp(rng.normal(0, 0.2, 3))
-    return [Part("arm", joined(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))]
+    return links

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from errors import DatasetError
+from errors import DatasetError, writing_remedy
 
 CLIP = "clip.json"
 INTRINSICS = "intrinsics.json"
 #: What mends a damaged clip.
 REPAIR = "Render it again: the command that made the data set, with --repair."
 _NAME = re.compile(r"\d{6}")
+_OURS = re.compile(r"(clip|intrinsics)\.json|\d{6}\..*(png|npy)")
 _PARTIAL = re.compile(r"\.\d{6}\.[0-9a-f]+\.partial")
 
 
@@ -97,7 +98,7 @@ class ClipWriter:
         return DatasetError(
             f"Clip {self._path.name} cannot be written to {self._path.parent} ({error.strerror or error}); "
             "no half of it is left, and the clips before it are whole.",
-            "Free some disk there (df -h) and run the same command again: it goes on with this clip.",
+            f"{writing_remedy(error)}, and run the same command again: it goes on with this clip.",
         )
 
 
@@ -125,19 +126,36 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def problems_of(folder: Path, thorough: bool) -> list[str]:
-    """What is wrong with a clip, a line each; thorough: its files are read and hashed, not only looked for."""
+def problems_of(folder: Path, thorough: bool, settings: str = "") -> list[str]:
+    """What is wrong with a clip, a line each.
+
+    thorough: its files are read and hashed, not only looked for; settings: the digest of those it should have been
+    rendered with, where that is known.
+    """
     try:
-        files = read_facts(folder)["files"]
+        facts = read_facts(folder)
     except DatasetError as error:
         return [error.cause]
-    there = {path.name for path in folder.iterdir()}
+    files, there = facts["files"], {path.name for path in folder.iterdir()}
     problems = [f"{folder / name} is missing" for name in sorted(files.keys() - there)]
+    if facts.get("number", folder.name) not in (int(folder.name), folder.name):
+        problems.append(f"{folder} is clip {facts['number']} under another's name")
+    if settings and facts.get("settings", settings) != settings:
+        problems.append(f"{folder} is a clip of another data set")
     problems += [f"{folder / name} is not of this clip" for name in sorted(there - files.keys() - {CLIP})]
     if thorough:
         kept = sorted(files.keys() & there)
         problems += [f"{folder / name} is changed" for name in kept if _hash(folder / name) != files[name]]
     return problems
+
+
+def set_aside(folder: Path, to: Path) -> list[str]:
+    """Moves what is no file of a clip out of its folder, so that nothing of the user's goes with the clip."""
+    foreign = [path for path in sorted(folder.iterdir()) if not _OURS.fullmatch(path.name)]
+    for path in foreign:
+        to.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, to / path.name)
+    return [f"{path} is not of this clip: moved to {to}" for path in foreign]
 
 
 def clips_in(clips: Path) -> list[Path]:

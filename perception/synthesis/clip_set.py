@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from errors import ConfigurationError, DatasetError
+from errors import ConfigurationError, DatasetError, writing_remedy
 from perception.synthesis.clip_files import (
     REPAIR,
     as_json,
@@ -21,11 +21,13 @@ from perception.synthesis.clip_files import (
     clips_in,
     problems_of,
     remove_partial,
+    set_aside,
 )
 from perception.synthesis.settings import FORMAT, SynthSettings, differences, settings_of
 
 SETTINGS = "dataset.json"
 _LOCK = ".synth.lock"
+_SET_ASIDE = "set-aside"
 #: Problems that an error lists; `--verify` lists all.
 _LISTED = 10
 
@@ -67,16 +69,28 @@ class ClipSet:
         """
         there = {path.name: path for path in clips_in(self.clips)}
         wanted = [clip_name(number) for number in range(self.count)]
-        problems = [line for name in wanted if name in there for line in problems_of(there[name], thorough=False)]
+        digest = self.settings.digest
+        found = (problems_of(there[name], thorough=False, settings=digest) for name in wanted if name in there)
+        problems = [line for lines in found for line in lines]
         if problems:
             raise DatasetError(_listed(problems), REPAIR)
         return [number for number, name in enumerate(wanted) if name not in there]
 
     def discard_damaged(self) -> list[str]:
-        """Removes every clip that does not hold what was rendered, so that it is missing; names what was wrong."""
+        """Removes every clip that does not hold what was rendered, so that it is missing; names what was wrong.
+
+        What else lay in its folder is moved to `set-aside/` of the data set.
+
+        Raises:
+            DatasetError: it cannot be moved.
+        """
         found = []
         for path in clips_in(self.clips):
-            if problems := problems_of(path, thorough=True):
+            try:
+                found += set_aside(path, self.root / _SET_ASIDE / path.name)
+            except OSError as error:
+                raise _unwritten(self.root / _SET_ASIDE, error) from error
+            if problems := problems_of(path, thorough=True, settings=self.settings.digest):
                 shutil.rmtree(path)
                 found += problems
         return found
@@ -123,7 +137,8 @@ def verify(root: Path) -> Iterator[list[str]]:
     Raises:
         DatasetError: there is no data set.
     """
-    count = int(read_settings(root)["clips"])
+    facts = read_settings(root)
+    count, digest = int(facts["clips"]), settings_of(facts).digest
     there = {path.name for path in clips_in(root / "clips")}
     wanted = {clip_name(number) for number in range(count)}
     for name in sorted(there | wanted):
@@ -133,7 +148,7 @@ def verify(root: Path) -> Iterator[list[str]]:
         elif name not in wanted:
             yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
         else:
-            yield problems_of(folder, thorough=True)
+            yield problems_of(folder, thorough=True, settings=digest)
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -172,6 +187,4 @@ def _listed(problems: list[str]) -> str:
 
 
 def _unwritten(path: Path, error: OSError) -> DatasetError:
-    return DatasetError(
-        f"{path} cannot be written ({error.strerror or error}).", "Free some disk there (df -h), or name another --out."
-    )
+    return DatasetError(f"{path} cannot be written ({error.strerror or error}).", f"{writing_remedy(error)}.")

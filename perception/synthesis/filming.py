@@ -72,6 +72,7 @@ def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
     return {
         "number": number,
         "seed": settings.seed,
+        "settings": settings.digest,
         "views": settings.views,
         "surface": scene.surface,
         "container": scene.container,

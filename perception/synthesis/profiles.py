@@ -12,7 +12,11 @@ from scipy.interpolate import PchipInterpolator
 
 Points = NDArray[np.float64]
 #: Share of the draws that have each part.
-STEM, NECK, THREADS, RIPPLES, LIP = 0.20, 0.34, 0.5, 0.12, 0.3
+STEM, NECK, THREADS, RIPPLES, LIP = 0.24, 0.34, 0.5, 0.12, 0.3
+#: Share of the draws with neither stem nor neck that are wider than high, as bowls and dishes are.
+WIDE = 0.35
+#: Middle and spread of ln(radius / height): slender with a stem or a neck, as goblets and bottles are.
+SLENDER, STOUT = (np.log(0.24), 0.40), (np.log(0.38), 0.35)
 #: Points of a profile.
 COUNT = 72
 
@@ -32,16 +36,13 @@ class Profile:
 
 
 def draw_profile(rng: Generator) -> Profile:
-    """One vessel's outside, 3 to 26 cm high and 2 to 16 cm wide."""
-    height = float(np.exp(rng.uniform(np.log(0.035), np.log(0.24))))
-    radius = float(np.clip(height * np.exp(rng.normal(np.log(0.36), 0.45)), 0.016, 0.075))
+    """One vessel's outside, 2 to 24 cm high and 3 to 18 cm wide."""
     parts = {name for name, share in (("stem", STEM), ("neck", NECK), ("lip", LIP)) if rng.random() < share}
-    if height < 0.07:
-        parts -= {"stem", "neck"}
+    height, radius, is_wide = _draw_size(rng, is_slender=bool(parts & {"stem", "neck"}))
     low = _stem(rng, height, radius) if "stem" in parts else []
     start = low[-1][0] if low else 0.0
     top = height * (1 - rng.uniform(0.12, 0.36)) if "neck" in parts else height
-    body = _body(rng, start, top, radius, "stem" in parts)
+    body = _body(rng, start, top, radius, "stem" in parts, is_wide)
     high = _neck(rng, top, height, body[-1][1]) if "neck" in parts else []
     z, r, shaped = _through(low, body, high)
     if high and rng.random() < THREADS:
@@ -56,6 +57,18 @@ def draw_profile(rng: Generator) -> Profile:
     return Profile(np.stack([r.clip(0.002), z], 1), base, frozenset(parts), shaped)
 
 
+def _draw_size(rng: Generator, is_slender: bool) -> tuple[float, float, bool]:
+    """Height and greatest radius [m], and whether it is a wide one."""
+    if is_slender:
+        height = rng.uniform(0.07, 0.24)
+        return float(height), float(np.clip(height * np.exp(rng.normal(*SLENDER)), 0.016, 0.06)), False
+    if rng.random() < WIDE:
+        radius = rng.uniform(0.03, 0.09)
+        return float(np.clip(radius * rng.uniform(0.5, 1.5), 0.025, 0.12)), float(radius), True
+    height = np.exp(rng.uniform(np.log(0.035), np.log(0.24)))
+    return float(height), float(np.clip(height * np.exp(rng.normal(*STOUT)), 0.016, 0.075)), False
+
+
 def _stem(rng: Generator, height: float, radius: float) -> list[tuple[float, float]]:
     """Knots (height, radius) of a flat foot and a stem, with a knob on some."""
     foot, stalk = radius * rng.uniform(0.7, 1.1), rng.uniform(0.0028, 0.008)
@@ -66,14 +79,18 @@ def _stem(rng: Generator, height: float, radius: float) -> list[tuple[float, flo
     return [*knots, (end, stalk * rng.uniform(1.0, 1.3))]
 
 
-def _body(rng: Generator, start: float, top: float, radius: float, on_stem: bool) -> list[tuple[float, float]]:
-    """Knots of a bowl or body: a smooth random curve, straight walls as often as not."""
+def _body(
+    rng: Generator, start: float, top: float, radius: float, on_stem: bool, is_wide: bool
+) -> list[tuple[float, float]]:
+    """Knots of a bowl or body: a smooth random curve, straight walls as often as not; a wide one opens upwards."""
     count = int(rng.integers(2, 6))
     z = start + (top - start) * np.concatenate([[0.06], np.sort(rng.uniform(0.15, 0.9, count - 2)), [1.0]])
     wild = 0.0 if rng.random() < 0.3 else rng.uniform(0.03, 0.35)
     taper = rng.uniform(-0.35, 0.35) if rng.random() < 0.6 else 0.0
     along = np.linspace(-1, 1, count)
-    r = radius * np.exp(wild * rng.normal(size=count) - taper * along * rng.choice([-1, 1]))
+    if is_wide and rng.random() < 0.8:
+        wild, taper = 0.3 * wild, rng.uniform(0.0, 0.6)
+    r = radius * np.exp(wild * rng.normal(size=count) + taper * along)
     r = np.clip(r * radius / r.max(), 0.25 * radius, radius)
     knots = list(zip(z.tolist(), r.tolist(), strict=True))
     if on_stem:

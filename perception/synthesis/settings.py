@@ -1,6 +1,7 @@
 """What a TransPhy3D data set is made from: with a clip's number, all that decides the clip's bytes."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -10,7 +11,7 @@ from hardware.cell import Cell
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
-VERSION = 2
+VERSION = 3
 #: Settings that version 1 did not have; it had what they are by default.
 _SINCE_2 = ("scenes", "cell", "cell_digest", "zoom")
 Scenes = Literal["drawn", "cell"]
@@ -78,6 +79,11 @@ class SynthSettings:
     def as_facts(self) -> dict[str, Any]:
         """What dataset.json says, but for the number of clips."""
         return {"format": FORMAT, "version": VERSION} | asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """What tells the clips of these settings from those of others."""
+        return hashlib.sha256(json.dumps(self.as_facts(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(facts: Mapping[str, Any], settings: SynthSettings) -> list[str]:

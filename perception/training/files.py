@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import TrainingError
+from errors import TrainingError, writing_remedy
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -27,7 +27,7 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
         raise TrainingError(
             f"{path} cannot be written ({error.strerror or error}).",
-            "Free some disk (df -h); the same command goes on from the last checkpoint.",
+            f"{writing_remedy(error)}; the same command goes on from the last checkpoint.",
         ) from error
 
 

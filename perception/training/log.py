@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import TrainingError
+from errors import TrainingError, writing_remedy
 from perception.pictures import HOLE_RGB, Image, write
 from perception.training.files import write_png, write_whole
 
@@ -66,7 +66,7 @@ class TrainingLog:
         except OSError as error:
             raise TrainingError(
                 f"{self._path} cannot be written ({error.strerror}).",
-                "Free some disk (df -h); the same command goes on from the last checkpoint.",
+                f"{writing_remedy(error)}; the same command goes on from the last checkpoint.",
             ) from error
 
     def draw(self, path: Path) -> None:

@@ -45,15 +45,14 @@ def examine(model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int],
         lesson = Lesson.of(clip.frame(0))
         sensor_m = None
         if number % 2:
-            frame = lesson.frame
-            sensor_m = sensed(rng, frame.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
-        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table, sensor_m)
-        error_m = np.abs(seen.depth_m - lesson.frame.depth_m)
+            sensor_m = sensed(rng, lesson.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
+        seen = model.see(lesson.color, lesson.intrinsics, lesson.table, sensor_m)
+        error_m = np.abs(seen.depth_m - lesson.depth_m)
         known, hard = np.isfinite(error_m), lesson.transparent | lesson.specular
-        on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.rays) - lesson.frame.depth_m) < 0.002)
+        on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.intrinsics.rays()) - lesson.depth_m) < 0.002)
         for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
             errors[kind].append(error_m[known & mask])
-        within.append((error_m < 0.05 * lesson.frame.depth_m)[known & hard])
+        within.append((error_m < 0.05 * lesson.depth_m)[known & hard])
         rows = np.flatnonzero(known & lesson.object_)
         rows = rng.permutation(rows)[:KEPT]
         said.append(seen.confidence.ravel()[rows])
@@ -85,11 +84,11 @@ def validation_picture(model: VitroS, clips: Sequence[Clip]) -> bytes:
     rows = []
     for clip in clips[:_PICTURES]:
         lesson = Lesson.of(clip.frame(0))
-        seen = model.see(lesson.frame.color, lesson.frame.intrinsics, lesson.table)
-        truth = 1 / lesson.frame.depth_m
+        seen = model.see(lesson.color, lesson.intrinsics, lesson.table)
+        truth = 1 / lesson.depth_m
         low, high = np.nanpercentile(truth, [1, 99])
         maps = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
-        tiles = [lesson.frame.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
+        tiles = [lesson.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
         rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in tiles]))
     return bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
 

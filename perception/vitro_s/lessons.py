@@ -17,7 +17,7 @@ from perception.vitro_s.samples import Lesson, sample
 #: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
 #: Frames kept in memory: 6 GB of 160x96.
-REMEMBERED = 12_000
+REMEMBERED = 40_000
 #: Batches that are ready or being made.
 AHEAD = 3
 
@@ -116,5 +116,5 @@ class Lessons:
 
     def _read(self, number: int, frame: int) -> Lesson:
         lesson = Lesson.of(self._clips[number].frame(frame))
-        width = lesson.frame.intrinsics.width
+        width = lesson.intrinsics.width
         return lesson.shrunk(max(1, round(width / self._width)) if self._width else 1)

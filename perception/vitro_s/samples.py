@@ -1,7 +1,6 @@
 """Training samples of vitro-s: a disturbed picture, the table it is told, and the depth it should answer."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -28,10 +27,19 @@ TABLE_LIES = 0.5
 
 @dataclass(frozen=True)
 class Lesson:
-    """One frame with a known table: what a sample is drawn from."""
+    """One frame with a known table, 10 bytes a pixel: what a sample is drawn from.
 
-    frame: DatasetFrame
+    color (H, W, 3); depth_m (H, W) of the first surface, NaN where unknown; object_, transparent, specular
+    (H, W): pixels of any object, of glass and of metal.
+    """
+
+    color: NDArray[np.uint8]
+    depth_m: Map
+    intrinsics: Intrinsics
     table: Plane
+    object_: Mask
+    transparent: Mask
+    specular: Mask
 
     @staticmethod
     def of(frame: DatasetFrame) -> "Lesson":
@@ -40,56 +48,34 @@ class Lesson:
             raise TrainingError(
                 "vitro-s learns on frames whose table and objects are known.", "Train it on a transphy3d data set."
             )
-        return Lesson(frame, frame.table)
+        object_ = frame.instance_ids > 0
+        none = np.zeros_like(object_)
+        glass, metal = (none if mask is None else mask for mask in (frame.transparent, frame.specular))
+        return Lesson(frame.color, frame.depth_m, frame.intrinsics, frame.table, object_, glass, metal)
 
     def shrunk(self, times: int) -> "Lesson":
         """The same in a picture so many times smaller each way: coarse lessons are quick ones."""
         if times == 1:
             return self
-        frame = self.frame
-        height, width = (side // times for side in frame.depth_m.shape)
+        height, width = (side // times for side in self.depth_m.shape)
         every = tuple(slice(times // 2, count * times, times) for count in (height, width))
-        color = frame.color[: height * times, : width * times].reshape(height, times, width, times, 3).mean((1, 3))
-        k = frame.intrinsics
+        color = self.color[: height * times, : width * times].reshape(height, times, width, times, 3).mean((1, 3))
+        k = self.intrinsics
         centre = [(c + 0.5) / times - 0.5 for c in (k.cx, k.cy)]
-        small = DatasetFrame(
+        masks = (np.ascontiguousarray(mask[every]) for mask in (self.object_, self.transparent, self.specular))
+        return Lesson(
             (color + 0.5).astype(np.uint8),
-            frame.depth_m[every],
+            np.ascontiguousarray(self.depth_m[every]),
             Intrinsics(width, height, k.fx / times, k.fy / times, *centre),
-            transparent=self.transparent[every],
-            specular=self.specular[every],
-            instance_ids=np.asarray(frame.instance_ids)[every],
+            self.table,
+            *masks,
         )
-        return Lesson(small, self.table)
 
-    @cached_property
-    def rays(self) -> Map:
-        """(H, W, 3) of the frame's camera."""
-        return self.frame.intrinsics.rays()
-
-    @cached_property
-    def object_(self) -> Mask:
-        """(H, W) pixels of any object."""
-        return np.asarray(self.frame.instance_ids) > 0
-
-    @cached_property
-    def transparent(self) -> Mask:
-        """(H, W) pixels of glass."""
-        return self._or_none(self.frame.transparent)
-
-    @cached_property
-    def specular(self) -> Mask:
-        """(H, W) pixels of metal."""
-        return self._or_none(self.frame.specular)
-
-    @cached_property
+    @property
     def behind_m(self) -> Map:
         """(H, W) what is behind glass, taken to be the table [m]; elsewhere the first surface."""
-        through = np.fmax(self.frame.depth_m, self.table.depth(self.rays))
-        return np.where(self.transparent, through, self.frame.depth_m).astype(np.float32)
-
-    def _or_none(self, mask: Mask | None) -> Mask:
-        return np.zeros(self.object_.shape, bool) if mask is None else mask
+        through = np.fmax(self.depth_m, self.table.depth(self.intrinsics.rays()))
+        return np.where(self.transparent, through, self.depth_m).astype(np.float32)
 
 
 def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) -> tuple[Map, Map, Map]:
@@ -98,14 +84,14 @@ def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) 
     crop: (height, width) of a part around an object that is taken of it.
     """
     part = _around_object(rng, lesson.object_, crop) if crop else (slice(None), slice(None))
-    depth_m, rays = lesson.frame.depth_m[part], lesson.rays[part]
+    depth_m, rays = lesson.depth_m[part], lesson.intrinsics.rays()[part]
     plane = disturbed_plane(rng, lesson.table)
     sensor_m = None
     if rng.random() < WITH_SENSOR:
         # A mirror of a table, or a frosted one, is as bad as metal; which ones are is for the picture to say.
         lost = lesson.specular if rng.random() > TABLE_LIES else ~lesson.object_ | lesson.specular
         sensor_m = sensed(rng, depth_m, lesson.behind_m[part], lesson.transparent[part], lost[part])
-    x = inputs(disturbed_color(rng, lesson.frame.color[part]), rays, plane, sensor_m)
+    x = inputs(disturbed_color(rng, lesson.color[part]), rays, plane, sensor_m)
     q = encode_depth(depth_m, plane_disparity(rays, plane))
     weight, q = _weight(lesson, q, part), np.nan_to_num(q)
     if rng.random() < 0.5:

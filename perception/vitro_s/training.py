@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ class VitroSettings:
     width: int = 160
     init: Path | None = None
 
+    def told(self) -> dict[str, str]:
+        """What a checkpoint keeps of them: all that may matter for what the run becomes."""
+        facts = asdict(self) | {"data": ", ".join(map(str, self.data))}
+        return {key: str(value) for key, value in facts.items() if key != "workers"}
+
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""
         fall = (self.steps - step) / self.decay if self.decay else 1.0
@@ -78,6 +83,8 @@ class VitroTraining:
         torch.set_num_threads(1)
         self._workers = ThreadPoolExecutor(settings.workers)
         self.steps_done = 0
+        #: `batch: 16 before, 24 now`, for every setting in which a run is gone on with otherwise.
+        self.changed: tuple[str, ...] = ()
         self.began_at = self._resume()
         self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
@@ -127,6 +134,7 @@ class VitroTraining:
             "format": _FORMAT,
             "network": self._identity(),
             "step": self.steps_done,
+            "settings": self.settings.told(),
             "net": self.net.state_dict(),
             "slow": self.slow.state_dict(),
             "optimizer": self._optimizer.state(),
@@ -169,6 +177,10 @@ class VitroTraining:
         self.slow.load_state_dict(state["slow"])
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
+        before, now = state.get("settings", {}), self.settings.told()
+        self.changed = tuple(
+            f"{key}: {before[key]} before, {now[key]} now" for key in now if before.get(key, now[key]) != now[key]
+        )
         return self.steps_done
 
     def _read(self, path: Path) -> dict[str, Any]:
