@@ -28,6 +28,7 @@ from perception.vitro_s.losses import loss
 from perception.vitro_s.model import (
     FORMAT,
     VitroS,
+    agreed,
     load_vitro_s,
     said_probability,
     weights_bytes,
@@ -166,6 +167,24 @@ def test_weights_survive_their_file(tmp_path: Path) -> None:
     file.write_bytes(weights_bytes(net, IDENTITY))
     before, after = (model.see(COLOR, K, TABLE) for model in (VitroS(net, IDENTITY), load_vitro_s(file)))
     assert np.allclose(before.depth_m, after.depth_m, rtol=2e-3)
+
+
+def looks(*kinds: tuple[float, float]) -> np.ndarray:
+    """Two looks (as it is, mirrored) of each kind (q, b), alike, at one pixel."""
+    return np.array([[[[[q]], [[np.log(b)]]]] * 2 for q, b in kinds], np.float32)
+
+
+def test_of_two_kinds_of_look_the_one_that_expects_less_error_counts_more() -> None:
+    q, b = (float(array[0, 0]) for array in agreed(looks((1.0, 0.1), (2.0, 0.3))))
+    assert q == pytest.approx(1.25)
+    assert b > 0.15, "they disagree"
+
+
+def test_looks_that_agree_keep_their_expected_error() -> None:
+    q, b = agreed(looks((1.0, 0.1), (1.0, 0.1)))
+    assert (float(q[0, 0]), float(b[0, 0])) == pytest.approx((1.0, 0.1))
+    alone = agreed(looks((1.0, 0.1)))
+    assert (float(alone[0][0, 0]), float(alone[1][0, 0])) == pytest.approx((1.0, 0.1))
 
 
 def test_a_surer_network_says_a_higher_probability() -> None:

@@ -1,5 +1,6 @@
 """What is measured: the estimators by name, and the table's plane everywhere as one that knows no objects."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from errors import ConfigurationError, PerceptionError, VitroError
 from hardware.cameras.clip import ClipFrame
+from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth
 from perception.estimators import (
     CLIP_ESTIMATORS,
@@ -20,6 +22,7 @@ from perception.estimators import (
 )
 from perception.estimators.base import ClipEstimator, DepthEstimator, Kind, MapStream, NormalEstimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.steady import LONGEST
 from perception.evaluation.showing import Showing, Shown
 
 PLANE = "plane"
@@ -92,7 +95,7 @@ class PlaneSubject:
 
 
 class FrameSubject:
-    """A `DepthEstimator`, which is shown one frame at a time and told where the table is."""
+    """A `DepthEstimator`, which is told where the table is and shown each frame with those of its film before it."""
 
     def __init__(self, name: str, options: EstimatorOptions) -> None:
         self.name = name
@@ -108,13 +111,15 @@ class FrameSubject:
 
     def answers(self, showing: Showing, places: Sequence[int]) -> Iterator[Answer]:
         """See `Subject.answers`."""
+        newest: deque[RgbdFrame] = deque(maxlen=LONGEST if showing.clip.is_video else 1)
         for place in places:
             shown = showing.shown(place)
             self._truth_m = shown.frame.depth_m
+            newest.append(shown.seen)
             try:
                 if shown.table.plane is None and self.name in _GIVEN_THE_TABLE:
                     raise _no_table(shown)
-                answer = self._estimator.estimate([shown.seen], shown.table.plane)
+                answer = self._estimator.estimate(list(newest), shown.table.plane)
             except VitroError as error:
                 yield error
                 continue

@@ -24,7 +24,7 @@ WEIGHTS = Path(__file__).parent / "vitro-s.safetensors"
 #: What the file's metadata must say.
 FORMAT = "vitro-s 2"
 #: Pictures are brought to these focal lengths, about the middle of those in training. Every one is seen as it is
-#: and mirrored, with and without the sensor's depth; the mean of all answers is a fifth better than one.
+#: and mirrored, with and without the sensor's depth; all answers together are a fifth better than one.
 WORKING_FOCALS_PX = (130.0, 152.0, 180.0)
 #: Confidence is the probability that depth is within this of the truth: about what fingers 3 cm long forgive.
 TOLERANCE_M = 0.020
@@ -67,20 +67,17 @@ class VitroS:
             PerceptionError: shapes that do not fit each other, or a plane that the camera is not above.
         """
         _demand(color, intrinsics, plane, sensor_m)
-        answers = np.concatenate(
-            [self._answers(color, intrinsics, plane, sensor_m, focal_px) for focal_px in WORKING_FOCALS_PX]
-        )
-        q = answers[:, 0].mean(0)
-        # What the answers disagree about, none of them knows.
-        log_b = np.log(np.exp(answers[:, 1]).mean(0) + answers[:, 0].std(0))
+        sizes = [self._answers(color, intrinsics, plane, sensor_m, focal_px) for focal_px in WORKING_FOCALS_PX]
+        q, b = agreed(np.concatenate(sizes, 1))
         depth_m = decode_depth(q, plane_disparity(intrinsics.rays(), plane))
-        return Seen(depth_m, self._confidence(depth_m, log_b))
+        return Seen(depth_m, self._confidence(depth_m, np.log(b)))
 
     @torch.inference_mode()
     def _answers(
         self, color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None, focal_px: float
     ) -> Map:
-        """(2 or 4, 2, H, W): q and the log of its expected error, by every way of looking at one size."""
+        """(1 or 2, 2, 2, H, W): without the sensor's depth and with it; as it is and mirrored; q and the log of
+        its expected error, seen at one size."""
         import cv2
 
         small = working_intrinsics(intrinsics, focal_px)
@@ -94,10 +91,24 @@ class VitroS:
         answers = self._net(x)[:, :2, : small.height, : small.width].float().cpu()
         answers[len(looks) :] = answers[len(looks) :].flip(-1)
         whole = (intrinsics.height, intrinsics.width)
-        return functional.interpolate(answers, whole, mode="bilinear", align_corners=False).numpy()
+        large = functional.interpolate(answers, whole, mode="bilinear", align_corners=False).numpy()
+        return large.reshape(2, len(looks), 2, *whole).swapaxes(0, 1)
 
     def _confidence(self, depth_m: Map, log_b: Map) -> Map:
         return np.interp(said_probability(depth_m, log_b), *self._calibration).astype(np.float32)
+
+
+def agreed(answers: Map) -> tuple[Map, Map]:
+    """One q and its expected error b, each (H, W), of answers (N, K, 2, H, W): N kinds of look, K looks of each.
+
+    The looks of a kind count alike; kinds count by how small an error they expect: the sensor's depth is to be
+    believed where the network finds it credible. What the answers disagree about, none of them knows.
+    """
+    each, spread = answers[:, :, 0].mean(1), answers[:, :, 0].std(1)
+    weight = 1.0 / (np.exp(answers[:, :, 1]).mean(1) + spread)
+    share = weight / weight.sum(0)
+    q = (share * each).sum(0)
+    return q, len(answers) / weight.sum(0) + np.sqrt((share * (each - q) ** 2).sum(0))
 
 
 def said_probability(depth_m: Map, log_b: Map) -> Map:
