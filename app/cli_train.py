@@ -108,9 +108,7 @@ def train_vitro_s(
     ] = "whole",
     rate: Annotated[float, typer.Option(help="Factor on the learning rates.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
-    width: Annotated[
-        int, typer.Option(min=0, help="Pixels across to which frames are made smaller; 0: as they are.")
-    ] = 160,
+    width: Annotated[int, typer.Option(min=0, help="Pixels across to which frames are brought; 0: as they are.")] = 160,
     init: Annotated[Path | None, _hidden_default("Weights to begin from, as the bundled ones.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,

@@ -16,8 +16,12 @@ from perception.vitro_s.samples import Lesson, sample
 
 #: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
-#: Frames kept in memory: 6 GB of 160x96.
-REMEMBERED = 40_000
+#: Bytes of frames kept in memory, which hold 40,000 of 160x96.
+REMEMBERED = 6_000_000_000
+#: Clips whose size tells how many frames that is.
+LOOKED_AT = 16
+#: Share of the samples from larger frames that are parts of them.
+PARTS = 0.5
 #: Batches that are ready or being made.
 AHEAD = 3
 
@@ -69,9 +73,11 @@ class Lessons:
     def __init__(
         self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
     ) -> None:
-        """width: frames are made smaller, by a whole number, to about this [px]; 0 leaves them as they are."""
+        """width: frames are brought, by a whole number, to about this [px]: half of the time they are made smaller,
+        else a part is taken, so that both the whole and its details are learned. 0 leaves them as they are."""
         self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
-        self._lesson = lru_cache(maxsize=REMEMBERED)(self._read)
+        some = [Lesson.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // LOOKED_AT)]]
+        self._lesson = lru_cache(maxsize=max(1, REMEMBERED * len(some) // sum(some)))(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -106,6 +112,11 @@ class Lessons:
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         number = int(rng.integers(len(self._clips)))
         lesson = self._lesson(number, int(rng.integers(len(self._clips[number]))))
+        times = max(1, round(lesson.intrinsics.width / self._width)) if self._width else 1
+        if times > 1 and self._crop is None and rng.random() < PARTS:
+            height, width = (side // times for side in lesson.object_.shape)
+            return sample(rng, lesson, (height, width))
+        lesson = lesson.shrunk(times)
         if self._crop and min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
             height, width = lesson.object_.shape
             raise TrainingError(
@@ -115,6 +126,4 @@ class Lessons:
         return sample(rng, lesson, self._crop)
 
     def _read(self, number: int, frame: int) -> Lesson:
-        lesson = Lesson.of(self._clips[number].frame(frame))
-        width = lesson.intrinsics.width
-        return lesson.shrunk(max(1, round(width / self._width)) if self._width else 1)
+        return Lesson.of(self._clips[number].frame(frame))

@@ -20,7 +20,7 @@ GLASS_WEIGHT, OBJECT_WEIGHT, ELSEWHERE = 6.0, 3.0, 1.0
 #: Share of that far below the table or close to the camera, where q is steep and nothing is to be grasped.
 BEYOND_WEIGHT, BEYOND_Q = 0.05, (-0.3, 3.0)
 #: Share of the samples that show the sensor's depth too.
-WITH_SENSOR = 0.4
+WITH_SENSOR = 0.5
 #: Share of those in which the sensor is lost on the table too.
 TABLE_LIES = 0.5
 
@@ -52,6 +52,12 @@ class Lesson:
         none = np.zeros_like(object_)
         glass, metal = (none if mask is None else mask for mask in (frame.transparent, frame.specular))
         return Lesson(frame.color, frame.depth_m, frame.intrinsics, frame.table, object_, glass, metal)
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        arrays = (self.color, self.depth_m, self.object_, self.transparent, self.specular)
+        return sum(array.nbytes for array in arrays)
 
     def shrunk(self, times: int) -> "Lesson":
         """The same in a picture so many times smaller each way: coarse lessons are quick ones."""

@@ -35,7 +35,7 @@ KEEP = 0.998
 class VitroSettings:
     """data: TransPhy3D folders. rate: on the optimizer's learning rates, which rise over `WARM_UP` steps,
     stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
-    width: frames are made smaller to about this [px] by a whole number, 0: as they are.
+    width: frames are brought to about this [px], made smaller or in parts; 0: as they are.
     init: a weights file to begin from instead of from nothing.
     workers: threads that share a batch; the result depends on their number in the last bits only."""
 
