@@ -58,8 +58,8 @@ class TrainingError(VitroError):
     """A training run that cannot begin, go on, or be trusted any more."""
 
 
-def writing_remedy(error: OSError) -> str:
-    """What to do about a file that could not be written: make room, or choose another place."""
+def writing_remedy(error: OSError, then: str) -> str:
+    """What to do about a file that could not be written, and `then` what the same command does once it can be."""
     if error.errno in _FULL:
-        return "Free some disk there (df -h)"
-    return "Name another --out, or mend the permissions there"
+        return f"Free some disk there (df -h) and run the same command again: {then}."
+    return f"Mend its permissions and run the same command again: {then}. Or name another --out to begin anew."

@@ -8,6 +8,7 @@ import typer
 
 from app.cli_clips import Dtype, parse_size
 from app.cli_options import Json, exits
+from errors import ConfigurationError
 
 trains = typer.Typer(help="Training of models, and going on with it.", no_args_is_help=True)
 
@@ -116,8 +117,11 @@ def train_vitro_s(
 ) -> int:
     """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
     from app.commands.train_vitro_s import train
+    from perception.vitro_s.network import MULTIPLE as NARROWEST_PX
     from perception.vitro_s.training import VitroSettings
 
+    if 0 < width < NARROWEST_PX:
+        raise ConfigurationError(f"Frames {width} px wide show nothing.", f"Give --width {NARROWEST_PX} or more.")
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
     settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width, init)

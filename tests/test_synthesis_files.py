@@ -15,6 +15,7 @@ import pytest
 
 from errors import ConfigurationError, DatasetError
 from perception.datasets.transphy3d import RenderedClip
+from perception.synthesis import settings
 from perception.synthesis.clip_files import (
     ClipWriter,
     as_json,
@@ -48,9 +49,9 @@ def drawn_frame(seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def write_clip(clips: Path, number: int, frames: int = 2, settings: SynthSettings = SETTINGS) -> Path:
+def write_clip(clips: Path, number: int, frames: int = 2, of: SynthSettings = SETTINGS) -> Path:
     with ClipWriter(clips, number) as writer:
-        facts = {"number": number, "settings": settings.digest}
+        facts = {"number": number, "settings": of.digest}
         writer.add({"clip.json": as_json(facts), "intrinsics.json": b"{}\n"})
         for frame in range(frames):
             writer.add(encoded_frame(frame, **drawn_frame(frame)))
@@ -200,7 +201,7 @@ def test_missing_and_foreign_files_are_named_one_by_one(tmp_path: Path) -> None:
 def test_a_clip_under_another_name_or_of_another_set_is_noticed(tmp_path: Path) -> None:
     made = write_set(tmp_path, 3)
     shutil.rmtree(made.clips / "000001")
-    write_clip(made.clips, 1, settings=replace(SETTINGS, seed=5))
+    write_clip(made.clips, 1, of=replace(SETTINGS, seed=5))
     shutil.rmtree(made.clips / "000002")
     shutil.copytree(made.clips / "000000", made.clips / "000002")
     assert list(verify(tmp_path)) == [
@@ -212,12 +213,47 @@ def test_a_clip_under_another_name_or_of_another_set_is_noticed(tmp_path: Path) 
 
 def test_repairing_keeps_what_is_no_file_of_the_clip(tmp_path: Path) -> None:
     made = write_set(tmp_path, 1)
-    (made.clips / "000000" / "notes.txt").write_text("mine")
-    (made.clips / "000000" / "000000.png").unlink()
+    for name in ("000000", "000000-1"):
+        (made.clips / "000000" / "000000.mask.png").write_text(f"mine, {name}")
+        with made.held():
+            assert len(made.discard_damaged()) == 1
+            assert made.missing() == [0]
+        assert (tmp_path / "set-aside" / name / "000000.mask.png").read_text() == f"mine, {name}"
+        write_clip(made.clips, 0)
+
+
+def test_repairing_leaves_clips_beyond_the_set_alone(tmp_path: Path) -> None:
+    made = write_set(tmp_path, 1)
+    (made.clips / "000000").rename(made.clips / "000009")
     with made.held():
-        assert len(made.discard_damaged()) == 2
-        assert made.missing() == [0]
-    assert (tmp_path / "set-aside" / "000000" / "notes.txt").read_text() == "mine"
+        assert made.discard_damaged() == [] and made.missing() == [0]
+    assert (made.clips / "000009").is_dir()
+
+
+def test_clips_of_earlier_versions_stay_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(tmp_path / "now", 1)
+    monkeypatch.setattr(settings, "VERSION", 99)
+    assert list(verify(tmp_path / "now")) == [[]]
+    with ClipWriter(tmp_path / "now" / "clips", 1) as writer:
+        writer.add({"clip.json": as_json({"number": 1})})
+        writer.finish()
+    assert problems_of(tmp_path / "now" / "clips" / "000001", thorough=True, digest="any") == [], "of version 2"
+
+
+def test_equal_settings_have_one_digest() -> None:
+    assert SynthSettings(zoom=2).digest == SynthSettings(zoom=2.0).digest != SynthSettings(zoom=3.0).digest
+
+
+def test_where_nothing_may_be_written_the_remedy_is_not_more_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(DatasetError, match="permissions") as told:
+        write_clip(tmp_path, 0)
+    assert "df" not in told.value.remedy
 
 
 def test_a_clip_says_what_it_holds(tmp_path: Path) -> None:

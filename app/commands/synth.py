@@ -101,7 +101,7 @@ def _discard_damaged(data_set: ClipSet, console: Console) -> None:
         found = data_set.discard_damaged()
         line.detail = f"{len(found)} problem(s)" if found else "nothing is damaged"
     for problem in found:
-        console.say(f"  [red]✗[/] {escape(problem)}; rendered again")
+        console.say(f"  [red]✗[/] {escape(problem)}; moved to set-aside/ and rendered again")
 
 
 def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:

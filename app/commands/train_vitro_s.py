@@ -33,7 +33,7 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
         if run.began_at:
             line.detail += f"; going on from step {run.began_at}"
     for change in run.changed:
-        console.say(f"  [yellow]![/] {escape(change)}")
+        console.say(f"  [yellow]![/] gone on with otherwise: {escape(change)}")
     began_s = time.monotonic()
     try:
         with Interrupts() as interrupts:

@@ -1,4 +1,4 @@
-"""All but the things: the table, what is behind and below it, tags, books and boxes, an arm, a tray."""
+"""All but the things: the table, what is behind and below it, tags, books and boxes, arms, a tray."""
 
 from dataclasses import dataclass
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,6 @@ INTRINSICS = "intrinsics.json"
 #: What mends a damaged clip.
 REPAIR = "Render it again: the command that made the data set, with --repair."
 _NAME = re.compile(r"\d{6}")
-_OURS = re.compile(r"(clip|intrinsics)\.json|\d{6}\..*(png|npy)")
 _PARTIAL = re.compile(r"\.\d{6}\.[0-9a-f]+\.partial")
 
 
@@ -98,7 +98,7 @@ class ClipWriter:
         return DatasetError(
             f"Clip {self._path.name} cannot be written to {self._path.parent} ({error.strerror or error}); "
             "no half of it is left, and the clips before it are whole.",
-            f"{writing_remedy(error)}, and run the same command again: it goes on with this clip.",
+            writing_remedy(error, "it goes on with this clip"),
         )
 
 
@@ -126,11 +126,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def problems_of(folder: Path, thorough: bool, settings: str = "") -> list[str]:
+def problems_of(folder: Path, thorough: bool, digest: str | None = None) -> list[str]:
     """What is wrong with a clip, a line each.
 
-    thorough: its files are read and hashed, not only looked for; settings: the digest of those it should have been
-    rendered with, where that is known.
+    thorough: its files are read and hashed, not only looked for; digest: of the settings that it should have been
+    rendered with, where they are known.
     """
     try:
         facts = read_facts(folder)
@@ -138,9 +138,10 @@ def problems_of(folder: Path, thorough: bool, settings: str = "") -> list[str]:
         return [error.cause]
     files, there = facts["files"], {path.name for path in folder.iterdir()}
     problems = [f"{folder / name} is missing" for name in sorted(files.keys() - there)]
-    if facts.get("number", folder.name) not in (int(folder.name), folder.name):
+    if facts.get("number") not in (None, int(folder.name)):
         problems.append(f"{folder} is clip {facts['number']} under another's name")
-    if settings and facts.get("settings", settings) != settings:
+    # Clips of version 2 do not say which set they are of.
+    if digest is not None and facts.get("settings", digest) != digest:
         problems.append(f"{folder} is a clip of another data set")
     problems += [f"{folder / name} is not of this clip" for name in sorted(there - files.keys() - {CLIP})]
     if thorough:
@@ -149,13 +150,12 @@ def problems_of(folder: Path, thorough: bool, settings: str = "") -> list[str]:
     return problems
 
 
-def set_aside(folder: Path, to: Path) -> list[str]:
-    """Moves what is no file of a clip out of its folder, so that nothing of the user's goes with the clip."""
-    foreign = [path for path in sorted(folder.iterdir()) if not _OURS.fullmatch(path.name)]
-    for path in foreign:
-        to.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, to / path.name)
-    return [f"{path} is not of this clip: moved to {to}" for path in foreign]
+def set_aside(folder: Path, place: Path) -> Path:
+    """Moves a clip's folder, with all that lies in it, to a free name in `place`. Raises OSError."""
+    place.mkdir(exist_ok=True)
+    names = (place / f"{folder.name}{f'-{n}' if n else ''}" for n in count())
+    free = next(path for path in names if not path.exists())
+    return folder.rename(free)
 
 
 def clips_in(clips: Path) -> list[Path]:

@@ -7,9 +7,8 @@ clips/NNNNNN/   a clip (clip_files.py)
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from perception.synthesis.clip_files import (
     remove_partial,
     set_aside,
 )
-from perception.synthesis.settings import FORMAT, SynthSettings, differences, settings_of
+from perception.synthesis.settings import FORMAT, SynthSettings, differences, digest_of, settings_of
 
 SETTINGS = "dataset.json"
 _LOCK = ".synth.lock"
@@ -65,34 +64,35 @@ class ClipSet:
         """Numbers of the clips that are still to be rendered.
 
         Raises:
-            DatasetError: finished clips lack files: they were changed by hand.
+            DatasetError: finished clips lack files, have others, or are of another set: they were changed by hand.
         """
         there = {path.name: path for path in clips_in(self.clips)}
         wanted = [clip_name(number) for number in range(self.count)]
         digest = self.settings.digest
-        found = (problems_of(there[name], thorough=False, settings=digest) for name in wanted if name in there)
-        problems = [line for lines in found for line in lines]
+        problems = [
+            line for name in wanted if name in there for line in problems_of(there[name], thorough=False, digest=digest)
+        ]
         if problems:
             raise DatasetError(_listed(problems), REPAIR)
         return [number for number, name in enumerate(wanted) if name not in there]
 
     def discard_damaged(self) -> list[str]:
-        """Removes every clip that does not hold what was rendered, so that it is missing; names what was wrong.
-
-        What else lay in its folder is moved to `set-aside/` of the data set.
+        """Moves every clip that does not hold what was rendered to `set-aside/`, so that it is missing; names what
+        was wrong. Nothing is deleted: what was changed by hand may be somebody's work.
 
         Raises:
             DatasetError: it cannot be moved.
         """
         found = []
         for path in clips_in(self.clips):
-            try:
-                found += set_aside(path, self.root / _SET_ASIDE / path.name)
-            except OSError as error:
-                raise _unwritten(self.root / _SET_ASIDE, error) from error
-            if problems := problems_of(path, thorough=True, settings=self.settings.digest):
-                shutil.rmtree(path)
+            if int(path.name) >= self.count:
+                continue
+            if problems := problems_of(path, thorough=True, digest=self.settings.digest):
                 found += problems
+                try:
+                    set_aside(path, self.root / _SET_ASIDE)
+                except OSError as error:
+                    raise _unwritten(self.root / _SET_ASIDE, error) from error
         return found
 
     def _refuse_foreign(self) -> None:
@@ -138,7 +138,7 @@ def verify(root: Path) -> Iterator[list[str]]:
         DatasetError: there is no data set.
     """
     facts = read_settings(root)
-    count, digest = int(facts["clips"]), settings_of(facts).digest
+    count, digest = int(facts["clips"]), digest_of(facts)
     there = {path.name for path in clips_in(root / "clips")}
     wanted = {clip_name(number) for number in range(count)}
     for name in sorted(there | wanted):
@@ -148,7 +148,7 @@ def verify(root: Path) -> Iterator[list[str]]:
         elif name not in wanted:
             yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
         else:
-            yield problems_of(folder, thorough=True, settings=digest)
+            yield problems_of(folder, thorough=True, digest=digest)
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -165,13 +165,15 @@ def write_whole(file: Path, content: bytes) -> None:
             os.fsync(opened.fileno())
         partial.replace(file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise _unwritten(file, error) from error
 
 
 def _holds_anything(root: Path) -> bool:
-    """More than what a run leaves that was killed before dataset.json was there."""
-    return any(path.name not in (_LOCK, "clips", f".{SETTINGS}.partial") for path in root.iterdir())
+    """More than a data set without its dataset.json, as a run leaves that was killed early."""
+    ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
+    return any(path.name not in ours for path in root.iterdir())
 
 
 def _hold(descriptor: int, root: Path) -> None:
@@ -187,4 +189,7 @@ def _listed(problems: list[str]) -> str:
 
 
 def _unwritten(path: Path, error: OSError) -> DatasetError:
-    return DatasetError(f"{path} cannot be written ({error.strerror or error}).", f"{writing_remedy(error)}.")
+    return DatasetError(
+        f"{path} cannot be written ({error.strerror or error}).",
+        writing_remedy(error, "it goes on with the rest"),
+    )

@@ -36,7 +36,7 @@ class Profile:
 
 
 def draw_profile(rng: Generator) -> Profile:
-    """One vessel's outside, 2 to 24 cm high and 3 to 18 cm wide."""
+    """One vessel's outside, 2 to 24 cm high and 3 to 19 cm wide."""
     parts = {name for name, share in (("stem", STEM), ("neck", NECK), ("lip", LIP)) if rng.random() < share}
     height, radius, is_wide = _draw_size(rng, is_slender=bool(parts & {"stem", "neck"}))
     low = _stem(rng, height, radius) if "stem" in parts else []

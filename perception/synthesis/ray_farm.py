@@ -21,8 +21,7 @@ from perception.synthesis.farm import Job, Step
 from perception.synthesis.scene import Thing
 from perception.synthesis.settings import SynthSettings
 
-#: Threads that trace one picture on a cluster's CPUs: a core a worker, as half of a small picture's time is not
-#: for tracing it and has no use for a second thread.
+#: CPU cores of a cluster's worker: half of a small picture's time is not for tracing and has no use for a second.
 THREADS = 1
 #: Lost workers that a clip may cost before it is taken for the cause.
 MOST_LOSSES = 4

@@ -78,12 +78,18 @@ class SynthSettings:
 
     def as_facts(self) -> dict[str, Any]:
         """What dataset.json says, but for the number of clips."""
-        return {"format": FORMAT, "version": VERSION} | asdict(self)
+        return {"format": FORMAT, "version": VERSION} | asdict(self) | {"zoom": float(self.zoom)}
 
     @property
     def digest(self) -> str:
-        """What tells the clips of these settings from those of others."""
-        return hashlib.sha256(json.dumps(self.as_facts(), sort_keys=True).encode()).hexdigest()[:16]
+        """See `digest_of`."""
+        return digest_of(self.as_facts())
+
+
+def digest_of(facts: Mapping[str, Any]) -> str:
+    """What tells the clips of the settings in a dataset.json from those of others."""
+    decisive = {key: value for key, value in facts.items() if key != "clips"}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(facts: Mapping[str, Any], settings: SynthSettings) -> list[str]:

@@ -1,6 +1,7 @@
 """Files of a run that are whole or not there."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,11 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise TrainingError(
             f"{path} cannot be written ({error.strerror or error}).",
-            f"{writing_remedy(error)}; the same command goes on from the last checkpoint.",
+            writing_remedy(error, "it goes on from the last checkpoint"),
         ) from error
 
 

@@ -66,7 +66,7 @@ class TrainingLog:
         except OSError as error:
             raise TrainingError(
                 f"{self._path} cannot be written ({error.strerror}).",
-                f"{writing_remedy(error)}; the same command goes on from the last checkpoint.",
+                writing_remedy(error, "it goes on from the last checkpoint"),
             ) from error
 
     def draw(self, path: Path) -> None:

@@ -17,11 +17,9 @@ from perception.vitro_s.samples import Lesson, sample
 #: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
 #: Bytes of frames kept in memory, which hold 40,000 of 160x96.
-REMEMBERED = 6_000_000_000
+REMEMBERED_BYTES = 6_000_000_000
 #: Clips whose size tells how many frames that is.
-LOOKED_AT = 16
-#: Share of the samples from larger frames that are parts of them.
-PARTS = 0.5
+SIZED_CLIPS = 16
 #: Batches that are ready or being made.
 AHEAD = 3
 
@@ -73,11 +71,15 @@ class Lessons:
     def __init__(
         self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
     ) -> None:
-        """width: frames are brought, by a whole number, to about this [px]: half of the time they are made smaller,
-        else a part is taken, so that both the whole and its details are learned. 0 leaves them as they are."""
+        """width: samples are about this wide [px]. Larger frames are made smaller by a drawn whole number and a part
+        of that size is taken, so that both the whole and its details are learned. 0 leaves frames as they are.
+
+        Raises:
+            DatasetError, TrainingError: as `from_step`, of the few frames that tell how large they are.
+        """
         self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
-        some = [Lesson.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // LOOKED_AT)]]
-        self._lesson = lru_cache(maxsize=max(1, REMEMBERED * len(some) // sum(some)))(self._read)
+        some = [Lesson.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // SIZED_CLIPS)]]
+        self._lesson = lru_cache(maxsize=max(1, REMEMBERED_BYTES * len(some) // sum(some)))(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -113,11 +115,12 @@ class Lessons:
         number = int(rng.integers(len(self._clips)))
         lesson = self._lesson(number, int(rng.integers(len(self._clips[number]))))
         times = max(1, round(lesson.intrinsics.width / self._width)) if self._width else 1
-        if times > 1 and self._crop is None and rng.random() < PARTS:
+        if self._crop is None:
             height, width = (side // times for side in lesson.object_.shape)
-            return sample(rng, lesson, (height, width))
+            smaller = lesson.shrunk(int(rng.integers(1, times + 1)))
+            return sample(rng, smaller, (height, width))
         lesson = lesson.shrunk(times)
-        if self._crop and min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
+        if min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
             height, width = lesson.object_.shape
             raise TrainingError(
                 f"Crops of {self._crop[1]}x{self._crop[0]} do not fit the frames of {width}x{height}.",

@@ -6,6 +6,8 @@ from torch.nn import functional
 
 #: Scales of the gradient term and its weight; weights of the terms for the expected error and for outlines.
 SCALES, GRADIENT, LIKELIHOOD, OUTLINE = 3, 0.5, 0.05, 0.15
+#: Logarithms of expected errors beyond these say nothing more: they are not trained.
+LOG_B = (-6.0, 2.0)
 #: Above the table: by 4 mm where the camera is 0.6 m over it.
 ABOVE_Q = 0.027
 
@@ -20,7 +22,7 @@ def loss(answer: Tensor, q: Tensor, weight: Tensor) -> Tensor:
     total = weight.sum().clamp(min=1.0)
     error = answer[:, 0] - q
     value = (weight * error.abs()).sum() / total
-    log_b = answer[:, 1].clamp(-6.0, 2.0)
+    log_b = answer[:, 1].clamp(*LOG_B)
     likelihood = (weight * (error.detach().abs() * torch.exp(-log_b) + log_b)).sum() / total
     above = functional.binary_cross_entropy_with_logits(answer[:, 2], (q > ABOVE_Q).float(), weight, reduction="sum")
     return value + GRADIENT * _gradient(error, weight) + LIKELIHOOD * likelihood + OUTLINE * above / total

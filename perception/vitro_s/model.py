@@ -16,6 +16,7 @@ from errors import PerceptionError
 from hardware.cameras.frame import Intrinsics
 from perception.depth_types import Plane
 from perception.vitro_s.encoding import QUOTIENT, decode_depth, inputs, mirrored, plane_disparity
+from perception.vitro_s.losses import LOG_B
 from perception.vitro_s.network import VitroNet, pad_to_multiple
 
 Map = NDArray[np.float32]
@@ -23,13 +24,14 @@ Map = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent / "vitro-s.safetensors"
 #: What the file's metadata must say.
 FORMAT = "vitro-s 2"
+#: And after it, the SHA-256 of the tensors: of two entries safetensors writes either first.
+_SAID = f"{FORMAT}, sha256 "
 #: Pictures are brought to these focal lengths, about the middle of those in training. Every one is seen as it is
 #: and mirrored, with and without the sensor's depth; all answers together are a fifth better than one.
 WORKING_FOCALS_PX = (130.0, 152.0, 180.0)
 #: Confidence is the probability that depth is within this of the truth: about what fingers 3 cm long forgive.
 TOLERANCE_M = 0.020
 _CALIBRATION = "confidence_calibration"
-_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class VitroS:
             looks.append(inputs(seen, rays, plane, sensed))
         x = pad_to_multiple(torch.from_numpy(np.stack([*looks, *map(mirrored, looks)])).to(self._device))
         answers = self._net(x)[:, :2, : small.height, : small.width].float().cpu()
+        answers[:, 1].clamp_(*LOG_B)
         answers[len(looks) :] = answers[len(looks) :].flip(-1)
         whole = (intrinsics.height, intrinsics.width)
         large = functional.interpolate(answers, whole, mode="bilinear", align_corners=False).numpy()
@@ -135,18 +138,21 @@ def load_vitro_s(path: Path | None = None, device: str = "cpu") -> VitroS:
 @lru_cache(maxsize=2)
 def read_weights(path: Path) -> tuple[VitroNet, NDArray[np.float64]]:
     """The network and its calibration from a file. Raises as `load_vitro_s`."""
-    remedy = "Check out perception/vitro_s/vitro-s.safetensors again, or name a file that `train vitro-s` wrote."
+    remedy = (
+        "Check out perception/vitro_s/vitro-s.safetensors again, or name a file that `train vitro-s` wrote; of an "
+        "earlier format, the same training command writes it anew."
+    )
     if not path.is_file():
         raise PerceptionError(f"There are no weights of vitro-s at {path}.", remedy)
     try:
         with safe_open(path, "pt") as file:
             told = file.metadata() or {}
-            if told.get("format") != FORMAT:
+            if not told.get("format", "").startswith(_SAID):
                 raise PerceptionError(f"{path} holds no weights of {FORMAT}.", remedy)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise PerceptionError(f"{path} is damaged ({error}).", remedy) from error
-    if told.get(_DIGEST) != _digest(tensors):
+    if told["format"] != _SAID + _digest(tensors):
         raise PerceptionError(f"{path} is damaged (it is not what its checksum says).", remedy)
     net = VitroNet()
     try:
@@ -165,14 +171,15 @@ def weights_bytes(net: VitroNet, calibration: NDArray[np.float64]) -> bytes:
 
     tensors = {key: tensor.half().contiguous() for key, tensor in net.state_dict().items()}
     tensors[_CALIBRATION] = torch.from_numpy(np.ascontiguousarray(calibration)).float()
-    return save(tensors, {"format": FORMAT, _DIGEST: _digest(tensors)})
+    return save(tensors, {"format": _SAID + _digest(tensors)})
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 over the names and bytes of all tensors."""
+    """SHA-256 over the names, kinds, shapes and bytes of all tensors."""
     sha = hashlib.sha256()
-    for name in sorted(tensors):
-        sha.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
 
 

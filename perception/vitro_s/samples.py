@@ -77,6 +77,14 @@ class Lesson:
             *masks,
         )
 
+    def part(self, rows: slice, columns: slice) -> "Lesson":
+        """What a smaller picture holds of it."""
+        k, place = self.intrinsics, (rows, columns)
+        height, width = self.object_[place].shape
+        pinhole = Intrinsics(width, height, k.fx, k.fy, k.cx - columns.start, k.cy - rows.start)
+        arrays = (array[place] for array in (self.object_, self.transparent, self.specular))
+        return Lesson(self.color[place], self.depth_m[place], pinhole, self.table, *arrays)
+
     @property
     def behind_m(self) -> Map:
         """(H, W) what is behind glass, taken to be the table [m]; elsewhere the first surface."""
@@ -89,25 +97,26 @@ def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) 
 
     crop: (height, width) of a part around an object that is taken of it.
     """
-    part = _around_object(rng, lesson.object_, crop) if crop else (slice(None), slice(None))
-    depth_m, rays = lesson.depth_m[part], lesson.intrinsics.rays()[part]
+    if crop and crop != lesson.object_.shape:
+        lesson = lesson.part(*_around_object(rng, lesson.object_, crop))
+    depth_m, rays = lesson.depth_m, lesson.intrinsics.rays()
     plane = disturbed_plane(rng, lesson.table)
     sensor_m = None
     if rng.random() < WITH_SENSOR:
         # A mirror of a table, or a frosted one, is as bad as metal; which ones are is for the picture to say.
         lost = lesson.specular if rng.random() > TABLE_LIES else ~lesson.object_ | lesson.specular
-        sensor_m = sensed(rng, depth_m, lesson.behind_m[part], lesson.transparent[part], lost[part])
-    x = inputs(disturbed_color(rng, lesson.color[part]), rays, plane, sensor_m)
+        sensor_m = sensed(rng, depth_m, lesson.behind_m, lesson.transparent, lost)
+    x = inputs(disturbed_color(rng, lesson.color), rays, plane, sensor_m)
     q = encode_depth(depth_m, plane_disparity(rays, plane))
-    weight, q = _weight(lesson, q, part), np.nan_to_num(q)
+    weight, q = _weight(lesson, q), np.nan_to_num(q)
     if rng.random() < 0.5:
         x, q, weight = mirrored(x), q[..., ::-1].copy(), weight[..., ::-1].copy()
     return x, q, weight
 
 
-def _weight(lesson: Lesson, q: Map, part: tuple[slice, slice]) -> Map:
-    hard = lesson.transparent[part] | lesson.specular[part]
-    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_[part], OBJECT_WEIGHT, ELSEWHERE))
+def _weight(lesson: Lesson, q: Map) -> Map:
+    hard = lesson.transparent | lesson.specular
+    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_, OBJECT_WEIGHT, ELSEWHERE))
     weight *= np.where((q > BEYOND_Q[0]) & (q < BEYOND_Q[1]), 1.0, BEYOND_WEIGHT)
     return np.where(np.isfinite(q), weight, 0.0).astype(np.float32)
 

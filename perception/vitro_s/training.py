@@ -37,7 +37,7 @@ class VitroSettings:
     stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
     width: frames are brought to about this [px], made smaller or in parts; 0: as they are.
     init: a weights file to begin from instead of from nothing.
-    workers: threads that share a batch; the result depends on their number in the last bits only."""
+    workers: threads that share a batch, each of whose parts counts alike: their number belongs to the run."""
 
     data: tuple[Path, ...]
     steps: int = 20_000
@@ -51,9 +51,10 @@ class VitroSettings:
     init: Path | None = None
 
     def told(self) -> dict[str, str]:
-        """What a checkpoint keeps of them: all that may matter for what the run becomes."""
-        facts = asdict(self) | {"data": ", ".join(map(str, self.data))}
-        return {key: str(value) for key, value in facts.items() if key != "workers"}
+        """What a checkpoint keeps of them, to say in what a run is gone on with otherwise."""
+        crop = f"{self.crop[1]}x{self.crop[0]}" if self.crop else "whole"
+        facts = asdict(self) | {"data": ", ".join(str(path.resolve()) for path in self.data), "crop": crop}
+        return {key: str(value) for key, value in facts.items() if key != "init"}
 
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""
@@ -85,6 +86,7 @@ class VitroTraining:
         self.steps_done = 0
         #: `batch: 16 before, 24 now`, for every setting in which a run is gone on with otherwise.
         self.changed: tuple[str, ...] = ()
+        self._told = settings.told() | {"clips": str(len(self.curriculum.training))}
         self.began_at = self._resume()
         self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
@@ -134,7 +136,7 @@ class VitroTraining:
             "format": _FORMAT,
             "network": self._identity(),
             "step": self.steps_done,
-            "settings": self.settings.told(),
+            "settings": self._told,
             "net": self.net.state_dict(),
             "slow": self.slow.state_dict(),
             "optimizer": self._optimizer.state(),
@@ -177,7 +179,7 @@ class VitroTraining:
         self.slow.load_state_dict(state["slow"])
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
-        before, now = state.get("settings", {}), self.settings.told()
+        before, now = state.get("settings", {}), self._told
         self.changed = tuple(
             f"{key}: {before[key]} before, {now[key]} now" for key in now if before.get(key, now[key]) != now[key]
         )
