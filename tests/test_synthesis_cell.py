@@ -14,6 +14,7 @@ from errors import ConfigurationError
 from hardware.cell import load_cell
 from hardware.simulation.tableware import FAMILIES
 from perception.datasets.base import open_dataset
+from perception.estimators import create_estimator
 from perception.evaluation.measure import measure
 from perception.evaluation.report import tables_of
 from perception.evaluation.showing import OWN_TAGS, Showing, find_table
@@ -98,6 +99,17 @@ def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) ->
     assert told.pixels == len(own_mm) and result.tables == {OWN_TAGS: 3}
     (table,) = [t for t in tables_of({"raw": [result]}, "transphy3d", "TransPhy3D", 0) if "objects" in t.title]
     assert table.header() == ("method", "jitter mm", "rank", "note")
+
+
+def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
+    showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
+    *_, last = create_subject("vitro-s").answers(showing, range(3))
+    shown = [showing.shown(place) for place in range(3)]
+    together, alone = (
+        create_estimator("vitro-s").estimate([one.seen for one in some], shown[-1].table.plane).values
+        for some in (shown, shown[-1:])
+    )
+    assert np.array_equal(last, together) and not np.array_equal(together, alone)
 
 
 def test_another_cell_is_another_set(rendered: Path) -> None:

@@ -26,6 +26,26 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
         VitroError: data or a checkpoint that cannot be used, a loss that is not finite, a full disk.
     """
     console = Console(as_json)
+    run = _loaded(out, settings, console)
+    began_s = time.monotonic()
+    try:
+        with Interrupts() as interrupts:
+            interrupts.emergency = _stop_now
+            recent = _steps(run, console, interrupts, checkpoint_every)
+    finally:
+        run.close()
+    speed = (run.steps_done - run.began_at) * settings.batch / (time.monotonic() - began_s)
+    with console.frames_bar("calibrate") as show:
+        scores = run.finish(lambda done, of: show(done, of))
+    _tell(console, run.steps_done, scores)
+    console.say(f"The weights: {escape(str(out / WEIGHTS))}")
+    told = {key: value if math.isfinite(value) else None for key, value in asdict(scores).items()}
+    result = {"weights": str(out / WEIGHTS), "steps": run.steps_done, "begun_at": run.began_at} | told
+    console.result(result | {"loss": _mean_loss(recent), "samples_per_s": round(speed, 2)})
+    return 0
+
+
+def _loaded(out: Path, settings: VitroSettings, console: Console) -> VitroTraining:
     with console.stage("load") as line:
         run = VitroTraining(out, settings)
         clips = run.curriculum
@@ -34,23 +54,7 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
             line.detail += f"; going on from step {run.began_at}"
     for change in run.changed:
         console.say(f"  [yellow]![/] gone on with otherwise: {escape(change)}")
-    began_s = time.monotonic()
-    try:
-        with Interrupts() as interrupts:
-            interrupts.emergency = _stop_now
-            recent = _steps(run, console, interrupts, checkpoint_every)
-    finally:
-        run.close()
-    with console.frames_bar("calibrate") as show:
-        scores = run.finish(lambda done, of: show(done, of))
-    _tell(console, run.steps_done, scores)
-    console.say(f"The weights: {escape(str(out / WEIGHTS))}")
-    done = run.steps_done - run.began_at
-    told = {key: value if math.isfinite(value) else None for key, value in asdict(scores).items()}
-    result = {"weights": str(out / WEIGHTS), "steps": run.steps_done, "begun_at": run.began_at} | told
-    speed = done * settings.batch / (time.monotonic() - began_s)
-    console.result(result | {"loss": _mean_loss(recent), "samples_per_s": round(speed, 2)})
-    return 0
+    return run
 
 
 def _steps(run: VitroTraining, console: Console, interrupts: Interrupts, every: int) -> deque[LogRow]:
