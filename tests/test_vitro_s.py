@@ -97,8 +97,8 @@ def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
 
 def test_the_working_camera_sees_the_same_field() -> None:
     large = Intrinsics(848, 480, 610.0, 612.0, 420.0, 245.0)
-    small = working_intrinsics(large, 150.0)
-    assert small.fx == pytest.approx(150.0, rel=0.01)
+    small = working_intrinsics(large, TABLE, 180.0)
+    assert small.fx == pytest.approx(180.0 * 0.6 / np.sqrt(0.5), rel=0.01), "the table is 0.85 m away on the axis"
     corners = [((-0.5 - k.cx) / k.fx, (k.height - 0.5 - k.cy) / k.fy) for k in (large, small)]
     assert np.allclose(*corners, atol=1e-6)
 

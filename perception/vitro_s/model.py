@@ -15,7 +15,7 @@ from torch.nn import functional
 from errors import PerceptionError
 from hardware.cameras.frame import Intrinsics
 from perception.depth_types import Plane
-from perception.vitro_s.encoding import QUOTIENT, decode_depth, inputs, mirrored, plane_disparity
+from perception.vitro_s.encoding import QUOTIENT, SHALLOWEST, decode_depth, inputs, mirrored, plane_disparity
 from perception.vitro_s.losses import LOG_B
 from perception.vitro_s.network import VitroNet, pad_to_multiple
 
@@ -26,9 +26,11 @@ WEIGHTS = Path(__file__).parent / "vitro-s.safetensors"
 FORMAT = "vitro-s 2"
 #: And after it, the SHA-256 of the tensors: of two entries safetensors writes either first.
 _SAID = f"{FORMAT}, sha256 "
-#: Pictures are brought to these focal lengths, about the middle of those in training. Every one is seen as it is
-#: and mirrored, with and without the sensor's depth; all answers together are a fifth better than one.
-WORKING_FOCALS_PX = (130.0, 152.0, 180.0)
+#: Pictures are brought to so many pixels a metre at the table, where an object is as large as in training however far
+#: the camera is. Every one is seen as it is and mirrored, with and without the sensor's depth.
+DENSITIES_PX_M = (210.0, 290.0)
+#: And to no longer focal length [px] than this, which bounds the time where a table is far away.
+LONGEST_FOCAL_PX = 400.0
 #: Confidence is the probability that depth is within this of the truth: about what fingers 3 cm long forgive.
 TOLERANCE_M = 0.020
 _CALIBRATION = "confidence_calibration"
@@ -69,20 +71,17 @@ class VitroS:
             PerceptionError: shapes that do not fit each other, or a plane that the camera is not above.
         """
         _demand(color, intrinsics, plane, sensor_m)
-        sizes = [self._answers(color, intrinsics, plane, sensor_m, focal_px) for focal_px in WORKING_FOCALS_PX]
-        q, b = agreed(np.concatenate(sizes, 1))
+        smaller = [working_intrinsics(intrinsics, plane, density) for density in DENSITIES_PX_M]
+        q, b = agreed(np.concatenate([self._answers(color, small, plane, sensor_m) for small in smaller], 1))
         depth_m = decode_depth(q, plane_disparity(intrinsics.rays(), plane))
         return Seen(depth_m, self._confidence(depth_m, np.log(b)))
 
     @torch.inference_mode()
-    def _answers(
-        self, color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None, focal_px: float
-    ) -> Map:
+    def _answers(self, color: NDArray[np.uint8], small: Intrinsics, plane: Plane, sensor_m: Map | None) -> Map:
         """(1 or 2, 2, 2, H, W): without the sensor's depth and with it; as it is and mirrored; q and the log of
-        its expected error, seen at one size."""
+        its expected error, seen by the small camera."""
         import cv2
 
-        small = working_intrinsics(intrinsics, focal_px)
         size, rays = (small.width, small.height), small.rays()
         seen = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA), np.uint8)
         looks = [inputs(seen, rays, plane, None)]
@@ -93,7 +92,7 @@ class VitroS:
         answers = self._net(x)[:, :2, : small.height, : small.width].float().cpu()
         answers[:, 1].clamp_(*LOG_B)
         answers[len(looks) :] = answers[len(looks) :].flip(-1)
-        whole = (intrinsics.height, intrinsics.width)
+        whole = color.shape[:2]
         large = functional.interpolate(answers, whole, mode="bilinear", align_corners=False).numpy()
         return large.reshape(2, len(looks), 2, *whole).swapaxes(0, 1)
 
@@ -119,9 +118,11 @@ def said_probability(depth_m: Map, log_b: Map) -> Map:
     return (1 - np.exp(-QUOTIENT * TOLERANCE_M / depth_m * np.exp(-log_b))).astype(np.float32)
 
 
-def working_intrinsics(intrinsics: Intrinsics, focal_px: float) -> Intrinsics:
-    """The camera at a resolution that the network works at: never larger than the picture."""
-    scale = min(1.0, focal_px / intrinsics.fx)
+def working_intrinsics(intrinsics: Intrinsics, plane: Plane, density_px_m: float) -> Intrinsics:
+    """The camera at a resolution that the network works at, never larger than the picture: so many pixels a metre
+    where its axis meets the table."""
+    distance_m = -plane.offset_m / max(-float(plane.normal[2]), SHALLOWEST)
+    scale = min(1.0, min(density_px_m * distance_m, LONGEST_FOCAL_PX) / intrinsics.fx)
     width, height = max(round(intrinsics.width * scale), 1), max(round(intrinsics.height * scale), 1)
     return intrinsics.resized(width, height)
 
