@@ -21,7 +21,7 @@ TABLE_THICKNESS_M = 0.03
 #: Share of the scenes that have each.
 WALL, TRAY, TAGS = 0.35, 0.08, 0.6
 #: Share of the scenes with no arm, one and two: on a polished table their mirror images look like objects.
-ARMS = (0.6, 0.2, 0.2)
+ARMS = (0.35, 0.3, 0.35)
 #: Tags a scene, and how many kinds of them there are (tag36h11).
 MOST_TAGS, TAG_IDS = 7, 587
 #: Where tags lie is rounded: sines differ in the last bits between processors.
@@ -161,4 +161,19 @@ def _links(rng: Generator) -> list[Triangles]:
         radius = rng.uniform(0.02, 0.04)
         links.append(primitive(Primitive("capsule", (radius, length / 2), np.eye(4))).placed(T))
         joint = end
-    return links
+    return [*links, *_hand(rng, joint)]
+
+
+def _hand(rng: Generator, wrist: NDArray) -> list[Triangles]:
+    """A palm and two fingers that point about downwards, well above the table."""
+    wide, long, heading = rng.uniform(0.03, 0.07), rng.uniform(0.02, 0.05), rng.uniform(-np.pi, np.pi)
+    lowest_m = 2 * long + 0.1
+    at = (wrist[0], wrist[1], max(wrist[2], lowest_m))
+    down = np.array([rng.normal(0, 0.4), rng.normal(0, 0.4), -1.0])
+    T = look_at(at, (at[0] + down[0], at[1] + down[1], at[2] + down[2]), up=(np.cos(heading), np.sin(heading), 0.1))
+    palm = box(np.array([wide, 0.02, long])).placed(T)
+    fingers = [
+        box(np.array([0.006, 0.01, long])).placed(T @ transform(translation_m=(side * wide * 0.8, 0.0, 1.9 * long)))
+        for side in (-1, 1)
+    ]
+    return [palm, *fingers]
