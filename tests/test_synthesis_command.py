@@ -110,7 +110,8 @@ def test_other_settings_are_refused_by_name(copy: Path) -> None:
 def test_verifying_names_what_is_wrong_and_repairing_mends_it(copy: Path, whole: Path) -> None:
     (copy / "clips" / "000001" / "000001.truth.png").unlink()
     ids = copy / "clips" / "000001" / "000000.ids.png"
-    ids.write_bytes(ids.read_bytes()[:-1] + b"\0")
+    ids_damaged = ids.read_bytes()[:-1] + b"\0"
+    ids.write_bytes(ids_damaged)
     found = here("--out", str(copy), "--verify", "--json")
     assert found.exit_code == 1 and "--repair" in found.stderr
     problems = json.loads(found.stdout)["problems"]
@@ -121,6 +122,8 @@ def test_verifying_names_what_is_wrong_and_repairing_mends_it(copy: Path, whole:
     refused = here("--out", str(copy), "--clips", "2", *TINY)
     assert refused.exit_code == 1 and "000001.truth.png is missing" in refused.stderr
     assert here("--out", str(copy), "--clips", "2", *TINY, "--repair").exit_code == 0
+    assert (copy / "set-aside" / "000001" / "000000.ids.png").read_bytes() == ids_damaged
+    shutil.rmtree(copy / "set-aside")
     assert contents(copy) == contents(whole)
     assert here("--out", str(copy), "--verify").exit_code == 0
 

@@ -51,7 +51,10 @@ def test_a_clip_with_a_sensor_differs_from_one_without_only_by_its_depth() -> No
     sensed = {name: content for name, content in seen}
     depth_m = np.load(BytesIO(sensed.pop("000000.depth.npy")))
     assert depth_m.dtype == np.float32 and depth_m.shape == (48, 64)
+    of_sets = [json.loads(files.pop("clip.json")) for files in (sensed, plain_files)]
     assert sensed == plain_files
+    assert of_sets[0].pop("settings") != of_sets[1].pop("settings"), "they are of two data sets"
+    assert of_sets[0] == of_sets[1]
 
 
 def test_the_surface_is_the_one_asked_for_or_any() -> None:
