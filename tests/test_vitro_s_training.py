@@ -175,6 +175,9 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
     state.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(TrainingError, match="damaged"):
         VitroTraining(tmp_path, settings(data))
+    state.write_bytes(b"")
+    with pytest.raises(TrainingError, match="ends early"):
+        VitroTraining(tmp_path, settings(data))
     torch.save({"format": "something else", "network": {}}, state)
     with pytest.raises(TrainingError, match="another model"):
         VitroTraining(tmp_path, settings(data))

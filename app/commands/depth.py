@@ -81,7 +81,9 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
 
 def _demand_depth(name: str, why: str, request: ClipRequest) -> None:
     """What needs more than colour is refused before anything is loaded."""
-    if may_have_depth(request.source):
+    is_empty = request.source.is_dir() and not any(request.source.iterdir())
+    if is_empty or may_have_depth(request.source):
+        # Of an empty folder whoever opens it says so.
         return
     needs = {
         "raw": "has no depth of its own, and raw is nothing else",

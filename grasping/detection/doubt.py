@@ -37,8 +37,11 @@ def sift(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> Doubt:
             shares.append(share)
     if not shares:
         return Doubt(kept, "")
-    what = "what stands there" if len(shares) == 1 else f"{len(shares)} of the things that stand there"
-    return Doubt(kept, f"the estimator is out of its depth on {what}: unsure of {max(shares):.0%} of it")
+    if len(shares) == 1:
+        return Doubt(kept, f"the estimator is out of its depth on one thing: unsure of {shares[0]:.0%} of it")
+    return Doubt(
+        kept, f"the estimator is out of its depth on {len(shares)} things: unsure of at least {min(shares):.0%} of each"
+    )
 
 
 def sure_depth(depth_m: NDArray[np.float32], confidence: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -191,7 +191,9 @@ class VitroTraining:
             state = torch.load(path, weights_only=True)
             kind, network = state["format"], state["network"]
         except Exception as error:  # torch raises whatever its archive or pickle reader met
-            raise TrainingError(f"{path} is damaged ({str(error).splitlines()[0]}).", remedy) from error
+            # An EOFError says nothing; what an archive's reader says is long.
+            said = (str(error) or "it ends early").splitlines()[0].partition(". ")[0]
+            raise TrainingError(f"{path} is damaged ({said}).", remedy) from error
         if kind != _FORMAT or network != self._identity():
             raise TrainingError(f"{path} is of another model ({kind}, {network}; here {self._identity()}).", remedy)
         return state
