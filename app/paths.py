@@ -33,15 +33,6 @@ def trial_folder(log: str, id: int) -> Path:
     return folder / f"{id:05d}"
 
 
-def free_folder(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free
-
-
 def cell_file(name: str) -> Path:
     """The YAML of a cell given by name (app/cells/NAME.yaml) or by path.
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from app.console import Console
 from app.files import writing
-from app.paths import free_folder, trial_folder
+from app.paths import trial_folder
 from app.pictures import save_pictures
 from app.pipeline import Pipeline
 from app.trial import Trial
 from app.trial_files import save_trial_files
 from errors import VitroError
 from hardware.world import SceneNote, World
+from perception.files import free_folder
 from trials.store import TrialStore
 
 

@@ -213,7 +213,7 @@ def test_a_clip_under_another_name_or_of_another_set_is_noticed(tmp_path: Path) 
 
 def test_repairing_keeps_what_is_no_file_of_the_clip(tmp_path: Path) -> None:
     made = write_set(tmp_path, 1)
-    for name in ("000000", "000000-1"):
+    for name in ("000000", "000000-2"):
         (made.clips / "000000" / "000000.mask.png").write_text(f"mine, {name}")
         with made.held():
             assert len(made.discard_damaged()) == 1

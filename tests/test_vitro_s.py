@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from vitro_s_scene import COLOR, TABLE, K, spread_out
 
 from errors import PerceptionError
 from hardware.cameras.frame import Intrinsics
@@ -23,6 +24,7 @@ from perception.vitro_s.encoding import (
     plane_disparity,
 )
 from perception.vitro_s.model import (
+    UNCALIBRATED,
     VitroS,
     agreed,
     load_vitro_s,
@@ -32,12 +34,6 @@ from perception.vitro_s.model import (
     working_intrinsics,
 )
 from perception.vitro_s.network import VitroNet
-
-K = Intrinsics(64, 48, 46.0, 46.0, 31.5, 23.5)
-#: A camera 0.6 m above the table, looking down at 45 degrees.
-TABLE = Plane(np.array([0.0, -np.sqrt(0.5), -np.sqrt(0.5)]), -0.6)
-COLOR = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-IDENTITY = np.array([[0.0, 1.0], [0.0, 1.0]])
 
 
 def test_the_bare_table_is_zero_wherever_it_is_seen() -> None:
@@ -104,19 +100,11 @@ def test_the_working_camera_sees_the_same_field() -> None:
 
 
 def test_a_mirrored_picture_gives_the_mirrored_depth() -> None:
-    model = VitroS(spread_out(), IDENTITY)
+    model = VitroS(spread_out(), UNCALIBRATED)
     seen = model.see(COLOR, K, TABLE)
     turned = model.see(COLOR[:, ::-1].copy(), K, TABLE)
     assert np.ptp(seen.depth_m / TABLE.depth(K.rays())) > 1e-3
     assert np.allclose(seen.depth_m, turned.depth_m[:, ::-1], rtol=1e-4)
-
-
-def spread_out() -> VitroNet:
-    """A network whose answers differ from pixel to pixel."""
-    torch.manual_seed(0)
-    net = VitroNet()
-    torch.nn.init.normal_(net.head.weight, std=0.02)
-    return net
 
 
 def test_wrong_shapes_and_planes_are_named() -> None:
@@ -133,7 +121,7 @@ def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     with pytest.raises(PerceptionError, match="no weights"):
         load_vitro_s(file)
-    whole = weights_bytes(VitroNet(), IDENTITY)
+    whole = weights_bytes(VitroNet(), UNCALIBRATED)
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(PerceptionError, match="damaged"):
         load_vitro_s(file)
@@ -149,8 +137,8 @@ def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_single_changed_byte_of_the_weights_is_noticed(tmp_path: Path) -> None:
-    whole = weights_bytes(VitroNet(), IDENTITY)
-    assert weights_bytes(load_bytes(tmp_path, whole), IDENTITY) == whole, "one network is one file"
+    whole = weights_bytes(VitroNet(), UNCALIBRATED)
+    assert weights_bytes(load_bytes(tmp_path, whole), UNCALIBRATED) == whole, "one network is one file"
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
     for changed in (bytes(flipped), whole.replace(b'"F16"', b'"I16"', 1)):
@@ -167,8 +155,8 @@ def load_bytes(folder: Path, content: bytes) -> VitroNet:
 def test_weights_survive_their_file(tmp_path: Path) -> None:
     net = spread_out()
     file = tmp_path / "w.safetensors"
-    file.write_bytes(weights_bytes(net, IDENTITY))
-    before, after = (model.see(COLOR, K, TABLE) for model in (VitroS(net, IDENTITY), load_vitro_s(file)))
+    file.write_bytes(weights_bytes(net, UNCALIBRATED))
+    before, after = (model.see(COLOR, K, TABLE) for model in (VitroS(net, UNCALIBRATED), load_vitro_s(file)))
     assert np.allclose(before.depth_m, after.depth_m, rtol=2e-3)
 
 

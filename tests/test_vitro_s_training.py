@@ -6,38 +6,18 @@ import numpy as np
 import pytest
 import torch
 from dataset_samples import write_transphy3d
+from vitro_s_scene import COLOR, TABLE, K, spread_out
 
 from errors import DatasetError, TrainingError
-from hardware.cameras.frame import Intrinsics
 from perception.datasets.base import open_dataset
-from perception.depth_types import Plane
 from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
-from perception.vitro_s.encoding import (
-    CHANNELS,
-)
+from perception.vitro_s.encoding import CHANNELS
 from perception.vitro_s.lessons import Lessons
 from perception.vitro_s.losses import loss
-from perception.vitro_s.model import (
-    load_vitro_s,
-    weights_bytes,
-)
-from perception.vitro_s.network import MULTIPLE, OUTPUTS, VitroNet
+from perception.vitro_s.model import UNCALIBRATED, load_vitro_s, weights_bytes
+from perception.vitro_s.network import MULTIPLE, OUTPUTS
 from perception.vitro_s.samples import Lesson, sample
 from perception.vitro_s.training import STATE, VitroSettings, VitroTraining
-
-K = Intrinsics(64, 48, 46.0, 46.0, 31.5, 23.5)
-#: A camera 0.6 m above the table, looking down at 45 degrees.
-TABLE = Plane(np.array([0.0, -np.sqrt(0.5), -np.sqrt(0.5)]), -0.6)
-COLOR = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-IDENTITY = np.array([[0.0, 1.0], [0.0, 1.0]])
-
-
-def spread_out() -> VitroNet:
-    """A network whose answers differ from pixel to pixel."""
-    torch.manual_seed(0)
-    net = VitroNet()
-    torch.nn.init.normal_(net.head.weight, std=0.02)
-    return net
 
 
 def test_no_better_depth_can_be_bought_with_expected_error() -> None:
@@ -162,7 +142,7 @@ def test_what_training_writes_is_what_inference_loads(tmp_path: Path, data: Path
 
 def test_training_can_begin_from_weights(tmp_path: Path, data: Path) -> None:
     file = tmp_path / "w.safetensors"
-    file.write_bytes(weights_bytes(spread_out(), IDENTITY))
+    file.write_bytes(weights_bytes(spread_out(), UNCALIBRATED))
     run = VitroTraining(tmp_path / "run", settings(data, init=file))
     run.close()
     assert torch.allclose(run.net.head.weight, spread_out().head.weight, atol=1e-4)
@@ -185,9 +165,16 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
 
 def test_a_run_gone_on_with_otherwise_says_so(tmp_path: Path, data: Path) -> None:
     weights_after(VitroTraining(tmp_path, settings(data)), 1)
-    run = VitroTraining(tmp_path, settings(data, batch=3, init=None))
+    run = VitroTraining(tmp_path, settings(data, batch=3))
     run.close()
     assert run.changed == ("batch: 2 before, 3 now",)
+
+
+def test_an_out_that_is_a_file_is_named(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(TrainingError, match=r"notes.log\.csv cannot be written.*another --out"):
+        VitroTraining(tmp_path / "notes", settings(data))
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 def test_folders_that_hold_no_data_are_named(tmp_path: Path) -> None:

@@ -81,13 +81,11 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
 
 def _demand_depth(name: str, why: str, request: ClipRequest) -> None:
     """What needs more than colour is refused before anything is loaded."""
-    is_empty = request.source.is_dir() and not any(request.source.iterdir())
-    if is_empty or may_have_depth(request.source):
-        # Of an empty folder whoever opens it says so.
+    if may_have_depth(request.source):
         return
     needs = {
         "raw": "has no depth of its own, and raw is nothing else",
-        "vitro-s": "is colour alone, and vitro-s must know the camera's intrinsics and where the table is",
+        "vitro-s": "has no intrinsics.json and no depth, and vitro-s must know the camera and where the table is",
     }
     if name in needs:
         raise ConfigurationError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
-from app.paths import cell_file, free_folder, home
+from app.paths import cell_file, home
 from app.pipeline import ArmJoints, Choices, Pipeline
 from app.report import write_report
 from app.trial import Trial
@@ -19,6 +19,7 @@ from hardware.cameras.recorded import open_recording
 from hardware.cell import Cell, load_cell
 from hardware.robot.description import PARK_JOINTS
 from perception.estimators.options import EstimatorOptions
+from perception.files import free_folder
 
 
 @dataclass(frozen=True)

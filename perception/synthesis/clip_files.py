@@ -10,12 +10,12 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from errors import DatasetError, writing_remedy
+from perception.files import free_folder
 
 CLIP = "clip.json"
 INTRINSICS = "intrinsics.json"
@@ -150,12 +150,10 @@ def problems_of(folder: Path, thorough: bool, digest: str | None = None) -> list
     return problems
 
 
-def set_aside(folder: Path, place: Path) -> Path:
+def set_aside(folder: Path, place: Path) -> None:
     """Moves a clip's folder, with all that lies in it, to a free name in `place`. Raises OSError."""
     place.mkdir(exist_ok=True)
-    names = (place / f"{folder.name}{f'-{n}' if n else ''}" for n in count())
-    free = next(path for path in names if not path.exists())
-    return folder.rename(free)
+    folder.rename(free_folder(place / folder.name))
 
 
 def clips_in(clips: Path) -> list[Path]:

@@ -6,13 +6,13 @@ clips/NNNNNN/   a clip (clip_files.py)
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from errors import ConfigurationError, DatasetError, writing_remedy
+from perception.files import replace_file
 from perception.synthesis.clip_files import (
     REPAIR,
     as_json,
@@ -157,16 +157,9 @@ def write_whole(file: Path, content: bytes) -> None:
     Raises:
         DatasetError: the disk takes no more.
     """
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        with partial.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        partial.replace(file)
+        replace_file(file, content)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise _unwritten(file, error) from error
 
 

@@ -21,8 +21,6 @@ from perception.synthesis.farm import Job, Step
 from perception.synthesis.scene import Thing
 from perception.synthesis.settings import SynthSettings
 
-#: CPU cores of a cluster's worker: half of a small picture's time is not for tracing and has no use for a second.
-THREADS = 1
 #: Lost workers that a clip may cost before it is taken for the cause.
 MOST_LOSSES = 4
 #: How long to wait for a frame before looking at the cluster's size again.
@@ -176,10 +174,11 @@ class RayFarm:
             return self._local, {"num_cpus": 1, "num_gpus": min(1.0, gpus / self._local)}
         if gpus:
             return gpus, {"num_cpus": 1, "num_gpus": 1}
-        return max(1, int(has.get("CPU", 1)) // THREADS), {"num_cpus": THREADS}
+        # Half of a small picture's time is not for tracing, and has no use for a second core.
+        return max(1, int(has.get("CPU", 1))), {"num_cpus": 1}
 
     def _threads(self, workers: int) -> int:
-        return max(THREADS, (os.cpu_count() or 1) // workers) if self._local else THREADS
+        return max(1, (os.cpu_count() or 1) // workers) if self._local else 1
 
 
 def _demand_listener(address: str) -> None:

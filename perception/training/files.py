@@ -1,13 +1,12 @@
 """Files of a run that are whole or not there."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import TrainingError, writing_remedy
+from perception.files import replace_file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -16,17 +15,10 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         TrainingError: the disk takes no more, or the folder no file.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        replace_file(path, content)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise TrainingError(
             f"{path} cannot be written ({error.strerror or error}).",
             writing_remedy(error, "it goes on from the last checkpoint"),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from perception.datasets.base import Clip
 from perception.vitro_s.disturbed import sensed
-from perception.vitro_s.model import TOLERANCE_M, VitroS
+from perception.vitro_s.model import TOLERANCE_M, UNCALIBRATED, VitroS
 from perception.vitro_s.samples import Lesson
 
 #: Bins of said probability in which the true one is counted; object pixels kept of a picture.
@@ -69,7 +69,7 @@ def calibrate(exam: Exam) -> NDArray[np.float64]:
     from scipy.optimize import isotonic_regression
 
     if len(exam.said) < 10 * BINS:
-        return np.array([[0.0, 1.0], [0.0, 1.0]])
+        return UNCALIBRATED
     order = np.argsort(exam.said)
     said = np.array([part.mean() for part in np.array_split(exam.said[order], BINS)], float)
     true = np.array([part.mean() for part in np.array_split(exam.true[order], BINS)], float)

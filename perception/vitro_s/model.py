@@ -33,6 +33,8 @@ DENSITIES_PX_M = (210.0, 290.0)
 LONGEST_FOCAL_PX = 400.0
 #: Confidence is the probability that depth is within this of the truth: about what fingers 3 cm long forgive.
 TOLERANCE_M = 0.020
+#: Of a network whose word is taken for it.
+UNCALIBRATED = np.array([[0.0, 1.0], [0.0, 1.0]])
 _CALIBRATION = "confidence_calibration"
 
 
@@ -59,7 +61,7 @@ class VitroS:
         """Untrained: what tests of everything around the network use."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return VitroS(VitroNet(), np.array([[0.0, 1.0], [0.0, 1.0]]))
+            return VitroS(VitroNet(), UNCALIBRATED)
 
     def see(self, color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None = None) -> Seen:
         """Depth and confidence of one picture.

@@ -16,11 +16,11 @@ from torch import Tensor
 from errors import TrainingError
 from perception.training.files import write_whole
 from perception.training.log import LogRow, TrainingLog
-from perception.vitro_s.calibration import Scores, calibrate, examine, validation_picture
+from perception.vitro_s.calibration import Exam, Scores, calibrate, examine, validation_picture
 from perception.vitro_s.encoding import CHANNELS
 from perception.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.vitro_s.losses import loss
-from perception.vitro_s.model import VitroS, read_weights, weights_bytes
+from perception.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes
 from perception.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
 from perception.vitro_s.optimizer import Optimizer
 
@@ -148,18 +148,19 @@ class VitroTraining:
 
     def validate(self, progress: Callable[[int, int], None]) -> Scores:
         """Scores on the held-out clips, with a picture of some. Raises as `write_whole`."""
-        model = VitroS(copy.deepcopy(self.slow), np.array([[0.0, 1.0], [0.0, 1.0]]))
-        exam = examine(model, self.curriculum.held_out, progress)
-        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
-        return exam.scores
+        return self._exam(progress).scores
 
     def finish(self, progress: Callable[[int, int], None]) -> Scores:
         """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
-        model = VitroS(copy.deepcopy(self.slow), np.array([[0.0, 1.0], [0.0, 1.0]]))
-        exam = examine(model, self.curriculum.held_out, progress)
-        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
+        exam = self._exam(progress)
         write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
         return exam.scores
+
+    def _exam(self, progress: Callable[[int, int], None]) -> Exam:
+        model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED)
+        exam = examine(model, self.curriculum.held_out, progress)
+        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
+        return exam
 
     def close(self) -> None:
         """Ends the threads that draw batches and work on them."""

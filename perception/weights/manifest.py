@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from errors import PerceptionError
+from perception.files import replace_file
 
 MANIFEST = "manifest.json"
 
@@ -58,10 +59,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         OSError: the folder takes no file.
     """
-    partial = folder / f".{MANIFEST}.partial"
     content = {"model": manifest.model, "files": {path: asdict(record) for path, record in manifest.files.items()}}
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    replace_file(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _size(path: Path) -> int | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import PerceptionError
+from perception.files import replace_file
 from perception.weights.models import MODELS, TEXT_ENCODER_FILE, TOKENIZER_FILE
 from perception.weights.transfer import Bar
 from perception.weights.umt5 import load_encoder
@@ -85,7 +86,5 @@ def embed(encoder: "UMT5EncoderModel", tokens: list[int]) -> "Tensor":
 def _write(path: Path, values: "Tensor") -> Path:
     from safetensors.torch import save
 
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(save({TENSOR: values.contiguous()}))
-    partial.replace(path)
+    replace_file(path, save({TENSOR: values.contiguous()}))
     return path
