@@ -113,10 +113,12 @@ def train_vitro_s(
     init: Annotated[Path | None, _hidden_default("Weights to begin from, as the bundled ones.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that share a batch: as many as cores are idle.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
     as_json: Json = False,
 ) -> int:
     """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
     from app.commands.train_vitro_s import train
+    from perception.estimators.running import pick_device
     from perception.vitro_s.network import MULTIPLE as NARROWEST_PX
     from perception.vitro_s.training import VitroSettings
 
@@ -124,5 +126,6 @@ def train_vitro_s(
         raise ConfigurationError(f"Frames {width} px wide show nothing.", f"Give --width {NARROWEST_PX} or more.")
     part = None if crop == "whole" else parse_size(crop, "--crop")
     shape = (part[1], part[0]) if part else None
-    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width, init)
+    on = str(pick_device(device))
+    settings = VitroSettings(tuple(data), steps, decay, batch, shape, rate, seed, workers, width, init, on)
     return train(out, settings, checkpoint_every, as_json)

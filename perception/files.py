@@ -1,8 +1,15 @@
-"""Files that are whole or not there, and names that are free; who calls says what an OSError means there."""
+"""Files that are whole or not there, folders that one run has to itself, and names that are free.
 
+Who calls says what an OSError means there.
+"""
+
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from errors import VitroError
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -22,6 +29,28 @@ def replace_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def hold(lock: Path, refusal: VitroError) -> BinaryIO:
+    """Locks a file, which it makes in a folder that is there: `with hold(out / ".lock", refusal): ...`.
+
+    Or keep what it gives: the lock is held until that is closed or let go of, or the process ends, however it ends.
+    The file stays: were it removed, two runs could lock two files of one name.
+
+    Raises:
+        VitroError: `refusal`, where somebody else holds it.
+        OSError: the folder takes no file, or its file system no locks.
+    """
+    file = lock.open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise refusal from error
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def free_folder(path: Path) -> Path:

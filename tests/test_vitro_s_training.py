@@ -11,8 +11,8 @@ from vitro_s_scene import COLOR, TABLE, K, spread_out
 from errors import DatasetError, TrainingError
 from perception.datasets.base import open_dataset
 from perception.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
-from perception.vitro_s.encoding import CHANNELS
-from perception.vitro_s.lessons import Lessons
+from perception.vitro_s.encoding import CHANNELS, decode_depth, plane_disparity
+from perception.vitro_s.lessons import HELD_OUT_EVERY, Lessons, read_curriculum
 from perception.vitro_s.losses import loss
 from perception.vitro_s.model import UNCALIBRATED, load_vitro_s, weights_bytes
 from perception.vitro_s.network import MULTIPLE, OUTPUTS
@@ -61,15 +61,24 @@ def test_a_guessed_sensor_lies_on_glass_and_hardly_elsewhere() -> None:
     assert wrong[:, ~glass].mean() < 0.3
 
 
-def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path) -> None:
+def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    # A principal point off the middle tells a mirrored picture whose rays were not mirrored.
+    lesson = lesson.part(slice(0, 60), slice(0, 90))
+    monkeypatch.setattr("perception.vitro_s.samples.disturbed_color", lambda rng, color: color)
+    monkeypatch.setattr("perception.vitro_s.samples.disturbed_plane", lambda rng, plane: plane)
     seen = [sample(np.random.default_rng(seed), lesson) for seed in range(12)]
-    centres = {round(float(x[4].mean()), 4) for x, _, _ in seen}
-    assert len(centres) <= 2
+    left = {round(float(x[4].mean()), 4) for x, _, _ in seen}
+    assert len(left) == 2
+    assert sum(left) == pytest.approx(0.0, abs=1e-3)
     for x, q, weight in seen:
         assert x.shape[1:] == q.shape == weight.shape
-        assert np.isfinite(x).all()
-        assert np.isfinite(q).all()
+        points = np.dstack([*x[4:6], np.ones_like(q)])
+        depth_m = decode_depth(q, plane_disparity(points.astype(np.float32), lesson.table))
+        there = np.where(np.sign(x[4].mean()) == np.sign(lesson.intrinsics.rays()[..., 0].mean()), 1, -1)
+        assert np.allclose(
+            depth_m[:, ::there][weight[:, ::there] > 0], lesson.depth_m[weight[:, ::there] > 0], rtol=1e-4
+        )
 
 
 def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
@@ -203,3 +212,21 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert plan.factor(0) < 0.1
     assert plan.factor(300) == plan.factor(600) == 1.0
     assert plan.factor(999) == pytest.approx(1 / 400)
+
+
+def test_a_run_shorter_than_its_decay_still_begins_at_the_full_rate() -> None:
+    plan = VitroSettings((), steps=300, decay=12_000)
+    assert max(plan.factor(step) for step in range(300)) > 0.8
+    assert plan.factor(299) < 0.01
+
+
+def test_a_set_that_grows_holds_out_nothing_that_was_trained_on(tmp_path: Path) -> None:
+    small, other = write_transphy3d(tmp_path / "small", clips=3), write_transphy3d(tmp_path / "other", clips=2)
+    before = read_curriculum([small])
+    grown = write_transphy3d(tmp_path / "grown", clips=HELD_OUT_EVERY + 2)
+    own = {clip.stamp(): clip.name for clip in open_dataset("transphy3d", grown).clips}
+    for after in (read_curriculum([grown]), read_curriculum([other, grown]), read_curriculum([grown, other])):
+        trained = {clip.name for clip in before.training}
+        held_out = {own[clip.stamp()] for clip in after.held_out if clip.stamp() in own}
+        assert held_out
+        assert not held_out & trained

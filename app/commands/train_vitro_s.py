@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from app.console import Console
 from app.interrupts import Interrupts
+from perception.training.files import hold_run
 from perception.training.log import LogRow
 from perception.vitro_s.calibration import Scores
 from perception.vitro_s.training import WEIGHTS, VitroSettings, VitroTraining
@@ -26,23 +27,29 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
         VitroError: data or a checkpoint that cannot be used, a loss that is not finite, a full disk.
     """
     console = Console(as_json)
-    run = _loaded(out, settings, console)
-    began_s = time.monotonic()
-    try:
-        with Interrupts() as interrupts:
-            interrupts.emergency = _stop_now
-            recent = _steps(run, console, interrupts, checkpoint_every)
-    finally:
-        run.close()
-    speed = (run.steps_done - run.began_at) * settings.batch / (time.monotonic() - began_s)
-    with console.frames_bar("calibrate") as show:
-        scores = run.finish(lambda done, of: show(done, of))
+    with hold_run(out):
+        run = _loaded(out, settings, console)
+        try:
+            recent, speed = _trained(run, console, checkpoint_every)
+        finally:
+            run.close()
+        with console.frames_bar("calibrate") as show:
+            scores = run.finish(lambda done, of: show(done, of))
     _tell(console, run.steps_done, scores)
     console.say(f"The weights: {escape(str(out / WEIGHTS))}")
     told = {key: value if math.isfinite(value) else None for key, value in asdict(scores).items()}
     result = {"weights": str(out / WEIGHTS), "steps": run.steps_done, "begun_at": run.began_at} | told
-    console.result(result | {"loss": _mean_loss(recent), "samples_per_s": round(speed, 2)})
+    console.result(result | {"loss": _mean_loss(recent) if recent else None, "samples_per_s": round(speed, 2)})
     return 0
+
+
+def _trained(run: VitroTraining, console: Console, checkpoint_every: int) -> tuple[deque[LogRow], float]:
+    """The last rows of the log, and samples a second over all steps."""
+    began_s = time.monotonic()
+    with Interrupts() as interrupts:
+        interrupts.emergency = _stop_now
+        recent = _steps(run, console, interrupts, checkpoint_every)
+    return recent, (run.steps_done - run.began_at) * run.settings.batch / (time.monotonic() - began_s)
 
 
 def _loaded(out: Path, settings: VitroSettings, console: Console) -> VitroTraining:

@@ -1,12 +1,27 @@
-"""Files of a run that are whole or not there."""
+"""Files of a run that are whole or not there, and the folder that it has to itself."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import TrainingError, writing_remedy
-from perception.files import replace_file
+from perception.files import hold, replace_file
+
+
+def hold_run(out: Path) -> BinaryIO:
+    """Makes a run's folder and holds it until what it gives is closed or let go of, or the process ends (`hold`).
+
+    Raises:
+        TrainingError: another run works there, or it cannot be written.
+    """
+    refusal = TrainingError(f"Another run trains in {out}.", "Wait for it, or name another --out.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return hold(out / ".lock", refusal)
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be written ({error.strerror}).", "Name another --out.") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

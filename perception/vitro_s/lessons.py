@@ -1,5 +1,6 @@
 """Batches for training vitro-s, drawn ahead of time: which ones is decided by the seed and the step alone."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from errors import TrainingError
 from perception.datasets.base import Clip, open_dataset
 from perception.vitro_s.samples import Lesson, sample
 
-#: One clip in this many, or the last of fewer, is never trained on: validation and calibration see it.
+#: One clip of a set in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
-#: Bytes of frames kept in memory, which hold 40,000 of 160x96.
-REMEMBERED_BYTES = 6_000_000_000
+#: Most bytes of frames kept in memory, which hold 40,000 of 160x96, and the share of the machine's that they may take.
+REMEMBERED_BYTES, REMEMBERED_SHARE = 6_000_000_000, 1 / 3
 #: Clips whose size tells how many frames that is.
 SIZED_CLIPS = 16
 #: Batches that are ready or being made.
@@ -35,20 +36,26 @@ class Curriculum:
 def read_curriculum(roots: Sequence[Path]) -> Curriculum:
     """The clips of TransPhy3D folders.
 
+    Which of them are held out follows from a clip's own number: a set that grows, or another one beside it, never
+    turns clips that were trained on into such that are held out.
+
     Raises:
         DatasetError: a folder of another layout, or without a clip.
         TrainingError: too few clips to hold some out.
     """
-    clips = [clip for root in roots for clip in open_dataset("transphy3d", root).clips]
-    if len(clips) < 2:
-        raise TrainingError(
-            "One clip is too few: at least one more is held out for validation.",
-            "Render more: python main.py synth --clips 40 --frames 3 --views jump --out DIR.",
-        )
-    kept = set(range(HELD_OUT_EVERY - 1, len(clips), HELD_OUT_EVERY)) or {len(clips) - 1}
-    return Curriculum(
-        tuple(clip for i, clip in enumerate(clips) if i not in kept), tuple(clips[i] for i in sorted(kept))
-    )
+    training: list[Clip] = []
+    held_out: list[Clip] = []
+    for root in roots:
+        clips = open_dataset("transphy3d", root).clips
+        if len(clips) < 2:
+            raise TrainingError(
+                f"One clip is too few in {root}: at least one more is held out for validation.",
+                "Render more: python main.py synth --clips 40 --frames 3 --views jump --out DIR.",
+            )
+        kept = [clip for clip in clips if int(clip.name) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1] or [clips[-1]]
+        held_out += kept
+        training += [clip for clip in clips if clip not in kept]
+    return Curriculum(tuple(training), tuple(held_out))
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,10 @@ class Batch:
     inputs: Tensor
     targets: Tensor
     weights: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(*(tensor.to(device) for tensor in (self.inputs, self.targets, self.weights)))
 
     def split(self, parts: int) -> list["Batch"]:
         """As many parts of about the same size, fewer where there are not as many samples."""
@@ -79,7 +90,8 @@ class Lessons:
         """
         self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
         some = [Lesson.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // SIZED_CLIPS)]]
-        self._lesson = lru_cache(maxsize=max(1, REMEMBERED_BYTES * len(some) // sum(some)))(self._read)
+        kept_bytes = min(REMEMBERED_BYTES, int(REMEMBERED_SHARE * _memory_bytes()))
+        self._lesson = lru_cache(maxsize=max(1, kept_bytes * len(some) // sum(some)))(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -130,3 +142,8 @@ class Lessons:
 
     def _read(self, number: int, frame: int) -> Lesson:
         return Lesson.of(self._clips[number].frame(frame))
+
+
+def _memory_bytes() -> int:
+    """Of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -172,7 +172,7 @@ def weights_bytes(net: VitroNet, calibration: NDArray[np.float64]) -> bytes:
     """A weights file: half precision, which changes depth by less than 0.1 mm."""
     from safetensors.torch import save
 
-    tensors = {key: tensor.half().contiguous() for key, tensor in net.state_dict().items()}
+    tensors = {key: tensor.cpu().half().contiguous() for key, tensor in net.state_dict().items()}
     tensors[_CALIBRATION] = torch.from_numpy(np.ascontiguousarray(calibration)).float()
     return save(tensors, {"format": _SAID + _digest(tensors)})
 

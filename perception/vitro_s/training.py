@@ -37,7 +37,8 @@ class VitroSettings:
     stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
     width: frames are brought to about this [px], made smaller or in parts; 0: as they are.
     init: a weights file to begin from instead of from nothing.
-    workers: threads that share a batch, each of whose parts counts alike: their number belongs to the run."""
+    workers: threads that share a batch, each of whose parts counts alike: their number belongs to the run; on a
+    GPU there is one. device: what torch calls it."""
 
     data: tuple[Path, ...]
     steps: int = 20_000
@@ -49,6 +50,7 @@ class VitroSettings:
     workers: int = 2
     width: int = 160
     init: Path | None = None
+    device: str = "cpu"
 
     def told(self) -> dict[str, str]:
         """What a checkpoint keeps of them, to say in what a run is gone on with otherwise."""
@@ -58,7 +60,8 @@ class VitroSettings:
 
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""
-        fall = (self.steps - step) / self.decay if self.decay else 1.0
+        decay = min(self.decay, self.steps)
+        fall = (self.steps - step) / decay if decay else 1.0
         return self.rate * min(1.0, (step + 1) / WARM_UP, fall)
 
 
@@ -74,14 +77,16 @@ class VitroTraining:
         self.out, self.settings = out, settings
         self.curriculum = read_curriculum(settings.data)
         torch.manual_seed(settings.seed)
-        self.net = VitroNet()
-        if settings.init is not None:
+        self._device = torch.device(settings.device)
+        self.net = VitroNet().to(self._device)
+        if settings.init is not None and not (out / STATE).exists():
             self.net.load_state_dict(read_weights(settings.init)[0].state_dict())
         self.slow = copy.deepcopy(self.net)
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = Optimizer(self.net)
         # Each worker computes alone: threads that share one convolution wait for each other half of the time.
         torch.set_num_threads(1)
+        self._parts = settings.workers if self._device.type == "cpu" else 1
         self._workers = ThreadPoolExecutor(settings.workers)
         self.steps_done = 0
         #: `batch: 16 before, 24 now`, for every setting in which a run is gone on with otherwise.
@@ -118,14 +123,15 @@ class VitroTraining:
 
     def _gradients(self, batch: Batch) -> tuple[float, list[Tensor]]:
         """The loss of a batch, whose parts the workers share, and its gradients."""
-        shares = [self._workers.submit(self._share, part) for part in batch.split(self.settings.workers)]
+        shares = [self._workers.submit(self._share, part) for part in batch.split(self._parts)]
         results = [share.result() for share in shares]
         summed = (sum(parts[1:], parts[0]) for parts in zip(*(result[1] for result in results), strict=True))
         return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
 
     def _share(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
+        part = part.to(self._device)
         height, width = part.targets.shape[1:]
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             answer = self.net(pad_to_multiple(part.inputs).contiguous(memory_format=torch.channels_last))
         value = loss(answer[..., :height, :width].float(), part.targets, part.weights)
         return value.item(), torch.autograd.grad(value, self._optimizer.parameters)
@@ -157,7 +163,7 @@ class VitroTraining:
         return exam.scores
 
     def _exam(self, progress: Callable[[int, int], None]) -> Exam:
-        model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED)
+        model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, self.settings.device)
         exam = examine(model, self.curriculum.held_out, progress)
         write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
         return exam
@@ -189,7 +195,7 @@ class VitroTraining:
     def _read(self, path: Path) -> dict[str, Any]:
         remedy = "Move it away to begin anew, or choose another --out."
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             kind, network = state["format"], state["network"]
         except Exception as error:  # torch raises whatever its archive or pickle reader met
             # An EOFError says nothing; what an archive's reader says is long.

@@ -1,0 +1,71 @@
+"""The weights that come with Vitro: that they see glass, in the cell's scenes, none of whose kinds they learned on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rendering_scene import SIM_CELL
+
+from hardware.cell import load_cell
+from perception.datasets.base import DatasetFrame, open_dataset
+from perception.synthesis.clip_set import ClipSet
+from perception.synthesis.farm import Job, render_here
+from perception.synthesis.settings import SynthSettings, of_cell
+from perception.vitro_s.model import TOLERANCE_M, Seen, load_vitro_s
+
+CELL = load_cell(SIM_CELL)
+SETTINGS = SynthSettings(
+    seed=8, width=424, height=240, frames=1, spp=4, surface="diffuse", sensor=True, **of_cell(CELL)
+)
+CLIPS = 4
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> list[DatasetFrame]:
+    made = ClipSet(tmp_path_factory.mktemp("cell"), SETTINGS, CLIPS)
+    with made.held():
+        list(render_here(Job(SETTINGS, made.missing(), made.clips, cell=CELL)))
+    return [clip.frame(0) for clip in open_dataset("transphy3d", Path(made.root)).clips]
+
+
+@pytest.fixture(scope="module")
+def seen(frames: list[DatasetFrame]) -> list[Seen]:
+    model = load_vitro_s()
+    return [model.see(frame.color, frame.intrinsics, frame.table, frame.sensor_m) for frame in frames]
+
+
+def hard(frame: DatasetFrame) -> np.ndarray:
+    return frame.transparent | frame.specular
+
+
+def test_glass_is_seen_far_better_than_the_bare_table_would_be(frames: list[DatasetFrame], seen: list[Seen]) -> None:
+    own, bare = (
+        np.concatenate(
+            [np.abs(depth - frame.depth_m)[hard(frame)] for frame, depth in zip(frames, depths, strict=True)]
+        )
+        for depths in (
+            [one.depth_m for one in seen],
+            [frame.table.depth(frame.intrinsics.rays()) for frame in frames],
+        )
+    )
+    assert np.nanmedian(own) < 0.5 * np.nanmedian(bare)
+
+
+def test_where_it_is_sure_it_is_right_more_often(frames: list[DatasetFrame], seen: list[Seen]) -> None:
+    said = np.concatenate([one.confidence[frame.instance_ids > 0] for frame, one in zip(frames, seen, strict=True)])
+    hit = np.concatenate(
+        [
+            np.abs(one.depth_m - frame.depth_m)[frame.instance_ids > 0] < TOLERANCE_M
+            for frame, one in zip(frames, seen, strict=True)
+        ]
+    )
+    sure, unsure = said > np.quantile(said, 0.75), said < np.quantile(said, 0.25)
+    assert hit[sure].mean() > 0.75 > 0.5 > hit[unsure].mean()
+
+
+def test_the_bare_table_stays_where_it_is(frames: list[DatasetFrame], seen: list[Seen]) -> None:
+    off = []
+    for frame, one in zip(frames, seen, strict=True):
+        on_table = np.abs(frame.table.depth(frame.intrinsics.rays()) - frame.depth_m) < 0.001
+        off.append(np.abs(one.depth_m - frame.depth_m)[on_table & (frame.instance_ids == 0)])
+    assert np.median(np.concatenate(off)) < 0.003
