@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.clip_work import hold
-from app.files import write_bytes, writing
+from app.files import hold_results, writing
 from perception.evaluation.exhibit import Exhibit, pack_exhibit, read_exhibit
 from perception.evaluation.measure import ClipResult
 from perception.evaluation.stored import from_json, to_json
+from perception.files import replace_file
 
 
 class PairStore:
@@ -29,9 +29,7 @@ class PairStore:
         """
         with writing(self.out):
             self.out.mkdir(parents=True, exist_ok=True)
-            lock = (self.out / ".lock").open("w")
-        with lock:
-            hold(lock.fileno(), self.out)
+        with hold_results(self.out / ".lock", self.out):
             shutil.rmtree(self.scratch, ignore_errors=True)
             with writing(self.out):
                 self.scratch.mkdir()
@@ -57,8 +55,8 @@ class PairStore:
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             if exhibit is not None:
-                write_bytes(file.with_suffix(".npz"), pack_exhibit(exhibit))
-            write_bytes(file, to_json(result, key).encode())
+                replace_file(file.with_suffix(".npz"), pack_exhibit(exhibit))
+            replace_file(file, to_json(result, key).encode())
 
     def exhibit(self, clip: str, subject: str) -> Exhibit | None:
         """None where there is none, or a damaged one."""

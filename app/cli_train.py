@@ -67,32 +67,13 @@ def train_dkt(
     as_json: Json = False,
 ) -> int:
     """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
+    options = locals()
     from app.commands.train_dkt import train
-    from perception.training.settings import read_settings
+    from perception.training.settings import TrainingSettings, read_settings
 
-    given = {
-        "data": tuple(data) if data else None,
-        "validation": tuple(validation) if validation else None,
-        "weights": weights,
-        "base": None if base is None else base.value,
-        "init_lora": init_lora,
-        "steps": steps,
-        "batch": batch,
-        "size": parse_size(size),
-        "longest": longest,
-        "learning_rate": learning_rate,
-        "rank": rank,
-        "weighting": None if weighting is None else weighting.value,
-        "seed": seed,
-        "precision": None if precision is None else precision.value,
-        "gradient_checkpointing": gradient_checkpointing,
-        "deterministic": deterministic,
-        "device": device,
-        "workers": workers,
-        "checkpoint_every": checkpoint_every,
-        "keep": keep,
-        "validate_every": validate_every,
-    }
+    # An option that is a setting is called as the setting is.
+    given = {name: options[name] for name in TrainingSettings.model_fields if name in options}
+    given |= {"size": parse_size(size), "data": data or None, "validation": validation or None}
     return train(read_settings(config, given), out, from_, as_json)
 
 

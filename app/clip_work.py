@@ -1,6 +1,5 @@
 """Where long work on a clip stands: a hidden folder beside its results, from which a killed run goes on."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.files import sync_files, writing
+from app.files import hold_results, writing
 from errors import ConfigurationError
+from perception.files import sync_files
 
 SUMMARY = "summary.json"
 
@@ -94,20 +94,18 @@ class ClipWork:
         made = [path for path in (self.out, *self.out.parents) if not path.exists()]
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("w")
-        try:
-            hold(lock.fileno(), self.out)
-            changed = self._changed(fresh)
-            if changed:
-                self._checkpoint.unlink(missing_ok=True)
-            with writing(self.folder):
-                self._identity.write_text(json.dumps(self.identity))
-            yield changed
-        finally:
-            if not self._checkpoint.exists():
-                shutil.rmtree(self.folder, ignore_errors=True)
-                _remove_empty(made)
-            lock.close()
+        with hold_results(self.folder / "lock", self.out):
+            try:
+                changed = self._changed(fresh)
+                if changed:
+                    self._checkpoint.unlink(missing_ok=True)
+                with writing(self.folder):
+                    self._identity.write_text(json.dumps(self.identity))
+                yield changed
+            finally:
+                if not self._checkpoint.exists():
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                    _remove_empty(made)
 
     def _changed(self, fresh: bool) -> str:
         if not self._checkpoint.exists():
@@ -189,14 +187,6 @@ def digest_of(path: Path, pattern: str = "*") -> str:
     files = [path] if path.is_file() else sorted(p for p in path.glob(pattern) if p.is_file())
     told = [(str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-
-
-def hold(descriptor: int, out: Path) -> None:
-    """Keeps a lock file that is open for as long as it is; raises a ConfigurationError where another run has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise ConfigurationError(f"Another run writes to {out}.", "Wait for it, or name another --out.") from error
 
 
 def _remove_empty(made: list[Path]) -> None:

@@ -1,15 +1,15 @@
-"""Writing files so that a full disk or a forbidden folder is an error with a remedy."""
+"""Writing files so that a full disk, a forbidden folder or another run is an error with a remedy."""
 
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import ConfigurationError
+from perception.files import hold, replace_file
 
 
 @contextmanager
@@ -28,30 +28,14 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """An empty folder to fill, which gets its name once all of it is on disk; where that fails, nothing is left.
+def hold_results(lock: Path, out: Path) -> BinaryIO:
+    """Holds a command's results `out` by a file in a folder that is there, as `hold` does.
 
     Raises:
-        OSError: the disk takes no more, or something of that name is there.
+        ConfigurationError: another run writes there, or nothing can be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        sync_files(partial.iterdir())
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def sync_files(files: Iterable[Path]) -> None:
-    """Returns when the files would survive a power cut."""
-    for file in files:
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+    with writing(out):
+        return hold(lock, ConfigurationError(f"Another run writes to {out}.", "Wait for it, or name another --out."))
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
@@ -62,19 +46,4 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """
     import cv2
 
-    write_bytes(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        OSError: the folder takes no file.
-    """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        partial.write_bytes(content)
-        partial.rename(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    replace_file(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())

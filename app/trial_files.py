@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clip_work import SUMMARY, digest_of
-from app.files import whole_folder, writing
+from app.files import writing
 from app.map_file import FILES, METRIC
 from app.trial import Trial
 from errors import CameraError, ConfigurationError, TrialError
@@ -21,6 +21,7 @@ from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
 from perception.depth_types import MetricDepth, RelativeDepth
+from perception.files import whole_folder
 
 FRAMES, ESTIMATE = "frames", "estimate"
 

@@ -1,11 +1,13 @@
-"""Files that are whole or not there, folders that one run has to itself, and names that are free.
+"""Files and folders that are whole or not there, or that one run has to itself, and names that are free.
 
 Who calls says what an OSError means there.
 """
 
 import fcntl
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +31,32 @@ def replace_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to fill, which gets its name once all of it is on disk; where that fails, nothing is left.
+
+    Raises:
+        OSError: the disk takes no more, or something of that name is there.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        sync_files(partial.iterdir())
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def sync_files(files: Iterable[Path]) -> None:
+    """Returns when the files would survive a power cut."""
+    for file in files:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
 
 
 def hold(lock: Path, refusal: VitroError) -> BinaryIO:

@@ -78,9 +78,9 @@ def write_cleargrasp_real(folder: Path, stems: tuple[str, ...] = ("000000001",))
         one = sample(number)
         for kind, depth_m in (("transparent", one.sensor_m), ("opaque", one.truth_m)):
             cv2.imwrite(str(folder / f"{stem}-{kind}-rgb-img.jpg"), one.color[..., ::-1])
-            _exr(folder / f"{stem}-{kind}-depth-img.exr", np.nan_to_num(depth_m))
+            write_exr(folder / f"{stem}-{kind}-depth-img.exr", np.nan_to_num(depth_m))
         _png(folder / f"{stem}-mask.png", np.where(one.ids == GLASS_ID, 255, 0).astype(np.uint8))
-        _exr(folder / f"{stem}-normals.exr", one.normals * np.array([1, -1, -1], np.float32))
+        write_exr(folder / f"{stem}-normals.exr", one.normals * np.array([1, -1, -1], np.float32))
     # Twice the size of the images.
     (folder / "camera_intrinsics.yaml").write_text("xres: 256\nyres: 192\nfx: 240\nfy: 240\ncx: 127.5\ncy: 95.5\n")
     return folder
@@ -92,10 +92,10 @@ def write_cleargrasp_synthetic(folder: Path, stem: str = "000000003") -> Path:
     for name in names:
         (folder / name).mkdir(parents=True)
     cv2.imwrite(str(folder / f"rgb-imgs/{stem}-rgb.jpg"), one.color[..., ::-1])
-    _exr(folder / f"depth-imgs-rectified/{stem}-depth-rectified.exr", one.truth_m)
+    write_exr(folder / f"depth-imgs-rectified/{stem}-depth-rectified.exr", one.truth_m)
     _png(folder / f"segmentation-masks/{stem}-segmentation-mask.png", np.where(one.ids == 1, 255, 0).astype(np.uint8))
-    _exr(folder / f"camera-normals/{stem}-cameraNormals.exr", one.normals * np.array([1, -1, -1], np.float32))
-    _exr(folder / f"variant-masks/{stem}-variantMasks.exr", np.where(one.ids == 1, 100, 0).astype(np.float32))
+    write_exr(folder / f"camera-normals/{stem}-cameraNormals.exr", one.normals * np.array([1, -1, -1], np.float32))
+    write_exr(folder / f"variant-masks/{stem}-variantMasks.exr", np.where(one.ids == 1, 100, 0).astype(np.float32))
     angles = {"x_axis_rads": 2 * np.arctan(64 / 120), "y_axis_rads": 2 * np.arctan(48 / 120)}
     variants = {"100": {"variant_uri": "User:1/bottle/variants/square-bottle"}}
     told = {"camera": {"field_of_view": angles}, "variants": {"masks_and_poses_by_pixel_value": variants}}
@@ -109,14 +109,14 @@ def write_dreds(folder: Path, real: bool, frames: int = 2) -> Path:
     for i in range(frames):
         one, stem = sample(i), folder / f"{i:04d}"
         _png(Path(f"{stem}_color.png"), one.color)
-        _exr(Path(f"{stem}_{truth}.exr"), one.truth_m)
-        _exr(Path(f"{stem}_{seen}.exr"), np.nan_to_num(one.sensor_m))
+        write_exr(Path(f"{stem}_{truth}.exr"), one.truth_m)
+        write_exr(Path(f"{stem}_{seen}.exr"), np.nan_to_num(one.sensor_m))
         # Glass is instance 0 here, the other thing 1.
         mask = np.where(one.ids == 0, 255, one.ids - 1).astype(np.uint8)
         if real:
             _png(Path(f"{stem}_mask.png"), mask)
         else:
-            _exr(Path(f"{stem}_mask.exr"), mask.astype(np.float32) / 255)
+            write_exr(Path(f"{stem}_mask.exr"), mask.astype(np.float32) / 255)
         lines = "0 1 02876657 abc 0.1 2 1 0 0 0 0 0 1\n1 4 3\n"
         Path(f"{stem}_meta.txt").write_text(lines)
     return folder
@@ -127,9 +127,9 @@ def write_hiss(folder: Path, frames: int = 2, with_sensor: bool = True) -> Path:
     for i in range(frames):
         one = sample(i)
         _png(folder / f"{i:04d}_color.png", one.color)
-        _exr(folder / f"{i:04d}_depth.exr", one.truth_m)
+        write_exr(folder / f"{i:04d}_depth.exr", one.truth_m)
         if with_sensor:
-            _exr(folder / f"{i:04d}_simDepthImage.exr", np.nan_to_num(one.sensor_m))
+            write_exr(folder / f"{i:04d}_simDepthImage.exr", np.nan_to_num(one.sensor_m))
     return folder
 
 
@@ -170,7 +170,8 @@ def _png(path: Path, image: NDArray) -> None:
     assert cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image)
 
 
-def _exr(path: Path, image: NDArray[np.float32]) -> None:
+def write_exr(path: Path, image: NDArray[np.float32]) -> None:
+    """Of (H, W), repeated in all channels, or (H, W, 3)."""
     import OpenEXR
 
     planes = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dataset_samples import write_cleargrasp_real, write_clearpose, write_dreds, write_transphy3d
+from dataset_samples import write_cleargrasp_real, write_clearpose, write_dreds, write_exr, write_transphy3d
 from real_captures import captures_folder
 
 from app.bench_depth_options import BenchDepthOptions, parse_estimators
@@ -16,6 +16,8 @@ from app.bench_depth_store import PairStore
 from app.commands import bench_depth as command
 from app.commands.bench_depth import bench_depth
 from errors import ConfigurationError, DatasetError, PerceptionError
+from perception.datasets.files import read_exr
+from perception.depth_types import RelativeDepth
 from perception.evaluation import subjects
 
 
@@ -36,6 +38,7 @@ def metrics(result: dict[str, Any], title: str, method: str) -> dict[str, float]
 
 
 USED = "Metric depth as the cell makes it: "
+CONFIDENCE = "Confidence in metric depth, as it is said and as it proves true: "
 ALIGNED = "One scale and shift a clip, fitted to the truth (the paper's protocol): "
 
 
@@ -132,6 +135,55 @@ def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tm
     ]
     assert metrics(result, f"{USED}all pixels", "raw")["coverage"] == pytest.approx(4 / 6)
     assert metrics(result, f"{USED}all pixels", "plane")["coverage"] == 1.0
+
+
+class HalfRight(subjects.PlaneSubject):
+    """The truth in every second column, elsewhere the table, 60 mm behind what stands on it; and how sure it is."""
+
+    name = ran_as = "vitro-s"
+
+    def __init__(self, said: float) -> None:
+        self._said = np.float32(said)
+
+    def answers(self, showing, places):
+        for place, plane_m in zip(places, super().answers(showing, places), strict=True):
+            depth_m = plane_m.copy()
+            depth_m[:, ::2] = showing.shown(place).frame.depth_m[:, ::2]
+            yield RelativeDepth(depth_m, "metric", self.name, np.full(depth_m.shape, self._said))
+
+
+@pytest.mark.parametrize(("said", "bin_", "error"), [(0.5, "50–60 % sure", 0.0), (1.0, "90–100 % sure", 0.5)])
+def test_what_is_said_of_an_answer_stands_beside_what_is_true(
+    said, bin_, error, film, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(command, "create_subject", lambda *_: HalfRight(said))
+    first = run(capsys, options("transphy3d", film, tmp_path / "out", "vitro-s"))
+    whole, of_bin = (metrics(first, f"{CONFIDENCE}pixels of objects", f"vitro-s{more}") for more in ("", f", {bin_}"))
+    assert whole == pytest.approx({"said": said, "true": 0.5, "share": 1.0, "calibration_error": error})
+    assert of_bin == pytest.approx({"said": said, "true": 0.5, "share": 1.0})
+    files = {name: (tmp_path / "out" / name).read_text() for name in ("table.md", "table.csv", "table.tex")}
+    assert bin_ in files["table.md"] and bin_ in files["table.csv"]
+    monkeypatch.setattr(command, "measure", None)
+    assert run(capsys, options("transphy3d", film, tmp_path / "out", "vitro-s"))["tables"] == first["tables"]
+    assert files == {name: (tmp_path / "out" / name).read_text() for name in files}
+
+
+def test_who_says_nothing_of_itself_is_in_no_table_of_confidence(film, tmp_path, capsys) -> None:
+    result = run(capsys, options("transphy3d", film, tmp_path / "out", "plane,raw"))
+    assert not [table for table in result["tables"] if table["title"].startswith(CONFIDENCE)]
+
+
+def test_a_film_whose_frames_differ_in_size_is_left_out_and_images_may_differ(tmp_path, capsys) -> None:
+    for real in (True, False):
+        for scene in ("even", "odd"):
+            write_dreds(tmp_path / str(real) / scene, real, frames=3)
+        truth = tmp_path / str(real) / "odd" / f"0001_{'gt_depth' if real else 'depth_120'}.exr"
+        write_exr(truth, read_exr(truth)[::2, ::2])
+    film = run(capsys, options("dreds", tmp_path / "True", tmp_path / "film", "plane,raw"), code=1)
+    assert film["clips"] == ["even"]
+    assert "Frame 0 of odd is 128x96, frame 1 is 64x48" in film["left_out"]["odd"]
+    images = run(capsys, options("dreds", tmp_path / "False", tmp_path / "images", "plane,raw"))
+    assert images["clips"] == ["even", "odd"]
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_left_out_for_all(tmp_path, capsys) -> None:

@@ -8,9 +8,10 @@ from hardware.cameras.frame import Intrinsics
 from perception.datasets.base import DatasetFrame
 from perception.depth_types import RelativeDepth
 from perception.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
+from perception.evaluation.confidence import confidence_tallies
 from perception.evaluation.jitter import StillWatch
 from perception.evaluation.statistics import ranks, summarise
-from perception.evaluation.tally import AngleTally, DepthTally, JitterTally, pack, unpack
+from perception.evaluation.tally import AngleTally, ConfidenceTally, DepthTally, JitterTally, pack, unpack
 
 NAN = np.float32(np.nan)
 
@@ -198,3 +199,53 @@ def test_jitter_is_of_clips_in_which_nothing_moves() -> None:
     for other in ({"T_world_camera": moved}, {"T_world_camera": None}, {"depth_m": slid}):
         assert watched([still_frame(), still_frame(**other)], answers) == {}
     assert watched([still_frame()], answers[:1]) == {}, "one frame tells nothing"
+
+
+def words(said: list[float], held: list[bool], times: int = 1) -> ConfidenceTally:
+    p, h = np.array([said * times], np.float32), np.array([held * times])
+    return ConfidenceTally.of(p, h, np.ones(p.shape, bool))
+
+
+def test_a_word_that_is_exact_has_no_calibration_error_and_lies_on_its_bins() -> None:
+    whole = ConfidenceTally.empty()
+    middles = [(k + 0.5) / 10 for k in range(10)]
+    for middle in middles:
+        whole += words([middle] * 20, [number < round(20 * middle) for number in range(20)])
+    told = whole.metrics()
+    assert told["calibration_error"] == pytest.approx(0, abs=1e-7)
+    for k, middle in enumerate(middles):
+        assert (told[f"said_{k}"], told[f"true_{k}"]) == pytest.approx((middle, middle))
+        assert told[f"share_{k}"] == pytest.approx(0.1)
+
+
+def test_one_who_is_always_sure_is_off_by_the_share_that_is_wrong() -> None:
+    told = words([1.0] * 4, [True, False, False, False]).metrics()
+    assert (told["said"], told["true"], told["calibration_error"]) == (1.0, 0.25, 0.75)
+    assert told["share_9"] == 1.0 and np.isnan(told["true_0"])
+
+
+def test_too_sure_here_and_too_careful_there_do_not_make_up_for_each_other() -> None:
+    told = words([0.9, 0.1], [False, True]).metrics()
+    assert told["said"] == pytest.approx(told["true"]) and told["calibration_error"] == pytest.approx(0.9)
+
+
+def test_words_add_up_are_stored_whole_and_silence_is_none() -> None:
+    whole = words([0.9, 0.1, 0.4], [False, True, True])
+    parts = words([0.9, np.nan], [False, True]) + words([0.1, 0.4], [True, True])
+    np.testing.assert_array_equal(parts.values, whole.values)
+    assert whole.pixels == 3
+    np.testing.assert_array_equal(unpack(pack(whole)).values, whole.values)
+
+
+def test_confidence_is_judged_on_objects_and_on_glass_where_no_others_are_told_of() -> None:
+    frame = still_frame()
+    depth_m = frame.depth_m + np.where(np.arange(6) < 1, 0.03, 0.01).astype(np.float32)
+    depth_m[0, 1] = np.nan
+    (found,) = confidence_tallies(frame, depth_m, np.full((4, 6), 0.5, np.float32)).items()
+    assert found[0] == "objects" and found[1].pixels == 11
+    assert found[1].metrics()["true"] == pytest.approx(7 / 11)
+    glass = np.zeros((4, 6), bool)
+    glass[:, 5] = True
+    (found,) = confidence_tallies(still_frame(instance_ids=None, transparent=glass), depth_m, depth_m).items()
+    assert found[0] == "transparent" and found[1].pixels == 4
+    assert confidence_tallies(still_frame(instance_ids=None), depth_m, depth_m) == {}

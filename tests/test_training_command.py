@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,30 @@ def test_a_run_begins_from_a_given_lora_of_its_rank_and_refuses_another(run: Pat
         torch.testing.assert_close(ended[key], tensor, atol=1e-9, rtol=1e-6)
     other = train(data, tmp_path / "other", *more, "--rank", "3")
     assert other.exit_code == 1 and "has rank 2" in other.output
+
+
+def test_going_on_needs_no_lora_to_begin_from(run: Path, data: Path, tmp_path: Path) -> None:
+    given = tmp_path / "begun-from.safetensors"
+    shutil.copyfile(run / "model" / "lora.safetensors", given)
+    more = ("--init-lora", str(given), "--validate-every", "0")
+    assert train(data, tmp_path / "out", *more, "--steps", "1").exit_code == 0
+    given.unlink()
+    result = train(data, tmp_path / "out", *more, "--steps", "2")
+    assert result.exit_code == 0 and "going on from step-000001" in result.output
+    assert train(data, tmp_path / "new", *more, "--steps", "1").exit_code == 1
+
+
+def test_validation_on_clips_that_are_trained_on_is_called_so(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "named-otherwise").symlink_to(data)
+    others = write_balls(tmp_path / "others")
+    more = ("--steps", "1", "--validate-every", "0", "--config", str(tmp_path / "two.yaml"))
+    (tmp_path / "two.yaml").write_text("validation_clips: 2\n")
+    for root, told in (
+        (tmp_path / "named-otherwise", "validation on 2 clip(s), 2 of them seen in training too"),
+        (others, "validation on 2 clip(s) never trained on"),
+    ):
+        result = train(data, tmp_path / f"out-{root.name}", *more, "--validation", f"transphy3d={root}")
+        assert result.exit_code == 0 and told in " ".join(result.output.split()), result.output
 
 
 def test_image_sets_as_published_are_learnt_from_beside_videos(data: Path, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import SIZE, BlindClip, ball_data
+from tiny_training import SIZE, BallClip, BlindClip, ball_data
 
 from errors import ConfigurationError, DatasetError, TrainingError
 from perception.datasets.base import Dataset
-from perception.training.draws import Sampler, split
+from perception.training.draws import Sampler, seen_in_training, split
 from perception.training.flow import LEVELS
 from perception.training.loader import naming_lost_readers, sample_stream
 from perception.training.settings import read_settings
@@ -101,6 +101,26 @@ def test_held_out_clips_are_never_drawn_and_few_clips_serve_for_both() -> None:
     assert not names & {clip.name for clip in held} and len(names) == 7
     kept, held = split(ball_data(videos=3), 2)
     assert [clip.name for clip in held] == ["ball-0"] and len(kept[0].clips) == 3
+
+
+class FileClip(BallClip):
+    """Of a file, which its seed stands for."""
+
+    def stamp(self) -> str:
+        return f"file {self.seed}"
+
+
+def test_clips_are_seen_in_training_by_their_files_and_not_by_their_names() -> None:
+    learnt = [Dataset("balls", tuple(FileClip(f"set1/{k}", 5, seed=k) for k in range(4)))]
+    # The same files, of a set that was named from a folder further down; then another set's, called alike.
+    same, others = ([FileClip(str(k), 5, seed=k + first) for k in range(2)] for first in (0, 100))
+    assert seen_in_training(same, learnt) == 2
+    assert seen_in_training(others, learnt) == 0
+    assert seen_in_training([same[0], others[1]], learnt) == 1
+    kept, held = split(learnt, 1)
+    assert seen_in_training(held, kept) == 0
+    kept, held = split([*learnt, *learnt], 1)
+    assert seen_in_training(held, kept) == 1, "the set was given twice"
 
 
 def test_options_go_before_the_yaml_and_the_paper_fills_the_rest(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from app.bench_depth_options import BenchDepthOptions, demand_one_model
 from app.bench_depth_store import PairStore, slug
 from app.clip_work import digest_of
 from app.console import Console
-from app.files import write_bytes, write_image, writing
+from app.files import write_image, writing
 from app.paths import cell_file, home
 from errors import DatasetError, VitroError
 from hardware.cell import load_cell
@@ -27,6 +27,7 @@ from perception.evaluation.showing import Showing
 from perception.evaluation.stored import key_of
 from perception.evaluation.subjects import UNTRAINED, Subject, create_subject
 from perception.evaluation.tables import ResultTable, as_csv, latex, markdown
+from perception.files import replace_file
 
 #: Of so many clips there are pictures.
 _PICTURED = 4
@@ -191,7 +192,7 @@ def _write_tables(tables: Sequence[ResultTable], bench: _Bench, options: BenchDe
     texts = {"table.md": head + markdown(tables), "table.csv": as_csv(tables), "table.tex": latex(tables)}
     for name, text in texts.items():
         with writing(out / name):
-            write_bytes(out / name, text.encode())
+            replace_file(out / name, text.encode())
     return [out / name for name in texts]
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from app.console import Console
 from app.interrupts import Interrupts
 from app.machine import describe_device
+from perception.training.draws import seen_in_training
 from perception.training.loader import naming_lost_readers
 from perception.training.log import LogRow
 from perception.training.run import TrainingRun
@@ -158,8 +159,8 @@ class _Loop:
 
 def _told(run: TrainingRun, settings: TrainingSettings, device: str, processes: int) -> str:
     clips = [clip for dataset in run.datasets for clip in dataset.clips]
-    shared = {clip.name for clip in run.validation_clips} & {clip.name for clip in clips}
-    kept = "seen in training too" if shared and not settings.validation else "never trained on"
+    shared = seen_in_training(run.validation_clips, run.datasets)
+    kept = f"clip(s), {shared} of them seen in training too" if shared else "clip(s) never trained on"
     return (
         f"{_base_name(run, settings)}, LoRA of rank {settings.rank}; {len(clips)} clip(s) of "
         f"{', '.join(dataset.name for dataset in run.datasets)}; validation on {len(run.validation_clips)} {kept}; "

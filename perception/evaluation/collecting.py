@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import DatasetError, VitroError
+from perception.depth_types import RelativeDepth
 from perception.evaluation.showing import Showing
 from perception.evaluation.subjects import Answer, Subject
 
 
 @dataclass
 class Collected:
-    """maps: (N, H, W) or (N, H, W, 3) float32, NaN where there is none. misses: place among the N, and why.
-    seconds: what the estimator took for all of them."""
+    """maps: (N, H, W) or (N, H, W, 3) float32, NaN where there is none. confidence: (N, H, W) float32, NaN where
+    none is told, None where none is for any. misses: place among the N, and why. seconds: what the estimator took
+    for all of them."""
 
     maps: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None = None
     misses: list[tuple[int, str]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -26,7 +29,7 @@ class Collected:
 def collect(
     showing: Showing, subject: Subject, places: Sequence[int], path: Path, tick: Callable[[], None]
 ) -> Collected:
-    """Runs the estimator; tick is told of every frame.
+    """Runs the estimator; tick is told of every frame. path: where the maps wait; confidence waits beside them.
 
     Raises:
         DatasetError: a frame's files are missing or damaged.
@@ -39,17 +42,33 @@ def collect(
     started_s = time.monotonic()
     for place, answer in enumerate(_all_answers(subject.answers(showing, places), len(places))):
         found.seconds += time.monotonic() - started_s
-        if isinstance(answer, VitroError):
-            found.misses.append((place, answer.cause))
+        why = _keep(answer, found, place, path.with_name(f"confidence-{path.name}"))
+        if why:
+            found.misses.append((place, why))
             found.maps[place] = np.nan
-        elif answer.shape != shape[1:]:
-            found.misses.append((place, f"A map of shape {answer.shape} for a frame of shape {size}."))
-            found.maps[place] = np.nan
-        else:
-            found.maps[place] = answer
         tick()
         started_s = time.monotonic()
     return found
+
+
+def _keep(answer: Answer, found: Collected, place: int, path: Path) -> str:
+    """Writes an answer down, its confidence to `path`; or says why it is none."""
+    if isinstance(answer, VitroError):
+        return answer.cause
+    values, confidence = (answer.values, answer.confidence) if isinstance(answer, RelativeDepth) else (answer, None)
+    shape = found.maps.shape[1:]
+    if values.shape != shape:
+        return f"A map of shape {values.shape} for a frame of shape {shape[:2]}."
+    found.maps[place] = values
+    if confidence is None:
+        return ""
+    if confidence.shape != shape:
+        return f"A confidence of shape {confidence.shape} for a frame of shape {shape[:2]}."
+    if found.confidence is None:
+        found.confidence = np.lib.format.open_memmap(path, "w+", np.float32, found.maps.shape)
+        found.confidence[:] = np.nan
+    found.confidence[place] = confidence
+    return ""
 
 
 def _all_answers(answers: Iterator[Answer], count: int) -> Iterator[Answer]:

@@ -14,7 +14,8 @@ from perception.evaluation.showing import Showing
 @dataclass(frozen=True)
 class Exhibit:
     """place: of the frame shown, column: of the profile [px]. color (H, W, 3), truth_m and depth_m (H, W) of
-    that frame; color_profile (H, F, 3), truth_profile_m and profile_m (H, F) of the column in all F frames.
+    that frame; color_profile (H, F, 3), truth_profile_m and profile_m (H, F) of the column in all F frames of a
+    film, of images in that one alone: the others may have another size.
     is_metric: depth as the cell makes it, else aligned to the truth."""
 
     place: int
@@ -46,15 +47,16 @@ class ExhibitMaker:
     def add(self, place: int, depth_m: NDArray[np.float32], is_metric: bool) -> None:
         """Takes the depth (H, W) [m] of one frame, metric or aligned."""
         frame = self._showing.shown(place).frame
-        self._columns[place] = frame.color[:, self._column].copy(), frame.depth_m[:, self._column].copy()
-        self._depths[is_metric, place] = depth_m[:, self._column].copy()
+        if self._showing.clip.is_video or place == self._place:
+            self._columns[place] = frame.color[:, self._column].copy(), frame.depth_m[:, self._column].copy()
+            self._depths[is_metric, place] = depth_m[:, self._column].copy()
         if place == self._place:
             self._shown[is_metric] = depth_m
 
     def finish(self) -> Exhibit:
         """Metric where the frame shown is."""
         is_metric = True in self._shown and bool(np.isfinite(self._shown[True]).any())
-        places = range(len(self._showing))
+        places = sorted(self._columns)
         return Exhibit(
             self._place,
             self._column,

@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.datasets.base import DatasetFrame
+from perception.evaluation.regions import things_of
 from perception.evaluation.tally import JitterTally
 
 #: Poses that differ by less [m, or unitless rotation] are one place; true depth by less [m]: nothing moved.
 SAME_PLACE, SAME_DEPTH_M = 1e-6, 1e-4
-#: Regions that are told of, beside `objects`.
-_REGIONS = ("transparent", "specular")
 
 
 class StillWatch:
@@ -48,7 +47,7 @@ class StillWatch:
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation_m = np.sqrt(self._square_m2 / (self._answers - 1))
         deviation_m[self._answers < 2] = np.nan
-        return {name: JitterTally.of(deviation_m, mask) for name, mask in _regions(self._first).items()}
+        return {name: JitterTally.of(deviation_m, mask) for name, mask in things_of(self._first).items()}
 
 
 def _shows_the_same(first: DatasetFrame, frame: DatasetFrame) -> bool:
@@ -57,11 +56,3 @@ def _shows_the_same(first: DatasetFrame, frame: DatasetFrame) -> bool:
     if np.abs(first.T_world_camera - frame.T_world_camera).max() > SAME_PLACE:
         return False
     return bool(np.allclose(first.depth_m, frame.depth_m, rtol=0, atol=SAME_DEPTH_M, equal_nan=True))
-
-
-def _regions(frame: DatasetFrame) -> dict[str, NDArray[np.bool_]]:
-    """Masks (H, W) of what stands on the table, as far as the data set tells."""
-    found = {name: getattr(frame, name) for name in _REGIONS}
-    if frame.instance_ids is not None:
-        found["objects"] = frame.instance_ids > 0
-    return {name: mask for name, mask in found.items() if mask is not None and mask.any()}

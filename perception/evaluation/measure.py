@@ -8,10 +8,11 @@ sensor: a scale and shift for each frame, fitted to the sensor's depth outside t
     depth is what is fitted to, and stays as it is.
 normals: angles to the true normals.
 jitter: how much the `used` depth of a film trembles where camera and scene stand still.
+confidence: how sure an estimator says it is of objects, beside how often their `used` depth is right.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from errors import CalibrationError, PerceptionError
 from perception.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
 from perception.evaluation.collecting import collect
+from perception.evaluation.confidence import confidence_tallies
 from perception.evaluation.exhibit import Exhibit, ExhibitMaker
 from perception.evaluation.jitter import StillWatch
 from perception.evaluation.regions import hard_of, regions_of
@@ -112,27 +114,33 @@ class _Work:
         missed = {i for i, _ in found.misses}
         sums, watch = LineSums(), StillWatch()
         for i, place in enumerate(places):
-            self._weigh_metric(place, found.maps[i], i in missed, sums, watch)
+            frame = self._showing.shown(place).frame
+            depth_m = self._weigh_metric(place, found.maps[i], i in missed, sums)
+            watch.add(frame, depth_m)
+            if found.confidence is not None:
+                self._sum_all("confidence", confidence_tallies(frame, depth_m, found.confidence[i]))
             self._tick()
-        for region, tally in watch.tallies().items():
-            self._sum("jitter", region, tally)
+        self._sum_all("jitter", watch.tallies())
         for i, place in enumerate(places):
             self._weigh_aligned(place, found.maps[i], sums.line())
             self._tick()
 
     def _weigh_metric(
-        self, place: int, values: NDArray[np.float32], is_missed: bool, sums: LineSums, watch: StillWatch
-    ) -> None:
-        """By the protocols that go frame by frame; its pairs go to the sums for the one that does not."""
+        self, place: int, values: NDArray[np.float32], is_missed: bool, sums: LineSums
+    ) -> NDArray[np.float32]:
+        """By the protocols that go frame by frame; its pairs go to the sums for the one that does not.
+
+        Depth (H, W) [m] as the cell makes it, NaN: none.
+        """
         shown, kind = self._showing.shown(place), as_relative(self._subject, values).kind
         everything = regions_of(shown.frame, self._showing.kind)["all"]
         sums.add(*pairs(comparable(values, kind), target(shown.frame.depth_m, kind), everything, kind))
         self.tables[shown.table.source] += 1
         depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(shown, values)
         self._add("used", shown, depth_m, place)
-        watch.add(shown.frame, depth_m)
         if hard_of(shown.frame) is not None and np.isfinite(shown.outside.depth_m).any():
             self._add("sensor", shown, self._by_sensor_m(shown, values), place)
+        return depth_m
 
     def _weigh_aligned(self, place: int, values: NDArray[np.float32], line: tuple[float, float] | None) -> None:
         kind = as_relative(self._subject, values).kind
@@ -172,6 +180,10 @@ class _Work:
             self._sum(protocol, name, DepthTally.of(depth_m, shown.frame.depth_m, region))
         if self._maker is not None and protocol != "sensor":
             self._maker.add(place, depth_m, protocol == "used")
+
+    def _sum_all(self, protocol: str, tallies: Mapping[str, Tally]) -> None:
+        for region, tally in tallies.items():
+            self._sum(protocol, region, tally)
 
     def _sum(self, protocol: str, region: str, tally: Tally) -> None:
         own = self.tallies.setdefault(protocol, {})

@@ -41,6 +41,14 @@ def regions_of(frame: DatasetFrame, kind: str) -> Regions:
     return {name: mask for name, mask in found.items() if name == "all" or mask.any()}
 
 
+def things_of(frame: DatasetFrame) -> Regions:
+    """Masks (H, W) of what stands on the table, as far as the data set tells: `transparent`, `specular`, `objects`."""
+    found = {"transparent": frame.transparent, "specular": frame.specular}
+    if frame.instance_ids is not None:
+        found["objects"] = frame.instance_ids > 0
+    return {name: mask for name, mask in found.items() if mask is not None and mask.any()}
+
+
 def hard_of(frame: DatasetFrame) -> NDArray[np.bool_] | None:
     """(H, W) where a depth sensor is not to be believed; None where the data set does not say."""
     masks = [mask for mask in (frame.transparent, frame.specular) if mask is not None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from perception.evaluation.confidence import confidence_rows
 from perception.evaluation.measure import ClipResult
 from perception.evaluation.published import PublishedRow, is_same_data, published
 from perception.evaluation.regions import FAMILY
@@ -14,6 +15,7 @@ _TITLES = {
     "sensor": "Scale and shift fitted to the sensor outside the glass",
     "normals": "Normals",
     "jitter": "Standard deviation of metric depth over frames, camera and scene still",
+    "confidence": "Confidence in metric depth, as it is said and as it proves true",
 }
 #: Regions in the order of their tables.
 _REGIONS = ("all", "objects", "transparent", "specular", "hard", "table")
@@ -26,7 +28,7 @@ _REGION_NAMES = {
     "table": "bare table",
 }
 #: Protocols whose metrics are not those of depth.
-_COLUMNS: Mapping[str, Columns] = {"normals": "normals", "jitter": "jitter"}
+_COLUMNS: Mapping[str, Columns] = {"normals": "normals", "jitter": "jitter", "confidence": "confidence"}
 #: The protocols in which every clip counts alike; in the others every pixel does.
 _BY_CLIPS = ("aligned", "normals")
 
@@ -69,14 +71,19 @@ def _table(results: Results, kind: str, name: str, protocol: str, region: str, s
     is_ranked_with = is_same_data(kind)
     compared += [row.metrics for row in paper] if is_ranked_with else []
     places = iter(ranks(compared, RANKED[columns]))
-    rows = [
-        ResultRow(subject, summary, next(places), note=_note(results[subject], protocol))
-        for subject, summary in summaries.items()
-    ]
+    rows = []
+    for subject, summary in summaries.items():
+        rows += _measured_rows(subject, summary, next(places), _note(results[subject], protocol), columns)
     if rows:
         rows += [_published_row(row, next(places) if is_ranked_with else float("nan")) for row in paper]
     title = f"{_TITLES[protocol]}: {_REGION_NAMES.get(region, region)}"
     return ResultTable(title, tuple(rows), columns)
+
+
+def _measured_rows(method: str, summary: Summary, rank: float, note: str, columns: Columns) -> list[ResultRow]:
+    if columns == "confidence":
+        return confidence_rows(method, summary, rank, note)
+    return [ResultRow(method, summary, rank, note=note)]
 
 
 def _published_row(row: PublishedRow, rank: float) -> ResultRow:

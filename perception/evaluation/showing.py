@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from errors import CalibrationError, PerceptionError
+from errors import CalibrationError, DatasetError, PerceptionError
 from hardware.cameras.frame import RgbdFrame
 from hardware.cell import Cell
 from perception.datasets.base import Clip, DatasetFrame
@@ -53,6 +53,8 @@ class Showing:
         # Passes over an image set go back at most one frame; a film is read again.
         self._shown = lru_cache(maxsize=2)(self._show)
         self._tables: dict[int, FoundTable] = {}
+        #: A film's size (height, width) and the frame that told it.
+        self._size: tuple[tuple[int, ...], int] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -61,7 +63,7 @@ class Showing:
         """One frame.
 
         Raises:
-            DatasetError: one of its files is missing or damaged.
+            DatasetError: one of its files is missing or damaged, or it is of another size than its film.
         """
         return self._shown(place)
 
@@ -76,6 +78,8 @@ class Showing:
 
     def _show(self, place: int) -> Shown:
         frame = self.clip.frame(self.numbers[place])
+        if self.clip.is_video:
+            self._demand_size(frame, self.numbers[place])
         sensor_m = frame.sensor_m if frame.sensor_m is not None else np.full(frame.depth_m.shape, np.nan, np.float32)
         hard = hard_of(frame)
         outside_m = sensor_m if hard is None else np.where(hard, np.nan, sensor_m).astype(np.float32)
@@ -86,6 +90,15 @@ class Showing:
         if place not in self._tables:
             self._tables[place] = find_table(frame, outside, self._cell)
         return Shown(frame, seen, outside, self._tables[place])
+
+    def _demand_size(self, frame: DatasetFrame, number: int) -> None:
+        size = frame.color.shape[:2]
+        known, earlier = self._size = self._size or (size, number)
+        if size != known:
+            raise DatasetError(
+                f"Frame {number} of {self.clip.name} is {size[1]}x{size[0]}, frame {earlier} is {known[1]}x{known[0]}.",
+                "All frames of a film must have one size: mend the clip, or leave it out.",
+            )
 
 
 def find_table(frame: DatasetFrame, outside: RgbdFrame, cell: Cell) -> FoundTable:

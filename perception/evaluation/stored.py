@@ -12,7 +12,7 @@ from perception.evaluation.tally import pack, unpack
 from perception.weights.models import MODELS, weights_folder
 
 #: Changes with what is measured: results of another version are measured anew.
-VERSION = 5
+VERSION = 6
 #: Where the models that come with Vitro are.
 _BUNDLED = {"vitro-s": Path(__file__).parents[1] / "vitro_s"}
 

@@ -33,8 +33,8 @@ UNTRAINED = (PLANE, "raw", "oracle", "depth")
 #: Everything that can be measured.
 SUBJECTS = tuple(dict.fromkeys((PLANE, *ESTIMATORS, *NORMAL_ESTIMATORS)))
 
-#: A map (H, W), normals (H, W, 3), or why there is none; in the order of the frames.
-Answer = NDArray[np.float32] | VitroError
+#: A map (H, W), also with how sure it is, normals (H, W, 3), or why there is none; in the order of the frames.
+Answer = NDArray[np.float32] | RelativeDepth | VitroError
 
 
 class Subject(Protocol):
@@ -124,7 +124,7 @@ class FrameSubject:
                 yield error
                 continue
             self.kind = answer.kind
-            yield answer.values
+            yield answer
 
 
 class StreamSubject:

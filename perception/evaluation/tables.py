@@ -8,7 +8,7 @@ from typing import Literal
 
 from perception.evaluation.statistics import Summary
 
-Columns = Literal["depth", "normals", "jitter"]
+Columns = Literal["depth", "normals", "jitter", "confidence"]
 _DEPTH_COLUMNS = (
     *(("rel", "REL %"), ("rmse_cm", "RMSE cm"), ("delta_1.05", "δ1.05 %"), ("delta_1.10", "δ1.10 %")),
     *(("delta_1.25", "δ1.25 %"), ("median_mm", "median mm"), ("coverage", "coverage %")),
@@ -17,18 +17,26 @@ _NORMAL_COLUMNS = (
     *(("mean_deg", "mean °"), ("median_deg", "median °")),
     *(("within_11.25", "11.25° %"), ("within_22.5", "22.5° %"), ("within_30", "30° %")),
 )
+_CONFIDENCE_COLUMNS = (
+    *(("said", "said %"), ("true", "true %")),
+    *(("share", "pixels %"), ("calibration_error", "calibration error %")),
+)
 _TITLES: Mapping[Columns, tuple[tuple[str, str], ...]] = {
     "depth": _DEPTH_COLUMNS,
     "normals": _NORMAL_COLUMNS,
     "jitter": (("jitter_mm", "jitter mm"),),
+    "confidence": _CONFIDENCE_COLUMNS,
 }
 #: Shares are printed in percent.
-_PERCENT = frozenset(("rel", "delta_1.05", "delta_1.10", "delta_1.25", "coverage"))
-#: Those that the paper ranks by, and jitter, which it does not tell of.
+_PERCENT = frozenset(
+    ("rel", "delta_1.05", "delta_1.10", "delta_1.25", "coverage", "said", "true", "share", "calibration_error")
+)
+#: Those that the paper ranks by, and of jitter and confidence, which it does not tell of.
 RANKED: Mapping[Columns, tuple[str, ...]] = {
     "depth": ("rel", "rmse_cm", "delta_1.05", "delta_1.10", "delta_1.25"),
     "normals": ("mean_deg", "median_deg", "within_11.25", "within_22.5", "within_30"),
     "jitter": ("jitter_mm",),
+    "confidence": ("calibration_error",),
 }
 NONE = "–"
 

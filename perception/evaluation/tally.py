@@ -5,6 +5,9 @@ Depth (Eigen, Puhrsch and Fergus, 2014; thresholds of the DKT paper, arXiv 2512.
 A pixel without an answer is a miss for delta; REL, RMSE and the median are over those that have one,
 and coverage says how many have. Normals: the angle between answer and truth, a missing one being 180 deg.
 Jitter: the standard deviation of a pixel's depth over frames in which nothing moves.
+Confidence: the probability that an answer holds as the estimator says it, beside the share of answers that held.
+The calibration error is the mean over pixels of |said - true|, either being the mean of the pixel's bin (Naeini,
+Cooper and Hauskrecht, 2015).
 """
 
 from collections.abc import Mapping
@@ -18,6 +21,8 @@ ANGLES_DEG = (11.25, 22.5, 30.0)
 #: Errors are binned by their logarithm, bins 2.3 % wide from 10 um to 10 m; the last takes what is more.
 _MM_EDGES = np.geomspace(0.01, 10_000, 601)
 _DEG_EDGES = np.linspace(0, 180, 1801)
+#: Bins of equal width of the confidence that is said.
+CONFIDENCE_BINS = 10
 
 Array = NDArray[np.float64]
 #: pixels, answered, sum of relative errors, of squared errors [m^2], hits for each threshold; then the bins.
@@ -151,11 +156,60 @@ class JitterTally:
         return {"jitter_mm": _median(values[..., 1:], _MM_EDGES)}
 
 
-Tally = DepthTally | AngleTally | JitterTally
+@dataclass(frozen=True)
+class ConfidenceTally:
+    """values: (30,): pixels of each bin of what is said; then the sums of what they say; then how many of them held."""
+
+    values: Array
+
+    @classmethod
+    def empty(cls) -> "ConfidenceTally":
+        return cls(np.zeros(3 * CONFIDENCE_BINS))
+
+    @classmethod
+    def of(cls, said: NDArray, held: NDArray[np.bool_], region: NDArray[np.bool_]) -> "ConfidenceTally":
+        """Of confidences (H, W) in 0..1, NaN: none, and whether the answers held, on the pixels of a region."""
+        told = region & np.isfinite(said)
+        p, held = said[told].astype(np.float64), held[told]
+        bins = np.clip((CONFIDENCE_BINS * p).astype(int), 0, CONFIDENCE_BINS - 1)
+        sums = [np.bincount(bins, weights, CONFIDENCE_BINS) for weights in (None, p, held)]
+        return cls(np.concatenate(sums).astype(np.float64))
+
+    def __add__(self, other: "ConfidenceTally") -> "ConfidenceTally":
+        return ConfidenceTally(self.values + other.values)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.values[:CONFIDENCE_BINS].sum())
+
+    def metrics(self) -> dict[str, float]:
+        """said, true, share (of the pixels), calibration_error; said_0, true_0, share_0 of the first bin, and so on."""
+        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
+
+    @staticmethod
+    def metrics_of(values: Array) -> dict[str, Array]:
+        """The same of many tallies' values (..., 30) at once."""
+        pixels, said, held = np.moveaxis(values.reshape(*values.shape[:-1], 3, CONFIDENCE_BINS), -2, 0)
+        total = pixels.sum(-1)
+        found = {
+            "said": _ratio(said.sum(-1), total),
+            "true": _ratio(held.sum(-1), total),
+            "share": _ratio(total, total),
+            "calibration_error": _ratio(np.abs(said - held).sum(-1), total),
+        }
+        for k in range(CONFIDENCE_BINS):
+            found[f"said_{k}"] = _ratio(said[..., k], pixels[..., k])
+            found[f"true_{k}"] = _ratio(held[..., k], pixels[..., k])
+            found[f"share_{k}"] = _ratio(pixels[..., k], total)
+        return found
+
+
+Tally = DepthTally | AngleTally | JitterTally | ConfidenceTally
 _KINDS: Mapping[int, type[Tally]] = {
     len(DepthTally.empty().values): DepthTally,
     len(AngleTally.empty().values): AngleTally,
     len(JitterTally.empty().values): JitterTally,
+    len(ConfidenceTally.empty().values): ConfidenceTally,
 }
 
 

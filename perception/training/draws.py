@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], li
     """The data sets without `held_out` of their clips, and those clips: videos where there are any.
 
     At most a quarter is held out, evenly spread; of fewer than four clips none is, and the first serves
-    for both.
+    for both. `seen_in_training` tells.
     """
     pool = [(d, c) for d, dataset in enumerate(datasets) for c, clip in enumerate(dataset.clips) if clip.is_video]
     pool = pool or [(d, c) for d, dataset in enumerate(datasets) for c in range(len(dataset.clips))]
@@ -111,3 +112,17 @@ def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], li
         for d, dataset in enumerate(datasets)
     ]
     return [dataset for dataset in rest if dataset.clips], [datasets[d].clips[c] for d, c in sorted(taken)]
+
+
+def seen_in_training(clips: Sequence[Clip], datasets: Sequence[Dataset]) -> int:
+    """How many of these clips are drawn from for training too: the same files, as names repeat between sets."""
+    names = {_own_name(clip) for clip in clips}
+    # Stamps look at every file: only those of clips that may be the same are asked for.
+    alike = [clip for dataset in datasets for clip in dataset.clips if _own_name(clip) in names]
+    drawn_from = {(_own_name(clip), clip.stamp()) for clip in alike}
+    return sum((_own_name(clip), clip.stamp()) in drawn_from for clip in clips)
+
+
+def _own_name(clip: Clip) -> str:
+    """Without the folders above it, which depend on where a set was said to be."""
+    return PurePosixPath(clip.name).name

@@ -1,12 +1,9 @@
 """A training run in a folder: what it begins from, what it leaves, and how it goes on."""
 
-import fcntl
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
@@ -17,7 +14,7 @@ from perception.datasets.base import Clip, Dataset, open_dataset
 from perception.training.base import BaseFiles, find_base, load_base
 from perception.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
 from perception.training.draws import Sampler, split
-from perception.training.files import write_whole
+from perception.training.files import hold_run, link_whole, write_whole
 from perception.training.flow import LEVELS
 from perception.training.log import LogRow, TrainingLog
 from perception.training.lora import lora_bytes, put_lora, read_lora
@@ -55,14 +52,12 @@ class TrainingRun:
         else:
             self.datasets, self.validation_clips = split(given, settings.validation_clips)
         sampler = Sampler(self.datasets, settings.longest, settings.seed, LEVELS)
-        self._lock = _held(out) if self._is_main else None
+        self._lock = hold_run(out) if self._is_main else None
         self._base = self._find_base(accelerator)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         base = load_base(self._base, dtype, accelerator.device)
         self.base_name = base.name
         self.trainer = Trainer(accelerator, base, self.datasets, sampler, settings)
-        if settings.init_lora is not None:
-            put_lora(self.trainer.transformer, read_lora(settings.init_lora, self.trainer.transformer))
         self._identity = model_identity(self._base.identity(), self.trainer)
         self.checkpoints = Checkpoints(out / "checkpoints", settings.keep)
         self.log = TrainingLog(out / "log.csv")
@@ -76,6 +71,7 @@ class TrainingRun:
         """Goes on from the last checkpoint, from the one called `from_`, or begins; and what has changed since.
 
         Raises:
+            PerceptionError: a LoRA to begin from that is damaged, or of another model.
             TrainingError: a checkpoint that is damaged, missing, or of another model.
         """
         checkpoint = self._checkpoint(from_)
@@ -83,6 +79,8 @@ class TrainingRun:
         if checkpoint is not None:
             restore(self.trainer, checkpoint)
             changed = self._changes(checkpoint)
+        elif self.settings.init_lora is not None:
+            put_lora(self.trainer.transformer, read_lora(self.settings.init_lora, self.trainer.transformer))
         if self._is_main:
             if checkpoint is not None:
                 self.checkpoints.drop_after(checkpoint)
@@ -159,41 +157,15 @@ class TrainingRun:
 
 
 def publish_model(folder: Path, base: BaseFiles, transformer: torch.nn.Module) -> None:
-    """A weights folder for inference: links to the base's files, and the LoRA. Raises as `write_whole`."""
+    """A weights folder for inference: links to the base's files, and the LoRA. Raises as `link_whole`."""
     files = base.files
     dims = [path for name in ("dims.json", "config.json") if (path := files.folder / name).exists()]
     for path in (*files.transformer, files.vae, files.context, *dims):
-        _link(folder / path.name, path)
+        link_whole(folder / path.name, path)
     write_whole(folder / "lora.safetensors", lora_bytes(transformer))
 
 
 def _opened(entry: str) -> Dataset:
     kind, _, root = entry.partition("=")
-    return open_dataset(kind, Path(root).expanduser())
-
-
-def _link(link: Path, target: Path) -> None:
-    """A link that stays right when a base inside the run's folder is moved with it."""
-    target = target.resolve()
-    link.parent.mkdir(parents=True, exist_ok=True)
-    run = link.parent.parent.resolve()
-    to = Path(os.path.relpath(target, link.parent.resolve())) if target.is_relative_to(run) else target
-    if link.is_symlink() and link.readlink() == to:
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(to)
-
-
-def _held(out: Path) -> Any:
-    """The run folder's lock, held as long as the process lives."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
-    except OSError as error:
-        raise TrainingError(f"{out} cannot be written ({error.strerror}).", "Name another --out.") from error
-    try:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise TrainingError(f"Another run trains in {out}.", "Wait for it, or name another --out.") from error
-    return lock
+    # However a folder is named, its clips' stamps are the same.
+    return open_dataset(kind, Path(root).expanduser().resolve())

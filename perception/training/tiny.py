@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from perception.dkt.files import CONTEXT
 from perception.dkt.load import random_transformer, random_vae
 from perception.dkt.names import transformer_release_name, vae_release_name
 from perception.dkt.sizes import TransformerSize, VaeSize
+from perception.files import whole_folder
+from perception.training.files import writing
 
 #: What it is called wherever it shows.
 NAME = "tiny random base (no released weights: its depth means nothing)"
@@ -30,17 +32,22 @@ _PROMPT_TOKENS, _SEED = 2, 0
 
 
 def write_tiny_base(folder: Path) -> Path:
-    """Writes the files of a weights folder, the LoRA aside; the same numbers every time."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Makes a weights folder, whole or not at all, the LoRA aside; the same numbers every time.
+
+    Raises:
+        TrainingError: the disk takes no more, or something of that name is there.
+    """
     before = torch.get_rng_state()
     transformer = random_transformer(TRANSFORMER, torch.float32, _SEED)
     vae = random_vae(VAE, torch.float32, _SEED)
     prompt = torch.randn(1, _PROMPT_TOKENS, TRANSFORMER.text_dim)
     torch.set_rng_state(before)
-    named = {transformer_release_name(name): tensor for name, tensor in transformer.state_dict().items()}
-    save_file(named, folder / "transformer.safetensors")
-    named = {vae_release_name(name, VAE.res_blocks): tensor for name, tensor in vae.state_dict().items()}
-    save_file(named, folder / "vae.safetensors")
-    save_file({"prompt_embeds": prompt}, folder / CONTEXT)
-    (folder / "dims.json").write_text(json.dumps({"transformer": {"num_heads": TRANSFORMER.heads}}))
+    numbers = {transformer_release_name(name): tensor for name, tensor in transformer.state_dict().items()}
+    vae_numbers = {vae_release_name(name, VAE.res_blocks): tensor for name, tensor in vae.state_dict().items()}
+    dims = {"transformer": {"num_heads": TRANSFORMER.heads}}
+    with writing(folder), whole_folder(folder) as partial:
+        (partial / "transformer.safetensors").write_bytes(save(numbers))
+        (partial / "vae.safetensors").write_bytes(save(vae_numbers))
+        (partial / CONTEXT).write_bytes(save({"prompt_embeds": prompt}))
+        (partial / "dims.json").write_text(json.dumps(dims))
     return folder

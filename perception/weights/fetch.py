@@ -1,14 +1,13 @@
 """Bringing a model's folder to completion: what is missing, whether it fits, and the fetch itself."""
 
 import contextlib
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from errors import PerceptionError
+from perception.files import hold
 from perception.weights.hub import Listing, RemoteFile, list_source
 from perception.weights.manifest import FileRecord, Manifest, read_manifest, write_manifest
 from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, Model, find_model, weights_root
@@ -88,7 +87,7 @@ def fetch(plan: Plan, bar: Bar) -> Manifest:
     root = weights_root()
     try:
         (root / PARTIAL).mkdir(parents=True, exist_ok=True)
-        with _alone(root):
+        with hold(root / ".lock", _refusal(root)):
             if plan.encoder:
                 _fetch_prompts(plan, bar)
             records = _fetch_files(plan.listings, plan.folder, bar)
@@ -102,6 +101,13 @@ def fetch(plan: Plan, bar: Bar) -> Manifest:
             f"{root} takes no more files ({error.strerror or error}).",
             "Free some disk (df -h) or set VITRO_WEIGHTS to another, and run the command again: what came is kept.",
         ) from error
+
+
+def _refusal(root: Path) -> PerceptionError:
+    """Two fetches at a time would append to the same partial files."""
+    return PerceptionError(
+        f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
+    )
 
 
 def _fetch_files(listings: tuple[Listing, ...], folder: Path, bar: Bar) -> dict[str, FileRecord]:
@@ -194,20 +200,3 @@ def _link(copy: Path, target: Path) -> None:
 
 def _is_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
-
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One fetch at a time: two would append to the same partial files.
-
-    Raises:
-        PerceptionError: another one is at work.
-    """
-    with (root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PerceptionError(
-                f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
-            ) from error
-        yield
