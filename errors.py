@@ -5,6 +5,8 @@ Layers raise the subclass of their subject; `app/console.py` prints it once, as
 """
 
 import errno
+from collections.abc import Callable
+from typing import Any
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -16,6 +18,10 @@ class VitroError(Exception):
         super().__init__(f"{cause} {remedy}")
         self.cause = cause
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """How it is pickled, as a worker's is; no `__init__` runs again, so that a subclass may have its own."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigurationError(VitroError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from errors import ConfigurationError, DatasetError
+from errors import ConfigurationError, DatasetError, VitroError
 from hardware.cell import Cell
 from perception.synthesis.clip_files import ClipWriter, clip_name
 from perception.synthesis.farm import Job, Step
@@ -28,8 +28,9 @@ _WAIT_S = 2.0
 #: How long a cluster's head may take to answer.
 _REACH_S = 10.0
 _ROOT = Path(__file__).parents[2]
-#: What a worker does not need of the checkout, which is sent to it.
-_NOT_SENT = [".git", ".venv", "runs", "weights", "tests", "docs", "*.safetensors", "*.bag", "*.db3"]
+#: Patterns, as in .gitignore, that keep what a worker does not need from being sent to it: everything in the checkout,
+#: which may hold data sets and recordings, but its folder itself, what rendering imports, and no weights among that.
+NOT_SENT = ["/*", "!/.", "!/errors.py", "!/hardware", "!/perception", "*.safetensors"]
 
 
 class _LostWorkerError(Exception):
@@ -50,6 +51,7 @@ class _Running:
 
         Raises:
             _LostWorkerError: the worker is no more.
+            VitroError: what the worker raised.
         """
         import ray
 
@@ -61,6 +63,9 @@ class _Running:
             self.writer.finish()
             return Step(self.number, frames, is_finished=True)
         except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, VitroError):
+                # Ray's error passes for ours, but what it has for a cause is our error and no text.
+                raise error.cause from error
             if isinstance(error.cause, ImportError):
                 raise ConfigurationError(
                     f"A worker cannot render ({error.cause}).",
@@ -78,7 +83,7 @@ class RayFarm:
     """A Ray cluster while it is entered: `local:N` starts N workers here, anything else is a cluster's address.
 
     Raises:
-        ConfigurationError: no such cluster.
+        ConfigurationError: no such cluster, or one that does not take us.
     """
 
     def __init__(self, address: str) -> None:
@@ -97,13 +102,19 @@ class RayFarm:
             return self
         try:
             _demand_listener(self._address)
-            sent = {"working_dir": str(_ROOT), "excludes": _NOT_SENT}
-            ray.init(self._address, runtime_env=sent, **quiet)
+            ray.init(self._address, runtime_env={"working_dir": str(_ROOT), "excludes": NOT_SENT}, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise ConfigurationError(
                 f"There is no Ray cluster at {self._address!r} ({error}).",
                 "Give the HOST:PORT that `ray start --head` prints, with the cluster's own RAY_AUTH_TOKEN in the "
                 "environment; or --ray local:2 for workers on this machine.",
+            ) from error
+        except ray.exceptions.RayError as error:
+            ray.shutdown()
+            raise ConfigurationError(
+                f"The Ray cluster at {self._address!r} does not take this work ({' '.join(str(error).split())}).",
+                "Mend what it names: it needs room for our code and its own RAY_AUTH_TOKEN in the environment; or give "
+                "--ray local:2 for workers on this machine.",
             ) from error
         return self
 
@@ -119,7 +130,7 @@ class RayFarm:
 
         Raises:
             DatasetError: the disk takes no more, or every worker that took a certain clip was lost.
-            ConfigurationError: the workers lack what rendering needs.
+            ConfigurationError: the workers lack what rendering needs, or the cell has no room for objects.
         """
         import ray
 
