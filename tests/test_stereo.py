@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rendering_scene import SIM_CELL, ball, scene
 
+from hardware.cameras.frame import Intrinsics
 from hardware.cell import load_cell
 from hardware.simulation.projector import DotProjector, beside, dot_pattern
 from hardware.simulation.raycast import RayCaster
@@ -12,11 +13,12 @@ from hardware.simulation.scene import Material
 from hardware.simulation.staging import stage_parts
 from hardware.simulation.stereo import (
     BASELINE_M,
-    DISPARITIES,
+    NEAREST_M,
     PROJECTOR_X_M,
     InfraredPair,
     ambient_intrinsics,
     compose,
+    disparities,
     right_intrinsics,
     sense_depth,
 )
@@ -135,7 +137,7 @@ def test_both_eyes_see_one_pattern_at_the_planes_disparity(wood):
     columns = np.arange(300, 540)
     columns = columns[wood.table[row, columns]]
     left = wood.dots[0][row, columns]
-    at = columns + DISPARITIES - disparity[columns]
+    at = columns + disparities(INTRINSICS) - disparity[columns]
     right = np.interp(at, np.arange(RIGHT.width), wood.dots[1][row])
     assert np.corrcoef(left, right)[0, 1] > 0.9
 
@@ -149,9 +151,27 @@ def test_noise_is_fresh_in_every_exposure_and_in_each_eye():
         assert 1.0 < np.std(first[0].astype(float) - other) < 10.0
 
 
+@pytest.mark.parametrize("focal_px", [100.0, 610.0, 712.3, 1075.0, 2440.0])
+def test_a_surface_as_near_as_promised_is_measured_at_any_focal_length(focal_px):
+    """A flat wall of noise, at depths whose disparities are whole pixels."""
+    camera = Intrinsics(400, 120, focal_px, focal_px, 199.5, 59.5)
+    searched = disparities(camera)
+    wall = np.random.default_rng(1).integers(0, 256, (120, 400 + searched), np.uint8)
+    nearest_px = int(focal_px * BASELINE_M / NEAREST_M)
+    for shift in (nearest_px, nearest_px // 2):
+        right = np.roll(wall, -shift, axis=1)
+        depth_m = sense_depth(wall[:, searched:], right, camera)
+        assert np.median(depth_m[20:-20, 20:-20]) == pytest.approx(focal_px * BASELINE_M / shift, rel=0.02)
+
+
+def test_the_search_for_disparities_grows_with_pictures_larger_than_a_d435s_alone():
+    for width, focal_px, searched in ((416, 349.4, 96), (848, 610.0, 96), (848, 712.3, 96), (1280, 1075.2, 144)):
+        assert disparities(Intrinsics(width, 480, focal_px, focal_px, 0.0, 0.0)) == searched
+
+
 def test_nothing_to_match_gives_no_depth():
     blank = np.full((120, 200), 80, np.uint8)
-    depth = sense_depth(blank, np.full((120, 200 + DISPARITIES), 80, np.uint8), INTRINSICS)
+    depth = sense_depth(blank, np.full((120, 200 + disparities(INTRINSICS)), 80, np.uint8), INTRINSICS)
     assert depth.dtype == np.float32
     assert np.isnan(depth).all()
 

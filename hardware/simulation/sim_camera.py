@@ -12,7 +12,7 @@ from hardware.cell import Cell
 from hardware.clock import Clock
 from hardware.simulation.renderer import Renderer, Rendering
 from hardware.simulation.scene import SceneState
-from hardware.simulation.stereo import DISPARITIES, sense_depth
+from hardware.simulation.stereo import disparities, sense_depth
 
 #: Frames whose truth is remembered.
 REMEMBERED = 8
@@ -76,7 +76,7 @@ class SimCamera:
             number=self._number,
             stamp_s=self._clock.now_s(),
             source="sim",
-            infrared=(infrared[0], np.ascontiguousarray(infrared[1][:, DISPARITIES:])),
+            infrared=(infrared[0], np.ascontiguousarray(infrared[1][:, disparities(self.intrinsics) :])),
         )
 
     def truth(self, number: int) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ colour camera: no blind band remains at the image's edge.
 """
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from hardware.cameras.frame import Intrinsics
 
 BASELINE_M = 0.050
 PROJECTOR_X_M = 0.025
-DISPARITIES = 96
+#: Whatever the focal length, the search for disparities reaches as near as this.
+NEAREST_M = 0.375
+#: Disparities searched at the least, in steps of, and at the most: block matching counts sixteenths in 16 bits.
+FEWEST, STEP, MOST = 96, 16, 2032
 BLOCK_PX = 7
 FARTHEST_M = 3.0
 #: Grey levels (of 255): what the exposure control aims at, a dot's peak on white at one metre, and the noise.
@@ -28,7 +32,7 @@ DISPARITY_BIAS_PX = -0.105
 
 @dataclass(frozen=True)
 class InfraredPair:
-    """Noise-free infrared pictures, float32 grey levels: left (H, W), right (H, W + DISPARITIES)."""
+    """Noise-free infrared pictures, float32 grey levels: left (H, W), right (H, W + `disparities`)."""
 
     left: NDArray[np.float32]
     right: NDArray[np.float32]
@@ -38,9 +42,15 @@ class InfraredPair:
         return _noisy(self.left, rng), _noisy(self.right, rng)
 
 
+def disparities(intrinsics: Intrinsics) -> int:
+    """How many disparities are searched [px]; up to 720 px of focal length FEWEST are enough."""
+    return min(max(FEWEST, STEP * ceil(intrinsics.fx * BASELINE_M / NEAREST_M / STEP)), MOST)
+
+
 def right_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
-    """The right eye's intrinsics: the left's, with DISPARITIES more columns on the left."""
-    return replace(intrinsics, width=intrinsics.width + DISPARITIES, cx=intrinsics.cx + DISPARITIES)
+    """The right eye's intrinsics: the left's, with `disparities` more columns on the left."""
+    more = disparities(intrinsics)
+    return replace(intrinsics, width=intrinsics.width + more, cx=intrinsics.cx + more)
 
 
 def ambient_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
@@ -81,9 +91,10 @@ def sense_depth(left: NDArray[np.uint8], right: NDArray[np.uint8], intrinsics: I
     """Depth (H, W) [m] from an exposed pair (`InfraredPair.exposed`), NaN where matching fails."""
     import cv2
 
+    searched = disparities(intrinsics)
     matcher = cv2.StereoSGBM.create(
         minDisparity=0,
-        numDisparities=DISPARITIES,
+        numDisparities=searched,
         blockSize=BLOCK_PX,
         P1=8 * BLOCK_PX**2,
         P2=32 * BLOCK_PX**2,
@@ -92,8 +103,8 @@ def sense_depth(left: NDArray[np.uint8], right: NDArray[np.uint8], intrinsics: I
         speckleWindowSize=80,
         speckleRange=2,
     )
-    padded = np.pad(left, ((0, 0), (DISPARITIES, 0)))
-    disparity = matcher.compute(padded, right)[:, DISPARITIES:].astype(np.float32) / 16.0
+    padded = np.pad(left, ((0, 0), (searched, 0)))
+    disparity = matcher.compute(padded, right)[:, searched:].astype(np.float32) / 16.0
     with np.errstate(divide="ignore"):
         depth = intrinsics.fx * BASELINE_M / (disparity - DISPARITY_BIAS_PX)
     return np.where((disparity > 0) & (depth > 0) & (depth < FARTHEST_M), depth, np.nan).astype(np.float32)
