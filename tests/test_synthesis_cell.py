@@ -109,7 +109,7 @@ def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
         create_estimator("vitro-s").estimate([one.seen for one in some], shown[-1].table.plane).values
         for some in (shown, shown[-1:])
     )
-    assert np.array_equal(last, together) and not np.array_equal(together, alone)
+    assert np.array_equal(last.values, together) and not np.array_equal(together, alone)
 
 
 def test_another_cell_is_another_set(rendered: Path) -> None:

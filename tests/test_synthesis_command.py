@@ -151,9 +151,14 @@ def test_the_card_counts_and_shows_the_clips(whole: Path) -> None:
     card = (whole / "README.md").read_text()
     assert "2 of 2 clips of 2 frames (4 frames" in card and "64x48 pixels, seed 123" in card
     facts = [json.loads(file.read_text()) for file in whole.glob("clips/*/clip.json")]
-    for optics in {one["optics"] for clip in facts for one in clip["objects"]}:
-        count = sum(one["optics"] == optics for clip in facts for one in clip["objects"])
-        assert f"| {optics} | {count} |" in card
+    told = [one for clip in facts for one in clip["objects"]]
+    objects, parts = [one for one in told if "of" not in one], [one for one in told if "of" in one]
+    assert objects and parts, "a lid is no object"
+    for optics in {one["optics"] for one in objects}:
+        assert f"| {optics} | {sum(one['optics'] == optics for one in objects)} |" in card
+    kinds = [f"{one['family']}, {one['material']}" for one in parts]
+    for kind in kinds:
+        assert f"| {kind} | {kinds.count(kind)} |" in card
     assert facts[0]["renderer"] in card
     assert cv2.imread(str(whole / "card.png")).shape == (2 * 156, 6 * 208, 3)
 

@@ -14,11 +14,12 @@ from hardware.simulation.renderer_meshes import rectangle
 from hardware.simulation.scene import Mesh
 from hardware.simulation.staging import Part
 from hardware.transforms import look_at, transform
-from perception.synthesis.drawing import draw_scene
+from perception.synthesis.drawing import LID, LIQUID, draw_scene
 from perception.synthesis.filming import film
+from perception.synthesis.orbit import FRAMES_A_TURN
 from perception.synthesis.scene import SynthScene, Thing
 from perception.synthesis.settings import SynthSettings
-from perception.synthesis.shots import cleared
+from perception.synthesis.shots import cleared, draw_shot
 
 TINY = SynthSettings(seed=9, width=64, height=48, frames=1, spp=2)
 GREY = plain(Scattering.MATTE, (0.4, 0.4, 0.4))
@@ -76,6 +77,17 @@ def test_jumps_share_a_scene_and_not_a_view() -> None:
     assert np.linalg.norm(np.diff(eyes, axis=0), axis=1).min() > 0.05
 
 
+def test_what_belongs_to_an_object_says_to_which() -> None:
+    families = set()
+    for number in (2, 5, 11):
+        told_of = {one["id"]: one for one in facts_of(TINY, number)["objects"]}
+        for part in (one for one in told_of.values() if "of" in one):
+            assert "of" not in told_of[part["of"]], "whose it is, is an object"
+            assert part["optics"] == "ordinary" or part["family"] == LIQUID
+            families.add(part["family"])
+    assert families == {LIQUID, LID}
+
+
 def test_a_users_things_come_among_the_drawn_ones() -> None:
     families: set[str] = set()
     for number in range(8):
@@ -98,6 +110,18 @@ def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(s
     assert cleared(walled, behind).backdrop[0].triangles.corners_m[..., 2].max() < -5
     assert len(cleared(walled, behind).backdrop) == 1, "hidden, not taken away: the kernels stay"
     assert cleared(walled, before).backdrop == (wall,)
+
+
+def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: SynthScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a wall that the camera comes behind on its way, long after the short clip has ended."""
+    whole, short = replace(TINY, frames=FRAMES_A_TURN), replace(TINY, frames=3)
+    x, y = draw_shot(whole, 0).T_world_cameras[FRAMES_A_TURN // 2, :2, 3] / 2
+    wall = Part("wall", rectangle((5, 3)).placed(look_at((x, y, 0), (0, 0, 0))), GREY)
+    monkeypatch.setattr("perception.synthesis.shots.draw_scene", lambda *_: replace(scene, backdrop=(wall,)))
+    shots = [draw_shot(settings, 0) for settings in (whole, short)]
+    heights_m = [shot.scene.backdrop[0].triangles.corners_m[..., 2].max() for shot in shots]
+    assert heights_m[0] == heights_m[1] < -5
+    assert (shots[0].T_world_cameras[:3] == shots[1].T_world_cameras).all() and len(shots[1].T_world_cameras) == 3
 
 
 def test_an_arm_in_the_lens_is_taken_away(scene: SynthScene) -> None:

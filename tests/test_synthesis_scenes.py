@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 import trimesh
 
+from hardware.cameras.frame import Intrinsics
+from hardware.simulation.raycast import RayCaster
 from hardware.simulation.renderer_meshes import box, rectangle
-from hardware.transforms import apply
+from hardware.transforms import apply, look_at
 from perception.synthesis import patterns
 from perception.synthesis.backdrop import Backdrop, draw_backdrop
+from perception.synthesis.drawing import LID, LIQUID, draw_scene, draw_thing
+from perception.synthesis.scene import Placed
 from perception.synthesis.shapes import draw_moulding, draw_solid, draw_vessel
 from perception.tags import tag_corners_m
 
 
 def backdrops(count: int) -> list[Backdrop]:
-    return [draw_backdrop(np.random.default_rng([7, i]), "diffuse", False) for i in range(count)]
+    return [draw_backdrop(np.random.default_rng([7, i]), "diffuse") for i in range(count)]
 
 
 def test_tags_lie_where_they_are_said_to_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,3 +68,28 @@ def test_every_drawn_shape_is_closed_and_stands_on_the_table(draw) -> None:
             if extra is not None:
                 closed = trimesh.Trimesh(extra.vertices_m, extra.faces)
                 assert closed.is_watertight and closed.volume > 0, (seed, shape.family)
+
+
+@pytest.mark.parametrize("family", [LID, LIQUID])
+def test_from_above_a_lid_or_a_liquid_is_seen_and_from_beside_its_vessel(family: str) -> None:
+    things = (draw_thing(np.random.default_rng([seed, 2])) for seed in range(1000))
+    thing = next(one for one in things if [extra.family for extra in one.extras] == [family])
+    placed = Placed(thing, np.eye(4), 5)
+    caster, camera = RayCaster(placed.parts()), Intrinsics(41, 41, 60.0, 60.0, 20.0, 20.0)
+    above, beside = (
+        caster.truth(camera, look_at(eye, (0.0, 0.0, 0.05), up=(0.1, 1.0, 0.2))).instance_ids
+        for eye in ((0.0, 0.0, 0.5), (0.4, 0.0, 0.05))
+    )
+    assert placed.pieces()[above[20, 20]].family == family
+    assert 5 in beside and placed.pieces()[5] is thing
+
+
+def test_nothing_in_a_scene_shares_its_id_and_what_lies_holds_no_liquid() -> None:
+    """Scene [9, 2] has two filled and closed vessels among its six objects, [123, 1] five with a liquid or a lid."""
+    for scene in (draw_scene([9, 2]), draw_scene([123, 1])):
+        ids = [id_ for placed in scene.things for id_ in placed.pieces()]
+        assert ids == list(range(1, len(ids) + 1)) and len(ids) > len(scene.things)
+        assert sorted({part.instance_id for part in scene.parts()}) == [0, *ids]
+        for placed in scene.things:
+            stands = placed.T_world_thing[2, 2] > 0.99
+            assert stands or LIQUID not in [extra.family for extra in placed.thing.extras]

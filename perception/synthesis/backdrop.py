@@ -42,10 +42,10 @@ class Backdrop:
     tags: tuple[Tag, ...] = ()
 
 
-def draw_backdrop(rng: Generator, surface: str, container: bool | None = None) -> Backdrop:
-    """A table of one surface and its surroundings; container forces or forbids a tray."""
+def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
+    """A table of one surface and its surroundings, on some of them a tray."""
     finish = draw_table(rng, surface)
-    tray = rng.random() < TRAY if container is None else container
+    tray = rng.random() < TRAY
     size_m = rng.uniform(0.7, 2.6, 2)
     T_world_table = transform(rotation_z(rng.uniform(-np.pi, np.pi)), (*rng.uniform(-0.08, 0.08, 2), 0.0))
     parts = [_table(rng, finish, size_m, T_world_table), *_room_parts(rng)]

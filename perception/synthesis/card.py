@@ -1,7 +1,7 @@
 """A data set's card: README.md with what is in it, counted, and card.png, which shows some of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ Each folder of `clips/` is a clip, and a frame folder besides: `python main.py d
 | `000000.truth.png` | depth of the first surface along the optical axis, glass included: uint16, 0.1 mm; 0: none |
 | `000000.normals.png` | uint16 R, G, B = round((n + 1) / 2 · 65535) of the unit normal's x, y, z in OpenCV \
 camera axes; 0, 0, 0: none |
-| `000000.ids.png` | uint8: the object's id in `clip.json`; 0: no object |
+| `000000.ids.png` | uint8: the id in `clip.json` of the object, or of its lid or liquid; 0: no object |
 | `000000.depth.npy` | only with `--sensor`: what a simulated stereo camera makes of it, float32 m, NaN holes |
 | `intrinsics.json` | pinhole: fx, fy, cx, cy, width, height [px] |
-| `clip.json` | objects, table plane, AprilTags (tag36h11: id, side of the black square, centre, yaw) and camera poses \
-in the world (z up, table at z = 0, metres); each file's SHA-256 |
+| `clip.json` | objects, their lids and liquids (`of`: whose), table plane, AprilTags (tag36h11: id, side of the black \
+square, centre, yaw) and camera poses in the world (z up, table at z = 0, metres); each file's SHA-256 |
 
 `python main.py synth --verify --out DIR` checks every byte.
 """
@@ -84,7 +84,9 @@ def _thumb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
     frames = len(clips) * settings["frames"]
     views = _VIEWS[settings["views"]]
-    objects = [one for clip in clips for one in clip["objects"]]
+    things = [[one for one in clip["objects"] if "of" not in one] for clip in clips]
+    objects = [one for own in things for one in own]
+    parts = [f"{one['family']}, {one['material']}" for clip in clips for one in clip["objects"] if "of" in one]
     return "\n".join(
         [
             "# TransPhy3D, rendered",
@@ -102,10 +104,11 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             "",
             *_table("surface", "clips", _counted(clip["surface"] for clip in clips)),
             *_table("container", "clips", _counted(clip["container"] or "none" for clip in clips)),
-            *_table("objects", "clips", sorted(Counter(str(len(clip["objects"])) for clip in clips).items())),
+            *_table("objects", "clips", sorted(Counter(str(len(own)) for own in things).items())),
             *_table("optics", "objects", _counted(one["optics"] for one in objects)),
             *_table("material", "objects", _counted(one["material"] for one in objects)),
             *_table("family", "objects", _counted(one["family"] for one in objects)),
+            *_table("part of an object", "parts", _counted(parts)),
             _LAYOUT,
         ]
     )
@@ -127,5 +130,8 @@ def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
     return sorted(Counter(names).items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _table(of: str, count: str, rows: Iterable[tuple[str, int]]) -> list[str]:
+def _table(of: str, count: str, rows: Sequence[tuple[str, int]]) -> list[str]:
+    """Nothing where there are no rows."""
+    if not rows:
+        return []
     return [f"| {of} | {count} |", "|---|---:|", *(f"| {name} | {number:,} |" for name, number in rows), ""]

@@ -161,9 +161,9 @@ def clips_in(clips: Path) -> list[Path]:
     return sorted(path for path in clips.glob("*") if _NAME.fullmatch(path.name) and path.is_dir())
 
 
-def remove_partial(clips: Path, number: int | None = None) -> None:
-    """Removes what killed workers left, of one clip or of all; nothing else may be writing."""
-    for path in clips.glob(f".{'*' if number is None else clip_name(number)}.*.partial"):
+def remove_partial(clips: Path) -> None:
+    """Removes what killed workers left; nothing else may be writing."""
+    for path in clips.glob(".*.partial"):
         if _PARTIAL.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
 

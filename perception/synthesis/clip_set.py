@@ -4,7 +4,6 @@ dataset.json    the settings and the number of clips
 clips/NNNNNN/   a clip (clip_files.py)
 """
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import ConfigurationError, DatasetError, writing_remedy
-from perception.files import replace_file
+from perception.files import hold, replace_file
 from perception.synthesis.clip_files import (
     REPAIR,
     as_json,
@@ -49,11 +48,11 @@ class ClipSet:
             DatasetError: it cannot be written.
         """
         self._refuse_foreign()
+        refusal = ConfigurationError(f"Another run writes to {self.root}.", "Wait for it, or name another --out.")
         with ExitStack() as opened:
             try:
                 self.clips.mkdir(parents=True, exist_ok=True)
-                lock = opened.enter_context((self.root / _LOCK).open("w"))
-                _hold(lock.fileno(), self.root)
+                opened.enter_context(hold(self.root / _LOCK, refusal))
             except OSError as error:
                 raise _unwritten(self.root, error) from error
             write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
@@ -167,13 +166,6 @@ def _holds_anything(root: Path) -> bool:
     """More than a data set without its dataset.json, as a run leaves that was killed early."""
     ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
     return any(path.name not in ours for path in root.iterdir())
-
-
-def _hold(descriptor: int, root: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigurationError(f"Another run writes to {root}.", "Wait for it, or name another --out.") from error
 
 
 def _listed(problems: list[str]) -> str:

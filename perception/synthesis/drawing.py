@@ -1,17 +1,19 @@
 """From a seed to a scene: what is on the table, what it is made of, how it came to lie."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from hardware.cell import SURFACES
+from hardware.simulation.scene import Mesh
 from hardware.simulation.tableware_mesh import mass_properties
 from hardware.transforms import Matrix, apply, rotation_z, transform
 from perception.synthesis.backdrop import draw_backdrop
 from perception.synthesis.matter import DENSITY, Matter, draw_liquid, draw_matter
-from perception.synthesis.scene import Placed, SynthScene, Thing
+from perception.synthesis.scene import Piece, Placed, SynthScene, Thing
 from perception.synthesis.settle import settle
 from perception.synthesis.shapes import draw_shape
 from perception.synthesis.surroundings import draw_lamps, draw_room
@@ -21,21 +23,18 @@ MOST_THINGS = 7
 FARTHEST_M = 0.6
 MASS_KG = (0.01, 0.8)
 #: How things start: standing, on their side, on their head, anyhow in the air.
-UPRIGHT, LYING, HEAD = 0.56, 0.24, 0.07
+UPRIGHT, LYING, HEAD = 0.70, 0.17, 0.05
 #: Share of things that are another like the one before.
 TWIN = 0.2
+#: The families of extras.
+LIQUID, LID = "liquid", "lid"
 
 
-def draw_scene(
-    seed: Sequence[int],
-    surface: str | None = None,
-    extra_things: Sequence[Thing] = (),
-    container: bool | None = None,
-) -> SynthScene:
+def draw_scene(seed: Sequence[int], surface: str | None = None, extra_things: Sequence[Thing] = ()) -> SynthScene:
     """The scene of a seed: the same on any machine up to the physics' rounding.
 
     surface: one of `hardware.cell.SURFACES`, or drawn. extra_things: a user's, half of the objects where
-    there are any. container: with a tray, without, or drawn.
+    there are any.
 
     Raises:
         ValueError: an unknown surface.
@@ -43,32 +42,37 @@ def draw_scene(
     rng = np.random.default_rng(list(seed))
     drawn_surface = SURFACES[int(rng.integers(len(SURFACES)))]
     surface = surface or drawn_surface
-    backdrop = draw_backdrop(rng, surface, container)
+    backdrop = draw_backdrop(rng, surface)
     things = _draw_things(rng, extra_things)
     reach_m = 0.1 if backdrop.container else 0.13 + 0.02 * len(things)
     starts = _starts(rng, things, reach_m)
     resting = settle([(t.mesh, t.mass_kg, T) for t, T in zip(things, starts, strict=True)], backdrop.solids)
-    placed = [
-        Placed(_dry(thing, T), T, number)
-        for number, (thing, T) in enumerate(zip(things, resting, strict=True), start=1)
-        if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02
-    ]
+    placed: list[Placed] = []
+    free_id = 1
+    for thing, T in zip(things, resting, strict=True):
+        if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02:
+            placed.append(Placed(_dry(thing, T), T, free_id))
+            free_id += len(placed[-1].pieces())
     return SynthScene(
         surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container, backdrop.tags
     )
 
 
-def draw_thing(rng: Generator, matter: Matter | None = None) -> Thing:
-    """One object of any shape and, unless it is named, any matter; some filled, some with a lid."""
-    matter = matter or draw_matter(rng)
+def draw_thing(rng: Generator) -> Thing:
+    """One object of any shape and matter; some filled, some with a lid."""
+    matter = draw_matter(rng)
     shape = draw_shape(rng)
     extras = []
     if shape.fill is not None:
-        extras.append((shape.fill, draw_liquid(rng).finish))
+        extras.append(_piece(LIQUID, shape.fill, draw_liquid(rng)))
     if shape.lid is not None:
-        extras.append((shape.lid, draw_matter(rng, "ordinary").finish))
+        extras.append(_piece(LID, shape.lid, draw_matter(rng, "ordinary")))
     mass_kg = float(np.clip(mass_properties(shape.mesh)[0] * DENSITY[matter.stuff], *MASS_KG))
     return Thing(shape.family, matter.name, matter.optics, shape.mesh, matter.finish, mass_kg, tuple(extras))
+
+
+def _piece(family: str, mesh: Mesh, matter: Matter) -> Piece:
+    return Piece(family, matter.name, matter.optics, mesh, matter.finish)
 
 
 def _draw_things(rng: Generator, extra: Sequence[Thing]) -> list[Thing]:
@@ -119,7 +123,6 @@ def _attitude(rng: Generator) -> NDArray[np.float64]:
 
 def _dry(thing: Thing, T_world_thing: Matrix) -> Thing:
     """A liquid stays only in what stands upright."""
-    if T_world_thing[2, 2] > 0.995 or not thing.extras:
+    if T_world_thing[2, 2] > 0.995:
         return thing
-    solid = tuple(e for e in thing.extras if e[0].vertices_m[:, 2].max() > 0.98 * thing.mesh.vertices_m[:, 2].max())
-    return Thing(thing.family, thing.material, thing.optics, thing.mesh, thing.finish, thing.mass_kg, solid)
+    return replace(thing, extras=tuple(extra for extra in thing.extras if extra.family != LIQUID))

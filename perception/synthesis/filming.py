@@ -14,7 +14,7 @@ from hardware.simulation.sim_camera import noisy_color
 from hardware.simulation.stereo import sense_depth
 from perception.synthesis.clip_files import CLIP, INTRINSICS, as_json
 from perception.synthesis.frame_files import encoded_frame
-from perception.synthesis.scene import Thing
+from perception.synthesis.scene import Placed, Thing
 from perception.synthesis.settings import SynthSettings
 from perception.synthesis.shots import Shot, draw_shot
 from perception.synthesis.view import SceneView, View
@@ -68,7 +68,6 @@ def _sensed_m(seen: View, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.f
 def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
     """What clip.json says, but for the files' hashes."""
     scene = shot.scene
-    things = [(placed.instance_id, placed.thing) for placed in scene.things]
     return {
         "number": number,
         "seed": settings.seed,
@@ -76,15 +75,21 @@ def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
         "views": settings.views,
         "surface": scene.surface,
         "container": scene.container,
-        "objects": [
-            {"id": id_, "family": thing.family, "material": thing.material, "optics": thing.optics}
-            for id_, thing in things
-        ],
+        "objects": [entry for placed in scene.things for entry in _entries(placed)],
         "table": {"normal": [0.0, 0.0, 1.0], "offset_m": 0.0},
         "tags": [tag.model_dump(mode="json") for tag in scene.tags],
         "T_world_camera": shot.T_world_cameras.tolist(),
         "renderer": renderer_line(settings.spp),
     }
+
+
+def _entries(placed: Placed) -> list[dict[str, Any]]:
+    """An object, and the parts of it that have an id and a matter of their own: `of` says whose they are."""
+    return [
+        {"id": id_, "family": piece.family, "material": piece.material, "optics": piece.optics}
+        | ({} if piece is placed.thing else {"of": placed.instance_id})
+        for id_, piece in placed.pieces().items()
+    ]
 
 
 def renderer_line(spp: int) -> str:

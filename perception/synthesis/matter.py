@@ -22,7 +22,7 @@ Optics = Literal["transparent", "specular", "ordinary"]
 #: Refractive index of water at 20 °C.
 WATER_IOR = 1.333
 #: Share of the optics among the objects of a scene.
-MIX: dict[Optics, float] = {"transparent": 0.62, "specular": 0.16, "ordinary": 0.22}
+MIX: dict[Optics, float] = {"transparent": 0.70, "specular": 0.13, "ordinary": 0.17}
 #: kg/m³: enough to settle plausibly.
 DENSITY = {"glass": 2500.0, "plastic": 1200.0, "metal": 7800.0, "ceramic": 2300.0, "matte": 700.0}
 

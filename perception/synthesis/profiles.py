@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 
 Points = NDArray[np.float64]
 #: Share of the draws that have each part.
-STEM, NECK, THREADS, RIPPLES, LIP = 0.24, 0.34, 0.5, 0.12, 0.3
+STEM, NECK, THREADS, RIPPLES, LIP = 0.28, 0.26, 0.5, 0.1, 0.3
 #: Share of the draws with neither stem nor neck that are wider than high, as bowls and dishes are.
 WIDE = 0.35
 #: Middle and spread of ln(radius / height): slender with a stem or a neck, as goblets and bottles are.
@@ -85,7 +85,7 @@ def _body(
     """Knots of a bowl or body: a smooth random curve, straight walls as often as not; a wide one opens upwards."""
     count = int(rng.integers(2, 6))
     z = start + (top - start) * np.concatenate([[0.06], np.sort(rng.uniform(0.15, 0.9, count - 2)), [1.0]])
-    wild = 0.0 if rng.random() < 0.3 else rng.uniform(0.03, 0.35)
+    wild = 0.0 if rng.random() < 0.4 else rng.uniform(0.03, 0.35)
     taper = rng.uniform(-0.35, 0.35) if rng.random() < 0.6 else 0.0
     along = np.linspace(-1, 1, count)
     if is_wide and rng.random() < 0.8:

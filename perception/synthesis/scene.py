@@ -16,41 +16,46 @@ from perception.synthesis.matter import Optics
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One object in its own frame: z up as it stands, origin at the centre of its foot.
-
-    extras: what belongs to it and looks otherwise (a liquid, a lid), each a mesh with its finish.
-    """
+class Piece:
+    """What is of one matter, in its thing's frame. family: what a person would sort it under; material: its name."""
 
     family: str
     material: str
     optics: Optics
     mesh: Mesh
     finish: Finish
+
+
+@dataclass(frozen=True)
+class Thing(Piece):
+    """One object in its own frame: z up as it stands, origin at the centre of its foot.
+
+    extras: what belongs to it and is of other matter, as a liquid or a lid.
+    """
+
     mass_kg: float
-    extras: tuple[tuple[Mesh, Finish], ...] = ()
+    extras: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing at rest. instance_id (1..255) marks it in the truth; extras share it."""
+    """A thing at rest. instance_id (1..255) marks its body in the truth, the ids after it mark its extras."""
 
     thing: Thing
     T_world_thing: Matrix
     instance_id: int
 
+    def pieces(self) -> dict[int, Piece]:
+        """The thing, then its extras, by their ids."""
+        return dict(enumerate((self.thing, *self.thing.extras), start=self.instance_id))
+
     def parts(self) -> list[Part]:
         """The thing and its extras as triangles in the world."""
-        pieces = ((self.thing.mesh, self.thing.finish), *self.thing.extras)
-        return [
-            Part(
-                f"object{self.instance_id}.{i}",
-                smooth(mesh.vertices_m, mesh.faces).placed(self.T_world_thing),
-                finish,
-                self.instance_id,
-            )
-            for i, (mesh, finish) in enumerate(pieces)
-        ]
+        parts = []
+        for id_, piece in self.pieces().items():
+            triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).placed(self.T_world_thing)
+            parts.append(Part(f"object{id_}", triangles, piece.finish, id_))
+        return parts
 
 
 @dataclass(frozen=True)

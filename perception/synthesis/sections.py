@@ -52,11 +52,11 @@ def heart(rng: Generator, angle_rad: Points) -> Points:
 
 #: Every kind with its share of the draws.
 SECTIONS: tuple[tuple[Draw, float], ...] = (
-    (circle, 0.56),
-    (superellipse, 0.22),
-    (polygon, 0.07),
-    (lobes, 0.12),
-    (heart, 0.03),
+    (circle, 0.74),
+    (superellipse, 0.12),
+    (polygon, 0.05),
+    (lobes, 0.07),
+    (heart, 0.02),
 )
 
 

@@ -11,7 +11,7 @@ from hardware.cell import Cell
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
-VERSION = 4
+VERSION = 6
 #: Settings that version 1 did not have; it had what they are by default.
 _SINCE_2 = ("scenes", "cell", "cell_digest", "zoom")
 Scenes = Literal["drawn", "cell"]

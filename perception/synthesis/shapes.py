@@ -15,7 +15,7 @@ from perception.synthesis.sections import draw_section
 from perception.synthesis.turning import Points, draw_reach, reach_at, turned
 
 #: Share of the vessels that have each; a handle only where the section is round.
-HANDLE, FILLED, LIDDED = 0.06, 0.22, 0.2
+HANDLE, FILLED, LIDDED = 0.12, 0.16, 0.1
 #: Thinnest and thickest wall of a vessel, and of a moulding [m].
 WALLS_M, MOULDED_WALLS_M = (0.0005, 0.004), (0.0006, 0.002)
 #: A hollow less deep than this is none [m].
@@ -78,9 +78,9 @@ def draw_solid(rng: Generator) -> Shape:
 
 #: Kinds of shape and their share of the draws.
 KINDS: tuple[tuple[Callable[[Generator], Shape], float], ...] = (
-    (draw_vessel, 0.74),
-    (draw_moulding, 0.10),
-    (draw_solid, 0.16),
+    (draw_vessel, 0.84),
+    (draw_moulding, 0.06),
+    (draw_solid, 0.10),
 )
 
 

@@ -12,7 +12,7 @@ from hardware.simulation.staging import Part
 from hardware.transforms import transform
 from perception.synthesis.cell_scenes import cell_pinhole, cell_views, draw_cell_scene
 from perception.synthesis.drawing import draw_scene
-from perception.synthesis.orbit import Stage, drawn_intrinsics, jumps, narrowness, orbit
+from perception.synthesis.orbit import FRAMES_A_TURN, Stage, drawn_intrinsics, jumps, narrowness, orbit
 from perception.synthesis.scene import SynthScene, Thing
 from perception.synthesis.settings import ANY_SURFACE, SynthSettings
 
@@ -49,10 +49,11 @@ def draw_shot(
     scene = draw_scene(seed, surface, user_things)
     pinhole = drawn_intrinsics([*seed, _LENS], settings.width, settings.height, settings.zoom)
     if settings.views == "orbit":
-        poses = orbit([*seed, _CAMERA], _stage(scene), settings.frames)
+        # The scene is cleared for a whole turn, so that a shorter clip is the start of a longer one.
+        poses = orbit([*seed, _CAMERA], _stage(scene), max(settings.frames, FRAMES_A_TURN))
     else:
         poses = jumps([*seed, _CAMERA], _stage(scene), settings.frames, narrowness(pinhole))
-    return Shot(cleared(scene, poses[:, :3, 3]), pinhole, poses)
+    return Shot(cleared(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
 
 
 def cleared(scene: SynthScene, eyes_m: NDArray[np.float64]) -> SynthScene:
