@@ -89,7 +89,7 @@ def _steps(run: VitroTraining, console: Console, interrupts: Interrupts, every: 
 
 def _tell(console: Console, step: int, scores: Scores) -> None:
     console.say(
-        f"  step {step}, {scores.frames} held-out clips: glass and metal {_mm(scores.hard_mm)} median, "
+        f"  step {step}, {scores.frames} held-out frames: glass and metal {_mm(scores.hard_mm)} median, "
         f"{100 * scores.hard_within_5:.1f} % within 5 %; ordinary objects {_mm(scores.ordinary_mm)}, "
         f"table {_mm(scores.table_mm)}"
     )

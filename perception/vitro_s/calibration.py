@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from perception.datasets.base import Clip
 from perception.vitro_s.disturbed import sensed
-from perception.vitro_s.model import TOLERANCE_M, UNCALIBRATED, VitroS
+from perception.vitro_s.model import DENSITIES_PX_M, TOLERANCE_M, UNCALIBRATED, VitroS, working_intrinsics
 from perception.vitro_s.samples import Lesson
 
 #: Bins of said probability in which the true one is counted; object pixels kept of a picture.
@@ -29,20 +29,24 @@ class Scores:
 
 @dataclass(frozen=True)
 class Exam:
-    """said (N,): probabilities that the network gave pixels of objects; true (N,): whether they held."""
+    """said (N,): probabilities that the network gave pixels of objects; true (N,): whether they held. Of frames alone
+    that are as fine as those it works on: coarser ones are harder than what a camera shows it."""
 
     scores: Scores
     said: NDArray[np.float32]
     true: NDArray[np.bool_]
 
 
-def examine(model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None]) -> Exam:
-    """Shows the model every clip's first frame: its colour, and of every second one a guessed sensor too."""
+def examine(
+    model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None], is_thorough: bool = False
+) -> Exam:
+    """Shows the model every clip's first frame, or thoroughly all: colour, and every second time a guessed sensor."""
     rng = np.random.default_rng(0)
+    frames = [(clip, i) for clip in clips for i in range(len(clip) if is_thorough else 1)]
     errors: dict[str, list[NDArray]] = {"hard": [], "ordinary": [], "table": []}
     within, said, true = [], [], []
-    for number, clip in enumerate(clips):
-        lesson = Lesson.of(clip.frame(0))
+    for number, (clip, i) in enumerate(frames):
+        lesson = Lesson.of(clip.frame(i))
         sensor_m = None
         if number % 2:
             sensor_m = sensed(rng, lesson.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
@@ -53,15 +57,21 @@ def examine(model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int],
         for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
             errors[kind].append(error_m[known & mask])
         within.append((error_m < 0.05 * lesson.depth_m)[known & hard])
-        rows = np.flatnonzero(known & lesson.object_)
-        rows = rng.permutation(rows)[:KEPT]
+        rows = np.flatnonzero(known & lesson.object_) if _is_fine(lesson) else []
+        rows = rng.permutation(rows)[:KEPT].astype(int)
         said.append(seen.confidence.ravel()[rows])
         true.append((error_m < TOLERANCE_M).ravel()[rows])
-        progress(number + 1, len(clips))
+        progress(number + 1, len(frames))
     hard_mm, ordinary_mm, table_mm = (_median_mm(errors[kind]) for kind in ("hard", "ordinary", "table"))
     share = np.concatenate(within)
-    scores = Scores(len(clips), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
+    scores = Scores(len(frames), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
     return Exam(scores, np.concatenate(said), np.concatenate(true))
+
+
+def _is_fine(lesson: Lesson) -> bool:
+    """Whether the network sees it made smaller, as it does what a camera shows."""
+    smallest = working_intrinsics(lesson.intrinsics, lesson.table, min(DENSITIES_PX_M))
+    return smallest.width < lesson.intrinsics.width
 
 
 def calibrate(exam: Exam) -> NDArray[np.float64]:

@@ -158,13 +158,13 @@ class VitroTraining:
 
     def finish(self, progress: Callable[[int, int], None]) -> Scores:
         """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
-        exam = self._exam(progress)
+        exam = self._exam(progress, is_thorough=True)
         write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
         return exam.scores
 
-    def _exam(self, progress: Callable[[int, int], None]) -> Exam:
+    def _exam(self, progress: Callable[[int, int], None], is_thorough: bool = False) -> Exam:
         model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, self.settings.device)
-        exam = examine(model, self.curriculum.held_out, progress)
+        exam = examine(model, self.curriculum.held_out, progress, is_thorough)
         write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
         return exam
 
