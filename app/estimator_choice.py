@@ -25,7 +25,8 @@ def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]
     if weights is not None:
         raise ConfigurationError(
             "--weights are of one model, which --estimator auto does not know.",
-            "Name it too: --estimator dkt takes any DKT's weights; docs/estimators.md has the others.",
+            "Name it too: --estimator vitro-s for what `train vitro-s` wrote, --estimator dkt for any DKT's; "
+            "docs/estimators.md has the others.",
         )
     if not is_complete(MODEL):
         return _without_model(f"the weights of {MODEL} are not in {weights_folder(MODEL)}")

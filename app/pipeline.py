@@ -96,7 +96,8 @@ class Pipeline:
         if len(grasps) == 0:
             raise PlanningError(
                 f"No grasp was found: {grasps.note or 'nothing graspable stands in the workspace'}.",
-                "Look at the depth picture: an object that is missing there was not seen; try another --estimator.",
+                "Look at the trial's pictures of depth and confidence: what is missing was not seen, what is red not "
+                "known well. Move it or the light (in the digital cell: another --seed), or try another --estimator.",
             )
         besides = f"; {grasps.note}" if grasps.note else ""
         return (

@@ -31,6 +31,8 @@ def read_image(file: Path) -> NDArray[np.uint8]:
                 raise CameraError(f"{file} is not 8 bit ({image.mode}).", "Save colour as 8-bit RGB or grey PNG.")
             upright = image if image.format == "PNG" else ImageOps.exif_transpose(image)
             return np.array(upright.convert("RGB"))
+    except FileNotFoundError as error:
+        raise CameraError(f"{file} is missing.", "Copy or export this frame again.") from error
     except OSError as error:
         reason = error.strerror or error
         if isinstance(error, UnidentifiedImageError):

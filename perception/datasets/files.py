@@ -13,7 +13,10 @@ from errors import CameraError, DatasetError
 from hardware.cameras.frame import Intrinsics
 from hardware.cameras.image_file import read_image
 
-_AGAIN = "Copy or download this file again, or take the frame out of the data set."
+_AGAIN = (
+    "Copy or download this file again, or take the frame out of the data set; what `synth` made, `synth --repair` "
+    "renders again."
+)
 #: How many of a folder's entries a message lists.
 _LISTED = 8
 

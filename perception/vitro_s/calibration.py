@@ -57,8 +57,8 @@ def examine(
         for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
             errors[kind].append(error_m[known & mask])
         within.append((error_m < 0.05 * lesson.depth_m)[known & hard])
-        rows = np.flatnonzero(known & lesson.object_) if _is_fine(lesson) else []
-        rows = rng.permutation(rows)[:KEPT].astype(int)
+        rows = np.flatnonzero(known & lesson.object_ & _is_fine(lesson))
+        rows = rng.permutation(rows)[:KEPT]
         said.append(seen.confidence.ravel()[rows])
         true.append((error_m < TOLERANCE_M).ravel()[rows])
         progress(number + 1, len(frames))

@@ -142,8 +142,9 @@ def load_vitro_s(path: Path | None = None, device: str = "cpu") -> VitroS:
 def read_weights(path: Path) -> tuple[VitroNet, NDArray[np.float64]]:
     """The network and its calibration from a file. Raises as `load_vitro_s`."""
     remedy = (
-        "Check out perception/vitro_s/vitro-s.safetensors again, or name a file that `train vitro-s` wrote; of an "
-        "earlier format, the same training command writes it anew."
+        "Check out perception/vitro_s/vitro-s.safetensors again."
+        if path == WEIGHTS
+        else "Name a file that `train vitro-s` wrote: the same training command, given once more, writes it anew."
     )
     if not path.is_file():
         raise PerceptionError(f"There are no weights of vitro-s at {path}.", remedy)
