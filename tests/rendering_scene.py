@@ -8,6 +8,10 @@ from hardware.cell import Cell, load_cell
 from hardware.simulation.renderer_meshes import primitive
 from hardware.simulation.scene import Material, Mesh, PlacedObject, Primitive, SceneState, Tableware
 from hardware.transforms import transform
+from perception.datasets.base import Clip, open_dataset
+from perception.synthesis.clip_set import ClipSet
+from perception.synthesis.farm import Job, render_here
+from perception.synthesis.settings import SynthSettings
 
 SIM_CELL = Path(__file__).parents[1] / "app/cells/sim.yaml"
 
@@ -35,3 +39,11 @@ def scene(cell: Cell, surface: str, *things: tuple[Tableware, float, float], see
         PlacedObject(thing, transform(translation_m=(x, y, 0.0)), i + 1) for i, (thing, x, y) in enumerate(things)
     )
     return SceneState(surface, placed, (), cell.camera.T_world_camera, seed)
+
+
+def rendered_clips(root: Path, settings: SynthSettings, count: int, cell: Cell) -> tuple[Clip, ...]:
+    """Clips of a cell's own scenes, rendered into a data set of their own."""
+    made = ClipSet(root, settings, count)
+    with made.held():
+        list(render_here(Job(settings, made.missing(), made.clips, cell=cell)))
+    return open_dataset("transphy3d", root).clips

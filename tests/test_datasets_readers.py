@@ -1,6 +1,7 @@
 """Every layout gives back what was written into it, and a wrong or damaged one is named."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +249,9 @@ def test_metadata_that_no_picture_can_be_of_is_named(wrong: dict, tmp_path: Path
         savemat(folder / "metadata.mat", told)
         with pytest.raises(DatasetError, match=r"metadata\.mat"):
             open_dataset("clearpose", tmp_path).clips[0].frame(0)
+
+
+def test_a_copy_of_a_rendered_clip_under_another_name_is_no_clip(tmp_path: Path) -> None:
+    root = write_transphy3d(tmp_path / "set", clips=2)
+    shutil.copytree(root / "clips/000001", root / "clips/000001-before")
+    assert [clip.name for clip in open_dataset("transphy3d", root).clips] == ["000000", "000001"]

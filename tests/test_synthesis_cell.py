@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from rendering_scene import SIM_CELL
+from rendering_scene import SIM_CELL, rendered_clips
 
 from errors import ConfigurationError
 from hardware.cell import load_cell
@@ -20,7 +20,6 @@ from perception.evaluation.report import tables_of
 from perception.evaluation.showing import OWN_TAGS, Showing, find_table
 from perception.evaluation.subjects import create_subject
 from perception.synthesis.clip_set import ClipSet
-from perception.synthesis.farm import Job, render_here
 from perception.synthesis.filming import film
 from perception.synthesis.settings import SynthSettings, of_cell
 
@@ -30,10 +29,9 @@ SETTINGS = SynthSettings(seed=3, width=318, height=180, frames=3, spp=2, sensor=
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = ClipSet(tmp_path_factory.mktemp("cell"), SETTINGS, 1)
-    with made.held():
-        list(render_here(Job(SETTINGS, made.missing(), made.clips, cell=CELL)))
-    return made.root
+    root = tmp_path_factory.mktemp("cell")
+    rendered_clips(root, SETTINGS, 1, CELL)
+    return root
 
 
 def files_of(rendered: Path, kind: str) -> list[bytes]:

@@ -1,15 +1,12 @@
 """The weights that come with Vitro: that they see glass, in the cell's scenes, none of whose kinds they learned on."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from rendering_scene import SIM_CELL
+from rendering_scene import SIM_CELL, rendered_clips
 
 from hardware.cell import load_cell
-from perception.datasets.base import DatasetFrame, open_dataset
-from perception.synthesis.clip_set import ClipSet
-from perception.synthesis.farm import Job, render_here
+from perception.datasets.base import DatasetFrame
+from perception.evaluation.regions import hard_of
 from perception.synthesis.settings import SynthSettings, of_cell
 from perception.vitro_s.model import TOLERANCE_M, Seen, load_vitro_s
 
@@ -22,10 +19,7 @@ CLIPS = 4
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> list[DatasetFrame]:
-    made = ClipSet(tmp_path_factory.mktemp("cell"), SETTINGS, CLIPS)
-    with made.held():
-        list(render_here(Job(SETTINGS, made.missing(), made.clips, cell=CELL)))
-    return [clip.frame(0) for clip in open_dataset("transphy3d", Path(made.root)).clips]
+    return [clip.frame(0) for clip in rendered_clips(tmp_path_factory.mktemp("cell"), SETTINGS, CLIPS, CELL)]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +28,10 @@ def seen(frames: list[DatasetFrame]) -> list[Seen]:
     return [model.see(frame.color, frame.intrinsics, frame.table, frame.sensor_m) for frame in frames]
 
 
-def hard(frame: DatasetFrame) -> np.ndarray:
-    return frame.transparent | frame.specular
-
-
 def test_glass_is_seen_far_better_than_the_bare_table_would_be(frames: list[DatasetFrame], seen: list[Seen]) -> None:
     own, bare = (
         np.concatenate(
-            [np.abs(depth - frame.depth_m)[hard(frame)] for frame, depth in zip(frames, depths, strict=True)]
+            [np.abs(depth - frame.depth_m)[hard_of(frame)] for frame, depth in zip(frames, depths, strict=True)]
         )
         for depths in (
             [one.depth_m for one in seen],

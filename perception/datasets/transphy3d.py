@@ -40,7 +40,8 @@ def open_root(root: Path) -> Dataset:
     told = read_json(root / "dataset.json")
     if not isinstance(told, dict) or told.get("format") != _FORMAT:
         raise wrong_layout("transphy3d", root, f"{wanted} (dataset.json says otherwise)")
-    folders = sorted(p.parent for p in (root / "clips").glob("[0-9]*/clip.json"))
+    # Of numbered folders alone: a copy under another name is none.
+    folders = sorted(p.parent for p in (root / "clips").glob("*/clip.json") if p.parent.name.isdecimal())
     if not folders:
         raise DatasetError(f"{root} has no finished clip yet.", "Run python main.py synth with its --out to go on.")
     return Dataset("TransPhy3D", tuple(RenderedClip(folder) for folder in folders))
