@@ -1,4 +1,4 @@
-"""The commands and their options; the bodies live in `app/commands/` and load when called."""
+"""The commands and their options; the bodies live in `app/<subject>/` and load when called."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from app.cli_bench import benches
-from app.cli_clips import Weights, clips
-from app.cli_options import CellName, Json, exits
-from app.cli_refine import refining
-from app.cli_synth import synthesis
-from app.cli_train import trains
+from app.bench.cli import benches
+from app.clips.cli import Weights, clips
+from app.options import CellName, Json, exits
+from app.refine.cli import refining
+from app.synth.cli import synthesis
+from app.train.cli import trains
 
 app = typer.Typer(
     name="vitro",
@@ -73,7 +73,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Grasp: capture, see, plan, ask, move, verify and log (the default command)."""
-    from app.commands.run import RunOptions, run_trials
+    from app.run.command import RunOptions, run_trials
 
     options = RunOptions(
         surface.value,
@@ -110,7 +110,7 @@ def dry_run(
     as_json: Json = False,
 ) -> int:
     """Everything but motion, on a recording; leaves a report folder with pictures."""
-    from app.commands.dry_run import DryRunOptions, dry_run_recording
+    from app.run.dry_run import DryRunOptions, dry_run_recording
 
     return dry_run_recording(
         DryRunOptions(recording, out, frame, estimator, weights, clip, detector, planner, cell, seed), as_json
@@ -130,7 +130,7 @@ def record(
     as_json: Json = False,
 ) -> int:
     """Record any camera to a RealSense file that plays back anywhere."""
-    from app.commands.record import RecordOptions, record_camera
+    from app.run.record import RecordOptions, record_camera
 
     return record_camera(RecordOptions(out, camera, frames, surface.value, objects, cell, seed), as_json)
 
@@ -151,7 +151,7 @@ def grasps(
     as_json: Json = False,
 ) -> int:
     """Grasps on one RGB-D image, as GraspNet rows in the camera frame, with a picture."""
-    from app.commands.grasps import GraspsOptions, grasps_of_image
+    from app.run.grasps import GraspsOptions, grasps_of_image
 
     options = GraspsOptions(rgb, depth, intrinsics, out, depth_scale, max_width, detector, normals)
     return grasps_of_image(options, as_json)
@@ -161,7 +161,7 @@ def grasps(
 @exits
 def doctor(as_json: Json = False) -> int:
     """What this machine can run, and the command that mends what it cannot."""
-    from app.commands.doctor import examine
+    from app.doctor.command import examine
 
     return examine(as_json)
 
@@ -173,7 +173,7 @@ def tag_sheet(
     cell: CellName = "sim",
 ) -> int:
     """The cell's AprilTags as a PDF to print true to scale."""
-    from app.commands.tag_sheet import print_tags
+    from app.calibrate.tag_sheet import print_tags
 
     return print_tags(out, cell)
 
@@ -185,7 +185,7 @@ def trials_list(
     as_json: Json = False,
 ) -> int:
     """The logged trials, newest last; those a crash cut off are marked interrupted."""
-    from app.commands.trials import list_trials
+    from app.trials.command import list_trials
 
     return list_trials(last, as_json)
 
@@ -194,7 +194,7 @@ def trials_list(
 @exits
 def trials_summary(as_json: Json = False) -> int:
     """Success per surface and estimator with intervals, beside the paper's."""
-    from app.commands.trials import summarise_trials
+    from app.trials.command import summarise_trials
 
     return summarise_trials(as_json)
 
@@ -209,7 +209,7 @@ def weights_fetch(
     as_json: Json = False,
 ) -> int:
     """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
-    from app.commands.weights import fetch_weights
+    from app.weights.command import fetch_weights
 
     return fetch_weights(name, keep_text_encoder, as_json)
 
@@ -221,7 +221,7 @@ def weights_verify(
     as_json: Json = False,
 ) -> int:
     """Read weights through and name everything that is wrong with them."""
-    from app.commands.weights import verify_weights
+    from app.weights.command import verify_weights
 
     return verify_weights(model, as_json)
 
@@ -230,7 +230,7 @@ def weights_verify(
 @exits
 def weights_where(as_json: Json = False) -> int:
     """Every model: its folder, whether it is there, and the command that fetches it."""
-    from app.commands.weights import show_weights
+    from app.weights.command import show_weights
 
     return show_weights(as_json)
 

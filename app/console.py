@@ -28,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.keys import read_key
-from errors import VitroError
+from core.errors import VitroError
 from trials.record import TrialRecord
 from trials.summary import PAPER, Proportion, SurfaceSummary
 

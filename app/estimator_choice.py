@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 from perception.weights.models import is_complete, weights_folder
 
 #: The model that the cell is made for.
@@ -45,6 +45,6 @@ def _without_model(why: str) -> tuple[str, str]:
 
 def has_bundled() -> bool:
     """Whether the weights of the bundled model came along with the code."""
-    from perception.vitro_s.model import WEIGHTS
+    from perception.estimators.vitro_s.model import WEIGHTS
 
     return WEIGHTS.is_file()

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ConfigurationError
-from perception.files import hold, replace_file
+from core.errors import ConfigurationError
+from core.files import hold, replace_file
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import sys
 import termios
 import tty
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 
 
 def require_terminal() -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from app.files import writing
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 
 CELLS = Path(__file__).parent / "cells"
 

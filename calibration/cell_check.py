@@ -2,8 +2,8 @@
 
 from math import degrees, radians
 
-from errors import CalibrationError
-from hardware.cell import Cell
+from core.cell import Cell
+from core.errors import CalibrationError
 
 #: A bumped tripod or a re-hung camera exceeds these; taping out the nominal pose stays within.
 MAX_SHIFT_M = 0.05

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from errors import CalibrationError
-from hardware.cell import PAPER_RATIO, Cell, Tag
+from core.cell import PAPER_RATIO, Cell, Tag
+from core.errors import CalibrationError
 
 DPI = 300
 PX_PER_MM = DPI / 25.4

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 
 ROW = 17
 SCORE, WIDTH, HEIGHT, DEPTH = 0, 1, 2, 3

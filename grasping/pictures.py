@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.image import Intrinsics
+from core.transforms import apply
 from grasping.grasp_set import SCORE, WIDTH, T_camera_tcp
-from hardware.cameras.frame import Intrinsics
-from hardware.transforms import apply
 
 Image = NDArray[np.uint8]
 

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell import Cell
+from core.clock import WallClock
 from hardware.arms.piper_arm import PiperArm
 from hardware.cameras.realsense import RealSenseCamera
-from hardware.cell import Cell
-from hardware.clock import WallClock
 from hardware.world import SceneNote, Verdict
 
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import Clock
 from hardware.arms.arm import Arm
 from hardware.cameras.camera import Camera
-from hardware.clock import Clock
 
 
 @dataclass(frozen=True)

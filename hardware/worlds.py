@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from errors import ArmError, CameraError, ConfigurationError
-from hardware.cell import Cell
+from core.cell import Cell
+from core.errors import ArmError, CameraError, ConfigurationError
 from hardware.world import World
 
 

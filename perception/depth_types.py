@@ -77,7 +77,7 @@ class TableView:
 
 @dataclass(frozen=True)
 class CorrectionNote:
-    """What was made of the table's correction (`perception.table_correction`).
+    """What was made of the table's correction (`perception.table.correction`).
 
     used, or why not. largest_mm: the most that it moves the table. before_mm, after_mm: mean error of
     places left out in turn, without and with it, NaN where that was not measured.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics
+from core.image import Intrinsics
 from perception.depth_types import Plane
 
 Depth = NDArray[np.float32]

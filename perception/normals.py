@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics
+from core.image import Intrinsics
 
 #: Planes are fitted to windows of twice this and one pixel. The noise of a D435 hangs together over several
 #: pixels: on the digital cell's table the median error is 25 deg with 4 px, 13 with 8 and 7 with 10, but

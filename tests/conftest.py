@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from small_set import render_small_set
+
+from tests.support.small_set import render_small_set
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ("errors", "hardware", "perception", "grasping", "trials", "calibration", "app", "main")
+LAYERS = ("core", "hardware", "perception", "grasping", "trials", "calibration", "app", "main")
 #: Add-ons that no index has (docs/add-ons.md): imported only where a person has installed them.
 ADD_ONS = {"gsnet", "curobo", "graspnetAPI"}
 
@@ -74,7 +74,7 @@ def test_imports_run_down_the_layers() -> None:
         above = set(LAYERS[LAYERS.index(layer) + 1 :]) & imported(path)
         assert not above, f"{path.relative_to(ROOT)} imports from above: {above}"
     for path in (ROOT / "trials").rglob("*.py"):
-        assert imported(path) & set(LAYERS) <= {"errors", "trials"}, path.name
+        assert imported(path) & set(LAYERS) <= {"core", "trials"}, path.name
 
 
 # What the script does, with an interpreter that only writes down what it is asked.

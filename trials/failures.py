@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from errors import TrialError
+from core.errors import TrialError
 
 _ELSEWHERE = "or set VITRO_HOME to a folder that can be written."
 

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool
 
-from errors import TrialError
+from core.errors import TrialError
 from trials.failures import damaged, explained, foreign
 
 VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from errors import TrialError
+from core.errors import TrialError
 from trials.failures import explained
 from trials.outcome import Outcome, Reason
 from trials.process import ProcessStamp

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, invert
 from grasping.detection.candidates import Candidates, propose
 from grasping.detection.doubt import note_of_empty, sift, sure_depth
 from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentred
@@ -23,8 +25,6 @@ from grasping.detection.segmentation import (
 )
 from grasping.detection.view import View
 from grasping.grasp_set import OBJECT, ROW, SCORE, GraspSet, empty_grasps, suppress
-from hardware.cameras.frame import Intrinsics
-from hardware.transforms import Matrix, apply, invert
 from perception.depth_types import Plane
 
 NAME = "antipodal"

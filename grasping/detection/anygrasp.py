@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
+from core.image import Intrinsics
 from grasping.detection.doubt import note_of_empty, sift
 from grasping.detection.segmentation import clusters, object_points
 from grasping.grasp_set import OBJECT, GraspSet, checked_rows, empty_grasps, fingertips, suppress
-from hardware.cameras.frame import Intrinsics
 from perception.depth_types import Plane
 
 NAME = "anygrasp"

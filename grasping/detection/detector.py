@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
+from core.image import Intrinsics
 from grasping.grasp_set import GraspSet
-from hardware.cameras.frame import Intrinsics
 from perception.depth_types import Plane
 
 

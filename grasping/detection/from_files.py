@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 from scipy.spatial import ConvexHull, Delaunay, QhullError
 
-from errors import ConfigurationError, PerceptionError, VitroError
+from core.errors import ConfigurationError, PerceptionError, VitroError
+from core.image import Intrinsics
+from core.transforms import apply, invert
 from grasping.detection.detector import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
-from hardware.cameras.frame import Intrinsics, RgbdFrame
-from hardware.transforms import apply, invert
+from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane
-from perception.table_plane import fit_table, plane_inliers
+from perception.table.plane import fit_table, plane_inliers
 
 #: What is farther is a room, not a table.
 FARTHEST_M = 3.0

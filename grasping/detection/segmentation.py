@@ -8,9 +8,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from errors import PerceptionError
-from hardware.cameras.frame import Intrinsics
-from hardware.transforms import Matrix, apply, invert, transform
+from core.errors import PerceptionError
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, invert, transform
 from perception.depth_types import Plane
 
 #: What is lower than this above the table is the table, or lower than so many deviations of its noise.

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 
-from hardware.cameras.frame import Intrinsics
-from hardware.transforms import Matrix, apply, invert
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, invert
 
 #: In front of the seen surface by more than this is empty space; depth noise stays below it.
 FREE_MARGIN_M = 0.010

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cell import ArmMount
+from core.cell import ArmMount
+from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.kinematics import T_LINK6_TCP, TCP_OFFSET_M, finger_mount, joint_transforms
 from hardware.robot.shapes import SHAPES, LinkShape
-from hardware.transforms import Matrix, apply, invert, transform
 
 #: Cells no larger than this [m] each get one sphere: their cover stands out by at most 12 mm.
 _CELL_HALF_M = 0.016

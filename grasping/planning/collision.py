@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell import Workspace
+from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
 from grasping.planning.obstacles import DistanceField
-from hardware.cell import Workspace
 from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD
-from hardware.transforms import Matrix, apply, invert
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
 CLEARANCE_M = 0.008

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cell import Cell
+from core.cell import Cell
 from hardware.robot.description import urdf
 from hardware.robot.kinematics import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 

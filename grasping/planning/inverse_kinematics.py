@@ -32,7 +32,7 @@ def solve(T_base_tcp: NDArray, firmware: Firmware = "new", margin_rad: float = 0
 
     Args:
         T_base_tcp: (..., 4, 4) poses of the tool centre point in the arm's base frame.
-        firmware: `new` or `old`, as in `hardware.cell.ArmMount`.
+        firmware: `new` or `old`, as in `core.cell.ArmMount`.
         margin_rad: how far every joint must stay inside its limits.
 
     Returns:

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from core.transforms import Matrix
 from grasping.planning.inverse_kinematics import solve
 from hardware.robot.kinematics import Firmware
-from hardware.transforms import Matrix
 
 APPROACH_M = 0.08
 LIFT_M = 0.12

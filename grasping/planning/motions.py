@@ -6,7 +6,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PlanningError
+from core.cell import Cell
+from core.errors import PlanningError
+from core.transforms import Matrix
 from grasping.grasp_set import WIDTH
 from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import Around, Candidate
@@ -17,9 +19,7 @@ from grasping.planning.placing import Place, places_over_bin, released
 from grasping.planning.timing import smooth, time_path
 from grasping.planning.transit import connect
 from hardware.arms.trajectory import JointTrajectory
-from hardware.cell import Cell
 from hardware.robot.kinematics import PARK_JOINTS
-from hardware.transforms import Matrix
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from core.cell import Bin, Cell
+from core.transforms import Matrix, apply, invert, transform
 from grasping.grasp_set import GraspSet
-from hardware.cell import Bin, Cell
-from hardware.transforms import Matrix, apply, invert, transform
 from perception.depth_types import TableView
 
 VOXEL_M = 0.01

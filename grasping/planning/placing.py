@@ -7,11 +7,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell import Bin
+from core.transforms import Matrix, rotation_z, transform
 from grasping.planning.collision import CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.lines import LIMIT_MARGIN_RAD, LINE_STEPS, TIPS_RAD, approach_poses, follow, lift_poses
-from hardware.cell import Bin
-from hardware.transforms import Matrix, rotation_z, transform
 
 #: The held object's lowest point stays this far above the bin's rim [m].
 RIM_CLEARANCE_M = 0.02

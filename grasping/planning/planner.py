@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ConfigurationError, PlanningError
+from core.cell import Cell
+from core.errors import ConfigurationError, PlanningError
+from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
@@ -18,8 +20,6 @@ from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motions import NoPathError, plan_motions
 from grasping.planning.obstacles import Box, DistanceField, SceneCloud, bin_boxes
 from grasping.planning.registry import require
-from hardware.cell import Cell
-from hardware.transforms import invert
 from perception.depth_types import TableView
 
 Joints = dict[str, NDArray[np.float64]]

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 
 PLANNERS = ("ompl", "curobo")
 

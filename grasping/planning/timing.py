@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PlanningError
+from core.errors import PlanningError
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.kinematics import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S

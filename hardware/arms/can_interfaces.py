@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from errors import ArmError
+from core.errors import ArmError
 from hardware.arms.can_protocol import BITRATE
 
 _NETWORK = Path("/sys/class/net")

@@ -6,12 +6,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import TrackingError
+from core.clock import Clock
+from core.errors import TrackingError
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.trajectory import JointTrajectory
 from hardware.arms.trajectory_checks import START_TOLERANCE_RAD
 from hardware.arms.watchdog import JointWatch
-from hardware.clock import Clock
 
 #: Command rate: one target every 10 ms.
 _TICK_S = 0.01

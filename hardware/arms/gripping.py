@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from errors import ArmError
+from core.clock import Clock
+from core.errors import ArmError
 from hardware.arms.arm import ArmState
 from hardware.arms.can_protocol import MAX_GRIP_FORCE_N
-from hardware.clock import Clock
 
 _TICK_S = 0.02
 #: The gripper has at least this long to start [s]; it has settled when its opening has moved less

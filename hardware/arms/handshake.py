@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 
-from errors import ArmError
+from core.cell import ArmMount
+from core.clock import Clock
+from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.piper_bus import FEEDBACK, PiperBus
-from hardware.cell import ArmMount
-from hardware.clock import Clock
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from errors import ArmError
+from core.errors import ArmError
 
 #: One place for all users and environments of the machine, or two processes would not meet.
 _FOLDER = Path("/tmp")

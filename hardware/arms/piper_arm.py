@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ArmError
+from core.cell import ArmMount
+from core.clock import Clock
+from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.following import Follower
@@ -17,8 +19,6 @@ from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus
 from hardware.arms.trajectory import JointTrajectory
 from hardware.arms.trajectory_checks import check_trajectory
 from hardware.arms.watchdog import FeedbackError, JointWatch
-from hardware.cell import ArmMount
-from hardware.clock import Clock
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 _POLL_S = 0.02

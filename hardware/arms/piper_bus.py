@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ArmError
+from core.clock import Clock
+from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.can_interfaces import check_can_interface
 from hardware.arms.watchdog import FrameWatch
-from hardware.clock import Clock
 
 BusType = Literal["socketcan", "virtual"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ArmError
+from core.errors import ArmError
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ArmError
-from hardware.clock import Clock
+from core.clock import Clock
+from core.errors import ArmError
 from hardware.robot.description import MAX_SPEED_RAD_S
 
 #: Joints cannot jump: beyond this much [rad] plus twice the full speed, a reading is not believed.

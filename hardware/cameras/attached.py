@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from errors import CameraError
+from core.errors import CameraError
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from errors import CameraError
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from core.errors import CameraError
+from core.image import Intrinsics
+from hardware.cameras.frame import RgbdFrame
 
 
 class EndOfRecording(CameraError):  # noqa: N818 - an end, not an error to mend

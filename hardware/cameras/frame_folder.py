@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import CameraError
+from core.errors import CameraError
+from core.image import Intrinsics
+from core.image_file import read_image
 from hardware.cameras.camera import EndOfRecording
-from hardware.cameras.frame import Intrinsics, RgbdFrame
-from hardware.cameras.image_file import read_image
+from hardware.cameras.frame import RgbdFrame
 
 _FRAME = re.compile(r"\d{6}\.png")
 #: A folder keeps no times: its frames are stamped as if taken at this rate.

@@ -8,8 +8,9 @@ import numpy as np
 import pyrealsense2 as rs
 from numpy.typing import NDArray
 
-from errors import CameraError
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from core.errors import CameraError
+from core.image import Intrinsics
+from hardware.cameras.frame import RgbdFrame
 
 #: How each colour layout becomes RGB (None: it is).
 _TO_RGB = {

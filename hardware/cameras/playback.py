@@ -12,7 +12,7 @@ from typing import Any
 
 import pyrealsense2 as rs
 
-from errors import CameraError
+from core.errors import CameraError
 from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, StreamKey
 
 _STALL_S = 10.0

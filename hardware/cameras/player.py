@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from errors import CameraError
+from core.errors import CameraError
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.framesets import Exposure, FrameReader

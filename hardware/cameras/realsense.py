@@ -10,12 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from errors import CameraError
+from core.errors import CameraError
+from core.image import Intrinsics
 from hardware.cameras.attached import choose, describe, load_librealsense
 from hardware.cameras.attached import describe_cameras as describe_cameras
 from hardware.cameras.attached import find_cameras as find_cameras
 from hardware.cameras.camera import Freshness
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.frame import RgbdFrame
 
 _log = logging.getLogger(__name__)
 

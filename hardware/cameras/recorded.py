@@ -11,9 +11,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from errors import CameraError
+from core.errors import CameraError
+from core.image import Intrinsics
 from hardware.cameras.camera import Camera, EndOfRecording
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from errors import CameraError
+from core.errors import CameraError
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recording_index import open_index

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
-from errors import CameraError
+from core.errors import CameraError
 from hardware.cameras.pairing import StreamKey
 
 _IMAGES = re.compile(r"/device_0/sensor_\d+/(Color|Depth|Infrared)_(\d+)/image/data(/compressed(Depth)?)?")

@@ -7,7 +7,8 @@ import numpy as np
 import pyrealsense2 as rs
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics, RgbdFrame
+from core.image import Intrinsics
+from hardware.cameras.frame import RgbdFrame
 
 #: Depth is stored in tenths of a millimetre: 16 bits reach 6.55 m, what is farther becomes a hole.
 DEPTH_UNIT_M = 1e-4

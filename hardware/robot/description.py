@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
+from core.transforms import Matrix, apply
 from hardware.robot.kinematics import (
     ARM_JOINTS,
     DH_A_M,
@@ -28,7 +29,6 @@ from hardware.robot.kinematics import (
     link_poses,
 )
 from hardware.robot.shapes import SHAPES, LinkShape
-from hardware.transforms import Matrix, apply
 
 __all__ = [
     "ARM_JOINTS",

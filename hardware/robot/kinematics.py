@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hardware.transforms import Matrix, transform
+from core.transforms import Matrix, transform
 
 Firmware = Literal["new", "old"]
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.transforms import Matrix, transform
+from core.transforms import Matrix, transform
 
 Rgb = tuple[float, float, float]
 Vector2 = tuple[float, float]

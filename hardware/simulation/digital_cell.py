@@ -6,15 +6,15 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell import Cell
+from core.transforms import Matrix, look_at
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
-from hardware.cell import Cell
-from hardware.simulation.layout import stage
-from hardware.simulation.physics import CellPhysics
-from hardware.simulation.scene import PlacedObject, SceneState
+from hardware.simulation.physics.physics import CellPhysics
+from hardware.simulation.scene.layout import stage
+from hardware.simulation.scene.scene import PlacedObject, SceneState
 from hardware.simulation.sim_camera import SimCamera
 from hardware.simulation.sim_clock import SimClock
-from hardware.transforms import Matrix, look_at
 from hardware.world import SceneNote, Verdict
 
 #: How exactly a tripod is put back: the tags, not the YAML, say where the camera stands.

@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics
-from hardware.simulation.materials import Finish, Scattering
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, transform
 from hardware.simulation.raycast import RayCaster
-from hardware.transforms import Matrix, apply, transform
+from hardware.simulation.scene.materials import Finish, Scattering
 
 MAX_SPECULAR = 12
 #: Smoother metal than this mirrors the dots away instead of showing them.

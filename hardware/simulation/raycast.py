@@ -7,9 +7,9 @@ import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics
+from core.image import Intrinsics
+from core.transforms import Matrix
 from hardware.simulation.staging import Part
-from hardware.transforms import Matrix
 
 
 @dataclass(frozen=True)

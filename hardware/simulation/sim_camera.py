@@ -6,12 +6,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import CameraError
-from hardware.cameras.frame import Intrinsics, RgbdFrame
-from hardware.cell import Cell
-from hardware.clock import Clock
-from hardware.simulation.renderer import Renderer, Rendering
-from hardware.simulation.scene import SceneState
+from core.cell import Cell
+from core.clock import Clock
+from core.errors import CameraError
+from core.image import Intrinsics
+from hardware.cameras.frame import RgbdFrame
+from hardware.simulation.rendering.renderer import Renderer, Rendering
+from hardware.simulation.scene.scene import SceneState
 from hardware.simulation.stereo import disparities, sense_depth
 
 #: Frames whose truth is remembered.

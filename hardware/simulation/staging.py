@@ -6,12 +6,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cell import Bin, Cell, Tag
-from hardware.simulation.materials import Finish, Scattering, object_finish, plain
-from hardware.simulation.renderer_meshes import Triangles, box, joined, primitive, rectangle, smooth
-from hardware.simulation.scene import RobotShape, SceneState
-from hardware.simulation.surfaces import table_finish
-from hardware.transforms import transform
+from core.cell import Bin, Cell, Tag
+from core.transforms import transform
+from hardware.simulation.rendering.renderer_meshes import Triangles, box, joined, primitive, rectangle, smooth
+from hardware.simulation.scene.materials import Finish, Scattering, object_finish, plain
+from hardware.simulation.scene.scene import RobotShape, SceneState
+from hardware.simulation.scene.surfaces import table_finish
 
 TABLE_THICKNESS_M = 0.03
 FLOOR_Z_M = -0.75

@@ -11,7 +11,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import Intrinsics
+from core.image import Intrinsics
 
 BASELINE_M = 0.050
 PROJECTOR_X_M = 0.025

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from numpy.typing import NDArray
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane
 from perception.estimators.base import ClipEstimator, DepthEstimator, NormalEstimator
@@ -46,21 +46,21 @@ def _oracle(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
 
 
 def _vitro_s(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
-    from perception.estimators.vitro_s import VitroSEstimator, load_model
+    from perception.estimators.vitro_s.estimator import VitroSEstimator, load_model
 
     return VitroSEstimator(load_model(options))
 
 
 def _vitro_s_clip(options: EstimatorOptions, locate: Locate) -> ClipEstimator:
-    from perception.estimators.vitro_s import VitroSClipEstimator, load_model
+    from perception.estimators.vitro_s.estimator import VitroSClipEstimator, load_model
 
     return VitroSClipEstimator(load_model(options), locate)
 
 
 def _dkt(name: str) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
     def create(truth: Truth, options: EstimatorOptions) -> DepthEstimator:
-        from perception.estimators.dkt import load_clips
-        from perception.estimators.dkt_newest import DktNewest
+        from perception.estimators.dkt.estimator import load_clips
+        from perception.estimators.dkt.newest import DktNewest
 
         return DktNewest(load_clips(name, options))
 
@@ -69,7 +69,7 @@ def _dkt(name: str) -> Callable[[Truth, EstimatorOptions], DepthEstimator]:
 
 def _dkt_clip(name: str) -> Callable[[EstimatorOptions], ClipEstimator]:
     def create(options: EstimatorOptions) -> ClipEstimator:
-        from perception.estimators.dkt import load_clips
+        from perception.estimators.dkt.estimator import load_clips
 
         return load_clips(name, options)
 
@@ -78,7 +78,7 @@ def _dkt_clip(name: str) -> Callable[[EstimatorOptions], ClipEstimator]:
 
 def _dkt_normals(name: str) -> Callable[[EstimatorOptions], NormalEstimator]:
     def create(options: EstimatorOptions) -> NormalEstimator:
-        from perception.estimators.dkt import load_clips
+        from perception.estimators.dkt.estimator import load_clips
 
         return load_clips(name, options, "normal")
 
@@ -117,7 +117,7 @@ def _depth_anything(options: EstimatorOptions) -> ClipEstimator:
 
 
 def _depthcrafter(options: EstimatorOptions) -> ClipEstimator:
-    from perception.estimators.depthcrafter import DepthCrafterEstimator
+    from perception.estimators.depthcrafter.estimator import DepthCrafterEstimator
 
     return DepthCrafterEstimator(options)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.clip import ClipFrame
+from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 

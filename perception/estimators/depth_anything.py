@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import DepthAnythingForDepthEstimation, DPTImageProcessorPil
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 from perception.estimators.base import Kind
 from perception.estimators.frame_by_frame import FrameByFrame
 from perception.estimators.loading import damage_named, find_folder, load_part

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PerceptionError
-from hardware.cameras.clip import ClipFrame
+from core.errors import PerceptionError
+from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.frame_by_frame import demand_size
 from perception.normals import normals_from_depth
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PerceptionError
-from hardware.cameras.clip import ClipFrame
+from core.errors import PerceptionError
+from hardware.cameras.clips.clip import ClipFrame
 
 
 class FrameByFrame:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 
 if TYPE_CHECKING:
     import torch

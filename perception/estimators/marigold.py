@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 from perception.estimators.base import Kind
 from perception.estimators.frame_by_frame import FrameByFrame
 from perception.estimators.loading import damage_named, find_folder, load_part, read_config

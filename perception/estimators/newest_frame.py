@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hardware.cameras.clip import ClipFrame
+from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 from perception.estimators.base import ClipEstimator

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from errors import ConfigurationError
+from core.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

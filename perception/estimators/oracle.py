@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError, PerceptionError
 from perception.estimators.options import EstimatorOptions
 from perception.out_of_memory import is_out_of_memory
 

@@ -3,18 +3,18 @@
 from collections.abc import Container
 from pathlib import Path
 
-from perception.dkt.files import LORA, PROMPT, TRANSFORMER, VAE, DktFiles, find_files, find_parts
-from perception.dkt.load import (
+from perception.estimators.dkt.files import LORA, PROMPT, TRANSFORMER, VAE, DktFiles, find_files, find_parts
+from perception.estimators.dkt.load import (
     changeable_weights,
     check_context,
     check_transformer,
     check_vae,
     demand_same_latents,
 )
-from perception.dkt.lora import LoraPair, is_unused, pair_keys
-from perception.dkt.model import RELEASED
-from perception.dkt.safetensors_header import read_header
-from perception.dkt.sizes import TransformerSize, VaeSize
+from perception.estimators.dkt.lora import LoraPair, is_unused, pair_keys
+from perception.estimators.dkt.model import RELEASED
+from perception.estimators.dkt.safetensors_header import read_header
+from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.weights.problems import Problems
 
 #: How many modules of a LoRA are named.

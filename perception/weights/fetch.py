@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import PerceptionError
-from perception.files import hold
+from core.errors import PerceptionError
+from core.files import hold
 from perception.weights.hub import Listing, RemoteFile, list_source
 from perception.weights.manifest import FileRecord, Manifest, read_manifest, write_manifest
 from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, Model, find_model, weights_root

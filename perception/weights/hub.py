@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError, PerceptionError
 from perception.weights.models import Source
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from errors import PerceptionError
-from perception.files import replace_file
+from core.errors import PerceptionError
+from core.files import replace_file
 
 MANIFEST = "manifest.json"
 

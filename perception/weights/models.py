@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError, PerceptionError
 from perception.weights.manifest import read_manifest
 
 _APACHE = "Apache-2.0"

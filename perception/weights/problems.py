@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 
 
 class Problems(list[str]):

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import PerceptionError
-from perception.files import replace_file
+from core.errors import PerceptionError
+from core.files import replace_file
 from perception.weights.models import MODELS, TEXT_ENCODER_FILE, TOKENIZER_FILE
 from perception.weights.transfer import Bar
 from perception.weights.umt5 import load_encoder

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import PerceptionError
-from perception.dkt.safetensors_header import read_header
+from core.errors import PerceptionError
+from perception.estimators.dkt.safetensors_header import read_header
 from perception.weights.transfer import Advance
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
         if file.suffix == ".safetensors":
             yield from _safetensors(file)
         else:
-            from perception.dkt.pth_file import read_pth
+            from perception.estimators.dkt.pth_file import read_pth
 
             yield from read_pth(file).items()
     except (OSError, RuntimeError, ValueError) as error:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 from perception.weights.hub import RemoteFile, refusal
 
 #: Takes bytes as they are done (negative: they were lost).

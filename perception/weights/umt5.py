@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import PerceptionError
+from core.errors import PerceptionError
 from perception.weights.manifest import Manifest, read_manifest
 from perception.weights.models import MODELS
 from perception.weights.problems import Problems

@@ -1,0 +1,220 @@
+"""`python main.py bench dkt`: what DKT takes, fast and exact, beside diffusers' classes used plainly."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from app.bench.dkt_table import NOTES, BenchResult, Floor, Row, markdown, table
+from app.console import Console
+from app.files import writing
+from app.machine import describe_device
+from core.errors import ConfigurationError, PerceptionError
+from perception.estimators.dkt.bench.models import FolderWeights, RandomWeights, Weights
+from perception.estimators.dkt.bench.plain import PlainPipeline
+from perception.estimators.dkt.bench.watch import matmul_rate
+from perception.estimators.dkt.bench.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
+from perception.estimators.dkt.flops import clip_flops
+from perception.estimators.dkt.model import DktSettings, assemble
+from perception.estimators.dkt.newest import WARM
+from perception.estimators.dkt.warm_clip import fits_one_window
+from perception.estimators.options import EstimatorOptions
+from perception.estimators.running import fitting, pick_device, pick_dtype
+from perception.out_of_memory import is_out_of_memory
+from perception.weights.models import weights_folder
+
+_SMALL_BECAUSE = (
+    "There is no CUDA device: a small model of the same build at a small size, which shows how the ways compare "
+    "and not how fast DKT is. The released one, in minutes a run: --size 1.3b --resolution 832x480 --frames 1."
+)
+
+
+@dataclass(frozen=True)
+class BenchDktOptions:
+    """What was asked for; None: what suits the device."""
+
+    weights: Path | None
+    random_weights: bool
+    size: str | None
+    frames: tuple[int, ...] | None
+    resolution: tuple[int, int] | None
+    steps: int
+    dtype: Literal["float32", "bfloat16"] | None
+    device: str
+    offload: bool | None
+    repeats: int | None
+    out: Path | None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is run."""
+
+    weights: Weights
+    settings: DktSettings
+    device: torch.device
+    frames: tuple[int, ...]
+    repeats: int
+    note: str
+
+
+def parse_frames(text: str) -> tuple[int, ...] | None:
+    """Lengths of clip from `1,5,21`, None of nothing.
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigurationError(f"--frames {text!r} is no list of lengths.", "For example: --frames 1,5,21,81")
+    return tuple(dict.fromkeys(map(int, parts))) or None
+
+
+def measure_dkt(options: BenchDktOptions, as_json: bool) -> int:
+    """Measures every way at every length and prints the table; 1 where none of it ran."""
+    console = Console(as_json)
+    plan = _plan(options)
+    if options.out is not None:
+        _demand_writable(options.out)
+    if plan.note:
+        console.say(plan.note)
+    with console.stage("matmul") as line:
+        rate = matmul_rate(plan.device, plan.settings.dtype)
+        line.detail = f"measured matmul rate {rate / 1e12:.2f} TFLOP/s"
+    released, exact_maps = _released_rows(plan, console)
+    fast, ran = _fast_rows(plan, console, exact_maps)
+    rows = [*released, *fast]
+    result = BenchResult(
+        model=plan.weights.description,
+        ran=ran,
+        device=describe_device(plan.device),
+        dtype=str(plan.settings.dtype).removeprefix("torch."),
+        resolution=plan.settings.size,
+        steps=plan.settings.steps,
+        repeats=plan.repeats,
+        matmul_flops=rate,
+        floors=tuple(_floor(plan, count, rate) for count in plan.frames),
+        rows=tuple(rows),
+    )
+    console.say("")
+    console.table(*table(result))
+    console.say(f"\n{result.conditions}.\n{NOTES}")
+    if options.out is not None:
+        with writing(options.out):
+            options.out.write_text(markdown(result))
+        console.say(f"written to [bold]{options.out}[/]")
+    console.result(asdict(result))
+    if all(row.failed for row in rows):
+        raise PerceptionError("No way to run DKT fitted into the memory.", "Try a smaller --resolution or --size.")
+    return 0
+
+
+def _demand_writable(path: Path) -> None:
+    """Finds out before minutes are spent, and leaves no empty file.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        path.open("a").close()
+        if is_new:
+            path.unlink()
+
+
+def _floor(plan: _Plan, count: int, rate: float) -> Floor:
+    """What the arithmetic of the released computation takes at the measured rate."""
+    windows = plan.settings.window, plan.settings.stride
+    flops = clip_flops(*plan.weights.sizes, count, plan.settings.size, windows)
+    encode, denoise, decode = flops.encode, plan.settings.steps * flops.step, flops.decode
+    return Floor(count, *(1e3 * each / rate / count for each in (encode, denoise, decode)))
+
+
+def _plan(options: BenchDktOptions) -> _Plan:
+    device = pick_device(options.device)
+    is_cuda = device.type == "cuda"
+    if device.index is not None:
+        torch.cuda.set_device(device)
+    settings = DktSettings(
+        str(device),
+        pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
+        size=options.resolution or ((832, 480) if is_cuda else (208, 112)),
+        steps=options.steps,
+        offload=options.offload,
+    )
+    frames = options.frames or ((1, 5, 21, 81) if is_cuda else (1, 5))
+    is_small = not is_cuda and options.size is None and options.weights is None
+    note = _SMALL_BECAUSE if is_small else ""
+    return _Plan(_weights(options, is_cuda), settings, device, frames, options.repeats or (5 if is_cuda else 3), note)
+
+
+def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
+    """The folder asked for, else random ones if asked for, else those fetched if there are any."""
+    if options.weights is not None:
+        if options.random_weights or options.size is not None:
+            raise ConfigurationError(
+                "--weights says which model runs: neither --random-weights nor --size goes with it.",
+                "Leave them out, or leave out --weights.",
+            )
+        return FolderWeights(options.weights)
+    size = options.size or ("1.3b" if is_cuda else "small")
+    fetched = weights_folder(f"dkt-{size}") if size != "small" else None
+    if fetched is not None and fetched.is_dir() and not options.random_weights:
+        return FolderWeights(fetched)
+    return RandomWeights(size)
+
+
+def _released_rows(plan: _Plan, console: Console) -> tuple[list[Row], dict[int, Maps]]:
+    """diffusers' classes used plainly and our exact mode, on the same modules; exact's maps by length."""
+    rows, maps = [], {}
+    with fitting(plan.weights.description):
+        built = plan.weights.build(plan.settings)
+        exact = assemble(built.transformer, built.vae, built.prompt, plan.settings, "")
+    for count in plan.frames:
+        rows.append(_measured(plan, console, "plain", count, lambda _: PlainPipeline(built, plan.settings))[0])
+        row, maps[count] = _measured(plan, console, "exact", count, lambda _: Streamed(exact))
+        rows.append(row)
+    return rows, {count: given for count, given in maps.items() if given is not None}
+
+
+def _fast_rows(plan: _Plan, console: Console, exact: dict[int, Maps]) -> tuple[list[Row], str]:
+    """Fast mode, streamed and warm, on the model's twin, as both modes use a model up; and how it ran."""
+    rows = []
+    with fitting(plan.weights.description):
+        built = plan.weights.build(plan.settings)
+        fast = assemble(built.transformer, built.vae, built.prompt, replace(plan.settings, mode="fast"), "")
+    for count in plan.frames:
+        # As a process that sees clips of this length alone: code compiled for others is slower.
+        torch.compiler.reset()
+        ways: dict[str, Callable[[Frames], Way]] = {"fast": lambda _: Streamed(fast)}
+        if count in WARM and fits_one_window(fast, count):
+            ways["warm"] = lambda frames: Warm(fast, frames)
+        for way, make in ways.items():
+            row, maps = _measured(plan, console, way, count, make)
+            if maps is not None and count in exact:
+                row = replace(row, difference=difference(maps, exact[count]))
+            rows.append(row)
+    return rows, fast.describe()
+
+
+def _measured(
+    plan: _Plan, console: Console, way: str, count: int, make: Callable[[Frames], Way]
+) -> tuple[Row, Maps | None]:
+    """One row of the table; what fails there is told there."""
+    frames = drifting_clip(count, plan.settings.size)
+    with console.stage(f"{way}, {count}") as line:
+        try:
+            timing, maps = measure(lambda: make(frames), frames, plan.repeats, plan.device)
+            line.detail = f"{timing.whole_ms:.1f} ms/frame"
+            return Row(way, count, timing), maps
+        except PerceptionError as error:
+            failed = error.cause
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            failed = "no memory"
+        line.detail = failed
+        return Row(way, count, None, failed=failed), None

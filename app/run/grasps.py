@@ -1,0 +1,68 @@
+"""`python main.py grasps`: GraspNet rows from one RGB-D image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.console import Console
+from app.files import write_image, writing
+from app.run.pictures import SHOWN_GRASPS
+from core.errors import ConfigurationError, PlanningError
+from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
+from grasping.grasp_set import write_grasps
+from grasping.pictures import draw_grasps
+
+
+@dataclass(frozen=True)
+class GraspsOptions:
+    """What was asked for on the command line."""
+
+    rgb: Path
+    depth: Path
+    intrinsics: str
+    out: Path
+    depth_scale: float
+    max_width_m: float
+    detector: str
+    normals: Path | None
+
+
+def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy [px] from `fx,fy,cx,cy`.
+
+    Raises:
+        ConfigurationError: not four numbers, or a focal length that is not positive.
+    """
+    try:
+        fx, fy, cx, cy = (float(part) for part in text.split(","))
+    except ValueError:
+        fx = fy = cx = cy = float("nan")
+    if not (fx > 0 and fy > 0 and cx == cx and cy == cy):
+        raise ConfigurationError(
+            f"--intrinsics {text!r} is not fx,fy,cx,cy.", "For example: --intrinsics 615,615,320,240"
+        )
+    return fx, fy, cx, cy
+
+
+def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
+    """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
+    console = Console(as_json)
+    intrinsics = parse_intrinsics(options.intrinsics)
+    frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
+    normals = None if options.normals is None else read_normals(options.normals)
+    with console.stage("detect") as line:
+        grasps = grasps_in(frame, options.detector, options.max_width_m, normals)
+        line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
+    if len(grasps) == 0:
+        raise PlanningError(
+            f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",
+            "Check that the depth is in metres (or set --depth-scale) and that --intrinsics belong to this image.",
+        )
+    picture = options.out.with_name(f"{options.out.stem}-grasps.png")
+    with writing(options.out):
+        write_grasps(options.out, grasps.rows)
+        write_image(picture, draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics))
+    console.say(f"{len(grasps)} x 17 rows in [bold]{options.out}[/], the best {SHOWN_GRASPS} drawn in {picture}")
+    console.result({"grasps": len(grasps), "out": str(options.out), "picture": str(picture)})
+    return 0

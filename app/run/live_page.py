@@ -1,0 +1,128 @@
+"""The page a person watches in the browser: cloud, arms, the chosen grasp and its path, in 3D."""
+
+import io
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.run.trial import Trial
+from core.cell import ArmMount, Cell
+from core.transforms import Matrix, apply, invert, rotation_to_quaternion
+from grasping.planning.grasp_plan import GraspPlan, Phase
+from hardware.robot.description import SHAPES, forward_kinematics, link_poses
+from perception.objects.clouds import organised_cloud, without_flying_pixels
+
+PORT = 8080
+#: Every n-th pixel of the cloud is sent: enough to see by, light enough for a laptop over SSH.
+STRIDE = 3
+PHASE_COLORS = {
+    Phase.TRANSIT: (120, 120, 120),
+    Phase.APPROACH: (255, 150, 0),
+    Phase.LIFT: (0, 170, 80),
+    Phase.PLACE: (0, 120, 220),
+    Phase.RETREAT: (120, 120, 120),
+}
+
+
+class LivePage:
+    """A viser server that shows the newest trial."""
+
+    def __init__(self, cell: Cell) -> None:
+        import viser
+
+        self._cell = cell
+        # viser prints a banner; standard output may be carrying a command's JSON.
+        with redirect_stdout(io.StringIO()):
+            self._server = viser.ViserServer(host="127.0.0.1", port=PORT, label="Vitro", verbose=False)
+        self._text = self._server.gui.add_markdown("Waiting for the first trial.")
+        self._image = self._server.gui.add_image(np.full((48, 85, 3), 40, np.uint8), label="camera")
+        self._server.initial_camera.position = (0.7, -0.45, 0.55)
+        self._server.initial_camera.look_at = (0.0, 0.0, 0.05)
+        width_m, depth_m = cell.table.size_m
+        self._server.scene.add_box(
+            "/table", (200, 190, 175), (width_m, depth_m, 0.02), position=(0.0, 0.0, -0.0105), cast_shadow=False
+        )
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self._server.get_port()}"
+
+    def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
+        """Draws whatever the trial has reached; called before approval and after each trial."""
+        self._text.content = _summary(trial)
+        if trial.frame is not None:
+            self._image.image = trial.frame.color
+        for name, mount in self._cell.arms.items():
+            if name in joints_rad:
+                self._draw_arm(name, mount, joints_rad[name])
+        if trial.frame is not None and trial.metric is not None and trial.view is not None:
+            self._draw_cloud(trial)
+        if trial.plan is not None:
+            self._draw_plan(trial.plan)
+
+    def close(self) -> None:
+        with redirect_stdout(io.StringIO()):
+            self._server.stop()
+
+    def _draw_cloud(self, trial: Trial) -> None:
+        assert trial.frame is not None and trial.metric is not None and trial.view is not None
+        depth_m = without_flying_pixels(trial.metric.depth_m)
+        points = organised_cloud(depth_m, trial.frame.intrinsics)[::STRIDE, ::STRIDE]
+        seen = np.isfinite(points[..., 2])
+        self._server.scene.add_point_cloud(
+            "/cloud",
+            apply(invert(trial.view.T_camera_world), points[seen]).astype(np.float32),
+            trial.frame.color[::STRIDE, ::STRIDE][seen],
+            point_size=0.002,
+        )
+
+    def _draw_arm(self, name: str, mount: ArmMount, joints_rad: NDArray[np.float64]) -> None:
+        poses = link_poses(joints_rad, mount.gripper_stroke_m, mount.firmware)
+        for link, shapes in SHAPES.items():
+            for index, shape in enumerate(shapes):
+                T_world_shape = mount.T_world_base @ poses[link] @ shape.T_link_shape
+                self._draw_shape(f"/arms/{name}/{link}/{index}", shape.kind, shape.size_m, shape.rgb, T_world_shape)
+
+    def _draw_shape(
+        self, path: str, kind: str, size_m: tuple[float, ...], rgb: tuple[float, float, float], T_world_shape: Matrix
+    ) -> None:
+        scene, (red, green, blue) = self._server.scene, rgb
+        color = (round(255 * red), round(255 * green), round(255 * blue))
+        position, wxyz = T_world_shape[:3, 3], rotation_to_quaternion(T_world_shape[:3, :3])
+        if kind == "box":
+            scene.add_box(path, color, 2 * np.array(size_m), position=position, wxyz=wxyz)
+        elif kind == "cylinder":
+            scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, position=position, wxyz=wxyz)
+        else:
+            scene.add_icosphere(path, size_m[0], color, position=position, wxyz=wxyz)
+
+    def _draw_plan(self, plan: GraspPlan) -> None:
+        mount = self._cell.arms[plan.arm]
+        for phase, motion in plan.motions.items():
+            path_m = [
+                (mount.T_world_base @ forward_kinematics(joints, mount.firmware))[:3, 3]
+                for joints in motion.positions_rad[:: max(1, len(motion.positions_rad) // 60)]
+            ]
+            segments = np.stack([path_m[:-1], path_m[1:]], axis=1)
+            self._server.scene.add_line_segments(f"/path/{phase}", segments, PHASE_COLORS[phase], thickness=0.004)
+        self._server.scene.add_frame(
+            "/grasp",
+            axes_length=0.05,
+            axes_radius=0.003,
+            position=plan.T_world_tcp[:3, 3],
+            wxyz=rotation_to_quaternion(plan.T_world_tcp[:3, :3]),
+        )
+
+
+def _summary(trial: Trial) -> str:
+    lines = [f"## {trial.surface} table, scene {trial.seed}"]
+    if trial.relative is not None:
+        lines.append(f"depth by **{trial.relative.estimator}**")
+    if trial.plan is not None:
+        lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
+    if trial.outcome is not None:
+        lines.append(f"**{trial.outcome}** {trial.reason}")
+    lines += [f"- {stage}: {seconds:.2f} s" for stage, seconds in trial.stages_s.items()]
+    return "\n\n".join(lines[:4]) + "\n\n" + "\n".join(lines[4:])

@@ -1,0 +1,95 @@
+"""`python main.py record --out x.db3`: any camera to a recording that plays back anywhere."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.console import Console
+from app.paths import cell_file
+from core.cell import load_cell
+from core.errors import CameraError, ConfigurationError
+from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.frame_folder import write_frame_folder
+from hardware.cameras.realsense import RealSenseCamera, find_cameras
+from hardware.cameras.recorded import open_recording
+from hardware.cameras.recorder import Recorder
+from hardware.worlds import open_world
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What was asked for on the command line."""
+
+    out: Path
+    camera: str
+    frames: int
+    surface: str
+    objects: int
+    cell: str
+    seed: int
+
+
+def record_camera(options: RecordOptions, as_json: bool) -> int:
+    """Records `frames` frames (a recording may end earlier) to a .db3 file or a frame folder."""
+    console = Console(as_json)
+    if options.out.exists():
+        raise ConfigurationError(f"{options.out} exists already.", "Name another --out: no recording is overwritten.")
+    if options.out.suffix not in (".db3", ""):
+        raise ConfigurationError(
+            f"{options.out.name} cannot be recorded.", "Name the recording .db3, or give a folder."
+        )
+    with ExitStack() as opened:
+        with console.stage("open") as line:
+            camera = _open(options, opened)
+            line.detail = camera.name
+        frames = console.progress(_read(camera, options.frames), "recording", options.frames)
+        count = _write(options.out, frames)
+    if count == 0:
+        raise CameraError(f"{camera.name} gave no frame.", "Check it with: python main.py doctor")
+    console.say(
+        f"{count} frame(s) of {camera.name} in [bold]{options.out}[/]; next: python main.py dry-run {options.out}"
+    )
+    console.result({"recording": str(options.out), "frames": count, "camera": camera.name})
+    return 0
+
+
+def _open(options: RecordOptions, opened: ExitStack) -> Camera:
+    """The camera that was asked for; the digital cell lays a scene for its own."""
+    kind, _, serial = options.camera.partition(":")
+    if kind == "auto":
+        kind = "d435" if find_cameras() else "sim"
+    if kind == "d435":
+        cell = load_cell(cell_file(options.cell or "lab"))
+        mount = cell.camera
+        return opened.enter_context(RealSenseCamera(serial or None, mount.width, mount.height, mount.fps))
+    if kind == "sim":
+        world = opened.enter_context(
+            closing(open_world(load_cell(cell_file(options.cell or "sim")), "sim", options.seed))
+        )
+        world.stage(options.surface, options.seed, options.objects)
+        return world.camera
+    if not Path(options.camera).exists():
+        raise ConfigurationError(
+            f"There is no camera or recording {options.camera!r}.",
+            "Choose auto, sim, d435, d435:SERIAL, or an existing recording to convert.",
+        )
+    return opened.enter_context(open_recording(Path(options.camera)))
+
+
+def _read(camera: Camera, count: int) -> Iterator[RgbdFrame]:
+    for _ in range(count):
+        try:
+            yield camera.read()
+        except EndOfRecording:
+            return
+
+
+def _write(out: Path, frames: Iterator[RgbdFrame]) -> int:
+    if out.suffix != ".db3":
+        return write_frame_folder(out, frames)
+    with Recorder(out) as recorder:
+        for frame in frames:
+            recorder.write(frame)
+        return recorder.count

@@ -1,0 +1,183 @@
+"""One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.cell_checks import problems
+from core.errors import ConfigurationError
+from core.transforms import Matrix, apply, look_at, rotation_z, transform
+
+SURFACES = ("reflective", "translucent", "diffuse")
+Surface = Literal["reflective", "translucent", "diffuse"]
+Vector2 = tuple[float, float]
+Vector3 = tuple[float, float, float]
+Positive = Annotated[float, Field(gt=0)]
+#: A tag's paper over its black square: one of the eight modules of white all round.
+PAPER_RATIO = 1.25
+
+
+def _rising(span: Vector2) -> Vector2:
+    if span[0] >= span[1]:
+        raise ValueError("the first number must be smaller than the second")
+    return span
+
+
+Span = Annotated[Vector2, AfterValidator(_rising)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Table(_Section):
+    """A rectangle in the world's z = 0 plane, centred on the origin: size along x and y [m]."""
+
+    size_m: tuple[Positive, Positive]
+
+
+class CameraMount(_Section):
+    """Where the camera is (nominally: the tags say exactly) and which camera it is."""
+
+    serial: str
+    width: int = Field(gt=63)
+    height: int = Field(gt=63)
+    #: The rates of a D435.
+    fps: Literal[6, 15, 30] = 30
+    position_m: Vector3
+    target_m: Vector3
+    #: Used by the simulated camera; a real one reports its own.
+    focal_px: Positive
+
+    @property
+    def T_world_camera(self) -> Matrix:
+        return look_at(self.position_m, self.target_m)
+
+
+class Tag(_Section):
+    """A tag36h11 lying on the table. size_m is the side of the black square, as measured."""
+
+    id: int = Field(ge=0, le=586)
+    size_m: Positive
+    position_m: Vector2
+    yaw_rad: float = 0.0
+
+    @property
+    def T_world_tag(self) -> Matrix:
+        """Tag frame: x right and y up as printed, z out of the table."""
+        return transform(rotation_z(self.yaw_rad), (*self.position_m, 0.0))
+
+    @property
+    def paper_corners_m(self) -> NDArray[np.float64]:
+        """(4, 2) corners of the tag's paper on the table, in order around it."""
+        h = PAPER_RATIO * self.size_m / 2
+        return apply(self.T_world_tag, np.array([[-h, -h, 0.0], [h, -h, 0.0], [h, h, 0.0], [-h, h, 0.0]]))[:, :2]
+
+
+class ArmMount(_Section):
+    """One PiPER: where it stands, how it is reached, and what differs between units."""
+
+    channel: str
+    base_m: Vector3
+    yaw_rad: float = 0.0
+    #: `new`: j2, j3 zero offsets -172.22, -102.78 deg; `old`: -174.22, -100.78.
+    firmware: Literal["new", "old"] = "new"
+    gripper_stroke_m: float = Field(0.07, ge=0.02, le=0.12)
+
+    @property
+    def T_world_base(self) -> Matrix:
+        return transform(rotation_z(self.yaw_rad), self.base_m)
+
+
+class Bin(_Section):
+    """An open box standing on the table: centre of its floor, outer size, thickness of walls and floor [m]."""
+
+    center_m: Vector2
+    size_m: tuple[Positive, Positive, Positive]
+    wall_m: Positive = 0.004
+
+    @property
+    def slabs(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Floor and walls as upright boxes in the world: (centre (3,), half sizes (3,)) [m]."""
+        (x, y, z), w = self.size_m, self.wall_m
+        slabs = [((0.0, 0.0, w / 2), (x / 2, y / 2, w / 2))]
+        for side in (-1, 1):
+            slabs.append(((side * (x - w) / 2, 0.0, z / 2), (w / 2, y / 2, z / 2)))
+            slabs.append(((0.0, side * (y - w) / 2, z / 2), (x / 2, w / 2, z / 2)))
+        return [(np.add(center, (*self.center_m, 0.0)), np.array(half)) for center, half in slabs]
+
+
+class Workspace(_Section):
+    """Where objects may lie (on the table) and the tool may go (above it), world frame [m]."""
+
+    objects_x_m: Span
+    objects_y_m: Span
+    tool_x_m: Span
+    tool_y_m: Span
+    tool_z_m: Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_rising)]
+
+
+class Cell(_Section):
+    """A whole cell. Frames: world is the table's centre, z up."""
+
+    name: str
+    table: Table
+    camera: CameraMount
+    tags: tuple[Tag, ...]
+    arms: dict[str, ArmMount]
+    bin: Bin
+    workspace: Workspace
+    #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
+    calibrated: str | None = None
+
+    @model_validator(mode="after")
+    def _is_buildable(self) -> "Cell":
+        if found := list(problems(self)):
+            raise ValueError("; ".join(found))
+        return self
+
+
+def load_cell(path: Path) -> Cell:
+    """Reads and checks a cell YAML.
+
+    Raises:
+        ConfigurationError: no such file, not YAML, or a cell that cannot be built, by field.
+    """
+    try:
+        return Cell.model_validate(_read(path))
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The cell file {path} cannot be used: {'; '.join(map(_told, error.errors()))}.",
+            "Mend these fields; app/cells/sim.yaml is an example that works.",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"The cell file {path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, or name a cell YAML."
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
+    if not isinstance(content, dict):
+        holds = "is empty" if content is None else "holds no fields"
+        raise ConfigurationError(f"The cell file {path} {holds}.", "Begin with a copy of app/cells/lab.yaml.")
+    return content
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """One refusal; those of the whole cell name their fields themselves."""
+    what = error["msg"].removeprefix("Value error, ")
+    field = ".".join(map(str, error["loc"]))
+    return f"{field}: {what}" if field else what

@@ -1,0 +1,96 @@
+"""What makes a cell unbuildable although each of its fields is sound by itself."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from core.cell import Cell
+
+#: Nearest and farthest that a D435 measures, and the lowest that it is mounted [m].
+_DEPTH_RANGE_M = (0.28, 2.0)
+_LOWEST_CAMERA_M = 0.15
+#: Two arms stand at least this far apart; a base keeps this far from its axis to itself [m].
+_ARM_SPACING_M = 0.20
+_BASE_RADIUS_M = 0.07
+#: Arms stand on the table or on something this near it [m].
+_ARM_BESIDE_TABLE_M = 0.3
+#: A camera inside this cylinder around an arm's axis would be hit, or stands in the arm [m].
+_ARM_BODY_RADIUS_M, _ARM_BODY_HEIGHT_M = 0.15, 0.4
+
+
+def problems(cell: "Cell") -> Iterator[str]:
+    """What is wrong with a cell, each as `field: what`; nothing when it can be built."""
+    yield from _tags(cell)
+    yield from _arms(cell)
+    yield from _bin(cell)
+    yield from _camera(cell)
+
+
+def _tags(cell: "Cell") -> Iterator[str]:
+    half = np.array(cell.table.size_m) / 2
+    for tag in cell.tags:
+        if np.any(np.abs(tag.paper_corners_m) > half):
+            yield f"tags: the paper of tag {tag.id} reaches over the table's edge"
+    for a, b in combinations(cell.tags, 2):
+        if a.id == b.id:
+            yield f"tags: two tags share an id: {a.id}"
+        elif _squares_overlap(a.paper_corners_m, b.paper_corners_m):
+            yield f"tags: the papers of tags {a.id} and {b.id} overlap"
+
+
+def _squares_overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    """Whether two squares, corners (4, 2) in order, overlap: no side of either parts them."""
+    sides = [a[1] - a[0], a[2] - a[1], b[1] - b[0], b[2] - b[1]]
+    return all((a @ n).max() > (b @ n).min() and (b @ n).max() > (a @ n).min() for n in sides)
+
+
+def _arms(cell: "Cell") -> Iterator[str]:
+    if not cell.arms:
+        yield "arms: there is none, a cell has at least one"
+    for name, arm in cell.arms.items():
+        over = np.maximum(np.abs(arm.base_m[:2]) - np.array(cell.table.size_m) / 2, 0.0)
+        away_m = float(np.linalg.norm([*over, arm.base_m[2]]))
+        if away_m > _ARM_BESIDE_TABLE_M:
+            yield f"arms.{name}.base_m: {away_m:.2f} m from the table, at most {_ARM_BESIDE_TABLE_M} m is buildable"
+    for (one, a), (other, b) in combinations(cell.arms.items(), 2):
+        if a.channel == b.channel:
+            yield f"arms: {one} and {other} share the channel {a.channel}"
+        if np.linalg.norm(np.subtract(a.base_m, b.base_m)) < _ARM_SPACING_M:
+            yield f"arms: {one} and {other} overlap: their bases stand less than {_ARM_SPACING_M:.2f} m apart"
+
+
+def _bin(cell: "Cell") -> Iterator[str]:
+    center, half = np.array(cell.bin.center_m), np.array(cell.bin.size_m[:2]) / 2
+    low, high = center - half, center + half
+    if np.any(np.maximum(-low, high) > np.array(cell.table.size_m) / 2):
+        yield "bin: it reaches over the table's edge"
+    if cell.bin.wall_m >= min(*half, cell.bin.size_m[2]):
+        yield "bin.wall_m: walls this thick leave no room inside"
+    objects = np.array([cell.workspace.objects_x_m, cell.workspace.objects_y_m])
+    if np.all((low < objects[:, 1]) & (high > objects[:, 0])):
+        yield "bin: it stands where objects may lie (workspace.objects_x_m, objects_y_m)"
+    for name, arm in cell.arms.items():
+        if np.linalg.norm(np.maximum(np.abs(arm.base_m[:2] - center) - half, 0.0)) < _BASE_RADIUS_M:
+            yield f"bin: it overlaps the base of the {name} arm"
+
+
+def _camera(cell: "Cell") -> Iterator[str]:
+    position, target = np.array(cell.camera.position_m), np.array(cell.camera.target_m)
+    nearest_m, farthest_m = _DEPTH_RANGE_M
+    distance_m = float(np.linalg.norm(position - target))
+    if position[2] < _LOWEST_CAMERA_M:
+        yield f"camera.position_m: {position[2]:.2f} m above the table, at least {_LOWEST_CAMERA_M} m needed"
+    if position[2] <= target[2]:
+        yield "camera.position_m: the camera is not above its target"
+    if not nearest_m <= distance_m <= farthest_m:
+        yield f"camera: it looks from {distance_m:.2f} m; a D435 measures from {nearest_m} to {farthest_m} m"
+    if np.any(np.abs(target[:2]) > np.array(cell.table.size_m) / 2):
+        yield "camera.target_m: the camera does not look at the table, its target lies outside"
+    for name, arm in cell.arms.items():
+        aside_m, above_m = float(np.hypot(*(position - arm.base_m)[:2])), position[2] - arm.base_m[2]
+        if aside_m < _ARM_BODY_RADIUS_M and above_m < _ARM_BODY_HEIGHT_M:
+            yield f"camera.position_m: the camera stands in the {name} arm"

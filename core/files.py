@@ -1,0 +1,90 @@
+"""Files and folders that are whole or not there, or that one run has to itself, and names that are free.
+
+Who calls says what an OSError means there.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import VitroError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replaces a file, or makes it; a kill at any moment leaves the old or the new one.
+
+    Raises:
+        OSError: the disk takes no more, or the folder no file; nothing half written is left.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to fill, which gets its name once all of it is on disk; where that fails, nothing is left.
+
+    Raises:
+        OSError: the disk takes no more, or something of that name is there.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        sync_files(partial.iterdir())
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def sync_files(files: Iterable[Path]) -> None:
+    """Returns when the files would survive a power cut."""
+    for file in files:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def hold(lock: Path, refusal: VitroError) -> BinaryIO:
+    """Locks a file, which it makes in a folder that is there: `with hold(out / ".lock", refusal): ...`.
+
+    Or keep what it gives: the lock is held until that is closed or let go of, or the process ends, however it ends.
+    The file stays: were it removed, two runs could lock two files of one name.
+
+    Raises:
+        VitroError: `refusal`, where somebody else holds it.
+        OSError: the folder takes no file, or its file system no locks.
+    """
+    file = lock.open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise refusal from error
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def free_folder(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free

@@ -1,0 +1,48 @@
+"""A picture: colour, the depth aligned to it, and the pinhole it was seen through."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole intrinsics [px] of an undistorted image, OpenCV pixel centres at integers."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """3x3 camera matrix K."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def resized(self, width: int, height: int) -> "Intrinsics":
+        """Those of the same view in a picture of another size [px]."""
+        x, y = width / self.width, height / self.height
+        return Intrinsics(width, height, self.fx * x, self.fy * y, (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5)
+
+    def rays(self) -> NDArray[np.float32]:
+        """(H, W, 3) directions through every pixel with z = 1: depth times ray is the point."""
+        u, v = np.meshgrid(np.arange(self.width), np.arange(self.height))
+        rays = np.stack([(u - self.cx) / self.fx, (v - self.cy) / self.fy, np.ones_like(u, float)], -1)
+        return rays.astype(np.float32)
+
+    def project(self, points_camera_m: NDArray) -> NDArray[np.float64]:
+        """(N, 2) pixels of points (N, 3) in the camera frame."""
+        p = np.asarray(points_camera_m, float)
+        return np.stack([self.fx * p[:, 0] / p[:, 2] + self.cx, self.fy * p[:, 1] / p[:, 2] + self.cy], 1)
+
+
+@dataclass(frozen=True)
+class RgbdImage:
+    """color: (H, W, 3) uint8 RGB. depth_m: (H, W) float32 metres along the optical axis, NaN where there is none."""
+
+    color: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    intrinsics: Intrinsics

@@ -1,0 +1,125 @@
+"""The simulator's judge: was an object lifted between both fingers of one hand, and where did it end?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from hardware.robot.description import TCP_OFFSET_M
+from hardware.simulation.physics.arm import SimulatedArm
+from hardware.simulation.scene.scene import Tableware
+from hardware.world import Verdict
+
+#: A proper lift: centre this far above where it rested, for so long, sliding less than this in the hand.
+LIFT_M, HOLD_S, SLIP_M = 0.05, 0.3, 0.02
+#: The lift begins at this rise; contact may flicker for so long without ending a hold.
+RISE_M, FLICKER_S = 0.003, 0.05
+
+
+@dataclass
+class _Story:
+    """What has happened to one object since it came to rest."""
+
+    rest_m: float
+    hand: str = ""
+    last_contact_s: float = -np.inf
+    #: The object's point between the fingertips when it began to rise, in its own frame.
+    anchor_m: NDArray[np.float64] | None = None
+    slip_m: float = 0.0
+    high_since_s: float | None = None
+    best_rise_m: float = 0.0
+    worst_slip_m: float = 0.0
+    lifted_by: str = ""
+
+    def let_go(self) -> None:
+        self.hand, self.anchor_m, self.slip_m, self.high_since_s = "", None, 0.0, None
+
+
+class LiftWatch:
+    """Watches every object from rest on; `observe` often, then ask for the `verdict`."""
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        arms: Sequence[SimulatedArm],
+        objects: Sequence[Tableware],
+        cell: Cell,
+    ) -> None:
+        self._model, self._data, self._cell = model, data, cell
+        self._arms, self._objects = arms, objects
+        self._bodies = [model.body(f"object{k}").id for k in range(len(objects))]
+        self._stories = [_Story(float(data.xipos[body, 2])) for body in self._bodies]
+        fingers = [body for arm in arms for body in arm.finger_bodies]
+        self._is_finger_geom = np.isin(model.geom_bodyid, fingers)
+
+    def observe(self) -> None:
+        """Notes contacts, heights and slip of this instant."""
+        geoms = self._data.contact.geom
+        pairs = self._model.geom_bodyid[geoms[self._is_finger_geom[geoms].any(1)]]
+        touching = {(int(a), int(b)) for a, b in pairs} | {(int(b), int(a)) for a, b in pairs}
+        for body, story in zip(self._bodies, self._stories, strict=True):
+            for arm in self._arms:
+                if all((finger, body) in touching for finger in arm.finger_bodies):
+                    story.hand, story.last_contact_s = arm.name, self._data.time
+            if story.hand and self._data.time - story.last_contact_s > FLICKER_S:
+                story.let_go()
+            if story.hand:
+                self._follow(body, story)
+
+    def _follow(self, body: int, story: _Story) -> None:
+        """Updates rise and slip of an object that both fingers of a hand touch."""
+        rise = float(self._data.xipos[body, 2]) - story.rest_m
+        story.best_rise_m = max(story.best_rise_m, rise)
+        if rise < RISE_M:
+            story.anchor_m, story.slip_m = None, 0.0
+            return
+        hand = next(arm.hand_body for arm in self._arms if arm.name == story.hand)
+        R_world_hand = self._data.xmat[hand].reshape(3, 3)
+        tcp = self._data.xpos[hand] + TCP_OFFSET_M * R_world_hand[:, 2]
+        R_world_object = self._data.xmat[body].reshape(3, 3)
+        point = R_world_object.T @ (tcp - self._data.xpos[body])
+        if story.anchor_m is None:
+            story.anchor_m = point
+        story.slip_m = max(story.slip_m, float(np.linalg.norm(point - story.anchor_m)))
+        story.worst_slip_m = max(story.worst_slip_m, story.slip_m)
+        if rise < LIFT_M or story.slip_m >= SLIP_M:
+            story.high_since_s = None
+            return
+        story.high_since_s = self._data.time if story.high_since_s is None else story.high_since_s
+        if self._data.time - story.high_since_s >= HOLD_S:
+            story.lifted_by = story.lifted_by or story.hand
+
+    def verdict(self) -> Verdict:
+        """The object that was lifted properly, else the one that came nearest to it."""
+        if not self._stories:
+            return Verdict(False, "no object on the table")
+        number = max(range(len(self._stories)), key=lambda k: self._merit(self._stories[k]))
+        story, name = self._stories[number], f"{self._objects[number].material} {self._objects[number].family}"
+        if story.last_contact_s < 0:
+            return Verdict(False, "no object was held between both fingers")
+        where = self._place(number)
+        moved = f"{name} rose {1000 * story.best_rise_m:.0f} mm, slipped {1000 * story.worst_slip_m:.1f} mm"
+        if story.lifted_by:
+            return Verdict(True, f"{moved} in the {story.lifted_by} hand; {where}")
+        return Verdict(False, f"{moved}, no steady lift; {where}")
+
+    @staticmethod
+    def _merit(story: _Story) -> tuple[bool, bool, float]:
+        return bool(story.lifted_by), story.last_contact_s >= 0, story.best_rise_m
+
+    def _place(self, number: int) -> str:
+        """Where an object is now."""
+        story, (x, y, z) = self._stories[number], self._data.xipos[self._bodies[number]]
+        bin_, table = self._cell.bin, self._cell.table
+        if story.hand:
+            return "held"
+        inside = abs(x - bin_.center_m[0]) < bin_.size_m[0] / 2 and abs(y - bin_.center_m[1]) < bin_.size_m[1] / 2
+        if inside and z < 2 * bin_.size_m[2]:
+            return "in bin"
+        if abs(x) > table.size_m[0] / 2 or abs(y) > table.size_m[1] / 2:
+            return "off the table"
+        return "dropped on table" if story.best_rise_m > LIFT_M else "on table"

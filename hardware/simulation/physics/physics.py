@@ -1,0 +1,147 @@
+"""Contacts, motors and gravity of the digital cell: MuJoCo behind the names the rest of Vitro uses."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import SURFACES, Cell
+from core.errors import ConfigurationError, VitroError
+from core.transforms import Matrix, transform
+from hardware.robot.description import PARK_JOINTS, SHAPES, link_poses
+from hardware.simulation.physics.arm import SimulatedArm
+from hardware.simulation.physics.lift import LiftWatch
+from hardware.simulation.physics.model import build_model
+from hardware.simulation.scene.scene import PlacedObject, Primitive, RobotShape, Tableware
+from hardware.world import Verdict
+
+#: Steps between looks of the lift watch (10 ms at the default step).
+WATCH_EVERY = 5
+#: At rest: slower than this [m/s, rad/s] for so long.
+REST_SPEED, REST_TURN, REST_S = 0.004, 0.05, 0.1
+
+
+class CellPhysics:
+    """The cell's bodies in motion. One lock keeps readers out of a step in another thread."""
+
+    def __init__(self, cell: Cell, timestep_s: float = 0.002) -> None:
+        self.cell = cell
+        self.timestep_s = timestep_s
+        self.lock = threading.RLock()
+        self._objects: tuple[Tableware, ...] = ()
+        self._steps = 0
+        self._arms = {name: SimulatedArm(self, name, PARK_JOINTS) for name in cell.arms}
+        self.model: mujoco.MjModel
+        self.data: mujoco.MjData
+        self._compile((), "diffuse", {name: (PARK_JOINTS, 0.0) for name in cell.arms}, 0.0)
+
+    def load(
+        self,
+        objects: Sequence[tuple[Tableware, Matrix]],
+        surface: str = "diffuse",
+        joints_rad: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
+        """Replaces what lies on the table. Arms stay as they are, or go at once to the joints given.
+
+        Raises:
+            ConfigurationError: no such surface.
+        """
+        if surface not in SURFACES:
+            raise ConfigurationError(f"There is no surface '{surface}'.", f"Choose one of: {', '.join(SURFACES)}.")
+        with self.lock:
+            poses = {name: (arm.joints_rad(), arm.gripper_width_m()) for name, arm in self._arms.items()}
+            for name, joints in (joints_rad or {}).items():
+                poses[name] = (np.array(joints, float), poses[name][1])
+                self._arms[name].drive_joints(joints)
+            self._compile(tuple(objects), surface, poses, self.data.time)
+
+    def _compile(
+        self,
+        objects: tuple[tuple[Tableware, Matrix], ...],
+        surface: str,
+        poses: Mapping[str, tuple[NDArray[np.float64], float]],
+        time_s: float,
+    ) -> None:
+        self._objects = tuple(tableware for tableware, _ in objects)
+        self.model = build_model(self.cell, objects, surface, self.timestep_s)
+        self.data = mujoco.MjData(self.model)
+        self.data.time = time_s
+        for name, arm in self._arms.items():
+            arm.bind(*poses[name])
+        mujoco.mj_forward(self.model, self.data)
+        self._watch_from_here()
+
+    def _watch_from_here(self) -> None:
+        self._watch = LiftWatch(self.model, self.data, tuple(self._arms.values()), self._objects, self.cell)
+
+    @property
+    def time_s(self) -> float:
+        """Simulated seconds since construction; staging a scene takes none."""
+        return float(self.data.time)
+
+    def step(self, count: int = 1) -> None:
+        """Lets `count` time steps pass.
+
+        Raises:
+            VitroError: the integration diverged.
+        """
+        with self.lock:
+            while count > 0:
+                batch = min(count, WATCH_EVERY - self._steps % WATCH_EVERY)
+                mujoco.mj_step(self.model, self.data, nstep=batch)
+                self._steps += batch
+                count -= batch
+                if self._steps % WATCH_EVERY == 0:
+                    self._watch.observe()
+            if not np.isfinite(self.data.qacc).all():
+                raise VitroError(
+                    "The simulated physics diverged.", "Run the trial with another --seed and report this one."
+                )
+
+    def settle(self, max_s: float = 3.0) -> tuple[PlacedObject, ...]:
+        """Lets the objects come to rest outside time, then watches for lifts from there."""
+        with self.lock:
+            start_s, quiet = self.data.time, 0
+            for _ in range(round(max_s / self.timestep_s)):
+                mujoco.mj_step(self.model, self.data)
+                quiet = quiet + 1 if self._is_at_rest() else 0
+                if quiet * self.timestep_s >= REST_S:
+                    break
+            self.data.time = start_s
+            self._watch_from_here()
+            return self.object_poses()
+
+    def _is_at_rest(self) -> bool:
+        speeds = np.array([self.data.joint(f"object{k}").qvel for k in range(len(self._objects))]).reshape(-1, 6)
+        return bool((np.abs(speeds[:, :3]) < REST_SPEED).all() and (np.abs(speeds[:, 3:]) < REST_TURN).all())
+
+    def object_poses(self) -> tuple[PlacedObject, ...]:
+        """Every object where it is now; instance ids count from 1 in the order loaded."""
+        with self.lock:
+            bodies = [self.data.body(f"object{k}") for k in range(len(self._objects))]
+            poses = [transform(body.xmat.reshape(3, 3), body.xpos) for body in bodies]
+        return tuple(PlacedObject(o, T, k) for k, (o, T) in enumerate(zip(self._objects, poses, strict=True), start=1))
+
+    def plant(self, arm_name: str) -> SimulatedArm:
+        """The motors and encoders of one arm; stays valid when another scene is loaded."""
+        return self._arms[arm_name]
+
+    def robot_shapes(self) -> tuple[RobotShape, ...]:
+        """Both arms' visible primitives at the present joints and finger openings."""
+        shapes = []
+        with self.lock:
+            for name, mount in self.cell.arms.items():
+                arm = self._arms[name]
+                poses = link_poses(arm.joints_rad(), arm.gripper_width_m(), mount.firmware)
+                for link in SHAPES:
+                    for shape in SHAPES[link]:
+                        T = mount.T_world_base @ poses[link] @ shape.T_link_shape
+                        shapes.append(RobotShape(Primitive(shape.kind, shape.size_m, shape.T_link_shape), T, shape.rgb))
+        return tuple(shapes)
+
+    def verdict(self) -> Verdict:
+        """Whether a proper lift has happened since `load` or `settle`, and where its object is now."""
+        with self.lock:
+            return self._watch.verdict()

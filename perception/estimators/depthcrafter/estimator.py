@@ -1,0 +1,64 @@
+"""DepthCrafter: relative disparity of a clip by video diffusion, in windows that follow each other."""
+
+from core.errors import ConfigurationError
+from perception.estimators.base import Kind
+from perception.estimators.depthcrafter.model import NAME, DepthCrafterModel
+from perception.estimators.depthcrafter.stream import DepthCrafterStream, Windows
+from perception.estimators.loading import find_folder
+from perception.estimators.options import EstimatorOptions, refuse_unknown
+from perception.estimators.running import Size, demand_multiple, pick_device, pick_dtype
+
+#: As released: denoising steps, frames of a window, frames between the starts of two, longest side [px].
+STEPS, WINDOW, STRIDE, LONG_PX = 5, 110, 85, 1024
+
+
+class DepthCrafterEstimator:
+    """Affine-invariant disparity; the released code stretches a whole clip to 0..1, here it stays as decoded."""
+
+    name = NAME
+    kind: Kind = "disparity"
+
+    def __init__(self, options: EstimatorOptions) -> None:
+        """Loads the weights; `size` must be a multiple of 64 px, `stride` shorter than `window`.
+
+        Raises:
+            ConfigurationError: an option it does not know, or a value it cannot take.
+            PerceptionError: weights that are missing, damaged or of another model.
+        """
+        import torch
+
+        refuse_unknown(NAME, options, ("weights", "size", "steps", "window", "stride", "dtype"))
+        self._windows = _windows(options)
+        device = pick_device(options.device)
+        folder = find_folder(NAME, options.weights)
+        self._model = DepthCrafterModel(folder, device, pick_dtype(options, device, torch.float16))
+        demand_multiple(NAME, options.size, self._model.multiple_px)
+        self._size = options.size
+
+    def open(self, count: int, height: int, width: int) -> DepthCrafterStream:
+        """See `ClipEstimator.open`; count may be wrong, the stream ends where it is finished."""
+        size = self._size or _released_size(height, width, self._model.multiple_px)
+        return DepthCrafterStream(self._model, self._windows, (height, width), size)
+
+
+def _windows(options: EstimatorOptions) -> Windows:
+    steps = STEPS if options.steps is None else options.steps
+    window = WINDOW if options.window is None else options.window
+    shared = WINDOW - STRIDE if options.stride is None else window - options.stride
+    if steps < 1:
+        raise ConfigurationError(f"{NAME} cannot denoise in {steps} steps.", f"The release takes --steps {STEPS}.")
+    if not 0 < shared < window:
+        raise ConfigurationError(
+            f"{NAME}'s windows of {window} frames cannot start {window - shared} frames apart: they must overlap.",
+            f"Give a --stride from 1 to {max(1, window - 1)}; the release takes --window {WINDOW} --stride {STRIDE}.",
+        )
+    return Windows(window, shared, steps)
+
+
+def _released_size(height: int, width: int, multiple_px: int) -> Size:
+    """The frame's size, its longer side brought to 1024 px where it exceeds that, in multiples of 64."""
+    across, down = (round(side / multiple_px) * multiple_px for side in (width, height))
+    if max(across, down) > LONG_PX:
+        scale = LONG_PX / max(height, width)
+        across, down = (round(scale * side / multiple_px) * multiple_px for side in (width, height))
+    return max(across, multiple_px), max(down, multiple_px)

@@ -1,0 +1,176 @@
+"""Reading the files of data sets: each failure names the file, each wrong layout what was looked for and found."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import CameraError, DatasetError
+from core.image import Intrinsics
+from core.image_file import read_image
+
+_AGAIN = (
+    "Copy or download this file again, or take the frame out of the data set; what `synth` made, `synth --repair` "
+    "renders again."
+)
+#: How many of a folder's entries a message lists.
+_LISTED = 8
+
+
+def demand_folder(root: Path) -> None:
+    """Raises a DatasetError unless `root` is a folder that can be listed."""
+    try:
+        next(root.iterdir(), None)
+    except OSError as error:
+        raise DatasetError(
+            f"{root} cannot be listed ({error.strerror}).", "Name the folder that the data set was unpacked to."
+        ) from error
+
+
+def wrong_layout(kind: str, root: Path, wanted: str, remedy: str = "") -> DatasetError:
+    """Says that nothing of a kind's layout is under `root`, and what is."""
+    names = sorted(p.name + "/" * p.is_dir() for p in root.iterdir())
+    found = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    return DatasetError(
+        f"{root} is no {kind} data set: looked for {wanted}, found {found or 'nothing'}.",
+        remedy or "Name the folder that was unpacked, or choose the --dataset that it is.",
+    )
+
+
+def folders_with(root: Path, holds: Callable[[set[str]], bool], depth: int = 5) -> list[Path]:
+    """`root` and the folders below it, in order, whose entries' names satisfy `holds`; not searched inside of those."""
+    found: list[Path] = []
+
+    def search(folder: Path, left: int) -> None:
+        with os.scandir(folder) as entries:
+            kinds = {entry.name: entry.is_dir() for entry in entries}
+        if holds(set(kinds)):
+            found.append(folder)
+        elif left:
+            for name in sorted(name for name, is_folder in kinds.items() if is_folder and not name.startswith(".")):
+                search(folder / name, left - 1)
+
+    search(root, depth)
+    return found
+
+
+def read_color(file: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB.
+
+    Raises:
+        DatasetError: missing or damaged.
+    """
+    try:
+        return read_image(file)
+    except CameraError as error:
+        raise DatasetError(error.cause, _AGAIN) from error
+
+
+def read_exr(file: Path, channels: str = "R") -> NDArray[np.float32]:
+    """(H, W) float32 of one channel, (H, W, C) of several; a file with one channel alone gives that.
+
+    Raises:
+        DatasetError: missing, damaged or without these channels.
+    """
+    import OpenEXR
+
+    demand_file(file)
+    try:
+        with OpenEXR.File(str(file), separate_channels=True) as exr:
+            own = exr.channels()
+            names = list(own) if len(own) == 1 and len(channels) == 1 else list(channels)
+            planes = [np.array(own[name].pixels, np.float32) for name in names]
+    except KeyError as error:
+        raise DatasetError(f"{file} has no channel {error}.", _AGAIN) from None
+    except (RuntimeError, ValueError, TypeError, OSError) as error:
+        raise DatasetError(f"{file} cannot be decoded ({error}).", _AGAIN) from error
+    return planes[0] if len(planes) == 1 else np.stack(planes, -1)
+
+
+def read_png(file: Path) -> NDArray[Any]:
+    """Pixels as stored: (H, W) or (H, W, 3) RGB, of 8 or 16 bits.
+
+    Raises:
+        DatasetError: missing or damaged.
+    """
+    import cv2
+
+    demand_file(file)
+    data = file.read_bytes()
+    # Decoders fill up a file that was cut off; PNG's last chunk tells.
+    is_cut = data[:4] == b"\x89PNG" and b"IEND" not in data[-16:]
+    image = None if is_cut or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise DatasetError(f"{file} cannot be decoded ({'cut off' if is_cut else 'not an image'}).", _AGAIN)
+    return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
+
+
+def read_json(file: Path) -> Any:
+    """Raises a DatasetError where it is missing or no JSON."""
+    demand_file(file)
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} is not JSON ({error}).", _AGAIN) from error
+
+
+def demand_file(file: Path) -> None:
+    """Raises a DatasetError unless the file is there."""
+    if not file.is_file():
+        raise DatasetError(f"{file} is missing.", _AGAIN)
+
+
+def known_depth(depth_m: NDArray[Any]) -> NDArray[np.float32]:
+    """Depth [m] with NaN where it is not positive or not finite."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+
+
+def possible(intrinsics: Intrinsics) -> Intrinsics:
+    """The same; raises a ValueError where no camera has them."""
+    k = intrinsics
+    sizes = (k.width, k.height, k.fx, k.fy)
+    if not np.isfinite([*sizes, k.cx, k.cy]).all() or min(sizes) <= 0:
+        raise ValueError(f"no camera has {k}")
+    return intrinsics
+
+
+def fit_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Values at (height, width) pixels, the nearest one each: depths and labels must not be mixed."""
+    import cv2
+
+    if values.shape[:2] == size:
+        return values
+    is_bool = values.dtype == bool
+    plain = values.astype(np.uint8) if is_bool else values
+    resized = cv2.resize(plain, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized.astype(bool) if is_bool else np.asarray(resized)
+
+
+def fit_color(color: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Colour at (height, width) pixels, averaged over what each covers."""
+    import cv2
+
+    if color.shape[:2] == size:
+        return color
+    how = cv2.INTER_AREA if size[0] < color.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(color, size[::-1], interpolation=how), np.uint8)
+
+
+def fit_intrinsics(intrinsics: Intrinsics, size: tuple[int, int]) -> Intrinsics:
+    """Those of the same view at (height, width) pixels, whose centres lie at whole numbers."""
+    height, width = size
+    return intrinsics.resized(width, height)
+
+
+def unit_normals(normals: NDArray[np.float32], intrinsics: Intrinsics) -> NDArray[np.float32]:
+    """(H, W, 3) of unit length, turned towards the camera; NaN where the stored vector is none."""
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.where(length > 0.5, normals / length, np.nan)
+    away = np.sum(unit * intrinsics.rays(), axis=-1, keepdims=True) > 0
+    return np.where(away, -unit, unit).astype(np.float32)

@@ -1,0 +1,76 @@
+"""HISS (the D3RoMa project, github songlin/d3roma): rooms and table tops rendered with stereo in Isaac Sim.
+
+train/<scene>/.../ and val/<scene>/.../, or any folder above them, hold for each frame NNNN
+    NNNN_color.png
+    NNNN_depth.exr             truth [m]
+    NNNN_simDepthImage.exr     what stereo matching of NNNN_ir_l.png and NNNN_ir_r.png saw [m] (may be absent)
+and `bad_his.txt` above them lists the depth files that the authors leave out. The masks say which
+object a pixel shows and not what it is made of, the normals are in axes whose pose is not kept:
+neither is read.
+"""
+
+from pathlib import Path
+
+from core.image import Intrinsics
+from perception.learning.datasets.base import Dataset, DatasetFrame
+from perception.learning.datasets.files import (
+    demand_folder,
+    fit_color,
+    fit_intrinsics,
+    fit_nearest,
+    folders_with,
+    known_depth,
+    read_color,
+    read_exr,
+    wrong_layout,
+)
+from perception.learning.datasets.frame_clip import FrameClip, stems_of
+
+_DEPTH = "_depth.exr"
+#: The generator's camera: 71.28 deg across.
+_CAMERA = Intrinsics(640, 360, 446.31, 446.31, 319.5, 179.5)
+#: Scenes in whose truth the authors find flaws (their loader skips paths with these words).
+_SKIPPED = ("glass", "mirror", "bed")
+
+
+def open_root(root: Path) -> Dataset:
+    """A clip a folder of frames; its images are views of one scene and no video.
+
+    Raises:
+        DatasetError: nothing of this layout is there.
+    """
+    demand_folder(root)
+    bad = _bad(root)
+    clips = []
+    # DREDS' real frames end with _gt_depth.exr, which ends with _depth.exr too.
+    for folder in folders_with(root, lambda names: any(_is_truth(name) for name in names)):
+        name = folder.relative_to(root).as_posix()
+        stems = [stem for stem in stems_of(folder, _DEPTH) if f"{folder.name}/{stem}{_DEPTH}" not in bad]
+        if stems and not any(word in name for word in _SKIPPED):
+            clips.append(FrameClip(name, False, folder, stems, _read))
+    if not clips:
+        raise wrong_layout("hiss", root, f"NNNN_color.png beside NNNN{_DEPTH}, here or below")
+    return Dataset("HISS", tuple(clips))
+
+
+def _is_truth(name: str) -> bool:
+    return name.endswith(_DEPTH) and not name.endswith("_gt_depth.exr")
+
+
+def _bad(root: Path) -> set[str]:
+    """<folder>/<file> of the depth files that are left out."""
+    lists = [*root.glob("bad_his.txt"), *root.glob("*/bad_his.txt"), *root.parent.glob("bad_his.txt")]
+    lines = [line.split(" ")[0].strip() for file in lists for line in file.read_text().splitlines()]
+    return {"/".join(Path(line).parts[-2:]) for line in lines if line}
+
+
+def _read(folder: Path, stem: str) -> DatasetFrame:
+    truth_m = known_depth(read_exr(folder / f"{stem}{_DEPTH}"))
+    size = truth_m.shape
+    sensor = folder / f"{stem}_simDepthImage.exr"
+    return DatasetFrame(
+        fit_color(read_color(folder / f"{stem}_color.png"), size),
+        truth_m,
+        fit_intrinsics(_CAMERA, size),
+        sensor_m=fit_nearest(known_depth(read_exr(sensor)), size) if sensor.exists() else None,
+    )

@@ -1,0 +1,100 @@
+"""Renders clip k of a data set: decided by the settings and k alone, whoever renders it, when and beside what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from hardware.simulation.rendering.renderer_backend import mitsuba
+from hardware.simulation.sim_camera import noisy_color
+from hardware.simulation.stereo import sense_depth
+from perception.learning.synthesis.clip_files import CLIP, INTRINSICS, as_json
+from perception.learning.synthesis.frame_files import encoded_frame
+from perception.learning.synthesis.scene import Placed, Thing
+from perception.learning.synthesis.settings import SynthSettings
+from perception.learning.synthesis.shots import Shot, draw_shot
+from perception.learning.synthesis.view import SceneView, View
+
+#: What a clip's seed is continued with for its sensors' noise, before the frame's number; the scene takes it as it is.
+_NOISE = 3
+#: Colour's noise is drawn apart from depth's, so that a clip with a sensor's depth has the same colour.
+_COLOR = 1
+
+
+def film(
+    settings: SynthSettings, number: int, user_things: Sequence[Thing] = (), cell: Cell | None = None
+) -> Iterator[Mapping[str, bytes]]:
+    """The files of clip `number`: first what it is of (clip.json, intrinsics.json), then frame by frame.
+
+    user_things: those that the settings' digest of meshes tells of; cell: the one that the settings name.
+
+    Raises:
+        ConfigurationError: the cell has no room for objects.
+    """
+    shot = draw_shot(settings, number, user_things, cell)
+    yield {
+        CLIP: as_json(_facts(settings, number, shot)),
+        INTRINSICS: as_json(asdict(shot.intrinsics) | {"serial": "transphy3d"}),
+    }
+    yield from _frames(shot, settings, [settings.seed, number, _NOISE])
+
+
+def _frames(shot: Shot, settings: SynthSettings, noise_seed: Sequence[int]) -> Iterator[Mapping[str, bytes]]:
+    """A camera that stands still is rendered once; its frames differ by their sensors' noise."""
+    view = SceneView(shot.scene)
+    poses = shot.T_world_cameras
+    seen: View | None = None
+    for frame, T_world_camera in enumerate(poses):
+        if seen is None or (T_world_camera != poses[frame - 1]).any():
+            seen = view.see(shot.intrinsics, T_world_camera, settings.spp, settings.sensor)
+        color = seen.color
+        if settings.views == "still":
+            color = noisy_color(color, np.random.default_rng([*noise_seed, frame, _COLOR]))
+        sensor_m = _sensed_m(seen, shot, [*noise_seed, frame])
+        yield encoded_frame(frame, color, seen.depth_m, seen.normals, seen.instance_ids, sensor_m)
+
+
+def _sensed_m(seen: View, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.float32] | None:
+    """Depth (H, W) [m] as a stereo camera has it, NaN in holes; None where it was not asked for."""
+    if seen.infrared is None:
+        return None
+    return sense_depth(*seen.infrared.exposed(np.random.default_rng(noise_seed)), shot.intrinsics)
+
+
+def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
+    """What clip.json says, but for the files' hashes."""
+    scene = shot.scene
+    return {
+        "number": number,
+        "seed": settings.seed,
+        "settings": settings.digest,
+        "views": settings.views,
+        "surface": scene.surface,
+        "container": scene.container,
+        "objects": [entry for placed in scene.things for entry in _entries(placed)],
+        "table": {"normal": [0.0, 0.0, 1.0], "offset_m": 0.0},
+        "tags": [tag.model_dump(mode="json") for tag in scene.tags],
+        "T_world_camera": shot.T_world_cameras.tolist(),
+        "renderer": renderer_line(settings.spp),
+    }
+
+
+def _entries(placed: Placed) -> list[dict[str, Any]]:
+    """An object, and the parts of it that have an id and a matter of their own: `of` says whose they are."""
+    return [
+        {"id": id_, "family": piece.family, "material": piece.material, "optics": piece.optics}
+        | ({} if piece is placed.thing else {"of": placed.instance_id})
+        for id_, piece in placed.pieces().items()
+    ]
+
+
+def renderer_line(spp: int) -> str:
+    """What draws the pictures: the renderer, its variant (CPU or CUDA), the denoiser and their versions."""
+    return (
+        f"mitsuba {version('mitsuba')} {mitsuba().variant()}, {spp} samples a pixel, "
+        f"denoised by Open Image Denoise {version('pyoidn')}"
+    )

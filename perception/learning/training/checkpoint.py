@@ -1,0 +1,218 @@
+"""Checkpoints: whole or not there, checked before they are used, and of this very model or refused."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from core.errors import TrainingError
+from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
+from perception.learning.training.trainer import Trainer
+
+MANIFEST, LORA = "checkpoint.json", "lora.safetensors"
+_FORMAT = "vitro-dkt-training"
+_READ_BYTES = 1 << 22
+#: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
+_ARCHIVE = "inline_container"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's folder and what its manifest says.
+
+    identity: of the model (`model_identity`). settings: the run's, as JSON. sampler: its state.
+    """
+
+    folder: Path
+    step: int
+    identity: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    sampler: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of a run: `step-000100` and so on in one folder, the last `keep` of them."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder, self._keep = folder, keep
+
+    def there(self) -> list[Path]:
+        """Their folders, oldest first."""
+        return sorted(path for path in self.folder.glob("step-*") if path.is_dir())
+
+    def save(self, trainer: Trainer, identity: Mapping[str, Any]) -> Path:
+        """Writes one beside the others, gives it its name once it is on disk, and drops the oldest.
+
+        All processes call it together.
+
+        Raises:
+            TrainingError: the disk takes no more; the earlier checkpoints are untouched.
+        """
+        accelerator = trainer.accelerator
+        folder = self.folder / f"step-{trainer.steps_done:06d}"
+        partial = self.folder / f".{folder.name}.partial"
+        with _on_disk(partial):
+            if accelerator.is_main_process:
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
+            accelerator.wait_for_everyone()
+            _save_state(trainer, partial)
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                _write_manifest(partial, trainer, identity)
+                _publish(partial, folder)
+                for old in self.there()[: -self._keep]:
+                    shutil.rmtree(old)
+            accelerator.wait_for_everyone()
+        return folder
+
+    def newest(self, identity: Mapping[str, Any]) -> Checkpoint | None:
+        """The last one, every byte of it checked; None where there is none.
+
+        Raises:
+            TrainingError: it is damaged (the one before it is named), or of another model.
+        """
+        folders = self.there()
+        return None if not folders else self.at(folders[-1], identity)
+
+    def at(self, folder: Path, identity: Mapping[str, Any]) -> Checkpoint:
+        """The one in `folder`, checked as `newest`."""
+        earlier = [path for path in self.there() if path.name < folder.name]
+        remedy = (
+            f"The one before it is {earlier[-1].name}: go on there with --from {earlier[-1].name}."
+            if earlier
+            else "There is none before it: begin anew in another --out."
+        )
+        checkpoint = _read(folder, remedy)
+        differs = [
+            f"{key} {checkpoint.identity.get(key)} there, {identity.get(key)} here"
+            for key in sorted({*checkpoint.identity, *identity})
+            if checkpoint.identity.get(key) != identity.get(key)
+        ]
+        if differs:
+            raise TrainingError(
+                f"{folder} is of another model: {'; '.join(differs)}.",
+                "Train on the base and rank that it was made with, or begin anew in another --out.",
+            )
+        return checkpoint
+
+    def drop_after(self, checkpoint: Checkpoint) -> None:
+        """Removes later ones: the run goes on before them, and they are of a way not taken."""
+        for path in self.there():
+            if path.name > checkpoint.folder.name:
+                shutil.rmtree(path)
+
+
+def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Weights, optimizer, generators and place in the data as they were; the next step is the one that followed."""
+    accelerator = trainer.accelerator
+    hook = accelerator.register_load_state_pre_hook(lambda models, folder: models.clear())
+    try:
+        accelerator.load_state(str(checkpoint.folder))
+    finally:
+        hook.remove()
+    # It counts samples towards a step; a checkpoint lies between two, for any number of processes.
+    accelerator.step = 0
+    put_lora(trainer.transformer, load_file(checkpoint.folder / LORA))
+    trainer.start(checkpoint.step)
+
+
+def model_identity(base: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
+    """What two runs must agree in to go on from each other's checkpoints."""
+    shapes = {key: list(tensor.shape) for key, tensor in lora_tensors(trainer.transformer).items()}
+    told = hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
+    return {**base, "LoRA rank": trainer.settings.rank, "LoRA modules": len(shapes) // 2, "LoRA shapes": told}
+
+
+def _save_state(trainer: Trainer, folder: Path) -> None:
+    """Optimizer and every process's generators by `accelerate`; of the model the LoRA alone, not the frozen base."""
+    accelerator = trainer.accelerator
+
+    def without_base(models: Any, weights: list[Any], output: str) -> None:
+        weights.clear()
+
+    hook = accelerator.register_save_state_pre_hook(without_base)
+    try:
+        accelerator.save_state(str(folder))
+    finally:
+        hook.remove()
+    if accelerator.is_main_process:
+        (folder / LORA).write_bytes(lora_bytes(trainer.transformer))
+
+
+def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any]) -> None:
+    files = {path.name: [path.stat().st_size, _digest(path)] for path in sorted(folder.iterdir())}
+    said = {
+        "format": _FORMAT,
+        "version": 1,
+        "step": trainer.steps_done,
+        "sampler": trainer.sampler.state(trainer.steps_done),
+        "identity": dict(identity),
+        "settings": trainer.settings.model_dump(mode="json"),
+        "files": files,
+    }
+    (folder / MANIFEST).write_text(json.dumps(said, indent=2) + "\n")
+
+
+def _publish(partial: Path, folder: Path) -> None:
+    for path in partial.iterdir():
+        with path.open("rb") as opened:
+            os.fsync(opened.fileno())
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)
+
+
+def _read(folder: Path, remedy: str) -> Checkpoint:
+    """Raises TrainingError where a file is missing, cut off or changed."""
+    try:
+        said = json.loads((folder / MANIFEST).read_text())
+        files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
+        read = Checkpoint(folder, int(said["step"]), said["identity"], said["settings"], said["sampler"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{folder / MANIFEST} is missing or damaged.", remedy) from error
+    for name, (size, digest) in files.items():
+        path = folder / name
+        has = path.stat().st_size if path.is_file() else None
+        if has is None:
+            raise TrainingError(f"{path} is missing.", remedy)
+        if has != size:
+            raise TrainingError(f"{path} is cut off: {has} of {size} bytes.", remedy)
+        if _digest(path) != digest:
+            raise TrainingError(f"{path} is damaged: its bytes are not those that were written.", remedy)
+    return read
+
+
+def _digest(path: Path) -> str:
+    told = hashlib.sha256()
+    with path.open("rb") as opened:
+        while part := opened.read(_READ_BYTES):
+            told.update(part)
+    return told.hexdigest()
+
+
+@contextmanager
+def _on_disk(partial: Path) -> Iterator[None]:
+    """Where the disk takes no more, says so and leaves no part behind."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+        elif _ARCHIVE in str(error):
+            why = "the disk took only a part"
+        else:
+            raise
+        raise TrainingError(
+            f"The checkpoint cannot be written to {partial.parent} ({why}).",
+            "The earlier ones are kept. Free some disk (df -h), or choose a smaller --keep; the same command goes on "
+            "from the last one.",
+        ) from error

@@ -1,0 +1,124 @@
+"""Samples read ahead: each process gets its share of every step's batch, whatever it waits for."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from core.errors import TrainingError, VitroError
+from perception.learning.datasets.base import Dataset
+from perception.learning.training.clips import read_clip
+from perception.learning.training.draws import Draw, Sampler
+
+#: How torch's error begins where a process that reads ahead is no more; it has no type of its own.
+_LOST = "DataLoader worker"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one draw reads: see `TrainingClip` for the tensors."""
+
+    draw: Draw
+    color: Tensor
+    disparity: Tensor
+    known: Tensor
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a sample could not be read. Out of another process an error of ours would come as one of torch's."""
+
+    kind: type[VitroError]
+    cause: str
+    remedy: str
+
+
+class _Reader(TorchDataset[Sample | _Failure]):
+    """The sample of (step, number), read from disk."""
+
+    def __init__(self, datasets: Sequence[Dataset], sampler: Sampler, size: tuple[int, int]) -> None:
+        self._datasets, self._sampler, self._size = datasets, sampler, size
+
+    def __getitem__(self, index: tuple[int, int]) -> Sample | _Failure:
+        draw = self._sampler.draw(*index)
+        try:
+            read = read_clip(self._datasets[draw.dataset].clips[draw.clip], draw.start, draw.count, self._size)
+        except VitroError as error:
+            return _Failure(type(error), error.cause, error.remedy)
+        return Sample(draw, read.color, read.disparity, read.known)
+
+
+class _Indices:
+    """(step, number) of a process's samples, from a step on, for ever."""
+
+    def __init__(self, first_step: int, batch: int, process: int, processes: int) -> None:
+        self._first_step, self._numbers = first_step, range(process, batch, processes)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        step = self._first_step
+        while True:
+            for number in self._numbers:
+                yield step, number
+            step += 1
+
+
+def sample_stream(
+    datasets: Sequence[Dataset],
+    sampler: Sampler,
+    size: tuple[int, int],
+    first_step: int,
+    batch: int,
+    share: tuple[int, int],
+    workers: int,
+) -> Iterator[Sample]:
+    """The samples of one process in order, from `first_step` on; share: (this process, number of processes).
+
+    workers: processes that read ahead; 0 reads where it is asked for.
+
+    Raises:
+        DatasetError: a frame that cannot be read.
+    """
+    reader = _Reader(datasets, sampler, size)
+    ahead: dict[str, Any] = {"num_workers": workers, "worker_init_fn": _leave_interrupts} if workers else {}
+    loader = DataLoader(
+        reader,
+        batch_size=None,
+        sampler=_Indices(first_step, batch, *share),  # type: ignore[arg-type]
+        # One of its own: a loader seeds its workers, and a resumed run must not take numbers off the global one.
+        generator=torch.Generator().manual_seed(0),
+        **ahead,
+    )
+    for read in loader:
+        if isinstance(read, _Failure):
+            raise read.kind(read.cause, read.remedy)
+        yield read
+
+
+@contextmanager
+def naming_lost_readers() -> Iterator[None]:
+    """Around all of the training: torch tells of a reader that was killed wherever training is at that moment.
+
+    Raises:
+        TrainingError: that happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith(_LOST):
+            raise
+        raise TrainingError(
+            f"A process that reads ahead was lost ({str(error).partition('. ')[0].rstrip('.')}).",
+            "Look at the memory (free -m). The same command goes on from the last checkpoint; with --workers 0 the "
+            "process that trains reads for itself.",
+        ) from error
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the one that trains finishes its step, for which it needs these."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,171 @@
+"""A training run in a folder: what it begins from, what it leaves, and how it goes on."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+from accelerate import Accelerator
+
+from core.errors import TrainingError
+from perception.learning.datasets.base import Clip, Dataset, open_dataset
+from perception.learning.training.base import BaseFiles, find_base, load_base
+from perception.learning.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
+from perception.learning.training.draws import Sampler, split
+from perception.learning.training.files import hold_run, link_whole, write_whole
+from perception.learning.training.flow import LEVELS
+from perception.learning.training.log import LogRow, TrainingLog
+from perception.learning.training.lora import lora_bytes, put_lora, read_lora
+from perception.learning.training.settings import TrainingSettings
+from perception.learning.training.tiny import write_tiny_base
+from perception.learning.training.trainer import StepReport, Trainer
+from perception.learning.training.validation import ClipScore, Progress, validate
+
+#: Settings that change nothing of what is computed, or that may change between two parts of a run.
+_FREE = ("steps", "workers", "keep", "checkpoint_every", "validate_every", "device")
+
+
+class TrainingRun:
+    """Everything of a run but the loop around it. Only the main process writes, but for checkpoints.
+
+    In `out`: settings.yaml, log.csv, loss.png, validation/step-N/ (scores.json, pictures), checkpoints/step-N/,
+    and model/, a weights folder as `python main.py depth --estimator dkt --weights` takes it.
+    """
+
+    def __init__(self, out: Path, settings: TrainingSettings, accelerator: Accelerator) -> None:
+        """Reads data and base, and builds the trainer.
+
+        Raises:
+            DatasetError: a data set that is missing or laid out otherwise.
+            PerceptionError: a base that is missing, damaged, or no DKT's.
+            TrainingError: another run works in `out`, or no clip is long enough.
+        """
+        self.out, self.settings, self._is_main = out, settings, accelerator.is_main_process
+        given = [_opened(entry) for entry in settings.data]
+        if settings.validation:
+            self.datasets = given
+            pool = [clip for entry in settings.validation for clip in _opened(entry).clips]
+            self.validation_clips: list[Clip] = pool[:: max(1, len(pool) // settings.validation_clips)]
+            self.validation_clips = self.validation_clips[: settings.validation_clips]
+        else:
+            self.datasets, self.validation_clips = split(given, settings.validation_clips)
+        sampler = Sampler(self.datasets, settings.longest, settings.seed, LEVELS)
+        self._lock = hold_run(out) if self._is_main else None
+        self._base = self._find_base(accelerator)
+        dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        base = load_base(self._base, dtype, accelerator.device)
+        self.base_name = base.name
+        self.trainer = Trainer(accelerator, base, self.datasets, sampler, settings)
+        self._identity = model_identity(self._base.identity(), self.trainer)
+        self.checkpoints = Checkpoints(out / "checkpoints", settings.keep)
+        self.log = TrainingLog(out / "log.csv")
+
+    @property
+    def model(self) -> Path:
+        """The weights folder with the LoRA as it was last written."""
+        return self.out / "model"
+
+    def begin(self, from_: str = "") -> tuple[Checkpoint | None, list[str]]:
+        """Goes on from the last checkpoint, from the one called `from_`, or begins; and what has changed since.
+
+        Raises:
+            PerceptionError: a LoRA to begin from that is damaged, or of another model.
+            TrainingError: a checkpoint that is damaged, missing, or of another model.
+        """
+        checkpoint = self._checkpoint(from_)
+        changed: list[str] = []
+        if checkpoint is not None:
+            restore(self.trainer, checkpoint)
+            changed = self._changes(checkpoint)
+        elif self.settings.init_lora is not None:
+            put_lora(self.trainer.transformer, read_lora(self.settings.init_lora, self.trainer.transformer))
+        if self._is_main:
+            if checkpoint is not None:
+                self.checkpoints.drop_after(checkpoint)
+            told = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
+            write_whole(self.out / "settings.yaml", told.encode())
+            self.log.begin(self.trainer.steps_done)
+        return checkpoint, changed
+
+    def record(self, report: StepReport) -> LogRow:
+        """Writes a step down; its row."""
+        frames = report.samples * report.frames
+        row = LogRow(
+            report.step,
+            report.loss,
+            report.grad_norm,
+            self.settings.learning_rate,
+            report.frames,
+            round(report.samples / report.seconds, 3),
+            round(frames / report.seconds, 3),
+            round(report.seconds, 4),
+        )
+        if self._is_main:
+            self.log.add(row)
+        return row
+
+    def save(self) -> Path:
+        """A checkpoint, the LoRA for inference, and the loss's picture. All processes call it together."""
+        folder = self.checkpoints.save(self.trainer, self._identity)
+        if self._is_main:
+            publish_model(self.model, self._base, self.trainer.transformer)
+            self.log.draw(self.out / "loss.png")
+        return folder
+
+    def validate(self, show: Progress) -> list[ClipScore]:
+        """Scores the fixed clips with the LoRA as it is now; all processes call it, the main one works."""
+        scores: list[ClipScore] = []
+        accelerator, step = self.trainer.accelerator, self.trainer.steps_done
+        if self._is_main:
+            publish_model(self.model, self._base, self.trainer.transformer)
+            out = self.out / "validation" / f"step-{step:06d}"
+            shutil.rmtree(out, ignore_errors=True)
+            scores = validate(self.model, self.validation_clips, self.settings, accelerator.device, out, show)
+            told = {"step": step, "clips": [asdict(score) for score in scores]}
+            write_whole(out / "scores.json", (json.dumps(told, indent=2) + "\n").encode())
+        accelerator.wait_for_everyone()
+        return scores
+
+    def _checkpoint(self, from_: str) -> Checkpoint | None:
+        if not from_:
+            return self.checkpoints.newest(self._identity)
+        folder = self.checkpoints.folder / from_
+        if not folder.is_dir():
+            there = ", ".join(path.name for path in self.checkpoints.there()) or "none"
+            raise TrainingError(f"There is no checkpoint {from_} in {self.out}.", f"There are: {there}.")
+        return self.checkpoints.at(folder, self._identity)
+
+    def _changes(self, checkpoint: Checkpoint) -> list[str]:
+        """Settings and data that are not those of the checkpoint: the run goes on, but not as it would have."""
+        now = self.settings.model_dump(mode="json")
+        keys = [key for key in now if key not in _FREE and checkpoint.settings.get(key) != now[key]]
+        changed = [f"{key} was {checkpoint.settings.get(key)}, is {now[key]}" for key in keys]
+        if checkpoint.sampler.get("data") != self.trainer.sampler.state(0)["data"]:
+            changed.append("the data sets hold other clips")
+        return changed
+
+    def _find_base(self, accelerator: Accelerator) -> BaseFiles:
+        if self.settings.weights is not None:
+            return find_base(self.settings.weights)
+        folder = self.out / "base"
+        if self._is_main and not folder.is_dir():
+            write_tiny_base(folder)
+        accelerator.wait_for_everyone()
+        return find_base(folder)
+
+
+def publish_model(folder: Path, base: BaseFiles, transformer: torch.nn.Module) -> None:
+    """A weights folder for inference: links to the base's files, and the LoRA. Raises as `link_whole`."""
+    files = base.files
+    dims = [path for name in ("dims.json", "config.json") if (path := files.folder / name).exists()]
+    for path in (*files.transformer, files.vae, files.context, *dims):
+        link_whole(folder / path.name, path)
+    write_whole(folder / "lora.safetensors", lora_bytes(transformer))
+
+
+def _opened(entry: str) -> Dataset:
+    kind, _, root = entry.partition("=")
+    # However a folder is named, its clips' stamps are the same.
+    return open_dataset(kind, Path(root).expanduser().resolve())

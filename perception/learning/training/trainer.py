@@ -1,0 +1,190 @@
+"""The loop's body: one optimizer step of flow matching on as many processes as there are."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, DistributedType
+from accelerate.utils import InitProcessGroupKwargs
+from torch import Tensor, nn
+
+from core.errors import ConfigurationError, TrainingError
+from perception.estimators.dkt.causal_vae import CausalEncoder
+from perception.estimators.dkt.exact import ExactTransformer
+from perception.estimators.dkt.schedule import Schedule
+from perception.learning.datasets.base import Dataset
+from perception.learning.training.base import Base
+from perception.learning.training.clips import known_of_latents
+from perception.learning.training.draws import Sampler
+from perception.learning.training.flow import level_weights, noised, training_levels, velocity_loss
+from perception.learning.training.loader import Sample, sample_stream
+from perception.learning.training.lora import add_lora
+from perception.learning.training.settings import TrainingSettings
+
+#: One process, or several that hold all of the model each.
+_KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+#: The others wait so long for the one that validates.
+_PATIENCE = timedelta(hours=2)
+#: Processes that read ahead on a machine with a GPU; a CPU that trains has no time to spare.
+_WORKERS_ON_CUDA = 4
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step was. step counts from 1; loss: mean over the batch; frames: F of its samples."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    frames: int
+    samples: int
+    seconds: float
+    stop: bool
+
+
+class VelocityModel(nn.Module):
+    """The transformer as inference calls it, at any of the training levels; what `accelerate` wraps."""
+
+    def __init__(self, transformer: nn.Module, prompt: Tensor, levels: Schedule) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self._exact = ExactTransformer(transformer, prompt, levels)  # type: ignore[arg-type]
+
+    def forward(self, level: int, latents: Tensor, colors: Tensor) -> Tensor:
+        return self._exact.velocity(level, latents, colors)
+
+
+def make_accelerator(settings: TrainingSettings) -> Accelerator:
+    """One process's part: device, mixed precision and how many samples it adds up a step.
+
+    Raises:
+        ConfigurationError: a batch that the processes cannot share evenly.
+    """
+    precision = settings.precision or ("bfloat16" if torch.cuda.is_available() and settings.device != "cpu" else None)
+    accelerator = Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision="bf16" if precision == "bfloat16" else "no",
+        step_scheduler_with_optimizer=False,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )
+    if accelerator.distributed_type not in _KINDS:
+        raise ConfigurationError(
+            f"Training is not written for {accelerator.distributed_type.value}.",
+            "Every process holds the whole frozen base: choose plain multi-GPU (accelerate config), one GPU or more.",
+        )
+    if settings.batch % accelerator.num_processes:
+        raise ConfigurationError(
+            f"A batch of {settings.batch} cannot be shared by {accelerator.num_processes} processes.",
+            f"Choose a --batch that is a multiple of {accelerator.num_processes}.",
+        )
+    accelerator.gradient_accumulation_steps = settings.batch // accelerator.num_processes
+    if settings.deterministic:
+        torch.use_deterministic_algorithms(True)
+    return accelerator
+
+
+class Trainer:
+    """Base, LoRA and optimizer on their devices; `step` after `step` from where `start` says."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        base: Base,
+        datasets: Sequence[Dataset],
+        sampler: Sampler,
+        settings: TrainingSettings,
+    ) -> None:
+        self.accelerator, self.sampler, self.settings = accelerator, sampler, settings
+        self._datasets, self._vae = datasets, base.vae
+        self._levels = training_levels(base.vae.dtype)
+        self._level_weights = level_weights(settings.weighting)
+        self.transformer = add_lora(base.transformer, settings.rank, settings.seed)
+        on_cuda = accelerator.device.type == "cuda"
+        if on_cuda if settings.gradient_checkpointing is None else settings.gradient_checkpointing:
+            self.transformer.enable_gradient_checkpointing()
+        self._workers = (_WORKERS_ON_CUDA if on_cuda else 0) if settings.workers is None else settings.workers
+        self._learning = [p for p in self.transformer.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(self._learning, settings.learning_rate, weight_decay=settings.weight_decay)
+        model = VelocityModel(self.transformer, base.prompt, self._levels)
+        self.model, self.optimizer = accelerator.prepare(model, optimizer)
+        self.steps_done = 0
+        self._samples: Iterator[Sample] | None = None
+
+    def start(self, steps_done: int) -> None:
+        """Goes on after so many steps; weights and optimizer are as they were then."""
+        self.steps_done = steps_done
+        self._samples = None
+
+    def step(self, stop: bool = False) -> StepReport:
+        """One step of the whole batch. stop: this process is asked to stop; the report says if any was.
+
+        Raises:
+            TrainingError: the loss or its gradient is not finite: nothing was changed.
+            DatasetError: a frame that cannot be read.
+        """
+        began_s = time.monotonic()
+        losses, draws = [], []
+        for _ in range(self.accelerator.gradient_accumulation_steps):
+            sample = self._next()
+            with self.accelerator.accumulate(self.model):
+                loss = self._loss(sample)
+                self.accelerator.backward(loss)
+                losses.append(loss.detach())
+                draws.append(sample.draw)
+        mean, stopped = self._agreed(torch.stack(losses).mean(), stop)
+        grad_norm = float(self.accelerator.clip_grad_norm_(self._learning, self.settings.clip_norm))
+        if not (math.isfinite(mean) and math.isfinite(grad_norm)):
+            self.optimizer.zero_grad()
+            raise TrainingError(
+                f"The loss of step {self.steps_done + 1} is {mean:g}, its gradient's norm {grad_norm:g}: not finite.",
+                "Nothing was changed by it, and the last checkpoint is kept: run the same command with a smaller "
+                "--learning-rate, or --precision float32.",
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.steps_done += 1
+        seconds = time.monotonic() - began_s
+        return StepReport(self.steps_done, mean, grad_norm, draws[0].count, self.settings.batch, seconds, stopped)
+
+    def _next(self) -> Sample:
+        if self._samples is None:
+            share = self.accelerator.process_index, self.accelerator.num_processes
+            self._samples = sample_stream(
+                self._datasets,
+                self.sampler,
+                self.settings.size,
+                self.steps_done,
+                self.settings.batch,
+                share,
+                self._workers,
+            )
+        return next(self._samples)
+
+    def _loss(self, sample: Sample) -> Tensor:
+        """Of one sample: how far the predicted velocity is from the true one."""
+        device, draw = self.accelerator.device, sample.draw
+        colors = encode(self._vae, sample.color.to(device)).float()
+        truth = encode(self._vae, sample.disparity.to(device)).float()
+        noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(draw.noise_seed)).to(device)
+        mixed = noised(truth, noise, float(self._levels.sigmas[draw.level]))
+        dtype = self._vae.dtype
+        predicted = self.model(draw.level, mixed.latents.to(dtype), colors.to(dtype))
+        known = known_of_latents(sample.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
+        return velocity_loss(predicted, mixed.velocity, known) * self._level_weights[draw.level].to(device)
+
+    def _agreed(self, loss: Tensor, stop: bool) -> tuple[float, bool]:
+        """The mean loss of all processes, and whether any of them is to stop."""
+        told = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
+        gathered = self.accelerator.gather(told[None])
+        return float(gathered[:, 0].mean()), bool(gathered[:, 1].max() > 0)
+
+
+@torch.no_grad()
+def encode(vae: nn.Module, frames: Tensor) -> Tensor:
+    """Normalised latents (1, z, (F + 3) / 4, h/8, w/8) of frames (1, 3, F, h, w) in -1..1, as inference makes them."""
+    encoder = CausalEncoder(vae)  # type: ignore[arg-type]
+    pushed = (encoder.push(frame.to(vae.dtype)) for frame in frames.split(1, 2))  # type: ignore[attr-defined]
+    return torch.cat([latent for latent in pushed if latent is not None], 2)

@@ -1,0 +1,115 @@
+"""How good vitro-s is on clips it has not seen, and how far its own word for it can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.estimators.vitro_s.model import DENSITIES_PX_M, TOLERANCE_M, UNCALIBRATED, VitroS, working_intrinsics
+from perception.learning.datasets.base import Clip
+from perception.learning.vitro_s.disturbed import sensed
+from perception.learning.vitro_s.samples import Lesson
+
+#: Bins of said probability in which the true one is counted; object pixels kept of a picture.
+BINS, KEPT = 20, 4000
+_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Medians over pixels of |depth error| [mm] and shares within 5 %, where the truth is known."""
+
+    frames: int
+    hard_mm: float
+    hard_within_5: float
+    ordinary_mm: float
+    table_mm: float
+
+
+@dataclass(frozen=True)
+class Exam:
+    """said (N,): probabilities that the network gave pixels of objects; true (N,): whether they held. Of frames alone
+    that are as fine as those it works on: coarser ones are harder than what a camera shows it."""
+
+    scores: Scores
+    said: NDArray[np.float32]
+    true: NDArray[np.bool_]
+
+
+def examine(
+    model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None], is_thorough: bool = False
+) -> Exam:
+    """Shows the model every clip's first frame, or thoroughly all: colour, and every second time a guessed sensor."""
+    rng = np.random.default_rng(0)
+    frames = [(clip, i) for clip in clips for i in range(len(clip) if is_thorough else 1)]
+    errors: dict[str, list[NDArray]] = {"hard": [], "ordinary": [], "table": []}
+    within, said, true = [], [], []
+    for number, (clip, i) in enumerate(frames):
+        lesson = Lesson.of(clip.frame(i))
+        sensor_m = None
+        if number % 2:
+            sensor_m = sensed(rng, lesson.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
+        seen = model.see(lesson.color, lesson.intrinsics, lesson.table, sensor_m)
+        error_m = np.abs(seen.depth_m - lesson.depth_m)
+        known, hard = np.isfinite(error_m), lesson.transparent | lesson.specular
+        on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.intrinsics.rays()) - lesson.depth_m) < 0.002)
+        for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
+            errors[kind].append(error_m[known & mask])
+        within.append((error_m < 0.05 * lesson.depth_m)[known & hard])
+        rows = np.flatnonzero(known & lesson.object_ & _is_fine(lesson))
+        rows = rng.permutation(rows)[:KEPT]
+        said.append(seen.confidence.ravel()[rows])
+        true.append((error_m < TOLERANCE_M).ravel()[rows])
+        progress(number + 1, len(frames))
+    hard_mm, ordinary_mm, table_mm = (_median_mm(errors[kind]) for kind in ("hard", "ordinary", "table"))
+    share = np.concatenate(within)
+    scores = Scores(len(frames), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
+    return Exam(scores, np.concatenate(said), np.concatenate(true))
+
+
+def _is_fine(lesson: Lesson) -> bool:
+    """Whether the network sees it made smaller, as it does what a camera shows."""
+    smallest = working_intrinsics(lesson.intrinsics, lesson.table, min(DENSITIES_PX_M))
+    return smallest.width < lesson.intrinsics.width
+
+
+def calibrate(exam: Exam) -> NDArray[np.float64]:
+    """(2, N) rising: what the network says, and how often it was so (isotonic regression over equal bins)."""
+    from scipy.optimize import isotonic_regression
+
+    if len(exam.said) < 10 * BINS:
+        return UNCALIBRATED
+    order = np.argsort(exam.said)
+    said = np.array([part.mean() for part in np.array_split(exam.said[order], BINS)], float)
+    true = np.array([part.mean() for part in np.array_split(exam.true[order], BINS)], float)
+    rising = isotonic_regression(true).x
+    return np.stack([np.concatenate([[0.0], said, [1.0]]), np.concatenate([[0.0], rising, [rising[-1]]])])
+
+
+def validation_picture(model: VitroS, clips: Sequence[Clip]) -> bytes:
+    """A PNG: colour, true depth, its answer and its confidence, a clip a row."""
+    import cv2
+
+    rows = []
+    for clip in clips[:_PICTURES]:
+        lesson = Lesson.of(clip.frame(0))
+        seen = model.see(lesson.color, lesson.intrinsics, lesson.table)
+        truth = 1 / lesson.depth_m
+        low, high = np.nanpercentile(truth, [1, 99])
+        maps = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
+        tiles = [lesson.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
+        rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in tiles]))
+    return bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
+
+
+def _coloured(share: NDArray) -> NDArray[np.uint8]:
+    import cv2
+
+    grey = (np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), np.uint8)
+
+
+def _median_mm(errors_m: Sequence[NDArray]) -> float:
+    together = np.concatenate(errors_m)
+    return float(np.median(together) * 1000) if len(together) else float("nan")

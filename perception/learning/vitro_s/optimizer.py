@@ -1,0 +1,74 @@
+"""Muon for the convolutions, AdamW for the rest.
+
+Muon (Jordan et al. 2024; `torch.optim.Muon`) takes orthogonal steps, for which a matrix is needed: a
+convolution's kernel counts as one of its outputs by all of its inputs. On this network AdamW alone learns
+far more slowly (docs/vitro-s.md).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from perception.estimators.vitro_s.network import VitroNet
+
+ADAM_RATE, MUON_RATE = 2e-4, 2e-3
+WEIGHT_DECAY, BETAS, MOMENTUM = 1e-2, (0.9, 0.98), 0.95
+#: Parts of the kernels that can be stepped at the same time.
+HANDS = 2
+#: The first and the last layer are AdamW's, as Muon's authors advise.
+_ADAMS_MODULES = ("stem", "head")
+
+
+class Optimizer:
+    """Both under one factor on their rates."""
+
+    def __init__(self, net: VitroNet) -> None:
+        """net: its kernels lie in memory as channels_last has them."""
+        self._kernels = [p for name, p in net.named_parameters() if _is_kernel(name, p)]
+        self._others = [p for name, p in net.named_parameters() if not _is_kernel(name, p)]
+        # Matrices that share the kernels' memory.
+        self._matrices = [nn.Parameter(_matrix(kernel.data)) for kernel in self._kernels]
+        self._muons = [
+            torch.optim.Muon(self._matrices[i::HANDS], MUON_RATE, weight_decay=WEIGHT_DECAY, momentum=MOMENTUM)
+            for i in range(HANDS)
+        ]
+        self._adam = torch.optim.AdamW(self._others, ADAM_RATE, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What `step` wants gradients of, in its order."""
+        return [*self._kernels, *self._others]
+
+    def step(self, gradients: Sequence[Tensor], factor: float, workers: Executor) -> None:
+        """Moves the weights, each part of them in a worker; factor (0 to 1) scales all rates."""
+        for matrix, gradient in zip(self._matrices, gradients, strict=False):
+            matrix.grad = _matrix(gradient)
+        for other, gradient in zip(self._others, gradients[len(self._matrices) :], strict=True):
+            other.grad = gradient
+        rates = [*((muon, MUON_RATE) for muon in self._muons), (self._adam, ADAM_RATE)]
+        for optimizer, rate in rates:
+            optimizer.param_groups[0]["lr"] = rate * factor
+        for done in [workers.submit(optimizer.step) for optimizer, _ in rates]:
+            done.result()
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"muon": [muon.state_dict() for muon in self._muons], "adam": self._adam.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        for muon, own in zip(self._muons, state["muon"], strict=True):
+            muon.load_state_dict(own)
+        self._adam.load_state_dict(state["adam"])
+
+
+def _is_kernel(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 4 and not name.startswith(_ADAMS_MODULES)
+
+
+def _matrix(kernel: Tensor) -> Tensor:
+    """(out, h * w * in) view of a kernel (out, in, h, w) in channels_last memory."""
+    return kernel.permute(0, 2, 3, 1).contiguous().flatten(1)

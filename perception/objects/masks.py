@@ -1,0 +1,173 @@
+"""Which pixels may show something to grasp: what stands on the table, not the bin, the tags or the arms.
+
+Solids (the workspace, the bin, the links of the arms) are boxes that the camera's rays are cut with.
+Where depth is known a pixel is judged by its own point, so that a glass before the bin stays whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import PAPER_RATIO, ArmMount, Cell
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, invert, transform
+from hardware.robot.description import SHAPES, link_poses
+from perception.depth_types import SeenTag, TableView
+
+Mask = NDArray[np.bool_]
+
+#: Objects reach this far beyond the workspace that their feet keep to, and this high.
+OVERHANG_M = 0.06
+TALLEST_M = 0.35
+#: Without tags nothing says where the table ends: objects within this of its visible middle count.
+SENSOR_REACH_M = 0.35
+#: Solids are swollen by what calibration, depth and the simple shapes may miss.
+BIN_MARGIN_M = 0.015
+ARM_MARGIN_M = 0.025
+#: What stands higher than this above a tag is not the tag.
+PAPER_CLEAR_M = 0.015
+_NEAREST_M = 0.05
+
+
+@dataclass(frozen=True)
+class Box:
+    """A solid in the camera: T_camera_box, half sizes (3,) [m]."""
+
+    T_camera_box: Matrix
+    half_m: NDArray[np.float64]
+
+
+def object_region(
+    view: TableView,
+    cell: Cell,
+    intrinsics: Intrinsics,
+    arm_joints: Mapping[str, NDArray[np.float64]],
+    depth_m: NDArray[np.float32] | None = None,
+) -> Mask:
+    """(H, W) True where an object to grasp may be seen.
+
+    arm_joints: measured joints (6,) [rad] by arm name; arms that are not named are not masked. With
+    depth_m (H, W, metric, NaN holes) each pixel is judged by where its point lies. A view without
+    tags does not know the cell: its region is the table around the middle of what is seen of it.
+    """
+    region = _workspace_mask(view, cell, intrinsics, depth_m)
+    if view.source == "sensor":
+        return region
+    region &= ~bin_mask(view, cell, intrinsics, depth_m)
+    region &= ~arms_mask(view, cell, intrinsics, arm_joints, depth_m)
+    papers = tags_mask(view.tags, intrinsics)
+    if depth_m is not None:
+        papers &= ~(_heights(view, intrinsics, depth_m) > PAPER_CLEAR_M)
+    return region & ~papers
+
+
+def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:
+    """(H, W) True on the bin and what lies in it."""
+    size = np.array(cell.bin.size_m)
+    T_world_bin = transform(translation_m=(*cell.bin.center_m, size[2] / 2))
+    box = Box(view.T_camera_world @ T_world_bin, size / 2 + BIN_MARGIN_M)
+    return _covered(box, intrinsics, depth_m)
+
+
+def arms_mask(
+    view: TableView,
+    cell: Cell,
+    intrinsics: Intrinsics,
+    arm_joints: Mapping[str, NDArray[np.float64]],
+    depth_m: NDArray | None = None,
+) -> Mask:
+    """(H, W) True on the arms at these joints, their fingers anywhere between closed and open."""
+    mask = np.zeros((intrinsics.height, intrinsics.width), bool)
+    for name, joints_rad in arm_joints.items():
+        for box in _arm_boxes(cell.arms[name], view.T_camera_world, joints_rad):
+            mask |= _covered(box, intrinsics, depth_m)
+    return mask
+
+
+def tags_mask(tags: tuple[SeenTag, ...], intrinsics: Intrinsics) -> Mask:
+    """(H, W) True on the tags' paper, white border included."""
+    import cv2
+
+    mask = np.zeros((intrinsics.height, intrinsics.width), np.uint8)
+    h = PAPER_RATIO / 2
+    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32)
+    paper = np.array([[[-h, -h], [h, -h], [h, h], [-h, h]]], np.float32)
+    for tag in tags:
+        to_image = cv2.getPerspectiveTransform(square, tag.corners_px.astype(np.float32))
+        quad = cv2.perspectiveTransform(paper, to_image)[0]
+        cv2.fillConvexPoly(mask, np.rint(quad).astype(np.int32), 1)
+    return mask.astype(bool)
+
+
+def _workspace_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:
+    if view.source == "sensor":
+        x_m = y_m = (-SENSOR_REACH_M, SENSOR_REACH_M)
+    else:
+        x_m, y_m = cell.workspace.objects_x_m, cell.workspace.objects_y_m
+    low = np.array([x_m[0] - OVERHANG_M, y_m[0] - OVERHANG_M, 0.0])
+    high = np.array([x_m[1] + OVERHANG_M, y_m[1] + OVERHANG_M, TALLEST_M])
+    if depth_m is None:
+        box = Box(view.T_camera_world @ transform(translation_m=(low + high) / 2), (high - low) / 2)
+        return np.isfinite(_entry_depth(box, intrinsics))
+    points = apply(invert(view.T_camera_world), intrinsics.rays() * depth_m[..., None])
+    # From below the table too: noise there is the detector's to judge, by the plane.
+    low[2] = -TALLEST_M
+    return np.all((points >= low) & (points <= high), axis=-1)
+
+
+def _heights(view: TableView, intrinsics: Intrinsics, depth_m: NDArray) -> NDArray[np.float64]:
+    return view.plane.height(intrinsics.rays() * depth_m[..., None])
+
+
+def _arm_boxes(arm: ArmMount, T_camera_world: Matrix, joints_rad: NDArray[np.float64]) -> Iterator[Box]:
+    T_camera_base = T_camera_world @ arm.T_world_base
+    closed = link_poses(joints_rad, 0.0, arm.firmware)
+    opened = link_poses(joints_rad, arm.gripper_stroke_m, arm.firmware)
+    for link, shapes in SHAPES.items():
+        # A finger slides along its z from where it closes to where it opens.
+        slide = (invert(closed[link]) @ opened[link])[:3, 3]
+        for shape in shapes:
+            T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
+            along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
+            yield Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
+
+
+def _covered(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:
+    """Pixels whose ray meets the box, and whose point, where known, does not lie before it."""
+    entry_m = _entry_depth(box, intrinsics)
+    covered = np.isfinite(entry_m)
+    return covered if depth_m is None else covered & ~(depth_m < entry_m)
+
+
+def _entry_depth(box: Box, intrinsics: Intrinsics) -> NDArray[np.float64]:
+    """(H, W) depth [m] at which each pixel's ray enters the box, NaN where it misses (slab method)."""
+    entry_m = np.full((intrinsics.height, intrinsics.width), np.nan)
+    window = _window(box, intrinsics)
+    if window is None:
+        return entry_m
+    T_box_camera = invert(box.T_camera_box)
+    v, u = np.mgrid[window]
+    rays = np.stack([(u - intrinsics.cx) / intrinsics.fx, (v - intrinsics.cy) / intrinsics.fy, np.ones(u.shape)], -1)
+    along, start = rays @ T_box_camera[:3, :3].T, T_box_camera[:3, 3]
+    along = np.where(np.abs(along) < 1e-12, 1e-12, along)
+    one, other = (-box.half_m - start) / along, (box.half_m - start) / along
+    enter, leave = np.minimum(one, other).max(axis=-1), np.maximum(one, other).min(axis=-1)
+    entry_m[window] = np.where((leave >= enter) & (leave > 0), np.maximum(enter, 0.0), np.nan)
+    return entry_m
+
+
+def _window(box: Box, intrinsics: Intrinsics) -> tuple[slice, slice] | None:
+    """The rows and columns that a box can appear in; all of them where it reaches behind the camera."""
+    signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    corners = apply(box.T_camera_box, signs * box.half_m)
+    if corners[:, 2].max() < _NEAREST_M:
+        return None
+    if corners[:, 2].min() < _NEAREST_M:
+        return slice(0, intrinsics.height), slice(0, intrinsics.width)
+    pixels = intrinsics.project(corners)
+    low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0)) + 1
+    size = np.array([intrinsics.width, intrinsics.height])
+    (left, top), (right, bottom) = np.clip(low, 0, size).astype(int), np.clip(high, 0, size).astype(int)
+    return None if right <= left or bottom <= top else (slice(top, bottom), slice(left, right))

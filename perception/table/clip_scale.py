@@ -1,0 +1,113 @@
+"""One scale and shift for a whole clip, which a video model promises: fitted on a few of its frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from core.errors import CalibrationError, PerceptionError
+from hardware.cameras.frame import RgbdFrame
+from perception.depth_types import MetricDepth, RelativeDepth, TableView
+from perception.table.anchors import find_anchors
+from perception.table.locate import locate_table
+from perception.table.metric_scale import FARTHEST_M, fit_metric, to_metres
+
+#: Relative values between which the frames' lines are compared (percentiles of all maps).
+_LOW, _HIGH = 10, 90
+
+
+@dataclass(frozen=True)
+class ScaledFrame:
+    """A frame that was fitted on its own: number in the clip, its scale and shift, and what the clip's do to it.
+
+    residual_mm: median error at its anchors with the clip's scale and shift. drift_mm: median distance
+    there between the clip's depth and that by its own fit.
+    """
+
+    number: int
+    scale: float
+    shift: float
+    residual_mm: float
+    drift_mm: float
+
+
+@dataclass(frozen=True)
+class ClipScale:
+    """1/z = scale * d + shift for disparity, z = scale * d + shift for depth, over a whole clip."""
+
+    scale: float
+    shift: float
+    anchor_source: str
+    frames: tuple[ScaledFrame, ...]
+    #: Why others that were looked at could not be fitted, by frame number.
+    refused: dict[int, str]
+
+
+def fit_clip(
+    numbers: Sequence[int], frames: Sequence[RgbdFrame], maps: Sequence[RelativeDepth], cell: Cell
+) -> ClipScale:
+    """The line that is the median of the frames' own lines, each fitted where the cell's table is seen.
+
+    At a low and a high relative value, the median over the frames of what their lines say there: a
+    median of scales and one of shifts would be of no line.
+
+    Raises:
+        PerceptionError: no frame can be fitted, with the first one's reason.
+    """
+    fitted: list[tuple[int, RgbdFrame, RelativeDepth, TableView, MetricDepth]] = []
+    refused: dict[int, str] = {}
+    for number, frame, relative in zip(numbers, frames, maps, strict=True):
+        try:
+            view = locate_table(frame, cell)
+            fitted.append((number, frame, relative, view, fit_metric(relative, view, frame)))
+        except (PerceptionError, CalibrationError) as error:
+            refused[number] = error.cause
+    if not fitted:
+        raise PerceptionError(
+            next(iter(refused.values()), "There is no frame to fit."),
+            "If the cell's tags or the bare table are out of view, record them, with depth, and name the cell with "
+            "--cell; if they are in view, this estimator's answer is at fault.",
+        )
+    scale, shift = _median_line([m for *_, m in fitted], maps)
+    scaled = tuple(
+        _scaled(number, frame, relative, view, own, (scale, shift)) for number, frame, relative, view, own in fitted
+    )
+    return ClipScale(scale, shift, fitted[0][3].source, scaled, refused)
+
+
+def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> tuple[float, float]:
+    low, high = np.percentile(np.concatenate([m.values[np.isfinite(m.values)] for m in maps]), [_LOW, _HIGH])
+    if not high > low:
+        low, high = low, low + 1.0
+    at_low = np.median([fit.scale * low + fit.shift for fit in fits])
+    at_high = np.median([fit.scale * high + fit.shift for fit in fits])
+    scale = float((at_high - at_low) / (high - low))
+    return scale, float(at_low - scale * low)
+
+
+def _scaled(
+    number: int,
+    frame: RgbdFrame,
+    relative: RelativeDepth,
+    view: TableView,
+    own: MetricDepth,
+    line: tuple[float, float],
+) -> ScaledFrame:
+    anchors = find_anchors(relative, view, frame)
+    values = anchors.relative.astype(np.float32)
+    by_clip = to_metres(values, relative.kind, *line)
+    by_own = to_metres(values, relative.kind, own.scale, own.shift)
+    return ScaledFrame(
+        number,
+        own.scale,
+        own.shift,
+        _median_mm(by_clip - anchors.depth_m),
+        _median_mm(by_clip - by_own),
+    )
+
+
+def _median_mm(errors_m: NDArray) -> float:
+    """What has no depth by one of the two lines is a miss."""
+    return 1000 * float(np.median(np.nan_to_num(np.abs(errors_m), nan=FARTHEST_M)))

@@ -1,0 +1,186 @@
+"""Where the table is in the camera: solved from the cell's tags, or fitted to the sensor's depth."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell, Tag
+from core.errors import CalibrationError, PerceptionError
+from core.image import Intrinsics
+from core.transforms import Matrix, apply, invert, rotation_angle, transform
+from hardware.cameras.frame import RgbdFrame
+from perception.depth_types import Plane, SeenTag, TableView
+from perception.table.plane import fit_table
+from perception.table.tags import detect_tags, tag_corners_m
+
+#: A tag's side, measured by the joint solution, may differ from the cell file by this share.
+SIZE_TOLERANCE = 0.05
+#: A tag's centre may lie this far from where the cell file says: a careful person's ruler.
+POSITION_TOLERANCE_M = 0.006
+#: Mean reprojection error accepted. Noise alone gives 0.15 px; six tags of which one lies 6 mm off give
+#: 0.8 px, and already tilt the table by 4 mm at its far edge.
+MAX_RESIDUAL_PX = 1.0
+#: Noise of a detected corner: 0.07 px mean and 0.2 px p95 when rendered; real lenses add to it.
+CORNER_SIGMA_PX = 0.2
+#: Standard deviation of the table's height that the tags in view must at least give.
+MAX_HEIGHT_SIGMA_M = 0.003
+
+
+def locate_table(frame: RgbdFrame, cell: Cell) -> TableView:
+    """The table from the cell's tags if any is in view, else from the sensor's depth.
+
+    Raises:
+        PerceptionError: neither gives a trustworthy plane.
+        CalibrationError: the tags contradict the cell file.
+    """
+    tags = detect_tags(frame.color, cell.tags)
+    return solve_table(tags, frame.intrinsics, cell) if tags else fit_table(frame)
+
+
+def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> TableView:
+    """The table from one or more detected tags: one PnP over all their corners.
+
+    A contradicted cell is refused even where the other tags would outvote one: safety comes first.
+
+    Raises:
+        PerceptionError: fewer than two tags, or too badly placed to give the table's height.
+        CalibrationError: a tag has another size or place than the cell file says.
+    """
+    _demand_two(tags, cell)
+    T_camera_world = _solve(tags, intrinsics, cell)
+    residual_px = _residual(tags, T_camera_world, intrinsics, cell)
+    told = _disagreements(tags, T_camera_world, intrinsics, cell)
+    if told or residual_px > MAX_RESIDUAL_PX:
+        raise _contradiction(tags, told, residual_px, intrinsics, cell)
+    _demand_height(tags, T_camera_world, intrinsics, cell)
+    return TableView("tags", _plane(T_camera_world), T_camera_world, tags, residual_px, 0.0)
+
+
+def camera_shift(view: TableView, cell: Cell) -> tuple[float, float]:
+    """How far the camera is from where the cell file has it: (metres, radians)."""
+    T_world_camera, T_nominal = invert(view.T_camera_world), cell.camera.T_world_camera
+    shift_m = float(np.linalg.norm(T_world_camera[:3, 3] - T_nominal[:3, 3]))
+    return shift_m, rotation_angle(T_world_camera[:3, :3], T_nominal[:3, :3])
+
+
+def _demand_two(tags: tuple[SeenTag, ...], cell: Cell) -> None:
+    if len(tags) >= 2:
+        return
+    raise PerceptionError(
+        f"Two or more of the cell's tags ({', '.join(str(tag.id) for tag in cell.tags)}) must be in view, only tag "
+        f"{tags[0].id} is: the rotation of one small tag cannot be trusted.",
+        "Uncover the tags, light them evenly and clear what stands before them.",
+    )
+
+
+def _known(cell: Cell) -> dict[int, Tag]:
+    return {tag.id: tag for tag in cell.tags}
+
+
+def _world_corners(tags: tuple[SeenTag, ...], cell: Cell) -> NDArray[np.float64]:
+    known = _known(cell)
+    return np.concatenate([apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m)) for tag in tags])
+
+
+def _pixels(tags: tuple[SeenTag, ...]) -> NDArray[np.float64]:
+    return np.concatenate([tag.corners_px for tag in tags])
+
+
+def _solve(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> Matrix:
+    """T_camera_world: closed form for coplanar points (IPPE), then Levenberg-Marquardt."""
+    import cv2
+
+    world, pixels, K = _world_corners(tags, cell), _pixels(tags), intrinsics.matrix
+    _, rvecs, tvecs, _ = cv2.solvePnPGeneric(world, pixels, K, None, flags=cv2.SOLVEPNP_IPPE)
+    poses = [cv2.solvePnPRefineLM(world, pixels, K, None, r, t) for r, t in zip(rvecs, tvecs, strict=True)]
+    candidates = [transform(cv2.Rodrigues(r)[0], np.ravel(t)) for r, t in poses]
+    return min(candidates, key=lambda T: float(np.abs(intrinsics.project(apply(T, world)) - pixels).sum()))
+
+
+def _residual(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> float:
+    """Mean reprojection error [px]."""
+    error_px = intrinsics.project(apply(T_camera_world, _world_corners(tags, cell))) - _pixels(tags)
+    return float(np.linalg.norm(error_px, axis=1).mean())
+
+
+def _plane(T_camera_world: Matrix) -> Plane:
+    normal = T_camera_world[:3, 2].copy()
+    return Plane(normal, float(normal @ T_camera_world[:3, 3]))
+
+
+def _measured_corners(tag: SeenTag, T_camera_world: Matrix, intrinsics: Intrinsics) -> NDArray[np.float64]:
+    """(4, 2) world x, y [m] at which the rays through the tag's corners meet the table."""
+    pixels = np.column_stack([tag.corners_px, np.ones(4)])
+    rays = pixels @ np.linalg.inv(intrinsics.matrix).T
+    plane = _plane(T_camera_world)
+    points = rays * (plane.offset_m / (rays @ plane.normal))[:, None]
+    return apply(invert(T_camera_world), points)[:, :2]
+
+
+def _disagreements(
+    tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell
+) -> dict[int, str]:
+    """Per tag that contradicts the cell file, in what it does."""
+    known, told = _known(cell), {}
+    for tag in tags:
+        corners = _measured_corners(tag, T_camera_world, intrinsics)
+        side_m = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean())
+        nominal = apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m))[:, :2]
+        off_m = float(np.linalg.norm(corners.mean(axis=0) - nominal.mean(axis=0)))
+        if abs(side_m / tag.size_m - 1) > SIZE_TOLERANCE:
+            told[tag.id] = f"measures {1000 * side_m:.0f} mm, the cell file says {1000 * tag.size_m:.0f} mm"
+        elif off_m > POSITION_TOLERANCE_M:
+            told[tag.id] = f"lies {1000 * off_m:.0f} mm from where the cell file has it"
+        elif np.linalg.norm(corners - nominal, axis=1).max() > tag.size_m / 4:
+            told[tag.id] = "is turned against the cell file"
+    return told
+
+
+def _contradiction(
+    tags: tuple[SeenTag, ...], told: dict[int, str], residual_px: float, intrinsics: Intrinsics, cell: Cell
+) -> CalibrationError:
+    """Names the one tag without which the others agree best, or all that disagree."""
+    remedy = "Measure the black square and its place, mend `tags` in the cell file or lay the right print."
+    culprits = []
+    for tag in tags if len(tags) > 2 else ():
+        others = tuple(t for t in tags if t is not tag)
+        T = _solve(others, intrinsics, cell)
+        rest_px = _residual(others, T, intrinsics, cell)
+        own = _disagreements((tag,), T, intrinsics, cell)
+        if own and rest_px <= MAX_RESIDUAL_PX and not _disagreements(others, T, intrinsics, cell):
+            culprits.append((rest_px, f"Tag {tag.id} {own[tag.id]} (measured by the other tags)."))
+    if culprits:
+        return CalibrationError(min(culprits)[1], remedy)
+    listed = "; ".join(f"tag {id_} {what}" for id_, what in told.items()) or (
+        f"their corners lie {residual_px:.1f} px from where the cell file has them, {MAX_RESIDUAL_PX:.1f} px accepted"
+    )
+    return CalibrationError(f"The tags contradict one another: {listed}.", remedy)
+
+
+def _demand_height(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> None:
+    """Propagates the corners' noise to the table's height over the objects' workspace."""
+    sigma_m = _height_sigma(tags, T_camera_world, intrinsics, cell)
+    if sigma_m > MAX_HEIGHT_SIGMA_M:
+        raise PerceptionError(
+            f"The tags in view ({', '.join(str(tag.id) for tag in tags)}) give the table's height only to "
+            f"{1000 * sigma_m:.0f} mm (at most {1000 * MAX_HEIGHT_SIGMA_M:.0f} mm is accepted).",
+            "Uncover more tags, nearer to and farther from the camera.",
+        )
+
+
+def _height_sigma(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> float:
+    """Worst standard deviation [m] of the plane's depth along the rays to the workspace's corners."""
+    import cv2
+
+    rvec = cv2.Rodrigues(T_camera_world[:3, :3])[0]
+    tvec = T_camera_world[:3, 3]
+    jacobian = cv2.projectPoints(_world_corners(tags, cell), rvec, tvec, intrinsics.matrix, None)[1][:, :6]
+    covariance = CORNER_SIGMA_PX**2 * np.linalg.pinv(jacobian.T @ jacobian)
+    x_m, y_m = cell.workspace.objects_x_m, cell.workspace.objects_y_m
+    rays = apply(T_camera_world, np.array([[x, y, 0.0] for x in x_m for y in y_m]))
+
+    def heights(pose: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _plane(transform(cv2.Rodrigues(pose[:3])[0], pose[3:])).height(rays)
+
+    pose, step = np.concatenate([rvec.ravel(), tvec]), 1e-6
+    gradient = np.stack([(heights(pose + step * e) - heights(pose - step * e)) / (2 * step) for e in np.eye(6)], 1)
+    return float(np.sqrt(np.einsum("ni,ij,nj->n", gradient, covariance, gradient).max()))

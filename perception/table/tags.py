@@ -1,0 +1,105 @@
+"""AprilTags (tag36h11) in an image: one guarded detector, corners in OpenCV pixels, doubtful quads refused.
+
+Upright means as OpenCV draws a marker (`cv2.aruco.generateImageMarker`), which is also how our targets
+are printed and rendered; pupil-apriltags reports such a tag turned by 180 degrees in its plane.
+"""
+
+import ctypes
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Tag
+from core.errors import PerceptionError
+from perception.depth_types import SeenTag
+
+#: The shortest side of a quad [px] that can be decoded and measured: 1.5 px a module.
+MIN_SIDE_PX = 12.0
+#: Longest over shortest side: beyond it the tag is seen so steeply that its corners are guesses.
+MAX_SIDE_RATIO = 5.0
+#: Least contrast between black and white modules (pupil's decision margin, 0..255): a cell in dusk gives 13.
+MIN_MARGIN = 10.0
+#: Smaller images crash the library (under 8 px) and cannot hold a tag worth measuring anyway.
+MIN_IMAGE_PX = 24
+
+_HALF_PIXEL = 0.5
+_lock = threading.Lock()
+_detector: Any = None
+
+
+def tag_corners_m(size_m: float) -> NDArray[np.float64]:
+    """(4, 3) corners of the black square in the tag's frame (x right, y up as printed, z out).
+
+    Order: lower left, lower right, upper right, upper left; `SeenTag.corners_px` has the same.
+    """
+    h = size_m / 2
+    return np.array([[-h, -h, 0.0], [h, -h, 0.0], [h, h, 0.0], [-h, h, 0.0]])
+
+
+def detect_tags(color: NDArray[np.uint8], cell_tags: Sequence[Tag]) -> tuple[SeenTag, ...]:
+    """Finds the cell's tags in an RGB (or grey) uint8 image, by rising id.
+
+    Tags that the cell does not know, degenerate quads and doubtful decodings are left out.
+
+    Raises:
+        PerceptionError: one id is seen twice, so no position can be given to it.
+    """
+    sizes = {tag.id: tag.size_m for tag in cell_tags}
+    found = [d for d in _detections(_grey(color)) if d.tag_id in sizes and _is_trustworthy(d)]
+    twice = sorted(id_ for id_, count in Counter(d.tag_id for d in found).items() if count > 1)
+    if twice:
+        raise PerceptionError(
+            f"Tag {', '.join(map(str, twice))} is seen more than once.",
+            "Remove or cover every print of it but the one that the cell file describes.",
+        )
+    tags = (SeenTag(d.tag_id, sizes[d.tag_id], _corners_px(d), float(d.decision_margin)) for d in found)
+    return tuple(sorted(tags, key=lambda tag: tag.id))
+
+
+def _grey(color: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    grey = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.ndim == 3 else color
+    return np.ascontiguousarray(grey, dtype=np.uint8)
+
+
+def _detections(grey: NDArray[np.uint8]) -> list[Any]:
+    """The library crashes on tiny images, on one detector in two threads, on many detectors and on deleting one."""
+    global _detector
+    if min(grey.shape) < MIN_IMAGE_PX:
+        return []
+    with _lock:
+        if _detector is None:
+            from pupil_apriltags import Detector
+
+            # Without decimation: at 848x480 halving the image loses tags under 35 px.
+            _detector = Detector(families="tag36h11", nthreads=1, quad_decimate=1.0, refine_edges=1)
+            # Its destructor frees the tag family before the detector that still uses it, which now and
+            # then crashes a process as it ends: one reference too many keeps it from ever running.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(_detector))
+        return list(_detector.detect(grey))
+
+
+def _corners_px(detection: Any) -> NDArray[np.float64]:
+    """Ours start at the lower left; pupil's pixel centres lie at half numbers and its tag is upside down."""
+    return np.roll(np.asarray(detection.corners, float), -2, axis=0) - _HALF_PIXEL
+
+
+def _is_trustworthy(detection: Any) -> bool:
+    corners = np.asarray(detection.corners, float)
+    edges = np.roll(corners, -1, axis=0) - corners
+    sides = np.linalg.norm(edges, axis=1)
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    is_convex = bool(np.all(turns > 0) or np.all(turns < 0))
+    return bool(
+        is_convex
+        and sides.min() >= MIN_SIDE_PX
+        and sides.max() <= MAX_SIDE_RATIO * sides.min()
+        and detection.decision_margin >= MIN_MARGIN
+        and detection.hamming <= 1
+    )

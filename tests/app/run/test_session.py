@@ -1,0 +1,269 @@
+"""Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
+
+import urllib.request
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.console import Console
+from app.interrupts import Interrupts
+from app.run.live_page import LivePage
+from app.run.live_stages import PLAN_VALID_S
+from app.run.pipeline import Choices, Pipeline
+from app.run.session import Session
+from app.run.trial import Trial
+from core.errors import ArmError, CalibrationError, CameraError, ConfigurationError
+from grasping.planning.grasp_plan import Phase
+from tests.support.quick_cell import QuickCell
+from trials.outcome import Outcome, Reason
+from trials.store import TrialStore
+
+SCENE = 8  # a tinted glass bottle within both arms' reach
+
+
+class Bench:
+    """A quick cell with everything a session needs, and its log."""
+
+    def __init__(self, folder: Path, assume_yes: bool = True) -> None:
+        self.world = QuickCell()
+        self.store = TrialStore(folder / "trials.db")
+        self.interrupts = Interrupts()
+        self.begun: list[int] = []
+        pipeline = Pipeline(self.world._cell, Choices("oracle"), self.world.truth)
+        console = Console(as_json=True)
+        self.session = Session(self.world, pipeline, self.store, console, self.interrupts, assume_yes, self.begun)
+
+    def run(self, seed: int = SCENE) -> Trial:
+        return self.session.run_trial("diffuse", seed, 1)
+
+    def row(self):
+        return self.store.get(self.begun[-1])
+
+    def joints(self) -> dict[str, np.ndarray]:
+        self.world.clock.sleep(0.05)
+        return {name: arm.state().joints_rad for name, arm in self.world.arms.items()}
+
+    def close(self) -> None:
+        self.store.close()
+        self.world.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    with closing(Bench(tmp_path)) as bench:
+        yield bench
+
+
+def at_stage(bench: Bench, stage: str, action) -> None:
+    """Runs `action` when a trial enters `stage`, before the stage itself."""
+    body = bench.session._stages[stage]
+
+    def wrapped(trial: Trial) -> str:
+        action(trial)
+        return body(trial)
+
+    bench.session._stages[stage] = wrapped
+
+
+def assert_unmoved(bench: Bench, before: dict[str, np.ndarray]) -> None:
+    for name, joints in bench.joints().items():
+        np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
+
+
+def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> None:
+    trial = bench.run()
+    row = bench.row()
+    assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)
+    assert {"capture", "locate", "estimate", "scale", "detect", "plan", "approve", "execute", "verify", "clear"} <= set(
+        row.stages_s
+    )
+    assert row.notes["plan"]["gate"] == "passed"
+    assert "in bin" in row.notes["simulator"]
+    assert row.world == "digital cell" and row.estimator == "oracle (cheat)"
+    assert max(report.final_error_rad for report in trial.pick.tracking.values()) < np.deg2rad(0.2)
+
+
+def test_the_row_is_on_disk_before_anything_moves(bench: Bench) -> None:
+    seen = []
+    at_stage(bench, "execute", lambda trial: seen.append(bench.store.get(trial.id).outcome))
+    bench.run()
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("stage", ["execute", "clear"])
+def test_a_bus_pulled_in_motion_leaves_the_arms_held_and_the_row_whole(bench: Bench, stage: str) -> None:
+    def pull(trial: Trial) -> None:
+        bench.world.faults(trial.plan.arm).unplugged = True
+
+    at_stage(bench, stage, pull)
+    with pytest.raises(ArmError):
+        bench.run()
+    row = bench.row()
+    if stage == "execute":
+        assert (row.outcome, row.reason) == (Outcome.INTERRUPTED, Reason.ARM)
+    else:
+        assert row.outcome == Outcome.SUCCESS  # it was lifted and verified before the bus went
+    assert row.finished is not None and "fault" in row.stages_s
+
+
+@pytest.mark.parametrize("stage", ["detect", "plan"])
+def test_a_bus_pulled_before_motion_refuses_the_trial_and_nothing_moves(bench: Bench, stage: str) -> None:
+    def pull(trial: Trial) -> None:
+        bench.world.faults("left").unplugged = True
+        bench.world.clock.sleep(0.5)  # it shows once the last feedback is stale
+
+    before = bench.joints()
+    at_stage(bench, stage, pull)
+    with pytest.raises(ArmError):
+        bench.run()
+    row = bench.row()
+    assert (row.outcome, row.reason) == (Outcome.REFUSED, Reason.ARM)
+    np.testing.assert_allclose(bench.world._physics.plant("left").joints_rad(), before["left"], atol=1e-3)
+
+
+def test_a_silent_camera_refuses_the_trial_and_ends_the_session(bench: Bench) -> None:
+    bench.world.camera.fail = CameraError("No frame within 1 s.", "Check the cable.")
+    before = bench.joints()
+    with pytest.raises(CameraError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.CAMERA)
+    assert_unmoved(bench, before)
+
+
+def test_without_tags_in_view_nothing_moves(bench: Bench) -> None:
+    bench.world.camera.blind_to_tags = True
+    before = bench.joints()
+    with pytest.raises(CalibrationError, match="AprilTag"):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.TABLE)
+    assert_unmoved(bench, before)
+
+
+def test_a_no_at_the_question_moves_nothing_and_is_logged(
+    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.session._live._assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
+    before = bench.joints()
+    bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
+    assert_unmoved(bench, before)
+
+
+def test_an_interrupt_before_the_first_step_sends_none_and_logs_the_operator(bench: Bench) -> None:
+    before = bench.joints()
+    at_stage(bench, "execute", lambda trial: setattr(bench.interrupts, "stop_requested", True))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    assert_unmoved(bench, before)
+
+
+def test_an_interrupt_on_the_way_stops_short_of_the_grasp_and_holds(bench: Bench) -> None:
+    clock, polls = bench.world.clock, []
+
+    def stop_soon() -> bool:
+        polls.append(clock.now_s())
+        return len(polls) > 60
+
+    bench.interrupts.should_stop = stop_soon  # type: ignore[method-assign]
+    before = bench.joints()
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    stopped = bench.joints()
+    assert any(np.abs(stopped[name] - before[name]).max() > np.deg2rad(1) for name in stopped)
+    clock.sleep(0.5)
+    assert_unmoved(bench, stopped)
+
+
+def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench) -> None:
+    arms = bench.world.arms
+    for arm in arms.values():
+        follow = arm.follow
+
+        def follow_then_interrupt(trajectory, should_stop, follow=follow):
+            report = follow(trajectory, should_stop)
+            bench.interrupts.stop_requested |= Phase.RETREAT in bench_phase
+            return report
+
+        arm.follow = follow_then_interrupt
+    bench_phase: set[Phase] = set()
+    at_stage(bench, "clear", lambda trial: bench_phase.add(Phase.RETREAT))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert bench.row().outcome == Outcome.SUCCESS  # lifted and verified before the wish to stop
+    assert any("operator" in fault for fault in bench.row().notes["faults"])
+
+
+def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.session._live._assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", lambda *args: "y")
+    at_stage(bench, "approve", lambda trial: setattr(trial, "seen_s", trial.seen_s - PLAN_VALID_S))
+    before = bench.joints()
+    bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
+    assert_unmoved(bench, before)
+
+
+def test_a_resting_arm_that_was_pushed_after_planning_stops_the_trial(bench: Bench) -> None:
+    def push_the_other(trial: Trial) -> None:
+        other = next(name for name in bench.world.arms if name != trial.plan.arm)
+        trial.planned_from = {**trial.planned_from, other: trial.planned_from[other] + 0.1}
+
+    before = bench.joints()
+    at_stage(bench, "execute", push_the_other)
+    with pytest.raises(ArmError, match="moved"):
+        bench.run()
+    assert_unmoved(bench, before)
+
+
+def test_a_disk_that_takes_no_pictures_lets_nothing_move(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "trials").write_text("a file where the pictures' folder should be")
+    before = bench.joints()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        bench.run()
+    assert bench.row().outcome == Outcome.REFUSED
+    assert_unmoved(bench, before)
+
+
+def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
+    def break_down(trial: Trial) -> str:
+        raise ZeroDivisionError("a bug")
+
+    bench.session._stages["scale"] = break_down
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.CRASH)
+
+
+def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
+    bench.run()
+    assert bench.run(SCENE + 1).outcome is not None
+    assert len(bench.begun) == 2
+
+
+def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
+    def shift(trial: Trial) -> None:
+        transit = trial.plan.motions[Phase.TRANSIT]
+        trial.plan.motions[Phase.TRANSIT] = replace(transit, positions_rad=transit.positions_rad + 0.1)
+
+    before = bench.joints()
+    at_stage(bench, "execute", shift)
+    with pytest.raises(ArmError):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.ARM)
+    assert_unmoved(bench, before)
+
+
+def test_the_live_page_shows_a_trial_and_closes(bench: Bench) -> None:
+    with closing(LivePage(bench.world._cell)) as page:
+        bench.session._live._page = page
+        trial = bench.run()
+        assert "oracle (cheat)" in page._text.content and trial.outcome.value in page._text.content
+        with urllib.request.urlopen(page.address, timeout=10) as answer:
+            assert answer.status == 200

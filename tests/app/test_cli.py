@@ -1,0 +1,93 @@
+"""The command line: quick help, wrong usage named, errors with a next step."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app as cli
+from tests.support.paths import ROOT
+from trials.outcome import Outcome
+from trials.store import TrialStore
+
+
+def vitro(*arguments: str, home: Path, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *python, "main.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "VITRO_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) -> None:
+    done = vitro("--help", home=tmp_path, python=("-X", "importtime"))
+    assert done.returncode == 0
+    for command in ("run", "dry-run", "record", "grasps", "trials", "doctor"):
+        assert command in done.stdout
+    for heavy in ("torch", "mitsuba", "open3d", "viser", "mujoco", "pyrealsense2", "numpy"):
+        assert f"| {heavy}\n" not in done.stderr.replace(" ", "").replace("|", "| "), heavy
+
+
+def test_an_unknown_surface_is_wrong_usage_and_lists_the_choices(tmp_path: Path) -> None:
+    done = vitro("--surface", "velvet", home=tmp_path)
+    assert done.returncode == 2
+    for surface in ("reflective", "translucent", "diffuse"):
+        assert surface in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--surface", "diffuse", "--estimator", "psychic"), "psychic"),
+        (("--surface", "diffuse", "--cell", "nowhere"), "nowhere"),
+        (("--surface", "diffuse", "--camera", "sim", "--arms", "piper"), "one world"),
+        (("--surface", "diffuse", "--camera", "main.py"), "dry-run"),
+        (("--surface", "diffuse", "--camera", "webcam"), "webcam"),
+        (("dry-run", "does-not-exist.db3"), "does-not-exist.db3"),
+        (("grasps", "--rgb", "a", "--depth", "b", "--intrinsics", "1,2,3", "--out", "c"), "fx,fy,cx,cy"),
+    ],
+)
+def test_what_cannot_be_done_is_named_with_a_next_step(arguments: tuple[str, ...], word: str, tmp_path: Path) -> None:
+    done = vitro(*arguments, home=tmp_path)
+    assert done.returncode in (1, 2)
+    assert word in done.stderr and "→" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_log_is_a_table_without_rows_and_valid_json(tmp_path: Path) -> None:
+    done = vitro("trials", "list", "--json", home=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"trials": []}
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_set_up_command(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['mujoco'] = None; from app.cli import main; main(['--surface', 'diffuse', '--yes'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "VITRO_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "needs mujoco" in done.stderr and "./setup.sh" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_long_name_cuts_no_column_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    estimator = "dkt-1.3b (fast bfloat16 cuda 832x480 5 steps)"
+    with TrialStore(tmp_path / "trials.db") as store:
+        trial = store.begin("reflective", estimator, "antipodal", "ompl", cell="sim", world="sim", seed=7, scene={})
+        store.finish(trial, Outcome.SUCCESS, verified=True, simulator_verdict=True)
+    for table in ("list", "summary"):
+        done = CliRunner().invoke(cli, ["trials", table])
+        assert "reflective" in done.stdout and estimator in done.stdout and "…" not in done.stdout

@@ -1,0 +1,47 @@
+"""Keys answer the question that is on the screen, and no other."""
+
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.paths import ROOT
+
+ASK_TWICE = """
+from app.keys import read_key
+for _ in range(2):
+    print("ask", flush=True)
+    print("got", read_key(), flush=True)
+"""
+
+
+def read_until(descriptor: int, text: str, limit_s: float = 20.0) -> str:
+    seen, end_s = "", time.monotonic() + limit_s
+    while text not in seen and time.monotonic() < end_s:
+        seen += os.read(descriptor, 1024).decode()
+    return seen
+
+
+def test_a_key_pressed_twice_answers_one_question_only() -> None:
+    parent, child = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", ASK_TWICE], cwd=ROOT, stdin=child, stdout=child, stderr=child)
+    read_until(parent, "ask")
+    time.sleep(0.5)  # the question's own flush comes right after the word
+    os.write(parent, b"yy")
+    seen = read_until(parent, "ask")
+    time.sleep(0.5)
+    os.write(parent, b"N")
+    seen += read_until(parent, "got n")
+    process.wait(timeout=20)
+    assert seen.count("got y") == 1 and "got n" in seen
+
+
+@pytest.mark.parametrize("source", [subprocess.DEVNULL])
+def test_without_a_terminal_nobody_is_asked(source: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_TWICE], cwd=ROOT, stdin=source, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0 and "--yes" in done.stderr

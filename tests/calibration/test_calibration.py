@@ -1,0 +1,99 @@
+"""Real arms move only in a cell that was measured and looks as it was; printed tags have the size they claim."""
+
+import re
+from math import nan, radians
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.cell_check import check_cell
+from calibration.tag_sheet import PX_PER_MM, RULER_MM, tag_pages, write_tag_sheet
+from core.cell import Cell, Tag, load_cell
+from core.errors import CalibrationError
+from perception.table.tags import detect_tags
+from tests.support.paths import CELLS
+
+SIM = load_cell(CELLS / "sim.yaml")
+SERIAL = SIM.camera.serial
+UNMEASURED = SIM.model_copy(update={"calibrated": None})
+
+
+def test_a_measured_cell_seen_as_it_was_measured_may_be_moved_in() -> None:
+    check_cell(SIM, SERIAL, (0.004, radians(0.5)), real=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "serial", "shift", "says"),
+    [
+        (UNMEASURED, SERIAL, (0.0, 0.0), "not calibrated"),
+        (SIM, "123456", (0.0, 0.0), f"measured with camera {SERIAL}, this is 123456"),
+        (SIM, SERIAL, None, "No tag"),
+        (SIM, SERIAL, (0.06, 0.0), "60 mm"),
+        (SIM, SERIAL, (0.0, radians(6.0)), r"6\.0 deg"),
+        (SIM, SERIAL, (nan, 0.0), "nan mm"),
+    ],
+)
+def test_a_real_cell_that_contradicts_its_file_is_refused(cell: Cell, serial: str, shift: object, says: str) -> None:
+    with pytest.raises(CalibrationError, match=says) as caught:
+        check_cell(cell, serial, shift, real=True)  # type: ignore[arg-type]
+    assert caught.value.remedy
+
+
+def test_the_digital_cell_needs_no_calibration() -> None:
+    check_cell(UNMEASURED, "another", (1.0, 1.0), real=False)
+
+
+def cell_with(*tags: Tag) -> Cell:
+    return SIM.model_copy(update={"tags": tags})
+
+
+MIXED = cell_with(
+    *(Tag(id=k, size_m=size, position_m=(0, 0)) for k, size in enumerate((0.08, 0.04, 0.123, 0.0405, 0.16, 0.08)))
+)
+
+
+@pytest.mark.parametrize("cell", [SIM, MIXED], ids=["sim", "mixed sizes"])
+def test_every_tag_is_printed_once_at_its_size_and_upright(cell: Cell) -> None:
+    sizes_mm, seen = {tag.id: tag.size_m * 1000 for tag in cell.tags}, []
+    for page in tag_pages(cell):
+        image = np.asarray(page.convert("L"))
+        for tag in detect_tags(image, cell.tags):
+            lower_left, lower_right, upper_right, _ = tag.corners_px
+            width_mm = np.linalg.norm(lower_right - lower_left) / PX_PER_MM
+            height_mm = np.linalg.norm(upper_right - lower_right) / PX_PER_MM
+            assert [width_mm, height_mm] == pytest.approx([sizes_mm[tag.id]] * 2, abs=0.1)
+            assert upper_right[1] < lower_right[1] and lower_left[0] < lower_right[0]
+            seen.append(tag.id)
+    assert sorted(seen) == sorted(sizes_mm)
+
+
+def test_the_ruler_is_as_long_as_it_says() -> None:
+    _, top, length = RULER_MM
+    row = np.asarray(tag_pages(SIM)[0].convert("L"))[round(top * PX_PER_MM)]
+    black = np.flatnonzero(row == 0)
+    assert (black[-1] - black[0]) / PX_PER_MM == pytest.approx(length, abs=0.15)
+
+
+def test_the_pdf_has_a4_pages(tmp_path: Path) -> None:
+    write_tag_sheet(SIM, tmp_path / "new" / "tags.pdf")
+    data = (tmp_path / "new" / "tags.pdf").read_bytes()
+    boxes = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", data)
+    assert len(boxes) == len(tag_pages(SIM)) == 2
+    for box in boxes:
+        assert [float(side) / 72 * 25.4 for side in box] == pytest.approx([210.0, 297.0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [(cell_with(), "names no tags"), (cell_with(Tag(id=0, size_m=0.2, position_m=(0, 0))), "does not fit")],
+)
+def test_what_cannot_be_printed_is_said(cell: Cell, says: str, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=says):
+        write_tag_sheet(cell, tmp_path / "tags.pdf")
+    assert not (tmp_path / "tags.pdf").exists()
+
+
+def test_a_sheet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="cannot be written"):
+        write_tag_sheet(SIM, tmp_path)

@@ -1,0 +1,142 @@
+"""A cell that cannot be built, measured or driven is refused by the field at fault."""
+
+from copy import deepcopy
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from core.cell import load_cell
+from core.errors import ConfigurationError
+from tests.support.paths import CELLS
+
+SIM = yaml.safe_load((CELLS / "sim.yaml").read_text())
+
+
+def changed(field: str, value: Any) -> dict[str, Any]:
+    """sim.yaml with one field, named by its path, set to something else."""
+    fields = deepcopy(SIM)
+    *parents, last = (int(part) if part.isdigit() else part for part in field.split("."))
+    section = fields
+    for parent in parents:
+        section = section[parent]
+    section[last] = value
+    return fields
+
+
+def load(folder: Path, fields: Any) -> Any:
+    file = folder / "cell.yaml"
+    file.write_text(yaml.safe_dump(fields))
+    return load_cell(file)
+
+
+@pytest.mark.parametrize("name", ["sim", "lab"])
+def test_the_cells_that_ship_can_be_built(name: str) -> None:
+    assert load_cell(CELLS / f"{name}.yaml").name == name
+
+
+REFUSED = [
+    ("table.size_m", [0.0, 1.3], "table.size_m.0: .*greater than 0"),
+    ("arms", {}, "arms: there is none"),
+    ("arms.right.channel", "can_left", "arms: left and right share the channel can_left"),
+    ("arms.right.base_m", [-0.30, 0.10, 0.0], "arms: left and right overlap"),
+    ("arms.left.base_m", [-0.30, 0.96, 0.0], r"arms.left.base_m: 0.31 m from the table"),
+    ("arms.left.base_m", [-0.30, 0.25, 0.5], r"arms.left.base_m: 0.50 m from the table"),
+    ("arms.left.gripper_stroke_m", 0.01, "arms.left.gripper_stroke_m: .*0.02"),
+    ("arms.left.gripper_stroke_m", 0.13, "arms.left.gripper_stroke_m: .*0.12"),
+    ("arms.left.yaw_rad", nan, "arms.left.yaw_rad: .*finite"),
+    ("arms.left.firmware", "newest", "arms.left.firmware: "),
+    ("workspace.objects_x_m", [0.14, -0.08], "workspace.objects_x_m: the first number must be smaller"),
+    ("workspace.objects_y_m", [0.1, 0.1], "workspace.objects_y_m: the first number must be smaller"),
+    ("workspace.tool_x_m", [0.1, -0.1], "workspace.tool_x_m: the first number must be smaller"),
+    ("workspace.tool_y_m", [0.1, -inf], "workspace.tool_y_m.1: .*finite"),
+    ("workspace.tool_z_m", [-0.01, 0.6], "workspace.tool_z_m.0: .*greater than or equal to 0"),
+    ("workspace.tool_z_m", [0.6, 0.1], "workspace.tool_z_m: the first number must be smaller"),
+    ("camera.fps", 24, "camera.fps: .*6, 15 or 30"),
+    ("camera.focal_px", inf, "camera.focal_px: .*finite"),
+    ("camera.position_m", [0.3, 0.0, 0.1], "camera.position_m: 0.10 m above the table"),
+    ("camera.position_m", [0.52, 0.0, 3.0], "camera: it looks from 3.0. m"),
+    ("camera.position_m", [-0.20, 0.25, 0.35], "camera.position_m: the camera stands in the left arm"),
+    ("camera.target_m", [0.0, 0.0, 0.7], "camera.position_m: the camera is not above its target"),
+    ("camera.target_m", [0.6, 0.0, 0.0], "camera.target_m: the camera does not look at the table"),
+    ("tags.1.id", 0, "tags: two tags share an id: 0"),
+    ("tags.1.position_m", [0.22, 0.19], "tags: the papers of tags 0 and 1 overlap"),
+    ("tags.0.size_m", 0.3, "tags: the papers of tags 0 and 2 overlap"),
+    ("tags.0.position_m", [0.46, 0.28], "tags: the paper of tag 0 reaches over the table's edge"),
+    ("bin.center_m", [-0.05, 0.0], "bin: it stands where objects may lie"),
+    ("bin.center_m", [-0.45, 0.0], "bin: it reaches over the table's edge"),
+    ("bin.center_m", [-0.30, 0.10], "bin: it overlaps the base of the left arm"),
+    ("bin.size_m", [0.2, 0.2, nan], "bin.size_m.2: .*finite"),
+    ("bin.wall_m", 0.09, "bin.wall_m: walls this thick"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "said"), REFUSED, ids=[f"{field}={value}" for field, value, _ in REFUSED])
+def test_a_cell_that_cannot_be_is_refused_by_field(tmp_path: Path, field: str, value: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        load(tmp_path, changed(field, value))
+    assert "cell.yaml" in refused.value.cause and "Value error" not in refused.value.cause
+
+
+def test_every_problem_of_a_cell_is_told_at_once(tmp_path: Path) -> None:
+    fields = changed("arms.right.channel", "can_left") | {"bin": SIM["bin"] | {"center_m": [-0.45, 0.0]}}
+    with pytest.raises(ConfigurationError, match=r"share the channel.*; bin: it reaches over"):
+        load(tmp_path, fields)
+
+
+@pytest.mark.parametrize(("yaw_rad", "overlaps"), [(0.0, False), (np.pi / 4, True)])
+def test_papers_overlap_as_they_lie_turned(tmp_path: Path, yaw_rad: float, overlaps: bool) -> None:
+    tags = [
+        {"id": 0, "size_m": 0.08, "position_m": [0.2, 0.0], "yaw_rad": yaw_rad},
+        {"id": 1, "size_m": 0.08, "position_m": [0.2, 0.11]},
+    ]
+    if not overlaps:
+        assert len(load(tmp_path, changed("tags", tags)).tags) == 2
+        return
+    with pytest.raises(ConfigurationError, match="tags 0 and 1 overlap"):
+        load(tmp_path, changed("tags", tags))
+
+
+def test_a_camera_straight_overhead_is_legitimate(tmp_path: Path) -> None:
+    camera = load(tmp_path, changed("camera.position_m", [0.0, 0.0, 0.8])).camera
+    assert np.allclose(camera.T_world_camera[:3, 2], [0.0, 0.0, -1.0])
+
+
+@pytest.mark.parametrize("bin_wall_m", [0.004, 0.01])
+def test_the_bins_slabs_fill_its_outer_size_and_leave_the_inside_free(tmp_path: Path, bin_wall_m: float) -> None:
+    bin_ = load(tmp_path, changed("bin.wall_m", bin_wall_m)).bin
+    low = np.min([center - half for center, half in bin_.slabs], axis=0)
+    high = np.max([center + half for center, half in bin_.slabs], axis=0)
+    assert np.allclose(high - low, bin_.size_m) and np.allclose((low + high)[:2] / 2, bin_.center_m) and low[2] == 0
+    inside = np.array([*(np.array(bin_.size_m[:2]) / 2 - bin_wall_m - 1e-9), 0.0])
+    for corner in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        point = inside * (*corner, 0) + (*bin_.center_m, bin_wall_m + 1e-9)
+        assert all(np.any(np.abs(point - center) > half) for center, half in bin_.slabs)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"# only a comment\n", "is empty"),
+        (b"- a\n- b\n", "holds no fields"),
+        ("name: Käfig".encode("latin-1"), r"not UTF-8 text \(byte 7\)"),
+        (b"name: [", "is not YAML"),
+        (b"calibrated: 2026-13-45", "is not YAML"),
+        (b"name: sim\n", "table: Field required"),
+    ],
+)
+def test_a_file_that_is_no_cell_says_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"mine.yaml .*{said}"):
+        load_cell(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.yaml"):
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            load_cell(path)

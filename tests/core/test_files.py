@@ -1,0 +1,62 @@
+"""Files and folders that are whole or not there, and folders that one run has to itself."""
+
+import errno
+import fcntl
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigurationError
+from core.files import hold, replace_file, whole_folder
+from tests.support.paths import ROOT
+
+REFUSAL = ConfigurationError("Another run is at it.", "Wait for it.")
+
+
+def test_what_one_holds_another_is_refused_until_it_lets_go(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    with hold(lock, REFUSAL), pytest.raises(ConfigurationError, match="Another run is at it"):
+        hold(lock, REFUSAL)
+    hold(lock, REFUSAL).close()
+    assert lock.exists(), "removed, it could be locked twice"
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    holds = (
+        "import sys, time; from pathlib import Path; from errors import VitroError; from core.files import hold\n"
+        "kept = hold(Path(sys.argv[1]), VitroError('', '')); print('held', flush=True); time.sleep(600)"
+    )
+    told = [sys.executable, "-c", holds, str(tmp_path / ".lock")]
+    process = subprocess.Popen(told, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == b"held\n"
+        with pytest.raises(ConfigurationError):
+            hold(tmp_path / ".lock", REFUSAL)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    hold(tmp_path / ".lock", REFUSAL).close()
+
+
+def test_a_disk_without_locks_is_not_taken_for_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def has_none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", has_none)
+    with pytest.raises(OSError, match="No locks available"):
+        hold(tmp_path / ".lock", REFUSAL)
+
+
+def test_a_folder_that_is_not_filled_to_the_end_is_not_there_and_does_not_hinder_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".model.partial").mkdir()
+    (tmp_path / ".model.partial" / "of a killed run").touch()
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "model") as folder:
+        (folder / "half").touch()
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+    with whole_folder(tmp_path / "model") as folder:
+        replace_file(folder / "all", b"of it")
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["all"]

@@ -1,0 +1,190 @@
+"""The gate catches what a broken planner could send."""
+
+import numpy as np
+import pytest
+
+from core.cell import Cell
+from core.transforms import invert, rotation_z, transform
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.collision import CollisionChecker, Surroundings
+from grasping.planning.gate import SafetyGate
+from grasping.planning.gate_model import GateWorld
+from grasping.planning.grasp_plan import Phase
+from grasping.planning.inverse_kinematics import solve
+from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
+from grasping.planning.planner import plan_grasp
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
+from tests.support.planning_scene import CELL, cylinder, scene, table_view
+
+PARKED = {name: PARK_JOINTS for name in CELL.arms}
+GLASS = (0.02, 0.12, 0.03, 0.12)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return plan_grasp(scene(GLASS), table_view(), CELL, PARKED, budget_s=60)
+
+
+def check(plan, motions=None, cell: Cell = CELL, **changed):
+    cloud = SceneCloud.from_grasps(scene(GLASS), table_view())
+    known = {
+        "arm": plan.arm,
+        "T_world_tcp": plan.T_world_tcp,
+        "pre_open_m": plan.pre_open_m,
+        "grasp_width_m": 0.06,
+        "measured": PARKED,
+        "target_points_m": cloud.of(0),
+        "other_points_m": np.zeros((0, 3)),
+    }
+    return SafetyGate(cell).check(motions or plan.motions, **(known | changed))
+
+
+def changed(plan, phase: Phase, times_s=None, positions_rad=None):
+    motion = plan.motions[phase]
+    times = motion.times_s if times_s is None else times_s
+    positions = motion.positions_rad if positions_rad is None else positions_rad
+    return plan.motions | {phase: JointTrajectory(times, positions)}
+
+
+def along(a: np.ndarray, b: np.ndarray, seconds: float = 6.0) -> JointTrajectory:
+    """A gentle straight joint motion, at rest at both ends."""
+    share = np.linspace(0.0, 1.0, int(seconds * 100))
+    eased = share**3 * (10 - 15 * share + 6 * share**2)
+    return JointTrajectory(share * seconds, a + (b - a) * eased[:, None])
+
+
+def joints_at(arm: str, T_world_tcp: np.ndarray, near: np.ndarray) -> np.ndarray:
+    mount = CELL.arms[arm]
+    solutions = solve(invert(mount.T_world_base) @ T_world_tcp, mount.firmware)
+    return solutions[np.nanargmin(np.abs(solutions - near).max(axis=1))]
+
+
+def detour(a: np.ndarray, by: np.ndarray, b: np.ndarray) -> JointTrajectory:
+    there, back = along(a, by), along(by, b)
+    times = np.concatenate([there.times_s, there.duration_s + back.times_s[1:]])
+    return JointTrajectory(times, np.concatenate([there.positions_rad, back.positions_rad[1:]]))
+
+
+def test_a_sound_plan_passes_with_room_to_spare(plan):
+    report = check(plan)
+    assert report.passed, report.violations
+    assert report.configurations_checked > 300
+    assert 0.0 < report.worst_clearance_m <= 0.02
+
+
+def test_what_the_planner_calls_free_the_gate_finds_free_as_well():
+    rng = np.random.default_rng(11)
+    joints = rng.uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (4000, 6))
+    points = SceneCloud.from_grasps(scene(GLASS), table_view()).points_m
+    left, right = (ArmModel(name, CELL.arms[name]) for name in ("left", "right"))
+    field = DistanceField.empty(CELL).with_boxes([*bin_boxes(CELL.bin), *oriented_boxes(right, PARK_JOINTS, 0.08)])
+    around = Surroundings(*[field.with_points(points)] * 2)
+    free = joints[CollisionChecker(left, CELL.workspace, around, 0.05).free(joints)]
+    world = GateWorld(CELL, "left", PARKED, points)
+    touched = 0
+    for q in joints[:300]:
+        world.move(q, 0.05)
+        touched += any(touch.gap_m < 0 for touch in world.touches())
+    assert touched > 50 and len(free) > 200
+    for q in free:
+        world.move(q, 0.05)
+        assert not [touch for touch in world.touches() if touch.gap_m < 0]
+
+
+def test_a_path_through_the_table_is_caught(plan):
+    grasp, retreat = plan.motions[Phase.APPROACH].positions_rad[-1], plan.motions[Phase.RETREAT].positions_rad
+    plunge = joints_at(plan.arm, transform(translation_m=(0.0, 0.0, -0.11)) @ plan.T_world_tcp, near=grasp)
+    report = check(plan, plan.motions | {Phase.RETREAT: detour(retreat[0], plunge, retreat[-1])})
+    assert any("table" in violation for violation in report.violations)
+
+
+def test_a_grasp_elsewhere_than_promised_is_caught(plan):
+    for offset in (transform(translation_m=(0.0, 0.004, 0.0)), transform(rotation_z(0.02))):
+        report = check(plan, T_world_tcp=plan.T_world_tcp @ offset)
+        assert any("promised grasp" in violation for violation in report.violations)
+
+
+def test_numbers_that_are_not_finite_are_caught(plan):
+    for phase in Phase:
+        positions = plan.motions[phase].positions_rad.copy()
+        positions[len(positions) // 2, 3] = np.nan
+        assert any("finite" in v for v in check(plan, changed(plan, phase, positions_rad=positions)).violations)
+
+
+def test_malformed_motions_are_caught(plan):
+    motion = plan.motions[Phase.LIFT]
+    backwards = motion.times_s.copy()
+    backwards[5] = backwards[4]
+    assert not check(plan, changed(plan, Phase.LIFT, times_s=backwards)).passed
+    assert not check(plan, changed(plan, Phase.LIFT, positions_rad=motion.positions_rad[:, :5])).passed
+    assert not check(plan, {phase: plan.motions[phase] for phase in Phase if phase is not Phase.RETREAT}).passed
+
+
+def test_a_teleport_is_caught(plan):
+    inside = plan.motions[Phase.TRANSIT].positions_rad.copy()
+    inside[len(inside) // 2 :, 0] += 0.1
+    assert not check(plan, changed(plan, Phase.TRANSIT, positions_rad=inside)).passed
+    between = plan.motions[Phase.PLACE].positions_rad + 0.01
+    report = check(plan, changed(plan, Phase.PLACE, positions_rad=between))
+    assert any("place starts" in violation for violation in report.violations)
+
+
+def test_running_too_fast_is_caught(plan):
+    hurried = changed(plan, Phase.TRANSIT, times_s=plan.motions[Phase.TRANSIT].times_s / 4)
+    report = check(plan, hurried)
+    assert any("rad/s" in violation for violation in report.violations)
+
+
+def test_leaving_a_joint_limit_is_caught(plan):
+    far = plan.motions[Phase.RETREAT].positions_rad[-1] + [0.0, -0.1, 0.0, 0.0, 0.0, 0.0]
+    start = plan.motions[Phase.RETREAT].positions_rad[0]
+    report = check(plan, plan.motions | {Phase.RETREAT: along(start, far)})
+    assert any("limits" in violation for violation in report.violations)
+
+
+def test_starting_elsewhere_than_the_arm_stands_is_caught(plan):
+    moved = PARK_JOINTS + np.array([0.03, 0, 0, 0, 0, 0])
+    report = check(plan, measured=PARKED | {plan.arm: moved})
+    assert any("starts 1.7 deg from" in violation for violation in report.violations)
+
+
+def test_the_other_arm_in_the_way_is_caught(plan):
+    other = next(name for name in CELL.arms if name != plan.arm)
+    alone = CELL.model_copy(update={"arms": {other: CELL.arms[other]}})
+    also = plan_grasp(scene(GLASS), table_view(), alone, PARKED, budget_s=60)
+    assert also.arm == other
+    report = check(plan, measured=PARKED | {other: also.motions[Phase.APPROACH].positions_rad[-1]})
+    assert any(f"{other} " in violation for violation in report.violations)
+
+
+def test_self_collision_is_caught(plan):
+    retreat = plan.motions[Phase.RETREAT].positions_rad
+    folded = np.array([retreat[0, 0], 0.0, 0.0, 0.0, 1.22, 0.0])
+    report = check(plan, plan.motions | {Phase.RETREAT: along(retreat[0], folded)})
+    assert any(v.count(f"{plan.arm} link") + v.count("gripper") >= 2 for v in report.violations), report.violations
+
+
+def test_a_neighbour_in_the_way_is_caught(plan):
+    way = plan.T_world_tcp[:3, 3] - 0.06 * plan.T_world_tcp[:3, 2]
+    report = check(plan, other_points_m=cylinder(way[0], way[1] + 0.05, 0.02, way[2] + 0.05))
+    assert any("object" in violation for violation in report.violations)
+
+
+def test_the_target_is_an_obstacle_until_the_fingers_close_in(plan):
+    start, grasp = plan.motions[Phase.TRANSIT].positions_rad[0], plan.motions[Phase.APPROACH].positions_rad[-1]
+    through = {Phase.TRANSIT: along(start, grasp), Phase.APPROACH: along(grasp, grasp + 1e-5)}
+    report = check(plan, plan.motions | through)
+    assert any("target" in violation for violation in report.violations)
+
+
+def test_what_is_held_must_clear_the_bin(plan):
+    high = CELL.bin.model_copy(update={"size_m": (0.2, 0.2, 0.3)})
+    report = check(plan, cell=CELL.model_copy(update={"bin": high}))
+    assert any("bin" in violation for violation in report.violations)
+
+
+def test_leaving_the_workspace_is_caught(plan):
+    low = CELL.workspace.model_copy(update={"tool_z_m": (0.004, 0.15)})
+    report = check(plan, cell=CELL.model_copy(update={"workspace": low}))
+    assert any("workspace" in violation for violation in report.violations)

@@ -1,0 +1,229 @@
+"""`PiperArm` over the unmodified SDK on an emulated bus: how it moves and grips, and what it refuses to do."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from piper_sdk.kinematics.piper_fk import C_PiperForwardKinematics
+
+from core.clock import WallClock
+from core.errors import ArmError
+from hardware.arms.can_interfaces import check_can_interface, find_can_interfaces
+from hardware.arms.lock import ChannelLock
+from hardware.arms.piper_arm import PiperArm
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import PARK_JOINTS, forward_kinematics
+from hardware.simulation.sim_clock import SimClock
+from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
+
+
+@pytest.fixture
+def build():
+    with emulated_cells() as make:
+        yield make
+
+
+@pytest.fixture
+def cell(build):
+    return ready(build)
+
+
+# --- moving
+
+
+def test_enabling_powers_the_arm_and_holds_it_where_it_is(build):
+    cell = build()
+    cell.arm.connect()
+    assert not cell.arm.state().enabled
+    cell.arm.enable()
+    assert cell.arm.state().enabled
+    assert cell.plant.power
+    assert np.allclose(cell.plant.joints_rad(), PARK_JOINTS, atol=1e-4)
+
+
+def test_a_followed_trajectory_ends_within_a_fifth_of_a_degree(cell):
+    report = cell.arm.follow(from_here(cell))
+    reached = cell.arm.state().joints_rad
+    assert np.max(np.abs(reached - GOAL)) < np.deg2rad(0.2)
+    assert report.final_error_rad == pytest.approx(np.max(np.abs(reached - GOAL)), abs=np.deg2rad(0.05))
+    assert report.worst_lag_rad < 0.1
+    assert not report.interrupted
+
+
+def test_the_arm_follows_the_path_and_does_not_cut_it_short(cell):
+    trajectory = from_here(cell)
+    seen = []
+    cell.arm.follow(trajectory, lambda: bool(seen.append(cell.plant.joints_rad().copy())))
+    distances = [np.min(np.max(np.abs(trajectory.positions_rad - joints), axis=1)) for joints in seen]
+    assert len(seen) > 100
+    assert max(distances) < 0.01
+
+
+@pytest.mark.parametrize(("firmware", "offset"), [("new", 0x01), ("old", 0x00)])
+def test_reported_joints_give_the_makers_pose_for_both_firmwares(build, firmware, offset):
+    cell = build(firmware, mount(firmware=firmware))
+    cell.arm.connect()
+    joints = cell.arm.state().joints_rad
+    x_mm, y_mm, z_mm, *_ = C_PiperForwardKinematics(offset).CalFK(list(joints))[5]
+    T_base_tcp = forward_kinematics(joints, firmware)
+    flange = T_base_tcp[:3, 3] - 0.1358 * T_base_tcp[:3, 2]
+    assert np.allclose(flange, np.array([x_mm, y_mm, z_mm]) / 1000, atol=1e-9)
+    assert np.allclose(joints, PARK_JOINTS, atol=np.deg2rad(0.001))
+
+
+def test_a_wished_for_stop_slows_down_on_the_path_and_holds(cell):
+    trajectory = from_here(cell, duration_s=3.0)
+    start_s = cell.clock.now_s()
+    report = cell.arm.follow(trajectory, lambda: cell.clock.now_s() - start_s > 1.5)
+    joints = cell.plant.joints_rad()
+    assert report.interrupted
+    assert np.min(np.max(np.abs(trajectory.positions_rad - joints), axis=1)) < 0.02
+    assert np.max(np.abs(joints - GOAL)) > 0.2
+    assert_stays(cell)
+    assert not cell.arm.state().stopped
+
+
+def test_state_is_as_fresh_as_the_feedback_period(cell):
+    cell.clock.sleep(1.0)
+    assert cell.clock.now_s() - cell.arm.state().stamp_s < 0.012
+
+
+# --- gripping
+
+
+@pytest.mark.parametrize("width_m", [0.0, 0.025, 0.07])
+def test_an_empty_gripper_reaches_the_width_asked_for(cell, width_m):
+    state = cell.arm.grip(width_m, force_n=10.0)
+    assert state.gripper_width_m == pytest.approx(width_m, abs=1e-4)
+    assert state.gripper_effort_nm == 0.0
+
+
+@pytest.mark.parametrize("force_n", [5.0, 20.0])
+def test_a_gripper_stalls_on_an_object_and_reports_the_force_it_was_given(cell, force_n):
+    cell.arm.grip(0.07, force_n=10.0)
+    cell.plant.object_width_m = 0.042
+    state = cell.arm.grip(0.0, force_n)
+    assert state.gripper_width_m == pytest.approx(0.042, abs=1e-4)
+    assert state.gripper_effort_nm == pytest.approx(0.1 * force_n, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("width_m", "force_n"), [(-0.01, 10), (0.09, 10), (np.nan, 10), (0.05, 0), (0.05, 51), (0.05, np.nan)]
+)
+def test_impossible_grips_are_refused(cell, width_m, force_n):
+    with pytest.raises(ArmError, match="asked for"):
+        cell.arm.grip(width_m, force_n)
+    assert cell.plant.gripper_width_m() == pytest.approx(0.03)
+
+
+def test_a_gripper_that_was_never_set_up_is_set_up_on_connecting(build):
+    cell = build()
+    cell.emulator.stored_stroke_mm = 0
+    cell.arm.connect()
+    cell.clock.sleep(0.05)
+    assert cell.emulator.stored_stroke_mm == 70
+    assert cell.arm.state().gripper_width_m == pytest.approx(0.03)
+
+
+# --- what is refused
+
+
+def change(trajectory, **changes):
+    fields = {"times_s": trajectory.times_s.copy(), "positions_rad": trajectory.positions_rad.copy()}
+    return JointTrajectory(**{**fields, **changes})
+
+
+def with_nan(trajectory):
+    positions = trajectory.positions_rad.copy()
+    positions[70, 3] = np.nan
+    return change(trajectory, positions_rad=positions)
+
+
+REFUSED = {
+    "NaN": with_nan,
+    "rise from 0": lambda t: change(t, times_s=t.times_s[::-1].copy()),
+    "malformed": lambda t: change(t, positions_rad=t.positions_rad[:, :5]),
+    "rad/s": lambda t: change(t, times_s=t.times_s / 5),
+    "joint 2's limits": lambda t: path(t.positions_rad[0], GOAL - [0, 1.5, 0, 0, 0, 0]),
+    "not where the trajectory starts": lambda t: path(t.positions_rad[0] + np.deg2rad(1.5)),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_trajectory_that_cannot_be_right_is_refused_and_nothing_moves(cell, reason):
+    with pytest.raises(ArmError, match=reason):
+        cell.arm.follow(REFUSED[reason](from_here(cell)))
+    assert_stays(cell)
+    assert np.allclose(cell.plant.joints_rad(), PARK_JOINTS, atol=1e-4)
+    assert cell.arm.follow(from_here(cell)).final_error_rad < np.deg2rad(0.2)
+
+
+def test_an_arm_that_is_not_enabled_does_not_move(build):
+    cell = build()
+    cell.arm.connect()
+    for move in (lambda: cell.arm.follow(from_here(cell)), lambda: cell.arm.grip(0.05, 10), cell.arm.hold):
+        with pytest.raises(ArmError, match="motors are off"):
+            move()
+
+
+def test_an_arm_that_is_not_connected_says_so(build):
+    with pytest.raises(ArmError, match="not connected"):
+        build().arm.state()
+
+
+# --- the machine's side
+
+
+def test_a_missing_interface_is_named_with_the_command_that_brings_it_up():
+    arm = PiperArm("left", "can_absent", mount(), WallClock())
+    with pytest.raises(ArmError, match="no CAN interface can_absent") as error:
+        arm.connect()
+    assert "ip link set can_absent up type can bitrate 1000000" in error.value.remedy
+    assert "can_absent" not in find_can_interfaces()
+
+
+def test_an_interface_that_is_no_can_adapter_is_refused():
+    with pytest.raises(ArmError, match="no CAN interface lo"):
+        check_can_interface("lo")
+
+
+def test_two_processes_cannot_drive_one_arm_and_a_dead_one_frees_it():
+    channel = f"test_{os.getpid()}_lock"
+    code = f"""
+import time
+from hardware.arms.lock import ChannelLock
+lock = ChannelLock({channel!r})
+lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    lock = ChannelLock(channel)
+    try:
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(ArmError, match=f"PID {other.pid}"):
+            lock.acquire()
+    finally:
+        other.kill()
+        other.communicate()
+    lock.acquire()
+    lock.release()
+
+
+# --- the clock
+
+
+def test_simulated_time_passes_only_in_sleep_and_loses_nothing():
+    steps = []
+    clock = SimClock(lambda: steps.append(1), 0.002, [])
+    time.sleep(0.01)
+    assert clock.now_s() == 0.0
+    for _ in range(300):
+        clock.sleep(0.0015)
+    assert clock.now_s() == pytest.approx(0.45)
+    assert len(steps) == 225
+    clock.sleep(-1.0)
+    assert len(steps) == 225

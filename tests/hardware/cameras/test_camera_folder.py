@@ -1,0 +1,148 @@
+"""A folder of frames gives back what was written, and says what is wrong with one that is not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import CameraError
+from core.image import Intrinsics
+from hardware.cameras.camera import EndOfRecording
+from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
+from hardware.cameras.recorded import open_recording
+
+K = Intrinsics(64, 48, 61.25, 60.5, 31.5, 24.25)
+
+
+def make_frame(number: int, k: Intrinsics = K) -> RgbdFrame:
+    rng = np.random.default_rng(number)
+    depth_m = rng.uniform(0.3, 2.0, (k.height, k.width)).astype(np.float32)
+    depth_m[rng.random(depth_m.shape) < 0.2] = np.nan
+    color = rng.integers(0, 256, (k.height, k.width, 3), np.uint8)
+    return RgbdFrame(color, depth_m, k, "serial-7", number, number / 30, "test")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_frame_folder(tmp_path / "frames", [make_frame(0), make_frame(1)])
+    return tmp_path / "frames"
+
+
+def test_what_is_written_is_read_back_equal(folder: Path) -> None:
+    with open_recording(folder) as camera:
+        assert not camera.is_live
+        for number in range(2):
+            written, read = make_frame(number), camera.read()
+            np.testing.assert_array_equal(read.color, written.color)
+            np.testing.assert_array_equal(read.depth_m, written.depth_m)
+            assert (read.number, read.intrinsics, read.serial) == (number, K, "serial-7")
+        with pytest.raises(EndOfRecording, match=r"frames has 2 frames\. Choose a frame from 0 to 1\."):
+            camera.read()
+
+
+def test_stamps_and_numbers_grow_across_gaps(folder: Path) -> None:
+    (folder / "000001.png").rename(folder / "000040.png")
+    with FrameFolderCamera(folder) as camera:
+        first, second = camera.read(), camera.read()
+    assert (first.number, second.number) == (0, 40)
+    assert second.stamp_s > first.stamp_s
+
+
+def test_zero_negative_and_infinite_depth_are_holes(folder: Path) -> None:
+    depth_m = np.full((48, 64), 0.5, np.float32)
+    depth_m[0, :3] = 0.0, -1.0, np.inf
+    np.save(folder / "000000.depth.npy", depth_m)
+    read = FrameFolderCamera(folder).read().depth_m
+    assert np.isnan(read[0, :3]).all()
+    assert (read[0, 3:] == 0.5).all()
+
+
+def test_a_frame_without_depth_is_all_holes(folder: Path) -> None:
+    (folder / "000000.depth.npy").unlink()
+    assert np.isnan(FrameFolderCamera(folder).read().depth_m).all()
+
+
+def test_a_grey_image_becomes_rgb(folder: Path) -> None:
+    Image.new("L", (64, 48), 77).save(folder / "000000.png")
+    assert (FrameFolderCamera(folder).read().color == 77).all()
+
+
+def cut_in_half(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def change_intrinsics(folder: Path, **values: object) -> None:
+    file = folder / "intrinsics.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def depth_file(array: NDArray) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / "000000.depth.npy", array)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no intrinsics": (lambda f: (f / "intrinsics.json").unlink(), "no intrinsics.json"),
+    "intrinsics cut off": (lambda f: cut_in_half(f / "intrinsics.json"), "not the JSON of a camera"),
+    "intrinsics a list": (lambda f: (f / "intrinsics.json").write_text("[1, 2]"), "not the JSON of a camera"),
+    "intrinsics incomplete": (lambda f: (f / "intrinsics.json").write_text('{"width": 64}'), "lacks 'height'"),
+    "focal length of zero": (lambda f: change_intrinsics(f, fx=0.0), "values no camera has"),
+    "centre not a number": (lambda f: change_intrinsics(f, cx=float("nan")), "values no camera has"),
+    "other image size": (lambda f: change_intrinsics(f, width=640, height=480), "640x480"),
+    "empty": (lambda f: [file.unlink() for file in f.glob("0*")], "holds no frame"),
+    "image cut off": (lambda f: cut_in_half(f / "000000.png"), "000000.png cannot be decoded"),
+    "image empty": (lambda f: (f / "000000.png").write_bytes(b""), "000000.png cannot be decoded"),
+    "image of 16 bits": (lambda f: Image.new("I;16", (64, 48)).save(f / "000000.png"), "not 8 bit"),
+    "depth cut off": (lambda f: cut_in_half(f / "000000.depth.npy"), "000000.depth.npy cannot be read"),
+    "depth empty": (lambda f: (f / "000000.depth.npy").write_bytes(b""), "000000.depth.npy cannot be read"),
+    "depth foreign": (lambda f: (f / "000000.depth.npy").write_text("metres"), "000000.depth.npy cannot be read"),
+    "depth in millimetres": (depth_file(np.full((48, 64), 500, np.uint16)), "float32 metres"),
+    "depth of another size": (depth_file(np.ones((24, 32), np.float32)), "shape"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_folder_is_refused_by_name(folder: Path, case: str) -> None:
+    damage, said = DAMAGE[case]
+    damage(folder)
+    with pytest.raises(CameraError, match=said), open_recording(folder) as camera:
+        camera.read()
+
+
+def test_the_frames_beside_a_damaged_one_can_still_be_read(folder: Path) -> None:
+    cut_in_half(folder / "000000.png")
+    camera = FrameFolderCamera(folder)
+    with pytest.raises(CameraError):
+        camera.read()
+    assert camera.read().number == 1
+
+
+def test_nothing_is_overwritten(folder: Path) -> None:
+    with pytest.raises(CameraError, match="not empty"):
+        write_frame_folder(folder, [make_frame(5)])
+    assert FrameFolderCamera(folder).read().number == 0
+
+
+def test_frames_written_before_a_failure_can_be_read(tmp_path: Path) -> None:
+    other = Intrinsics(64, 48, 50.0, 50.0, 32.0, 24.0)
+    with pytest.raises(CameraError, match="other intrinsics"):
+        write_frame_folder(tmp_path / "f", [make_frame(0), make_frame(1, other)])
+    camera = FrameFolderCamera(tmp_path / "f")
+    np.testing.assert_array_equal(camera.read().color, make_frame(0).color)
+
+
+def test_a_folder_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="no frame to write"):
+        write_frame_folder(tmp_path / "f", [])
+
+
+def test_only_recordings_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    with pytest.raises(CameraError, match="not a recording"):
+        open_recording(tmp_path / "film.mp4")
+    with pytest.raises(CameraError, match="no recording"):
+        open_recording(tmp_path / "absent.db3")

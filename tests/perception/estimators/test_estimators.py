@@ -1,0 +1,133 @@
+"""Estimators answer as they promise, and the cheat says that it is one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.estimator_choice import choose_estimator
+from core.errors import ConfigurationError, PerceptionError
+from perception.estimators import ESTIMATORS, create_estimator
+from perception.estimators.options import EstimatorOptions
+from tests.support.drawn_cell import CELL, draw_frame
+from tests.support.tiny_dkt import tiny_dkt
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return draw_frame(CELL)
+
+
+def _estimator(name: str, truth: np.ndarray):
+    return create_estimator(name, lambda number: truth)
+
+
+#: Those that need no weights.
+BUILT_IN = ("raw", "oracle")
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_estimator_answers_in_the_frames_shape(name: str, frame) -> None:
+    estimator = _estimator(name, frame.depth_m)
+    answer = estimator.estimate([frame], None)
+    assert answer.values.shape == frame.color.shape[:2]
+    assert answer.values.dtype == np.float32
+    assert answer.estimator == estimator.name
+
+
+def test_an_unknown_estimator_lists_the_choices() -> None:
+    with pytest.raises(ConfigurationError, match=r"no estimator 'magic'.*raw.*oracle"):
+        create_estimator("magic")
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in (*BUILT_IN, "vitro-s")])
+def test_a_model_without_weights_is_refused_with_the_command_that_fetches_them(
+    name: str, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
+    with pytest.raises(PerceptionError, match="weights fetch"):
+        create_estimator(name)
+
+
+def test_dkt_answers_for_the_newest_of_the_frames_it_sees(frame, tmp_path) -> None:
+    settings = EstimatorOptions(weights=tiny_dkt().write(tmp_path / "dkt"), size=(48, 32))
+    estimator = create_estimator("dkt", None, settings)
+    later = replace(frame, color=np.ascontiguousarray(frame.color[:, ::-1]), number=frame.number + 1)
+    alone, after_another = estimator.estimate([later], None), estimator.estimate([frame, later], None)
+    assert alone.kind == "disparity" and alone.values.shape == frame.color.shape[:2]
+    assert alone.estimator == estimator.name and "48x32" in estimator.name
+    assert np.isfinite(after_another.values).all() and not np.array_equal(alone.values, after_another.values)
+
+
+@pytest.mark.parametrize(("bundled", "fallback"), [(True, "vitro-s"), (False, "raw")])
+def test_auto_is_dkt_with_a_gpu_else_what_is_bundled_else_the_sensor_and_says_why(
+    tmp_path, monkeypatch, bundled: bool, fallback: str
+) -> None:
+    monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("app.estimator_choice.has_bundled", lambda: bundled)
+    name, why = choose_estimator("auto")
+    assert name == fallback and str(tmp_path) in why
+    monkeypatch.setattr("app.estimator_choice.is_complete", lambda model: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_estimator("auto")[0] == fallback and "no CUDA device" in choose_estimator("auto")[1]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    assert choose_estimator("auto") == ("dkt-1.3b", "auto: its weights and a GPU are here")
+    assert choose_estimator("oracle") == ("oracle", "as asked")
+
+
+def test_weights_without_their_models_name_are_wrong_usage() -> None:
+    with pytest.raises(ConfigurationError, match="one model"):
+        choose_estimator("auto", Path("some/weights"))
+    assert choose_estimator("dkt", Path("some/weights"))[0] == "dkt"
+
+
+def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
+    depth_m = frame.depth_m.copy()
+    depth_m[10, 20], depth_m[11, 20] = np.nan, 0.0
+    answer = create_estimator("raw").estimate([replace(frame, depth_m=depth_m)], None)
+    assert answer.kind == "metric"
+    holes = np.zeros(frame.depth_m.shape, bool)
+    holes[10:12, 20] = True
+    np.testing.assert_array_equal(np.isnan(answer.values), holes)
+    np.testing.assert_array_equal(answer.values[~holes], depth_m[~holes])
+
+
+def test_only_the_oracle_cheats_and_its_name_says_so(frame) -> None:
+    cheats = {name for name in BUILT_IN if _estimator(name, frame.depth_m).is_cheat}
+    assert cheats == {"oracle"}
+    assert "cheat" in _estimator("oracle", frame.depth_m).name
+    assert "cheat" in ESTIMATORS["oracle"]
+
+
+def test_the_oracle_is_refused_where_there_is_no_truth() -> None:
+    with pytest.raises(ConfigurationError, match=r"cheat.*--camera sim"):
+        create_estimator("oracle", None)
+
+
+def test_the_oracle_gives_disparity_from_zero_to_one_and_nothing_metric() -> None:
+    truth = np.array([[0.5, 1.0], [2.0, np.nan]])
+    frame = draw_frame(CELL)
+    answer = _estimator("oracle", truth).estimate([frame], None)
+    assert answer.kind == "disparity"
+    np.testing.assert_allclose(answer.values, [[1.0, (1 - 0.5) / 1.5], [0.0, np.nan]], rtol=1e-6)
+    twice_as_far = _estimator("oracle", 2 * truth).estimate([frame], None)
+    np.testing.assert_allclose(twice_as_far.values, answer.values, rtol=1e-6)
+
+
+def test_the_oracle_asks_for_the_newest_frames_truth() -> None:
+    frame = draw_frame(CELL)
+    asked: list[int] = []
+
+    def truth(number: int) -> np.ndarray:
+        asked.append(number)
+        return frame.depth_m
+
+    create_estimator("oracle", truth).estimate([frame], None)
+    assert asked == [frame.number]
+
+
+def test_an_empty_truth_is_no_depth() -> None:
+    with pytest.raises(PerceptionError, match="empty"):
+        _estimator("oracle", np.full((480, 848), np.nan)).estimate([draw_frame(CELL)], None)

@@ -1,0 +1,28 @@
+"""Streams a clip through a tiny DKT and prints the most memory that the process took [kB]: FOLDER FRAMES."""
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hardware.cameras.clips.clip import ClipFrame
+from perception.estimators import EstimatorOptions, create_clip_estimator
+
+
+def main(folder: Path, count: int) -> None:
+    torch.set_num_threads(1)
+    options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
+    rng = np.random.default_rng(0)
+    stream = create_clip_estimator("dkt", options).open(count, 240, 360)
+    given = 0
+    for _ in range(count):
+        given += len(stream.push(ClipFrame(rng.integers(0, 256, (240, 360, 3), np.uint8))))
+    given += len(stream.finish())
+    assert given == count
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,71 @@
+"""One PiPER behind the unmodified SDK on an emulated bus, with a plant that has no mass."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from types import SimpleNamespace
+
+import numpy as np
+
+from core.cell import ArmMount
+from hardware.arms.emulator import PiperEmulator
+from hardware.arms.piper_arm import PiperArm
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import PARK_JOINTS
+from hardware.simulation.sim_clock import SimClock
+from tests.support.ideal_plant import IdealPlant
+
+GOAL = np.array([0.6, 1.4, -1.2, 0.3, 0.8, -0.4])
+_channels = count()
+
+
+def mount(**changes):
+    return ArmMount(channel="can_test", base_m=(0.0, 0.0, 0.0), **changes)
+
+
+@contextmanager
+def emulated_cells() -> Iterator:
+    """Gives a function that builds cells of one emulated arm; takes them down at the end."""
+    cells = []
+
+    def make(firmware="new", arm_mount=None, joints=PARK_JOINTS):
+        channel = f"test_{os.getpid()}_{next(_channels)}"
+        plant = IdealPlant(joints)
+        emulator = PiperEmulator(channel, plant, firmware, gripper_stroke_m=0.07)
+        clock = SimClock(plant.step, 0.002, [emulator])
+        arm = PiperArm("left", channel, arm_mount or mount(), clock, bustype="virtual")
+        cells.append(SimpleNamespace(arm=arm, emulator=emulator, plant=plant, clock=clock))
+        return cells[-1]
+
+    try:
+        yield make
+    finally:
+        for cell in cells:
+            cell.arm.close()
+            cell.emulator.close()
+
+
+def ready(build) -> SimpleNamespace:
+    """One arm, connected and enabled."""
+    cell = build()
+    cell.arm.connect()
+    cell.arm.enable()
+    return cell
+
+
+def path(start, goal=GOAL, duration_s=1.5):
+    times = np.linspace(0.0, duration_s, 151)
+    share = (1 - np.cos(np.pi * times / duration_s)) / 2
+    return JointTrajectory(times, start + share[:, None] * (np.asarray(goal) - start))
+
+
+def from_here(cell, **options):
+    return path(cell.arm.state().joints_rad, **options)
+
+
+def assert_stays(cell):
+    cell.clock.sleep(0.1)
+    before = cell.plant.joints_rad().copy()
+    cell.clock.sleep(0.3)
+    assert np.allclose(cell.plant.joints_rad(), before, atol=np.deg2rad(0.02))
