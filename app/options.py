@@ -1,42 +1,100 @@
-"""What the commands share: how they end, and the options that many of them take."""
+"""Commands made from frozen dataclasses: an option is declared once, as a field of its command's options.
 
+A field's annotation says how it is given, its default what holds where it is not:
+
+    @dataclass(frozen=True)
+    class RecordOptions(JsonOption):
+        out: Annotated[Path, typer.Option(help="The recording to write.")]
+        frames: Annotated[int, typer.Option(min=1, help="How many frames to record.")] = 3
+
+    add_command(app, "record", record, RecordOptions)
+
+Fields inherited from a base are options of every command that has it.
+"""
+
+import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
 from core.errors import ConfigurationError, VitroError
 
-P = ParamSpec("P")
+Options = TypeVar("Options")
 
 
-def exits(command: Callable[P, int]) -> Callable[P, None]:
-    """Turns a command's end into an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+@dataclass(frozen=True, kw_only=True)
+class JsonOption:
+    """What every command that has a result takes."""
 
-    @wraps(command)
-    def run_to_exit(*args: P.args, **kwargs: P.kwargs) -> None:
-        from app.console import Console
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")] = (
+        False
+    )
 
-        try:
-            code = command(*args, **kwargs)
-        except ConfigurationError as error:
-            Console(as_json=True).error(error)
-            code = 2
-        except VitroError as error:
-            Console(as_json=True).error(error)
-            code = 1
-        except ModuleNotFoundError as error:
-            Console(as_json=True).error(_not_installed(error))
-            code = 1
-        except KeyboardInterrupt:
-            Console(as_json=True).say("Stopped.")
-            code = 130
-        raise typer.Exit(code)
 
-    return run_to_exit
+@dataclass(frozen=True, kw_only=True)
+class CellOption:
+    """What every command that needs a cell's geometry takes."""
+
+    cell: Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")] = "sim"
+
+
+def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], options: type[Options]) -> None:
+    """Adds the command `name`: its options are the fields of `options`, its help is the docstring of `run`.
+
+    The command exits with what `run` returns: 0 done, 1 failed; 2 after a ConfigurationError (wrong usage), 1 after
+    any other VitroError, 130 after Ctrl-C.
+    """
+
+    def invoke(**given: Any) -> None:
+        raise typer.Exit(_exit_code(lambda: run(options(**given))))
+
+    hints = get_type_hints(options, include_extras=True)
+    invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
+            )
+            for field in _in_order(options)
+        ]
+    )
+    invoke.__annotations__ = hints
+    app.command(name, help=inspect.getdoc(run))(invoke)
+
+
+def _in_order(options: type) -> list[Field[Any]]:
+    """A command's own options first, then those it shares."""
+    own = inspect.get_annotations(options)
+    return sorted(fields(options), key=lambda field: field.name not in own)
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not MISSING else inspect.Parameter.empty
+
+
+def _exit_code(run: Callable[[], int]) -> int:
+    from app.console import Console
+
+    try:
+        return run()
+    except ConfigurationError as error:
+        Console(as_json=True).error(error)
+        return 2
+    except VitroError as error:
+        Console(as_json=True).error(error)
+        return 1
+    except ModuleNotFoundError as error:
+        Console(as_json=True).error(_not_installed(error))
+        return 1
+    except KeyboardInterrupt:
+        Console(as_json=True).say("Stopped.")
+        return 130
 
 
 def _not_installed(error: ModuleNotFoundError) -> VitroError:
@@ -49,5 +107,16 @@ def _not_installed(error: ModuleNotFoundError) -> VitroError:
     )
 
 
+P = ParamSpec("P")
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
 CellName = Annotated[str, typer.Option("--cell", help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
+
+
+def exits(command: Callable[P, int]) -> Callable[P, None]:
+    """Turns a command's end into an exit code, where it is not made by `add_command` yet."""
+
+    @wraps(command)
+    def run_to_exit(*args: P.args, **kwargs: P.kwargs) -> None:
+        raise typer.Exit(_exit_code(lambda: command(*args, **kwargs)))
+
+    return run_to_exit

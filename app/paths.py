@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from app.files import writing
 from core.errors import ConfigurationError
+from core.files import writing
 
 CELLS = Path(__file__).parent / "cells"
 

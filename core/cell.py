@@ -13,8 +13,6 @@ from core.cell_checks import problems
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, look_at, rotation_z, transform
 
-SURFACES = ("reflective", "translucent", "diffuse")
-Surface = Literal["reflective", "translucent", "diffuse"]
 Vector2 = tuple[float, float]
 Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]

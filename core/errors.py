@@ -4,11 +4,8 @@ Layers raise the subclass of their subject; `app/console.py` prints it once, as
 "what went wrong" and "what to do". Nothing here imports anything of ours.
 """
 
-import errno
 from collections.abc import Callable
 from typing import Any
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class VitroError(Exception):
@@ -26,6 +23,10 @@ class VitroError(Exception):
 
 class ConfigurationError(VitroError):
     """A cell YAML, option or environment that cannot be used as written."""
+
+
+class StorageError(VitroError):
+    """A file or folder that takes no more: a full disk, missing permissions, or another run that writes there."""
 
 
 class CameraError(VitroError):
@@ -62,10 +63,3 @@ class DatasetError(VitroError):
 
 class TrainingError(VitroError):
     """A training run that cannot begin, go on, or be trusted any more."""
-
-
-def writing_remedy(error: OSError, then: str) -> str:
-    """What to do about a file that could not be written, and `then` what the same command does once it can be."""
-    if error.errno in _FULL:
-        return f"Free some disk there (df -h) and run the same command again: {then}."
-    return f"Mend its permissions and run the same command again: {then}. Or name another --out to begin anew."

@@ -1,8 +1,6 @@
-"""Files and folders that are whole or not there, or that one run has to itself, and names that are free.
+"""Files and folders that are whole or not there, or that one run has to itself, and names that are free."""
 
-Who calls says what an OSError means there.
-"""
-
+import errno
 import fcntl
 import os
 import shutil
@@ -11,7 +9,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import VitroError
+from core.errors import ConfigurationError, StorageError, VitroError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def writing(path: Path, then: str = "") -> Iterator[None]:
+    """Names the file or folder that could not be written, and what to do.
+
+    Args:
+        then: what the same command does once it can be written, as `it goes on from the last checkpoint`.
+
+    Raises:
+        StorageError: any OSError of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror or error}).", storage_remedy(error, then)
+        ) from error
+
+
+def storage_remedy(error: OSError, then: str = "") -> str:
+    """What to do about a file that could not be written, and `then` what the same command does once it can be."""
+    what = "Free some disk there (df -h)" if error.errno in _FULL else "Mend its permissions"
+    return (
+        f"{what} and run the same command again{f': {then}' if then else ''}. "
+        "Or write elsewhere: --out where the command has it, else VITRO_HOME."
+    )
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -79,6 +106,17 @@ def hold(lock: Path, refusal: VitroError) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+def hold_results(lock: Path, out: Path) -> BinaryIO:
+    """Holds a command's results `out` by a file in a folder that is there, as `hold` does.
+
+    Raises:
+        ConfigurationError: another run writes there.
+        StorageError: nothing can be written.
+    """
+    with writing(out):
+        return hold(lock, ConfigurationError(f"Another run writes to {out}.", "Wait for it, or name another --out."))
 
 
 def free_folder(path: Path) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CameraError
+from core.files import replace_file
 
 _EIGHT_BIT_MODES = ("1", "RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "YCbCr", "CMYK")
 
@@ -48,3 +49,14 @@ def _check_png(data: bytes) -> None:
 
     with Image.open(BytesIO(data)) as image:
         image.verify()
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Writes an RGB image (H, W, 3) as PNG, whole or not at all.
+
+    Raises:
+        OSError: the folder takes no file.
+    """
+    import cv2
+
+    replace_file(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())

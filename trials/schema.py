@@ -4,13 +4,9 @@ SQLite in WAL mode with synchronous=FULL: a committed row survives kill -9 and p
 readers never block the writer. Another database works by its SQLAlchemy URL.
 """
 
-import json
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from enum import Enum
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from core.errors import TrialError
+from core.json_values import to_json
 from trials.failures import damaged, explained, foreign
 
 VERSION = 1
@@ -176,28 +173,6 @@ def _check_file(path: Path) -> None:
             f"The trial log {path} has been emptied, but {wal} still holds rows.",
             f"Restore {path} from a backup beside {wal.name}, or move both aside to start a new log.",
         )
-
-
-def to_json(value: object) -> str:
-    """JSON of anything the stages hand over; NaN and infinity become null."""
-    return json.dumps(plain(value), allow_nan=False)
-
-
-def plain(value: Any) -> Any:
-    """`value` in JSON's own types: numpy, enums, paths and times turned into numbers and text."""
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, float):
-        return float(value) if isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):  # numpy arrays and scalars
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    return str(value)
 
 
 def utc(stamp: datetime | None) -> datetime | None:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.files import hold_results, writing
-from core.files import replace_file
+from core.files import hold_results, replace_file, writing
 from perception.learning.evaluation.exhibit import Exhibit, pack_exhibit, read_exhibit
 from perception.learning.evaluation.measure import ClipResult
 from perception.learning.evaluation.stored import from_json, to_json

@@ -9,9 +9,9 @@ import torch
 
 from app.bench.dkt_table import NOTES, BenchResult, Floor, Row, markdown, table
 from app.console import Console
-from app.files import writing
 from app.machine import describe_device
 from core.errors import ConfigurationError, PerceptionError
+from core.files import writing
 from perception.estimators.dkt.bench.models import FolderWeights, RandomWeights, Weights
 from perception.estimators.dkt.bench.plain import PlainPipeline
 from perception.estimators.dkt.bench.watch import matmul_rate

@@ -10,8 +10,9 @@ from app.interrupts import Interrupts
 from app.paths import cell_file, home
 from app.run.pipeline import Choices, Pipeline
 from app.run.session import Session
-from core.cell import SURFACES, load_cell
+from core.cell import load_cell
 from core.errors import ConfigurationError, TrackingError
+from core.surfaces import SURFACES
 from hardware.worlds import open_world
 from trials.store import TrialStore
 from trials.summary import summarise

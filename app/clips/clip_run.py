@@ -16,9 +16,9 @@ from app.clips.ahead import read_ahead
 from app.clips.clip_work import Checkpoint, ClipWork, digest_of
 from app.clips.map_file import MapFile
 from app.console import Console
-from app.files import writing
 from app.interrupts import Interrupts
 from core.errors import CameraError, ConfigurationError, PerceptionError
+from core.files import writing
 from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip
 from perception.estimators.base import MapStream, Watchable

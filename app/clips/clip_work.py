@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.files import hold_results, writing
 from core.errors import ConfigurationError
-from core.files import sync_files
+from core.files import hold_results, sync_files, writing
 
 SUMMARY = "summary.json"
 

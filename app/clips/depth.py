@@ -22,10 +22,10 @@ from app.clips.map_file import FILES, METRIC, MapFile
 from app.clips.previews import SHEET, VIDEO, Sample, save_previews
 from app.console import Console
 from app.estimator_choice import choose_estimator
-from app.files import writing
 from app.paths import cell_file
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError, ConfigurationError, PerceptionError
+from core.files import writing
 from hardware.cameras.clips.files import may_have_depth
 from perception.depth_types import RelativeDepth
 from perception.estimators import create_clip_estimator

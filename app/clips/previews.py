@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.clips.map_file import MapFile
 from app.clips.preview_video import preview_video
 from app.console import Console
-from app.files import write_image, writing
+from core.files import writing
+from core.image_file import write_image
 from hardware.cameras.clips.clip import Clip, ClipFrame
 from perception.clip_pictures import MapColours, contact_sheet, side_by_side
 from perception.estimators.base import Kind

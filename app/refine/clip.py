@@ -18,7 +18,6 @@ from app.clips.depth import depth_of_clip
 from app.clips.map_file import METRIC, MapFile
 from app.clips.previews import sample_numbers
 from app.console import Console
-from app.files import write_image, writing
 from app.paths import cell_file
 from app.refine.disagreements import (
     COMMAND,
@@ -32,6 +31,8 @@ from app.refine.disagreements import (
 )
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError, PerceptionError
+from core.files import writing
+from core.image_file import write_image
 from hardware.cameras.clips.clip import Clip, ClipFrame, Progress
 from hardware.cameras.clips.files import open_clip
 from perception.disagreement import BEYOND_MM, Comparison, compare_images, delta_mm

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.files import writing
 from app.run.dry_run import parked
 from core.cell import Cell
+from core.files import writing
 from hardware.cameras.frame import RgbdFrame
 from perception.disagreement import BEYOND_MM, Comparison, Disagreement, compare
 from perception.objects.masks import object_region

@@ -16,12 +16,13 @@ import numpy as np
 from app.clips.clip_run import ClipRequest, identity_of
 from app.clips.clip_work import ClipWork, digest_of
 from app.clips.map_file import FILES
-from app.files import write_image, writing
 from app.paths import cell_file
 from app.refine.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, short
 from app.run.trial_files import ESTIMATE, FRAMES, StoredDepth, read_depth, read_frames, write_maps
 from core.cell import Cell, load_cell
 from core.errors import TrialError
+from core.files import writing
+from core.image_file import write_image
 from perception.disagreement_pictures import disagreement_picture
 from perception.estimators import create_estimator
 from perception.estimators.base import DepthEstimator

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from app.console import Console
-from app.files import write_image, writing
 from app.run.pictures import SHOWN_GRASPS
 from core.errors import ConfigurationError, PlanningError
+from core.files import writing
+from core.image_file import write_image
 from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps

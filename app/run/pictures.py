@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.files import write_image, writing
 from app.run.trial import Trial
+from core.files import writing
+from core.image_file import write_image
 from grasping.detection.doubt import LEAST_CONFIDENCE
 from grasping.pictures import draw_grasps
 from perception.confidence_picture import confidence_picture

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from app.files import writing
 from app.run.pictures import save_pictures
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
+from core.files import writing
 from grasping.grasp_set import write_grasps
 from grasping.planning.grasp_plan import GraspPlan
 from perception.objects.clouds import organised_cloud, save_cloud, without_flying_pixels

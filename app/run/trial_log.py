@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from app.console import Console
-from app.files import writing
 from app.paths import trial_folder
 from app.run.pictures import save_pictures
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_files import save_trial_files
 from core.errors import VitroError
-from core.files import free_folder
+from core.files import free_folder, writing
 from hardware.world import SceneNote, World
 from trials.store import TrialStore
 

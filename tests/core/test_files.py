@@ -26,7 +26,7 @@ def test_what_one_holds_another_is_refused_until_it_lets_go(tmp_path: Path) -> N
 
 def test_a_killed_process_lets_go(tmp_path: Path) -> None:
     holds = (
-        "import sys, time; from pathlib import Path; from errors import VitroError; from core.files import hold\n"
+        "import sys, time; from pathlib import Path; from core.errors import VitroError; from core.files import hold\n"
         "kept = hold(Path(sys.argv[1]), VitroError('', '')); print('held', flush=True); time.sleep(600)"
     )
     told = [sys.executable, "-c", holds, str(tmp_path / ".lock")]

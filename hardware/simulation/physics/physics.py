@@ -7,8 +7,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import SURFACES, Cell
+from core.cell import Cell
 from core.errors import ConfigurationError, VitroError
+from core.surfaces import SURFACES
 from core.transforms import Matrix, transform
 from hardware.robot.description import PARK_JOINTS, SHAPES, link_poses
 from hardware.simulation.physics.arm import SimulatedArm

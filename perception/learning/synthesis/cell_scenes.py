@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import SURFACES, Cell
+from core.cell import Cell
 from core.image import Intrinsics
+from core.surfaces import SURFACES
 from core.transforms import look_at
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.layout import stage

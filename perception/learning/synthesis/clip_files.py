@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from core.errors import DatasetError, writing_remedy
-from core.files import free_folder
+from core.errors import DatasetError
+from core.files import free_folder, storage_remedy
 
 CLIP = "clip.json"
 INTRINSICS = "intrinsics.json"
@@ -98,7 +98,7 @@ class ClipWriter:
         return DatasetError(
             f"Clip {self._path.name} cannot be written to {self._path.parent} ({error.strerror or error}); "
             "no half of it is left, and the clips before it are whole.",
-            writing_remedy(error, "it goes on with this clip"),
+            storage_remedy(error, "it goes on with this clip"),
         )
 
 

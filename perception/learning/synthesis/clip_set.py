@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigurationError, DatasetError, writing_remedy
-from core.files import hold, replace_file
+from core.errors import ConfigurationError, DatasetError
+from core.files import hold, replace_file, storage_remedy
 from perception.learning.synthesis.clip_files import (
     REPAIR,
     as_json,
@@ -176,5 +176,5 @@ def _listed(problems: list[str]) -> str:
 def _unwritten(path: Path, error: OSError) -> DatasetError:
     return DatasetError(
         f"{path} cannot be written ({error.strerror or error}).",
-        writing_remedy(error, "it goes on with the rest"),
+        storage_remedy(error, "it goes on with the rest"),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from core.cell import SURFACES
+from core.surfaces import SURFACES
 from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.scene.scene import Mesh
 from hardware.simulation.scene.tableware_mesh import mass_properties
@@ -33,7 +33,7 @@ LIQUID, LID = "liquid", "lid"
 def draw_scene(seed: Sequence[int], surface: str | None = None, extra_things: Sequence[Thing] = ()) -> SynthScene:
     """The scene of a seed: the same on any machine up to the physics' rounding.
 
-    surface: one of `core.cell.SURFACES`, or drawn. extra_things: a user's, half of the objects where
+    surface: one of `core.surfaces.SURFACES`, or drawn. extra_things: a user's, half of the objects where
     there are any.
 
     Raises:

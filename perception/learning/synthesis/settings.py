@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from core.cell import Cell
 from core.errors import ConfigurationError
+from core.surfaces import SURFACES
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
@@ -16,7 +17,6 @@ VERSION = 6
 _SINCE_2 = ("scenes", "cell", "cell_digest", "zoom")
 Scenes = Literal["drawn", "cell"]
 Views = Literal["orbit", "jump", "still"]
-SURFACES = ("reflective", "translucent", "diffuse")
 #: Surface of a set whose clips each draw their own.
 ANY_SURFACE = "any"
 #: A picture's side [px]: below, nothing can be seen; above, one frame takes minutes.

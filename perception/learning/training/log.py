@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import TrainingError, writing_remedy
-from perception.learning.training.files import write_png, write_whole
+from perception.learning.training.files import write_png, write_whole, writing_run
 from perception.pictures import HOLE_RGB, Image, write
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 480, 80, 20, 40, 40
@@ -57,17 +56,11 @@ class TrainingLog:
         """Appends a step.
 
         Raises:
-            TrainingError: the disk takes no more.
+            StorageError: the disk takes no more.
         """
         self.rows.append(row)
-        try:
-            with self._path.open("a", newline="") as file:
-                csv.DictWriter(file, _COLUMNS, lineterminator="\n").writerow(asdict(row))
-        except OSError as error:
-            raise TrainingError(
-                f"{self._path} cannot be written ({error.strerror}).",
-                writing_remedy(error, "it goes on from the last checkpoint"),
-            ) from error
+        with writing_run(self._path), self._path.open("a", newline="") as file:
+            csv.DictWriter(file, _COLUMNS, lineterminator="\n").writerow(asdict(row))
 
     def draw(self, path: Path) -> None:
         """The loss over the steps as a PNG."""

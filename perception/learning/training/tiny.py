@@ -11,7 +11,7 @@ from perception.estimators.dkt.files import CONTEXT
 from perception.estimators.dkt.load import random_transformer, random_vae
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
-from perception.learning.training.files import writing
+from perception.learning.training.files import writing_run
 
 #: What it is called wherever it shows.
 NAME = "tiny random base (no released weights: its depth means nothing)"
@@ -45,7 +45,7 @@ def write_tiny_base(folder: Path) -> Path:
     numbers = {transformer_release_name(name): tensor for name, tensor in transformer.state_dict().items()}
     vae_numbers = {vae_release_name(name, VAE.res_blocks): tensor for name, tensor in vae.state_dict().items()}
     dims = {"transformer": {"num_heads": TRANSFORMER.heads}}
-    with writing(folder), whole_folder(folder) as partial:
+    with writing_run(folder), whole_folder(folder) as partial:
         (partial / "transformer.safetensors").write_bytes(save(numbers))
         (partial / "vae.safetensors").write_bytes(save(vae_numbers))
         (partial / CONTEXT).write_bytes(save({"prompt_embeds": prompt}))

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.cell import SURFACES
 from core.clock import WallClock
 from core.errors import CameraError
+from core.surfaces import SURFACES
 from core.transforms import apply, invert, transform
 from hardware.simulation.raycast import RayCaster
 from hardware.simulation.rendering.path_tracer import PathTracer

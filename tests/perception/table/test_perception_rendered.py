@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.cell import SURFACES
+from core.surfaces import SURFACES
 from core.transforms import invert, look_at, rotation_angle
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.physics.physics import CellPhysics
