@@ -137,8 +137,8 @@ def test_an_unfit_frame_is_refused_and_those_before_it_kept(tmp_path: Path, case
 
 def test_a_killed_recording_leaves_only_a_part_which_plays(tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; sys.path[:0] = ['.', 'tests']\n"
-        "from pathlib import Path; from recordings import Recorder, make_frame\n"
+        "import os, signal, sys; sys.path[:0] = ['.']\n"
+        "from pathlib import Path; from tests.support.recordings import Recorder, make_frame\n"
         "recorder = Recorder(Path(sys.argv[1]))\n"
         "for n in range(20): recorder.write(make_frame(n))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
