@@ -13,6 +13,7 @@ from app.options import CellName, Json, exits
 from app.refine.cli import refining
 from app.synth.cli import synthesis
 from app.train.cli import trains
+from app.weights.command import weights_app
 
 app = typer.Typer(
     name="vitro",
@@ -23,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 trials_app = typer.Typer(help="The log of trials.", no_args_is_help=True)
-weights_app = typer.Typer(help="The models' weights: fetched once, checked, found again.", no_args_is_help=True)
 app.add_typer(trials_app, name="trials")
 app.add_typer(weights_app, name="weights")
 app.add_typer(benches, name="bench")
@@ -197,42 +197,6 @@ def trials_summary(as_json: Json = False) -> int:
     from app.trials.command import summarise_trials
 
     return summarise_trials(as_json)
-
-
-@weights_app.command("fetch")
-@exits
-def weights_fetch(
-    name: Annotated[str, typer.Argument(help="A model, as `weights where` lists them.")],
-    keep_text_encoder: Annotated[
-        bool, typer.Option("--keep-text-encoder", help="Keep its 11 GB once the prompts are embedded.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
-    from app.weights.command import fetch_weights
-
-    return fetch_weights(name, keep_text_encoder, as_json)
-
-
-@weights_app.command("verify")
-@exits
-def weights_verify(
-    model: Annotated[str, typer.Argument(help="A model or a folder; default: every model that is there.")] = "",
-    as_json: Json = False,
-) -> int:
-    """Read weights through and name everything that is wrong with them."""
-    from app.weights.command import verify_weights
-
-    return verify_weights(model, as_json)
-
-
-@weights_app.command("where")
-@exits
-def weights_where(as_json: Json = False) -> int:
-    """Every model: its folder, whether it is there, and the command that fetches it."""
-    from app.weights.command import show_weights
-
-    return show_weights(as_json)
 
 
 def main(arguments: Sequence[str]) -> None:

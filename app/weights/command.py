@@ -1,66 +1,124 @@
 """`python main.py weights fetch|verify|where`: the models' weights."""
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.filesize import decimal
-from rich.markup import escape
+import typer
 
-from app.console import Console
-from core.errors import PerceptionError
-from perception.weights.fetch import PARTIAL, Plan, demand_disk, fetch, plan_fetch
-from perception.weights.models import MODELS, is_complete, weights_folder, weights_root
-from perception.weights.verify import Part, Verdict, verify_folder
-from perception.weights.where import find_places, size_on_disk
+from app.options import JsonOption, add_command
+
+if TYPE_CHECKING:
+    from app.console import Console
+    from perception.weights.fetch import Plan
+    from perception.weights.verify import Verdict
+
+weights_app = typer.Typer(help="The models' weights: fetched once, checked, found again.", no_args_is_help=True)
 
 MARKS = {"complete": "[green]✓[/]", "partial": "[yellow]![/]", "absent": "–"}
 
 
-def fetch_weights(name: str, keep_encoder: bool, as_json: bool) -> int:
-    """Fetches what is missing of a model; 0 once it is complete."""
-    console = Console(as_json)
+@dataclass(frozen=True)
+class FetchOptions(JsonOption):
+    name: Annotated[str, typer.Argument(help="A model, as `weights where` lists them.")]
+    keep_text_encoder: Annotated[
+        bool, typer.Option("--keep-text-encoder", help="Keep its 11 GB once the prompts are embedded.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class VerifyOptions(JsonOption):
+    model: Annotated[str, typer.Argument(help="A model or a folder; default: every model that is there.")] = ""
+
+
+def fetch_weights(options: FetchOptions) -> int:
+    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
+    from app.console import Console
+    from perception.weights.fetch import demand_disk, fetch, plan_fetch
+    from perception.weights.models import is_complete, weights_folder
+
+    console, name = Console(options.as_json), options.name
     if not is_complete(name):
-        plan = plan_fetch(name, keep_encoder)
+        plan = plan_fetch(name, options.keep_text_encoder)
         _show_plan(console, plan)
         demand_disk(plan)
         fetch(plan, console.bytes_bar)
     folder = weights_folder(name)
     console.say(f"  [green]✓[/] {name} is complete in {folder}")
-    console.result({"model": name, "folder": str(folder), "complete": True, "size": size_on_disk(folder)})
+    console.result({"model": name, "folder": str(folder), "complete": True, "size": _size_on_disk(folder)})
     return 0
 
 
-def show_weights(as_json: bool) -> int:
-    """Every model, whether it is there, and the command that fetches it; always 0."""
-    console = Console(as_json)
-    places = find_places()
-    console.say(f"Weights in {weights_root()}")
-    for place in places:
-        size = decimal(place.size) if place.size else ""
-        console.say(f"  {MARKS[place.state]} {place.name:<24} {place.purpose:<28} {place.state:<9} {size}")
-        if place.state != "complete":
-            console.say(f"      → {place.command}")
-    everything, unfinished = size_on_disk(weights_root()), size_on_disk(weights_root() / PARTIAL)
-    console.say(f"  in all {decimal(everything)}, of it cut-off downloads ({PARTIAL}) {decimal(unfinished)}")
-    models = [asdict(place) | {"folder": str(place.folder)} for place in places]
-    console.result({"root": str(weights_root()), "size": everything, "unfinished": unfinished, "models": models})
-    return 0
+def verify_weights(options: VerifyOptions) -> int:
+    """Read weights through and name everything that is wrong with them."""
+    from app.console import Console
+    from core.json_values import plain
+    from perception.weights.verify import verify_folder
 
-
-def verify_weights(model: str, as_json: bool) -> int:
-    """Verifies a model, a folder, or all models there are; 1 if any has a fault."""
-    console = Console(as_json)
-    verdicts = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(model)]
+    console = Console(options.as_json)
+    verdicts = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(options.model)]
     for verdict in verdicts:
         _show_verdict(console, verdict)
     sound = not any(verdict.problems for verdict in verdicts)
-    folders = [asdict(v) | {"folder": str(v.folder), "sound": not v.problems} for v in verdicts]
-    console.result({"sound": sound, "folders": folders})
+    console.result({"sound": sound, "folders": [plain(v) | {"sound": not v.problems} for v in verdicts]})
     return 0 if sound else 1
+
+
+def show_weights(options: JsonOption) -> int:
+    """Every model: its folder, whether it is there, and the command that fetches it."""
+    from rich.filesize import decimal
+
+    from app.console import Console
+    from perception.weights.fetch import PARTIAL
+    from perception.weights.models import MODELS, weights_root
+
+    console, root = Console(options.as_json), weights_root()
+    models = [_state(name) for name in MODELS]
+    console.say(f"Weights in {root}")
+    for model in models:
+        size = decimal(model["size"]) if model["size"] else ""
+        state = model["state"]
+        console.say(f"  {MARKS[state]} {model['name']:<24} {model['purpose']:<28} {state:<9} {size}")
+        if state != "complete":
+            console.say(f"      → {model['command']}")
+    total, unfinished = _size_on_disk(root), _size_on_disk(root / PARTIAL)
+    console.say(f"  in all {decimal(total)}, of it cut-off downloads ({PARTIAL}) {decimal(unfinished)}")
+    console.result({"root": str(root), "size": total, "unfinished": unfinished, "models": models})
+    return 0
+
+
+add_command(weights_app, "fetch", fetch_weights, FetchOptions)
+add_command(weights_app, "verify", verify_weights, VerifyOptions)
+add_command(weights_app, "where", show_weights, JsonOption)
+
+
+def _state(name: str) -> dict[str, Any]:
+    """One model's folder, the bytes in it (files that models share count for each), what fetches it."""
+    from perception.weights.models import MODELS, is_complete, weights_folder
+
+    folder = weights_folder(name)
+    size = _size_on_disk(folder)
+    return {
+        "name": name,
+        "purpose": MODELS[name].purpose,
+        "folder": str(folder),
+        "state": "complete" if is_complete(name) else "partial" if size else "absent",
+        "size": size,
+        "command": f"python main.py weights fetch {name}",
+    }
+
+
+def _size_on_disk(folder: Path) -> int:
+    """Bytes of the files under a folder; one under two names counts once."""
+    states = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    return sum({(state.st_dev, state.st_ino): state.st_size for state in states}.values())
 
 
 def _to_verify(model: str) -> list[tuple[Path, str]]:
     """Folders, each with the name that it was fetched under ('' for a folder given as such)."""
+    from core.errors import PerceptionError
+    from perception.weights.models import MODELS, weights_folder, weights_root
+
     if model in MODELS:
         folder = weights_folder(model)
         if not folder.is_dir():
@@ -68,15 +126,27 @@ def _to_verify(model: str) -> list[tuple[Path, str]]:
         return [(folder, model)]
     if model:
         return [(Path(model), "")]
-    if there := [(place.folder, place.name) for place in find_places() if place.state != "absent"]:
+    if there := [(weights_folder(name), name) for name in MODELS if _state(name)["state"] != "absent"]:
         return there
     raise PerceptionError(f"There are no weights in {weights_root()}.", "python main.py weights where")
 
 
-def _show_verdict(console: Console, verdict: Verdict) -> None:
+def _show_verdict(console: "Console", verdict: "Verdict") -> None:
+    from rich.markup import escape
+
     if verdict.parts:
-        columns = ("component", "file", "tensors", "dtype", "parameters", "recognised")
-        console.table(str(verdict.folder), columns, map(_row, verdict.parts))
+        rows = [
+            (
+                part.component,
+                part.file,
+                str(part.tensors),
+                ", ".join(part.dtypes),
+                f"{part.parameters / 1e6:.2f} M",
+                part.recognised,
+            )
+            for part in verdict.parts
+        ]
+        console.table(str(verdict.folder), ("component", "file", "tensors", "dtype", "parameters", "recognised"), rows)
     for problem in verdict.problems:
         console.say(f"  [bold red]✗[/] {escape(problem)}")
     if not verdict.problems:
@@ -87,21 +157,11 @@ def _show_verdict(console: Console, verdict: Verdict) -> None:
         console.say("  [bold]→[/] Copy it again from where it came, or: python main.py weights fetch dkt-1.3b")
 
 
-def _row(part: Part) -> tuple[str, ...]:
-    dtypes, parameters = ", ".join(part.dtypes), f"{part.parameters / 1e6:.2f} M"
-    return (part.component, part.file, str(part.tensors), dtypes, parameters, part.recognised)
+def _show_plan(console: "Console", plan: "Plan") -> None:
+    from rich.filesize import decimal
 
-
-def _show_plan(console: Console, plan: Plan) -> None:
-    rows = [
-        (
-            listing.source.repo,
-            str(len(listing.files)),
-            decimal(listing.size),
-            listing.licence or listing.source.licence,
-        )
-        for listing in (*plan.listings, *plan.encoder)
-    ]
+    listings = (*plan.listings, *plan.encoder)
+    rows = [(part.repo, str(len(part.files)), decimal(part.size), part.licence) for part in listings]
     console.table(f"{plan.model.name}, {plan.model.purpose}", ("from the hub", "files", "size", "licence"), rows)
     console.say(f"  to fetch: {decimal(plan.missing_bytes)}; disk at the fullest: {decimal(plan.needed_bytes)}")
     if plan.encoder and not plan.keep_encoder:

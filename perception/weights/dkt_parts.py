@@ -15,7 +15,7 @@ from perception.estimators.dkt.lora import LoraPair, is_unused, pair_keys
 from perception.estimators.dkt.model import RELEASED
 from perception.estimators.dkt.safetensors_header import read_header
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
-from perception.weights.problems import Problems
+from perception.weights.scan import Problems
 
 #: How many modules of a LoRA are named.
 _NAMED = 8
@@ -23,7 +23,7 @@ _NAMED = 8
 
 def components(folder: Path, problems: Problems) -> list[tuple[str, Path]]:
     """Every file of a DKT with the component that it is (part of); what is missing is a problem."""
-    with problems.noting():
+    with problems.collect():
         find_files(folder)
     return [(name, file) for name, files in find_parts(folder).items() for file in files]
 
@@ -37,24 +37,24 @@ def recognise(folder: Path, whole: Container[Path], problems: Problems) -> dict[
     files = _files(folder)
     transformer: TransformerSize | None = None
     vae: VaeSize | None = None
-    with problems.noting():
+    with problems.collect():
         if all(file in whole for file in files.transformer):
             transformer = check_transformer(files)
             recognised[TRANSFORMER] = _describe(transformer)
-    with problems.noting():
+    with problems.collect():
         if files.vae in whole:
             vae = check_vae(files)
             recognised[VAE] = f"{vae.base_dim} channels x {vae.dim_mult}, {vae.z_dim} latents"
     if transformer is None:
         return recognised
-    with problems.noting():
+    with problems.collect():
         if vae is not None:
             demand_same_latents(transformer, vae)
-    with problems.noting():
+    with problems.collect():
         if files.context in whole:
             recognised[PROMPT] = f"{check_context(files, transformer)} tokens"
-    if files.lora in whole and (told := _check_lora(files.lora, transformer, problems)):
-        recognised[LORA] = told
+    if files.lora in whole and (description := _check_lora(files.lora, transformer, problems)):
+        recognised[LORA] = description
     return recognised
 
 
@@ -75,7 +75,7 @@ def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) ->
     weights, wrong = changeable_weights(transformer), Problems()
     pairs: dict[str, LoraPair] = {}
     for names in modules.values() or [[]]:
-        with wrong.noting():
+        with wrong.collect():
             pairs |= pair_keys({name: shapes[name] for name in names}, weights)
     problems += wrong[:_NAMED]
     if len(wrong) > _NAMED:

@@ -6,13 +6,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import PerceptionError
-from core.files import hold
-from perception.weights.hub import Listing, RemoteFile, list_source
+from core.errors import PerceptionError, StorageError
+from core.files import hold, replace_file
+from perception.weights.hub import Bar, Listing, RemoteFile, download, is_content, list_source, sha256_of
 from perception.weights.manifest import FileRecord, Manifest, read_manifest, write_manifest
 from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, Model, find_model, weights_root
 from perception.weights.prompt import CONTEXT, embed_prompts, prompt_file
-from perception.weights.transfer import Bar, download, is_content, sha256_of
 
 #: Cut-off downloads, by content.
 PARTIAL = ".partial"
@@ -82,12 +81,17 @@ def fetch(plan: Plan, bar: Bar) -> Manifest:
     """Carries the plan out; what is there already is checked instead of fetched. The manifest comes last.
 
     Raises:
-        PerceptionError: a file that cannot be had or arrives damaged, a full disk, another fetch at work.
+        PerceptionError: a file that cannot be had or arrives damaged, another fetch at work.
+        StorageError: the disk takes no more.
     """
     root = weights_root()
+    # Two fetches at a time would append to the same partial files.
+    busy = PerceptionError(
+        f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
+    )
     try:
         (root / PARTIAL).mkdir(parents=True, exist_ok=True)
-        with hold(root / ".lock", _refusal(root)):
+        with hold(root / ".lock", busy):
             if plan.encoder:
                 _fetch_prompts(plan, bar)
             records = _fetch_files(plan.listings, plan.folder, bar)
@@ -97,17 +101,10 @@ def fetch(plan: Plan, bar: Bar) -> Manifest:
             write_manifest(plan.folder, manifest)
             return manifest
     except OSError as error:
-        raise PerceptionError(
+        raise StorageError(
             f"{root} takes no more files ({error.strerror or error}).",
             "Free some disk (df -h) or set VITRO_WEIGHTS to another, and run the command again: what came is kept.",
         ) from error
-
-
-def _refusal(root: Path) -> PerceptionError:
-    """Two fetches at a time would append to the same partial files."""
-    return PerceptionError(
-        f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
-    )
 
 
 def _fetch_files(listings: tuple[Listing, ...], folder: Path, bar: Bar) -> dict[str, FileRecord]:
@@ -127,8 +124,7 @@ def _obtain(file: RemoteFile, target: Path, bar: Bar) -> FileRecord:
         partial = weights_root() / PARTIAL / file.content_id
         download(file, partial, bar)
         partial.replace(target)
-    digest = file.sha256 or sha256_of(target, lambda count: None)
-    return FileRecord(file.size, digest, file.repo, file.revision)
+    return FileRecord(file.size, file.sha256 or sha256_of(target), file.repo, file.revision)
 
 
 def _fetch_prompts(plan: Plan, bar: Bar) -> None:
@@ -137,8 +133,7 @@ def _fetch_prompts(plan: Plan, bar: Bar) -> None:
     records = _fetch_files(plan.encoder, folder, bar)
     encoder = records[TEXT_ENCODER_FILE]
     for path in embed_prompts(folder, bar):
-        size, digest = path.stat().st_size, sha256_of(path, lambda count: None)
-        records[path.name] = FileRecord(size, digest, encoder.repo, encoder.revision)
+        records[path.name] = FileRecord(path.stat().st_size, sha256_of(path), encoder.repo, encoder.revision)
     if not plan.keep_encoder:
         del records[TEXT_ENCODER_FILE]
     write_manifest(folder, Manifest(TEXT_ENCODER.name, records))
@@ -150,9 +145,7 @@ def _copy_prompt(plan: Plan) -> FileRecord:
     manifest = read_manifest(encoder_folder())
     assert manifest is not None, "the prompts were embedded before"
     source = encoder_folder() / prompt_file(plan.model.prompt)
-    partial = plan.folder / f".{CONTEXT}.partial"
-    shutil.copyfile(source, partial)
-    partial.replace(plan.folder / CONTEXT)
+    replace_file(plan.folder / CONTEXT, source.read_bytes())
     return manifest.files[source.name]
 
 

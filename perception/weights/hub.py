@@ -1,11 +1,19 @@
-"""What the Hugging Face hub has of a repository, and its refusals in words that help."""
+"""What the Hugging Face hub has of a repository, and bringing one file of it onto the disk.
 
+The hub's client downloads into files of random names, which it deletes when it is cut off, and compares no
+hash: so the partial file and the check are ours, and of the client only the requests and the transfer.
+"""
+
+import hashlib
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from core.errors import ConfigurationError, PerceptionError
 from perception.weights.models import Source
@@ -14,7 +22,13 @@ if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
     from huggingface_hub.hf_api import RepoSibling
 
+#: Takes bytes as they are done (negative: they were lost).
+Advance = Callable[[int], object]
+#: Shows a bar for a label and a number of bytes.
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
 _ANSWER_TIMEOUT_S = 20.0
+_READ_BYTES = 4 << 20
 _AGAIN = "run the command again: it goes on where it stopped."
 
 
@@ -38,16 +52,12 @@ class RemoteFile:
         """Names its content wherever it is stored."""
         return self.sha256 or self.blob_id or f"{self.revision}-{self.path.replace('/', '-')}"
 
-    @property
-    def url(self) -> str:
-        return f"{endpoint()}/{self.repo}/resolve/{self.revision}/{quote(self.path)}"
-
 
 @dataclass(frozen=True)
 class Listing:
-    """A repository's files that a source asks for, and the licence that its card states ('' if none)."""
+    """A repository's files that a source asks for, and the licence that its card states (else the source)."""
 
-    source: Source
+    repo: str
     files: tuple[RemoteFile, ...]
     licence: str
 
@@ -86,7 +96,7 @@ def list_source(source: Source) -> Listing:
         info = HfApi(endpoint=endpoint()).model_info(source.repo, files_metadata=True, timeout=_ANSWER_TIMEOUT_S)
         files = [_remote_file(source, info, file) for file in info.siblings or () if _wanted(source, file.rfilename)]
     except (HTTPError, OfflineModeIsEnabled) as error:
-        raise refusal(error, source.repo) from error
+        raise _refusal(error, source.repo) from error
     except (ValueError, KeyError, TypeError) as error:
         raise PerceptionError(
             f"{endpoint()} does not answer as the hub does ({type(error).__name__}: {error}).",
@@ -103,10 +113,100 @@ def list_source(source: Source) -> Listing:
             f"{source.repo} holds several files where one was released: {', '.join(file.path for file in files)}.",
             f"Fetch the right one by hand and put it into the folder as {source.stored_as} (docs/weights.md).",
         )
-    return Listing(source, tuple(files), _licence(info))
+    card: Any = info.card_data or {}
+    return Listing(source.repo, tuple(files), str(card.get("license_name") or card.get("license") or source.licence))
 
 
-def refusal(error: Exception, repo: str) -> PerceptionError:
+def download(file: RemoteFile, partial: Path, bar: Bar) -> None:
+    """Brings `partial` to the file's full content; what an earlier run left in it is kept.
+
+    Raises:
+        PerceptionError: refused, unreachable, cut off without any progress, or not what the hub promised.
+        OSError: the disk takes no more.
+    """
+    if partial.exists() and partial.stat().st_size > file.size:
+        partial.unlink()
+    with bar(f"fetch {file.local_path}", file.size) as advance:
+        _transfer(file, partial, advance)
+    with bar(f"check {file.local_path}", file.size) as advance:
+        sound = is_content(file, partial, advance)
+    if not sound:
+        size = partial.stat().st_size
+        partial.unlink()
+        raise PerceptionError(
+            f"{file.local_path} arrived damaged: {size} bytes whose hash is not the one that {file.repo} states.",
+            "It was thrown away: run the command again. If it happens again, look for a proxy, mirror or disk at "
+            "fault.",
+        )
+
+
+def is_content(file: RemoteFile, path: Path, advance: Advance) -> bool:
+    """Whether `path` holds the file as the hub states it: its SHA-256, or git's blob id for small ones.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.stat().st_size != file.size:
+        return False
+    if file.sha256:
+        return sha256_of(path, advance) == file.sha256
+    blob = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+    return file.blob_id is None or _digest(path, blob, advance) == file.blob_id
+
+
+def sha256_of(path: Path, advance: Advance = lambda count: None) -> str:
+    """The file's SHA-256.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _digest(path, hashlib.sha256(), advance)
+
+
+def _digest(path: Path, digest: Any, advance: Advance) -> str:
+    with path.open("rb", buffering=0) as stream:
+        block = bytearray(_READ_BYTES)
+        while count := stream.readinto(block):
+            digest.update(memoryview(block)[:count])
+            advance(count)
+    return str(digest.hexdigest())
+
+
+def _transfer(file: RemoteFile, partial: Path, advance: Advance) -> None:
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers, logging
+
+    logging.set_verbosity_error()  # its warnings would break our bar
+    url = hf_hub_url(file.repo, file.path, revision=file.revision, endpoint=endpoint())
+    with partial.open("ab") as stream:
+        advance(stream.tell())
+        while True:
+            before = stream.tell()
+            try:
+                http_get(
+                    url,
+                    stream,
+                    resume_size=before,
+                    headers=build_hf_headers(),
+                    expected_size=file.size,
+                    _tqdm_bar=cast(Any, SimpleNamespace(update=advance)),
+                )
+                stream.flush()
+                os.fsync(stream.fileno())
+                return
+            except (HfHubHTTPError, OfflineModeIsEnabled) as error:
+                raise _refusal(error, file.repo) from error
+            except (HTTPError, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the disk's, not the line's
+                # A line that breaks and still brings something each time gets there in the end.
+                if stream.tell() <= before:
+                    raise _refusal(error, file.repo) from error
+
+
+def _refusal(error: Exception, repo: str) -> PerceptionError:
     """What a failed request means and what to do about it."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled
 
@@ -119,9 +219,8 @@ def refusal(error: Exception, repo: str) -> PerceptionError:
             f"Accept them at {where}, then `hf auth login` (or set HF_TOKEN), and {_AGAIN}",
         )
     if not isinstance(error, HfHubHTTPError):
-        said = str(error) or type(error).__name__
         return PerceptionError(
-            f"{endpoint()} cannot be reached ({said}).",
+            f"{endpoint()} cannot be reached ({str(error) or type(error).__name__}).",
             f"Check the network, or set HF_ENDPOINT to a mirror, and {_AGAIN} "
             "Without a network, copy the folder from a machine that has one (docs/weights.md).",
         )
@@ -153,9 +252,3 @@ def _wanted(source: Source, path: str) -> bool:
 def _matches(path: str, pattern: str) -> bool:
     """As in a shell: `*` stops at folders."""
     return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
-
-
-def _licence(info: "ModelInfo") -> str:
-    card = info.card_data
-    stated = (card.get("license_name") or card.get("license")) if card else None
-    return str(stated) if stated else ""

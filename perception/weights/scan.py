@@ -2,18 +2,31 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
 from perception.estimators.dkt.safetensors_header import read_header
-from perception.weights.transfer import Advance
+from perception.weights.hub import Advance
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _SUFFIXES = (".safetensors", ".pth")
+
+
+class Problems(list[str]):
+    """What is wrong, in the order it was found, for checks that go on after the first fault."""
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keeps what the body raises, and lets the next check have its turn."""
+        try:
+            yield
+        except PerceptionError as error:
+            self.append(error.cause)
 
 
 @dataclass(frozen=True)

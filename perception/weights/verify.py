@@ -4,11 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import PerceptionError
+from perception.weights.hub import Bar, sha256_of
 from perception.weights.manifest import Manifest, read_manifest
 from perception.weights.models import MODELS
-from perception.weights.problems import Problems
-from perception.weights.scan import Contents, broken_json, dead_links, demand_whole, read_through, weight_files
-from perception.weights.transfer import Bar, sha256_of
+from perception.weights.scan import (
+    Contents,
+    Problems,
+    broken_json,
+    dead_links,
+    demand_whole,
+    read_through,
+    weight_files,
+)
 
 #: How many tensors of a file are named for the same fault.
 _NAMED = 5
@@ -44,10 +51,10 @@ def verify_folder(folder: Path, bar: Bar, model: str = "") -> Verdict:
     problems = Problems()
     parts: list[Part] = []
     manifest: Manifest | None = None
-    with problems.noting():
+    with problems.collect():
         _demand_folder(folder)
         problems += [*dead_links(folder), *broken_json(folder)]
-        with problems.noting():
+        with problems.collect():
             manifest = _demand_manifest(folder, model)
         model = model or (manifest.model if manifest else "")
         parts = _verify_files(folder, model, bar, problems)
@@ -61,11 +68,11 @@ def _verify_files(folder: Path, model: str, bar: Bar, problems: Problems) -> lis
     found, recognised = _recognise(folder, model, problems)
     parts = []
     for component, file in found:
-        with problems.noting(), bar(f"read {file.relative_to(folder)}", file.stat().st_size) as advance:
+        with problems.collect(), bar(f"read {file.relative_to(folder)}", file.stat().st_size) as advance:
             contents = read_through(file, advance)
-            told = recognised.pop(component, "")
+            recognition = recognised.pop(component, "")
             name = str(file.relative_to(folder))
-            parts.append(Part(component, name, contents.tensors, contents.dtypes, contents.parameters, told))
+            parts.append(Part(component, name, contents.tensors, contents.dtypes, contents.parameters, recognition))
             problems += _odd_numbers(file, contents, may_count=not _is_dkt(model))
     return parts
 
@@ -88,7 +95,7 @@ def _is_dkt(model: str) -> bool:
 
 def _is_whole(file: Path, problems: Problems) -> bool:
     before = len(problems)
-    with problems.noting():
+    with problems.collect():
         demand_whole(file)
     return len(problems) == before
 

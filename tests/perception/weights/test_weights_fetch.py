@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.weights.command import fetch_weights
+from app.weights.command import FetchOptions, fetch_weights
 from core.errors import PerceptionError
 from perception.weights.fetch import demand_disk, fetch, plan_fetch
 from perception.weights.manifest import read_manifest
@@ -107,7 +107,7 @@ def test_models_share_what_they_have_in_common(hub: Hub) -> None:
 def test_a_complete_model_needs_no_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     bring()
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert fetch_weights(PLAIN, keep_encoder=False, as_json=False) == 0
+    assert fetch_weights(FetchOptions(PLAIN)) == 0
 
 
 @pytest.mark.parametrize("damage", ["deleted", "cut off"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.weights.command import show_weights, verify_weights
+from app.options import JsonOption
+from app.weights.command import VerifyOptions, show_weights, verify_weights
 from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
 from perception.weights.models import MODELS, is_complete, weights_folder
@@ -136,7 +137,7 @@ def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytes
     bring()
     (weights_folder("dkt-14b")).mkdir()
     (weights_folder("dkt-14b") / VAE).write_bytes(b"half")
-    assert show_weights(as_json=True) == 0
+    assert show_weights(JsonOption(as_json=True)) == 0
     result = json.loads(capsys.readouterr().out)
     models = {row["name"]: row for row in result["models"]}
     assert set(models) == set(MODELS)
@@ -149,6 +150,6 @@ def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytes
 
 def test_verification_needs_something_to_verify(hub: Hub) -> None:
     with pytest.raises(PerceptionError, match="no weights"):
-        verify_weights("", as_json=False)
+        verify_weights(VerifyOptions())
     with pytest.raises(PerceptionError, match=r"dkt-1\.3b is not in"):
-        verify_weights("dkt-1.3b", as_json=False)
+        verify_weights(VerifyOptions("dkt-1.3b"))

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from core.errors import PerceptionError
 from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, TOKENIZER_FILE
-from perception.weights.prompt import TENSOR, embed, embed_prompts, prompt_file, tokenize
-from perception.weights.umt5 import load_encoder
+from perception.weights.prompt import TENSOR, embed, embed_prompts, load_encoder, prompt_file, tokenize
 from tests.support.hub_server import quiet_bar
 from tests.support.tiny_text_encoder import encode, tiny_encoder, tokenizer_json
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from app.weights.command import verify_weights
+from app.weights.command import VerifyOptions, verify_weights
+from perception.weights.hub import sha256_of
 from perception.weights.manifest import FileRecord, Manifest, write_manifest
-from perception.weights.transfer import sha256_of
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
 from tests.support.tiny_dkt import tiny_dkt
@@ -44,7 +44,7 @@ def problems(folder: Path) -> str:
 def seal(folder: Path) -> None:
     """Writes the manifest of what is there."""
     files = [path for path in folder.iterdir() if path.suffix != ".json"]
-    records = {p.name: FileRecord(p.stat().st_size, sha256_of(p, lambda n: None), "a/b", "main") for p in files}
+    records = {p.name: FileRecord(p.stat().st_size, sha256_of(p), "a/b", "main") for p in files}
     write_manifest(folder, Manifest("dkt-1.3b", records))
 
 
@@ -267,10 +267,10 @@ def test_a_fetch_that_did_not_end_is_named(folder: Path) -> None:
 
 
 def test_the_exit_code_and_the_json_say_what_was_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify_weights(str(folder), as_json=True) == 0
+    assert verify_weights(VerifyOptions(str(folder), as_json=True)) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["sound"] is True and len(result["folders"][0]["parts"]) == 4
     (folder / "vae.safetensors").unlink()
-    assert verify_weights(str(folder), as_json=True) == 1
+    assert verify_weights(VerifyOptions(str(folder), as_json=True)) == 1
     result = json.loads(capsys.readouterr().out)
     assert result["sound"] is False and "VAE" in result["folders"][0]["problems"][0]
