@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.clock import WallClock
+from core.image import RgbdImage
 from hardware.arms.piper_arm import PiperArm
 from hardware.cameras.realsense import RealSenseCamera
 from hardware.world import SceneNote, Verdict
@@ -18,7 +19,7 @@ class RealCell:
 
     name = "hardware"
     is_real = True
-    truth: Callable[[int], NDArray[np.float32]] | None = None
+    truth: Callable[[RgbdImage], NDArray[np.float32]] | None = None
 
     def __init__(self, cell: Cell, serial: str) -> None:
         """Connects and enables everything, or nothing: what was opened is closed again on a failure.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Clock
+from core.image import RgbdImage
 from hardware.arms.arm import Arm
 from hardware.cameras.camera import Camera
 
@@ -52,8 +53,8 @@ class World(Protocol):
     def clock(self) -> Clock: ...
 
     @property
-    def truth(self) -> "Callable[[int], NDArray[np.float32]] | None":
-        """Ground-truth depth (H, W) [m] of the frame with the given number; None on real cells."""
+    def truth(self) -> Callable[[RgbdImage], NDArray[np.float32]] | None:
+        """Ground-truth depth (H, W) [m] of a frame of this world's camera; None on real cells."""
         ...
 
     def stage(self, surface: str, seed: int, objects: int) -> SceneNote:

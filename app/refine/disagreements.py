@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.run.dry_run import parked
 from core.cell import Cell
 from core.files import writing
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.disagreement import BEYOND_MM, Comparison, Disagreement, compare
 from perception.objects.masks import object_region
 from perception.table.locate import locate_table
@@ -27,7 +27,7 @@ COLUMNS = ("median mm", "95 % mm", f"> {BEYOND_MM:.0f} mm", "farther mm", "only 
 
 
 def compare_on(
-    frame: RgbdFrame, cell: Cell, first_m: NDArray[np.float32], refined_m: NDArray[np.float32]
+    frame: RgbdImage, cell: Cell, first_m: NDArray[np.float32], refined_m: NDArray[np.float32]
 ) -> Comparison:
     """Compares two depth maps of a frame over the workspace that its tags, or its table, show.
 

@@ -19,6 +19,7 @@ from app.run.pipeline import Choices, Pipeline
 from app.run.session import Session
 from calibration.cell_check import check_measured
 from core.cell import Cell, load_cell
+from core.image import RgbdImage
 from hardware.worlds import choose_world, open_world
 from perception.estimators.options import EstimatorOptions
 from trials.store import TrialStore
@@ -73,9 +74,9 @@ def _run_all(
     if camera != "sim":
         check_measured(cell, camera.partition(":")[2] or cell.camera.serial)
 
-    def truth(number: int) -> NDArray[np.float32]:
+    def truth(image: RgbdImage) -> NDArray[np.float32]:
         assert world.truth is not None
-        return world.truth(number)
+        return world.truth(image)
 
     # Everything that can be refused is, before anything is powered.
     settings = EstimatorOptions(weights=options.weights)

@@ -14,6 +14,7 @@ from app.run.doubt import unsure_share
 from app.run.trial import Trial
 from core.cell import Cell
 from core.errors import PlanningError
+from core.image import RgbdImage
 from grasping.detection.detector import create_detector
 from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import require
@@ -41,7 +42,7 @@ class Choices:
 class Pipeline:
     """The perceiving and planning stages for one cell."""
 
-    def __init__(self, cell: Cell, choices: Choices, truth: Callable[[int], NDArray[np.float32]] | None) -> None:
+    def __init__(self, cell: Cell, choices: Choices, truth: Callable[[RgbdImage], NDArray[np.float32]] | None) -> None:
         """Builds estimator and detector. truth goes to the oracle alone; nothing else can reach it.
 
         Raises:

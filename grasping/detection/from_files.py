@@ -9,12 +9,11 @@ from scipy.ndimage import label
 from scipy.spatial import ConvexHull, Delaunay, QhullError
 
 from core.errors import ConfigurationError, PerceptionError, VitroError
-from core.image import Intrinsics
+from core.image import Intrinsics, RgbdImage
 from core.transforms import apply, invert
 from grasping.detection.detector import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane
 from perception.table.plane import fit_table, plane_inliers
 
@@ -27,7 +26,7 @@ _CELL_M = 0.02
 
 
 def grasps_in(
-    frame: RgbdFrame,
+    frame: RgbdImage,
     detector: str = "antipodal",
     max_opening_m: float = 0.10,
     normals: NDArray[np.float32] | None = None,
@@ -69,7 +68,7 @@ def read_normals(path: Path) -> NDArray[np.float32]:
 
 def read_rgbd(
     rgb: Path, depth: Path, intrinsics: tuple[float, float, float, float], depth_scale: float = 0.001
-) -> RgbdFrame:
+) -> RgbdImage:
     """A frame from an 8-bit colour image and the depth aligned to it.
 
     depth is a `.npy`, `.exr` or 16-bit `.png`: floating-point numbers are metres, whole numbers are in
@@ -94,10 +93,10 @@ def read_rgbd(
             "Give fx,fy,cx,cy in pixels of this very image; after resizing an image they scale with it.",
         )
     _demand_metres(depth, depth_m)
-    return RgbdFrame(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy), "", 0, 0.0, str(rgb))
+    return RgbdImage(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy))
 
 
-def find_table(frame: RgbdFrame) -> Plane:
+def find_table(frame: RgbdImage) -> Plane:
     """The plane that things stand on: the dominant one, unless it is a wall and another is a table.
 
     Raises:
@@ -121,7 +120,7 @@ def find_table(frame: RgbdFrame) -> Plane:
     return plane if -plane.normal[1] > TABLE_UP else first
 
 
-def _middle(frame: RgbdFrame) -> RgbdFrame:
+def _middle(frame: RgbdImage) -> RgbdImage:
     """The frame with depth in the middle of the image only."""
     height, width = frame.depth_m.shape
     window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
@@ -130,7 +129,7 @@ def _middle(frame: RgbdFrame) -> RgbdFrame:
     return replace(frame, depth_m=middle)
 
 
-def table_region(frame: RgbdFrame, plane: Plane) -> NDArray[np.bool_]:
+def table_region(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:
     """(H, W) True where a point stands above the table's visible extent (its convex outline)."""
     points = apply(invert(table_frame(plane)), frame.intrinsics.rays() * frame.depth_m[..., None])
     with np.errstate(invalid="ignore"):

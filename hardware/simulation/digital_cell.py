@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
+from core.image import RgbdImage
 from core.transforms import Matrix, look_at
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
@@ -42,7 +43,7 @@ class DigitalCell:
         }
         self.clock = SimClock(self._physics.step, self._physics.timestep_s, tuple(self._emulators.values()))
         self.camera = SimCamera(cell, self._snapshot, self.clock)
-        self.truth: Callable[[int], NDArray[np.float32]] | None = self.camera.truth
+        self.truth: Callable[[RgbdImage], NDArray[np.float32]] | None = self.camera.truth
         self.arms: dict[str, PiperArm] = {}
         try:
             for name, mount in cell.arms.items():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.clock import Clock
 from core.errors import CameraError
-from core.image import Intrinsics
+from core.image import Intrinsics, RgbdImage
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.rendering.renderer import Renderer, Rendering
 from hardware.simulation.scene.scene import SceneState
@@ -80,12 +80,13 @@ class SimCamera:
             infrared=(infrared[0], np.ascontiguousarray(infrared[1][:, disparities(self.intrinsics) :])),
         )
 
-    def truth(self, number: int) -> NDArray[np.float32]:
-        """Depth (H, W) [m] of the first surfaces in one of the last frames: for evaluation only.
+    def truth(self, image: RgbdImage) -> NDArray[np.float32]:
+        """Depth (H, W) [m] of the first surfaces in one of its last frames: for evaluation only.
 
         Raises:
             CameraError: a frame never read, or no longer remembered.
         """
+        number = image.number if isinstance(image, RgbdFrame) else -1
         if number not in self._truths:
             raise CameraError(
                 f"The truth of frame {number} is not kept; frames {list(self._truths)} are.",

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import Plane
 from perception.estimators.base import ClipEstimator, DepthEstimator, NormalEstimator
 from perception.estimators.options import EstimatorOptions, refuse_unknown
 
 #: Finds the table's plane in a frame.
-Locate = Callable[[RgbdFrame], Plane] | None
-Truth = Callable[[int], NDArray] | None
+Locate = Callable[[RgbdImage], Plane] | None
+Truth = Callable[[RgbdImage], NDArray] | None
 
 DEFAULTS = EstimatorOptions()
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 
 Kind = Literal["disparity", "depth", "metric"]
@@ -26,7 +26,7 @@ class DepthEstimator(Protocol):
         """It looks at the simulator's truth: a measure of the other stages, never a result."""
         ...
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
         """Depth of the last of one or more consecutive frames; `table` is its plane where known.
 
         Raises:

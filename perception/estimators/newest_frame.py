@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 from perception.estimators.base import ClipEstimator
 
@@ -22,7 +22,7 @@ class NewestFrame:
     def name(self) -> str:
         return self._clip.name
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
         recent = frames[-self._longest :]
         height, width = recent[-1].color.shape[:2]
         stream = self._clip.open(len(recent), height, width)

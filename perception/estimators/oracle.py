@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import Plane, RelativeDepth
 
 
@@ -16,12 +16,12 @@ class OracleEstimator:
     name = "oracle (cheat)"
     is_cheat = True
 
-    def __init__(self, truth: Callable[[int], NDArray]) -> None:
-        """truth gives the depth (H, W) [m] of the frame with a number; holes are NaN or not positive."""
+    def __init__(self, truth: Callable[[RgbdImage], NDArray]) -> None:
+        """truth gives the depth (H, W) [m] of a picture; holes are NaN or not positive."""
         self._truth = truth
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
-        depth_m = np.asarray(self._truth(frames[-1].number), np.float64)
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
+        depth_m = np.asarray(self._truth(frames[-1]), np.float64)
         seen = np.isfinite(depth_m) & (depth_m > 0)
         if not seen.any():
             raise PerceptionError("The simulator's true depth is empty.", "Check the cell's camera pose.")

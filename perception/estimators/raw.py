@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
+from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 from perception.estimators.base import Kind
 from perception.estimators.frame_by_frame import demand_size
@@ -20,7 +20,7 @@ class RawEstimator:
     name = "raw"
     is_cheat = False
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
         return RelativeDepth(_with_holes(frames[-1].depth_m), "metric", self.name, is_sensor=True)
 
 

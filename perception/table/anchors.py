@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import RelativeDepth, SeenTag, TableView
 from perception.table.plane import plane_inliers
 
@@ -40,7 +40,7 @@ class Anchors:
         return Anchors(self.relative[keep], self.depth_m[keep], self.tag[keep], self.near[keep], self.pixels[keep])
 
 
-def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> Anchors:
+def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Anchors:
     """The anchors of a view, where the estimator has an answer."""
     truth = view.plane.depth(frame.intrinsics.rays())
     owner = _tag_owner(view, truth.shape) if view.source == "tags" else _sensor_owner(view, frame)
@@ -81,7 +81,7 @@ def _tag_owner(view: TableView, shape: tuple[int, ...]) -> NDArray[np.int64]:
     return owner
 
 
-def _sensor_owner(view: TableView, frame: RgbdFrame) -> NDArray[np.int64]:
+def _sensor_owner(view: TableView, frame: RgbdImage) -> NDArray[np.int64]:
     return np.where(_on_grid(plane_inliers(frame, view.plane), TABLE_GRID_PX), TABLE, _OTHER).astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.errors import CalibrationError, PerceptionError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import find_anchors
 from perception.table.locate import locate_table
@@ -46,7 +46,7 @@ class ClipScale:
 
 
 def fit_clip(
-    numbers: Sequence[int], frames: Sequence[RgbdFrame], maps: Sequence[RelativeDepth], cell: Cell
+    numbers: Sequence[int], frames: Sequence[RgbdImage], maps: Sequence[RelativeDepth], cell: Cell
 ) -> ClipScale:
     """The line that is the median of the frames' own lines, each fitted where the cell's table is seen.
 
@@ -56,7 +56,7 @@ def fit_clip(
     Raises:
         PerceptionError: no frame can be fitted, with the first one's reason.
     """
-    fitted: list[tuple[int, RgbdFrame, RelativeDepth, TableView, MetricDepth]] = []
+    fitted: list[tuple[int, RgbdImage, RelativeDepth, TableView, MetricDepth]] = []
     refused: dict[int, str] = {}
     for number, frame, relative in zip(numbers, frames, maps, strict=True):
         try:
@@ -89,7 +89,7 @@ def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> 
 
 def _scaled(
     number: int,
-    frame: RgbdFrame,
+    frame: RgbdImage,
     relative: RelativeDepth,
     view: TableView,
     own: MetricDepth,

@@ -5,9 +5,8 @@ from numpy.typing import NDArray
 
 from core.cell import Cell, Tag
 from core.errors import CalibrationError, PerceptionError
-from core.image import Intrinsics
+from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, rotation_angle, transform
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, SeenTag, TableView
 from perception.table.plane import fit_table
 from perception.table.tags import detect_tags, tag_corners_m
@@ -25,7 +24,7 @@ CORNER_SIGMA_PX = 0.2
 MAX_HEIGHT_SIGMA_M = 0.003
 
 
-def locate_table(frame: RgbdFrame, cell: Cell) -> TableView:
+def locate_table(frame: RgbdImage, cell: Cell) -> TableView:
     """The table from the cell's tags if any is in view, else from the sensor's depth.
 
     Raises:

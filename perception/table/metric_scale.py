@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import CorrectionNote, MetricDepth, RelativeDepth, TableView
 from perception.estimators.base import Kind
 from perception.table.anchors import TABLE, Anchors, find_anchors
@@ -27,7 +27,7 @@ _TAG_SHARE = 0.6
 FARTHEST_M = 20.0
 
 
-def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdFrame) -> MetricDepth:
+def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> MetricDepth:
     """Scales an estimator's answer by the table's anchors, and takes out what bends slowly over the table.
 
     Kind `disparity` fits 1/z = a d + b, kind `depth` z = a d + b, both to least error in metres; kind
@@ -112,7 +112,7 @@ def _metric_depth(
     )
 
 
-def _demand_values(relative: RelativeDepth, frame: RgbdFrame) -> None:
+def _demand_values(relative: RelativeDepth, frame: RgbdImage) -> None:
     values, shape = relative.values, frame.color.shape[:2]
     if values.shape != shape:
         problem = f"depth of shape {values.shape} for an image of shape {shape}"

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
+from core.image import RgbdImage
 from core.transforms import transform
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, TableView
 
 #: Stereo noise is constant in disparity: a third of a pixel of a D435 (f b about 30 px m) in 1/m.
@@ -19,7 +19,7 @@ _STRIDE_PX = 4
 _TRIALS = 400
 
 
-def fit_table(frame: RgbdFrame) -> TableView:
+def fit_table(frame: RgbdImage) -> TableView:
     """The dominant plane of the sensor's depth, with a nominal world frame on it: nothing may move on it.
 
     The frame's origin is the plane's point under the middle of the table in view, z up, x towards
@@ -44,14 +44,14 @@ def fit_table(frame: RgbdFrame) -> TableView:
     return TableView("sensor", plane, T_camera_world, (), 0.0, 1000 * residual_m)
 
 
-def plane_inliers(frame: RgbdFrame, plane: Plane) -> NDArray[np.bool_]:
+def plane_inliers(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:
     """(H, W) pixels whose sensor depth lies on the plane."""
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 1 / frame.depth_m - 1 / plane.depth(frame.intrinsics.rays())
     return np.abs(error) < INLIER_TOLERANCE
 
 
-def _samples(frame: RgbdFrame) -> tuple[NDArray, NDArray, NDArray]:
+def _samples(frame: RgbdImage) -> tuple[NDArray, NDArray, NDArray]:
     """Rays (N, 3), inverse depths (N,) and weights that fall off from the image's centre (N,)."""
     every = (slice(_STRIDE_PX // 2, None, _STRIDE_PX),) * 2
     depth, rays = frame.depth_m[every], frame.intrinsics.rays()[every]

@@ -6,10 +6,10 @@ import OpenEXR
 import pytest
 
 from core.errors import ConfigurationError, PerceptionError
+from core.image import RgbdImage
 from grasping.detection.from_files import find_table, grasps_in, read_rgbd, table_region
 from grasping.grasp_set import SCORE, fingertips, rotation
 from grasping.pictures import draw_grasps
-from hardware.cameras.frame import RgbdFrame
 from tests.support.real_captures import captures_folder, load_captures
 from tests.support.tabletop import INTRINSICS, Tabletop, cuboid, drawn, lay
 
@@ -21,9 +21,9 @@ def scene() -> Tabletop:
     return lay(drawn("can", seed=1, xy=(0.03, -0.10)), drawn("mug", seed=2, xy=(0.05, 0.10)))
 
 
-def frame_of(scene: Tabletop) -> RgbdFrame:
+def frame_of(scene: Tabletop) -> RgbdImage:
     color = np.full((*scene.depth_m.shape, 3), 90, np.uint8)
-    return RgbdFrame(color, scene.depth_m, INTRINSICS, "", 0, 0.0, "test")
+    return RgbdImage(color, scene.depth_m, INTRINSICS)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_depth_without_a_plane_is_an_error():
     ball = 0.5 + 0.2 * np.random.default_rng(0).random((480, 848)).astype(np.float32)
     color = np.zeros((480, 848, 3), np.uint8)
     with pytest.raises(PerceptionError, match="table"):
-        grasps_in(RgbdFrame(color, ball, INTRINSICS, "", 0, 0.0, "noise"))
+        grasps_in(RgbdImage(color, ball, INTRINSICS))
 
 
 def test_grasps_are_drawn_where_they_are_and_the_image_is_kept(scene):

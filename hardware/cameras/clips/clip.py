@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CameraError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 
 #: Is told how many frames were checked so far, and of how many where that is known.
 Progress = Callable[[int, int | None], None]
@@ -19,7 +19,7 @@ class ClipFrame:
     """One frame: color (H, W, 3) uint8 RGB; rgbd is the same exposure with depth and intrinsics, where known."""
 
     color: NDArray[np.uint8]
-    rgbd: RgbdFrame | None = None
+    rgbd: RgbdImage | None = None
 
 
 class Clip(Protocol):

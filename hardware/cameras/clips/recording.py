@@ -1,13 +1,14 @@
 """Recordings with depth as clips: `.bag`, `.db3` and our frame folders."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from core.errors import CameraError
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.clips.clip import Census, ClipFrame, Progress
 from hardware.cameras.clips.images import NOMINAL_FPS
+from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import open_recording
 
 
@@ -24,9 +25,8 @@ class RecordingClip:
         census = Census(self.name, progress, None)
         stamps_s = [0.0, 0.0]
         for frame in self._read():
-            assert frame.rgbd is not None
             census.add(frame.color.shape[1], frame.color.shape[0])
-            stamps_s[min(census.count - 1, 1)] = frame.rgbd.stamp_s
+            stamps_s[min(census.count - 1, 1)] = frame.stamp_s
         census.demand_some()
         self.count = census.count
         self.width, self.height = census.size
@@ -38,17 +38,13 @@ class RecordingClip:
         number = -1
         for number, frame in enumerate(self._read()):
             if number >= start:
-                yield frame
+                yield ClipFrame(frame.color, frame)
         if number + 1 != self.count:
             raise CameraError(
                 f"{self.name} had {self.count} frames and now has {number + 1}.", "Leave the file alone; run it again."
             )
 
-    def _read(self) -> Iterator[ClipFrame]:
-        with closing(open_recording(self._path)) as camera:
+    def _read(self) -> Iterator[RgbdFrame]:
+        with closing(open_recording(self._path)) as camera, suppress(EndOfRecording):
             while True:
-                try:
-                    frame = camera.read()
-                except EndOfRecording:
-                    return
-                yield ClipFrame(frame.color, frame)
+                yield camera.read()

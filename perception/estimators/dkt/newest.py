@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import Plane, RelativeDepth
 from perception.estimators.dkt.estimator import NEWEST, DktClips
 from perception.estimators.dkt.warm_clip import WarmClip, fits_one_window
@@ -36,7 +36,7 @@ class DktNewest:
         lacks = any(warm is not None and warm.lacks_graph for warm in self._warm.values())
         return f"{self._clips.name}, no CUDA graph" if lacks else self._clips.name
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
         """See `DepthEstimator.estimate`; at most the last five frames count."""
         recent = frames[-NEWEST:]
         newest = self._newest([frame.color for frame in recent])

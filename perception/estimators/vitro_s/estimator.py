@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from core.image import Intrinsics
+from core.image import Intrinsics, RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane, RelativeDepth
 from perception.estimators.base import Kind
 from perception.estimators.frame_by_frame import demand_size
@@ -23,7 +22,7 @@ from perception.table.plane import fit_table
 
 NAME = "vitro-s"
 #: Finds the table's plane in a frame of a clip.
-Locate = Callable[[RgbdFrame], Plane]
+Locate = Callable[[RgbdImage], Plane]
 
 
 class VitroSEstimator:
@@ -35,7 +34,7 @@ class VitroSEstimator:
     def __init__(self, model: VitroS) -> None:
         self._model = model
 
-    def estimate(self, frames: Sequence[RgbdFrame], table: Plane | None) -> RelativeDepth:
+    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
         """See `DepthEstimator.estimate`; without a table its plane is fitted to the sensor's depth.
 
         Raises:
@@ -124,14 +123,14 @@ def _file(weights: Path | None) -> Path | None:
     return weights / WEIGHTS.name if weights is not None and weights.is_dir() else weights
 
 
-def _sensors_table(frame: RgbdFrame) -> Plane:
+def _sensors_table(frame: RgbdImage) -> Plane:
     try:
         return fit_table(frame).plane
     except PerceptionError as error:
         raise needs_a_table(f"nothing shows it: {error.cause.rstrip('.')}") from error
 
 
-def _sight(frame: RgbdFrame, plane: Plane) -> Sight:
+def _sight(frame: RgbdImage, plane: Plane) -> Sight:
     return Sight(frame.color, frame.depth_m if np.isfinite(frame.depth_m).any() else None, plane)
 
 

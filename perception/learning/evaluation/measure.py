@@ -157,7 +157,7 @@ class _Work:
             why = f"Nothing tells where the table is: {shown.table.why}"
         except (PerceptionError, CalibrationError) as error:
             why = error.cause
-        self.unused.append((self._showing.numbers[shown.seen.number], why))
+        self.unused.append((self._showing.numbers[shown.place], why))
         return np.full(values.shape, np.nan, np.float32)
 
     def _by_sensor_m(self, shown: Shown, values: NDArray[np.float32]) -> NDArray[np.float32]:

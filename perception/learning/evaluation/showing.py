@@ -8,7 +8,7 @@ import numpy as np
 
 from core.cell import Cell
 from core.errors import CalibrationError, DatasetError, PerceptionError
-from hardware.cameras.frame import RgbdFrame
+from core.image import RgbdImage
 from perception.depth_types import Plane, TableView
 from perception.learning.datasets.base import Clip, DatasetFrame
 from perception.learning.evaluation.regions import hard_of
@@ -38,9 +38,10 @@ class Shown:
     outside: the same without the sensor's depth on glass and mirrors, which fits are made to.
     """
 
+    place: int
     frame: DatasetFrame
-    seen: RgbdFrame
-    outside: RgbdFrame
+    seen: RgbdImage
+    outside: RgbdImage
     table: FoundTable
 
 
@@ -83,13 +84,10 @@ class Showing:
         sensor_m = frame.sensor_m if frame.sensor_m is not None else np.full(frame.depth_m.shape, np.nan, np.float32)
         hard = hard_of(frame)
         outside_m = sensor_m if hard is None else np.where(hard, np.nan, sensor_m).astype(np.float32)
-        seen, outside = (
-            RgbdFrame(frame.color, depth_m, frame.intrinsics, self.kind, place, place / 30.0, self.clip.name)
-            for depth_m in (sensor_m, outside_m)
-        )
+        seen, outside = (RgbdImage(frame.color, depth_m, frame.intrinsics) for depth_m in (sensor_m, outside_m))
         if place not in self._tables:
             self._tables[place] = find_table(frame, outside, self._cell)
-        return Shown(frame, seen, outside, self._tables[place])
+        return Shown(place, frame, seen, outside, self._tables[place])
 
     def _demand_size(self, frame: DatasetFrame, number: int) -> None:
         size = frame.color.shape[:2]
@@ -101,7 +99,7 @@ class Showing:
             )
 
 
-def find_table(frame: DatasetFrame, outside: RgbdFrame, cell: Cell) -> FoundTable:
+def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> FoundTable:
     """By the data set's own tags where two are seen and agree; else as the cell finds it (`locate_table`), by the
     sensor too where tags are not the cell's; else as the data set says."""
     ways: list[tuple[str, Callable[[], TableView]]] = [

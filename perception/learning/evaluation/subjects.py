@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, PerceptionError, VitroError
+from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth
 from perception.estimators import (
     CLIP_ESTIMATORS,
@@ -111,7 +111,7 @@ class FrameSubject:
 
     def answers(self, showing: Showing, places: Sequence[int]) -> Iterator[Answer]:
         """See `Subject.answers`."""
-        newest: deque[RgbdFrame] = deque(maxlen=LONGEST if showing.clip.is_video else 1)
+        newest: deque[RgbdImage] = deque(maxlen=LONGEST if showing.clip.is_video else 1)
         for place in places:
             shown = showing.shown(place)
             self._truth_m = shown.frame.depth_m

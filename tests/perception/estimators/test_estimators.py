@@ -8,6 +8,7 @@ import pytest
 
 from app.estimator_choice import choose_estimator
 from core.errors import ConfigurationError, PerceptionError
+from core.image import RgbdImage
 from perception.estimators import ESTIMATORS, create_estimator
 from perception.estimators.options import EstimatorOptions
 from tests.support.drawn_cell import CELL, draw_frame
@@ -20,7 +21,7 @@ def frame():
 
 
 def _estimator(name: str, truth: np.ndarray):
-    return create_estimator(name, lambda number: truth)
+    return create_estimator(name, lambda image: truth)
 
 
 #: Those that need no weights.
@@ -118,14 +119,14 @@ def test_the_oracle_gives_disparity_from_zero_to_one_and_nothing_metric() -> Non
 
 def test_the_oracle_asks_for_the_newest_frames_truth() -> None:
     frame = draw_frame(CELL)
-    asked: list[int] = []
+    asked: list[RgbdImage] = []
 
-    def truth(number: int) -> np.ndarray:
-        asked.append(number)
+    def truth(image: RgbdImage) -> np.ndarray:
+        asked.append(image)
         return frame.depth_m
 
-    create_estimator("oracle", truth).estimate([frame], None)
-    assert asked == [frame.number]
+    create_estimator("oracle", truth).estimate([draw_frame(CELL, seed=1), frame], None)
+    assert len(asked) == 1 and asked[0] is frame
 
 
 def test_an_empty_truth_is_no_depth() -> None:

@@ -70,7 +70,7 @@ def test_truth_of_unknown_scale_and_shift_gives_the_table_within_two_millimetres
 def test_the_oracle_is_metric_on_the_objects_too(scene) -> None:
     frame, truth_m, _ = scene
     view = locate_table(frame, _SMALL)
-    relative = create_estimator("oracle", lambda number: truth_m).estimate([frame], view.plane)
+    relative = create_estimator("oracle", lambda image: truth_m).estimate([frame], view.plane)
     metric = fit_metric(relative, view, frame)
     near = truth_m < 1.2
     assert 1000 * np.percentile(np.abs(metric.depth_m - truth_m)[near], 95) < 3.0

@@ -72,7 +72,7 @@ def test_objects_and_mirror_images_between_the_tags_do_not_pull_the_correction(s
 
 def test_the_truth_itself_is_left_alone_to_the_bit(scenes) -> None:
     scene = scenes[0]
-    relative = create_estimator("oracle", lambda number: scene.truth_m).estimate([scene.frame], scene.view.plane)
+    relative = create_estimator("oracle", lambda image: scene.truth_m).estimate([scene.frame], scene.view.plane)
     metric = _fitted(scene, relative)
     assert not metric.correction.used and metric.correction.why
     with np.errstate(divide="ignore", invalid="ignore"):
