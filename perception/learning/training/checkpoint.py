@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from core.errors import TrainingError
+from core.errors import StorageError, TrainingError
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
 from perception.learning.training.trainer import Trainer
 
@@ -53,7 +53,7 @@ class Checkpoints:
         All processes call it together.
 
         Raises:
-            TrainingError: the disk takes no more; the earlier checkpoints are untouched.
+            StorageError: the disk takes no more; the earlier checkpoints are untouched.
         """
         accelerator = trainer.accelerator
         folder = self.folder / f"step-{trainer.steps_done:06d}"
@@ -211,7 +211,7 @@ def _on_disk(partial: Path) -> Iterator[None]:
             why = "the disk took only a part"
         else:
             raise
-        raise TrainingError(
+        raise StorageError(
             f"The checkpoint cannot be written to {partial.parent} ({why}).",
             "The earlier ones are kept. Free some disk (df -h), or choose a smaller --keep; the same command goes on "
             "from the last one.",

@@ -1,8 +1,6 @@
 """A training run in a folder: what it begins from, what it leaves, and how it goes on."""
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -10,6 +8,7 @@ import yaml
 from accelerate import Accelerator
 
 from core.errors import TrainingError
+from core.json_values import to_json
 from perception.learning.datasets.base import Clip, Dataset, open_dataset
 from perception.learning.training.base import BaseFiles, find_base, load_base
 from perception.learning.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
@@ -19,8 +18,9 @@ from perception.learning.training.flow import LEVELS
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.lora import lora_bytes, put_lora, read_lora
 from perception.learning.training.settings import TrainingSettings
+from perception.learning.training.tiny import NAME as TINY
 from perception.learning.training.tiny import write_tiny_base
-from perception.learning.training.trainer import StepReport, Trainer
+from perception.learning.training.trainer import Trainer
 from perception.learning.training.validation import ClipScore, Progress, validate
 
 #: Settings that change nothing of what is computed, or that may change between two parts of a run.
@@ -43,6 +43,7 @@ class TrainingRun:
             TrainingError: another run works in `out`, or no clip is long enough.
         """
         self.out, self.settings, self._is_main = out, settings, accelerator.is_main_process
+        self.is_stopping, self.scores = False, list[ClipScore]()
         given = [_opened(entry) for entry in settings.data]
         if settings.validation:
             self.datasets = given
@@ -56,7 +57,7 @@ class TrainingRun:
         self._base = self._find_base(accelerator)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         base = load_base(self._base, dtype, accelerator.device)
-        self.base_name = base.name
+        self.description = TINY if settings.base else f"DKT base {base.name} of {settings.weights}"
         self.trainer = Trainer(accelerator, base, self.datasets, sampler, settings)
         self._identity = model_identity(self._base.identity(), self.trainer)
         self.checkpoints = Checkpoints(out / "checkpoints", settings.keep)
@@ -84,13 +85,22 @@ class TrainingRun:
         if self._is_main:
             if checkpoint is not None:
                 self.checkpoints.drop_after(checkpoint)
-            told = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
-            write_whole(self.out / "settings.yaml", told.encode())
+            content = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
+            write_whole(self.out / "settings.yaml", content.encode())
             self.log.begin(self.trainer.steps_done)
         return checkpoint, changed
 
-    def record(self, report: StepReport) -> LogRow:
-        """Writes a step down; its row."""
+    @property
+    def steps_done(self) -> int:
+        return self.trainer.steps_done
+
+    def step(self, stop: bool = False) -> LogRow:
+        """The next step, written down; stop: this process is asked to stop, `is_stopping` says whether any was.
+
+        Raises as `Trainer.step`.
+        """
+        report = self.trainer.step(stop)
+        self.is_stopping = report.stop
         frames = report.samples * report.frames
         row = LogRow(
             report.step,
@@ -114,19 +124,18 @@ class TrainingRun:
             self.log.draw(self.out / "loss.png")
         return folder
 
-    def validate(self, show: Progress) -> list[ClipScore]:
+    def validate(self, show: Progress) -> list[str]:
         """Scores the fixed clips with the LoRA as it is now; all processes call it, the main one works."""
-        scores: list[ClipScore] = []
-        accelerator, step = self.trainer.accelerator, self.trainer.steps_done
+        accelerator, step = self.trainer.accelerator, self.steps_done
         if self._is_main:
             publish_model(self.model, self._base, self.trainer.transformer)
             out = self.out / "validation" / f"step-{step:06d}"
             shutil.rmtree(out, ignore_errors=True)
-            scores = validate(self.model, self.validation_clips, self.settings, accelerator.device, out, show)
-            told = {"step": step, "clips": [asdict(score) for score in scores]}
-            write_whole(out / "scores.json", (json.dumps(told, indent=2) + "\n").encode())
+            self.scores = validate(self.model, self.validation_clips, self.settings, accelerator.device, out, show)
+            content = to_json({"step": step, "clips": self.scores}, indent=2) + "\n"
+            write_whole(out / "scores.json", content.encode())
         accelerator.wait_for_everyone()
-        return scores
+        return [f"validation at step {step}, {score.describe()}" for score in self.scores if "all" in score.metrics]
 
     def _checkpoint(self, from_: str) -> Checkpoint | None:
         if not from_:

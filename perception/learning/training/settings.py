@@ -4,57 +4,60 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ConfigurationError
-from perception.learning.datasets.base import KINDS
 
-#: Frames of a training clip: 4N + 1, N uniform in 0..5 (the paper's numbers).
-LONGEST = 21
 #: Pixels that one token stands for on either side, as in inference.
 MULTIPLE = 16
 
 
 class TrainingSettings(BaseModel):
-    """A DKT training run. Sizes in pixels (width, height), lengths in frames.
+    """A DKT training run. size: (width, height) [px]. What has a description is an option of `train dkt` too.
 
-    data, validation: `kind=ROOT`. weights: the base's folder; base `tiny`: a small random model instead.
     weighting `plain`: every noise level counts alike (the paper's loss); `released`: the bell over the
     levels that the released `training_loss` multiplies with. precision: None is bf16 where CUDA is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: tuple[str, ...] = Field(min_length=1)
-    validation: tuple[str, ...] = ()
-    weights: Path | None = None
-    base: Literal["tiny"] | None = None
-    init_lora: Path | None = None
-    steps: int = Field(70_000, ge=1)
-    batch: int = Field(8, ge=1)
+    data: tuple[str, ...] = Field(
+        min_length=1, description="KIND=FOLDER, repeatable: transphy3d, cleargrasp, dreds, hiss, ..."
+    )
+    weights: Path | None = Field(None, description="The base's weights folder, as dkt-1.3b's.")
+    base: Literal["tiny"] | None = Field(None, description="tiny: a small random model, to try the training itself.")
+    validation: tuple[str, ...] = Field(
+        (), description="KIND=FOLDER to validate on; default: clips held out of the data."
+    )
+    init_lora: Path | None = Field(None, description="A LoRA to begin from, as the released one.")
+    steps: int = Field(70_000, ge=1, description="Optimizer steps in all; the paper: 70000.")
+    batch: int = Field(8, ge=1, description="Clips a step, over all GPUs; the paper: 8.")
     size: tuple[int, int] = (832, 480)
-    longest: int = Field(LONGEST, ge=1)
-    learning_rate: float = Field(1e-5, gt=0)
+    longest: int = Field(21, ge=1, description="Most frames of a clip, 4N+1; the paper: 21.")
+    learning_rate: float = Field(1e-5, gt=0, description="Of AdamW; the paper: 1e-5.")
     weight_decay: float = Field(0.01, ge=0)
     clip_norm: float = Field(1.0, gt=0)
-    rank: int = Field(32, ge=1)
-    weighting: Literal["plain", "released"] = "plain"
-    seed: int = Field(0, ge=0)
-    gradient_checkpointing: bool | None = None
-    precision: Literal["float32", "bfloat16"] | None = None
-    deterministic: bool = False
-    device: Literal["auto", "cpu"] = "auto"
-    workers: int | None = Field(None, ge=0)
-    checkpoint_every: int = Field(500, ge=1)
-    keep: int = Field(3, ge=1)
-    validate_every: int = Field(1000, ge=0)
+    rank: int = Field(32, ge=1, description="Of the LoRA; default 32.")
+    weighting: Literal["plain", "released"] = Field("plain", description="Of noise levels; default plain.")
+    seed: int = Field(0, ge=0, description="Of everything that is drawn; default 0.")
+    gradient_checkpointing: bool | None = Field(None, description="Less memory for time; default on CUDA.")
+    precision: Literal["float32", "bfloat16"] | None = Field(
+        None, description="Default: bfloat16 on CUDA, else float32."
+    )
+    deterministic: bool = Field(False, description="On CUDA: only kernels that add in a fixed order.")
+    device: Literal["auto", "cpu"] = Field("auto", description="auto or cpu.")
+    workers: int | None = Field(None, ge=0, description="Processes that read ahead, a GPU.")
+    checkpoint_every: int = Field(500, ge=1, description="In steps; default 500.")
+    keep: int = Field(3, ge=1, description="How many checkpoints stay; default 3.")
+    validate_every: int = Field(1000, ge=0, description="In steps, 0: never; default 1000.")
     validation_clips: int = Field(2, ge=1)
     validation_steps: int = Field(5, ge=1)
 
     @field_validator("data", "validation")
     @classmethod
     def _are_kinds_and_roots(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from perception.learning.datasets.base import KINDS
+
         for entry in value:
             kind, _, root = entry.partition("=")
             if kind not in KINDS or not root:
@@ -111,13 +114,15 @@ def read_settings(config: Path | None, given: Mapping[str, Any]) -> TrainingSett
     except ValidationError as error:
         raise ConfigurationError(
             f"The training settings{f' of {config}' if config else ''} cannot be used: "
-            f"{'; '.join(map(_told, error.errors()))}.",
+            f"{'; '.join(map(_cause, error.errors()))}.",
             "Mend them; perception/learning/training/settings.py lists all with their defaults, "
             "docs/training.md explains them.",
         ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -129,7 +134,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _cause(error: Mapping[str, Any]) -> str:
     what = error["msg"].removeprefix("Value error, ")
     field = ".".join(map(str, error["loc"]))
     return f"{field}: {what}" if field else what

@@ -37,6 +37,12 @@ class ClipScore:
     frames: int
     metrics: dict[str, dict[str, float]]
 
+    def describe(self) -> str:
+        """In a few words; where nothing is known of all pixels there is nothing to say."""
+        every = self.metrics["all"]
+        found = f"REL {100 * every['rel']:.2f} %, δ1.05 {100 * every['delta_1.05']:.1f} %"
+        return f"{self.clip} ({self.frames} frames): {found}"
+
 
 def validate(
     model: Path, clips: Sequence[Clip], settings: TrainingSettings, device: torch.device, out: Path, show: Progress

@@ -26,6 +26,17 @@ class Scores:
     ordinary_mm: float
     table_mm: float
 
+    def describe(self, step: int) -> str:
+        """In a line."""
+        hard, ordinary, table = (
+            f"{mm:.1f} mm" if np.isfinite(mm) else "(none seen)"
+            for mm in (self.hard_mm, self.ordinary_mm, self.table_mm)
+        )
+        return (
+            f"step {step}, {self.frames} held-out frames: glass and metal {hard} median, "
+            f"{100 * self.hard_within_5:.1f} % within 5 %; ordinary objects {ordinary}, table {table}"
+        )
+
 
 @dataclass(frozen=True)
 class Exam:

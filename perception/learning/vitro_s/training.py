@@ -3,9 +3,8 @@
 import copy
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,55 +13,23 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingError
+from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS
 from perception.estimators.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
 from perception.learning.training.files import write_whole
 from perception.learning.training.log import LogRow, TrainingLog
+from perception.learning.training.validation import Progress
 from perception.learning.vitro_s.calibration import Exam, Scores, calibrate, examine, validation_picture
 from perception.learning.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.optimizer import Optimizer
+from perception.learning.vitro_s.settings import VitroSettings
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
 _FORMAT = "vitro-s training 3"
-WARM_UP = 50
 #: The average that becomes the model forgets half of itself in about 350 steps.
 KEEP = 0.998
-
-
-@dataclass(frozen=True)
-class VitroSettings:
-    """data: TransPhy3D folders. rate: on the optimizer's learning rates, which rise over `WARM_UP` steps,
-    stay, and fall to 0 over the last `decay` of `steps`; so a run may be prolonged before they have fallen.
-    width: frames are brought to about this [px], made smaller or in parts; 0: as they are.
-    init: a weights file to begin from instead of from nothing.
-    workers: threads that share a batch, each of whose parts counts alike: their number belongs to the run; on a
-    GPU there is one. device: what torch calls it."""
-
-    data: tuple[Path, ...]
-    steps: int = 20_000
-    decay: int = 12_000
-    batch: int = 16
-    crop: tuple[int, int] | None = None
-    rate: float = 1.0
-    seed: int = 0
-    workers: int = 2
-    width: int = 160
-    init: Path | None = None
-    device: str = "cpu"
-
-    def told(self) -> dict[str, str]:
-        """What a checkpoint keeps of them, to say in what a run is gone on with otherwise."""
-        crop = f"{self.crop[1]}x{self.crop[0]}" if self.crop else "whole"
-        facts = asdict(self) | {"data": ", ".join(str(path.resolve()) for path in self.data), "crop": crop}
-        return {key: str(value) for key, value in facts.items() if key != "init"}
-
-    def factor(self, step: int) -> float:
-        """On the optimizer's rates, of a step counted from 0."""
-        decay = min(self.decay, self.steps)
-        fall = (self.steps - step) / decay if decay else 1.0
-        return self.rate * min(1.0, (step + 1) / WARM_UP, fall)
 
 
 class VitroTraining:
@@ -77,7 +44,7 @@ class VitroTraining:
         self.out, self.settings = out, settings
         self.curriculum = read_curriculum(settings.data)
         torch.manual_seed(settings.seed)
-        self._device = torch.device(settings.device)
+        self._device = pick_device(settings.device)
         self.net = VitroNet().to(self._device)
         if settings.init is not None and not (out / STATE).exists():
             self.net.load_state_dict(read_weights(settings.init)[0].state_dict())
@@ -88,22 +55,23 @@ class VitroTraining:
         torch.set_num_threads(1)
         self._parts = settings.workers if self._device.type == "cpu" else 1
         self._workers = ThreadPoolExecutor(settings.workers)
-        self.steps_done = 0
-        #: `batch: 16 before, 24 now`, for every setting in which a run is gone on with otherwise.
-        self.changed: tuple[str, ...] = ()
-        self._told = settings.told() | {"clips": str(len(self.curriculum.training))}
-        self.began_at = self._resume()
+        self.steps_done, self.is_stopping = 0, False
+        #: `batch: 16 before, 24 now`, for every setting in which a run goes on otherwise.
+        self.changes: tuple[str, ...] = ()
+        self._facts = settings.facts() | {"device": str(self._device), "clips": str(len(self.curriculum.training))}
+        self._resume()
         self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
-        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop, settings.seed, settings.width)
+        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop_shape, settings.seed, settings.width)
         self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
 
-    def step(self) -> LogRow:
-        """One step of the optimizer.
+    def step(self, stop: bool = False) -> LogRow:
+        """One step of the optimizer; stop: it is to be the last.
 
         Raises:
             TrainingError: the loss is not finite; the last checkpoint stands.
         """
+        self.is_stopping = stop
         began_s, factor = time.monotonic(), self.settings.factor(self.steps_done)
         value, gradients = self._gradients(next(self._batches))
         if not np.isfinite(value):
@@ -142,7 +110,7 @@ class VitroTraining:
             "format": _FORMAT,
             "network": self._identity(),
             "step": self.steps_done,
-            "settings": self._told,
+            "settings": self._facts,
             "net": self.net.state_dict(),
             "slow": self.slow.state_dict(),
             "optimizer": self._optimizer.state(),
@@ -152,18 +120,18 @@ class VitroTraining:
         write_whole(self.out / STATE, content.getvalue())
         self._log.draw(self.out / CURVE)
 
-    def validate(self, progress: Callable[[int, int], None]) -> Scores:
+    def validate(self, progress: Progress) -> list[str]:
         """Scores on the held-out clips, with a picture of some. Raises as `write_whole`."""
-        return self._exam(progress).scores
+        return [self._exam(progress).scores.describe(self.steps_done)]
 
-    def finish(self, progress: Callable[[int, int], None]) -> Scores:
+    def finish(self, progress: Progress) -> Scores:
         """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
         exam = self._exam(progress, is_thorough=True)
         write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
         return exam.scores
 
-    def _exam(self, progress: Callable[[int, int], None], is_thorough: bool = False) -> Exam:
-        model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, self.settings.device)
+    def _exam(self, progress: Progress, is_thorough: bool = False) -> Exam:
+        model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, str(self._device))
         exam = examine(model, self.curriculum.held_out, progress, is_thorough)
         write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
         return exam
@@ -176,21 +144,20 @@ class VitroTraining:
     def _identity(self) -> dict[str, int]:
         return {"parameters": parameters(self.net), "channels": CHANNELS}
 
-    def _resume(self) -> int:
-        """Takes the checkpoint up where there is one; the steps done then."""
+    def _resume(self) -> None:
+        """Goes on from the checkpoint where there is one."""
         path = self.out / STATE
         if not path.exists():
-            return 0
+            return
         state = self._read(path)
         self.net.load_state_dict(state["net"])
         self.slow.load_state_dict(state["slow"])
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
-        before, now = state.get("settings", {}), self._told
-        self.changed = tuple(
+        before, now = state.get("settings", {}), self._facts
+        self.changes = tuple(
             f"{key}: {before[key]} before, {now[key]} now" for key in now if before.get(key, now[key]) != now[key]
         )
-        return self.steps_done
 
     def _read(self, path: Path) -> dict[str, Any]:
         remedy = "Move it away to begin anew, or choose another --out."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import TrainingError
+from core.errors import StorageError, TrainingError, VitroError
 from perception.learning.training import tiny
 from perception.learning.training.base import find_base
 from perception.learning.training.files import hold_run, link_whole
@@ -35,15 +35,15 @@ def test_links_follow_a_run_that_is_moved_and_are_made_anew_for_another_base(tmp
 
 
 @pytest.mark.parametrize(
-    ("number", "cause", "remedy"),
+    ("number", "kind", "cause", "remedy"),
     [
-        (errno.EPERM, "takes no symbolic links", "exFAT"),
-        (errno.ENOSPC, "cannot be written", "df -h"),
-        (errno.EACCES, "cannot be written", "permissions"),
+        (errno.EPERM, TrainingError, "takes no symbolic links", "exFAT"),
+        (errno.ENOSPC, StorageError, "cannot be written", "df -h"),
+        (errno.EACCES, StorageError, "cannot be written", "permissions"),
     ],
 )
 def test_a_link_that_the_disk_does_not_take_is_named_and_the_one_before_stays(
-    number: int, cause: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, kind: type[VitroError], cause: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, before, after = tmp_path / "model" / "vae", tmp_path / "before", tmp_path / "after"
     link_whole(link, before)
@@ -52,7 +52,7 @@ def test_a_link_that_the_disk_does_not_take_is_named_and_the_one_before_stays(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "symlink_to", refuses)
-    with pytest.raises(TrainingError, match=cause) as error:
+    with pytest.raises(kind, match=cause) as error:
         link_whole(link, after)
     assert remedy in error.value.remedy and str(link) in error.value.cause
     assert link.resolve() == before
@@ -79,7 +79,7 @@ def test_a_tiny_base_that_the_disk_does_not_take_is_named_and_leaves_nothing(tmp
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(TrainingError, match="base cannot be written") as error:
+        with pytest.raises(StorageError, match="base cannot be written") as error:
             write_tiny_base(tmp_path / "base")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

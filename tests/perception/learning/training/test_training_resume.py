@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import TrainingError
+from core.errors import StorageError, TrainingError
 from perception.learning.training.checkpoint import Checkpoints, restore
 from perception.learning.training.lora import lora_tensors
 from perception.learning.training.trainer import Trainer
@@ -134,7 +134,7 @@ def full_disk() -> Iterator[None]:
 def test_a_full_disk_leaves_the_earlier_checkpoints_and_no_half_one(
     copied: Checkpoints, trained: tuple[Checkpoints, Trainer, dict], full_disk: None
 ) -> None:
-    with pytest.raises(TrainingError, match="cannot be written") as error:
+    with pytest.raises(StorageError, match="cannot be written") as error:
         copied.save(trained[1], trained[2])
     assert "earlier ones are kept" in error.value.remedy
     assert sorted(path.name for path in copied.folder.iterdir()) == ["step-000001", "step-000002"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import DatasetError, TrainingError
+from core.errors import ConfigurationError, DatasetError, StorageError, TrainingError
 from perception.estimators.vitro_s.encoding import CHANNELS, decode_depth, plane_disparity
 from perception.estimators.vitro_s.model import UNCALIBRATED, load_vitro_s, weights_bytes
 from perception.estimators.vitro_s.network import MULTIPLE, OUTPUTS
@@ -15,7 +15,8 @@ from perception.learning.vitro_s.disturbed import disturbed_color, disturbed_pla
 from perception.learning.vitro_s.lessons import HELD_OUT_EVERY, Lessons, read_curriculum
 from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.samples import Lesson, sample
-from perception.learning.vitro_s.training import STATE, VitroSettings, VitroTraining
+from perception.learning.vitro_s.settings import VitroSettings
+from perception.learning.vitro_s.training import STATE, VitroTraining
 from tests.support.dataset_samples import write_transphy3d
 from tests.support.vitro_s_scene import COLOR, TABLE, K, spread_out
 
@@ -92,8 +93,8 @@ def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
 
 
 def settings(root: Path, **changes: object) -> VitroSettings:
-    told = {"data": (root,), "steps": 4, "decay": 2, "batch": 2, "width": 0}
-    return VitroSettings(**(told | changes))  # type: ignore[arg-type]
+    values = {"data": [root], "steps": 4, "decay": 2, "batch": 2, "width": 0, "device": "cpu"}
+    return VitroSettings(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
     straight = weights_after(VitroTraining(tmp_path / "one", settings(data)), 4)
     weights_after(VitroTraining(tmp_path / "two", settings(data)), 2)
     resumed = VitroTraining(tmp_path / "two", settings(data))
-    assert resumed.began_at == 2
+    assert resumed.steps_done == 2
     assert all(torch.equal(a, b) for a, b in zip(straight, weights_after(resumed, 2), strict=True))
 
 
@@ -176,12 +177,12 @@ def test_a_run_gone_on_with_otherwise_says_so(tmp_path: Path, data: Path) -> Non
     weights_after(VitroTraining(tmp_path, settings(data)), 1)
     run = VitroTraining(tmp_path, settings(data, batch=3))
     run.close()
-    assert run.changed == ("batch: 2 before, 3 now",)
+    assert run.changes == ("batch: 2 before, 3 now",)
 
 
 def test_an_out_that_is_a_file_is_named(tmp_path: Path, data: Path) -> None:
     (tmp_path / "notes").write_text("mine")
-    with pytest.raises(TrainingError, match=r"notes.log\.csv cannot be written.*another --out"):
+    with pytest.raises(StorageError, match=r"notes.log\.csv cannot be written.*write elsewhere: --out"):
         VitroTraining(tmp_path / "notes", settings(data))
     assert (tmp_path / "notes").read_text() == "mine"
 
@@ -201,21 +202,23 @@ def test_frames_of_any_size_can_be_learned_from(tmp_path: Path, data: Path, widt
 
 
 def test_a_crop_larger_than_the_frames_is_named(tmp_path: Path, data: Path) -> None:
-    run = VitroTraining(tmp_path, settings(data, crop=(MULTIPLE * 40, MULTIPLE * 40)))
+    run = VitroTraining(tmp_path, settings(data, crop=f"{MULTIPLE * 40}x{MULTIPLE * 40}"))
     with pytest.raises(TrainingError, match="smaller --crop"):
         run.step()
     run.close()
+    with pytest.raises(ConfigurationError, match="not WIDTHxHEIGHT"):
+        VitroTraining(tmp_path, settings(data, crop="wide"))
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
-    plan = VitroSettings((), steps=1000, decay=400)
+    plan = VitroSettings(data=[], steps=1000, decay=400)
     assert plan.factor(0) < 0.1
     assert plan.factor(300) == plan.factor(600) == 1.0
     assert plan.factor(999) == pytest.approx(1 / 400)
 
 
 def test_a_run_shorter_than_its_decay_still_begins_at_the_full_rate() -> None:
-    plan = VitroSettings((), steps=300, decay=12_000)
+    plan = VitroSettings(data=[], steps=300, decay=12_000)
     assert max(plan.factor(step) for step in range(300)) > 0.8
     assert plan.factor(299) < 0.01
 
