@@ -1,7 +1,8 @@
 """Ctrl-C with care: the first stops a motion and holds, the second stops now, none cuts the power."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 
@@ -21,6 +22,15 @@ class Interrupts:
         """What a motion polls."""
         return self.stop_requested
 
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Within, the first only makes `stop_requested` true, for work that saves first; the second stops now."""
+        self.emergency = _stop_now
+        try:
+            yield
+        finally:
+            self.emergency = None
+
     def __enter__(self) -> "Interrupts":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._saved[number] = signal.signal(number, self._handle)
@@ -36,3 +46,7 @@ class Interrupts:
         if self.stop_requested:
             self.emergency()
         self.stop_requested = True
+
+
+def _stop_now() -> None:
+    raise KeyboardInterrupt

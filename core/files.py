@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import ConfigurationError, StorageError, VitroError
+from core.errors import StorageError, VitroError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -41,8 +41,9 @@ def storage_remedy(error: OSError, then: str = "") -> str:
     )
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replaces a file, or makes it; a kill at any moment leaves the old or the new one.
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which gets its name once all of it is on disk; a kill at any moment leaves the old or the new.
 
     Raises:
         OSError: the disk takes no more, or the folder no file; nothing half written is left.
@@ -50,14 +51,20 @@ def replace_file(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replaces a file, or makes it, as `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 @contextmanager
@@ -106,17 +113,6 @@ def hold(lock: Path, refusal: VitroError) -> BinaryIO:
         file.close()
         raise
     return file
-
-
-def hold_results(lock: Path, out: Path) -> BinaryIO:
-    """Holds a command's results `out` by a file in a folder that is there, as `hold` does.
-
-    Raises:
-        ConfigurationError: another run writes there.
-        StorageError: nothing can be written.
-    """
-    with writing(out):
-        return hold(lock, ConfigurationError(f"Another run writes to {out}.", "Wait for it, or name another --out."))
 
 
 def free_folder(path: Path) -> Path:

@@ -11,13 +11,13 @@ from rich.markup import escape
 from app.bench.depth_facts import estimator_facts, table_facts
 from app.bench.depth_options import BenchDepthOptions, demand_one_model
 from app.bench.depth_store import PairStore, slug
-from app.clips.clip_work import digest_of
 from app.console import Console
 from app.paths import cell_file, home
 from core.cell import load_cell
 from core.errors import DatasetError, VitroError
 from core.files import replace_file, writing
 from core.image_file import write_image
+from core.work import digest_of
 from perception.estimators.options import EstimatorOptions
 from perception.learning.datasets import Dataset, open_dataset
 from perception.learning.evaluation.exhibit import Exhibit

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.files import hold_results, replace_file, writing
+from core.files import replace_file, writing
+from core.work import hold_folder
 from perception.learning.evaluation.exhibit import Exhibit, pack_exhibit, read_exhibit
 from perception.learning.evaluation.measure import ClipResult
 from perception.learning.evaluation.stored import from_json, to_json
@@ -24,11 +25,10 @@ class PairStore:
         """Keeps other runs away, and clears up after those that were killed.
 
         Raises:
-            ConfigurationError: another run works there, or nothing can be written.
+            ConfigurationError: another run works there.
+            StorageError: nothing can be written.
         """
-        with writing(self.out):
-            self.out.mkdir(parents=True, exist_ok=True)
-        with hold_results(self.out / ".lock", self.out):
+        with hold_folder(self.out):
             shutil.rmtree(self.scratch, ignore_errors=True)
             with writing(self.out):
                 self.scratch.mkdir()

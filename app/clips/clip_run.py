@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rich.markup import escape
 
 from app.clips.ahead import read_ahead
-from app.clips.clip_work import Checkpoint, ClipWork, digest_of
 from app.clips.map_file import MapFile
 from app.console import Console
 from app.interrupts import Interrupts
-from core.errors import CameraError, ConfigurationError, PerceptionError
+from core.errors import CameraError, ConfigurationError, PerceptionError, StorageError
 from core.files import writing
+from core.work import Work, digest_of
 from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip
 from perception.estimators.base import MapStream, Watchable
@@ -40,6 +40,20 @@ class ClipRequest:
     estimator: str
     settings: EstimatorOptions
     fresh: bool
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """After `frames` frames went in and `maps` maps came out, `seconds` into the work.
+
+    estimator: its name as it runs. state: the stream's.
+    """
+
+    frames: int
+    maps: int
+    seconds: float
+    estimator: str
+    state: dict[str, Any]
 
 
 class Opener(Protocol):
@@ -82,7 +96,7 @@ def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, 
     return {"source": digest_of(request.source), "estimator": estimator} | settings | more
 
 
-def done_before(work: ClipWork, request: ClipRequest, console: Console) -> dict[str, Any] | None:
+def done_before(work: Work, request: ClipRequest, console: Console) -> dict[str, Any] | None:
     """The summary of work that is done already, which it says; None where there is something to do."""
     done = work.finished()
     if done is None or request.fresh:
@@ -92,13 +106,13 @@ def done_before(work: ClipWork, request: ClipRequest, console: Console) -> dict[
 
 
 @contextmanager
-def begun(work: ClipWork, request: ClipRequest, results: tuple[str, ...], console: Console) -> Iterator[None]:
-    """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier `results`."""
-    work.refuse_foreign(results)
+def begun(work: Work, request: ClipRequest, console: Console) -> Iterator[None]:
+    """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier results."""
+    work.refuse_foreign()
     with work.opened(request.fresh) as changed:
         if changed:
             console.say(f"  starting anew: {changed}")
-        if work.forget(results):
+        if work.forget():
             console.say(f"  earlier results in {escape(str(request.out))} are removed")
         yield
 
@@ -115,7 +129,7 @@ def work_through(
     clip: Clip,
     estimator: Opener,
     maps: MapFile,
-    work: ClipWork,
+    work: Work,
     console: Console,
     may_have_holes: bool,
     copies: int = 1,
@@ -128,13 +142,14 @@ def work_through(
     Raises:
         KeyboardInterrupt: after the first Ctrl-C, with a checkpoint; at the second at once.
         PerceptionError: the estimator fails on a frame.
-        ConfigurationError: the disk is full.
+        StorageError: the disk is full.
     """
-    begun = work.load()
+    saved = work.load()
+    begun = None if saved is None else Checkpoint(**saved)
     if begun is not None and maps.holds(begun.maps):
         console.say(f"  going on: {begun.frames} of {clip.count} frames seen, {begun.maps} maps written")
     else:
-        if work.was_begun:
+        if work.has_checkpoint:
             console.say("  starting anew: the unfinished work is damaged")
         begun = Checkpoint(0, 0, 0.0, estimator.name, {})
     with writing(maps.path):
@@ -149,7 +164,7 @@ class _Run:
     """One process's part of the work."""
 
     def __init__(
-        self, clip: Clip, estimator: Opener, maps: MapFile, work: ClipWork, begun: Checkpoint, may_have_holes: bool
+        self, clip: Clip, estimator: Opener, maps: MapFile, work: Work, begun: Checkpoint, may_have_holes: bool
     ) -> None:
         self._clip, self._estimator, self._maps, self._work = clip, estimator, maps, work
         self._may_have_holes = may_have_holes
@@ -214,7 +229,7 @@ class _Run:
             self._maps.sync()
         seconds = time.monotonic() - self._started_s
         checkpoint = Checkpoint(self._frames, self._maps.written, seconds, self._estimator.name, state)
-        self._work.save(checkpoint)
+        self._work.save(vars(checkpoint))
         return checkpoint
 
 
@@ -223,11 +238,11 @@ def _stop_now() -> None:
 
 
 def _demand_disk(maps: MapFile, copies: int) -> None:
-    """Raises a ConfigurationError now rather than after hours."""
+    """Raises a StorageError now rather than after hours."""
     needed = (copies * maps.shape[0] - maps.written) * maps.map_bytes + _SPARE_BYTES
     free = shutil.disk_usage(maps.path.parent).free
     if free < needed:
-        raise ConfigurationError(
+        raise StorageError(
             f"The maps need {needed / 1e9:.1f} GB and {maps.path.parent} has {free / 1e9:.1f} GB free.",
             "Free some disk (df -h), name another --out, or work through a part of the clip.",
         )

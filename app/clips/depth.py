@@ -17,7 +17,6 @@ from app.clips.clip_run import (
     say_done,
     work_through,
 )
-from app.clips.clip_work import ClipWork, digest_of
 from app.clips.map_file import FILES, METRIC, MapFile
 from app.clips.previews import SHEET, VIDEO, Sample, save_previews
 from app.console import Console
@@ -26,6 +25,7 @@ from app.paths import cell_file
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError, ConfigurationError, PerceptionError
 from core.files import writing
+from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
 from perception.depth_types import RelativeDepth
 from perception.estimators import create_clip_estimator
@@ -46,21 +46,23 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
     """The work of `depth`; its summary.
 
     Raises:
-        ConfigurationError: a wrong option, or a folder that takes no file.
+        ConfigurationError: a wrong option.
+        StorageError: a folder that takes no file.
         CameraError: a damaged or empty clip, found before anything else is done.
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
     request = on_device(request)
     name, why = choose_estimator(request.estimator, request.settings.weights)
     cell = load_cell(cell_file(cell_name))
-    work = ClipWork(request.out, "depth", identity_of(request, name, cell=digest_of(cell_file(cell_name))))
+    identity = identity_of(request, name, cell=digest_of(cell_file(cell_name)))
+    work = Work(request.out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
     if done := done_before(work, request, console):
         return done
     _demand_depth(name, why, request)
     with console.stage("load") as line:
         estimator = create_clip_estimator(name, request.settings, lambda frame: locate_table(frame, cell).plane)
         line.detail = f"estimator {estimator.name} ({why})"
-    with begun(work, request, (*FILES.values(), SHEET, VIDEO), console):
+    with begun(work, request, console):
         clip = checked_clip(request.source, console)
         maps = MapFile(work.folder / f"{estimator.kind}.npy.part", (clip.count, clip.height, clip.width))
         is_metric = estimator.kind == "metric"

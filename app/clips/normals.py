@@ -11,11 +11,11 @@ from app.clips.clip_run import (
     say_done,
     work_through,
 )
-from app.clips.clip_work import ClipWork
 from app.clips.map_file import MapFile
 from app.clips.previews import SHEET, VIDEO, save_previews
 from app.console import Console
 from core.errors import ConfigurationError
+from core.work import Work
 from hardware.cameras.clips.files import may_have_depth
 from perception.estimators import create_normal_estimator
 
@@ -28,13 +28,14 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
     """Writes normals.npy (F, H, W, 3: unit vectors in camera axes), pictures and summary.json; 0 when all is there.
 
     Raises:
-        ConfigurationError: a wrong option, or a folder that takes no file.
+        ConfigurationError: a wrong option.
+        StorageError: a folder that takes no file.
         CameraError: a damaged or empty clip, found before anything else is done.
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
     console, request = Console(as_json), on_device(request)
     name = request.estimator
-    work = ClipWork(request.out, "normals", identity_of(request, name))
+    work = Work(request.out, "normals", identity_of(request, name), (NORMALS, SHEET, VIDEO))
     if done := done_before(work, request, console):
         console.result(done)
         return 0
@@ -46,7 +47,7 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
     with console.stage("load") as line:
         estimator = create_normal_estimator(name, request.settings)
         line.detail = f"estimator {estimator.name}"
-    with begun(work, request, (NORMALS, SHEET, VIDEO), console):
+    with begun(work, request, console):
         clip = checked_clip(request.source, console)
         maps = MapFile(work.folder / f"{NORMALS}.part", (clip.count, clip.height, clip.width, 3))
         worked = work_through(clip, estimator, maps, work, console, may_have_holes=name == FROM_DEPTH)

@@ -37,7 +37,7 @@ def save_previews(
 
     Raises:
         CameraError: the clip changed meanwhile.
-        ConfigurationError: the folder takes no file.
+        StorageError: the folder takes no file.
     """
     numbers = sample_numbers(clip.count)
     colours = MapColours.of(kind, list(maps.read(numbers)))

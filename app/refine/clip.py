@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clips.clip_run import ClipRequest
-from app.clips.clip_work import ClipWork, digest_of
 from app.clips.depth import depth_of_clip
 from app.clips.map_file import METRIC, MapFile
 from app.clips.previews import sample_numbers
@@ -33,6 +32,7 @@ from core.cell import Cell, load_cell
 from core.errors import CalibrationError, PerceptionError
 from core.files import writing
 from core.image_file import write_image
+from core.work import Work, digest_of
 from hardware.cameras.clips.clip import Clip, ClipFrame, Progress
 from hardware.cameras.clips.files import open_clip
 from perception.disagreement import BEYOND_MM, Comparison, compare_images, delta_mm
@@ -78,7 +78,9 @@ def refine_clip(refined: ClipRequest, first: ClipRequest | None, cell_name: str,
 
 def _compare(request: ClipRequest, summaries: dict[str, Any], cell_name: str, console: Console) -> dict[str, Any]:
     made_from = {name: str(summaries[name]["fingerprint"]) for name in (FIRST, REFINED)}
-    work = ClipWork(request.out / DISAGREEMENT, COMMAND, made_from | {"cell": digest_of(cell_file(cell_name))})
+    work = Work(
+        request.out / DISAGREEMENT, COMMAND, made_from | {"cell": digest_of(cell_file(cell_name))}, (DELTA, PICTURE)
+    )
     done = work.finished()
     if done is not None and not request.fresh:
         return done
@@ -92,7 +94,6 @@ def _compare(request: ClipRequest, summaries: dict[str, Any], cell_name: str, co
             facts, picture = _look_at(numbers, open_clip(request.source, show), maps, cell_name, show)
         with writing(work.folder):
             write_image(work.folder / PICTURE, picture)
-        work.forget((DELTA, PICTURE))
         whole = {
             "first": maps.names[0],
             "refined": maps.names[1],

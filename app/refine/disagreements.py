@@ -44,7 +44,7 @@ def forget_comparison(folder: Path) -> None:
     """Removes a comparison of depths that are there no more, or with nothing.
 
     Raises:
-        ConfigurationError: the disk is read-only.
+        StorageError: the disk is read-only.
     """
     with writing(folder):
         if (folder / DISAGREEMENT).is_dir():

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from app.clips.clip_run import ClipRequest, identity_of
-from app.clips.clip_work import ClipWork, digest_of
 from app.clips.map_file import FILES
 from app.paths import cell_file
 from app.refine.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, short
@@ -23,6 +22,7 @@ from core.cell import Cell, load_cell
 from core.errors import TrialError
 from core.files import writing
 from core.image_file import write_image
+from core.work import Work, digest_of
 from perception.disagreement_pictures import disagreement_picture
 from perception.estimators import create_estimator
 from perception.estimators.base import DepthEstimator
@@ -89,7 +89,8 @@ class Refiner:
         Raises:
             CameraError: the trial's frames are damaged.
             PerceptionError, CalibrationError: the model, or the scale, fails on them.
-            ConfigurationError: the disk takes no file, or another process refines the trial.
+            ConfigurationError: another process refines the trial.
+            StorageError: the disk takes no file.
         """
         work = self._work(trial)
         with work.opened(self._fresh):
@@ -106,12 +107,13 @@ class Refiner:
             raise TrialError(f"Trial {trial.id} has no depth by {self._name}.", "Run the same command again.")
         return stored
 
-    def _work(self, trial: LoggedTrial) -> ClipWork:
+    def _work(self, trial: LoggedTrial) -> Work:
         out = trial.folder / self._into
         request = ClipRequest(trial.folder / FRAMES, out, self._name, self._settings, self._fresh)
-        return ClipWork(out, COMMAND, identity_of(request, self._name, cell=trial.cell_digest))
+        identity = identity_of(request, self._name, cell=trial.cell_digest)
+        return Work(out, COMMAND, identity, (*FILES.values(), _DEPTH_PICTURE))
 
-    def _answer(self, trial: LoggedTrial, work: ClipWork) -> None:
+    def _answer(self, trial: LoggedTrial, work: Work) -> None:
         estimator = self.load()
         frames = read_frames(trial.folder)
         frame = frames[-1]
@@ -122,9 +124,8 @@ class Refiner:
             facts = write_maps(work.folder, relative, metric)
             picture = depth_picture([metric.depth_m, frame.depth_m], [f"{self._name}, metric", "the sensor's depth"])
             write_image(work.folder / _DEPTH_PICTURE, np.hstack([frame.color, picture]))
-        work.forget((*FILES.values(), _DEPTH_PICTURE))
-        names = [name for name in (*FILES.values(), _DEPTH_PICTURE) if (work.folder / name).exists()]
-        work.publish({name: work.folder / name for name in names}, facts | {"identity": work.identity})
+        names = [name for name in work.results if (work.folder / name).exists()]
+        work.publish({name: work.folder / name for name in names}, facts | {"identity": dict(work.identity)})
 
 
 def logged_depth(trial: LoggedTrial) -> StoredDepth | None:
@@ -140,10 +141,10 @@ def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, 
     """Where two depths of a trial disagree, as JSON; the picture and the map of it go beside the trial.
 
     Raises:
-        ConfigurationError: the disk takes no file.
+        StorageError: the disk takes no file.
     """
     made_from = {"first": first.version, "refined": refined.version, "cell": trial.cell_digest}
-    work = ClipWork(trial.folder / DISAGREEMENT, COMMAND, made_from)
+    work = Work(trial.folder / DISAGREEMENT, COMMAND, made_from, (DELTA, PICTURE))
     done = work.finished()
     if done is not None and not fresh:
         return done
@@ -156,6 +157,5 @@ def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, 
             titles = (short(names[0]), short(names[1]))
             picture = disagreement_picture(frame.color, first.depth_m, refined.depth_m, comparison, titles)
             write_image(work.folder / PICTURE, picture)
-        work.forget((DELTA, PICTURE))
         facts = {"first": names[0], "refined": names[1]} | facts_of_comparison(comparison)
         return work.publish({name: work.folder / name for name in (DELTA, PICTURE)}, facts)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.clips.clip_work import SUMMARY, digest_of
 from app.clips.map_file import FILES, METRIC
 from app.run.trial import Trial
 from core.errors import CameraError, ConfigurationError, TrialError
 from core.files import whole_folder, writing
+from core.work import SUMMARY, digest_of
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
