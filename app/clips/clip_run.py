@@ -23,6 +23,7 @@ from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip
 from perception.estimators.base import MapStream, Watchable
 from perception.estimators.options import EstimatorOptions
+from perception.threads import fix_threads
 
 #: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
 CHECKPOINT_EVERY_S = 60.0
@@ -46,7 +47,7 @@ class ClipRequest:
 class Checkpoint:
     """After `frames` frames went in and `maps` maps came out, `seconds` into the work.
 
-    estimator: its name as it runs. state: the stream's.
+    estimator: its name as it runs. state: the stream's. threads: that computed it (0: written before this was kept).
     """
 
     frames: int
@@ -54,6 +55,7 @@ class Checkpoint:
     seconds: float
     estimator: str
     state: dict[str, Any]
+    threads: int = 0
 
 
 class Opener(Protocol):
@@ -168,6 +170,7 @@ class _Run:
     ) -> None:
         self._clip, self._estimator, self._maps, self._work = clip, estimator, maps, work
         self._may_have_holes = may_have_holes
+        self._threads = fix_threads(begun.threads)
         self._stream = estimator.open(clip.count, clip.height, clip.width)
         if begun.frames:
             self._stream.restore(begun.state)
@@ -228,7 +231,7 @@ class _Run:
         with writing(self._maps.path):
             self._maps.sync()
         seconds = time.monotonic() - self._started_s
-        checkpoint = Checkpoint(self._frames, self._maps.written, seconds, self._estimator.name, state)
+        checkpoint = Checkpoint(self._frames, self._maps.written, seconds, self._estimator.name, state, self._threads)
         self._work.save(vars(checkpoint))
         return checkpoint
 

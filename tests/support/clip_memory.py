@@ -5,14 +5,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators import EstimatorOptions, create_clip_estimator
 
 
 def main(folder: Path, count: int) -> None:
-    torch.set_num_threads(1)
     options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
     rng = np.random.default_rng(0)
     stream = create_clip_estimator("dkt", options).open(count, 240, 360)

@@ -13,9 +13,6 @@ from torch import Tensor
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 
-# More threads than one slow down what is this small.
-torch.set_num_threads(1)
-
 TRANSFORMER = TransformerSize(
     heads=2,
     head_dim=32,

@@ -1,22 +1,11 @@
 """Depth-Anything, DepthCrafter and Marigold with tiny random weights, in the folders that their releases have."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Operations this small run many times faster on one thread where other programs use the cores too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def save_depth_anything(folder: Path, short_px: int = 56, kind: str = "relative") -> Path:

@@ -19,9 +19,6 @@ from perception.learning.training.settings import TrainingSettings
 from perception.learning.training.tiny import write_tiny_base
 from perception.learning.training.trainer import Trainer, make_accelerator
 
-# More threads than one slow down what is this small.
-torch.set_num_threads(1)
-
 SIZE = (32, 32)
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from core.errors import StorageError, TrainingError
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
 from perception.learning.training.trainer import Trainer
+from perception.threads import fix_threads
 
 MANIFEST, LORA = "checkpoint.json", "lora.safetensors"
 _FORMAT = "vitro-dkt-training"
@@ -28,6 +29,7 @@ class Checkpoint:
     """A checkpoint's folder and what its manifest says.
 
     identity: of the model (`model_identity`). settings: the run's, as JSON. sampler: its state.
+    threads: that computed it (0: written before this was kept).
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Checkpoint:
     identity: Mapping[str, Any]
     settings: Mapping[str, Any]
     sampler: Mapping[str, Any]
+    threads: int = 0
 
 
 class Checkpoints:
@@ -113,6 +116,7 @@ class Checkpoints:
 def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Weights, optimizer, generators and place in the data as they were; the next step is the one that followed."""
     accelerator = trainer.accelerator
+    fix_threads(checkpoint.threads)
     hook = accelerator.register_load_state_pre_hook(lambda models, folder: models.clear())
     try:
         accelerator.load_state(str(checkpoint.folder))
@@ -156,6 +160,7 @@ def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any])
         "sampler": trainer.sampler.state(trainer.steps_done),
         "identity": dict(identity),
         "settings": trainer.settings.model_dump(mode="json"),
+        "threads": fix_threads(),
         "files": files,
     }
     (folder / MANIFEST).write_text(json.dumps(said, indent=2) + "\n")
@@ -175,7 +180,14 @@ def _read(folder: Path, remedy: str) -> Checkpoint:
     try:
         said = json.loads((folder / MANIFEST).read_text())
         files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
-        read = Checkpoint(folder, int(said["step"]), said["identity"], said["settings"], said["sampler"])
+        read = Checkpoint(
+            folder,
+            int(said["step"]),
+            said["identity"],
+            said["settings"],
+            said["sampler"],
+            int(said.get("threads", 0)),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{folder / MANIFEST} is missing or damaged.", remedy) from error
     for name, (size, digest) in files.items():

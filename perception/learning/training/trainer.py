@@ -23,6 +23,7 @@ from perception.learning.training.flow import level_weights, noised, training_le
 from perception.learning.training.loader import Sample, sample_stream
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
+from perception.threads import fix_threads
 
 #: One process, or several that hold all of the model each.
 _KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
@@ -81,6 +82,7 @@ def make_accelerator(settings: TrainingSettings) -> Accelerator:
             f"Choose a --batch that is a multiple of {accelerator.num_processes}.",
         )
     accelerator.gradient_accumulation_steps = settings.batch // accelerator.num_processes
+    fix_threads()
     if settings.deterministic:
         torch.use_deterministic_algorithms(True)
     return accelerator

@@ -25,6 +25,7 @@ from perception.learning.vitro_s.lessons import Batch, Lessons, read_curriculum
 from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.optimizer import Optimizer
 from perception.learning.vitro_s.settings import VitroSettings
+from perception.threads import fix_threads
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
 _FORMAT = "vitro-s training 3"
@@ -52,7 +53,7 @@ class VitroTraining:
         self.net = self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = Optimizer(self.net)
         # Each worker computes alone: threads that share one convolution wait for each other half of the time.
-        torch.set_num_threads(1)
+        fix_threads(1)
         self._parts = settings.workers if self._device.type == "cpu" else 1
         self._workers = ThreadPoolExecutor(settings.workers)
         self.steps_done, self.is_stopping = 0, False

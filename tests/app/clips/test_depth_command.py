@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
@@ -191,6 +192,21 @@ def test_ctrl_c_keeps_the_work(
     done = dkt(source, weights, tmp_path)
     assert done.exit_code == 0 and f"going on: {told[1]} of 30" in done.output
     np.testing.assert_array_equal(np.load(tmp_path / "disparity.npy"), whole)
+
+
+def test_it_goes_on_with_as_many_threads_as_it_was_begun_with(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: Callable[[int], None]
+) -> None:
+    source = save(tmp_path / "frames", moving_clip(13))
+    threads(2)
+    assert dkt(source, weights, tmp_path / "straight").exit_code == 0
+    with monkeypatch.context() as patch:
+        interrupt_at(9, patch)
+        assert dkt(source, weights, tmp_path / "stopped").exit_code == 130
+    threads(1)
+    assert dkt(source, weights, tmp_path / "stopped").exit_code == 0 and torch.get_num_threads() == 2
+    straight, stopped = (np.load(tmp_path / name / "disparity.npy") for name in ("straight", "stopped"))
+    np.testing.assert_array_equal(stopped, straight)
 
 
 def other_settings(folder: Path) -> tuple[str, ...]:

@@ -13,13 +13,12 @@ from perception.estimators import create_clip_estimator
 from perception.estimators.depthcrafter.model import DepthCrafterModel, shrink, tell_frames_apart
 from perception.estimators.depthcrafter.stream import SEED, DepthCrafterStream, Windows
 from perception.estimators.options import EstimatorOptions
-from tests.support.tiny_estimators import CLIP_MEAN, CLIP_STD, one_thread, save_depthcrafter
+from tests.support.tiny_estimators import CLIP_MEAN, CLIP_STD, save_depthcrafter
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with one_thread():
-        yield save_depthcrafter(tmp_path_factory.mktemp("depthcrafter"))
+    return save_depthcrafter(tmp_path_factory.mktemp("depthcrafter"))
 
 
 def _estimator(folder, **changes):

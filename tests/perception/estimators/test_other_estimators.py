@@ -1,7 +1,6 @@
 """Depth-Anything, DepthCrafter and Marigold answer as the paper's baselines do, behind the one interface."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from perception.estimators.options import EstimatorOptions
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
-from tests.support.tiny_estimators import one_thread, save_depth_anything, save_depthcrafter, save_marigold
+from tests.support.tiny_estimators import save_depth_anything, save_depthcrafter, save_marigold
 
 SAVE = {
     "depth-anything-v2-large": save_depth_anything,
@@ -36,9 +35,8 @@ every = pytest.mark.parametrize("name", SAVE)
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> Iterator[dict[str, Path]]:
-    with one_thread():
-        yield {name: save(tmp_path_factory.mktemp(name)) for name, save in SAVE.items()}
+def folders(tmp_path_factory) -> dict[str, Path]:
+    return {name: save(tmp_path_factory.mktemp(name)) for name, save in SAVE.items()}
 
 
 def _options(name: str, folder: Path, **changes) -> EstimatorOptions:

@@ -2,7 +2,7 @@
 
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,22 @@ def test_steps_after_a_kill_are_those_of_a_run_that_nothing_stopped(
     assert [report.step for report in reports] == [3, 4]
     for ours, theirs in zip(state_of(resumed), state_of(straight), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_it_goes_on_with_as_many_threads_as_the_checkpoint_was_made_with(
+    base: Path, tmp_path: Path, threads: Callable[[int], None]
+) -> None:
+    threads(2)
+    straight, identity = tiny_trainer(base)
+    straight.step()
+    Checkpoints(tmp_path, 1).save(straight, identity)
+    straight.step()
+    threads(1)
+    resumed, _ = tiny_trainer(base)
+    restore(resumed, Checkpoints(tmp_path, 1).newest(identity))
+    assert torch.get_num_threads() == 2
+    resumed.step()
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(state_of(resumed), state_of(straight), strict=True))
 
 
 def test_only_the_lora_learns(base: Path, trained: tuple[Checkpoints, Trainer, dict]) -> None:
