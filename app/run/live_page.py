@@ -11,7 +11,8 @@ from app.run.trial import Trial
 from core.cell import ArmMount, Cell
 from core.transforms import Matrix, apply, invert, rotation_to_quaternion
 from grasping.planning.grasp_plan import GraspPlan, Phase
-from hardware.robot.description import SHAPES, forward_kinematics, link_poses
+from hardware.robot.description import SHAPES
+from hardware.robot.kinematics import forward_kinematics, link_poses
 from perception.objects.clouds import organised_cloud, without_flying_pixels
 
 PORT = 8080

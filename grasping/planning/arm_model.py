@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from core.cell import ArmMount
 from core.transforms import Matrix, apply, invert, transform
-from hardware.robot.kinematics import T_LINK6_TCP, TCP_OFFSET_M, finger_mount, joint_transforms
-from hardware.robot.shapes import SHAPES, LinkShape
+from hardware.robot.description import SHAPES, TCP_OFFSET_M, LinkShape
+from hardware.robot.kinematics import T_LINK6_TCP, finger_mount, joint_transforms
 
 #: Cells no larger than this [m] each get one sphere: their cover stands out by at most 12 mm.
 _CELL_HALF_M = 0.016

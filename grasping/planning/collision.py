@@ -12,7 +12,7 @@ from core.cell import Workspace
 from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
 from grasping.planning.obstacles import DistanceField
-from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
 CLEARANCE_M = 0.008

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert, rotation_angle
 from grasping.planning.gate_limits import limit_violations, sampled
-from grasping.planning.gate_model import CLEARANCE_SEEN_M, FINGERS, GateWorld, Touch
+from grasping.planning.gate_model import CLEARANCE_SEEN_M, GateWorld, Touch
 from grasping.planning.grasp_plan import GateReport, Phase
 from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import FINGERS
 
 EXEMPT_M = 0.08
 #: From this rise [m] on, what is held must be clear of the table and of what stood beside it.

@@ -7,12 +7,7 @@ from numpy.typing import NDArray
 
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import (
-    JOINT_LOWER_RAD,
-    JOINT_UPPER_RAD,
-    MAX_ACCELERATION_RAD_S2,
-    MAX_SPEED_RAD_S,
-)
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: The arm must stand where the plan starts, and each motion start where the last one ended.
 START_RAD = np.deg2rad(1.0)

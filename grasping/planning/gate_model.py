@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from hardware.robot.description import urdf
-from hardware.robot.kinematics import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
+from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, urdf
 
 #: Clearance is measured up to this distance [m].
 CLEARANCE_SEEN_M = 0.02
@@ -24,7 +23,6 @@ _OTHER_FINGERS_M = 0.04
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
 _MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
-FINGERS = ("link7", "link8")
 
 
 @dataclass(frozen=True)

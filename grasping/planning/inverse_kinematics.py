@@ -8,15 +8,8 @@ rotation remains (two flips). Derived from the modified (Craig) DH rows in `hard
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.robot.kinematics import (
-    DH_A_M,
-    DH_D_M,
-    DH_THETA_RAD,
-    JOINT_LOWER_RAD,
-    JOINT_UPPER_RAD,
-    TCP_OFFSET_M,
-    Firmware,
-)
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, TCP_OFFSET_M, Firmware
+from hardware.robot.kinematics import DH_A_M, DH_D_M, DH_THETA_RAD
 
 _BASE_HEIGHT_M = DH_D_M[0]
 _UPPER_ARM_M = DH_A_M[2]

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from core.transforms import Matrix
 from grasping.planning.inverse_kinematics import solve
-from hardware.robot.kinematics import Firmware
+from hardware.robot.description import Firmware
 
 APPROACH_M = 0.08
 LIFT_M = 0.12

@@ -19,7 +19,7 @@ from grasping.planning.placing import Place, places_over_bin, released
 from grasping.planning.timing import smooth, time_path
 from grasping.planning.transit import connect
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.kinematics import PARK_JOINTS
+from hardware.robot.description import PARK_JOINTS
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7

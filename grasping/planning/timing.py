@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.errors import PlanningError
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.kinematics import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
+from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
 PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.25, Phase.LIFT: 0.35, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}

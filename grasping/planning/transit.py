@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from grasping.planning.collision import CollisionChecker
 from grasping.planning.timing import densify
-from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 #: A path is checked at configurations this far apart [rad] in the joint that moves most.
 STEP_RAD = 0.03

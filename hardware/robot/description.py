@@ -1,155 +1,127 @@
-"""Everything others ask about the PiPER: its numbers, its shapes, and both written as a URDF."""
+"""The PiPER as its file has it, `piper.urdf`: joints, limits, masses, shapes; and that file for one arm of a cell.
 
-from collections.abc import Iterable
+One set of shapes serves collision checks, physics and pictures.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from core.transforms import Matrix, apply
-from hardware.robot.kinematics import (
-    ARM_JOINTS,
-    DH_A_M,
-    DH_ALPHA_RAD,
-    DH_D_M,
-    DH_THETA_RAD,
-    FINGER_JOINTS,
-    JOINT_LOWER_RAD,
-    JOINT_UPPER_RAD,
-    LINKS,
-    MASS_KG,
-    MAX_ACCELERATION_RAD_S2,
-    MAX_SPEED_RAD_S,
-    PARK_JOINTS,
-    TCP_OFFSET_M,
-    Firmware,
-    finger_mount,
-    forward_kinematics,
-    joint_transforms,
-    link_poses,
-)
-from hardware.robot.shapes import SHAPES, LinkShape
+from core.transforms import Matrix, transform
 
-__all__ = [
-    "ARM_JOINTS",
-    "DH_ALPHA_RAD",
-    "DH_A_M",
-    "DH_D_M",
-    "DH_THETA_RAD",
-    "FINGER_JOINTS",
-    "JOINT_LOWER_RAD",
-    "JOINT_UPPER_RAD",
-    "LINKS",
-    "MASS_KG",
-    "MAX_ACCELERATION_RAD_S2",
-    "MAX_SPEED_RAD_S",
-    "PARK_JOINTS",
-    "SHAPES",
-    "TCP_OFFSET_M",
-    "Firmware",
-    "LinkShape",
-    "forward_kinematics",
-    "joint_transforms",
-    "link_bounds",
-    "link_poses",
-    "urdf",
-]
+Firmware = Literal["new", "old"]
+Kind = Literal["box", "cylinder", "sphere"]
 
-#: Rated torques [N m] of the shoulder's and the wrist's motors, and the fingers' force [N].
-_EFFORT_NM = (30.0, 30.0, 30.0, 10.0, 10.0, 10.0)
-_FINGER_EFFORT_N = 50.0
-_FINGER_SPEED_M_S = 0.1
+URDF_FILE = Path(__file__).with_name("piper.urdf")
+ARM_JOINTS = ("joint1", "joint2", "joint3", "joint4", "joint5", "joint6")
+FINGER_JOINTS = ("joint7", "joint8")
+FINGERS = ("link7", "link8")
+
+#: Where a firmware family has its joints' zeros [rad], from the file's on.
+ZERO_RAD: dict[Firmware, NDArray[np.float64]] = {
+    "new": np.zeros(6),
+    "old": np.deg2rad([0.0, -2.0, 2.0, 0.0, 0.0, 0.0]),
+}
+#: Not in a URDF.
+MAX_ACCELERATION_RAD_S2 = 5.0
+#: The folded pose [rad], a few degrees off the end stops, the gripper raised above the base: nothing
+#: of the arm hangs over the objects or between them and a camera that faces the arms.
+PARK_JOINTS = np.array([0.0, 0.06, -0.06, 0.0, -0.5, 0.0])
 
 
+@dataclass(frozen=True, eq=False)
+class LinkShape:
+    """One primitive of a link: half sizes for `box`, (radius, half height) for `cylinder` (axis z),
+    (radius,) for `sphere` [m]; T_link_shape places it in the link's frame."""
+
+    link: str
+    kind: Kind
+    size_m: tuple[float, ...]
+    T_link_shape: Matrix
+    rgb: tuple[float, float, float]
+
+    @property
+    def half_extents_m(self) -> NDArray[np.float64]:
+        """Half sizes (3,) of the box around it, along the shape's own axes."""
+        if self.kind == "cylinder":
+            radius, half = self.size_m
+            return np.array([radius, radius, half])
+        return np.array(self.size_m if self.kind == "box" else self.size_m * 3)
+
+
+@cache
 def urdf(firmware: Firmware = "new", gripper_stroke_m: float = 0.07) -> str:
-    """URDF text: joint1..joint6 revolute, joint7 and joint8 the fingers, each 0..stroke/2 outward [m].
-
-    Its forward kinematics equals `link_poses` to rounding.
-    """
-    robot = ET.Element("robot", name="piper")
-    for link in LINKS:
-        robot.append(_link(link))
-    for i, (name, T) in enumerate(zip(ARM_JOINTS, joint_transforms(np.zeros(6), firmware), strict=True)):
-        joint = _joint(robot, name, "revolute", "base_link" if i == 0 else f"link{i}", f"link{i + 1}", T)
-        _limit(joint, JOINT_LOWER_RAD[i], JOINT_UPPER_RAD[i], _EFFORT_NM[i], MAX_SPEED_RAD_S)
-    _joint(robot, "joint6_to_gripper_base", "fixed", "link6", "gripper_base", np.eye(4))
-    for name, link in zip(FINGER_JOINTS, ("link7", "link8"), strict=True):
-        joint = _joint(robot, name, "prismatic", "gripper_base", link, finger_mount(link))
-        _limit(joint, 0.0, gripper_stroke_m / 2, _FINGER_EFFORT_N, _FINGER_SPEED_M_S)
-    ET.indent(robot)
+    """The file's text for an arm: its firmware's zeros, its fingers' travel 0..stroke/2 outward [m]."""
+    robot = ET.parse(URDF_FILE).getroot()
+    for joint in robot.iterfind("joint"):
+        name = joint.get("name", "")
+        if name in ARM_JOINTS and (zero_rad := ZERO_RAD[firmware][ARM_JOINTS.index(name)]):
+            turn = Rotation.from_matrix(_origin(joint)[:3, :3]) * Rotation.from_rotvec([0.0, 0.0, zero_rad])
+            _child(joint, "origin").set("rpy", " ".join(map(repr, turn.as_euler("xyz").tolist())))
+        if name in FINGER_JOINTS:
+            _child(joint, "limit").set("upper", repr(gripper_stroke_m / 2))
     return ET.tostring(robot, encoding="unicode")
 
 
-def _link(name: str) -> ET.Element:
-    link = ET.Element("link", name=name)
-    link.append(_inertial(name))
-    for shape in SHAPES[name]:
-        for role in ("visual", "collision"):
-            link.append(_geometry(shape, role))
-    return link
+def _child(element: ET.Element, path: str) -> ET.Element:
+    child = element.find(path)
+    assert child is not None, f"piper.urdf: {element.get('name')} has no {path}"
+    return child
 
 
-def _inertial(name: str) -> ET.Element:
-    """The link's mass spread evenly over the box around its shapes."""
-    low, high = link_bounds(name)
-    a, b, c = ((high - low) ** 2) * MASS_KG[name] / 12
-    element = ET.Element("inertial")
-    ET.SubElement(element, "origin", xyz=_numbers((low + high) / 2), rpy="0 0 0")
-    ET.SubElement(element, "mass", value=repr(MASS_KG[name]))
-    moments = {"ixx": b + c, "iyy": a + c, "izz": a + b, "ixy": 0.0, "ixz": 0.0, "iyz": 0.0}
-    ET.SubElement(element, "inertia", {key: repr(float(value)) for key, value in moments.items()})
-    return element
+def _numbers(element: ET.Element, key: str) -> list[float]:
+    return [float(number) for number in element.get(key, "").split()]
 
 
-def link_bounds(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest corner (3,) [m] of the box around a link's shapes, in the link's frame."""
-    corners = []
-    signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).T.reshape(-1, 3)
-    for shape in SHAPES[name]:
-        corners.append(apply(shape.T_link_shape, signs * shape.half_extents_m))
-    points = np.concatenate(corners)
-    return points.min(axis=0), points.max(axis=0)
+def _origin(element: ET.Element) -> Matrix:
+    """T_parent_element; quarter turns are exact."""
+    origin = element.find("origin")
+    if origin is None:
+        return np.eye(4)
+    rpy = _numbers(origin, "rpy") or [0.0, 0.0, 0.0]
+    return transform(np.round(Rotation.from_euler("xyz", rpy).as_matrix(), 12), _numbers(origin, "xyz") or np.zeros(3))
 
 
-def _geometry(shape: LinkShape, role: str) -> ET.Element:
-    element = ET.Element(role)
-    element.append(_origin(shape.T_link_shape))
-    geometry = ET.SubElement(element, "geometry")
-    if shape.kind == "box":
-        ET.SubElement(geometry, "box", size=_numbers(2 * np.array(shape.size_m)))
-    elif shape.kind == "cylinder":
-        radius, half = shape.size_m
-        ET.SubElement(geometry, "cylinder", radius=repr(radius), length=repr(2 * half))
-    else:
-        ET.SubElement(geometry, "sphere", radius=repr(shape.size_m[0]))
-    if role == "visual":
-        material = ET.SubElement(element, "material", name=f"rgb_{'_'.join(f'{c:g}' for c in shape.rgb)}")
-        ET.SubElement(material, "color", rgba=_numbers((*shape.rgb, 1.0)))
-    return element
+def _shape(link: str, visual: ET.Element, colors: dict[str, list[float]]) -> LinkShape:
+    (geometry,) = _child(visual, "geometry")
+    sizes: dict[str, tuple[Kind, list[float]]] = {
+        "box": ("box", [size / 2 for size in _numbers(geometry, "size")]),
+        "cylinder": ("cylinder", [*_numbers(geometry, "radius"), *(h / 2 for h in _numbers(geometry, "length"))]),
+        "sphere": ("sphere", _numbers(geometry, "radius")),
+    }
+    kind, size_m = sizes[geometry.tag]
+    red, green, blue, _ = colors[_child(visual, "material").get("name", "")]
+    return LinkShape(link, kind, tuple(size_m), _origin(visual), (red, green, blue))
 
 
-def _joint(robot: ET.Element, name: str, kind: str, parent: str, child: str, T_parent_child: Matrix) -> ET.Element:
-    joint = ET.SubElement(robot, "joint", name=name, type=kind)
-    joint.append(_origin(T_parent_child))
-    ET.SubElement(joint, "parent", link=parent)
-    ET.SubElement(joint, "child", link=child)
-    if kind != "fixed":
-        ET.SubElement(joint, "axis", xyz="0 0 1")
-    return joint
+def _limits(key: str) -> NDArray[np.float64]:
+    return np.array([float(_child(_JOINTS[name], "limit").get(key, "nan")) for name in ARM_JOINTS])
 
 
-def _limit(joint: ET.Element, lower: float, upper: float, effort: float, speed: float) -> None:
-    values = {"lower": lower, "upper": upper, "effort": effort, "velocity": speed}
-    ET.SubElement(joint, "limit", {key: repr(float(value)) for key, value in values.items()})
+_ROBOT = ET.parse(URDF_FILE).getroot()
+_JOINTS = {joint.get("name", ""): joint for joint in _ROBOT.iterfind("joint")}
+_LINKS = {link.get("name", ""): link for link in _ROBOT.iterfind("link")}
+_COLORS = {
+    material.get("name", ""): _numbers(_child(material, "color"), "rgba") for material in _ROBOT.iterfind("material")
+}
 
+LINKS = tuple(_LINKS)
+MASS_KG = {name: float(_child(link, "inertial/mass").get("value", "nan")) for name, link in _LINKS.items()}
+SHAPES = {
+    name: tuple(_shape(name, visual, _COLORS) for visual in link.iterfind("visual")) for name, link in _LINKS.items()
+}
 
-def _origin(T: Matrix) -> ET.Element:
-    """URDF's roll, pitch, yaw: R = Rz(yaw) Ry(pitch) Rx(roll)."""
-    R = T[:3, :3]
-    pitch = np.arctan2(-R[2, 0], np.hypot(R[0, 0], R[1, 0]))
-    roll, yaw = np.arctan2(R[2, 1], R[2, 2]), np.arctan2(R[1, 0], R[0, 0])
-    return ET.Element("origin", xyz=_numbers(T[:3, 3]), rpy=_numbers((roll, pitch, yaw)))
-
-
-def _numbers(values: Iterable[float]) -> str:
-    return " ".join(repr(float(value)) for value in values)
+#: T_parent_joint (4, 4) of every joint at zero, by its name.
+JOINT_ORIGINS = {name: _origin(joint) for name, joint in _JOINTS.items()}
+JOINT_LOWER_RAD, JOINT_UPPER_RAD = _limits("lower"), _limits("upper")
+#: Rated torques (6,) of the shoulder's and the wrist's motors.
+JOINT_EFFORT_NM = _limits("effort")
+MAX_SPEED_RAD_S = float(_limits("velocity").min())
+#: Distance [m] from link 6 (the flange) along its z to the tip of the fingers, where their frames are.
+TCP_OFFSET_M = float(JOINT_ORIGINS["joint7"][2, 3])

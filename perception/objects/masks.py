@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from core.cell import PAPER_RATIO, ArmMount, Cell
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, transform
-from hardware.robot.description import SHAPES, link_poses
+from hardware.robot.description import SHAPES
+from hardware.robot.kinematics import link_poses
 from perception.depth_types import SeenTag, TableView
 
 Mask = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from grasping.planning.inverse_kinematics import solve
 from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.planner import plan_grasp
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from tests.support.planning_scene import CELL, cylinder, scene, table_view
 
 PARKED = {name: PARK_JOINTS for name in CELL.arms}

@@ -13,15 +13,15 @@ from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, SceneClou
 from grasping.planning.planner import plan_grasp
 from grasping.planning.timing import PACE, smooth, time_path
 from grasping.planning.transit import connect, is_path_free
-from hardware.robot.description import SHAPES, link_poses
-from hardware.robot.kinematics import (
+from hardware.robot.description import (
     JOINT_LOWER_RAD,
     JOINT_UPPER_RAD,
     MAX_ACCELERATION_RAD_S2,
     MAX_SPEED_RAD_S,
     PARK_JOINTS,
-    forward_kinematics,
+    SHAPES,
 )
+from hardware.robot.kinematics import forward_kinematics, link_poses
 from tests.support.planning_scene import CELL, cylinder, scene, table_view
 
 PARKED = {name: PARK_JOINTS for name in CELL.arms}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import ArmMount, Bin, Cell
 from core.transforms import Matrix
-from hardware.robot.description import urdf
+from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
 from hardware.simulation.scene.scene import Material, Primitive, Tableware
 from hardware.simulation.scene.tableware_mesh import mass_properties
 
@@ -91,9 +91,8 @@ def _add_arm(spec: mujoco.MjSpec, name: str, mount: ArmMount, bit: int) -> None:
         joint.damping = [GEAR_DAMPING_NMS, 0.0, 0.0] if revolute else [100.0, 0.0, 0.0]
     frame = spec.worldbody.add_frame(pos=mount.T_world_base[:3, 3], quat=quaternion(mount.T_world_base))
     spec.attach(arm, prefix=f"{name}_", frame=frame)
-    for number, stiffness in enumerate(STIFFNESS_NM_RAD, start=1):
-        effort = 30.0 if number <= 3 else 10.0
-        servo = _add_servo(spec, f"{name}_joint{number}", stiffness, stiffness * SERVO_LAG_S, effort)
+    for joint, stiffness, effort in zip(ARM_JOINTS, STIFFNESS_NM_RAD, JOINT_EFFORT_NM, strict=True):
+        servo = _add_servo(spec, f"{name}_{joint}", stiffness, stiffness * SERVO_LAG_S, effort)
         servo.dyntype, servo.dynprm[0] = mujoco.mjtDyn.mjDYN_FILTEREXACT, TARGET_FILTER_S
     _add_servo(spec, f"{name}_joint7", FINGER_STIFFNESS_N_M, 0.0, 20.0)
     equality = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, objtype=mujoco.mjtObj.mjOBJ_JOINT)

@@ -11,7 +11,8 @@ from core.cell import Cell
 from core.errors import ConfigurationError, VitroError
 from core.surfaces import SURFACES
 from core.transforms import Matrix, transform
-from hardware.robot.description import PARK_JOINTS, SHAPES, link_poses
+from hardware.robot.description import PARK_JOINTS, SHAPES
+from hardware.robot.kinematics import link_poses
 from hardware.simulation.physics.arm import SimulatedArm
 from hardware.simulation.physics.lift import LiftWatch
 from hardware.simulation.physics.model import build_model

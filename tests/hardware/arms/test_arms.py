@@ -15,7 +15,8 @@ from hardware.arms.can_interfaces import check_can_interface, find_can_interface
 from hardware.arms.lock import ChannelLock
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import PARK_JOINTS, forward_kinematics
+from hardware.robot.description import PARK_JOINTS
+from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.sim_clock import SimClock
 from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
 

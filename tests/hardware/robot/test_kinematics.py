@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from grasping.planning.inverse_kinematics import solve
-from hardware.robot.kinematics import JOINT_LOWER_RAD, JOINT_UPPER_RAD, forward_kinematics
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.kinematics import forward_kinematics
 
 
 def random_joints(count: int, seed: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The robot description against the maker's kinematics, a physics engine's, and itself."""
 
+from xml.etree import ElementTree
+
 import mujoco
 import numpy as np
 import pytest
@@ -14,11 +16,11 @@ from hardware.robot.description import (
     PARK_JOINTS,
     SHAPES,
     TCP_OFFSET_M,
-    forward_kinematics,
-    link_bounds,
-    link_poses,
+    URDF_FILE,
     urdf,
 )
+from hardware.robot.kinematics import forward_kinematics, link_poses
+from tests.support.link_bounds import link_bounds
 
 FIRMWARES = [("new", 0x01), ("old", 0x00)]
 
@@ -114,6 +116,29 @@ def test_shapes_stay_within_the_makers_meshes_and_fill_them(link):
     assert np.all(low > mesh_low - 0.002)
     assert np.all(high < mesh_high + 0.002)
     assert np.all(high - low > 0.7 * (mesh_high - mesh_low))
+
+
+def test_masses_are_spread_evenly_over_the_boxes_around_the_links():
+    for link in ElementTree.parse(URDF_FILE).getroot().iterfind("link"):
+        low, high = link_bounds(link.get("name"))
+        inertia = link.find("inertial/inertia")
+        center = [float(x) for x in link.find("inertial/origin").get("xyz", "0 0 0").split()]
+        a, b, c = (high - low) ** 2 * MASS_KG[link.get("name")] / 12
+        assert np.allclose(center, (low + high) / 2, atol=1e-12)
+        assert np.allclose([float(inertia.get(key)) for key in ("ixx", "iyy", "izz")], [b + c, a + c, a + b])
+        assert [float(inertia.get(key)) for key in ("ixy", "ixz", "iyz")] == [0.0, 0.0, 0.0]
+
+
+def test_what_is_seen_of_a_link_is_what_others_collide_with():
+    for link in ElementTree.parse(URDF_FILE).getroot().iterfind("link"):
+        seen, solid = (
+            [
+                [(element.tag, element.attrib) for element in part.iter() if element.tag not in (kind, "material")]
+                for part in link.iterfind(kind)
+            ]
+            for kind in ("visual", "collision")
+        )
+        assert seen == solid
 
 
 def test_every_link_has_a_shape():

@@ -9,11 +9,13 @@ from core.cell import Cell, load_cell
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.planning.inverse_kinematics import solve
-from hardware.robot.description import PARK_JOINTS, forward_kinematics, link_bounds
+from hardware.robot.description import PARK_JOINTS
+from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.layout import draw_layout, stage
 from hardware.simulation.scene.scene import Material, Tableware
 from hardware.simulation.scene.tableware import draw_tableware
+from tests.support.link_bounds import link_bounds
 from tests.support.paths import CELLS
 
 SPOT = np.array([0.0, 0.22])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.transforms import apply
-from hardware.robot.description import PARK_JOINTS, forward_kinematics
+from hardware.robot.description import PARK_JOINTS
+from hardware.robot.kinematics import forward_kinematics
 from perception.objects.masks import arms_mask, bin_mask, object_region, tags_mask
 from perception.table.locate import fit_table, locate_table
 from tests.support.drawn_cell import CELL, draw_frame
