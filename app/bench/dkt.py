@@ -1,17 +1,19 @@
 """`python main.py bench dkt`: what DKT takes, fast and exact, beside diffusers' classes used plainly."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from app.bench.dkt_table import NOTES, BenchResult, Floor, Row, markdown, table
+from app.bench.options import BenchDktOptions, DktSize
+from app.clips.cli import parse_size
 from app.console import Console
 from app.machine import describe_device
 from core.errors import ConfigurationError, PerceptionError
 from core.files import writing
+from core.json_values import plain
 from perception.estimators.dkt.bench.models import FolderWeights, RandomWeights, Weights
 from perception.estimators.dkt.bench.plain import PlainPipeline
 from perception.estimators.dkt.bench.watch import matmul_rate
@@ -32,23 +34,6 @@ _SMALL_BECAUSE = (
 
 
 @dataclass(frozen=True)
-class BenchDktOptions:
-    """What was asked for; None: what suits the device."""
-
-    weights: Path | None
-    random_weights: bool
-    size: str | None
-    frames: tuple[int, ...] | None
-    resolution: tuple[int, int] | None
-    steps: int
-    dtype: Literal["float32", "bfloat16"] | None
-    device: str
-    offload: bool | None
-    repeats: int | None
-    out: Path | None
-
-
-@dataclass(frozen=True)
 class _Plan:
     """What is run."""
 
@@ -60,21 +45,9 @@ class _Plan:
     note: str
 
 
-def parse_frames(text: str) -> tuple[int, ...] | None:
-    """Lengths of clip from `1,5,21`, None of nothing.
-
-    Raises:
-        ConfigurationError: anything else.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ConfigurationError(f"--frames {text!r} is no list of lengths.", "For example: --frames 1,5,21,81")
-    return tuple(dict.fromkeys(map(int, parts))) or None
-
-
-def measure_dkt(options: BenchDktOptions, as_json: bool) -> int:
+def measure_dkt(options: BenchDktOptions) -> int:
     """Measures every way at every length and prints the table; 1 where none of it ran."""
-    console = Console(as_json)
+    console = Console(options.as_json)
     plan = _plan(options)
     if options.out is not None:
         _demand_writable(options.out)
@@ -105,7 +78,7 @@ def measure_dkt(options: BenchDktOptions, as_json: bool) -> int:
         with writing(options.out):
             options.out.write_text(markdown(result))
         console.say(f"written to [bold]{options.out}[/]")
-    console.result(asdict(result))
+    console.result(plain(result))
     if all(row.failed for row in rows):
         raise PerceptionError("No way to run DKT fitted into the memory.", "Try a smaller --resolution or --size.")
     return 0
@@ -115,7 +88,7 @@ def _demand_writable(path: Path) -> None:
     """Finds out before minutes are spent, and leaves no empty file.
 
     Raises:
-        ConfigurationError: the file cannot be written.
+        StorageError: the file cannot be written.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,11 +114,11 @@ def _plan(options: BenchDktOptions) -> _Plan:
     settings = DktSettings(
         str(device),
         pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
-        size=options.resolution or ((832, 480) if is_cuda else (208, 112)),
+        size=parse_size(options.resolution, "--resolution") or ((832, 480) if is_cuda else (208, 112)),
         steps=options.steps,
         offload=options.offload,
     )
-    frames = options.frames or ((1, 5, 21, 81) if is_cuda else (1, 5))
+    frames = options.lengths() or ((1, 5, 21, 81) if is_cuda else (1, 5))
     is_small = not is_cuda and options.size is None and options.weights is None
     note = _SMALL_BECAUSE if is_small else ""
     return _Plan(_weights(options, is_cuda), settings, device, frames, options.repeats or (5 if is_cuda else 3), note)
@@ -160,8 +133,8 @@ def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
                 "Leave them out, or leave out --weights.",
             )
         return FolderWeights(options.weights)
-    size = options.size or ("1.3b" if is_cuda else "small")
-    fetched = weights_folder(f"dkt-{size}") if size != "small" else None
+    size = options.size or (DktSize.SMALLER_RELEASE if is_cuda else DktSize.SMALL)
+    fetched = weights_folder(f"dkt-{size}") if size != DktSize.SMALL else None
     if fetched is not None and fetched.is_dir() and not options.random_weights:
         return FolderWeights(fetched)
     return RandomWeights(size)

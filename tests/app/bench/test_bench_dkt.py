@@ -12,8 +12,9 @@ from diffusers import WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.bench import dkt as bench_dkt
-from app.bench.dkt import BenchDktOptions, measure_dkt, parse_frames
-from core.errors import ConfigurationError, PerceptionError
+from app.bench.dkt import measure_dkt
+from app.bench.options import BenchDktOptions, DktSize
+from core.errors import ConfigurationError, PerceptionError, StorageError, VitroError
 from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.bench.models import SIZES, FolderWeights, RandomWeights
 from perception.estimators.dkt.bench.plain import PlainPipeline
@@ -37,19 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(folder: Path, **changes: Any) -> BenchDktOptions:
-    asked = {
-        "weights": folder,
-        "random_weights": False,
-        "size": None,
-        "frames": (1, 2),
-        "resolution": (48, 32),
-        "steps": 5,
-        "dtype": None,
-        "device": "cpu",
-        "offload": None,
-        "repeats": 1,
-        "out": None,
-    }
+    asked = {"weights": folder, "frames": "1,2", "resolution": "48x32", "device": "cpu", "repeats": 1}
     return BenchDktOptions(**asked | changes)
 
 
@@ -167,7 +156,7 @@ def test_a_bench_leaves_a_table_and_the_same_as_json(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "bench.md"
-    assert measure_dkt(options(folder, out=out), as_json=True) == 0
+    assert measure_dkt(options(folder, out=out, as_json=True)) == 0
     printed, shown = capsys.readouterr()
     result = json.loads(printed)
     rows = [(row["frames"], row["way"]) for row in result["rows"]]
@@ -201,7 +190,7 @@ def test_lack_of_memory_costs_one_cell(
             return super().run(frames, watch)
 
     monkeypatch.setattr(bench_dkt, "PlainPipeline", Full)
-    assert measure_dkt(options(folder), as_json=True) == 0
+    assert measure_dkt(options(folder, as_json=True)) == 0
     printed, shown = capsys.readouterr()
     failed = [(row["frames"], row["way"], row["failed"]) for row in json.loads(printed)["rows"] if row["failed"]]
     assert failed == [(2, "plain", "no memory")]
@@ -214,7 +203,7 @@ def test_a_model_that_does_not_fit_is_named(folder: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(FolderWeights, "build", full)
     with pytest.raises(PerceptionError, match="does not fit into the device's memory"):
-        measure_dkt(options(folder), as_json=False)
+        measure_dkt(options(folder))
 
 
 def test_a_capture_that_failed_is_told_in_the_table(
@@ -225,7 +214,7 @@ def test_a_capture_that_failed_is_told_in_the_table(
         self._clip._capture(None)  # there is no CUDA here: it fails as it would on a GPU
 
     monkeypatch.setattr(Warm, "__init__", uncaptured)
-    measure_dkt(options(folder, frames=(1,)), as_json=False)
+    measure_dkt(options(folder, frames="1"))
     assert "Vitro, kept warm (no CUDA graph)" in capsys.readouterr().out
 
 
@@ -235,35 +224,35 @@ def test_nothing_that_fits_is_a_failed_bench(folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(bench_dkt, "measure", full)
     with pytest.raises(PerceptionError, match="No way to run DKT"):
-        measure_dkt(options(folder), as_json=False)
+        measure_dkt(options(folder))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "kind", "cause"),
     [
-        ({"resolution": (50, 32)}, "multiples of 16"),
-        ({"size": "14b"}, "--weights says which model runs"),
-        ({"random_weights": True}, "--weights says which model runs"),
-        ({"device": "cuda:7"}, "no device 'cuda:7'"),
-        ({"out": Path("/proc/none/table.md")}, "cannot be written"),
+        ({"resolution": "50x32"}, ConfigurationError, "multiples of 16"),
+        ({"size": DktSize.LARGER_RELEASE}, ConfigurationError, "--weights says which model runs"),
+        ({"random_weights": True}, ConfigurationError, "--weights says which model runs"),
+        ({"device": "cuda:7"}, ConfigurationError, "no device 'cuda:7'"),
+        ({"out": Path("/proc/none/table.md")}, StorageError, "cannot be written"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_runs(
-    folder: Path, changes: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, changes: dict[str, Any], kind: type[VitroError], cause: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        measure_dkt(options(folder, **changes), as_json=False)
+    with pytest.raises(kind, match=cause):
+        measure_dkt(options(folder, **changes))
     assert "matmul" not in capsys.readouterr().out
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(PerceptionError, match="lacks its transformer"):
-        measure_dkt(options(tmp_path), as_json=False)
+        measure_dkt(options(tmp_path))
 
 
 def test_lengths_are_a_list_of_numbers() -> None:
-    assert parse_frames("1, 5,21,5") == (1, 5, 21)
-    assert parse_frames("") is None
+    assert BenchDktOptions(frames="1, 5,21,5").lengths() == (1, 5, 21)
+    assert BenchDktOptions().lengths() is None
     for wrong in ("0", "a", "1;5", "-1", "1.5"):
         with pytest.raises(ConfigurationError, match="no list of lengths"):
-            parse_frames(wrong)
+            BenchDktOptions(frames=wrong).lengths()

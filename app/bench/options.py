@@ -1,0 +1,89 @@
+"""What the benches take."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.clips.cli import Dtype
+from app.options import JsonOption
+from core.errors import ConfigurationError
+
+
+class DktSize(StrEnum):
+    """What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds."""
+
+    SMALL = "small"
+    SMALLER_RELEASE = "1.3b"
+    LARGER_RELEASE = "14b"
+
+
+@dataclass(frozen=True)
+class BenchGraspOptions(JsonOption):
+    """Scenes of the digital cell."""
+
+    surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
+    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
+    trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20
+    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
+    log: Annotated[Path | None, typer.Option(help="Its own trial log; default runs/bench.db.")] = None
+
+    def scenes(self, surfaces: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Surface and seed of every scene; surfaces take turns, so a bench cut short is still balanced."""
+        for seed in range(self.seed, self.seed + self.trials):
+            for surface in surfaces:
+                yield surface, seed
+
+
+@dataclass(frozen=True)
+class BenchDktOptions(JsonOption):
+    """A DKT and what it is measured on; None: what suits the device."""
+
+    weights: Annotated[
+        Path | None, typer.Option(help="The model's folder; default: what is fetched, else random ones.")
+    ] = None
+    random_weights: Annotated[bool, typer.Option("--random-weights", help="Even where weights are fetched.")] = False
+    size: Annotated[DktSize | None, typer.Option(help="Without a folder; default: 1.3b on CUDA, else small.")] = None
+    frames: Annotated[str, typer.Option(help="Lengths of clip; default: 1,5,21,81 on CUDA, else 1,5.")] = ""
+    resolution: Annotated[str, typer.Option(help="WIDTHxHEIGHT; default: 832x480 on CUDA, else 208x112.")] = ""
+    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 5
+    dtype: Annotated[Dtype | None, typer.Option(help="Default: bfloat16 on CUDA, else float32.")] = None
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
+    offload: Annotated[
+        bool | None,
+        typer.Option(help="Whether blocks wait in RAM; default: where they do not fit.", show_default=False),
+    ] = None
+    repeats: Annotated[int | None, typer.Option(min=1, help="Runs that count; default: 5 on CUDA, else 3.")] = None
+    out: Annotated[Path | None, typer.Option(help="A Markdown file for the table.")] = None
+
+    def lengths(self) -> tuple[int, ...] | None:
+        """Lengths of clip, None where there are none.
+
+        Raises:
+            ConfigurationError: `frames` is no list of them.
+        """
+        parts = [part.strip() for part in self.frames.split(",") if part.strip()]
+        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+            raise ConfigurationError(
+                f"--frames {self.frames!r} is no list of lengths.", "For example: --frames 1,5,21,81"
+            )
+        return tuple(dict.fromkeys(map(int, parts))) or None
+
+
+def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """The names in a comma-separated list, each once.
+
+    Raises:
+        ConfigurationError: none, or one that is not among the choices.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    wrong = [name for name in names if name not in choices]
+    if wrong or not names:
+        raise ConfigurationError(
+            f"There is no {wrong[0]!r}." if wrong else f"{text!r} names none.", f"Choose some of: {', '.join(choices)}."
+        )
+    return names
