@@ -113,7 +113,9 @@ def _plan(options: BenchDktOptions) -> _Plan:
         torch.cuda.set_device(device)
     settings = DktSettings(
         str(device),
-        pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
+        pick_dtype(
+            EstimatorOptions(dtype=None if options.dtype is None else options.dtype.value), device, torch.bfloat16
+        ),
         size=parse_size(options.resolution, "--resolution") or ((832, 480) if is_cuda else (208, 112)),
         steps=options.steps,
         offload=options.offload,
