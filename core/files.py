@@ -87,10 +87,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def sync_files(files: Iterable[Path]) -> None:
-    """Returns when the files would survive a power cut."""
+    """Returns when the files, and the names in the folders among them, would survive a power cut."""
     for file in files:
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def hold(lock: Path, refusal: VitroError) -> BinaryIO:

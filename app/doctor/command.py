@@ -65,7 +65,7 @@ def _arms() -> Finding:
 
 
 def _renderer() -> Finding:
-    from hardware.simulation.rendering.renderer_backend import mitsuba
+    from hardware.simulation.rendering.backend import mitsuba
 
     variant = mitsuba().variant()
     if variant.startswith("scalar"):

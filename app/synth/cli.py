@@ -82,7 +82,7 @@ def synth(
         return verify_data_set(out, as_json)
     if clips is None:
         raise ConfigurationError("--clips says nothing.", "For example: --clips 4")
-    from perception.learning.synthesis.settings import SynthSettings, of_cell
+    from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 
     of = _cell_of(scenes, cell, views)
     own = {"views": (views or ViewsChoice.ORBIT).value} if of is None else of_cell(of)

@@ -13,13 +13,13 @@ from rich.markup import escape
 from app.console import Console
 from app.interrupts import Interrupts
 from core.errors import ConfigurationError, DatasetError
-from perception.learning.synthesis.clip_set import ClipSet, read_settings, verify
-from perception.learning.synthesis.farm import Job, Step, render_here
-from perception.learning.synthesis.settings import SynthSettings
+from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
+from perception.learning.synthesis.clips.farm import Job, Step, render_here
+from perception.learning.synthesis.clips.settings import SynthSettings
 
 if TYPE_CHECKING:
     from core.cell import Cell
-    from perception.learning.synthesis.scene import Thing
+    from hardware.simulation.scene.scene import SceneObject
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SynthOptions:
 def render_data_set(options: SynthOptions, as_json: bool) -> int:
     """Renders the clips that are missing; 0 when all are there, with the card."""
     console = Console(as_json)
-    settings, things = _with_meshes(options, console)
+    settings, user_objects = _with_meshes(options, console)
     data_set = ClipSet(options.out, settings, options.clips)
     with Interrupts() as interrupts, data_set.held():
         if options.repair:
@@ -46,7 +46,7 @@ def render_data_set(options: SynthOptions, as_json: bool) -> int:
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
-            steps = _begin(Job(settings, missing, data_set.clips, things, options.cell), options.ray, opened)
+            steps = _begin(Job(settings, missing, data_set.clips, user_objects, options.cell), options.ray, opened)
             if not options.ray:
                 # In the renderer's own calls an interrupt would turn into another error: it waits for the frame's end.
                 interrupts.emergency = _stop_at_once
@@ -80,7 +80,7 @@ def verify_data_set(root: Path, as_json: bool) -> int:
     return 0
 
 
-def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSettings, tuple[Thing, ...]]":
+def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSettings, tuple[SceneObject, ...]]":
     if options.meshes is None:
         return options.settings, ()
     if options.cell is not None:
@@ -88,12 +88,12 @@ def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSetting
             "--meshes can be among drawn objects only; a cell's scenes hold its own tableware.",
             "Leave out --meshes, or give --scenes drawn.",
         )
-    from perception.learning.synthesis.user_meshes import read_user_meshes
+    from perception.learning.synthesis.scenes.user_meshes import read_user_meshes
 
     with console.stage("meshes") as line:
         meshes = read_user_meshes(options.meshes)
-        line.detail = ", ".join(f"{thing.family} ({thing.material})" for thing in meshes.things)
-    return replace(options.settings, meshes=meshes.digest), meshes.things
+        line.detail = ", ".join(f"{item.family} ({item.material.name})" for item in meshes.objects)
+    return replace(options.settings, meshes=meshes.digest), meshes.objects
 
 
 def _discard_damaged(data_set: ClipSet, console: Console) -> None:
@@ -107,7 +107,7 @@ def _discard_damaged(data_set: ClipSet, console: Console) -> None:
 def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:
     """The work, here or on a cluster; what is half done when `opened` ends is removed."""
     if ray and job.numbers:
-        from perception.learning.synthesis.ray_farm import RayFarm
+        from perception.learning.synthesis.clips.ray_farm import RayFarm
 
         return opened.enter_context(closing(opened.enter_context(RayFarm(ray)).render(job)))
     return opened.enter_context(closing(render_here(job)))
@@ -139,7 +139,7 @@ def _show(
 
 
 def _write_card(root: Path, console: Console) -> None:
-    from perception.learning.synthesis.card import write_card
+    from perception.learning.synthesis.clips.card import write_card
 
     with console.stage("card") as line:
         write_card(root)

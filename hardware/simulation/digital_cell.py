@@ -11,9 +11,10 @@ from core.image import RgbdImage
 from core.transforms import Matrix, look_at
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
+from hardware.simulation.catalogue.cell_scene import CellState
+from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.layout import stage
-from hardware.simulation.scene.scene import PlacedObject, SceneState
+from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.sim_camera import SimCamera
 from hardware.simulation.sim_clock import SimClock
 from hardware.world import SceneNote, Verdict
@@ -60,7 +61,7 @@ class DigitalCell:
         self._surface, self._seed = surface, seed
         self._T_world_camera = _jittered(self._cell, rng)
         placed = stage(self._physics, rng, objects, surface)
-        return SceneNote(surface, seed, tuple(_described(thing) for thing in placed))
+        return SceneNote(surface, seed, tuple(_described(one) for one in placed))
 
     def verdict(self) -> Verdict:
         return self._physics.verdict()
@@ -72,8 +73,8 @@ class DigitalCell:
             emulator.close()
         self.camera.close()
 
-    def _snapshot(self) -> SceneState:
-        return SceneState(
+    def _snapshot(self) -> CellState:
+        return CellState(
             self._surface,
             self._physics.object_poses(),
             self._physics.robot_shapes(),
@@ -89,9 +90,9 @@ def _jittered(cell: Cell, rng: np.random.Generator) -> Matrix:
     return look_at(eye_m, target_m)
 
 
-def _described(thing: PlacedObject) -> dict[str, object]:
+def _described(placed: PlacedObject) -> dict[str, object]:
     return {
-        "family": thing.tableware.family,
-        "material": thing.tableware.material.value,
-        "T_world_object": np.round(thing.T_world_object, 5).tolist(),
+        "family": placed.item.family,
+        "material": placed.item.material.name,
+        "T_world_object": np.round(placed.T_world_object, 5).tolist(),
     }

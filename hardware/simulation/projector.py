@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, transform
-from hardware.simulation.raycast import RayCaster
+from hardware.simulation.rendering.raycast import RayCaster
 from hardware.simulation.scene.materials import Finish, Scattering
 
 MAX_SPECULAR = 12

@@ -11,8 +11,8 @@ from core.clock import Clock
 from core.errors import CameraError
 from core.image import Intrinsics, RgbdImage
 from hardware.cameras.frame import RgbdFrame
+from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.rendering.renderer import Renderer, Rendering
-from hardware.simulation.scene.scene import SceneState
 from hardware.simulation.stereo import disparities, sense_depth
 
 #: Frames whose truth is remembered.
@@ -33,22 +33,19 @@ class SimCamera:
     is_live = True
 
     def __init__(
-        self, cell: Cell, snapshot: Callable[[], SceneState], clock: Clock, spp: int = 16, seed: int = 0
+        self, cell: Cell, snapshot: Callable[[], CellState], clock: Clock, spp: int = 16, seed: int = 0
     ) -> None:
         """snapshot: the cell as it is now; spp: samples a pixel; seed: of the sensors' noise."""
-        self._mount = cell.camera
+        self._cell = cell
         self._snapshot = snapshot
         self._clock = clock
-        self._renderer = Renderer(cell, spp)
+        self.intrinsics = cell_intrinsics(cell)
+        self._spp = spp
         self._rng = np.random.default_rng(seed)
         self._number = 0
         self._closed = False
-        self._last: tuple[SceneState, Rendering] | None = None
+        self._last: tuple[CellState, Rendering] | None = None
         self._truths: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
-
-    @property
-    def intrinsics(self) -> Intrinsics:
-        return self._renderer.intrinsics
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame, one period of this camera's clock from now.
@@ -56,7 +53,7 @@ class SimCamera:
         Raises:
             CameraError: the camera is closed, or `timeout_s` is shorter than its period.
         """
-        period_s = 1.0 / self._mount.fps
+        period_s = 1.0 / self._cell.camera.fps
         if self._closed:
             raise CameraError("The simulated camera is closed.", "Open the cell again.")
         if timeout_s < period_s:
@@ -66,6 +63,7 @@ class SimCamera:
             )
         self._clock.sleep(period_s)
         rendering = self._rendering(self._snapshot())
+        assert rendering.infrared is not None
         infrared = rendering.infrared.exposed(self._rng)
         self._number += 1
         self._remember(rendering.truth.depth_m)
@@ -73,7 +71,7 @@ class SimCamera:
             color=noisy_color(rendering.color, self._rng),
             depth_m=sense_depth(*infrared, self.intrinsics),
             intrinsics=self.intrinsics,
-            serial=self._mount.serial,
+            serial=self._cell.camera.serial,
             number=self._number,
             stamp_s=self._clock.now_s(),
             source="sim",
@@ -104,9 +102,10 @@ class SimCamera:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _rendering(self, state: SceneState) -> Rendering:
+    def _rendering(self, state: CellState) -> Rendering:
         if self._last is None or not _looks_the_same(self._last[0], state):
-            self._last = (state, self._renderer.render(state))
+            renderer = Renderer(cell_scene(self._cell, state))
+            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, stereo=True))
         return self._last[1]
 
     def _remember(self, depth_m: NDArray[np.float32]) -> None:
@@ -115,23 +114,31 @@ class SimCamera:
             self._truths.popitem(last=False)
 
 
+def cell_intrinsics(cell: Cell) -> Intrinsics:
+    """Intrinsics of the simulated camera: its principal point is the image's centre."""
+    mount = cell.camera
+    return Intrinsics(
+        mount.width, mount.height, mount.focal_px, mount.focal_px, (mount.width - 1) / 2, (mount.height - 1) / 2
+    )
+
+
 def noisy_color(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """One exposure of a picture (H, W, 3): with sensor noise of its own."""
     noise = rng.standard_normal(color.shape, np.float32) * np.float32(COLOR_NOISE)
     return (color + noise).round().clip(0, 255).astype(np.uint8)
 
 
-def _looks_the_same(a: SceneState, b: SceneState) -> bool:
+def _looks_the_same(a: CellState, b: CellState) -> bool:
     """True where nothing that a camera sees differs by more than `STILL`."""
     if (a.surface, a.appearance_seed) != (b.surface, b.appearance_seed):
         return False
     if len(a.objects) != len(b.objects) or len(a.robot) != len(b.robot):
         return False
-    if any(p.tableware is not q.tableware for p, q in zip(a.objects, b.objects, strict=True)):
+    if any(p.item is not q.item for p, q in zip(a.objects, b.objects, strict=True)):
         return False
     return bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
 
 
-def _poses(state: SceneState) -> NDArray[np.float64]:
+def _poses(state: CellState) -> NDArray[np.float64]:
     poses = [placed.T_world_object for placed in state.objects] + [shape.T_world_shape for shape in state.robot]
     return np.stack([state.T_world_camera, *poses])

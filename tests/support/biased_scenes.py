@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from core.errors import PerceptionError
 from core.transforms import look_at
 from hardware.cameras.frame import RgbdFrame
+from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
+from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.raycast import RayCaster
-from hardware.simulation.scene.layout import stage
-from hardware.simulation.scene.scene import SceneState
-from hardware.simulation.staging import stage_parts
+from hardware.simulation.rendering.raycast import RayCaster
 from perception.depth_types import RelativeDepth, TableView
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric, to_metres
@@ -68,9 +67,9 @@ def draw_scenes(seeds: range) -> list[Scene]:
         mount = CELL.camera
         T = look_at(mount.position_m + rng.normal(0, 0.02, 3), mount.target_m + rng.normal(0, 0.01, 3))
         stage(physics, rng, 1 + seed % 5, "diffuse")
-        state = SceneState("diffuse", physics.object_poses(), physics.robot_shapes(), T, seed)
+        state = CellState("diffuse", physics.object_poses(), physics.robot_shapes(), T, seed)
         frame = draw_frame(CELL, T, seed=seed)
-        truth = RayCaster(stage_parts(CELL, state)).truth(frame.intrinsics, T)
+        truth = RayCaster(cell_scene(CELL, state).parts()).truth(frame.intrinsics, T)
         scenes.append(Scene(frame, locate_table(frame, CELL), truth.depth_m, truth.instance_ids))
     return scenes
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from perception.learning.synthesis.clip_files import ClipWriter, as_json, clip_name
-from perception.learning.synthesis.clip_set import ClipSet
-from perception.learning.synthesis.frame_files import encoded_frame
-from perception.learning.synthesis.settings import SynthSettings
+from perception.learning.synthesis.clips.clip_files import ClipWriter, as_json, clip_name, encoded_frame
+from perception.learning.synthesis.clips.clip_set import ClipSet
+from perception.learning.synthesis.clips.settings import SynthSettings
 
 SHAPE = (12, 16)
 SETTINGS = SynthSettings(width=16, height=16, frames=2)

@@ -11,10 +11,9 @@ from core.clock import Clock
 from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.frame import RgbdFrame
+from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.digital_cell import DigitalCell
-from hardware.simulation.raycast import RayCaster
-from hardware.simulation.scene.scene import SceneState
-from hardware.simulation.staging import stage_parts
+from hardware.simulation.rendering.raycast import RayCaster
 from tests.support.drawn_cell import CELL, draw_frame, intrinsics_of
 
 
@@ -24,7 +23,7 @@ class DrawnCamera:
     name = "drawn"
     is_live = True
 
-    def __init__(self, cell: Cell, snapshot: Callable[[], SceneState], clock: Clock) -> None:
+    def __init__(self, cell: Cell, snapshot: Callable[[], CellState], clock: Clock) -> None:
         self._cell, self._snapshot, self._clock = cell, snapshot, clock
         self._number = 0
         self._depth_m: NDArray[np.float32] = np.zeros((1, 1), np.float32)
@@ -42,7 +41,9 @@ class DrawnCamera:
         state = self._snapshot()
         self._number += 1
         drawn = draw_frame(self._cell, state.T_world_camera)
-        self._depth_m = RayCaster(stage_parts(self._cell, state)).truth(self.intrinsics, state.T_world_camera).depth_m
+        self._depth_m = (
+            RayCaster(cell_scene(self._cell, state).parts()).truth(self.intrinsics, state.T_world_camera).depth_m
+        )
         color = np.full_like(drawn.color, 90) if self.blind_to_tags else drawn.color
         return replace(drawn, color=color, depth_m=self._depth_m, number=self._number, stamp_s=self._clock.now_s())
 

@@ -11,8 +11,8 @@ from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.detection.gripper import PARTS, TIP, lowest_corner, pre_opening
 from grasping.grasp_set import WIDTH, T_camera_tcp
-from hardware.simulation.scene.scene import Mesh
-from hardware.simulation.scene.tableware import draw_tableware
+from hardware.simulation.catalogue.tableware import draw_tableware
+from hardware.simulation.scene.meshes import Mesh
 from perception.depth_types import Plane
 from tests.support.paths import CELLS
 

@@ -10,7 +10,7 @@ import torch
 
 from core.image import Intrinsics
 from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.synthesis.frame_files import encoded_frame
+from perception.learning.synthesis.clips.clip_files import encoded_frame
 from perception.learning.training.base import find_base, load_base
 from perception.learning.training.checkpoint import model_identity
 from perception.learning.training.draws import Sampler

@@ -1,15 +1,12 @@
 """One arm inside the physics: motors, encoders and the force between its pads (an `ArmPlant`)."""
 
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware.simulation.physics.model import FINGER_STIFFNESS_N_M, SERVO_LAG_S, STIFFNESS_NM_RAD
-
-if TYPE_CHECKING:
-    from hardware.simulation.physics.physics import CellPhysics
 
 #: Speed of each finger when nothing stops it [m/s].
 FINGER_SPEED_M_S = 0.08
@@ -18,16 +15,17 @@ FINGER_SPEED_M_S = 0.08
 class SimulatedArm:
     """The plant of one arm. It outlives the model, which is compiled anew for every scene."""
 
-    def __init__(self, physics: "CellPhysics", name: str, joints_rad: NDArray[np.float64]) -> None:
+    def __init__(self, name: str, joints_rad: NDArray[np.float64], lock: AbstractContextManager) -> None:
+        """lock: keeps who reads contacts out of a step in another thread."""
         self.name = name
-        self._physics = physics
+        self._lock = lock
         self._targets_rad = joints_rad.copy()
         self._width_m, self._force_n = 0.0, 10.0
         self._is_powered = True
 
-    def bind(self, joints_rad: NDArray[np.float64], width_m: float) -> None:
+    def bind(self, model: mujoco.MjModel, data: mujoco.MjData, joints_rad: NDArray[np.float64], width_m: float) -> None:
         """Finds itself in a freshly compiled model and takes its place there."""
-        model, data = self._physics.model, self._physics.data
+        self._model, self._data = model, data
         joints = [model.joint(f"{self.name}_joint{k}") for k in range(1, 9)]
         self._qpos = np.array([joint.qposadr[0] for joint in joints])
         self._dofs = np.array([joint.dofadr[0] for joint in joints])
@@ -46,21 +44,21 @@ class SimulatedArm:
     def drive_joints(self, targets_rad: NDArray[np.float64]) -> None:
         """Sets the servo targets (6,) [rad]."""
         self._targets_rad = np.array(targets_rad, float)
-        self._physics.data.ctrl[self._motors[:6]] = self._targets_rad
+        self._data.ctrl[self._motors[:6]] = self._targets_rad
 
     def drive_gripper(self, width_m: float, force_n: float) -> None:
         """Moves the pads towards an opening; each presses with at most `force_n` on what stops it."""
         self._width_m, self._force_n = float(width_m), float(force_n)
-        model, motor = self._physics.model, self._motors[6]
+        model, motor = self._model, self._motors[6]
         both = 2.0 * max(force_n, 0.5)  # one motor drives both fingers
-        self._physics.data.ctrl[motor] = width_m / 2
+        self._data.ctrl[motor] = width_m / 2
         model.actuator_forcerange[motor] = (-both, both)
         model.dof_damping[self._dofs[6:]] = both / FINGER_SPEED_M_S / 2
 
     def set_power(self, on: bool) -> None:
         """Off takes torque and gravity compensation away: the arm falls against its gears' friction."""
         self._is_powered = on
-        model = self._physics.model
+        model = self._model
         stiffness = np.append(STIFFNESS_NM_RAD, FINGER_STIFFNESS_N_M) * on
         model.actuator_gainprm[self._motors, 0] = stiffness
         model.actuator_biasprm[self._motors, 1] = -stiffness
@@ -68,28 +66,28 @@ class SimulatedArm:
         model.body_gravcomp[self._bodies] = float(on)
 
     def joints_rad(self) -> NDArray[np.float64]:
-        return self._physics.data.qpos[self._qpos[:6]].copy()
+        return self._data.qpos[self._qpos[:6]].copy()
 
     def velocities_rad_s(self) -> NDArray[np.float64]:
-        return self._physics.data.qvel[self._dofs[:6]].copy()
+        return self._data.qvel[self._dofs[:6]].copy()
 
     def torques_nm(self) -> NDArray[np.float64]:
         """Motor torques (6,): what the servos and the gravity compensation give together."""
-        data, dofs = self._physics.data, self._dofs[:6]
+        data, dofs = self._data, self._dofs[:6]
         return data.qfrc_actuator[dofs] + data.qfrc_gravcomp[dofs]
 
     def gripper_width_m(self) -> float:
-        return float(self._physics.data.qpos[self._qpos[6:]].sum())
+        return float(self._data.qpos[self._qpos[6:]].sum())
 
     def gripper_force_n(self) -> float:
         """Mean force of the two pads along their closing axis; 0 unless both press on something."""
-        with self._physics.lock:
+        with self._lock:
             forces = self._finger_forces()
         return float(forces.mean()) if (forces > 0).all() else 0.0
 
     def _finger_forces(self) -> NDArray[np.float64]:
         """Force pushing each finger open (2,) [N], summed over its contacts."""
-        model, data = self._physics.model, self._physics.data
+        model, data = self._model, self._data
         forces, wrench = np.zeros(2), np.zeros(6)
         pairs = model.geom_bodyid[data.contact.geom]
         for side, body in enumerate(self.finger_bodies):

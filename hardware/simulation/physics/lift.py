@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from hardware.robot.description import TCP_OFFSET_M
 from hardware.simulation.physics.arm import SimulatedArm
-from hardware.simulation.scene.scene import Tableware
+from hardware.simulation.scene.scene import SceneObject
 from hardware.world import Verdict
 
 #: A proper lift: centre this far above where it rested, for so long, sliding less than this in the hand.
@@ -46,7 +46,7 @@ class LiftWatch:
         model: mujoco.MjModel,
         data: mujoco.MjData,
         arms: Sequence[SimulatedArm],
-        objects: Sequence[Tableware],
+        objects: Sequence[SceneObject],
         cell: Cell,
     ) -> None:
         self._model, self._data, self._cell = model, data, cell
@@ -98,10 +98,11 @@ class LiftWatch:
         if not self._stories:
             return Verdict(False, "no object on the table")
         number = max(range(len(self._stories)), key=lambda k: self._merit(self._stories[k]))
-        story, name = self._stories[number], f"{self._objects[number].material} {self._objects[number].family}"
+        story, item = self._stories[number], self._objects[number]
         if story.last_contact_s < 0:
             return Verdict(False, "no object was held between both fingers")
         where = self._place(number)
+        name = f"{item.material.name} {item.family}"
         moved = f"{name} rose {1000 * story.best_rise_m:.0f} mm, slipped {1000 * story.worst_slip_m:.1f} mm"
         if story.lifted_by:
             return Verdict(True, f"{moved} in the {story.lifted_by} hand; {where}")

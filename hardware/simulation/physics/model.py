@@ -9,23 +9,14 @@ from numpy.typing import NDArray
 from core.cell import ArmMount, Bin, Cell
 from core.transforms import Matrix
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
-from hardware.simulation.scene.scene import Material, Primitive, Tableware
-from hardware.simulation.scene.tableware_mesh import mass_properties
+from hardware.simulation.scene.meshes import Primitive, mass_properties
+from hardware.simulation.scene.scene import SceneObject
 
 #: Collision classes: an arm never meets itself (the safety gate sees to that before motion).
 WORLD_BIT, OBJECT_BIT, FIRST_ARM_BIT = 1, 2, 4
 #: Contacts this stiff hold a smooth cylinder through lift and shake with under a millimetre of slip.
 SOLREF, SOLIMP = (0.004, 1.0), (0.95, 0.99, 0.001, 0.5, 2.0)
-#: Sliding friction on the rubber of the pads. Theirs is lower, and the larger of a pair rules.
-FRICTION = {
-    Material.CLEAR_GLASS: 0.45,
-    Material.TINTED_GLASS: 0.45,
-    Material.CLEAR_PLASTIC: 0.50,
-    Material.CHROME: 0.40,
-    Material.BRUSHED_STEEL: 0.40,
-    Material.GLAZED_CERAMIC: 0.50,
-    Material.MATTE: 0.70,
-}
+#: Sliding friction; that of a gripper's pads is lower, and the larger of a pair rules.
 TABLE_FRICTION = {"reflective": 0.30, "translucent": 0.40, "diffuse": 0.55}
 #: Torsional and rolling friction [m]: rubber pads resist twisting; a ball on a table comes to rest.
 TORSIONAL_M, ROLLING_M = 0.005, 0.0003
@@ -40,7 +31,7 @@ FINGER_STIFFNESS_N_M, FINGER_ARMATURE_KG = 20000.0, 0.2
 
 
 def build_model(
-    cell: Cell, objects: Sequence[tuple[Tableware, Matrix]], surface: str, timestep_s: float
+    cell: Cell, objects: Sequence[tuple[SceneObject, Matrix]], surface: str, timestep_s: float
 ) -> mujoco.MjModel:
     """Compiles the cell with its objects. Bodies are named `<arm>_<link>` and `object<k>`."""
     spec = mujoco.MjSpec()
@@ -53,8 +44,8 @@ def build_model(
     _add_bin(spec, cell.bin)
     for number, (name, mount) in enumerate(cell.arms.items()):
         _add_arm(spec, name, mount, FIRST_ARM_BIT << number)
-    for number, (tableware, T) in enumerate(objects):
-        _add_object(spec, f"object{number}", tableware, T)
+    for number, (item, T) in enumerate(objects):
+        _add_object(spec, f"object{number}", item, T)
     for geom in spec.geoms:
         geom.solref, geom.solimp = SOLREF, SOLIMP
     return spec.compile()
@@ -110,20 +101,20 @@ def _add_servo(spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float
     return servo
 
 
-def _add_object(spec: mujoco.MjSpec, name: str, tableware: Tableware, T_world_object: Matrix) -> None:
+def _add_object(spec: mujoco.MjSpec, name: str, item: SceneObject, T_world_object: Matrix) -> None:
     """A free body with the mesh's own mass distribution, so that hollow things tip as they should."""
     body = spec.worldbody.add_body(name=name, pos=T_world_object[:3, 3], quat=quaternion(T_world_object))
     body.add_freejoint(name=name)
-    volume, center, inertia = mass_properties(tableware.mesh)
-    inertia = inertia * tableware.mass_kg / volume
-    body.mass, body.ipos, body.explicitinertial = tableware.mass_kg, center, True
+    volume, center, inertia = mass_properties(item.mesh)
+    inertia = inertia * item.mass_kg / volume
+    body.mass, body.ipos, body.explicitinertial = item.mass_kg, center, True
     a, b, c = inertia.diagonal()
     body.fullinertia = [a, b, c, inertia[0, 1], inertia[0, 2], inertia[1, 2]]
-    for primitive in tableware.collision:
+    for primitive in item.collision:
         geom = _add_primitive(body, primitive)
         geom.contype, geom.conaffinity = OBJECT_BIT, 0xFF
         geom.condim = 4 if primitive.kind == "box" else 6  # round ones roll, and come to rest
-        geom.friction = (FRICTION[tableware.material], TORSIONAL_M, ROLLING_M)
+        geom.friction = (item.material.friction, TORSIONAL_M, ROLLING_M)
 
 
 def _add_primitive(body: mujoco.MjsBody, primitive: Primitive) -> mujoco.MjsGeom:

@@ -16,7 +16,8 @@ from hardware.robot.kinematics import link_poses
 from hardware.simulation.physics.arm import SimulatedArm
 from hardware.simulation.physics.lift import LiftWatch
 from hardware.simulation.physics.model import build_model
-from hardware.simulation.scene.scene import PlacedObject, Primitive, RobotShape, Tableware
+from hardware.simulation.scene.meshes import Primitive
+from hardware.simulation.scene.scene import PlacedObject, RobotShape, SceneObject
 from hardware.world import Verdict
 
 #: Steps between looks of the lift watch (10 ms at the default step).
@@ -32,16 +33,16 @@ class CellPhysics:
         self.cell = cell
         self.timestep_s = timestep_s
         self.lock = threading.RLock()
-        self._objects: tuple[Tableware, ...] = ()
+        self._objects: tuple[SceneObject, ...] = ()
         self._steps = 0
-        self._arms = {name: SimulatedArm(self, name, PARK_JOINTS) for name in cell.arms}
+        self._arms = {name: SimulatedArm(name, PARK_JOINTS, self.lock) for name in cell.arms}
         self.model: mujoco.MjModel
         self.data: mujoco.MjData
         self._compile((), "diffuse", {name: (PARK_JOINTS, 0.0) for name in cell.arms}, 0.0)
 
     def load(
         self,
-        objects: Sequence[tuple[Tableware, Matrix]],
+        objects: Sequence[tuple[SceneObject, Matrix]],
         surface: str = "diffuse",
         joints_rad: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
@@ -61,17 +62,17 @@ class CellPhysics:
 
     def _compile(
         self,
-        objects: tuple[tuple[Tableware, Matrix], ...],
+        objects: tuple[tuple[SceneObject, Matrix], ...],
         surface: str,
         poses: Mapping[str, tuple[NDArray[np.float64], float]],
         time_s: float,
     ) -> None:
-        self._objects = tuple(tableware for tableware, _ in objects)
+        self._objects = tuple(item for item, _ in objects)
         self.model = build_model(self.cell, objects, surface, self.timestep_s)
         self.data = mujoco.MjData(self.model)
         self.data.time = time_s
         for name, arm in self._arms.items():
-            arm.bind(*poses[name])
+            arm.bind(self.model, self.data, *poses[name])
         mujoco.mj_forward(self.model, self.data)
         self._watch_from_here()
 

@@ -8,19 +8,20 @@ from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from core.transforms import Matrix, transform
-from hardware.simulation.rendering.renderer_backend import mitsuba
-from hardware.simulation.rendering.renderer_meshes import Triangles, joined, rectangle
+from hardware.simulation.rendering.backend import mitsuba
+from hardware.simulation.scene.light import Lamp
 from hardware.simulation.scene.materials import (
     BRUSHED_ROUGHNESS,
     GLASS_IOR,
     GLAZE_IOR,
     PLASTIC_IOR,
+    WATER_IOR,
     Finish,
     Scattering,
     plain,
 )
-from hardware.simulation.scene.surroundings import Lamp
-from hardware.simulation.staging import FLOOR_Z_M, Part
+from hardware.simulation.scene.scene import Part
+from hardware.simulation.scene.triangles import Triangles, joined, rectangle
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.
 MAX_BOUNCES = 20
@@ -33,6 +34,8 @@ GUIDE_SAMPLES = 4
 BRIGHTEST = 40.0
 #: Colours in a family's palette: its size, too, is compiled in.
 PALETTE = 32
+#: Below every floor.
+HIDDEN_Z_M = -1.75
 #: The plain families: everything of one colour shares a mesh with its family, coloured by a palette.
 FAMILIES = (
     plain(Scattering.GLASS, (1, 1, 1), GLASS_IOR),
@@ -41,25 +44,20 @@ FAMILIES = (
     plain(Scattering.BRUSHED, (1, 1, 1), roughness=BRUSHED_ROUGHNESS),
     plain(Scattering.GLAZE, (1, 1, 1), GLAZE_IOR),
     plain(Scattering.MATTE, (1, 1, 1)),
+    plain(Scattering.GLASS, (1, 1, 1), WATER_IOR),
 )
 
 
 class PathTracer:
     """One scene in its light, seen by any pinhole cameras."""
 
-    def __init__(
-        self,
-        parts: Sequence[Part],
-        room: NDArray[np.float32],
-        lamps: Sequence[Lamp],
-        families: Sequence[Finish] = FAMILIES,
-    ) -> None:
-        """room: radiance (h, w, 3) by latitude and longitude; families: the plain finishes that share meshes."""
+    def __init__(self, parts: Sequence[Part], room: NDArray[np.float32], lamps: Sequence[Lamp]) -> None:
+        """room: radiance (h, w, 3) by latitude and longitude."""
         mi = mitsuba()
         scene: dict[str, Any] = {"type": "scene", "room": _room(room)}
-        for i, family in enumerate(families):
-            scene[f"family{i}"] = _family_mesh(family, [p for p in parts if _family(p.finish, families) is family])
-        for i, part in enumerate(p for p in parts if _family(p.finish, families) is None):
+        for i, family in enumerate(FAMILIES):
+            scene[f"family{i}"] = _family_mesh(family, [p for p in parts if _family(p.finish) is family])
+        for i, part in enumerate(p for p in parts if _family(p.finish) is None):
             texture = _bitmap(part.finish.texture, smooth=part.name != "tags")
             scene[f"part{i}"] = _mesh(part.triangles, _bsdf(part.finish, texture))
         for i, lamp in enumerate(lamps):
@@ -94,11 +92,11 @@ class PathTracer:
         return np.nan_to_num(np.array(image, np.float32)[..., -6:])
 
 
-def _family(finish: Finish, families: Sequence[Finish]) -> Finish | None:
+def _family(finish: Finish) -> Finish | None:
     """The plain family of a finish, or None for one with a texture or values of its own."""
     if finish.texture.shape[:2] != (1, 1):
         return None
-    for family in families:
+    for family in FAMILIES:
         if (finish.scattering, finish.ior, finish.roughness) == (family.scattering, family.ior, family.roughness):
             return family
     return None
@@ -107,7 +105,7 @@ def _family(finish: Finish, families: Sequence[Finish]) -> Finish | None:
 def _family_mesh(family: Finish, parts: Sequence[Part]) -> Any:
     """All parts of a family as one mesh whose texture is the palette of their colours."""
     # Never empty: one rectangle lies hidden under the floor.
-    meshes = [rectangle((0.01, 0.01)).placed(transform(translation_m=(0, 0, FLOOR_Z_M - 1.0)))]
+    meshes = [rectangle((0.01, 0.01)).placed(transform(translation_m=(0, 0, HIDDEN_Z_M)))]
     meshes += [part.triangles for part in parts]
     colours = np.full((1, PALETTE * (len(parts) // PALETTE + 1), 3), 0.5, np.float32)
     for i, part in enumerate(parts):

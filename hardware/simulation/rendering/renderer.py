@@ -1,19 +1,16 @@
-"""Colour pictures of the digital cell: path traced, denoised, exposed. The truth comes beside them."""
+"""What cameras see of a scene: colour, path traced, denoised and exposed; the stereo's eyes; and the truth."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Cell
 from core.image import Intrinsics
 from core.transforms import Matrix
 from hardware.simulation.projector import DotProjector, beside
-from hardware.simulation.raycast import RayCaster, Truth
 from hardware.simulation.rendering.path_tracer import PathTracer
-from hardware.simulation.scene.scene import SceneState
-from hardware.simulation.scene.surroundings import lamps, room
-from hardware.simulation.staging import stage_parts
+from hardware.simulation.rendering.raycast import RayCaster, Truth
+from hardware.simulation.scene.scene import Scene
 from hardware.simulation.stereo import (
     BASELINE_M,
     PROJECTOR_X_M,
@@ -41,55 +38,43 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 @dataclass(frozen=True)
 class Rendering:
-    """color (H, W, 3) uint8 sRGB and the infrared pair, both before sensor noise; truth is for evaluation only."""
+    """color (H, W, 3) uint8 sRGB and the infrared pair, where it was asked for, both before sensor noise; truth is
+    for evaluation only."""
 
     color: NDArray[np.uint8]
-    infrared: InfraredPair
     truth: Truth
-
-
-def cell_intrinsics(cell: Cell) -> Intrinsics:
-    """Intrinsics of the simulated camera: its principal point is the image's centre."""
-    mount = cell.camera
-    return Intrinsics(
-        mount.width, mount.height, mount.focal_px, mount.focal_px, (mount.width - 1) / 2, (mount.height - 1) / 2
-    )
+    infrared: InfraredPair | None = None
 
 
 class Renderer:
-    """Renders `SceneState`s of one cell. One at a time: Mitsuba's state is the process's."""
+    """One scene, loaded once and seen from anywhere. One at a time: Mitsuba's state is the process's.
 
-    def __init__(self, cell: Cell, spp: int = 16) -> None:
-        self._cell = cell
-        self._spp = spp
-        self.intrinsics = cell_intrinsics(cell)
+    Let go of it before the next scene is loaded: kernels know how many meshes are alive.
+    """
 
-    def render(self, state: SceneState) -> Rendering:
-        """One picture, what the stereo's eyes see of the same instant, and the truth."""
-        parts = stage_parts(self._cell, state)
-        tracer = PathTracer(parts, room(state.appearance_seed), lamps(state.appearance_seed))
-        caster = RayCaster(parts)
-        radiance = tracer.radiance(self.intrinsics, state.T_world_camera, self._spp)
-        infrared = infrared_pair(tracer, caster, self.intrinsics, state.T_world_camera, radiance)
-        # Freed before the next scene is built: kernels know how many meshes are alive.
-        del tracer
-        return Rendering(developed(radiance), infrared, caster.truth(self.intrinsics, state.T_world_camera))
+    def __init__(self, scene: Scene) -> None:
+        parts = scene.parts()
+        self._tracer = PathTracer(parts, scene.room, scene.lamps)
+        self._caster = RayCaster(parts)
 
+    def render(self, intrinsics: Intrinsics, T_world_camera: Matrix, spp: int = 16, stereo: bool = False) -> Rendering:
+        """One picture.
 
-def infrared_pair(
-    tracer: PathTracer,
-    caster: RayCaster,
-    intrinsics: Intrinsics,
-    T_world_camera: Matrix,
-    radiance: NDArray[np.float32],
-) -> InfraredPair:
-    """What the stereo's eyes see of a scene whose colour camera, the left eye, sees `radiance`."""
-    T_world_right = beside(T_world_camera, BASELINE_M)
-    right = right_intrinsics(intrinsics)
-    ambient = tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
-    projector = DotProjector(caster, beside(T_world_camera, PROJECTOR_X_M))
-    dots = (projector.image(intrinsics, T_world_camera), projector.image(right, T_world_right))
-    return compose(radiance, ambient, dots)
+        Args:
+            spp: samples a pixel before denoising.
+            stereo: with what the stereo's eyes see of the same instant; the left one coincides with the camera.
+        """
+        radiance = self._tracer.radiance(intrinsics, T_world_camera, spp)
+        infrared = self._infrared(intrinsics, T_world_camera, radiance) if stereo else None
+        return Rendering(developed(radiance), self._caster.truth(intrinsics, T_world_camera), infrared)
+
+    def _infrared(self, intrinsics: Intrinsics, T_world_camera: Matrix, radiance: NDArray[np.float32]) -> InfraredPair:
+        T_world_right = beside(T_world_camera, BASELINE_M)
+        right = right_intrinsics(intrinsics)
+        ambient = self._tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
+        projector = DotProjector(self._caster, beside(T_world_camera, PROJECTOR_X_M))
+        dots = (projector.image(intrinsics, T_world_camera), projector.image(right, T_world_right))
+        return compose(radiance, ambient, dots)
 
 
 def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:

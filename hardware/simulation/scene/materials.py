@@ -1,13 +1,27 @@
-"""How matter meets light: one `Finish` for the path tracer's BSDFs and for the stereo's infrared."""
+"""What things are made of and how that meets light: for path tracer, the stereo's infrared and physics."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from hardware.simulation.scene.scene import Material, Tableware
+#: Roughness of brushed steel, refractive indices of soda-lime glass, of the clear plastics (1.45, as
+#: DKT's data uses), of glaze and of water at 20 °C. Objects draw from these few values only: each is
+#: compiled into kernels.
+BRUSHED_ROUGHNESS = 0.22
+GLASS_IOR = 1.50
+PLASTIC_IOR = 1.45
+GLAZE_IOR = 1.50
+WATER_IOR = 1.333
+#: A drawn texture's side.
+TEXTURE_PX = 512
+
+#: What a material is to a depth sensor: the two that fool it, and the others.
+Optics = Literal["transparent", "specular", "ordinary"]
 
 
 class Scattering(StrEnum):
@@ -41,35 +55,38 @@ class Finish:
         return [float(c) for c in self.texture.mean((0, 1))]
 
 
+@dataclass(frozen=True)
+class Material:
+    """What an object is made of. friction: sliding, on the rubber of a gripper's pads."""
+
+    name: str
+    optics: Optics
+    density_kg_m3: float
+    finish: Finish
+    friction: float = 0.5
+
+
 def plain(scattering: Scattering, rgb: ArrayLike, ior: float = 1.5, roughness: float = 0.1) -> Finish:
     """A finish of one colour (linear RGB)."""
     return Finish(scattering, np.asarray(rgb, np.float32).reshape(1, 1, 3), ior, roughness)
 
 
-#: Roughness of brushed steel, refractive indices of soda-lime glass, of the clear plastics (1.45, as
-#: DKT's data uses) and of glaze. Objects draw from these few values only: each is compiled into kernels.
-BRUSHED_ROUGHNESS = 0.22
-GLASS_IOR = 1.50
-PLASTIC_IOR = 1.45
-GLAZE_IOR = 1.50
+def noise(rng: Generator, shape: tuple[int, int], cells: tuple[int, int], octaves: int = 4) -> NDArray:
+    """Smooth periodic noise (h, w) in about -1..1: octaves of random grids, halved and refined each time."""
+    total, weight = np.zeros(shape), 1.0
+    for octave in range(octaves):
+        rows, columns = min(cells[0] << octave, shape[0]), min(cells[1] << octave, shape[1])
+        total += weight * _stretched(rng.uniform(-1, 1, (rows, columns)), shape)
+        weight *= 0.5
+    return total
 
 
-def object_finish(tableware: Tableware) -> Finish:
-    """The finish of an object's material and tint."""
-    tint = np.clip(np.asarray(tableware.tint, np.float32), 0.02, 1.0)
-    match tableware.material:
-        case Material.CLEAR_GLASS:
-            return plain(Scattering.GLASS, (0.99, 0.995, 0.99), GLASS_IOR)
-        case Material.TINTED_GLASS:
-            # Two interfaces a wall, so the square root gives the tint to one wall.
-            return plain(Scattering.GLASS, np.sqrt(0.3 + 0.7 * tint), GLASS_IOR)
-        case Material.CLEAR_PLASTIC:
-            return plain(Scattering.GLASS, (0.99, 0.99, 0.99), PLASTIC_IOR)
-        case Material.CHROME:
-            return plain(Scattering.MIRROR, (0.82, 0.83, 0.84))
-        case Material.BRUSHED_STEEL:
-            return plain(Scattering.BRUSHED, (0.70, 0.69, 0.67), roughness=BRUSHED_ROUGHNESS)
-        case Material.GLAZED_CERAMIC:
-            return plain(Scattering.GLAZE, tint, GLAZE_IOR)
-        case Material.MATTE:
-            return plain(Scattering.MATTE, tint)
+def _stretched(grid: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Periodic smoothstep interpolation of a coarse grid."""
+    for axis in (0, 1):
+        at = np.arange(shape[axis]) * grid.shape[axis] / shape[axis]
+        low = np.floor(at).astype(int)
+        t = (at - low) ** 2 * (3 - 2 * (at - low))
+        t = t[:, None] if axis == 0 else t[None, :]
+        grid = np.take(grid, low, axis) * (1 - t) + np.take(grid, (low + 1) % grid.shape[axis], axis) * t
+    return grid

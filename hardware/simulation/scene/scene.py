@@ -1,70 +1,81 @@
-"""What lies in the digital cell at one instant: the meeting point of physics and rendering."""
+"""A scene at rest: what lies on which table among what, and in what light. Whoever drew it, the renderer takes it."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from core.cell import Tag
+from core.transforms import Matrix, transform
+from hardware.simulation.scene.light import Lamp
+from hardware.simulation.scene.materials import Finish, Material, Scattering
+from hardware.simulation.scene.meshes import Mesh, Primitive
+from hardware.simulation.scene.triangles import Triangles, box, joined, rectangle, smooth
 
-class Material(StrEnum):
-    """What an object is made of; decides how it looks, how it slips and what it weighs."""
-
-    CLEAR_GLASS = "clear glass"
-    TINTED_GLASS = "tinted glass"
-    CLEAR_PLASTIC = "clear plastic"
-    CHROME = "chrome"
-    BRUSHED_STEEL = "brushed steel"
-    GLAZED_CERAMIC = "glazed ceramic"
-    MATTE = "matte"
-
-    @property
-    def is_transparent(self) -> bool:
-        return self in (Material.CLEAR_GLASS, Material.TINTED_GLASS, Material.CLEAR_PLASTIC)
-
-    @property
-    def is_specular(self) -> bool:
-        return self in (Material.CHROME, Material.BRUSHED_STEEL)
+TABLE_THICKNESS_M = 0.03
+#: Tags are printed on paper that lies this far above the table.
+TAG_LIFT_M = 2e-4
+#: A tag36h11 is 8 modules of black square inside a white border of one module.
+TAG_MODULES = 10
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """A closed triangle mesh: vertices (V, 3) [m] float32, faces (F, 3) int32, outward winding."""
-
-    vertices_m: NDArray[np.float32]
-    faces: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Primitive:
-    """A collision or robot shape: half sizes for `box`, (radius, half height) for `cylinder` and
-    `capsule` (axis z), (radius,) for `sphere`; T_body_shape places it on its body."""
-
-    kind: str
-    size_m: tuple[float, ...]
-    T_body_shape: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Tableware:
-    """One object in its own frame: z up as it stands, origin at the centre of its foot on the table."""
+class Piece:
+    """What is of one material, in its object's frame. family: what a person would sort it under."""
 
     family: str
     material: Material
-    tint: tuple[float, float, float]
     mesh: Mesh
-    collision: tuple[Primitive, ...]
+
+
+@dataclass(frozen=True)
+class SceneObject(Piece):
+    """One object in its own frame: z up as it stands, origin at the centre of its foot on the table.
+
+    contents: what belongs to it and is of another material, as a liquid or a lid; collision: what MuJoCo meets of
+    it in the cell; parameters: sizes by name [m].
+    """
+
     mass_kg: float
+    contents: tuple[Piece, ...] = ()
+    collision: tuple[Primitive, ...] = ()
     parameters: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class PlacedObject:
-    """An object at rest: T_world_object as physics left it. instance_id >= 1 marks it in renders."""
+class Part:
+    """Textured triangles in the world. instance_id is 0 for whatever is no object."""
 
-    tableware: Tableware
+    name: str
+    triangles: Triangles
+    finish: Finish
+    instance_id: int = 0
+
+    def placed(self, T_a_b: Matrix) -> "Part":
+        """The same part of frame b in frame a."""
+        return replace(self, triangles=self.triangles.placed(T_a_b))
+
+
+@dataclass(frozen=True)
+class PlacedObject:
+    """An object at rest. instance_id (1..255) marks its body in the truth, the ids after it mark its contents."""
+
+    item: SceneObject
     T_world_object: NDArray[np.float64]
     instance_id: int
+
+    def pieces(self) -> dict[int, Piece]:
+        """The object, then its contents, by their ids."""
+        return dict(enumerate((self.item, *self.item.contents), start=self.instance_id))
+
+    def parts(self) -> list[Part]:
+        """The object and its contents as triangles in the world."""
+        parts = []
+        for id_, piece in self.pieces().items():
+            triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).placed(self.T_world_object)
+            parts.append(Part(f"object{id_}", triangles, piece.material.finish, id_))
+        return parts
 
 
 @dataclass(frozen=True)
@@ -77,11 +88,66 @@ class RobotShape:
 
 
 @dataclass(frozen=True)
-class SceneState:
-    """Everything a camera can see. appearance_seed draws texture, light and colours of this trial."""
+class Scene:
+    """World: the table is z = 0, z up, objects near the origin.
+
+    backdrop: everything but the objects (table, floor, wall, tags, a container). room and lamps: see `PathTracer`.
+    container: what the objects lie in (`tray`), or None on the bare table. tags: those that lie on the table, in
+    the world.
+    """
 
     surface: str
     objects: tuple[PlacedObject, ...]
-    robot: tuple[RobotShape, ...]
-    T_world_camera: NDArray[np.float64]
-    appearance_seed: int
+    backdrop: tuple[Part, ...]
+    room: NDArray[np.float32] = field(repr=False)
+    lamps: tuple[Lamp, ...]
+    container: str | None = None
+    tags: tuple[Tag, ...] = ()
+
+    def parts(self) -> list[Part]:
+        """All that a camera could see."""
+        return [*self.backdrop, *(part for placed in self.objects for part in placed.parts())]
+
+    @property
+    def center_m(self) -> NDArray[np.float64]:
+        """(3,) The middle of the objects, half of their mean height above the table; else the origin."""
+        if not self.objects:
+            return np.zeros(3)
+        corners = np.concatenate(
+            [p.item.mesh.vertices_m @ p.T_world_object[:3, :3].T + p.T_world_object[:3, 3] for p in self.objects]
+        )
+        return np.array([*(corners[:, :2].min(0) + corners[:, :2].max(0)) / 2, corners[:, 2].mean()])
+
+
+def table_top(size_m: ArrayLike, finish: Finish, repeats_per_m: float = 1.0) -> Part:
+    """A slab, or a sheet where it is frosted, below z = 0 around the origin."""
+    x, y = np.asarray(size_m, float).tolist()
+    if finish.scattering is Scattering.FROSTED:
+        return Part("table", rectangle((x, y), uv_span=(x * repeats_per_m, y * repeats_per_m)), finish)
+    half = (x / 2, y / 2, TABLE_THICKNESS_M / 2)
+    return Part("table", box(half, repeats_per_m).placed(transform(translation_m=(0, 0, -half[2]))), finish)
+
+
+def tag_papers(tags: tuple[Tag, ...]) -> Part:
+    """All tags as one mesh whose texture holds them side by side."""
+    papers = []
+    for i, tag in enumerate(tags):
+        side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
+        paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
+        uv = paper.uv.copy()
+        uv[..., 0] = (uv[..., 0] + i) / len(tags)
+        papers.append(Triangles(paper.corners_m, paper.normals, uv))
+    texture = np.concatenate([_tag_texture(tag.id) for tag in tags], axis=1)
+    return Part("tags", joined(papers), Finish(Scattering.MATTE, texture))
+
+
+@lru_cache(maxsize=64)
+def _tag_texture(tag_id: int) -> NDArray[np.float32]:
+    """Linear albedo of a printed tag with its white border, one texel a module."""
+    import cv2
+
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
+    marker = cv2.aruco.generateImageMarker(dictionary, tag_id, TAG_MODULES - 2)
+    # Row 0 of a texture is at v = 0, the lower edge of the paper.
+    printed = np.pad(marker, 1, constant_values=255)[::-1].astype(np.float32) / 255
+    return np.repeat((0.03 + 0.82 * printed)[..., None], 3, axis=-1)

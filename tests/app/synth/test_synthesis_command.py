@@ -18,7 +18,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import app as cli
-from perception.learning.synthesis.view import SceneView, View
+from hardware.simulation.rendering.renderer import Renderer, Rendering
 from tests.support.small_set import ROOT, SMALL_SET
 
 TINY = SMALL_SET
@@ -73,22 +73,22 @@ def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
     copy: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(copy / "clips" / "000001")
-    before, see = resource.getrlimit(resource.RLIMIT_FSIZE), SceneView.see
+    before, see = resource.getrlimit(resource.RLIMIT_FSIZE), Renderer.render
 
-    def see_with_a_full_disk(*args: Any) -> View:
+    def see_with_a_full_disk(*args: Any) -> Rendering:
         seen = see(*args)
         # From here on no file may grow beyond this; Python ignores the signal, writing fails.
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
         return seen
 
     with monkeypatch.context() as full:
-        full.setattr(SceneView, "see", see_with_a_full_disk)
+        full.setattr(Renderer, "render", see_with_a_full_disk)
         try:
             done = here("--out", str(copy), "--clips", "2", *TINY)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert done.exit_code == 1 and "Traceback" not in done.stderr
-    assert "Clip 000001 cannot be written" in done.stderr and "→" in done.stderr
+    assert "000001 cannot be written" in done.stderr and "→" in done.stderr
     assert [path.name for path in (copy / "clips").iterdir()] == ["000000"]
     assert here("--out", str(copy), "--clips", "2", *TINY).exit_code == 0
     assert contents(copy) == contents(whole)

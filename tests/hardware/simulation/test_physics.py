@@ -11,10 +11,10 @@ from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.planning.inverse_kinematics import solve
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
+from hardware.simulation.catalogue.layout import draw_layout, stage
+from hardware.simulation.catalogue.tableware import CHROME, draw_tableware
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.layout import draw_layout, stage
-from hardware.simulation.scene.scene import Material, Tableware
-from hardware.simulation.scene.tableware import draw_tableware
+from hardware.simulation.scene.scene import SceneObject
 from tests.support.link_bounds import link_bounds
 from tests.support.paths import CELLS
 
@@ -32,8 +32,8 @@ def physics(cell: Cell) -> CellPhysics:
     return CellPhysics(cell)
 
 
-def smooth_can() -> Tableware:
-    return draw_tableware(np.random.default_rng(4), "can", Material.CHROME)
+def smooth_can() -> SceneObject:
+    return draw_tableware(np.random.default_rng(4), "can", CHROME)
 
 
 def joints_over(cell: Cell, height_m: float) -> np.ndarray:
@@ -77,7 +77,7 @@ def shake(physics: CellPhysics, joints: Sequence[int]) -> None:
         physics.step(5)
 
 
-def lowest_m(T_world_object: Matrix, thing: Tableware) -> float:
+def lowest_m(T_world_object: Matrix, thing: SceneObject) -> float:
     return float(apply(T_world_object, thing.mesh.vertices_m.astype(float))[:, 2].min())
 
 
@@ -86,7 +86,7 @@ def test_staged_objects_rest_on_the_table_and_stay(physics: CellPhysics, seed: i
     placed = stage(physics, np.random.default_rng(seed), 3, "diffuse")
     assert [thing.instance_id for thing in placed] == [1, 2, 3]
     for thing in placed:
-        assert abs(lowest_m(thing.T_world_object, thing.tableware)) < 0.0006
+        assert abs(lowest_m(thing.T_world_object, thing.item)) < 0.0006
     physics.step(500)
     for before, after in zip(placed, physics.object_poses(), strict=True):
         assert np.abs(before.T_world_object - after.T_world_object).max() < 0.02

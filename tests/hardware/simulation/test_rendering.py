@@ -11,27 +11,27 @@ from core.clock import WallClock
 from core.errors import CameraError
 from core.surfaces import SURFACES
 from core.transforms import apply, invert, transform
-from hardware.simulation.raycast import RayCaster
+from hardware.simulation.catalogue.appearance import lamps, room, table_finish
+from hardware.simulation.catalogue.cell_scene import cell_scene
+from hardware.simulation.catalogue.tableware import GLASS, MATTE, TINTED, draw_tableware, material_of
+from hardware.simulation.rendering.backend import _llvm_version
 from hardware.simulation.rendering.path_tracer import PathTracer
-from hardware.simulation.rendering.renderer import Renderer, cell_intrinsics, developed
-from hardware.simulation.rendering.renderer_backend import _llvm_version
-from hardware.simulation.rendering.renderer_meshes import primitive, smooth
-from hardware.simulation.scene.scene import Material, Primitive, RobotShape
-from hardware.simulation.scene.surfaces import table_finish
-from hardware.simulation.scene.surroundings import lamps, room
-from hardware.simulation.scene.tableware import draw_tableware
-from hardware.simulation.sim_camera import REMEMBERED, SimCamera
-from hardware.simulation.staging import TAG_LIFT_M, stage_parts
+from hardware.simulation.rendering.raycast import RayCaster
+from hardware.simulation.rendering.renderer import developed
+from hardware.simulation.scene.meshes import Primitive
+from hardware.simulation.scene.scene import TAG_LIFT_M, RobotShape
+from hardware.simulation.scene.triangles import primitive, smooth
+from hardware.simulation.sim_camera import REMEMBERED, SimCamera, cell_intrinsics
 from perception.table.tags import detect_tags, tag_corners_m
 from tests.support.paths import ROOT
-from tests.support.rendering_scene import ball, scene, small_cell
+from tests.support.rendering_scene import ball, render, scene, small_cell
 
 CELL = small_cell()
 RAYS = cell_intrinsics(CELL).rays()
 
 
 def truth_of(state):
-    return RayCaster(stage_parts(CELL, state)).truth(cell_intrinsics(CELL), state.T_world_camera)
+    return RayCaster(cell_scene(CELL, state).parts()).truth(cell_intrinsics(CELL), state.T_world_camera)
 
 
 def world_points(depth_m):
@@ -43,7 +43,9 @@ def test_every_tag_is_seen_where_the_cell_puts_it(surface):
     cell = small_cell(2)
     intrinsics = cell_intrinsics(cell)
     state = scene(cell, surface)
-    radiance = PathTracer(stage_parts(cell, state), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
+    radiance = PathTracer(cell_scene(cell, state).parts(), room(3), lamps(3)).radiance(
+        intrinsics, state.T_world_camera, 8
+    )
     seen = detect_tags(developed(radiance), cell.tags)
     assert {tag.id for tag in seen} == {tag.id for tag in cell.tags}
     T_camera_world = invert(state.T_world_camera)
@@ -70,7 +72,7 @@ def test_truth_of_an_empty_table_is_its_plane():
 
 def test_truth_of_a_ball_is_the_sphere_with_its_normals():
     radius = 0.06
-    truth = truth_of(scene(CELL, "diffuse", (ball(Material.CLEAR_GLASS, radius), 0.05, -0.02)))
+    truth = truth_of(scene(CELL, "diffuse", (ball(GLASS, radius), 0.05, -0.02)))
     mine = truth.instance_ids == 1
     away = world_points(truth.depth_m)[mine] - [0.05, -0.02, radius]
     assert mine.sum() > 150
@@ -82,7 +84,7 @@ def test_truth_of_a_ball_is_the_sphere_with_its_normals():
 
 
 def test_things_of_one_material_keep_their_own_instance():
-    things = [(ball(Material.CLEAR_GLASS), x, y) for x, y in ((0.05, -0.15), (0.05, 0.0), (0.05, 0.15))]
+    things = [(ball(GLASS), x, y) for x, y in ((0.05, -0.15), (0.05, 0.0), (0.05, 0.15))]
     ids = truth_of(scene(CELL, "reflective", *things)).instance_ids
     columns = [np.nonzero(ids == i)[1].mean() for i in (1, 2, 3)]
     assert set(np.unique(ids)) == {0, 1, 2, 3}
@@ -93,7 +95,7 @@ def test_things_of_one_material_keep_their_own_instance():
 def test_a_crop_of_the_camera_sees_the_crop_of_its_picture():
     intrinsics = cell_intrinsics(CELL)
     state = scene(CELL, "diffuse")
-    tracer = PathTracer(stage_parts(CELL, state), room(3), lamps(3))
+    tracer = PathTracer(cell_scene(CELL, state).parts(), room(3), lamps(3))
     whole = tracer.radiance(intrinsics, state.T_world_camera, 8)
     left, top, width, height = 100, 20, 80, 90
     cropped = replace(intrinsics, width=width, height=height, cx=intrinsics.cx - left, cy=intrinsics.cy - top)
@@ -111,17 +113,17 @@ def test_glass_shows_what_is_behind_it_and_matter_hides_it():
     def picture(*things):
         state = scene(CELL, "diffuse", *things)
         color = developed(
-            PathTracer(stage_parts(CELL, state), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
+            PathTracer(cell_scene(CELL, state).parts(), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
         )
         return color.astype(float), truth_of(state).instance_ids == 1
 
     empty, _ = picture()
     change = {}
-    for material in (Material.CLEAR_GLASS, Material.MATTE):
+    for material in (GLASS, MATTE):
         tumbler = draw_tableware(np.random.default_rng(5), "tumbler", material)
-        color, mine = picture((replace(tumbler, tint=(0.05, 0.1, 0.9)), 0.05, 0.0))
+        color, mine = picture((replace(tumbler, material=material_of(material, (0.05, 0.1, 0.9))), 0.05, 0.0))
         change[material] = np.abs(color - empty)[mine].mean()
-    assert 2.0 < change[Material.CLEAR_GLASS] < change[Material.MATTE] / 2
+    assert 2.0 < change[GLASS] < change[MATTE] / 2
 
 
 def test_appearance_comes_from_the_seed_alone():
@@ -160,7 +162,7 @@ def test_a_mesh_without_area_still_has_unit_normals():
 
 
 def test_camera_reads_fresh_frames_and_keeps_the_truth_apart():
-    state = scene(CELL, "diffuse", (ball(Material.MATTE), 0.05, 0.0))
+    state = scene(CELL, "diffuse", (ball(MATTE), 0.05, 0.0))
     with SimCamera(CELL, lambda: state, WallClock(), spp=4) as camera:
         frames = [camera.read() for _ in range(REMEMBERED + 1)]
         numbers, stamps = [f.number for f in frames], [f.stamp_s for f in frames]
@@ -184,7 +186,7 @@ def test_camera_reads_fresh_frames_and_keeps_the_truth_apart():
 
 
 def test_camera_sees_what_has_moved():
-    states = [scene(CELL, "diffuse", (ball(Material.MATTE), 0.05, y)) for y in (-0.1, 0.1)]
+    states = [scene(CELL, "diffuse", (ball(MATTE), 0.05, y)) for y in (-0.1, 0.1)]
     arm = RobotShape(Primitive("box", (0.05, 0.05, 0.2), np.eye(4)), transform(None, (0.0, 0.3, 0.2)), (0.9, 0.9, 0.9))
     states.append(replace(states[1], robot=(arm,)))
     camera = SimCamera(CELL, iter(states).__next__, WallClock(), spp=4)
@@ -201,23 +203,21 @@ def test_llvm_versions_are_read_from_library_names():
 def test_without_llvm_the_scalar_renderer_gives_the_same_picture(tmp_path):
     code = """
 import sys, numpy as np
-import hardware.simulation.rendering.renderer_backend as backend
+import hardware.simulation.rendering.backend as backend
 backend._llvm_library = lambda: None
 backend._has_optix = lambda: False
 sys.path.insert(0, "tests")
-from tests.support.rendering_scene import ball, scene, small_cell
-from hardware.simulation.scene.scene import Material
-from hardware.simulation.rendering.renderer import Renderer
+from tests.support.rendering_scene import ball, render, scene, small_cell
 cell = small_cell(8)
-state = scene(cell, "diffuse", (ball(Material.TINTED_GLASS), 0.05, 0.0))
+state = scene(cell, "diffuse", (ball("tinted glass"), 0.05, 0.0))
 assert backend.mitsuba().variant() == "scalar_rgb"
-np.save(sys.argv[1], Renderer(cell, 8).render(state).color)
+np.save(sys.argv[1], render(cell, state, 8).color)
 """
     out = tmp_path / "color.npy"
     done = subprocess.run([sys.executable, "-c", code, str(out)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     cell = small_cell(8)
-    color = Renderer(cell, 8).render(scene(cell, "diffuse", (ball(Material.TINTED_GLASS), 0.05, 0.0))).color
+    color = render(cell, scene(cell, "diffuse", (ball(TINTED), 0.05, 0.0)), 8).color
     blocks = [
         picture[:60, :100].astype(float).reshape(6, 10, 10, 10, 3).mean((1, 3)) for picture in (np.load(out), color)
     ]

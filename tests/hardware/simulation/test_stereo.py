@@ -5,12 +5,11 @@ import pytest
 
 from core.cell import load_cell
 from core.image import Intrinsics
+from hardware.simulation.catalogue.cell_scene import cell_scene
+from hardware.simulation.catalogue.tableware import CERAMIC, CHROME, GLASS, MATTE, STEEL, draw_tableware
 from hardware.simulation.projector import DotProjector, beside, dot_pattern
-from hardware.simulation.raycast import RayCaster
-from hardware.simulation.rendering.renderer import cell_intrinsics
-from hardware.simulation.scene.scene import Material
-from hardware.simulation.scene.tableware import draw_tableware
-from hardware.simulation.staging import stage_parts
+from hardware.simulation.rendering.raycast import RayCaster
+from hardware.simulation.sim_camera import cell_intrinsics
 from hardware.simulation.stereo import (
     BASELINE_M,
     NEAREST_M,
@@ -35,7 +34,7 @@ class Sensed:
     def __init__(self, surface, *things, seed=3):
         state = scene(CELL, surface, *things, seed=seed)
         T_left = state.T_world_camera
-        caster = RayCaster(stage_parts(CELL, state))
+        caster = RayCaster(cell_scene(CELL, state).parts())
         projector = DotProjector(caster, beside(T_left, PROJECTOR_X_M))
         self.dots = (projector.image(INTRINSICS, T_left), projector.image(RIGHT, beside(T_left, BASELINE_M)))
         half = ambient_intrinsics(RIGHT)
@@ -66,14 +65,14 @@ def _plane_depth():
 @pytest.fixture(scope="module")
 def wood():
     """A glass tumbler (1) and a matte ball (2) on wood."""
-    tumbler = draw_tableware(np.random.default_rng(5), "tumbler", Material.CLEAR_GLASS)
-    return Sensed("diffuse", (tumbler, 0.05, -0.1), (ball(Material.MATTE), 0.05, 0.1))
+    tumbler = draw_tableware(np.random.default_rng(5), "tumbler", GLASS)
+    return Sensed("diffuse", (tumbler, 0.05, -0.1), (ball(MATTE), 0.05, 0.1))
 
 
 @pytest.fixture(scope="module")
 def metal():
     """Balls on a mirror: matte (1), glazed (2), of brushed steel (3), of chrome (4)."""
-    materials = (Material.MATTE, Material.GLAZED_CERAMIC, Material.BRUSHED_STEEL, Material.CHROME)
+    materials = (MATTE, CERAMIC, STEEL, CHROME)
     balls = [ball(material, 0.04, (0.8, 0.8, 0.8)) for material in materials]
     return Sensed("reflective", *((b, 0.05, -0.24 + 0.16 * i) for i, b in enumerate(balls)), seed=11)
 

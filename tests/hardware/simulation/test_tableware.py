@@ -5,15 +5,16 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.transforms import apply, invert
-from hardware.simulation.scene.scene import Material, Mesh, Primitive, Tableware
-from hardware.simulation.scene.tableware import FAMILIES, MASS_BOUNDS_KG, draw_tableware
-from hardware.simulation.scene.tableware_mesh import fillet, lathe, mass_properties, rounded_box
+from hardware.simulation.catalogue.tableware import FAMILIES, GLASS, MASS_BOUNDS_KG, draw_tableware
+from hardware.simulation.scene.meshes import Mesh, Primitive, lathe, mass_properties, rounded_box
+from hardware.simulation.scene.profiles import fillet
+from hardware.simulation.scene.scene import SceneObject
 
 OPEN_VESSELS = ("tumbler", "wine glass", "jar", "bowl", "mug")
 GRIPPER_STROKE_M, PRE_OPENING_M = 0.100, 0.012
 
 
-def draws(family: str, count: int = 4) -> list[Tableware]:
+def draws(family: str, count: int = 4) -> list[SceneObject]:
     rng = np.random.default_rng(11)
     return [draw_tableware(rng, family) for _ in range(count)]
 
@@ -30,7 +31,7 @@ def signed_distance(primitive: Primitive, points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(over.clip(0), axis=1) + over.max(1).clip(max=0)
 
 
-def collision_distance(thing: Tableware, points: np.ndarray) -> np.ndarray:
+def collision_distance(thing: SceneObject, points: np.ndarray) -> np.ndarray:
     return np.min([signed_distance(primitive, points) for primitive in thing.collision], axis=0)
 
 
@@ -89,18 +90,16 @@ def test_masses_are_sane_and_glass_weighs_as_glass() -> None:
     for family in FAMILIES:
         assert all(MASS_BOUNDS_KG[0] <= thing.mass_kg <= MASS_BOUNDS_KG[1] for thing in draws(family))
     rng = np.random.default_rng(3)
-    glasses = [draw_tableware(rng, "tumbler", Material.CLEAR_GLASS).mass_kg for _ in range(10)]
+    glasses = [draw_tableware(rng, "tumbler", GLASS).mass_kg for _ in range(10)]
     assert 0.10 < np.mean(glasses) < 0.40
 
 
 def test_the_same_seed_draws_the_same_object_and_another_seed_another() -> None:
     one, same, other = (draw_tableware(np.random.default_rng(seed)) for seed in (5, 5, 6))
-    assert (one.family, one.material, one.tint, one.parameters) == (
-        same.family,
-        same.material,
-        same.tint,
-        same.parameters,
-    )
+    looks = [
+        (thing.family, thing.material.name, thing.material.finish.mean_rgb, thing.parameters) for thing in (one, same)
+    ]
+    assert looks[0] == looks[1]
     assert np.array_equal(one.mesh.vertices_m, same.mesh.vertices_m)
     assert one.parameters != other.parameters
 
@@ -109,8 +108,8 @@ def test_draws_are_mostly_transparent_and_cover_every_family() -> None:
     rng = np.random.default_rng(0)
     things = [draw_tableware(rng) for _ in range(300)]
     assert {thing.family for thing in things} == set(FAMILIES) and len(FAMILIES) >= 10
-    transparent = np.mean([thing.material.is_transparent for thing in things])
-    specular = np.mean([thing.material.is_specular for thing in things])
+    transparent = np.mean([thing.material.optics == "transparent" for thing in things])
+    specular = np.mean([thing.material.optics == "specular" for thing in things])
     assert 0.53 < transparent < 0.67 and 0.14 < specular < 0.26
 
 
@@ -121,7 +120,7 @@ def test_an_unknown_family_is_refused_with_the_choices() -> None:
 
 def test_mass_properties_of_a_cylinder_are_the_textbook_ones() -> None:
     radius, height = 0.03, 0.1
-    volume, center, inertia = mass_properties(lathe([(0, 0), (radius, 0), (radius, height), (0, height)], 720))
+    volume, center, inertia = mass_properties(lathe([(0, 0), (radius, 0), (radius, height), (0, height)], segments=720))
     assert volume == pytest.approx(np.pi * radius**2 * height, rel=1e-4)
     assert center == pytest.approx([0, 0, height / 2], abs=1e-6)
     across = volume * (3 * radius**2 + height**2) / 12

@@ -6,10 +6,10 @@ import pytest
 from core.surfaces import SURFACES
 from core.transforms import invert, look_at, rotation_angle
 from hardware.cameras.frame import RgbdFrame
+from hardware.simulation.catalogue.cell_scene import CellState
+from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.rendering.renderer import Renderer
-from hardware.simulation.scene.layout import stage
-from hardware.simulation.scene.scene import SceneState
+from hardware.simulation.sim_camera import cell_intrinsics
 from perception.depth_types import RelativeDepth
 from perception.estimators import create_estimator
 from perception.objects.masks import object_region
@@ -17,6 +17,7 @@ from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric, to_metres
 from tests.support.drawn_cell import CELL, table_plane
 from tests.support.real_captures import captures_folder, load_captures
+from tests.support.rendering_scene import render
 
 #: A quarter of the pixels: enough for 18 px tags, and a second a frame.
 _SMALL = CELL.model_copy(
@@ -26,22 +27,21 @@ _CAPTURES = load_captures(captures_folder())
 
 
 @pytest.fixture(scope="module")
-def cell_parts():
-    return CellPhysics(_SMALL), Renderer(_SMALL, spp=8)
+def physics():
+    return CellPhysics(_SMALL)
 
 
 @pytest.fixture(scope="module", params=SURFACES)
-def scene(request, cell_parts):
+def scene(request, physics):
     """(frame, truth depth, T_world_camera) of four objects on a surface, the camera not quite in its place."""
-    physics, renderer = cell_parts
     rng = np.random.default_rng(SURFACES.index(request.param))
     mount = _SMALL.camera
     T_world_camera = look_at(mount.position_m + rng.normal(0, 0.006, 3), mount.target_m + rng.normal(0, 0.006, 3))
     stage(physics, rng, 4, request.param)
-    state = SceneState(request.param, physics.object_poses(), physics.robot_shapes(), T_world_camera, 11)
-    rendering = renderer.render(state)
+    state = CellState(request.param, physics.object_poses(), physics.robot_shapes(), T_world_camera, 11)
+    rendering = render(_SMALL, state, 8)
     blind = np.full(rendering.color.shape[:2], np.nan, np.float32)
-    frame = RgbdFrame(rendering.color, blind, renderer.intrinsics, "sim", 1, 0.0, "rendered")
+    frame = RgbdFrame(rendering.color, blind, cell_intrinsics(_SMALL), "sim", 1, 0.0, "rendered")
     return frame, rendering.truth.depth_m, T_world_camera
 
 

@@ -7,7 +7,7 @@ from core.cell import load_cell
 from perception.estimators.vitro_s.model import TOLERANCE_M, Seen, load_vitro_s
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.evaluation.regions import hard_of
-from perception.learning.synthesis.settings import SynthSettings, of_cell
+from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.rendering_scene import SIM_CELL, rendered_clips
 
 CELL = load_cell(SIM_CELL)

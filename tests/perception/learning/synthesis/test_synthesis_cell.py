@@ -11,16 +11,16 @@ import pytest
 
 from core.cell import load_cell
 from core.errors import ConfigurationError
-from hardware.simulation.scene.tableware import FAMILIES
+from hardware.simulation.catalogue.tableware import FAMILIES
 from perception.estimators import create_estimator
 from perception.learning.datasets.base import open_dataset
 from perception.learning.evaluation.measure import measure
 from perception.learning.evaluation.report import tables_of
 from perception.learning.evaluation.showing import OWN_TAGS, Showing, find_table
 from perception.learning.evaluation.subjects import create_subject
-from perception.learning.synthesis.clip_set import ClipSet
-from perception.learning.synthesis.filming import film
-from perception.learning.synthesis.settings import SynthSettings, of_cell
+from perception.learning.synthesis.clips.clip_set import ClipSet
+from perception.learning.synthesis.clips.filming import film
+from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.rendering_scene import SIM_CELL, rendered_clips
 
 CELL = load_cell(SIM_CELL)

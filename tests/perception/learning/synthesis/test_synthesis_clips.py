@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DatasetError
+from core.errors import StorageError
 from perception.learning.datasets.transphy3d import RenderedClip
-from perception.learning.synthesis.clip_files import (
+from perception.learning.synthesis.clips.clip_files import (
     ClipWriter,
     as_json,
     clips_in,
+    encoded_frame,
     problems_of,
     read_facts,
     remove_partial,
 )
-from perception.learning.synthesis.frame_files import encoded_frame
 from tests.support.noise_clips import SHAPE, drawn_frame, write_clip
 from tests.support.small_set import ROOT
 
@@ -91,8 +91,8 @@ KILL = """
 import os, signal, sys
 from pathlib import Path
 from tests.support.noise_clips import drawn_frame
-from perception.learning.synthesis.clip_files import ClipWriter
-from perception.learning.synthesis.frame_files import encoded_frame
+from perception.learning.synthesis.clips.clip_files import ClipWriter
+from perception.learning.synthesis.clips.clip_files import encoded_frame
 with ClipWriter(Path(sys.argv[1]), 7) as writer:
     writer.add(encoded_frame(0, **drawn_frame(0)))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -133,7 +133,7 @@ except VitroError as error:
 
 def test_a_disk_that_takes_no_more_names_the_clip_and_leaves_no_half_of_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "Clip 000001 cannot be written" in done.stdout and "df -h" in done.stdout
+    assert "000001 cannot be written" in done.stdout and "df -h" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["000000"]
 
 
@@ -145,7 +145,7 @@ def test_a_disk_that_runs_full_at_any_call_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, call)), full)
-    with pytest.raises(DatasetError, match=r"Clip 000000 cannot be written.*No space left"):
+    with pytest.raises(StorageError, match=r"000000 cannot be written.*No space left"):
         write_clip(tmp_path, 0)
     assert list(tmp_path.iterdir()) == []
 
@@ -157,7 +157,7 @@ def test_where_nothing_may_be_written_the_remedy_is_not_more_disk(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Path, "mkdir", refused)
-    with pytest.raises(DatasetError, match="permissions") as told:
+    with pytest.raises(StorageError, match="permissions") as told:
         write_clip(tmp_path, 0)
     assert "df" not in told.value.remedy
 

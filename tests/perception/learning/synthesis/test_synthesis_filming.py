@@ -10,22 +10,21 @@ import numpy as np
 import pytest
 
 from core.transforms import look_at, transform
-from hardware.simulation.rendering.renderer_meshes import rectangle
-from hardware.simulation.scene.materials import Scattering, plain
-from hardware.simulation.scene.scene import Mesh
-from hardware.simulation.staging import Part
-from perception.learning.synthesis.drawing import LID, LIQUID, draw_scene
-from perception.learning.synthesis.filming import film
-from perception.learning.synthesis.orbit import FRAMES_A_TURN
-from perception.learning.synthesis.scene import SynthScene, Thing
-from perception.learning.synthesis.settings import SynthSettings
-from perception.learning.synthesis.shots import cleared, draw_shot
+from hardware.simulation.scene.materials import Material, Scattering, plain
+from hardware.simulation.scene.meshes import Mesh
+from hardware.simulation.scene.scene import Part, Scene, SceneObject
+from hardware.simulation.scene.triangles import rectangle
+from perception.learning.synthesis.clips.camera_path import FRAMES_A_TURN
+from perception.learning.synthesis.clips.filming import film
+from perception.learning.synthesis.clips.settings import SynthSettings
+from perception.learning.synthesis.clips.shots import cleared, draw_shot
+from perception.learning.synthesis.scenes.drawing import LID, LIQUID, draw_scene
 
 TINY = SynthSettings(seed=9, width=64, height=48, frames=1, spp=2)
 GREY = plain(Scattering.MATTE, (0.4, 0.4, 0.4))
 
 
-def told(settings: SynthSettings, number: int, things: tuple[Thing, ...] = ()) -> Mapping:
+def told(settings: SynthSettings, number: int, things: tuple[SceneObject, ...] = ()) -> Mapping:
     """What a clip is of, which is known before its first picture."""
     return json.loads(next(iter(film(settings, number, things)))["clip.json"])
 
@@ -33,16 +32,21 @@ def told(settings: SynthSettings, number: int, things: tuple[Thing, ...] = ()) -
 facts_of = cache(told)
 
 
-def brick() -> Thing:
+def brick() -> SceneObject:
     half = np.array([0.03, 0.02, 0.05], np.float32)
     corners = np.array(np.meshgrid(*[[-1, 1]] * 3, indexing="ij"), np.float32).reshape(3, 8).T * half + [0, 0, 0.05]
     faces = [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1]]
     faces += [[2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]
-    return Thing("brick", "matte", "ordinary", Mesh(corners.astype(np.float32), np.array(faces, np.int32)), GREY, 0.3)
+    return SceneObject(
+        "brick",
+        Material("matte", "ordinary", 700.0, GREY),
+        Mesh(corners.astype(np.float32), np.array(faces, np.int32)),
+        0.3,
+    )
 
 
 @pytest.fixture(scope="module")
-def scene() -> SynthScene:
+def scene() -> Scene:
     return draw_scene([9, 0])
 
 
@@ -98,12 +102,12 @@ def test_a_users_things_come_among_the_drawn_ones() -> None:
 
 
 def test_the_renderer_is_named_with_its_variant() -> None:
-    from hardware.simulation.rendering.renderer_backend import mitsuba
+    from hardware.simulation.rendering.backend import mitsuba
 
     assert mitsuba().variant() in facts_of(TINY, 0)["renderer"]
 
 
-def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(scene: SynthScene) -> None:
+def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(scene: Scene) -> None:
     wall = Part("wall", rectangle((5, 3)).placed(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
     walled = replace(scene, backdrop=(wall,))
     behind, before = np.array([[0.9, 0.0, 0.4]]), np.array([[-0.9, 0.0, 0.4], [0.0, 0.8, 0.3]])
@@ -112,19 +116,21 @@ def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(s
     assert cleared(walled, before).backdrop == (wall,)
 
 
-def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: SynthScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a wall that the camera comes behind on its way, long after the short clip has ended."""
     whole, short = replace(TINY, frames=FRAMES_A_TURN), replace(TINY, frames=3)
     x, y = draw_shot(whole, 0).T_world_cameras[FRAMES_A_TURN // 2, :2, 3] / 2
     wall = Part("wall", rectangle((5, 3)).placed(look_at((x, y, 0), (0, 0, 0))), GREY)
-    monkeypatch.setattr("perception.learning.synthesis.shots.draw_scene", lambda *_: replace(scene, backdrop=(wall,)))
+    monkeypatch.setattr(
+        "perception.learning.synthesis.clips.shots.draw_scene", lambda *_: replace(scene, backdrop=(wall,))
+    )
     shots = [draw_shot(settings, 0) for settings in (whole, short)]
     heights_m = [shot.scene.backdrop[0].triangles.corners_m[..., 2].max() for shot in shots]
     assert heights_m[0] == heights_m[1] < -5
     assert (shots[0].T_world_cameras[:3] == shots[1].T_world_cameras).all() and len(shots[1].T_world_cameras) == 3
 
 
-def test_an_arm_in_the_lens_is_taken_away(scene: SynthScene) -> None:
+def test_an_arm_in_the_lens_is_taken_away(scene: Scene) -> None:
     arm = Part("arm", rectangle((0.05, 0.05)).placed(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
     reaching = replace(scene, backdrop=(arm,))
     assert cleared(reaching, np.array([[0.5, 0.05, 0.42]])).backdrop == ()

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from core.errors import ConfigurationError
-from perception.learning.synthesis.user_meshes import MATERIALS, read_user_meshes
+from perception.learning.synthesis.scenes.user_meshes import MATERIALS, read_user_meshes
 
 
 def cylinder(height: float = 0.12, radius: float = 0.03) -> trimesh.Trimesh:
@@ -37,9 +37,9 @@ def test_a_mesh_stands_on_the_table_in_metres(suffix: str, tmp_path: Path) -> No
     if suffix == "glb":
         mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
     save(mesh.apply_translation([3, 4, 5]), tmp_path / f"tumbler.glass.{suffix}")
-    thing = read_user_meshes(tmp_path).things[0]
+    thing = read_user_meshes(tmp_path).objects[0]
     vertices = thing.mesh.vertices_m
-    assert (thing.family, thing.material, thing.optics) == ("tumbler", "clear glass", "transparent")
+    assert (thing.family, thing.material.name, thing.material.optics) == ("tumbler", "clear glass", "transparent")
     assert np.allclose(vertices.min(0), [-0.03, -0.03, 0], atol=1e-5)
     assert np.allclose(vertices.max(0), [0.03, 0.03, 0.12], atol=1e-5)
     body = trimesh.Trimesh(vertices, thing.mesh.faces, process=False)
@@ -51,7 +51,7 @@ def test_a_mesh_turned_inside_out_is_turned_back(tmp_path: Path) -> None:
     mesh = cylinder()
     mesh.invert()
     save(mesh, tmp_path / "can.mirror.obj")
-    thing = read_user_meshes(tmp_path).things[0]
+    thing = read_user_meshes(tmp_path).objects[0]
     assert trimesh.Trimesh(thing.mesh.vertices_m, thing.mesh.faces, process=False).volume > 0
 
 
@@ -60,17 +60,17 @@ def test_hints_beside_the_files_give_material_colour_unit_and_axis(tmp_path: Pat
     (tmp_path / "materials.yaml").write_text(
         "flask.obj: {material: tinted, color: [0.2, 0.6, 0.3], units: mm, up: y}\n"
     )
-    thing = read_user_meshes(tmp_path).things[0]
-    assert thing.material == "tinted glass"
-    assert np.allclose(thing.finish.texture, [0.2, 0.6, 0.3])
+    thing = read_user_meshes(tmp_path).objects[0]
+    assert thing.material.name == "tinted glass"
+    assert np.allclose(thing.material.finish.texture, [0.2, 0.6, 0.3])
     assert np.allclose(np.ptp(thing.mesh.vertices_m, axis=0), [0.06, 0.12, 0.06], atol=2e-3), "it lies on its side"
 
 
 def test_every_material_can_be_named(tmp_path: Path) -> None:
     for name in MATERIALS:
         save(cylinder(), tmp_path / f"rod.{name}.obj")
-    things = read_user_meshes(tmp_path).things
-    assert sorted(thing.material for thing in things) == sorted(matter.name for matter in MATERIALS.values())
+    things = read_user_meshes(tmp_path).objects
+    assert sorted(thing.material.name for thing in things) == sorted(material.name for material in MATERIALS.values())
 
 
 def test_all_that_cannot_be_used_is_named_with_its_cause_and_the_rest_is_listed(tmp_path: Path) -> None:

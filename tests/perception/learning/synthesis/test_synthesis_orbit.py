@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from perception.learning.synthesis.orbit import (
+from perception.learning.synthesis.clips.camera_path import (
     FARTHEST_M,
     FRAMES_A_TURN,
     LOOK_AT_SWING_M,

@@ -16,10 +16,10 @@ from ray._private.runtime_env.packaging import create_package
 
 from core.cell import load_cell
 from core.errors import ConfigurationError
-from perception.learning.synthesis.clip_files import clips_in, problems_of
-from perception.learning.synthesis.farm import Job
-from perception.learning.synthesis.ray_farm import NOT_SENT, RayFarm
-from perception.learning.synthesis.settings import SynthSettings, of_cell
+from perception.learning.synthesis.clips.clip_files import clips_in, problems_of
+from perception.learning.synthesis.clips.farm import Job
+from perception.learning.synthesis.clips.ray_farm import NOT_SENT, RayFarm
+from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.rendering_scene import SIM_CELL
 from tests.support.small_set import ROOT
 
@@ -89,12 +89,12 @@ def test_what_is_sent_to_a_cluster_is_enough_to_render_with(tmp_path: Path) -> N
     names = packed(ROOT, tmp_path / "sent.zip")
     assert {Path(name).suffix for name in names} == {".py"}
     ZipFile(tmp_path / "sent.zip").extractall(tmp_path / "there")
-    modules = "perception.learning.synthesis.ray_farm, perception.learning.synthesis.filming"
+    modules = "perception.learning.synthesis.clips.ray_farm, perception.learning.synthesis.clips.filming"
     subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=tmp_path / "there", check=True)
 
 
 def test_data_sets_and_weights_in_the_checkout_are_not_sent(tmp_path: Path) -> None:
-    ours = ["core/errors.py", "core/cell.py", "perception/learning/synthesis/filming.py"]
+    ours = ["core/errors.py", "core/cell.py", "perception/learning/synthesis/clips/filming.py"]
     others = [
         "wide/clips/000000/000000.png",
         "data.zip",

@@ -1,19 +1,52 @@
 """What drawn scenes are made of: tags where they are said to lie, print that can be read, shapes that are closed."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 import trimesh
 
 from core.image import Intrinsics
 from core.transforms import apply, look_at
-from hardware.simulation.raycast import RayCaster
-from hardware.simulation.rendering.renderer_meshes import box, rectangle
-from perception.learning.synthesis import patterns
-from perception.learning.synthesis.backdrop import Backdrop, draw_backdrop
-from perception.learning.synthesis.drawing import LID, LIQUID, draw_scene, draw_thing
-from perception.learning.synthesis.scene import Placed
-from perception.learning.synthesis.shapes import draw_moulding, draw_solid, draw_vessel
+from hardware.simulation.catalogue.tableware import FAMILIES
+from hardware.simulation.rendering.raycast import RayCaster
+from hardware.simulation.scene.scene import PlacedObject
+from hardware.simulation.scene.triangles import box, rectangle
+from perception.learning.synthesis.scenes import sections, shapes, textures
+from perception.learning.synthesis.scenes.backdrop import Backdrop, draw_backdrop
+from perception.learning.synthesis.scenes.drawing import LID, LIQUID, draw_object, draw_scene
+from perception.learning.synthesis.scenes.shapes import draw_moulding, draw_solid, draw_vessel
 from perception.table.tags import tag_corners_m
+from tests.support.paths import ROOT
+
+
+def modules_imported_by(file: Path) -> set[str]:
+    """Every module, and every name of one, that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_nothing_is_drawn_from_the_cells_catalogue_nor_the_cells_objects_from_what_is_drawn() -> None:
+    """So figures measured on the cell's scenes are of objects, tables, rooms and lamps that training never saw."""
+    rooms = ROOT / "perception/learning/synthesis/scenes", ROOT / "hardware/simulation/catalogue"
+    others = "hardware.simulation.catalogue", "perception.learning.synthesis.scenes"
+    for room, other in zip(rooms, others, strict=True):
+        files = [file for file in room.glob("*.py") if file.name != "cell_scenes.py"]
+        assert len(files) > 4
+        for file in files:
+            assert not [name for name in modules_imported_by(file) if name.startswith(other)], file
+    shape_draws = {draw for draw, _ in shapes.KINDS} | {draw for draw, _ in sections.SECTIONS}
+    assert {draw.__module__ for draw in shape_draws} == {shapes.__name__, sections.__name__}
+    assert {family.draw.__module__.rpartition(".")[0] for family in FAMILIES.values()} == {others[0]}
+    drawn = {shapes.draw_shape(np.random.default_rng([seed, 4])).family.split(",")[0] for seed in range(150)}
+    assert drawn == {"vessel", "moulding", "solid", "block"}
+    assert not (drawn | {LIQUID, LID}) & set(FAMILIES)
 
 
 def backdrops(count: int) -> list[Backdrop]:
@@ -22,7 +55,7 @@ def backdrops(count: int) -> list[Backdrop]:
 
 def test_tags_lie_where_they_are_said_to_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "perception.learning.synthesis.backdrop.draw_pattern", lambda *_: np.full((2, 2, 3), 0.5, np.float32)
+        "perception.learning.synthesis.scenes.backdrop.draw_pattern", lambda *_: np.full((2, 2, 3), 0.5, np.float32)
     )
     drawn = backdrops(40)
     for backdrop in drawn:
@@ -50,9 +83,9 @@ def test_a_picture_stands_upright_on_every_side_of_a_box_and_is_not_mirrored() -
 
 def test_the_upper_row_of_a_drawn_picture_is_the_upper_edge_of_what_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 0 of a texture is at v = 0, which is the lower edge of a rectangle."""
-    picture = np.linspace(0.2, 0.8, patterns.TEXTURE_PX)[:, None, None] * np.ones((1, patterns.TEXTURE_PX, 3))
-    monkeypatch.setattr(patterns, "PATTERNS", (lambda _: picture,))
-    texture = patterns.draw_pattern(np.random.default_rng(0))
+    picture = np.linspace(0.2, 0.8, textures.TEXTURE_PX)[:, None, None] * np.ones((1, textures.TEXTURE_PX, 3))
+    monkeypatch.setattr(textures, "PATTERNS", (lambda _: picture,))
+    texture = textures.draw_pattern(np.random.default_rng(0))
     sheet = rectangle((1.0, 1.0))
     upper = sheet.corners_m[..., 1] > 0
     rows = (sheet.uv[..., 1] * (len(texture) - 1)).astype(int)
@@ -66,7 +99,7 @@ def test_every_drawn_shape_is_closed_and_stands_on_the_table(draw) -> None:
         body = trimesh.Trimesh(shape.mesh.vertices_m, shape.mesh.faces)
         assert body.is_watertight and body.volume > 0, (seed, shape.family)
         assert abs(float(shape.mesh.vertices_m[:, 2].min())) < 1e-4
-        for extra in (shape.fill, shape.lid):
+        for extra in (shape.liquid, shape.lid):
             if extra is not None:
                 closed = trimesh.Trimesh(extra.vertices_m, extra.faces)
                 assert closed.is_watertight and closed.volume > 0, (seed, shape.family)
@@ -74,9 +107,9 @@ def test_every_drawn_shape_is_closed_and_stands_on_the_table(draw) -> None:
 
 @pytest.mark.parametrize("family", [LID, LIQUID])
 def test_from_above_a_lid_or_a_liquid_is_seen_and_from_beside_its_vessel(family: str) -> None:
-    things = (draw_thing(np.random.default_rng([seed, 2])) for seed in range(1000))
-    thing = next(one for one in things if [extra.family for extra in one.extras] == [family])
-    placed = Placed(thing, np.eye(4), 5)
+    things = (draw_object(np.random.default_rng([seed, 2])) for seed in range(1000))
+    thing = next(one for one in things if [extra.family for extra in one.contents] == [family])
+    placed = PlacedObject(thing, np.eye(4), 5)
     caster, camera = RayCaster(placed.parts()), Intrinsics(41, 41, 60.0, 60.0, 20.0, 20.0)
     above, beside = (
         caster.truth(camera, look_at(eye, (0.0, 0.0, 0.05), up=(0.1, 1.0, 0.2))).instance_ids
@@ -89,9 +122,9 @@ def test_from_above_a_lid_or_a_liquid_is_seen_and_from_beside_its_vessel(family:
 def test_nothing_in_a_scene_shares_its_id_and_what_lies_holds_no_liquid() -> None:
     """Scene [9, 2] has two filled and closed vessels among its six objects, [123, 1] five with a liquid or a lid."""
     for scene in (draw_scene([9, 2]), draw_scene([123, 1])):
-        ids = [id_ for placed in scene.things for id_ in placed.pieces()]
-        assert ids == list(range(1, len(ids) + 1)) and len(ids) > len(scene.things)
+        ids = [id_ for placed in scene.objects for id_ in placed.pieces()]
+        assert ids == list(range(1, len(ids) + 1)) and len(ids) > len(scene.objects)
         assert sorted({part.instance_id for part in scene.parts()}) == [0, *ids]
-        for placed in scene.things:
-            stands = placed.T_world_thing[2, 2] > 0.99
-            assert stands or LIQUID not in [extra.family for extra in placed.thing.extras]
+        for placed in scene.objects:
+            stands = placed.T_world_object[2, 2] > 0.99
+            assert stands or LIQUID not in [extra.family for extra in placed.item.contents]

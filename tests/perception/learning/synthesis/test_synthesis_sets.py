@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigurationError, DatasetError
-from perception.learning.synthesis import settings
-from perception.learning.synthesis.clip_files import ClipWriter, as_json, problems_of
-from perception.learning.synthesis.clip_set import ClipSet, read_settings, verify
-from perception.learning.synthesis.settings import SynthSettings
+from perception.learning.synthesis.clips import settings
+from perception.learning.synthesis.clips.clip_files import ClipWriter, as_json, problems_of
+from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
+from perception.learning.synthesis.clips.settings import SynthSettings
 from tests.support.noise_clips import SETTINGS, write_clip, write_set
 
 # Sets that are gone on with.

@@ -1,0 +1,132 @@
+"""Drawing a scene: which objects, where, and how they lie; then letting them come to rest."""
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from core.cell import Bin, Cell
+from core.errors import ConfigurationError
+from core.transforms import Matrix, apply, rotation_z, transform
+from hardware.simulation.catalogue.tableware import FAMILIES, draw_tableware
+from hardware.simulation.physics.physics import CellPhysics
+from hardware.simulation.scene.scene import PlacedObject, SceneObject
+
+Points = NDArray[np.float64]
+#: Room between neighbours for a gripper's fingers, wanted first and accepted last [m].
+GAPS_M = (0.050, 0.035, 0.020)
+TAG_MARGIN_M, BIN_MARGIN_M = 0.010, 0.020
+#: Objects start this far above the table, so that none starts inside it [m].
+DROP_M = 0.001
+#: A scene whose objects moved or tipped more than this while settling is drawn again.
+SETTLE_SHIFT_M, SETTLE_TILT_RAD = 0.030, 0.20
+TRIES = 20
+
+Layout = list[tuple[SceneObject, Matrix]]
+
+
+def draw_layout(
+    cell: Cell, rng: Generator, count: int, family: str | None = None, material: str | None = None
+) -> Layout:
+    """Draws `count` objects and where they start, apart from each other, the tags and the bin.
+
+    Most stand; of the families that may, about one in seven lies on its side.
+
+    Raises:
+        ConfigurationError: so many objects do not fit the workspace, or no such family.
+    """
+    things = [draw_tableware(rng, family, material) for _ in range(count)]
+    turns = [_attitude(rng, thing) for thing in things]
+    outlines = [_outline(thing, R) for thing, R in zip(things, turns, strict=True)]
+    radii = [radius for _, radius, _ in outlines]
+    for gap_m in GAPS_M:
+        spots = _scatter(cell, rng, radii, gap_m)
+        if spots is not None:
+            break
+    else:
+        raise ConfigurationError(
+            f"{count} objects do not fit the workspace of cell '{cell.name}'.",
+            "Ask for fewer objects, or widen workspace.objects_x_m and objects_y_m.",
+        )
+    layout = []
+    for thing, R, (center, _, lowest), spot in zip(things, turns, outlines, spots, strict=True):
+        layout.append((thing, transform(R, (*(spot - center), DROP_M - lowest))))
+    return layout
+
+
+def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tuple[PlacedObject, ...]:
+    """Lays a drawn scene into the physics and settles it; draws again where something rolled or fell.
+
+    The same generator state gives the same scene.
+
+    Raises:
+        ConfigurationError: so many objects do not fit, or no drawn scene came to rest.
+    """
+    for _ in range(TRIES):
+        layout = draw_layout(physics.cell, rng, count)
+        physics.load(layout, surface)
+        placed = physics.settle()
+        if all(_stayed(thing.T_world_object, T) for thing, (_, T) in zip(placed, layout, strict=True)):
+            return placed
+    raise ConfigurationError(
+        f"None of {TRIES} drawn scenes of {count} objects came to rest.",
+        "Ask for fewer objects, or move workspace.objects_x_m and objects_y_m away from bin and arms.",
+    )
+
+
+def _attitude(rng: Generator, thing: SceneObject) -> Matrix:
+    """3x3 rotation: upright with any heading or, for some families, lying with any side up."""
+    heading, roll = rng.uniform(-np.pi, np.pi, 2)
+    if rng.random() < FAMILIES[thing.family].lying:
+        on_side = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+        return rotation_z(heading) @ on_side @ rotation_z(roll)
+    return rotation_z(heading)
+
+
+def _outline(thing: SceneObject, R: Matrix) -> tuple[Points, float, float]:
+    """The circle around a turned object seen from above (centre (2,), radius) and its lowest z."""
+    vertices = apply(transform(R), thing.mesh.vertices_m.astype(float))
+    center = (vertices[:, :2].min(0) + vertices[:, :2].max(0)) / 2
+    radius = float(np.linalg.norm(vertices[:, :2] - center, axis=1).max())
+    return center, radius, float(vertices[:, 2].min())
+
+
+def _scatter(cell: Cell, rng: Generator, radii_m: list[float], gap_m: float) -> list[Points] | None:
+    """Centres of circles in the workspace that keep their gaps, or None when chance finds no room."""
+    area = cell.workspace
+    low, high = np.array([area.objects_x_m, area.objects_y_m]).T
+    for _ in range(40):
+        spots: list[Points] = []
+        for radius in radii_m:
+            tries = rng.uniform(low, high, (40, 2))
+            free = (s for s in tries if _is_free(cell, s, radius, gap_m, spots, radii_m))
+            spot = next(free, None)
+            if spot is None:
+                break
+            spots.append(spot)
+        if len(spots) == len(radii_m):
+            return spots
+    return None
+
+
+def _is_free(
+    cell: Cell, spot: Points, radius_m: float, gap_m: float, spots: list[Points], radii_m: list[float]
+) -> bool:
+    for other, other_radius in zip(spots, radii_m, strict=False):
+        if np.linalg.norm(spot - other) < radius_m + other_radius + gap_m:
+            return False
+    for tag in cell.tags:
+        if np.linalg.norm(spot - tag.position_m) < radius_m + tag.size_m / np.sqrt(2) + TAG_MARGIN_M:
+            return False
+    return _distance_to_bin(cell.bin, spot) > radius_m + BIN_MARGIN_M
+
+
+def _distance_to_bin(bin_: Bin, spot: Points) -> float:
+    outside = np.abs(spot - bin_.center_m) - np.array(bin_.size_m[:2]) / 2
+    return float(np.linalg.norm(outside.clip(0.0)))
+
+
+def _stayed(T_now: Matrix, T_start: Matrix) -> bool:
+    """Whether an object rests near where it was put, its axis not tipped."""
+    shift = np.linalg.norm(T_now[:3, 3] - T_start[:3, 3])
+    tilt = np.arccos(np.clip(T_now[:3, 2] @ T_start[:3, 2], -1.0, 1.0))
+    return bool(shift < SETTLE_SHIFT_M and tilt < SETTLE_TILT_RAD)

@@ -1,0 +1,173 @@
+"""The digital cell's catalogue: families of tableware and what they are made of; `draw_tableware` draws one object.
+
+What is trained on drawn scenes (`perception.learning.synthesis.scenes`) has never seen these families, materials
+and tints, nor the tables, rooms and lamps of `appearance`, and can be measured on them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+
+from core.errors import ConfigurationError
+from hardware.simulation.catalogue import solids, vessels
+from hardware.simulation.scene.materials import (
+    BRUSHED_ROUGHNESS,
+    GLASS_IOR,
+    GLAZE_IOR,
+    PLASTIC_IOR,
+    Finish,
+    Material,
+    Optics,
+    Scattering,
+    plain,
+)
+from hardware.simulation.scene.meshes import Shape, mass_properties
+from hardware.simulation.scene.scene import SceneObject
+
+#: Part of random draws that are transparent, specular and ordinary.
+MIX: dict[Optics, float] = {"transparent": 0.6, "specular": 0.2, "ordinary": 0.2}
+MASS_BOUNDS_KG = (0.02, 0.45)
+
+GLASS, TINTED, PLASTIC = "clear glass", "tinted glass", "clear plastic"
+CHROME, STEEL, CERAMIC, MATTE = "chrome", "brushed steel", "glazed ceramic", "matte"
+RGB = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class MaterialFamily:
+    """What a material has whatever its tint, the tints it comes in, and the finish that one gives it."""
+
+    optics: Optics
+    density_kg_m3: float
+    friction: float
+    tints: tuple[RGB, ...]
+    finish: Callable[[ArrayLike], Finish]
+
+
+#: kg/m³ of soda-lime glass, PET and polystyrene, sheet steel, stoneware, painted wood and board.
+MATERIALS = {
+    GLASS: MaterialFamily(
+        "transparent",
+        2500.0,
+        0.45,
+        ((1.0, 1.0, 1.0), (0.97, 1.0, 0.98)),
+        lambda _: plain(Scattering.GLASS, (0.99, 0.995, 0.99), GLASS_IOR),
+    ),
+    TINTED: MaterialFamily(
+        "transparent",
+        2500.0,
+        0.45,
+        ((0.35, 0.62, 0.36), (0.66, 0.42, 0.16), (0.35, 0.52, 0.80), (0.75, 0.45, 0.55), (0.45, 0.45, 0.48)),
+        # Two interfaces a wall, so the square root gives the tint to one wall.
+        lambda tint: plain(Scattering.GLASS, np.sqrt(0.3 + 0.7 * np.asarray(tint)), GLASS_IOR),
+    ),
+    PLASTIC: MaterialFamily(
+        "transparent",
+        1200.0,
+        0.50,
+        ((1.0, 1.0, 1.0), (0.93, 0.97, 1.0)),
+        lambda _: plain(Scattering.GLASS, (0.99, 0.99, 0.99), PLASTIC_IOR),
+    ),
+    CHROME: MaterialFamily(
+        "specular", 7850.0, 0.40, ((0.95, 0.95, 0.96),), lambda _: plain(Scattering.MIRROR, (0.82, 0.83, 0.84))
+    ),
+    STEEL: MaterialFamily(
+        "specular",
+        7850.0,
+        0.40,
+        ((0.78, 0.77, 0.75), (0.80, 0.68, 0.50)),
+        lambda _: plain(Scattering.BRUSHED, (0.70, 0.69, 0.67), roughness=BRUSHED_ROUGHNESS),
+    ),
+    CERAMIC: MaterialFamily(
+        "ordinary",
+        2300.0,
+        0.50,
+        ((0.92, 0.91, 0.88), (0.22, 0.38, 0.62), (0.55, 0.25, 0.20), (0.28, 0.45, 0.36)),
+        lambda tint: plain(Scattering.GLAZE, tint, GLAZE_IOR),
+    ),
+    MATTE: MaterialFamily(
+        "ordinary",
+        700.0,
+        0.70,
+        ((0.80, 0.24, 0.18), (0.18, 0.42, 0.70), (0.88, 0.72, 0.20), (0.55, 0.40, 0.26), (0.25, 0.25, 0.27)),
+        lambda tint: plain(Scattering.MATTE, tint),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of object: how it is drawn, what it is plausibly made of, how often it lies on its side."""
+
+    draw: Callable[[Generator], Shape]
+    materials: tuple[str, ...]
+    lying: float = 0.0
+
+
+FAMILIES = {
+    "tumbler": Family(vessels.tumbler, (GLASS, TINTED, PLASTIC, STEEL, MATTE), 0.15),
+    "wine glass": Family(vessels.wine_glass, (GLASS, TINTED, PLASTIC)),
+    "bottle": Family(vessels.bottle, (GLASS, TINTED, PLASTIC, STEEL, MATTE), 0.15),
+    "jar": Family(vessels.jar, (GLASS, TINTED, PLASTIC, CERAMIC), 0.15),
+    "bowl": Family(vessels.bowl, (GLASS, TINTED, PLASTIC, STEEL, CERAMIC, MATTE)),
+    "mug": Family(vessels.mug, (GLASS, CERAMIC, STEEL, MATTE)),
+    "flask": Family(vessels.flask, (GLASS, TINTED, PLASTIC)),
+    "can": Family(solids.can, (CHROME, STEEL, MATTE), 0.15),
+    "box": Family(solids.box, (PLASTIC, CHROME, STEEL, MATTE)),
+    "ball": Family(solids.ball, (GLASS, TINTED, CHROME, MATTE)),
+    "shaker": Family(solids.shaker, (GLASS, PLASTIC, CHROME, STEEL, CERAMIC), 0.15),
+    "spoon": Family(solids.spoon, (CHROME, STEEL, PLASTIC, MATTE)),
+}
+
+
+def material_of(name: str, tint: ArrayLike) -> Material:
+    """One of MATERIALS in a tint (linear RGB), which clear glass and bare metal do not show."""
+    kind = MATERIALS[name]
+    finish = kind.finish(np.clip(np.asarray(tint, np.float32), 0.02, 1.0))
+    return Material(name, kind.optics, kind.density_kg_m3, finish, kind.friction)
+
+
+def draw_tableware(rng: Generator, family: str | None = None, material: str | None = None) -> SceneObject:
+    """Draws one object; the same generator state gives the same object.
+
+    Without a material, 60 % of the draws are transparent, 20 % specular and 20 % ordinary, as far as
+    the family allows; without a family, all that come in the material are equally likely.
+
+    Raises:
+        ConfigurationError: no such family.
+    """
+    if family is not None and family not in FAMILIES:
+        raise ConfigurationError(f"There is no object family '{family}'.", f"Choose one of: {', '.join(FAMILIES)}.")
+    if material is None:
+        material = _draw_material(rng, FAMILIES[family].materials if family else tuple(MATERIALS))
+    if family is None:
+        family = str(rng.choice([name for name, kind in FAMILIES.items() if material in kind.materials]))
+    shape = FAMILIES[family].draw(rng)
+    tints = MATERIALS[material].tints
+    made_of = material_of(material, np.array(tints[rng.integers(len(tints))]) * rng.uniform(0.94, 1.0, 3))
+    return SceneObject(
+        family=family,
+        material=made_of,
+        mesh=shape.mesh,
+        mass_kg=_mass_kg(shape, made_of),
+        collision=shape.collision,
+        parameters={name: float(value) for name, value in shape.parameters.items()},
+    )
+
+
+def _draw_material(rng: Generator, allowed: tuple[str, ...]) -> str:
+    """Draws a material by the mix of optics, then evenly among those that have them."""
+    of_optics = {optics: [name for name in allowed if MATERIALS[name].optics == optics] for optics in MIX}
+    present = [optics for optics, names in of_optics.items() if names]
+    weights = np.array([MIX[optics] for optics in present])
+    names = of_optics[present[int(rng.choice(len(present), p=weights / weights.sum()))]]
+    return names[int(rng.integers(len(names)))]
+
+
+def _mass_kg(shape: Shape, material: Material) -> float:
+    fill = shape.metal_fill if material.optics == "specular" else 1.0
+    mass_kg = mass_properties(shape.mesh)[0] * material.density_kg_m3 * shape.solidity * fill
+    return float(np.clip(mass_kg, *MASS_BOUNDS_KG))

@@ -1,0 +1,165 @@
+"""A TransPhy3D data set on disk: one settings file, one folder a clip; what is there, what is missing, what is damaged.
+
+dataset.json    the settings and the number of clips
+clips/NNNNNN/   a clip (clip_files.py)
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigurationError, DatasetError
+from core.files import hold_results, replace_file, writing
+from perception.learning.synthesis.clips.clip_files import (
+    REPAIR,
+    as_json,
+    clip_name,
+    clips_in,
+    problems_of,
+    remove_partial,
+    set_aside,
+)
+from perception.learning.synthesis.clips.settings import FORMAT, SynthSettings, differences, digest_of, settings_of
+
+SETTINGS = "dataset.json"
+_LOCK = ".synth.lock"
+_SET_ASIDE = "set-aside"
+#: Problems that an error lists; `--verify` lists all.
+_LISTED = 10
+_THEN = "it goes on with the rest"
+
+
+class ClipSet:
+    """The data set in a folder, new or begun by an earlier run with the same settings."""
+
+    def __init__(self, root: Path, settings: SynthSettings, count: int) -> None:
+        self.root = root
+        self.settings = settings
+        self.count = count
+        self.clips = root / "clips"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes to it meanwhile; what killed runs left half is removed. Makes it where it is not there.
+
+        Raises:
+            ConfigurationError: another run is at it, something else lies there, or a set of other settings.
+            StorageError: it cannot be written.
+        """
+        self._refuse_foreign()
+        with writing(self.root, _THEN):
+            self.clips.mkdir(parents=True, exist_ok=True)
+        with hold_results(self.root / _LOCK, self.root):
+            write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
+            remove_partial(self.clips)
+            yield
+
+    def missing(self) -> list[int]:
+        """Numbers of the clips that are still to be rendered.
+
+        Raises:
+            DatasetError: finished clips lack files, have others, or are of another set: they were changed by hand.
+        """
+        there = {path.name: path for path in clips_in(self.clips)}
+        wanted = [clip_name(number) for number in range(self.count)]
+        digest = self.settings.digest
+        problems = [
+            line for name in wanted if name in there for line in problems_of(there[name], thorough=False, digest=digest)
+        ]
+        if problems:
+            raise DatasetError(_listed(problems), REPAIR)
+        return [number for number, name in enumerate(wanted) if name not in there]
+
+    def discard_damaged(self) -> list[str]:
+        """Moves every clip that does not hold what was rendered to `set-aside/`, so that it is missing; names what
+        was wrong. Nothing is deleted: what was changed by hand may be somebody's work.
+
+        Raises:
+            StorageError: it cannot be moved.
+        """
+        found = []
+        for path in clips_in(self.clips):
+            if int(path.name) >= self.count:
+                continue
+            if problems := problems_of(path, thorough=True, digest=self.settings.digest):
+                found += problems
+                set_aside(path, self.root / _SET_ASIDE)
+        return found
+
+    def _refuse_foreign(self) -> None:
+        if (self.root / SETTINGS).exists():
+            facts = read_settings(self.root)
+            if changed := differences(facts, self.settings):
+                raise ConfigurationError(
+                    f"{self.root} holds a data set of other settings ({'; '.join(changed)}).",
+                    "Give the same ones to go on with it, or name another --out.",
+                )
+            self.count = max(self.count, int(facts["clips"]))
+        elif self.root.exists() and (not self.root.is_dir() or _holds_anything(self.root)):
+            raise ConfigurationError(
+                f"{self.root} is there and no data set of this command.", "Name a new or empty folder with --out."
+            )
+
+
+def read_settings(root: Path) -> dict[str, Any]:
+    """What dataset.json says.
+
+    Raises:
+        DatasetError: it is missing, damaged or no TransPhy3D set's.
+    """
+    file = root / SETTINGS
+    try:
+        facts = json.loads(file.read_text())
+        if facts["format"] != FORMAT or int(facts["clips"]) < 1:
+            raise ValueError(f"format {facts['format']!r}, {facts['clips']} clips")
+        settings_of(facts)
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read ({error.strerror}).", "Name the folder of a data set.") from error
+    except (ValueError, KeyError, TypeError, ConfigurationError) as error:
+        raise DatasetError(
+            f"{file} is not what `synth` writes ({error}).", "Remove it; `synth` with the same options writes it again."
+        ) from error
+    return facts
+
+
+def verify(root: Path) -> Iterator[list[str]]:
+    """For every clip that is there or should be: what is wrong with it, each file named.
+
+    Raises:
+        DatasetError: there is no data set.
+    """
+    facts = read_settings(root)
+    count, digest = int(facts["clips"]), digest_of(facts)
+    there = {path.name for path in clips_in(root / "clips")}
+    wanted = {clip_name(number) for number in range(count)}
+    for name in sorted(there | wanted):
+        folder = root / "clips" / name
+        if name not in there:
+            yield [f"{folder} is missing"]
+        elif name not in wanted:
+            yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
+        else:
+            yield problems_of(folder, thorough=True, digest=digest)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file that is there whole or as it was before.
+
+    Raises:
+        StorageError: the disk takes no more.
+    """
+    with writing(file, _THEN):
+        replace_file(file, content)
+
+
+def _holds_anything(root: Path) -> bool:
+    """More than a data set without its dataset.json, as a run leaves that was killed early."""
+    ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
+    return any(path.name not in ours for path in root.iterdir())
+
+
+def _listed(problems: list[str]) -> str:
+    more = f"; {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return f"{'; '.join(problems[:_LISTED])}{more}."

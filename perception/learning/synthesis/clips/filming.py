@@ -1,0 +1,99 @@
+"""Renders clip k of a data set: decided by the settings and k alone, whoever renders it, when and beside what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from hardware.simulation.rendering.backend import mitsuba
+from hardware.simulation.rendering.renderer import Renderer, Rendering
+from hardware.simulation.scene.scene import PlacedObject, SceneObject
+from hardware.simulation.sim_camera import noisy_color
+from hardware.simulation.stereo import sense_depth
+from perception.learning.synthesis.clips.clip_files import CLIP, INTRINSICS, as_json, encoded_frame
+from perception.learning.synthesis.clips.settings import SynthSettings
+from perception.learning.synthesis.clips.shots import Shot, draw_shot
+
+#: What a clip's seed is continued with for its sensors' noise, before the frame's number; the scene takes it as it is.
+_NOISE = 3
+#: Colour's noise is drawn apart from depth's, so that a clip with a sensor's depth has the same colour.
+_COLOR = 1
+
+
+def film(
+    settings: SynthSettings, number: int, user_objects: Sequence[SceneObject] = (), cell: Cell | None = None
+) -> Iterator[Mapping[str, bytes]]:
+    """The files of clip `number`: first what it is of (clip.json, intrinsics.json), then frame by frame.
+
+    user_objects: those that the settings' digest of meshes tells of; cell: the one that the settings name.
+
+    Raises:
+        ConfigurationError: the cell has no room for objects.
+    """
+    shot = draw_shot(settings, number, user_objects, cell)
+    yield {
+        CLIP: as_json(_facts(settings, number, shot)),
+        INTRINSICS: as_json(asdict(shot.intrinsics) | {"serial": "transphy3d"}),
+    }
+    yield from _frames(shot, settings, [settings.seed, number, _NOISE])
+
+
+def _frames(shot: Shot, settings: SynthSettings, noise_seed: Sequence[int]) -> Iterator[Mapping[str, bytes]]:
+    """A camera that stands still is rendered once; its frames differ by their sensors' noise."""
+    renderer = Renderer(shot.scene)
+    poses = shot.T_world_cameras
+    seen: Rendering | None = None
+    for frame, T_world_camera in enumerate(poses):
+        if seen is None or (T_world_camera != poses[frame - 1]).any():
+            seen = renderer.render(shot.intrinsics, T_world_camera, settings.spp, settings.sensor)
+        color, truth = seen.color, seen.truth
+        if settings.views == "still":
+            color = noisy_color(color, np.random.default_rng([*noise_seed, frame, _COLOR]))
+        sensor_m = _sensed_m(seen, shot, [*noise_seed, frame])
+        yield encoded_frame(frame, color, truth.depth_m, truth.normals, truth.instance_ids, sensor_m)
+
+
+def _sensed_m(seen: Rendering, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.float32] | None:
+    """Depth (H, W) [m] as a stereo camera has it, NaN in holes; None where it was not asked for."""
+    if seen.infrared is None:
+        return None
+    return sense_depth(*seen.infrared.exposed(np.random.default_rng(noise_seed)), shot.intrinsics)
+
+
+def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
+    """What clip.json says, but for the files' hashes."""
+    scene = shot.scene
+    return {
+        "number": number,
+        "seed": settings.seed,
+        "settings": settings.digest,
+        "views": settings.views,
+        "surface": scene.surface,
+        "container": scene.container,
+        "objects": [entry for placed in scene.objects for entry in _entries(placed)],
+        "table": {"normal": [0.0, 0.0, 1.0], "offset_m": 0.0},
+        "tags": [tag.model_dump(mode="json") for tag in scene.tags],
+        "T_world_camera": shot.T_world_cameras.tolist(),
+        "renderer": renderer_line(settings.spp),
+    }
+
+
+def _entries(placed: PlacedObject) -> list[dict[str, Any]]:
+    """An object, and what it holds: that has an id of its own, and `of` says whose it is."""
+    return [
+        {"id": id_, "family": piece.family, "material": piece.material.name, "optics": piece.material.optics}
+        | ({} if piece is placed.item else {"of": placed.instance_id})
+        for id_, piece in placed.pieces().items()
+    ]
+
+
+def renderer_line(spp: int) -> str:
+    """What draws the pictures: the renderer, its variant (CPU or CUDA), the denoiser and their versions."""
+    return (
+        f"mitsuba {version('mitsuba')} {mitsuba().variant()}, {spp} samples a pixel, "
+        f"denoised by Open Image Denoise {version('pyoidn')}"
+    )

@@ -1,0 +1,95 @@
+"""What clip k shows and from where: its scene, its camera and the places that this looks from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from core.image import Intrinsics
+from hardware.simulation.scene.scene import Part, Scene, SceneObject
+from perception.learning.synthesis.clips.camera_path import (
+    FRAMES_A_TURN,
+    Stage,
+    drawn_intrinsics,
+    jumps,
+    narrowness,
+    orbit,
+)
+from perception.learning.synthesis.clips.settings import ANY_SURFACE, SynthSettings
+from perception.learning.synthesis.scenes.backdrop import HIDDEN
+from perception.learning.synthesis.scenes.cell_scenes import cell_pinhole, cell_views, draw_cell_scene
+from perception.learning.synthesis.scenes.drawing import draw_scene
+
+#: What a clip's seed is continued with for its camera and its lens; the scene takes it as it is.
+_CAMERA, _LENS = 1, 2
+#: Nearer than this to the lens [m] a robot's link would fill the picture.
+_LENS_CLEARANCE_M = 0.12
+
+
+@dataclass(frozen=True)
+class Shot:
+    """T_world_cameras (F, 4, 4): where the camera is in each frame of the clip."""
+
+    scene: Scene
+    intrinsics: Intrinsics
+    T_world_cameras: NDArray[np.float64]
+
+
+def draw_shot(
+    settings: SynthSettings, number: int, user_objects: Sequence[SceneObject] = (), cell: Cell | None = None
+) -> Shot:
+    """What the settings and a clip's number draw; cell: the one whose scenes are asked for, if any are.
+
+    Raises:
+        ConfigurationError: the cell has no room for objects.
+    """
+    seed = [settings.seed, number]
+    surface = None if settings.surface == ANY_SURFACE else settings.surface
+    if cell is not None:
+        poses = cell_views([*seed, _CAMERA], cell, settings.frames)
+        pinhole = cell_pinhole(cell, settings.width, settings.height)
+        return Shot(draw_cell_scene(seed, cell, surface), pinhole, poses)
+    scene = draw_scene(seed, surface, user_objects)
+    pinhole = drawn_intrinsics([*seed, _LENS], settings.width, settings.height, settings.zoom)
+    if settings.views == "orbit":
+        # The scene is cleared for a whole turn, so that a shorter clip is the start of a longer one.
+        poses = orbit([*seed, _CAMERA], _stage(scene), max(settings.frames, FRAMES_A_TURN))
+    else:
+        poses = jumps([*seed, _CAMERA], _stage(scene), settings.frames, narrowness(pinhole))
+    return Shot(cleared(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
+
+
+def cleared(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
+    """The scene without a wall that hides it from one of the cameras (F, 3), and without an arm in a lens's way."""
+    parts = []
+    for part in scene.backdrop:
+        if part.name == "wall" and _stands_between(part, eyes_m, scene.center_m):
+            # Out of sight but there: a scene with fewer meshes would be compiled anew.
+            parts.append(part.placed(HIDDEN))
+        elif part.name != "arm" or _clearance_m(part, eyes_m) > _LENS_CLEARANCE_M:
+            parts.append(part)
+    return replace(scene, backdrop=tuple(parts))
+
+
+def _stands_between(wall: Part, eyes_m: NDArray[np.float64], centre_m: NDArray[np.float64]) -> bool:
+    """Whether a flat wall has a camera behind it, or within reach of the lens."""
+    at, normal = wall.triangles.corners_m[0, 0].astype(float), wall.triangles.normals[0, 0].astype(float)
+    side = np.sign((centre_m - at) @ normal)
+    return bool((side * ((eyes_m - at) @ normal) < _LENS_CLEARANCE_M).any())
+
+
+def _clearance_m(part: Part, eyes_m: NDArray[np.float64]) -> float:
+    corners = part.triangles.corners_m.reshape(-1, 3)
+    return float(min(np.linalg.norm(corners - eye, axis=1).min() for eye in eyes_m))
+
+
+def _stage(scene: Scene) -> Stage:
+    centre = scene.center_m
+    reach_m = 0.0
+    for placed in scene.objects:
+        radius_m = np.linalg.norm(placed.item.mesh.vertices_m, axis=1).max()
+        reach_m = max(reach_m, float(np.linalg.norm(placed.T_world_object[:3, 3] - centre) + radius_m))
+    x, y, z = (float(c) for c in centre)
+    return Stage((x, y, z), reach_m, scene.container is not None)

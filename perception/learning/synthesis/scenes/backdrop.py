@@ -1,0 +1,127 @@
+"""All but the objects: the table, what is behind and below it, tags, books and boxes, arms, a tray."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from core.cell import Tag
+from core.transforms import Matrix, look_at, rotation_z, transform
+from hardware.simulation.scene.materials import Finish, Scattering
+from hardware.simulation.scene.scene import Part, table_top, tag_papers
+from hardware.simulation.scene.triangles import box, joined, rectangle
+from perception.learning.synthesis.scenes.materials import draw_material
+from perception.learning.synthesis.scenes.surroundings import draw_arms
+from perception.learning.synthesis.scenes.textures import draw_pattern, draw_table
+
+Box = tuple[NDArray[np.float64], Matrix]
+#: Share of the scenes that have each.
+WALL, TRAY, TAGS = 0.35, 0.08, 0.6
+#: Share of the scenes with no arm, one and two: on a polished table their mirror images look like objects.
+ARMS = (0.35, 0.3, 0.35)
+#: Tags a scene, and how many kinds of them there are (tag36h11).
+MOST_TAGS, TAG_IDS = 7, 587
+#: Where tags lie is rounded: sines differ in the last bits between processors.
+DECIMALS = 9
+#: Textured boxes a scene; the number is compiled into kernels, so missing ones are hidden.
+BOOKS = 2
+HIDDEN = transform(translation_m=(0.0, 0.0, -9.0))
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """parts, and the boxes (half sizes, T_world_box) that objects rest against; container and tags as in
+    `Scene`."""
+
+    parts: tuple[Part, ...]
+    solids: tuple[Box, ...]
+    container: str | None
+    tags: tuple[Tag, ...] = ()
+
+
+def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
+    """A table of one surface and its surroundings, on some of them a tray."""
+    finish = draw_table(rng, surface)
+    tray = rng.random() < TRAY
+    size_m = rng.uniform(0.7, 2.6, 2)
+    T_world_table = transform(rotation_z(rng.uniform(-np.pi, np.pi)), (*rng.uniform(-0.08, 0.08, 2), 0.0))
+    table = table_top(size_m, finish, rng.uniform(0.5, 3.0)).placed(T_world_table)
+    parts = [table, *_room_parts(rng)]
+    tags, papers = _tags(rng, size_m, T_world_table)
+    parts.append(papers)
+    solids: list[Box] = []
+    if tray:
+        solids = _tray_boxes(rng)
+        walls = joined([box(half).placed(T) for half, T in solids])
+        parts.append(
+            Part("tray", walls, draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary").finish)
+        )
+    books = [] if tray else [_book(rng) for _ in range(BOOKS) if rng.random() < 0.4]
+    for i in range(BOOKS):
+        half, T = books[i] if i < len(books) else (np.full(3, 0.01), HIDDEN)
+        cover = Finish(Scattering.MATTE, draw_pattern(rng))
+        parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).placed(T), cover))
+    arms = int(rng.choice(len(ARMS), p=ARMS))
+    if arms:
+        parts.append(draw_arms(rng, arms))
+    return Backdrop(tuple(parts), (*solids, *books), "tray" if tray else None, tags)
+
+
+def _room_parts(rng: Generator) -> list[Part]:
+    """A textured floor, and a wall behind some tables, standing on the table or on the floor."""
+    floor_z = -rng.uniform(0.1, 0.9)
+    floor = rectangle((9.0, 9.0), uv_span=(6.0, 6.0)).placed(transform(translation_m=(0, 0, floor_z)))
+    parts = [Part("floor", floor, Finish(Scattering.MATTE, draw_pattern(rng)))]
+    T = HIDDEN
+    if rng.random() < WALL:
+        azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.3, 1.4)
+        at = np.array([distance * np.cos(azimuth), distance * np.sin(azimuth), 0.0])
+        T = look_at((at[0], at[1], 0.0), (0.0, 0.0, 0.0))
+    wall = rectangle((5.0, 3.0), uv_span=(3.0, 2.0)).placed(T)
+    return [*parts, Part("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
+
+
+def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple[Tag, ...], Part]:
+    """AprilTags scattered over the table, no two alike, in the world, and their papers; or none in sight."""
+    count = int(rng.integers(1, MOST_TAGS + 1)) if rng.random() < TAGS else 0
+    drawn = max(count, 1)
+    spots = rng.uniform(-0.5, 0.5, (drawn, 2)) * np.minimum(size_m - 0.15, 1.0)
+    ids = rng.choice(TAG_IDS, drawn, replace=False)
+    tags = tuple(
+        _tag_in_world(int(id_), float(rng.uniform(0.03, 0.1)), spot, float(rng.uniform(-np.pi, np.pi)), T_world_table)
+        for id_, spot in zip(ids, spots, strict=True)
+    )
+    papers = tag_papers(tags)
+    return (tags, papers) if count else ((), papers.placed(HIDDEN))
+
+
+def _tag_in_world(id_: int, size_m: float, spot_m: NDArray, yaw_rad: float, T_world_table: Matrix) -> Tag:
+    """A tag that lies at spot_m (2,), turned by yaw_rad, on the table."""
+    T = T_world_table @ transform(rotation_z(yaw_rad), (*spot_m, 0.0))
+    x, y = (round(float(c), DECIMALS) for c in T[:2, 3])
+    yaw = round(float(np.arctan2(T[1, 0], T[0, 0])), DECIMALS)
+    return Tag(id=id_, size_m=round(size_m, DECIMALS), position_m=(x, y), yaw_rad=yaw)
+
+
+def _tray_boxes(rng: Generator) -> list[Box]:
+    """Four walls around the origin; the table is the floor."""
+    half, height, wall = rng.uniform(0.10, 0.2, 2), rng.uniform(0.01, 0.05), rng.uniform(0.0015, 0.006)
+    yaw = rotation_z(rng.uniform(-np.pi, np.pi))
+    boxes: list[Box] = []
+    for side in (-1, 1):
+        for axis in (0, 1):
+            size = np.array([half[0], half[1], height])
+            size[axis] = wall
+            at = np.array([0.0, 0.0, height])
+            at[axis] = side * half[axis]
+            boxes.append((size, transform(yaw) @ transform(translation_m=at)))
+    return boxes
+
+
+def _book(rng: Generator) -> Box:
+    """A box of any format lying or standing away from the middle."""
+    half = np.array([rng.uniform(0.03, 0.14), rng.uniform(0.02, 0.1), rng.uniform(0.004, 0.06)])
+    azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.16, 0.5)
+    at = (distance * np.cos(azimuth), distance * np.sin(azimuth), half[2])
+    return half, transform(rotation_z(rng.uniform(-np.pi, np.pi)), at)

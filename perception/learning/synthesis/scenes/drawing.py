@@ -1,0 +1,129 @@
+"""From a seed to a scene: what is on the table, what it is made of, how it came to lie."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from core.surfaces import SURFACES
+from core.transforms import Matrix, apply, rotation_z, transform
+from hardware.simulation.physics.settle import settle
+from hardware.simulation.scene.materials import Material
+from hardware.simulation.scene.meshes import Mesh, mass_properties
+from hardware.simulation.scene.scene import Piece, PlacedObject, Scene, SceneObject
+from perception.learning.synthesis.scenes.backdrop import draw_backdrop
+from perception.learning.synthesis.scenes.materials import draw_liquid, draw_material
+from perception.learning.synthesis.scenes.shapes import draw_shape
+from perception.learning.synthesis.scenes.surroundings import draw_lamps, draw_room
+
+MOST_OBJECTS = 7
+#: Objects that roll farther than this from the middle are taken away.
+FARTHEST_M = 0.6
+MASS_KG = (0.01, 0.8)
+#: How objects start: standing, on their side, on their head, anyhow in the air.
+UPRIGHT, LYING, HEAD = 0.70, 0.17, 0.05
+#: Share of objects that are another like the one before.
+TWIN = 0.2
+#: The families of contents.
+LIQUID, LID = "liquid", "lid"
+
+
+def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Sequence[SceneObject] = ()) -> Scene:
+    """The scene of a seed: the same on any machine up to the physics' rounding.
+
+    Args:
+        surface: one of `core.surfaces.SURFACES`, or drawn.
+        user_objects: half of the objects, where there are any.
+
+    Raises:
+        ValueError: an unknown surface.
+    """
+    rng = np.random.default_rng(list(seed))
+    drawn_surface = SURFACES[int(rng.integers(len(SURFACES)))]
+    surface = surface or drawn_surface
+    backdrop = draw_backdrop(rng, surface)
+    objects = _draw_objects(rng, user_objects)
+    reach_m = 0.1 if backdrop.container else 0.13 + 0.02 * len(objects)
+    starts = _starts(rng, objects, reach_m)
+    resting = settle([(item.mesh, item.mass_kg, T) for item, T in zip(objects, starts, strict=True)], backdrop.solids)
+    placed: list[PlacedObject] = []
+    free_id = 1
+    for item, T in zip(objects, resting, strict=True):
+        if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02:
+            placed.append(PlacedObject(_spilt(item, T), T, free_id))
+            free_id += len(placed[-1].pieces())
+    return Scene(
+        surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container, backdrop.tags
+    )
+
+
+def draw_object(rng: Generator) -> SceneObject:
+    """One object of any shape and material; some filled, some with a lid."""
+    material = draw_material(rng)
+    shape = draw_shape(rng)
+    contents = []
+    if shape.liquid is not None:
+        contents.append(Piece(LIQUID, draw_liquid(rng), shape.liquid))
+    if shape.lid is not None:
+        contents.append(Piece(LID, draw_material(rng, "ordinary"), shape.lid))
+    return SceneObject(shape.family, material, shape.mesh, mass_kg(shape.mesh, material), tuple(contents))
+
+
+def mass_kg(mesh: Mesh, material: Material) -> float:
+    """What a body weighs, within what lies on a table."""
+    return float(np.clip(mass_properties(mesh)[0] * material.density_kg_m3, *MASS_KG))
+
+
+def _draw_objects(rng: Generator, user_objects: Sequence[SceneObject]) -> list[SceneObject]:
+    objects: list[SceneObject] = []
+    for _ in range(1 + int(rng.binomial(MOST_OBJECTS - 1, 0.4))):
+        if user_objects and rng.random() < 0.5:
+            objects.append(user_objects[int(rng.integers(len(user_objects)))])
+        elif objects and rng.random() < TWIN:
+            objects.append(objects[-1])
+        else:
+            objects.append(draw_object(rng))
+    return objects
+
+
+def _starts(rng: Generator, objects: Sequence[SceneObject], reach_m: float) -> list[Matrix]:
+    """Poses to fall from: apart from each other where chance allows, else above one another."""
+    taken: list[tuple[NDArray[np.float64], float, float]] = []
+    starts = []
+    for item in objects:
+        R = _attitude(rng)
+        corners = apply(transform(R), item.mesh.vertices_m.astype(float))
+        radius = float(np.linalg.norm(corners[:, :2], axis=1).max())
+        for spot in rng.uniform(-reach_m, reach_m, (12, 2)):
+            below = [top for at, wide, top in taken if np.linalg.norm(spot - at) < radius + wide]
+            if not below:
+                break
+        floor = max(below, default=0.0) + 0.002
+        if item.mesh.vertices_m[:, 2].max() + floor > 0.4:
+            floor = 0.002
+        taken.append((spot, radius, floor + float(np.ptp(corners[:, 2]))))
+        starts.append(transform(R, (*spot, floor - corners[:, 2].min())))
+    return starts
+
+
+def _attitude(rng: Generator) -> NDArray[np.float64]:
+    """(3, 3) how an object is let go."""
+    draw, heading = rng.random(), rotation_z(rng.uniform(-np.pi, np.pi))
+    if draw < UPRIGHT:
+        return heading
+    if draw < UPRIGHT + LYING:
+        on_side = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+        return heading @ on_side @ rotation_z(rng.uniform(-np.pi, np.pi))
+    if draw < UPRIGHT + LYING + HEAD:
+        return heading @ np.diag([1.0, -1.0, -1.0])
+    axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    return axes * np.sign(np.linalg.det(axes))
+
+
+def _spilt(item: SceneObject, T_world_object: Matrix) -> SceneObject:
+    """A liquid stays only in what stands upright."""
+    if T_world_object[2, 2] > 0.995:
+        return item
+    return replace(item, contents=tuple(piece for piece in item.contents if piece.family != LIQUID))

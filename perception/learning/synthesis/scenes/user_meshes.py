@@ -1,0 +1,154 @@
+"""A user's own meshes among the drawn objects: a folder of .obj and .glb files, each with a hint on its material.
+
+The hint stands in the file's name (`vase.glass.obj`) or in a `materials.yaml` beside the files:
+
+    vase.obj: glass
+    flask.obj: {material: tinted, color: [0.2, 0.6, 0.3], units: mm, up: y}
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import ConfigurationError
+from hardware.simulation.scene.materials import (
+    BRUSHED_ROUGHNESS,
+    GLASS_IOR,
+    GLAZE_IOR,
+    PLASTIC_IOR,
+    Material,
+    Scattering,
+    plain,
+)
+from hardware.simulation.scene.scene import SceneObject
+from perception.learning.synthesis.scenes.drawing import mass_kg
+from perception.learning.synthesis.scenes.materials import CERAMIC, GLASS, METAL, PLASTIC, WOOD
+from perception.learning.synthesis.scenes.mesh_files import METRES, SUFFIXES, UPS, BadMesh, read_mesh
+
+HINTS_FILE = "materials.yaml"
+#: What a hint may say. A colour is what one wall lets through, what metal reflects, or an albedo; linear RGB.
+MATERIALS = {
+    "glass": Material("clear glass", "transparent", GLASS, plain(Scattering.GLASS, (0.99, 0.995, 0.99), GLASS_IOR)),
+    "tinted": Material("tinted glass", "transparent", GLASS, plain(Scattering.GLASS, (0.6, 0.85, 0.65), GLASS_IOR)),
+    "plastic": Material("clear plastic", "transparent", PLASTIC, plain(Scattering.GLASS, [0.99] * 3, PLASTIC_IOR)),
+    "mirror": Material("polished metal", "specular", METAL, plain(Scattering.MIRROR, (0.82, 0.83, 0.84))),
+    "brushed": Material(
+        "brushed metal", "specular", METAL, plain(Scattering.BRUSHED, [0.7, 0.69, 0.67], roughness=BRUSHED_ROUGHNESS)
+    ),
+    "ceramic": Material("glazed ceramic", "ordinary", CERAMIC, plain(Scattering.GLAZE, (0.75, 0.74, 0.7), GLAZE_IOR)),
+    "matte": Material("matte", "ordinary", WOOD, plain(Scattering.MATTE, (0.4, 0.4, 0.4))),
+}
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is said of a file: its material, its colour (linear RGB; the material's own where empty), its unit of
+    length, and which axis points up (empty: y in .glb, as glTF has it, z in .obj)."""
+
+    material: str
+    color: tuple[float, ...] = ()
+    units: str = "m"
+    up: str = ""
+
+
+@dataclass(frozen=True)
+class UserMeshes:
+    """The objects of a folder, and what tells this folder's content from any other."""
+
+    objects: tuple[SceneObject, ...] = field(repr=False)
+    digest: str
+
+
+def read_user_meshes(folder: Path) -> UserMeshes:
+    """Every mesh of a folder as an object that scenes can be drawn with.
+
+    Raises:
+        ConfigurationError: no folder, no mesh, or some that cannot be used: each is named with its cause.
+    """
+    files = _files_of(folder)
+    hints = _read_hints(folder)
+    objects: dict[str, SceneObject] = {}
+    refused: list[str] = []
+    for file in files:
+        try:
+            objects[file.name] = _read_object(file, hints.get(file.name))
+        except BadMesh as error:
+            refused.append(f"{file.name} {error}")
+    if absent := sorted(hints.keys() - {file.name for file in files}):
+        refused.append(f"{HINTS_FILE} names {', '.join(absent)}, which is not there")
+    if refused:
+        listed = ", ".join(f"{name} ({item.material.name})" for name, item in objects.items())
+        raise ConfigurationError(
+            f"Meshes of {folder} cannot be used: {'; '.join(refused)}.",
+            f"Mend or remove them. Usable: {listed or 'none'}.",
+        )
+    return UserMeshes(tuple(objects.values()), _digest([*files, folder / HINTS_FILE]))
+
+
+def _files_of(folder: Path) -> list[Path]:
+    known = f"Name a folder of {' and '.join(SUFFIXES)} files."
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise ConfigurationError(f"{folder} cannot be listed ({error.strerror}).", known) from error
+    if not files:
+        raise ConfigurationError(f"{folder} holds no mesh.", known)
+    return files
+
+
+def _read_object(file: Path, hint: Hint | None) -> SceneObject:
+    """Raises a BadMesh with a cause that follows the file's name."""
+    family, _, named = file.stem.rpartition(".")
+    hint = hint or Hint(named if family else "")
+    if hint.material not in MATERIALS:
+        said = f"has the unknown material {hint.material!r}" if hint.material else "has no hint on its material"
+        example = f"{family or file.stem}.glass{file.suffix}"
+        raise BadMesh(f"{said} (name it like {example}, or in {HINTS_FILE}; known: {', '.join(MATERIALS)})")
+    material = MATERIALS[hint.material]
+    if hint.color:
+        finish = material.finish
+        finish = plain(finish.scattering, hint.color, finish.ior, finish.roughness)
+        material = replace(material, finish=finish)
+    mesh = read_mesh(file, hint.units, hint.up or ("y" if file.suffix.lower() == ".glb" else "z"))
+    return SceneObject(family or file.stem, material, mesh, mass_kg(mesh, material))
+
+
+def _read_hints(folder: Path) -> dict[str, Hint]:
+    """File name -> hint; nothing where there is no materials.yaml."""
+    import yaml
+
+    file = folder / HINTS_FILE
+    if not file.exists():
+        return {}
+    try:
+        hints = yaml.safe_load(file.read_text())
+        if not isinstance(hints, Mapping):
+            raise ValueError("it is no list of files")
+        return {str(name): _hint(str(name), value) for name, value in hints.items()}
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"{file} cannot be used ({error}).",
+            "Write lines like `vase.obj: glass` or `vase.obj: {material: glass, units: mm, up: y}`.",
+        ) from error
+
+
+def _hint(name: str, value: Any) -> Hint:
+    hint = Hint(value) if isinstance(value, str) else Hint(**value)
+    if hint.units not in METRES or hint.up not in ("", *UPS):
+        raise ValueError(f"{name}: units are one of {', '.join(METRES)}, up is one of {', '.join(UPS)}")
+    color = np.asarray(hint.color, float)
+    if hint.color and (color.shape != (3,) or not ((color >= 0) & (color <= 1)).all()):
+        raise ValueError(f"{name}: a color is three numbers from 0 to 1")
+    return hint
+
+
+def _digest(files: list[Path]) -> str:
+    content = hashlib.sha256()
+    for file in files:
+        if file.exists():
+            content.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return content.hexdigest()[:16]
