@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.work import write_whole
 from perception.learning.datasets.transphy3d import RenderedClip
 from perception.learning.synthesis.clips.clip_files import clips_in, encoded_png, read_facts
-from perception.learning.synthesis.clips.clip_set import read_settings, write_whole
+from perception.learning.synthesis.clips.clip_set import THEN, read_settings
 from perception.pictures import colour_depth, depth_range, write
 
 CARD, SHEET = "README.md", "card.png"
@@ -54,8 +55,8 @@ def write_card(root: Path) -> None:
     """
     folders = clips_in(root / "clips")
     facts = [read_facts(folder) for folder in folders]
-    write_whole(root / CARD, _text(read_settings(root), facts).encode())
-    write_whole(root / SHEET, encoded_png(contact_sheet(folders[:_ROWS])))
+    write_whole(root / CARD, _text(read_settings(root), facts).encode(), THEN)
+    write_whole(root / SHEET, encoded_png(contact_sheet(folders[:_ROWS])), THEN)
 
 
 def contact_sheet(folders: Iterable[Path]) -> NDArray[np.uint8]:

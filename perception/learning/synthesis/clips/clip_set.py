@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError, DatasetError
-from core.files import hold_results, replace_file, writing
+from core.work import hold_folder, write_whole
 from perception.learning.synthesis.clips.clip_files import (
     REPAIR,
     as_json,
@@ -28,7 +28,7 @@ _LOCK = ".synth.lock"
 _SET_ASIDE = "set-aside"
 #: Problems that an error lists; `--verify` lists all.
 _LISTED = 10
-_THEN = "it goes on with the rest"
+THEN = "it goes on with the rest"
 
 
 class ClipSet:
@@ -49,10 +49,8 @@ class ClipSet:
             StorageError: it cannot be written.
         """
         self._refuse_foreign()
-        with writing(self.root, _THEN):
-            self.clips.mkdir(parents=True, exist_ok=True)
-        with hold_results(self.root / _LOCK, self.root):
-            write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}))
+        with hold_folder(self.root, lock=_LOCK, then=THEN):
+            write_whole(self.root / SETTINGS, as_json(self.settings.as_facts() | {"clips": self.count}), THEN)
             remove_partial(self.clips)
             yield
 
@@ -142,16 +140,6 @@ def verify(root: Path) -> Iterator[list[str]]:
             yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
         else:
             yield problems_of(folder, thorough=True, digest=digest)
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file that is there whole or as it was before.
-
-    Raises:
-        StorageError: the disk takes no more.
-    """
-    with writing(file, _THEN):
-        replace_file(file, content)
 
 
 def _holds_anything(root: Path) -> bool:

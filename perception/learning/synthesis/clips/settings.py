@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from core.cell import Cell
 from core.errors import ConfigurationError
 from core.surfaces import SURFACES
+from core.work import changes
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
@@ -94,10 +95,8 @@ def digest_of(facts: Mapping[str, Any]) -> str:
 
 def differences(facts: Mapping[str, Any], settings: SynthSettings) -> list[str]:
     """`frames: 120 there, 9 asked for`, for every setting in which a dataset.json differs."""
-    wanted = settings.as_facts()
-    return [
-        f"{key}: {facts.get(key)} there, {wanted[key]} asked for" for key in wanted if facts.get(key) != wanted[key]
-    ]
+    there = {key: value for key, value in facts.items() if key != "clips"}
+    return changes(there, settings.as_facts(), "{key}: {before} there, {now} asked for")
 
 
 def settings_of(facts: Mapping[str, Any]) -> SynthSettings:
