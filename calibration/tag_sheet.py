@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.cell import PAPER_RATIO, Cell, Tag
+from core.cell import Cell
+from core.cell_parts import PAPER_RATIO, Tag
 from core.errors import CalibrationError
 
 DPI = 300

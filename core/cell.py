@@ -2,125 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from core.cell_checks import problems
+from core.cell_checks import arm_problems, bin_problems, camera_problems, tag_problems
+from core.cell_parts import ArmMount, Bin, CameraMount, Section, Table, Tag, Workspace
 from core.errors import ConfigurationError
-from core.transforms import Matrix, apply, look_at, rotation_z, transform
-
-Vector2 = tuple[float, float]
-Vector3 = tuple[float, float, float]
-Positive = Annotated[float, Field(gt=0)]
-#: A tag's paper over its black square: one of the eight modules of white all round.
-PAPER_RATIO = 1.25
 
 
-def _rising(span: Vector2) -> Vector2:
-    if span[0] >= span[1]:
-        raise ValueError("the first number must be smaller than the second")
-    return span
-
-
-Span = Annotated[Vector2, AfterValidator(_rising)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Table(_Section):
-    """A rectangle in the world's z = 0 plane, centred on the origin: size along x and y [m]."""
-
-    size_m: tuple[Positive, Positive]
-
-
-class CameraMount(_Section):
-    """Where the camera is (nominally: the tags say exactly) and which camera it is."""
-
-    serial: str
-    width: int = Field(gt=63)
-    height: int = Field(gt=63)
-    #: The rates of a D435.
-    fps: Literal[6, 15, 30] = 30
-    position_m: Vector3
-    target_m: Vector3
-    #: Used by the simulated camera; a real one reports its own.
-    focal_px: Positive
-
-    @property
-    def T_world_camera(self) -> Matrix:
-        return look_at(self.position_m, self.target_m)
-
-
-class Tag(_Section):
-    """A tag36h11 lying on the table. size_m is the side of the black square, as measured."""
-
-    id: int = Field(ge=0, le=586)
-    size_m: Positive
-    position_m: Vector2
-    yaw_rad: float = 0.0
-
-    @property
-    def T_world_tag(self) -> Matrix:
-        """Tag frame: x right and y up as printed, z out of the table."""
-        return transform(rotation_z(self.yaw_rad), (*self.position_m, 0.0))
-
-    @property
-    def paper_corners_m(self) -> NDArray[np.float64]:
-        """(4, 2) corners of the tag's paper on the table, in order around it."""
-        h = PAPER_RATIO * self.size_m / 2
-        return apply(self.T_world_tag, np.array([[-h, -h, 0.0], [h, -h, 0.0], [h, h, 0.0], [-h, h, 0.0]]))[:, :2]
-
-
-class ArmMount(_Section):
-    """One PiPER: where it stands, how it is reached, and what differs between units."""
-
-    channel: str
-    base_m: Vector3
-    yaw_rad: float = 0.0
-    #: `new`: j2, j3 zero offsets -172.22, -102.78 deg; `old`: -174.22, -100.78.
-    firmware: Literal["new", "old"] = "new"
-    gripper_stroke_m: float = Field(0.07, ge=0.02, le=0.12)
-
-    @property
-    def T_world_base(self) -> Matrix:
-        return transform(rotation_z(self.yaw_rad), self.base_m)
-
-
-class Bin(_Section):
-    """An open box standing on the table: centre of its floor, outer size, thickness of walls and floor [m]."""
-
-    center_m: Vector2
-    size_m: tuple[Positive, Positive, Positive]
-    wall_m: Positive = 0.004
-
-    @property
-    def slabs(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Floor and walls as upright boxes in the world: (centre (3,), half sizes (3,)) [m]."""
-        (x, y, z), w = self.size_m, self.wall_m
-        slabs = [((0.0, 0.0, w / 2), (x / 2, y / 2, w / 2))]
-        for side in (-1, 1):
-            slabs.append(((side * (x - w) / 2, 0.0, z / 2), (w / 2, y / 2, z / 2)))
-            slabs.append(((0.0, side * (y - w) / 2, z / 2), (x / 2, w / 2, z / 2)))
-        return [(np.add(center, (*self.center_m, 0.0)), np.array(half)) for center, half in slabs]
-
-
-class Workspace(_Section):
-    """Where objects may lie (on the table) and the tool may go (above it), world frame [m]."""
-
-    objects_x_m: Span
-    objects_y_m: Span
-    tool_x_m: Span
-    tool_y_m: Span
-    tool_z_m: Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_rising)]
-
-
-class Cell(_Section):
+class Cell(Section):
     """A whole cell. Frames: world is the table's centre, z up."""
 
     name: str
@@ -135,8 +27,14 @@ class Cell(_Section):
 
     @model_validator(mode="after")
     def _is_buildable(self) -> "Cell":
-        if found := list(problems(self)):
-            raise ValueError("; ".join(found))
+        problems = [
+            *tag_problems(self.tags, self.table),
+            *arm_problems(self.arms, self.table),
+            *bin_problems(self.bin, self.table, self.arms, self.workspace),
+            *camera_problems(self.camera, self.table, self.arms),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
 
@@ -150,7 +48,7 @@ def load_cell(path: Path) -> Cell:
         return Cell.model_validate(_read(path))
     except ValidationError as error:
         raise ConfigurationError(
-            f"The cell file {path} cannot be used: {'; '.join(map(_told, error.errors()))}.",
+            f"The cell file {path} cannot be used: {'; '.join(map(_message, error.errors()))}.",
             "Mend these fields; app/cells/sim.yaml is an example that works.",
         ) from error
 
@@ -174,7 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _message(error: Mapping[str, Any]) -> str:
     """One refusal; those of the whole cell name their fields themselves."""
     what = error["msg"].removeprefix("Value error, ")
     field = ".".join(map(str, error["loc"]))

@@ -1,14 +1,12 @@
-"""What makes a cell unbuildable although each of its fields is sound by itself."""
+"""What makes a cell unbuildable although each of its parts is sound by itself: problems as `field: what`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from core.cell import Cell
+from core.cell_parts import ArmMount, Bin, CameraMount, Table, Tag, Workspace
 
 #: Nearest and farthest that a D435 measures, and the lowest that it is mounted [m].
 _DEPTH_RANGE_M = (0.28, 2.0)
@@ -22,20 +20,12 @@ _ARM_BESIDE_TABLE_M = 0.3
 _ARM_BODY_RADIUS_M, _ARM_BODY_HEIGHT_M = 0.15, 0.4
 
 
-def problems(cell: "Cell") -> Iterator[str]:
-    """What is wrong with a cell, each as `field: what`; nothing when it can be built."""
-    yield from _tags(cell)
-    yield from _arms(cell)
-    yield from _bin(cell)
-    yield from _camera(cell)
-
-
-def _tags(cell: "Cell") -> Iterator[str]:
-    half = np.array(cell.table.size_m) / 2
-    for tag in cell.tags:
+def tag_problems(tags: Sequence[Tag], table: Table) -> Iterator[str]:
+    half = np.array(table.size_m) / 2
+    for tag in tags:
         if np.any(np.abs(tag.paper_corners_m) > half):
             yield f"tags: the paper of tag {tag.id} reaches over the table's edge"
-    for a, b in combinations(cell.tags, 2):
+    for a, b in combinations(tags, 2):
         if a.id == b.id:
             yield f"tags: two tags share an id: {a.id}"
         elif _squares_overlap(a.paper_corners_m, b.paper_corners_m):
@@ -48,38 +38,38 @@ def _squares_overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
     return all((a @ n).max() > (b @ n).min() and (b @ n).max() > (a @ n).min() for n in sides)
 
 
-def _arms(cell: "Cell") -> Iterator[str]:
-    if not cell.arms:
+def arm_problems(arms: Mapping[str, ArmMount], table: Table) -> Iterator[str]:
+    if not arms:
         yield "arms: there is none, a cell has at least one"
-    for name, arm in cell.arms.items():
-        over = np.maximum(np.abs(arm.base_m[:2]) - np.array(cell.table.size_m) / 2, 0.0)
+    for name, arm in arms.items():
+        over = np.maximum(np.abs(arm.base_m[:2]) - np.array(table.size_m) / 2, 0.0)
         away_m = float(np.linalg.norm([*over, arm.base_m[2]]))
         if away_m > _ARM_BESIDE_TABLE_M:
             yield f"arms.{name}.base_m: {away_m:.2f} m from the table, at most {_ARM_BESIDE_TABLE_M} m is buildable"
-    for (one, a), (other, b) in combinations(cell.arms.items(), 2):
+    for (one, a), (other, b) in combinations(arms.items(), 2):
         if a.channel == b.channel:
             yield f"arms: {one} and {other} share the channel {a.channel}"
         if np.linalg.norm(np.subtract(a.base_m, b.base_m)) < _ARM_SPACING_M:
             yield f"arms: {one} and {other} overlap: their bases stand less than {_ARM_SPACING_M:.2f} m apart"
 
 
-def _bin(cell: "Cell") -> Iterator[str]:
-    center, half = np.array(cell.bin.center_m), np.array(cell.bin.size_m[:2]) / 2
+def bin_problems(bin_: Bin, table: Table, arms: Mapping[str, ArmMount], workspace: Workspace) -> Iterator[str]:
+    center, half = np.array(bin_.center_m), np.array(bin_.size_m[:2]) / 2
     low, high = center - half, center + half
-    if np.any(np.maximum(-low, high) > np.array(cell.table.size_m) / 2):
+    if np.any(np.maximum(-low, high) > np.array(table.size_m) / 2):
         yield "bin: it reaches over the table's edge"
-    if cell.bin.wall_m >= min(*half, cell.bin.size_m[2]):
+    if bin_.wall_m >= min(*half, bin_.size_m[2]):
         yield "bin.wall_m: walls this thick leave no room inside"
-    objects = np.array([cell.workspace.objects_x_m, cell.workspace.objects_y_m])
+    objects = np.array([workspace.objects_x_m, workspace.objects_y_m])
     if np.all((low < objects[:, 1]) & (high > objects[:, 0])):
         yield "bin: it stands where objects may lie (workspace.objects_x_m, objects_y_m)"
-    for name, arm in cell.arms.items():
+    for name, arm in arms.items():
         if np.linalg.norm(np.maximum(np.abs(arm.base_m[:2] - center) - half, 0.0)) < _BASE_RADIUS_M:
             yield f"bin: it overlaps the base of the {name} arm"
 
 
-def _camera(cell: "Cell") -> Iterator[str]:
-    position, target = np.array(cell.camera.position_m), np.array(cell.camera.target_m)
+def camera_problems(camera: CameraMount, table: Table, arms: Mapping[str, ArmMount]) -> Iterator[str]:
+    position, target = np.array(camera.position_m), np.array(camera.target_m)
     nearest_m, farthest_m = _DEPTH_RANGE_M
     distance_m = float(np.linalg.norm(position - target))
     if position[2] < _LOWEST_CAMERA_M:
@@ -88,9 +78,9 @@ def _camera(cell: "Cell") -> Iterator[str]:
         yield "camera.position_m: the camera is not above its target"
     if not nearest_m <= distance_m <= farthest_m:
         yield f"camera: it looks from {distance_m:.2f} m; a D435 measures from {nearest_m} to {farthest_m} m"
-    if np.any(np.abs(target[:2]) > np.array(cell.table.size_m) / 2):
+    if np.any(np.abs(target[:2]) > np.array(table.size_m) / 2):
         yield "camera.target_m: the camera does not look at the table, its target lies outside"
-    for name, arm in cell.arms.items():
+    for name, arm in arms.items():
         aside_m, above_m = float(np.hypot(*(position - arm.base_m)[:2])), position[2] - arm.base_m[2]
         if aside_m < _ARM_BODY_RADIUS_M and above_m < _ARM_BODY_HEIGHT_M:
             yield f"camera.position_m: the camera stands in the {name} arm"

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.run.trial import Trial
-from core.cell import ArmMount, Cell
+from core.cell import Cell
+from core.cell_parts import ArmMount
 from core.transforms import Matrix, apply, invert, rotation_to_quaternion
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.robot.description import SHAPES

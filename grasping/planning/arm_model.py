@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import ArmMount
+from core.cell_parts import ArmMount
 from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES, TCP_OFFSET_M, LinkShape
 from hardware.robot.kinematics import T_LINK6_TCP, finger_mount, joint_transforms

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Workspace
+from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel

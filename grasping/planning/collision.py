@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Workspace
+from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
 from grasping.planning.obstacles import DistanceField

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from core.cell import Bin, Cell
+from core.cell import Cell
+from core.cell_parts import Bin
 from core.transforms import Matrix, apply, invert, transform
 from grasping.grasp_set import GraspSet
 from perception.depth_types import TableView

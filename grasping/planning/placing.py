@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Bin
+from core.cell_parts import Bin
 from core.transforms import Matrix, rotation_z, transform
 from grasping.planning.collision import CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import solve

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from core.cell import ArmMount
+from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol

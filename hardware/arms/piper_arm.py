@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import ArmMount
+from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol

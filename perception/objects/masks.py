@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import PAPER_RATIO, ArmMount, Cell
+from core.cell import Cell
+from core.cell_parts import PAPER_RATIO, ArmMount
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES

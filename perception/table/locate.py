@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Cell, Tag
+from core.cell import Cell
+from core.cell_parts import Tag
 from core.errors import CalibrationError, PerceptionError
 from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, rotation_angle, transform

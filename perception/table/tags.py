@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.errors import PerceptionError
 from perception.depth_types import SeenTag
 

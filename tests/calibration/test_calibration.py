@@ -9,7 +9,8 @@ import pytest
 
 from calibration.cell_check import check_cell
 from calibration.tag_sheet import PX_PER_MM, RULER_MM, tag_pages, write_tag_sheet
-from core.cell import Cell, Tag, load_cell
+from core.cell import Cell, load_cell
+from core.cell_parts import Tag
 from core.errors import CalibrationError
 from perception.table.tags import detect_tags
 from tests.support.paths import CELLS

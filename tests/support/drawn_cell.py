@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from core.cell import PAPER_RATIO, Cell, Tag, load_cell
+from core.cell import Cell, load_cell
+from core.cell_parts import PAPER_RATIO, Tag
 from core.image import Intrinsics
 from core.transforms import invert
 from hardware.cameras.frame import RgbdFrame

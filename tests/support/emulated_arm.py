@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from core.cell import ArmMount
+from core.cell_parts import ArmMount
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory

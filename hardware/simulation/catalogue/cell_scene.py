@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Bin, Cell
+from core.cell import Cell
+from core.cell_parts import Bin
 from core.transforms import transform
 from hardware.simulation.catalogue.appearance import lamps, room, table_finish
 from hardware.simulation.scene.materials import Finish, Scattering, plain

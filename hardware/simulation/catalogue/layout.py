@@ -4,7 +4,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from core.cell import Bin, Cell
+from core.cell import Cell
+from core.cell_parts import Bin
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.catalogue.tableware import FAMILIES, draw_tableware

@@ -6,7 +6,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import ArmMount, Bin, Cell
+from core.cell import Cell
+from core.cell_parts import ArmMount, Bin
 from core.transforms import Matrix
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
 from hardware.simulation.scene.meshes import Primitive, mass_properties

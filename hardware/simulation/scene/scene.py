@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.transforms import Matrix, transform
 from hardware.simulation.scene.light import Lamp
 from hardware.simulation.scene.materials import Finish, Material, Scattering

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.errors import ConfigurationError
 from core.image import Intrinsics
 from perception.depth_types import Plane

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.errors import CameraError, DatasetError
 from core.image import Intrinsics
 from core.transforms import invert

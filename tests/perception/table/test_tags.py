@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from core.cell import Cell, Tag
+from core.cell import Cell
+from core.cell_parts import Tag
 from core.errors import CalibrationError, PerceptionError
 from core.transforms import apply, invert, look_at, rotation_angle
 from perception.table.locate import camera_shift, locate_table

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.transforms import Matrix, look_at, rotation_z, transform
 from hardware.simulation.scene.materials import Finish, Scattering
 from hardware.simulation.scene.scene import Part, table_top, tag_papers

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cell import Tag
+from core.cell_parts import Tag
 from core.errors import ConfigurationError, DatasetError
 from perception.learning.datasets import KINDS, open_dataset
 from tests.support.dataset_samples import (
