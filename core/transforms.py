@@ -31,7 +31,10 @@ def apply(T_a_b: Matrix, points_b: NDArray) -> NDArray:
 
 
 def rotation_z(angle_rad: float) -> Matrix:
-    """3x3 rotation about z."""
+    """3x3 rotation about z.
+
+    Written out: scipy's goes through a quaternion, and its last bit would settle other scenes for a seed.
+    """
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
@@ -53,19 +56,13 @@ def look_at(eye_m: ArrayLike, target_m: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.
 
 def rotation_angle(R_a: Matrix, R_b: Matrix) -> float:
     """Angle [rad] between two 3x3 rotations."""
-    cosine = (np.trace(R_a.T @ R_b) - 1.0) / 2.0
-    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    from scipy.spatial.transform import Rotation
+
+    return float((Rotation.from_matrix(R_a).inv() * Rotation.from_matrix(R_b)).magnitude())
 
 
 def rotation_to_quaternion(R: Matrix) -> NDArray[np.float64]:
-    """Unit quaternion wxyz of a 3x3 rotation, w >= 0; by the largest eigenvector of Bar-Itzhack's matrix."""
-    K = np.array(
-        [
-            [R[0, 0] - R[1, 1] - R[2, 2], R[1, 0] + R[0, 1], R[2, 0] + R[0, 2], R[2, 1] - R[1, 2]],
-            [R[1, 0] + R[0, 1], R[1, 1] - R[0, 0] - R[2, 2], R[2, 1] + R[1, 2], R[0, 2] - R[2, 0]],
-            [R[2, 0] + R[0, 2], R[2, 1] + R[1, 2], R[2, 2] - R[0, 0] - R[1, 1], R[1, 0] - R[0, 1]],
-            [R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], R[0, 0] + R[1, 1] + R[2, 2]],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(K)[1][:, -1]
-    return np.array([w, x, y, z]) * (1.0 if w >= 0 else -1.0)
+    """Unit quaternion wxyz of a 3x3 rotation, w >= 0."""
+    from scipy.spatial.transform import Rotation
+
+    return np.asarray(Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True))

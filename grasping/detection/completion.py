@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from grasping.detection.segmentation import Surface, facing, thin
 from grasping.detection.symmetry import best_symmetry
@@ -100,9 +101,7 @@ def _revolved(surface: Surface, center: NDArray, turns: int = 24) -> Surface:
     points, normals = surface.points_m[keep].copy(), surface.normals[keep]
     points[:, :2] -= center
     angle = np.arange(1, turns) * 2 * np.pi / turns
-    c, s = np.cos(angle), np.sin(angle)
-    R = np.zeros((turns - 1, 3, 3))
-    R[:, 0, 0], R[:, 0, 1], R[:, 1, 0], R[:, 1, 1], R[:, 2, 2] = c, -s, s, c, 1
+    R = Rotation.from_euler("z", angle).as_matrix()
     points = np.einsum("kij,nj->kni", R, points).reshape(-1, 3) + np.append(center, 0.0)
     normals = np.einsum("kij,nj->kni", R, normals).reshape(-1, 3)
     keep = thin(points, 0.004, facing(normals))

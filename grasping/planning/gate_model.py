@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, urdf
@@ -96,8 +97,8 @@ class GateWorld:
         spec = mujoco.MjSpec()
         for name, mount in self.cell.arms.items():
             child = mujoco.MjSpec.from_string(urdf(mount.firmware, mount.gripper_stroke_m))
-            half = mount.yaw_rad / 2
-            frame = spec.worldbody.add_frame(pos=mount.base_m, quat=[np.cos(half), 0, 0, np.sin(half)])
+            wxyz = Rotation.from_euler("z", mount.yaw_rad).as_quat(scalar_first=True)
+            frame = spec.worldbody.add_frame(pos=mount.base_m, quat=wxyz)
             spec.attach(child, prefix=f"{name}/", frame=frame)
             spec.add_exclude(bodyname1=f"{name}/base_link", bodyname2=f"{name}/link1")
         for body in spec.bodies:

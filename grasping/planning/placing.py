@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from core.cell_parts import Bin
 from core.transforms import Matrix, rotation_z, transform
@@ -76,7 +77,7 @@ def _rotations(R_grasp: NDArray) -> list[NDArray]:
     turned = [rotation_z(angle) @ R_grasp for angle in _TURNS_RAD]
     down = np.diag([1.0, -1.0, -1.0])
     leaning = [
-        rotation_z(azimuth) @ _lean(lean) @ rotation_z(spin - azimuth) @ down
+        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ down
         for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
         if lean > 0 or azimuth == 0
     ]
@@ -96,8 +97,3 @@ def _uprightness(T_world_tcp: Matrix, T_world_grasp: Matrix) -> NDArray[np.float
     """Cosine of the angle by which what stood upright at the grasp leans at poses (P, 4, 4)."""
     up_in_tool = T_world_grasp[2, :3]
     return T_world_tcp[:, 2, :3] @ up_in_tool
-
-
-def _lean(angle: float) -> NDArray[np.float64]:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

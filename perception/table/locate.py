@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
 from core.cell_parts import Tag
@@ -92,7 +93,7 @@ def _solve(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> Mat
     world, pixels, K = _world_corners(tags, cell), _pixels(tags), intrinsics.matrix
     _, rvecs, tvecs, _ = cv2.solvePnPGeneric(world, pixels, K, None, flags=cv2.SOLVEPNP_IPPE)
     poses = [cv2.solvePnPRefineLM(world, pixels, K, None, r, t) for r, t in zip(rvecs, tvecs, strict=True)]
-    candidates = [transform(cv2.Rodrigues(r)[0], np.ravel(t)) for r, t in poses]
+    candidates = [transform(Rotation.from_rotvec(np.ravel(r)).as_matrix(), np.ravel(t)) for r, t in poses]
     return min(candidates, key=lambda T: float(np.abs(intrinsics.project(apply(T, world)) - pixels).sum()))
 
 
@@ -171,7 +172,7 @@ def _height_sigma(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics:
     """Worst standard deviation [m] of the plane's depth along the rays to the workspace's corners."""
     import cv2
 
-    rvec = cv2.Rodrigues(T_camera_world[:3, :3])[0]
+    rvec = Rotation.from_matrix(T_camera_world[:3, :3]).as_rotvec()
     tvec = T_camera_world[:3, 3]
     jacobian = cv2.projectPoints(_world_corners(tags, cell), rvec, tvec, intrinsics.matrix, None)[1][:, :6]
     covariance = CORNER_SIGMA_PX**2 * np.linalg.pinv(jacobian.T @ jacobian)
@@ -179,8 +180,8 @@ def _height_sigma(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics:
     rays = apply(T_camera_world, np.array([[x, y, 0.0] for x in x_m for y in y_m]))
 
     def heights(pose: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _plane(transform(cv2.Rodrigues(pose[:3])[0], pose[3:])).height(rays)
+        return _plane(transform(Rotation.from_rotvec(pose[:3]).as_matrix(), pose[3:])).height(rays)
 
-    pose, step = np.concatenate([rvec.ravel(), tvec]), 1e-6
+    pose, step = np.concatenate([rvec, tvec]), 1e-6
     gradient = np.stack([(heights(pose + step * e) - heights(pose - step * e)) / (2 * step) for e in np.eye(6)], 1)
     return float(np.sqrt(np.einsum("ni,ij,nj->n", gradient, covariance, gradient).max()))
