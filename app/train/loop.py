@@ -22,6 +22,8 @@ class Training(Protocol):
 
     #: Whether to stop after the step just made; of several processes one may have been asked to.
     is_stopping: bool
+    #: Steps that an earlier run made after its last checkpoint, or before its first.
+    lost_steps: int
 
     @property
     def steps_done(self) -> int: ...
@@ -60,8 +62,13 @@ class Loop:
             VitroError: data that cannot be read, a loss that is not finite, a full disk.
         """
         training, began_s = self._training, time.monotonic()
-        with Interrupts() as interrupts, self._console.steps_bar("steps", self._steps, self.began_at) as show:
-            interrupts.emergency = _stop_now
+        if training.lost_steps:
+            self._console.say(f"  {training.lost_steps} step(s) that were cut off before a checkpoint are made again")
+        with (
+            Interrupts() as interrupts,
+            interrupts.deferring(),
+            self._console.steps_bar("steps", self._steps, self.began_at) as show,
+        ):
             said_s = began_s
             while training.steps_done < self._steps:
                 self._recent.append(training.step(interrupts.stop_requested))
@@ -103,7 +110,3 @@ class Loop:
     def _left(self) -> str:
         left_s = sum(row.seconds for row in self._recent) / len(self._recent) * (self._steps - self._recent[-1].step)
         return f"{left_s / 3600:.1f} h" if left_s > 5400 else f"{left_s / 60:.1f} min"
-
-
-def _stop_now() -> None:
-    raise KeyboardInterrupt

@@ -11,12 +11,11 @@ import torch
 from core.image import Intrinsics
 from perception.learning.datasets.base import Dataset, DatasetFrame
 from perception.learning.synthesis.clips.clip_files import encoded_frame
-from perception.learning.training.base import find_base, load_base
+from perception.learning.training.base import find_base, load_base, write_tiny_base
 from perception.learning.training.checkpoint import model_identity
 from perception.learning.training.draws import Sampler
 from perception.learning.training.flow import LEVELS
 from perception.learning.training.settings import TrainingSettings
-from perception.learning.training.tiny import write_tiny_base
 from perception.learning.training.trainer import Trainer, make_accelerator
 
 SIZE = (32, 32)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +11,15 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from core.errors import StorageError, TrainingError
+from core.errors import TrainingError
+from core.files import sync_files
+from core.work import changes, writing_archive
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
 from perception.learning.training.trainer import Trainer
 from perception.threads import fix_threads
 
 MANIFEST, LORA = "checkpoint.json", "lora.safetensors"
 _FORMAT = "vitro-dkt-training"
-_READ_BYTES = 1 << 22
-#: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
-_ARCHIVE = "inline_container"
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Checkpoints:
         accelerator = trainer.accelerator
         folder = self.folder / f"step-{trainer.steps_done:06d}"
         partial = self.folder / f".{folder.name}.partial"
-        with _on_disk(partial):
+        with _writing(partial):
             if accelerator.is_main_process:
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir(parents=True)
@@ -70,7 +68,9 @@ class Checkpoints:
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
                 _write_manifest(partial, trainer, identity)
-                _publish(partial, folder)
+                sync_files(partial.iterdir())
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.rename(folder)
                 for old in self.there()[: -self._keep]:
                     shutil.rmtree(old)
             accelerator.wait_for_everyone()
@@ -94,11 +94,7 @@ class Checkpoints:
             else "There is none before it: begin anew in another --out."
         )
         checkpoint = _read(folder, remedy)
-        differs = [
-            f"{key} {checkpoint.identity.get(key)} there, {identity.get(key)} here"
-            for key in sorted({*checkpoint.identity, *identity})
-            if checkpoint.identity.get(key) != identity.get(key)
-        ]
+        differs = changes(checkpoint.identity, identity, "{key} {before} there, {now} here")
         if differs:
             raise TrainingError(
                 f"{folder} is of another model: {'; '.join(differs)}.",
@@ -131,8 +127,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
 def model_identity(base: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
     """What two runs must agree in to go on from each other's checkpoints."""
     shapes = {key: list(tensor.shape) for key, tensor in lora_tensors(trainer.transformer).items()}
-    told = hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
-    return {**base, "LoRA rank": trainer.settings.rank, "LoRA modules": len(shapes) // 2, "LoRA shapes": told}
+    digest = hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16]
+    return {**base, "LoRA rank": trainer.settings.rank, "LoRA modules": len(shapes) // 2, "LoRA shapes": digest}
 
 
 def _save_state(trainer: Trainer, folder: Path) -> None:
@@ -153,7 +149,7 @@ def _save_state(trainer: Trainer, folder: Path) -> None:
 
 def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any]) -> None:
     files = {path.name: [path.stat().st_size, _digest(path)] for path in sorted(folder.iterdir())}
-    said = {
+    manifest = {
         "format": _FORMAT,
         "version": 1,
         "step": trainer.steps_done,
@@ -163,16 +159,7 @@ def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any])
         "threads": fix_threads(),
         "files": files,
     }
-    (folder / MANIFEST).write_text(json.dumps(said, indent=2) + "\n")
-
-
-def _publish(partial: Path, folder: Path) -> None:
-    for path in partial.iterdir():
-        with path.open("rb") as opened:
-            os.fsync(opened.fileno())
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.rename(folder)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def _read(folder: Path, remedy: str) -> Checkpoint:
@@ -203,28 +190,17 @@ def _read(folder: Path, remedy: str) -> Checkpoint:
 
 
 def _digest(path: Path) -> str:
-    told = hashlib.sha256()
-    with path.open("rb") as opened:
-        while part := opened.read(_READ_BYTES):
-            told.update(part)
-    return told.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def _on_disk(partial: Path) -> Iterator[None]:
+def _writing(partial: Path) -> Iterator[None]:
     """Where the disk takes no more, says so and leaves no part behind."""
+    then = "the earlier ones are kept (fewer with a smaller --keep), and it goes on from the last one"
     try:
-        yield
-    except (OSError, RuntimeError) as error:
+        with writing_archive(partial.parent, then):
+            yield
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, OSError):
-            why = error.strerror or str(error)
-        elif _ARCHIVE in str(error):
-            why = "the disk took only a part"
-        else:
-            raise
-        raise StorageError(
-            f"The checkpoint cannot be written to {partial.parent} ({why}).",
-            "The earlier ones are kept. Free some disk (df -h), or choose a smaller --keep; the same command goes on "
-            "from the last one.",
-        ) from error
+        raise

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from perception.learning.training.files import write_png, write_whole, writing_run
+from core.files import writing
+from core.work import write_whole
+from perception.learning.training.files import GOES_ON, write_png
 from perception.pictures import HOLE_RGB, Image, write
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 480, 80, 20, 40, 40
@@ -43,14 +45,16 @@ class TrainingLog:
         self._path = path
         self.rows: list[LogRow] = []
 
-    def begin(self, steps_done: int) -> None:
-        """Reads what is there and keeps the first `steps_done` steps of it. Raises as `write_whole`."""
-        self.rows = [row for row in _read(self._path) if row.step <= steps_done]
+    def begin(self, steps_done: int) -> int:
+        """Keeps the first `steps_done` steps of what is there; says how many it drops. Raises as `write_whole`."""
+        rows = _read(self._path)
+        self.rows = [row for row in rows if row.step <= steps_done]
         text = io.StringIO()
         writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(asdict, self.rows))
-        write_whole(self._path, text.getvalue().encode())
+        write_whole(self._path, text.getvalue().encode(), GOES_ON)
+        return len(rows) - len(self.rows)
 
     def add(self, row: LogRow) -> None:
         """Appends a step.
@@ -59,7 +63,7 @@ class TrainingLog:
             StorageError: the disk takes no more.
         """
         self.rows.append(row)
-        with writing_run(self._path), self._path.open("a", newline="") as file:
+        with writing(self._path, GOES_ON), self._path.open("a", newline="") as file:
             csv.DictWriter(file, _COLUMNS, lineterminator="\n").writerow(asdict(row))
 
     def draw(self, path: Path) -> None:

@@ -1,5 +1,7 @@
 """A training run in a folder: what it begins from, what it leaves, and how it goes on."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -8,23 +10,25 @@ import yaml
 from accelerate import Accelerator
 
 from core.errors import TrainingError
+from core.files import writing
 from core.json_values import to_json
+from core.work import changes, write_whole
 from perception.learning.datasets.base import Clip, Dataset, open_dataset
-from perception.learning.training.base import BaseFiles, find_base, load_base
+from perception.learning.training.base import TINY, BaseFiles, find_base, load_base, write_tiny_base
 from perception.learning.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
 from perception.learning.training.draws import Sampler, split
-from perception.learning.training.files import hold_run, link_whole, write_whole
+from perception.learning.training.files import GOES_ON, hold_run
 from perception.learning.training.flow import LEVELS
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.lora import lora_bytes, put_lora, read_lora
 from perception.learning.training.settings import TrainingSettings
-from perception.learning.training.tiny import NAME as TINY
-from perception.learning.training.tiny import write_tiny_base
 from perception.learning.training.trainer import Trainer
 from perception.learning.training.validation import ClipScore, Progress, validate
 
 #: Settings that change nothing of what is computed, or that may change between two parts of a run.
-_FREE = ("steps", "workers", "keep", "checkpoint_every", "validate_every", "device")
+_FREE = {"steps", "workers", "keep", "checkpoint_every", "validate_every", "device"}
+#: What a file system without symbolic links answers.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class TrainingRun:
@@ -43,7 +47,7 @@ class TrainingRun:
             TrainingError: another run works in `out`, or no clip is long enough.
         """
         self.out, self.settings, self._is_main = out, settings, accelerator.is_main_process
-        self.is_stopping, self.scores = False, list[ClipScore]()
+        self.is_stopping, self.lost_steps, self.scores = False, 0, list[ClipScore]()
         given = [_opened(entry) for entry in settings.data]
         if settings.validation:
             self.datasets = given
@@ -86,8 +90,8 @@ class TrainingRun:
             if checkpoint is not None:
                 self.checkpoints.drop_after(checkpoint)
             content = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
-            write_whole(self.out / "settings.yaml", content.encode())
-            self.log.begin(self.trainer.steps_done)
+            write_whole(self.out / "settings.yaml", content.encode(), GOES_ON)
+            self.lost_steps = self.log.begin(self.steps_done)
         return checkpoint, changed
 
     @property
@@ -133,7 +137,7 @@ class TrainingRun:
             shutil.rmtree(out, ignore_errors=True)
             self.scores = validate(self.model, self.validation_clips, self.settings, accelerator.device, out, show)
             content = to_json({"step": step, "clips": self.scores}, indent=2) + "\n"
-            write_whole(out / "scores.json", content.encode())
+            write_whole(out / "scores.json", content.encode(), GOES_ON)
         accelerator.wait_for_everyone()
         return [f"validation at step {step}, {score.describe()}" for score in self.scores if "all" in score.metrics]
 
@@ -148,9 +152,9 @@ class TrainingRun:
 
     def _changes(self, checkpoint: Checkpoint) -> list[str]:
         """Settings and data that are not those of the checkpoint: the run goes on, but not as it would have."""
-        now = self.settings.model_dump(mode="json")
-        keys = [key for key in now if key not in _FREE and checkpoint.settings.get(key) != now[key]]
-        changed = [f"{key} was {checkpoint.settings.get(key)}, is {now[key]}" for key in keys]
+        now = self.settings.model_dump(mode="json", exclude=_FREE)
+        before = {key: checkpoint.settings.get(key) for key in now}
+        changed = changes(before, now, "{key} was {before}, is {now}")
         if checkpoint.sampler.get("data") != self.trainer.sampler.state(0)["data"]:
             changed.append("the data sets hold other clips")
         return changed
@@ -171,7 +175,33 @@ def publish_model(folder: Path, base: BaseFiles, transformer: torch.nn.Module) -
     dims = [path for name in ("dims.json", "config.json") if (path := files.folder / name).exists()]
     for path in (*files.transformer, files.vae, files.context, *dims):
         link_whole(folder / path.name, path)
-    write_whole(folder / "lora.safetensors", lora_bytes(transformer))
+    write_whole(folder / "lora.safetensors", lora_bytes(transformer), GOES_ON)
+
+
+def link_whole(link: Path, target: Path) -> None:
+    """Replaces a link to a file; one to what lies in the link's run stays right when the run's folder is moved.
+
+    Raises:
+        StorageError: as `write_whole`.
+        TrainingError: the disk takes no links.
+    """
+    target, folder = target.resolve(), link.parent
+    with writing(link, GOES_ON):
+        folder.mkdir(parents=True, exist_ok=True)
+        is_inside = target.is_relative_to(folder.parent.resolve())
+        to = Path(os.path.relpath(target, folder.resolve())) if is_inside else target
+        if link.is_symlink() and link.readlink() == to:
+            return
+        partial = link.with_name(f".{link.name}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            partial.symlink_to(to)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            remedy = f"exFAT and FAT take none: move {folder.parent} to a disk that does, and go on there."
+            raise TrainingError(f"The disk of {link} takes no symbolic links.", remedy) from error
+        partial.replace(link)
 
 
 def _opened(entry: str) -> Dataset:

@@ -1,7 +1,6 @@
 """Training vitro-s on TransPhy3D folders: steps, checkpoints that go on to the bit, validation, weights."""
 
 import copy
-import io
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,12 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingError
+from core.work import changes, read_archive, write_archive, write_whole
 from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS
 from perception.estimators.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
-from perception.learning.training.files import write_whole
+from perception.learning.training.files import GOES_ON
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.validation import Progress
 from perception.learning.vitro_s.calibration import Exam, Scores, calibrate, examine, validation_picture
@@ -62,7 +62,7 @@ class VitroTraining:
         self._facts = settings.facts() | {"device": str(self._device), "clips": str(len(self.curriculum.training))}
         self._resume()
         self._log = TrainingLog(out / LOG)
-        self._log.begin(self.steps_done)
+        self.lost_steps = self._log.begin(self.steps_done)
         lessons = Lessons(self.curriculum.training, settings.batch, settings.crop_shape, settings.seed, settings.width)
         self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
 
@@ -116,9 +116,7 @@ class VitroTraining:
             "slow": self.slow.state_dict(),
             "optimizer": self._optimizer.state(),
         }
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_whole(self.out / STATE, content.getvalue())
+        write_archive(self.out / STATE, state, GOES_ON)
         self._log.draw(self.out / CURVE)
 
     def validate(self, progress: Progress) -> list[str]:
@@ -128,13 +126,13 @@ class VitroTraining:
     def finish(self, progress: Progress) -> Scores:
         """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
         exam = self._exam(progress, is_thorough=True)
-        write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)))
+        write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)), GOES_ON)
         return exam.scores
 
     def _exam(self, progress: Progress, is_thorough: bool = False) -> Exam:
         model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, str(self._device))
         exam = examine(model, self.curriculum.held_out, progress, is_thorough)
-        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out))
+        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out), GOES_ON)
         return exam
 
     def close(self) -> None:
@@ -155,20 +153,15 @@ class VitroTraining:
         self.slow.load_state_dict(state["slow"])
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
-        before, now = state.get("settings", {}), self._facts
-        self.changes = tuple(
-            f"{key}: {before[key]} before, {now[key]} now" for key in now if before.get(key, now[key]) != now[key]
-        )
+        self.changes = tuple(changes(self._facts | state.get("settings", {}), self._facts))
 
     def _read(self, path: Path) -> dict[str, Any]:
         remedy = "Move it away to begin anew, or choose another --out."
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_archive(path)
             kind, network = state["format"], state["network"]
-        except Exception as error:  # torch raises whatever its archive or pickle reader met
-            # An EOFError says nothing; what an archive's reader says is long.
-            said = (str(error) or "it ends early").splitlines()[0].partition(". ")[0]
-            raise TrainingError(f"{path} is damaged ({said}).", remedy) from error
+        except (ValueError, KeyError) as error:
+            raise TrainingError(f"{path} is damaged ({error}).", remedy) from error
         if kind != _FORMAT or network != self._identity():
             raise TrainingError(f"{path} is of another model ({kind}, {network}; here {self._identity()}).", remedy)
         return state

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StorageError, TrainingError, VitroError
-from perception.learning.training import tiny
-from perception.learning.training.base import find_base
-from perception.learning.training.files import hold_run, link_whole
-from perception.learning.training.tiny import write_tiny_base
+from perception.learning.training import base
+from perception.learning.training.base import find_base, write_tiny_base
+from perception.learning.training.files import hold_run
+from perception.learning.training.run import link_whole
 
 
 def test_two_runs_do_not_train_in_one_folder(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_link_that_the_disk_does_not_take_is_named_and_the_one_before_stays(
 
 
 def test_a_tiny_base_that_was_cut_off_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, real, saved = tmp_path / "base", tiny.save, []
+    folder, real, saved = tmp_path / "base", base.save, []
 
     def dies_at_the_second(tensors: dict) -> bytes:
         saved.append(tensors)
@@ -67,7 +67,7 @@ def test_a_tiny_base_that_was_cut_off_is_written_again(tmp_path: Path, monkeypat
             raise KeyboardInterrupt
         return real(tensors)
 
-    monkeypatch.setattr(tiny, "save", dies_at_the_second)
+    monkeypatch.setattr(base, "save", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         write_tiny_base(folder)
     assert not folder.exists()

@@ -11,9 +11,9 @@ from core.image import Intrinsics
 from perception.estimators.dkt.load import random_vae
 from perception.estimators.dkt.schedule import released_schedule
 from perception.learning.datasets.base import DatasetFrame
+from perception.learning.training.base import TINY_VAE
 from perception.learning.training.clips import known_of_latents, normalised_disparity, read_clip
 from perception.learning.training.flow import LEVELS, level_weights, noised, training_levels, velocity_loss
-from perception.learning.training.tiny import VAE
 from perception.learning.training.trainer import encode
 from tests.support.tiny_training import SIZE, BallClip, BlindClip
 
@@ -96,7 +96,7 @@ def test_a_clip_without_any_truth_or_of_two_sizes_is_named() -> None:
 
 
 def test_latents_are_those_of_the_whole_clip_encoded_at_once() -> None:
-    vae = random_vae(VAE, torch.float32)
+    vae = random_vae(TINY_VAE, torch.float32)
     frames = read_clip(BallClip("ball", 5), 0, 5, SIZE).color
     with torch.no_grad():
         mean, std = (torch.tensor(v).reshape(1, -1, 1, 1, 1) for v in (vae.config.latents_mean, vae.config.latents_std))
