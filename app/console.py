@@ -1,6 +1,5 @@
-"""The only place that writes to the terminal: stages as they run, questions, digests and errors."""
+"""The only place that writes to the terminal: stages as they run, questions, tables and errors."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,8 +28,7 @@ from rich.text import Text
 
 from app.keys import read_key
 from core.errors import VitroError
-from trials.record import TrialRecord
-from trials.summary import PAPER, Proportion, SurfaceSummary
+from core.json_values import to_json
 
 Item = TypeVar("Item")
 
@@ -68,7 +66,7 @@ class Console:
     def result(self, value: dict[str, Any]) -> None:
         """The command's result as one JSON object on standard output, where it was asked for."""
         if self._as_json:
-            sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+            sys.stdout.write(to_json(value) + "\n")
             sys.stdout.flush()
 
     @contextmanager
@@ -111,12 +109,12 @@ class Console:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Plain text in columns, none of it cut: a narrow terminal wraps."""
-        table = _table(title, *columns)
+        style: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0)}
+        table = Table(title=title, title_justify="left", title_style="bold", **style)
+        for column in columns:
+            table.add_column(column, no_wrap=True)
         for row in rows:
             table.add_row(*map(escape, row))
-        self._print_whole(table)
-
-    def _print_whole(self, table: Table) -> None:
         table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
         self._rich.print(table, crop=False)
 
@@ -153,58 +151,9 @@ class Console:
             pass
         return key
 
-    def trials(self, trials: Sequence[TrialRecord], title: str) -> None:
-        """Trials as a table."""
-        table = _table(title, "trial", "surface", "estimator", "outcome", "reason", "held", "sim", "s")
-        for trial in trials:
-            table.add_row(
-                str(trial.id),
-                trial.surface,
-                trial.estimator,
-                trial.outcome.value if trial.outcome else "running",
-                trial.reason.value,
-                _yes_no(trial.verified),
-                _yes_no(trial.simulator_verdict),
-                f"{sum(trial.stages_s.values()):.1f}",
-            )
-        self._print_whole(table)
-
-    def success(self, summaries: Sequence[SurfaceSummary], title: str) -> None:
-        """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
-        table = _table(title, "surface", "estimator", "success (95 %)", "of", "sim", "agree", *PAPER)
-        for row in summaries:
-            low, high = row.success.interval
-            success = f"{_rate(row.success)} ({low:.2f}–{high:.2f})"
-            paper = [f"{rates[row.surface]:.2f}" if row.surface in rates else "–" for rates in PAPER.values()]
-            number = f"{row.success.of}+{row.excluded}" if row.excluded else str(row.success.of)
-            shares = (success, number, _rate(row.simulated), _rate(row.agreement))
-            table.add_row(row.surface, row.estimator, *shares, *paper)
-        self._print_whole(table)
-        self.say(
-            "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
-            "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
-        )
-
 
 class _FramesASecond(ProgressColumn):
     """How fast a bar's frames are done now; nothing until that is known."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
-
-
-def _rate(value: Proportion) -> str:
-    return "–" if value.rate is None else f"{value.rate:.2f}"
-
-
-def _yes_no(value: bool | None) -> str:
-    return "–" if value is None else "yes" if value else "no"

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.cell import Cell
 from core.cell_parts import PAPER_RATIO, Tag
 from core.errors import CalibrationError
+from core.files import writing
 
 DPI = 300
 PX_PER_MM = DPI / 25.4
@@ -24,19 +25,15 @@ def write_tag_sheet(cell: Cell, path: Path) -> None:
     """Writes the pages as one PDF.
 
     Raises:
-        CalibrationError: a cell without tags, a tag that does not fit on A4, or a file that cannot
-            be written.
+        CalibrationError: a cell without tags, or a tag that does not fit on A4.
+        StorageError: a file that cannot be written.
     """
     pages = tag_pages(cell)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         pages[0].save(
             path, "PDF", resolution=DPI, save_all=True, append_images=pages[1:], title=f"Vitro tags: {cell.name}"
         )
-    except OSError as error:
-        raise CalibrationError(
-            f"The tag sheet {path} cannot be written ({error.strerror or error}).", "Name another file with --out."
-        ) from error
 
 
 def tag_pages(cell: Cell) -> list[Image.Image]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
+from core.files import writing
 
 ROW = 17
 SCORE, WIDTH, HEIGHT, DEPTH = 0, 1, 2, 3
@@ -105,15 +106,11 @@ def write_grasps(path: Path, rows: NDArray) -> None:
     """Saves rows as an N x 17 float64 `.npy` that graspnetAPI's `GraspGroup().from_npy` reads.
 
     Raises:
-        PerceptionError: rows that are no grasps, or a path that cannot be written.
+        PerceptionError: rows that are no grasps.
+        StorageError: a path that cannot be written.
     """
-    try:
-        with path.open("wb") as file:
-            np.save(file, checked_rows(rows))
-    except OSError as error:
-        raise PerceptionError(
-            f"{path} cannot be written ({error.strerror}).", "Name a file in a folder that exists."
-        ) from error
+    with writing(path), path.open("wb") as file:
+        np.save(file, checked_rows(rows))
 
 
 def suppress(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import TrialError
+from core.errors import StorageError, TrialError, VitroError
+from core.files import storage_remedy
 
 _ELSEWHERE = "or set VITRO_HOME to a folder that can be written."
 
@@ -38,31 +39,47 @@ _SQLITE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: ("is locked by another process", "See who holds it: fuser {file}; then run again."),
 }
 
+#: Those that tell of the disk and the folder, not of the log.
+_STORAGE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+}
 
-def damaged(where: str, detail: str) -> TrialError:
+
+def damaged(where: str, detail: str) -> VitroError:
     """The error for a database whose pages contradict each other."""
-    return _told(sqlite3.SQLITE_CORRUPT, where, detail)
+    return _error(sqlite3.SQLITE_CORRUPT, where, detail)
 
 
-def foreign(where: str, detail: str) -> TrialError:
+def foreign(where: str, detail: str) -> VitroError:
     """The error for a file that is no database."""
-    return _told(sqlite3.SQLITE_NOTADB, where, detail)
+    return _error(sqlite3.SQLITE_NOTADB, where, detail)
 
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turns any failure of the database `where` into a TrialError with a cause and a remedy."""
+    """Names the database `where` that failed, and what to do.
+
+    Raises:
+        StorageError: the disk or the folder takes no more.
+        TrialError: anything else that the body met.
+    """
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, ValueError) as error:
         raise _explain(error, where) from error
 
 
-def _explain(error: Exception, where: str) -> TrialError:
+def _explain(error: Exception, where: str) -> VitroError:
     original = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE:
-        return _told(code & 0xFF, where, str(original))
+        return _error(code & 0xFF, where, str(original))
+    if isinstance(original, OSError) and "://" not in where:
+        return StorageError(f"The trial log {where} cannot be opened ({original.strerror}).", storage_remedy(original))
     cause = str(original).split("\n", 1)[0].rstrip(".")
     return TrialError(
         f"The trial log {where} cannot be used: {cause}.",
@@ -70,7 +87,8 @@ def _explain(error: Exception, where: str) -> TrialError:
     )
 
 
-def _told(code: int, where: str, detail: str) -> TrialError:
+def _error(code: int, where: str, detail: str) -> VitroError:
     wrong, remedy = _SQLITE[code]
     remedy = remedy.format(file=where, folder=Path(where).parent)
-    return TrialError(f"The trial log {where} {wrong} ({detail}).", remedy)
+    kind = StorageError if code in _STORAGE else TrialError
+    return kind(f"The trial log {where} {wrong} ({detail}).", remedy)

@@ -11,10 +11,10 @@ TICK_S = 0.05
 
 @dataclass(frozen=True)
 class ProcessStamp:
-    """A process: its id, when it started [s since boot, so a clock jump changes nothing], its host."""
+    """A process: its id, when it started [s since boot, so a clock jump changes nothing], its host: columns."""
 
     pid: int
-    started_s: float
+    process_started_s: float
     host: str
 
     @staticmethod
@@ -33,7 +33,7 @@ class ProcessStamp:
         """Whether the very same process still runs; only meaningful where `is_here`."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(_started_s(process) - self.started_s) < TICK_S
+            same = abs(_started_s(process) - self.process_started_s) < TICK_S
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False

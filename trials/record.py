@@ -1,23 +1,60 @@
 """One trial as the log keeps it, and as programs read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from trials.outcome import Outcome, Reason
+
+class Outcome(StrEnum):
+    """The four ends of a trial."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    REFUSED = "refused"  # nothing moved: a stage said no
+    INTERRUPTED = "interrupted"  # stopped by a person, a fault or a crash
+
+
+class Reason(StrEnum):
+    """Why a trial did not succeed, by the stage that knows."""
+
+    NONE = ""
+    CAMERA = "camera"
+    TABLE = "table"
+    DEPTH = "depth"
+    SCALE = "scale"
+    NO_GRASP = "no grasp"
+    NO_PLAN = "no plan"
+    OPERATOR = "operator"
+    ARM = "arm"
+    TRACKING = "tracking"
+    EMPTY = "empty grasp"
+    SLIP = "slip"
+    CRASH = "crash"
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """One row of the log. `outcome` is None while the trial runs.
+class MetricFit:
+    """The fit that made depth metric; None where it was not reached or not measured."""
 
-    world: `hardware` or `digital cell`. verified: what the gripper said, None where it was never asked.
-    simulator_verdict: the digital cell's own judgement, None on a real one. stages_s: seconds by
-    stage. metric: scale, shift and residual_mm of the metric fit. notes: whatever the stages added.
+    scale: float | None = None
+    shift: float | None = None
+    residual_mm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One row of the log: its fields are the columns of the table, in this order (`trials/table.py`).
+
+    A new column is a new field here, with a default for the rows that were logged before it.
+
+    id: 0 until the log has given one. world: `hardware` or `digital cell`. outcome: None while the trial runs.
+    verified: what the gripper said, None where it was never asked. simulator_verdict: the digital cell's own
+    judgement, None on a real one. stages_s: seconds by stage. notes: whatever the stages added.
     """
 
-    id: int
+    id: int = 0
     surface: str
     estimator: str
     detector: str
@@ -25,30 +62,14 @@ class TrialRecord:
     cell: str
     world: str
     seed: int
-    scene: Mapping[str, Any]
-    begun: datetime
-    finished: datetime | None
-    outcome: Outcome | None
-    reason: Reason
-    detail: str
-    verified: bool | None
-    simulator_verdict: bool | None
-    stages_s: Mapping[str, float]
-    metric: Mapping[str, float | None]
-    notes: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """The row as `--json` prints it: plain types, no NaN."""
-        return {
-            "id": self.id,
-            "surface": self.surface,
-            "estimator": self.estimator,
-            "detector": self.detector,
-            "planner": self.planner,
-            "outcome": self.outcome.value if self.outcome else None,
-            "reason": self.reason.value,
-            "verified": self.verified,
-            "simulator_verdict": self.simulator_verdict,
-            "stages_s": dict(self.stages_s),
-            "metric": {key: self.metric.get(key) for key in ("scale", "shift", "residual_mm")},
-        }
+    scene: Mapping[str, Any] = field(default_factory=dict)
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished: datetime | None = None
+    outcome: Outcome | None = None
+    reason: Reason = Reason.NONE
+    detail: str = ""
+    verified: bool | None = None
+    simulator_verdict: bool | None = None
+    stages_s: Mapping[str, float] = field(default_factory=dict)
+    metric: MetricFit = MetricFit()
+    notes: Mapping[str, Any] = field(default_factory=dict)

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import sqrt
 
-from trials.outcome import Outcome, Reason
-from trials.record import TrialRecord
+from trials.record import Outcome, Reason, TrialRecord
 
 #: Success of real grasps in the DKT paper (arXiv 2512.23705): system -> surface -> rate.
 PAPER = {
@@ -18,7 +16,7 @@ INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH})
 
 @dataclass(frozen=True)
 class Proportion:
-    """`hits` of `of`, with the Wilson score interval at 95 %.."""
+    """`hits` of `of`, with the Wilson score interval at 95 %."""
 
     hits: int
     of: int
@@ -31,12 +29,12 @@ class Proportion:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % score interval (Wilson 1927), (0, 1) of nothing."""
+        from scipy.stats import binomtest
+
         if not self.of:
             return 0.0, 1.0
-        z, n, p = 1.959963984540054, self.of, self.hits / self.of
-        center = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, center - half), min(1.0, center + half)
+        interval = binomtest(self.hits, self.of).proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
 
 
 @dataclass(frozen=True)

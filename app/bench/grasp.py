@@ -7,11 +7,14 @@ from app.bench.options import BenchGraspOptions, names_in
 from app.console import Console
 from app.interrupts import Interrupts
 from app.paths import cell_file, home
-from app.run.pipeline import Choices, Pipeline
+from app.run.operator import Operator
+from app.run.options import PipelineOptions
+from app.run.pipeline import Pipeline
 from app.run.session import Session
+from app.run.trial_files import TrialLog
+from app.trials.tables import show_success
 from core.cell import load_cell
 from core.errors import TrackingError
-from core.json_values import plain
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
 from perception.estimators import ESTIMATORS
@@ -30,8 +33,8 @@ def bench_grasps(options: BenchGraspOptions) -> int:
             console.say("The digital cell is opened anew, and the bench goes on.")
         trials = store.list()
     summaries = summarise(trials)
-    console.success(summaries, f"{len(trials)} trials in {log}")
-    console.result({"log": str(log), "summary": plain(summaries)})
+    show_success(console, summaries, f"{len(trials)} trials in {log}")
+    console.result({"log": str(log), "summary": summaries})
     return 0
 
 
@@ -47,9 +50,9 @@ def _run_missing(
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
         sessions = {}
         for name in estimators:
-            pipeline = Pipeline(cell, Choices(name), world.truth)
-            session = Session(world, pipeline, store, console, interrupts, assume_yes=True, begun=[])
-            sessions[pipeline.estimator.name] = session
+            pipeline = Pipeline(cell, PipelineOptions(estimator=name), world.truth)
+            operator = Operator(console, interrupts, assume_yes=True)
+            sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator)
         done = {(trial.surface, trial.estimator, trial.seed) for trial in store.list()}
         for number, (surface, seed) in enumerate(scenes, start=1):
             for estimator, session in sessions.items():

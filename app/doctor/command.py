@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from app.console import Console
 from app.paths import home
@@ -31,7 +31,7 @@ def examine(as_json: bool) -> int:
     for finding in findings:
         remedy = f"\n      → {finding.remedy}" if finding.remedy else ""
         console.say(f"  {MARKS[finding.state]} {finding.subject:<16} {finding.found}{remedy}")
-    console.result({"findings": [asdict(finding) for finding in findings]})
+    console.result({"findings": findings})
     return 1 if any(finding.state == "fail" for finding in findings) else 0
 
 
@@ -94,10 +94,10 @@ def _models() -> Finding:
         load_vitro_s()
     except PerceptionError as error:
         return Finding("models", "warn", error.cause, error.remedy)
-    told = f"{', '.join([BUNDLED, *found])}; --estimator auto is {auto}"
+    what = f"{', '.join([BUNDLED, *found])}; --estimator auto is {auto}"
     if MODEL not in found:
-        return Finding("models", "pass", told, f"With a GPU: python main.py weights fetch {MODEL}")
-    return Finding("models", "pass", f"{told} ({why})")
+        return Finding("models", "pass", what, f"With a GPU: python main.py weights fetch {MODEL}")
+    return Finding("models", "pass", f"{what} ({why})")
 
 
 def _add_on(name: str, module: str) -> Callable[[], Finding]:

@@ -1,32 +1,16 @@
 """`python main.py grasps`: GraspNet rows from one RGB-D image."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from app.console import Console
-from app.run.pictures import SHOWN_GRASPS
+from app.run.options import GraspsOptions
+from app.run.trial_files import SHOWN_GRASPS
 from core.errors import ConfigurationError, PlanningError
 from core.files import writing
 from core.image_file import write_image
 from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps
-
-
-@dataclass(frozen=True)
-class GraspsOptions:
-    """What was asked for on the command line."""
-
-    rgb: Path
-    depth: Path
-    intrinsics: str
-    out: Path
-    depth_scale: float
-    max_width_m: float
-    detector: str
-    normals: Path | None
 
 
 def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
@@ -46,14 +30,14 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
     return fx, fy, cx, cy
 
 
-def grasps_of_image(options: GraspsOptions, as_json: bool) -> int:
+def grasps_of_image(options: GraspsOptions) -> int:
     """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
-    console = Console(as_json)
+    console = Console(options.as_json)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
     normals = None if options.normals is None else read_normals(options.normals)
     with console.stage("detect") as line:
-        grasps = grasps_in(frame, options.detector, options.max_width_m, normals)
+        grasps = grasps_in(frame, options.detector, options.max_width, normals)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(

@@ -12,6 +12,7 @@ from core.cell import Cell
 from core.cell_parts import ArmMount
 from core.transforms import Matrix, apply, invert, rotation_to_quaternion
 from grasping.planning.grasp_plan import GraspPlan, Phase
+from hardware.cameras.frame import RgbdFrame
 from hardware.robot.description import SHAPES
 from hardware.robot.kinematics import forward_kinematics, link_poses
 from perception.objects.clouds import organised_cloud, without_flying_pixels
@@ -60,7 +61,7 @@ class LivePage:
             if name in joints_rad:
                 self._draw_arm(name, mount, joints_rad[name])
         if trial.frame is not None and trial.metric is not None and trial.view is not None:
-            self._draw_cloud(trial)
+            self._draw_cloud(trial.frame, trial.metric.depth_m, trial.view.T_camera_world)
         if trial.plan is not None:
             self._draw_plan(trial.plan)
 
@@ -68,15 +69,13 @@ class LivePage:
         with redirect_stdout(io.StringIO()):
             self._server.stop()
 
-    def _draw_cloud(self, trial: Trial) -> None:
-        assert trial.frame is not None and trial.metric is not None and trial.view is not None
-        depth_m = without_flying_pixels(trial.metric.depth_m)
-        points = organised_cloud(depth_m, trial.frame.intrinsics)[::STRIDE, ::STRIDE]
-        seen = np.isfinite(points[..., 2])
+    def _draw_cloud(self, frame: RgbdFrame, depth_m: NDArray[np.float32], T_camera_world: Matrix) -> None:
+        points = organised_cloud(without_flying_pixels(depth_m), frame.intrinsics)[::STRIDE, ::STRIDE]
+        known = np.isfinite(points[..., 2])
         self._server.scene.add_point_cloud(
             "/cloud",
-            apply(invert(trial.view.T_camera_world), points[seen]).astype(np.float32),
-            trial.frame.color[::STRIDE, ::STRIDE][seen],
+            apply(invert(T_camera_world), points[known]).astype(np.float32),
+            frame.color[::STRIDE, ::STRIDE][known],
             point_size=0.002,
         )
 
@@ -120,8 +119,8 @@ class LivePage:
 
 def _summary(trial: Trial) -> str:
     lines = [f"## {trial.surface} table, scene {trial.seed}"]
-    if trial.relative is not None:
-        lines.append(f"depth by **{trial.relative.estimator}**")
+    if trial.estimate is not None:
+        lines.append(f"depth by **{trial.estimate.relative.estimator}**")
     if trial.plan is not None:
         lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
     if trial.outcome is not None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.console import Console
 from app.paths import cell_file
+from app.run.options import RecordOptions
 from core.cell import load_cell
 from core.errors import CameraError, ConfigurationError
 from hardware.cameras.camera import Camera, EndOfRecording
@@ -18,22 +18,9 @@ from hardware.cameras.recorder import Recorder
 from hardware.worlds import open_world
 
 
-@dataclass(frozen=True)
-class RecordOptions:
-    """What was asked for on the command line."""
-
-    out: Path
-    camera: str
-    frames: int
-    surface: str
-    objects: int
-    cell: str
-    seed: int
-
-
-def record_camera(options: RecordOptions, as_json: bool) -> int:
+def record_camera(options: RecordOptions) -> int:
     """Records `frames` frames (a recording may end earlier) to a .db3 file or a frame folder."""
-    console = Console(as_json)
+    console = Console(options.as_json)
     if options.out.exists():
         raise ConfigurationError(f"{options.out} exists already.", "Name another --out: no recording is overwritten.")
     if options.out.suffix not in (".db3", ""):

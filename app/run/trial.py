@@ -1,95 +1,101 @@
-"""Everything one trial has found out so far; the stages fill it in, in order."""
+"""What is known of one trial: a record that grows by the result of each stage."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.run.pick import Pick, Verification
+from grasping.execution import Verification
 from grasping.grasp_set import GraspSet
-from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.grasp_plan import GraspPlan, Phase
+from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import Verdict
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
-from trials.outcome import Outcome, Reason
+from trials.record import MetricFit, Outcome, Reason, TrialRecord
 
 
-@dataclass
+@dataclass(frozen=True)
+class Estimate:
+    """An estimator's answer. unsure: the share of what stands there that it is unsure of, None where it tells none."""
+
+    relative: RelativeDepth
+    unsure: float | None
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One attempt at one scene. Stages read what earlier ones wrote; None means not reached."""
+    """One attempt at one scene. None means not reached.
+
+    frames: those that the estimator sees at once, the newest last. tracking: how every motion so far was followed.
+    faults: every error on the way, those after the outcome was settled too.
+    """
 
     surface: str
     seed: int
-    id: int | None = None
-    frame: RgbdFrame | None = None
-    #: Those just before it, oldest first, where the estimator sees several at once.
-    earlier: Sequence[RgbdFrame] = ()
-    #: Wall clock (monotonic) of the frame, and where every arm stood when the plan was made.
-    seen_s: float = 0.0
-    planned_from: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    frames: tuple[RgbdFrame, ...] = ()
     view: TableView | None = None
-    relative: RelativeDepth | None = None
-    #: Of what stands on the table, as the estimator has it, the share that it is unsure of; None: it tells none.
-    unsure: float | None = None
+    estimate: Estimate | None = None
     metric: MetricDepth | None = None
     grasps: GraspSet | None = None
     plan: GraspPlan | None = None
-    approved: bool = False
-    may_move: bool = False
-    pick: Pick | None = None
+    tracking: Mapping[Phase, TrackingReport] = field(default_factory=dict)
     verification: Verification | None = None
     verdict: Verdict | None = None
-    stages_s: dict[str, float] = field(default_factory=dict)
+    stages_s: Mapping[str, float] = field(default_factory=dict)
     outcome: Outcome | None = None
     reason: Reason = Reason.NONE
     message: str = ""
-    #: Every error on the way, those after the outcome was settled too.
-    faults: list[str] = field(default_factory=list)
+    faults: tuple[str, ...] = ()
 
     @property
-    def gate_passed(self) -> bool:
-        """Whether the independent gate passed this trial's plan."""
-        return self.plan is not None and self.plan.gate.passed
+    def frame(self) -> RgbdFrame | None:
+        """The one that is acted on."""
+        return self.frames[-1] if self.frames else None
 
-    def end(self, outcome: Outcome, reason: Reason = Reason.NONE, message: str = "") -> None:
+    def end(self, outcome: Outcome, reason: Reason = Reason.NONE, message: str = "") -> "Trial":
         """Settles how the trial ended; the first word stands."""
-        if self.outcome is None:
-            self.outcome, self.reason, self.message = outcome, reason, message
+        return self if self.outcome else replace(self, outcome=outcome, reason=reason, message=message)
 
-    def metric_summary(self) -> dict[str, Any]:
-        """Scale, shift and residual of the metric fit, None where it was not reached."""
-        if self.metric is None:
-            return {"scale": None, "shift": None, "residual_mm": None}
-        residual = float(self.metric.residual_mm)
-        return {
-            "scale": float(self.metric.scale),
-            "shift": float(self.metric.shift),
-            "residual_mm": residual if residual == residual else None,
-        }
+    def fit(self) -> MetricFit:
+        """Scale, shift and residual of the metric depth."""
+        metric = self.metric
+        return MetricFit() if metric is None else MetricFit(metric.scale, metric.shift, metric.residual_mm)
+
+    def row(self, begun: TrialRecord) -> TrialRecord:
+        """The log's row of this trial as it stands. begun: the row as the log was given it at the start."""
+        return replace(
+            begun,
+            outcome=self.outcome,
+            reason=self.reason,
+            detail=self.message,
+            verified=self.verification.held if self.verification else None,
+            simulator_verdict=self.verdict.success if self.verdict else None,
+            stages_s=self.stages_s,
+            metric=self.fit(),
+            notes=self.notes(),
+        )
 
     def notes(self) -> dict[str, Any]:
         """What the stages found out, for the log's row."""
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}
-        if self.unsure is not None:
-            notes["unsure"] = round(self.unsure, 4)
+        if self.estimate is not None and self.estimate.unsure is not None:
+            notes["unsure"] = round(self.estimate.unsure, 4)
         if self.metric is not None and self.metric.correction is not None:
             notes["table_correction"] = self.metric.correction.facts()
         if self.plan is not None:
             notes["plan"] = {
                 "arm": self.plan.arm,
-                "row": self.plan.row.tolist(),
-                "T_world_tcp": self.plan.T_world_tcp.tolist(),
+                "row": self.plan.row,
+                "T_world_tcp": self.plan.T_world_tcp,
                 "candidates": self.plan.candidates_tried,
                 "gate": list(self.plan.gate.violations) or "passed",
             }
-        if self.pick is not None:
+        if self.tracking:
             notes["tracking_rad"] = {
-                phase.value: {"worst_lag": report.worst_lag_rad, "final_error": report.final_error_rad}
-                for phase, report in self.pick.tracking.items()
+                phase: {"worst_lag": report.worst_lag_rad, "final_error": report.final_error_rad}
+                for phase, report in self.tracking.items()
             }
         if self.verification is not None:
             notes["verification"] = self.verification.detail

@@ -1,11 +1,13 @@
-"""What a trial saw and took for the truth, kept beside its pictures so that it can be looked at again.
+"""What a trial leaves: its row in the log, and beside the log a folder to look at it again.
 
 frames/      what the camera gave, lossless: a frame folder
 estimate/    what the estimator made of it: depth_m.npy, its relative map, summary.json
+*.png        a picture of every stage that was reached
 """
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clips.map_file import FILES, METRIC
+from app.paths import trial_folder
 from app.run.trial import Trial
-from core.errors import CameraError, ConfigurationError, TrialError
-from core.files import whole_folder, writing
+from core.errors import TrialError
+from core.files import free_folder, whole_folder, writing
+from core.image_file import write_image
+from core.json_values import plain, to_json
 from core.work import SUMMARY, digest_of
+from grasping.detection.doubt import LEAST_CONFIDENCE
+from grasping.pictures import draw_grasps
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
+from perception.confidence_picture import confidence_picture
 from perception.depth_types import MetricDepth, RelativeDepth
+from perception.pictures import depth_picture, draw_tags
+from trials.record import TrialRecord
+from trials.store import TrialStore
 
 FRAMES, ESTIMATE = "frames", "estimate"
+#: How many grasps are drawn: more would hide the object.
+SHOWN_GRASPS = 8
 
 
 @dataclass(frozen=True)
@@ -34,25 +47,79 @@ class StoredDepth:
     version: str
 
 
+class TrialLog:
+    """The log that a session writes. begun: the ids of its trials, to report them whatever happens."""
+
+    def __init__(self, store: TrialStore) -> None:
+        self.begun: list[int] = []
+        self._store = store
+
+    def begin(self, record: TrialRecord) -> "LogEntry":
+        """Commits the row before anything can move; a crash from here on leaves it `interrupted`."""
+        record = self._store.begin(record)
+        self.begun.append(record.id)
+        return LogEntry(self._store, record)
+
+
+class LogEntry:
+    """One trial's row and folder."""
+
+    def __init__(self, store: TrialStore, begun: TrialRecord) -> None:
+        self._store = store
+        self._begun = begun
+
+    def note(self, trial: Trial) -> Path:
+        """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
+
+        Raises:
+            VitroError: the disk takes no more: then nothing should move either.
+        """
+        self.save_files(trial)
+        self._store.update(trial.row(self._begun))
+        return self._folder
+
+    def finish(self, trial: Trial) -> None:
+        """Completes the row with the trial's outcome."""
+        self._store.update(trial.row(self._begun))
+
+    def save_files(self, trial: Trial) -> None:
+        """Writes frames, maps and pictures that are there by now.
+
+        Raises:
+            StorageError: the folder cannot be made or written.
+        """
+        save_trial_files(trial, self._folder)
+        save_pictures(trial, self._folder)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """The trial's own folder: what an earlier log left under its number is moved aside, not mixed in."""
+        folder = trial_folder(self._store.where, self._begun.id)
+        with writing(folder):
+            if folder.exists():
+                folder.rename(free_folder(folder.with_name(f"{folder.name}-earlier")))
+        return folder
+
+
 def save_trial_files(trial: Trial, folder: Path) -> None:
     """Writes what the trial has by now and `folder` lacks, each part whole or not at all.
 
     Raises:
-        ConfigurationError: the folder cannot be made or written.
+        StorageError: the folder cannot be made or written.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if trial.frame is not None and not (folder / FRAMES).exists():
+        if trial.frames and not (folder / FRAMES).exists():
             with whole_folder(folder / FRAMES) as partial:
-                _write_frames(partial, [*trial.earlier, trial.frame])
-        if trial.relative is not None and trial.metric is not None and not (folder / ESTIMATE).exists():
+                write_frame_folder(partial, trial.frames)
+        if trial.estimate is not None and trial.metric is not None and not (folder / ESTIMATE).exists():
             with whole_folder(folder / ESTIMATE) as partial:
-                facts = write_maps(partial, trial.relative, trial.metric)
-                (partial / SUMMARY).write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n")
+                facts = write_maps(partial, trial.estimate.relative, trial.metric)
+                (partial / SUMMARY).write_text(to_json(facts, indent=2) + "\n")
 
 
 def write_maps(folder: Path, relative: RelativeDepth, metric: MetricDepth) -> dict[str, Any]:
-    """Writes depth_m.npy and, unless it is the same, the relative map; returns the facts of the fit.
+    """Writes depth_m.npy and, unless it is the same, the relative map; returns the facts of the fit, as JSON.
 
     Raises:
         OSError: the folder takes no file.
@@ -60,17 +127,20 @@ def write_maps(folder: Path, relative: RelativeDepth, metric: MetricDepth) -> di
     np.save(folder / METRIC, metric.depth_m.astype(np.float32))
     if relative.kind != "metric":
         np.save(folder / FILES[relative.kind], relative.values.astype(np.float32))
-    return {
-        "estimator": relative.estimator,
-        "kind": relative.kind,
-        "scale": metric.scale,
-        "shift": metric.shift,
-        "residual_mm": _finite(metric.residual_mm),
-        "tag_residuals_mm": {str(tag): _finite(mm) for tag, mm in metric.tag_residuals_mm.items()},
-        "anchors": metric.anchors,
-        "anchor_source": metric.anchor_source,
-        "table_correction": None if metric.correction is None else metric.correction.facts(),
-    }
+    facts: dict[str, Any] = plain(
+        {
+            "estimator": relative.estimator,
+            "kind": relative.kind,
+            "scale": metric.scale,
+            "shift": metric.shift,
+            "residual_mm": metric.residual_mm,
+            "tag_residuals_mm": metric.tag_residuals_mm,
+            "anchors": metric.anchors,
+            "anchor_source": metric.anchor_source,
+            "table_correction": None if metric.correction is None else metric.correction.facts(),
+        }
+    )
+    return facts
 
 
 def read_frames(folder: Path) -> list[RgbdFrame]:
@@ -109,12 +179,46 @@ def read_depth(folder: Path) -> StoredDepth | None:
     return StoredDepth(depth_m, facts, str(facts.get("fingerprint") or digest_of(folder)))
 
 
-def _write_frames(folder: Path, frames: list[RgbdFrame]) -> None:
-    try:
-        write_frame_folder(folder, frames)
-    except CameraError as error:  # of the disk, not of the camera
-        raise ConfigurationError(error.cause, error.remedy) from error
+def save_pictures(trial: Trial, folder: Path) -> Path:
+    """Writes a PNG for every stage that was reached, each whole or not at all; returns the folder.
+
+    Raises:
+        StorageError: the folder cannot be made or written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, image in _images(trial).items():
+            write_image(folder / f"{name}.png", image)
+    return folder
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _relative_picture(color: NDArray[np.uint8], relative: RelativeDepth) -> NDArray[np.uint8]:
+    """What an estimator said that could not be made metric, beside what it saw: it shows why."""
+    from perception.clip_pictures import MapColours
+
+    colours = MapColours.of(relative.kind, [relative.values])
+    return np.hstack([color, colours.draw(relative.values), colours.legend(len(color))])
+
+
+def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
+    frame, metric = trial.frame, trial.metric
+    if frame is None:
+        return {}
+    relative = trial.estimate.relative if trial.estimate else None
+    images = {"color": frame.color}
+    if trial.view is not None:
+        images["tags"] = draw_tags(frame.color, trial.view.tags)
+    depths_m, titles = [frame.depth_m], ["the sensor's depth"]
+    if metric is not None and metric.estimator != "raw":
+        depths_m, titles = [metric.depth_m, frame.depth_m], [f"{metric.estimator}, metric", *titles]
+    images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
+    if relative is not None and metric is None and np.isfinite(relative.values).any():
+        images["relative"] = _relative_picture(frame.color, relative)
+    if relative is not None and relative.confidence is not None:
+        images["confidence"] = confidence_picture(frame.color, relative.confidence, LEAST_CONFIDENCE)
+    if trial.grasps is not None and len(trial.grasps):
+        images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
+    if trial.plan is not None and trial.grasps is not None:
+        rank = 1 + int(np.abs(trial.grasps.rows - trial.plan.row).sum(axis=1).argmin())
+        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics, [rank])
+    return images

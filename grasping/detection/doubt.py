@@ -9,12 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell import Cell
+from core.image import Intrinsics
+from perception.depth_types import RelativeDepth, TableView
+from perception.objects.masks import object_region
+
 #: A pixel less sure than this is more than twice as likely wrong as right: no contact is planned on it.
 LEAST_CONFIDENCE = 0.33
 #: An object of which more is unsure has a shape that nobody knows.
 MAX_UNSURE = 0.5
 #: Where nothing stands but more of the region than this is unsure, something may stand there unseen.
 NOTED_SHARE = 0.02
+#: What stands higher than this above the table is counted as standing [m].
+STANDS_M = 0.01
 
 
 @dataclass(frozen=True)
@@ -61,3 +68,12 @@ def note_of_empty(region: NDArray[np.bool_], confidence: NDArray[np.float32] | N
         return nothing
     share = float(is_unsure(confidence)[region].mean())
     return f"{nothing}, and the estimator is unsure of {share:.0%} of it" if share > NOTED_SHARE else nothing
+
+
+def unsure_share(relative: RelativeDepth, view: TableView, cell: Cell, intrinsics: Intrinsics) -> float | None:
+    """The share of the workspace's standing pixels that are unsure; None where that is not told, or nothing stands."""
+    if relative.confidence is None or relative.kind != "metric":
+        return None
+    height_m = view.plane.height(intrinsics.rays() * relative.values[..., None])
+    standing = object_region(view, cell, intrinsics, {}, relative.values) & (height_m > STANDS_M)
+    return float(is_unsure(relative.confidence)[standing].mean()) if standing.any() else None

@@ -1,5 +1,6 @@
 """A grasp with the motion that carries it out, and the gate's word on it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,7 +36,10 @@ class GateReport:
 
 @dataclass(frozen=True)
 class GraspPlan:
-    """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first."""
+    """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first.
+
+    measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe.
+    """
 
     arm: str
     row: NDArray[np.float64]
@@ -45,3 +49,4 @@ class GraspPlan:
     gate: GateReport
     planner: str
     candidates_tried: int
+    measured_rad: Mapping[str, NDArray[np.float64]]

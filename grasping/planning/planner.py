@@ -184,6 +184,7 @@ class _Search:
             gate=report,
             planner=planner,
             candidates_tried=self.tried,
+            measured_rad=self.joints,
         )
 
     def _around_of(self, name: str, label: int) -> Around:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CameraError
+from core.files import writing
 from core.image import Intrinsics
 from core.image_file import read_image
 from hardware.cameras.camera import EndOfRecording
@@ -94,12 +95,13 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
     `frames` fails, those written before can be read.
 
     Raises:
-        CameraError: the folder holds something already, cannot be written, there was no frame, or
-            the frames do not share their intrinsics.
+        CameraError: the folder holds something already, there was no frame, or the frames do not share
+            their intrinsics.
+        StorageError: the folder cannot be written.
     """
     path = Path(path)
     count, first = 0, None
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
             raise CameraError(f"{path} is not empty.", "Name a new folder: nothing is overwritten.")
@@ -115,10 +117,6 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
                 )
             _write_frame(path / f"{count:06d}.png", frame)
             count += 1
-    except OSError as error:
-        raise CameraError(
-            f"{path} cannot be written ({error.strerror}).", "Free space there or name another folder."
-        ) from error
     if not count:
         raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
     return count

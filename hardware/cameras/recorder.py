@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import CameraError
+from core.errors import CameraError, StorageError
+from core.files import writing
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recording_index import open_index
@@ -31,7 +32,8 @@ class Recorder:
     the context by an exception closes it too: every frame written before is kept.
 
     Raises:
-        CameraError: a name that is not .db3, one that is taken, or a folder that cannot be written.
+        CameraError: a name that is not .db3, or one that is taken.
+        StorageError: a folder that cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,21 +54,17 @@ class Recorder:
                 f"{self._partial} is left of an interrupted recording.",
                 "Rename it to keep it (it plays), or delete it.",
             )
-        try:
+        with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._partial.touch()
             self._partial.unlink()
-        except OSError as error:
-            raise CameraError(
-                f"{self._path} cannot be written ({error.strerror}).", "Name a file elsewhere."
-            ) from error
 
     def write(self, frame: RgbdFrame) -> None:
         """Adds one frame.
 
         Raises:
-            CameraError: another camera's or size's frame than the first, one that is not newer than
-                the last, or a full disk.
+            CameraError: another camera's or size's frame than the first, or one that is not newer than the last.
+            StorageError: a full disk.
         """
         from hardware.cameras.software_device import RecordedDevice
 
@@ -89,7 +87,7 @@ class Recorder:
         self.count += 1
         if self.count % _CATCH_UP_EVERY == 0 and not self._catches_up():
             self.close()
-            raise CameraError(
+            raise StorageError(
                 f"The disk of {self._path} stands still.",
                 f"The {self.count} frames so far are there; use a faster disk.",
             )
@@ -98,7 +96,8 @@ class Recorder:
         """Finishes the file; idempotent.
 
         Raises:
-            CameraError: not every frame reached the disk.
+            StorageError: not every frame reached the disk.
+            CameraError: another file took its name meanwhile.
         """
         session, self._session = self._session, None
         if session is None:
@@ -106,7 +105,7 @@ class Recorder:
         session.close()
         written = self._written()
         if written < self.count:  # librealsense drops images on a full disk without a word
-            raise CameraError(
+            raise StorageError(
                 f"Only {written} of {self.count} frames could be written to {self._path.parent}.",
                 f"Free space there and record again; what was written is {self._partial}.",
             )

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.cli import app as cli
 from tests.support.paths import ROOT
-from trials.outcome import Outcome
+from tests.support.trial_rows import finish, row
 from trials.store import TrialStore
 
 
@@ -86,8 +86,16 @@ def test_a_long_name_cuts_no_column_of_the_log(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("VITRO_HOME", str(tmp_path))
     estimator = "dkt-1.3b (fast bfloat16 cuda 832x480 5 steps)"
     with TrialStore(tmp_path / "trials.db") as store:
-        trial = store.begin("reflective", estimator, "antipodal", "ompl", cell="sim", world="sim", seed=7, scene={})
-        store.finish(trial, Outcome.SUCCESS, verified=True, simulator_verdict=True)
+        finish(store, store.begin(row(estimator=estimator)).id)
     for table in ("list", "summary"):
         done = CliRunner().invoke(cli, ["trials", table])
         assert "reflective" in done.stdout and estimator in done.stdout and "…" not in done.stdout
+
+
+def test_the_log_as_json_has_all_that_tells_trials_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    with TrialStore(tmp_path / "trials.db") as store:
+        finish(store, store.begin(row(seed=71, notes={"table": {"tags": 6}})).id)
+    (trial,) = json.loads(CliRunner().invoke(cli, ["trials", "list", "--json"]).stdout)["trials"]
+    assert (trial["seed"], trial["cell"], trial["world"], trial["notes"]) == (71, "sim", "sim", {"table": {"tags": 6}})
+    assert trial["outcome"] == "success" and trial["metric"] == {"scale": None, "shift": None, "residual_mm": None}

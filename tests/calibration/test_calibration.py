@@ -11,7 +11,7 @@ from calibration.cell_check import check_cell
 from calibration.tag_sheet import PX_PER_MM, RULER_MM, tag_pages, write_tag_sheet
 from core.cell import Cell, load_cell
 from core.cell_parts import Tag
-from core.errors import CalibrationError
+from core.errors import CalibrationError, StorageError
 from perception.table.tags import detect_tags
 from tests.support.paths import CELLS
 
@@ -96,5 +96,5 @@ def test_what_cannot_be_printed_is_said(cell: Cell, says: str, tmp_path: Path) -
 
 
 def test_a_sheet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         write_tag_sheet(SIM, tmp_path)

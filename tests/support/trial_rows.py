@@ -4,23 +4,35 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from core.errors import TrialError
+from core.errors import StorageError, TrialError
 from tests.support.paths import ROOT
-from trials.outcome import Outcome
-from trials.record import TrialRecord
+from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore
 
-__all__ = ["TrialError", "TrialStore", "begin", "child", "finish", "intact", "sql"]
+__all__ = ["StorageError", "TrialError", "TrialStore", "begin", "child", "finish", "intact", "note", "row", "sql"]
+
+
+def row(**values: Any) -> TrialRecord:
+    """A trial that was not begun yet."""
+    given = {"surface": "reflective", "estimator": "raw", "detector": "antipodal", "planner": "ompl"}
+    return TrialRecord(**(given | {"cell": "sim", "world": "sim", "seed": 7} | values))
 
 
 def begin(store: TrialStore, surface: str = "reflective", **notes: object) -> int:
-    return store.begin(surface, "raw", "antipodal", "ompl", cell="sim", world="sim", seed=7, scene={}, **notes)
+    return store.begin(row(surface=surface, notes=notes)).id
+
+
+def note(store: TrialStore, trial: int, **notes: object) -> None:
+    known = store.get(trial)
+    store.update(replace(known, notes={**known.notes, **notes}))
 
 
 def finish(store: TrialStore, trial: int, outcome: Outcome = Outcome.SUCCESS) -> TrialRecord:
-    return store.finish(trial, outcome, verified=True, simulator_verdict=True)
+    return store.update(replace(store.get(trial), outcome=outcome, verified=True, simulator_verdict=True))
 
 
 def child(code: str, *args: object) -> subprocess.Popen:

@@ -5,15 +5,17 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.errors import TrialError
-from tests.support.trial_rows import begin, child, finish, sql
-from trials.outcome import Outcome, Reason
+from core.errors import StorageError, TrialError, VitroError
+from core.json_values import plain
+from tests.support.trial_rows import begin, child, finish, note, row, sql
+from trials.record import MetricFit, Outcome, Reason
 from trials.store import TrialStore
 
 
@@ -28,20 +30,20 @@ def path(tmp_path: Path) -> Path:
 def test_a_trial_reads_back_as_it_was_written(path: Path) -> None:
     with TrialStore(path) as store:
         scene = {"objects": [{"family": "tumbler", "position_m": np.array([0.1, 0.2])}]}
-        trial = store.begin(
-            "diffuse", "oracle", "antipodal", "ompl", cell="sim", world="sim", seed=np.int64(3), scene=scene
-        )
-        store.note(trial, grasps=np.int32(12), clearance_m=float("nan"))
-        store.note(trial, arm="left")
-        store.finish(
-            trial,
-            Outcome.FAILURE,
-            Reason.SLIP,
-            detail="lost on the way up",
-            verified=np.bool_(False),
-            simulator_verdict=False,
-            stages_s={"capture": np.float64(1.5)},
-            metric={"scale": 2.0, "shift": float("inf"), "residual_mm": 0.4},
+        begun = store.begin(row(surface="diffuse", estimator="oracle", seed=np.int64(3), scene=scene))
+        store.update(replace(begun, notes={"grasps": np.int32(12), "clearance_m": float("nan")}))
+        note(store, begun.id, arm="left")
+        store.update(
+            replace(
+                store.get(begun.id),
+                outcome=Outcome.FAILURE,
+                reason=Reason.SLIP,
+                detail="lost on the way up",
+                verified=np.bool_(False),
+                simulator_verdict=False,
+                stages_s={"capture": np.float64(1.5)},
+                metric=MetricFit(2.0, float("inf"), 0.4),
+            )
         )
     with TrialStore(path) as store:
         (record,) = store.list()
@@ -49,20 +51,29 @@ def test_a_trial_reads_back_as_it_was_written(path: Path) -> None:
     assert record.notes == {"grasps": 12, "clearance_m": None, "arm": "left"}
     assert (record.seed, record.outcome, record.reason) == (3, Outcome.FAILURE, Reason.SLIP)
     assert record.finished is not None and timedelta(0) <= record.finished - record.begun < timedelta(minutes=1)
-    assert record.as_json() == {
-        "id": trial,
+    expected = {
+        "id": begun.id,
         "surface": "diffuse",
         "estimator": "oracle",
         "detector": "antipodal",
         "planner": "ompl",
+        "cell": "sim",
+        "world": "sim",
+        "seed": 3,
+        "scene": record.scene,
+        "begun": record.begun.isoformat(),
+        "finished": record.finished.isoformat(),
         "outcome": "failure",
         "reason": "slip",
+        "detail": "lost on the way up",
         "verified": False,
         "simulator_verdict": False,
         "stages_s": {"capture": 1.5},
         "metric": {"scale": 2.0, "shift": None, "residual_mm": 0.4},
+        "notes": record.notes,
     }
-    json.dumps(record.as_json(), allow_nan=False)
+    assert plain(record) | expected == plain(record)
+    json.dumps(plain(record), allow_nan=False)
 
 
 def test_a_begun_trial_is_on_disk_before_begin_returns(path: Path) -> None:
@@ -77,7 +88,7 @@ def test_an_ended_trial_is_never_rewritten(path: Path) -> None:
     with pytest.raises(TrialError, match="already ended"):
         finish(store, trial, Outcome.FAILURE)
     with pytest.raises(TrialError, match="already ended"):
-        store.note(trial, late=True)
+        note(store, trial, late=True)
     assert store.get(trial).outcome is Outcome.SUCCESS
 
 
@@ -94,6 +105,46 @@ def test_the_newest_trials_come_last(path: Path) -> None:
     assert store.list(estimator="oracle") == ()
 
 
+# A column more.
+
+FIRST_LOG = """
+CREATE TABLE vitro_schema (version INTEGER NOT NULL);
+INSERT INTO vitro_schema VALUES (1);
+CREATE TABLE trials (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, surface VARCHAR NOT NULL, estimator VARCHAR NOT NULL,
+    detector VARCHAR NOT NULL, planner VARCHAR NOT NULL, cell VARCHAR NOT NULL, world VARCHAR NOT NULL,
+    seed INTEGER NOT NULL, scene JSON NOT NULL, begun DATETIME NOT NULL, finished DATETIME, outcome VARCHAR,
+    reason VARCHAR NOT NULL, detail VARCHAR NOT NULL, verified BOOLEAN, simulator_verdict BOOLEAN,
+    stages_s JSON NOT NULL, metric JSON NOT NULL, notes JSON NOT NULL, pid INTEGER NOT NULL,
+    process_started_s FLOAT NOT NULL, host VARCHAR NOT NULL);
+INSERT INTO trials VALUES (4, 'diffuse', 'raw', 'antipodal', 'ompl', 'sim', 'digital cell', 9, '{"objects": []}',
+    '2026-11-01 10:00:00.000000', '2026-11-01 10:00:09.500000', 'failure', 'slip', 'lost', 0, NULL,
+    '{"capture": 0.5}', '{}', '{"table": {"tags": 6}}', 12, 3.5, 'lab');
+"""
+
+
+def test_a_log_of_the_first_kind_is_read_and_goes_on(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_LOG)
+    with TrialStore(path) as store:
+        old = store.get(4)
+        assert (old.outcome, old.reason, old.verified, old.simulator_verdict) == ("failure", "slip", False, None)
+        assert (old.metric, old.stages_s, old.notes["table"]) == (MetricFit(), {"capture": 0.5}, {"tags": 6})
+        assert old.finished is not None and (old.finished - old.begun).total_seconds() == 9.5
+        assert finish(store, begin(store)).id == 5
+
+
+def test_a_log_that_lacks_a_column_gets_it_with_the_records_default(path: Path) -> None:
+    trial = begin(TrialStore(path))
+    for column in ("detail", "metric", "simulator_verdict"):
+        sql(path, f"ALTER TABLE trials DROP COLUMN {column}")
+    with TrialStore(path) as store:
+        assert store.get(trial) == row(id=trial, begun=store.get(trial).begun)
+        finish(store, trial)
+        assert store.get(trial).simulator_verdict is True
+
+
 # Files that cannot be trusted are named and left as they are.
 
 
@@ -104,9 +155,9 @@ def filled(path: Path) -> Path:
     return path
 
 
-def refused(path: Path, match: str) -> TrialError:
+def refused(path: Path, match: str, kind: type[VitroError] = TrialError) -> VitroError:
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(TrialError, match=match) as caught:
+    with pytest.raises(kind, match=match) as caught:
         TrialStore(path)
     assert str(path) in caught.value.cause and caught.value.remedy
     if before is not None:
@@ -149,7 +200,7 @@ def test_a_log_of_a_newer_version_is_refused(path: Path) -> None:
 
 def test_a_folder_in_place_of_the_log_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
-    refused(path, "cannot be opened")
+    refused(path, "cannot be opened", StorageError)
 
 
 def test_an_emptied_log_with_rows_left_in_its_write_ahead_log_is_refused(path: Path) -> None:
@@ -180,7 +231,7 @@ if os.getuid() == 0:
     os.setuid(65534)
 try:
     TrialStore(args[0])
-except TrialError as error:
+except StorageError as error:
     print(error)
 """
 

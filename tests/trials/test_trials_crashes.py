@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.trial_rows import begin, child, finish, intact, sql
-from trials.outcome import Outcome, Reason
 from trials.process import ProcessStamp
+from trials.record import Outcome, Reason
 from trials.store import TrialStore
 
 
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 KILL_AT_EVERY_STATEMENT = """
 from sqlalchemy import Engine, event
-from trials import schema
+from trials import database
 step = 0
 while True:
     step += 1
@@ -40,7 +40,7 @@ while True:
         store = TrialStore(f"{args[0]}/{step}.db")
         trial = begin(store)
         print(step, "begun", flush=True)
-        store.note(trial, planned=True)
+        note(store, trial, planned=True)
         print(step, "noted", flush=True)
         finish(store, trial)
         print(step, "finished", flush=True)
@@ -106,7 +106,7 @@ def test_a_trial_of_a_living_process_stays_open(path: Path) -> None:
 def test_a_reused_process_id_is_not_taken_for_the_trial(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = ProcessStamp.own()
     assert own.is_running and own.is_here
-    earlier = ProcessStamp(own.pid, own.started_s - 10.0, own.host)
+    earlier = ProcessStamp(own.pid, own.process_started_s - 10.0, own.host)
     monkeypatch.setattr(ProcessStamp, "own", staticmethod(lambda: earlier))
     store = TrialStore(path)
     begin(store)
@@ -128,7 +128,7 @@ def test_a_trial_on_another_host_is_given_up_after_a_day(path: Path, monkeypatch
 
 def test_processes_that_make_and_write_one_log_together_lose_no_trial(path: Path) -> None:
     code = (
-        "store = TrialStore(args[0])\nfor _ in range(20): store.note(i := begin(store), by=args[1]); finish(store, i)"
+        "store = TrialStore(args[0])\nfor _ in range(20): note(store, i := begin(store), by=args[1]); finish(store, i)"
     )
     writers = [child(code, path, n) for n in range(4)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
@@ -152,7 +152,7 @@ try:
         print("begun", trial := begin(store, note="x" * 3000), flush=True)
         finish(store, trial)
         print("finished", trial, flush=True)
-except TrialError as error:
+except StorageError as error:
     print("refused", error, flush=True)
 """
 

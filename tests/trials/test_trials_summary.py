@@ -3,15 +3,13 @@
 import pytest
 from scipy.stats import binomtest
 
-from trials.outcome import Outcome, Reason
-from trials.record import TrialRecord
+from tests.support.trial_rows import row
+from trials.record import Outcome, Reason, TrialRecord
 from trials.summary import PAPER, Proportion, counts, summarise
 
 
 def record(**changes: object) -> TrialRecord:
-    fields = dict.fromkeys(TrialRecord.__dataclass_fields__)
-    fields |= {"surface": "reflective", "estimator": "raw", "outcome": Outcome.SUCCESS, "reason": Reason.NONE}
-    return TrialRecord(**(fields | changes))  # type: ignore[arg-type]
+    return row(**({"outcome": Outcome.SUCCESS} | changes))
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (16, 20), (0, 20), (20, 20), (37, 200)])

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.paths import trial_folder
 from app.refine.disagreements import compare_on
-from app.run.trial import Trial
+from app.run.trial import Estimate, Trial
 from app.run.trial_files import ESTIMATE, FRAMES, read_depth, read_frames, save_trial_files
-from core.errors import ConfigurationError, PlanningError, TrialError
+from core.errors import PlanningError, StorageError, TrialError
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
 from perception.depth_types import RelativeDepth
@@ -35,8 +35,8 @@ from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
 from tests.support.tiny_dkt import tiny_dkt
-from trials.outcome import Outcome
-from trials.record import TrialRecord
+from tests.support.trial_rows import finish, row
+from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore
 
 NEARER_M = 0.025
@@ -61,18 +61,18 @@ def log(home: Path, frame: RgbdFrame, seen_m: np.ndarray | None = None, earlier:
     view = locate_table(frame, CELL)
     values = frame.depth_m if seen_m is None else seen_m
     relative = RelativeDepth(values, "metric", "first")
-    trial = Trial("diffuse", 8, frame=frame, earlier=earlier, view=view, relative=relative)
-    trial.metric = fit_metric(relative, view, frame)
+    metric = fit_metric(relative, view, frame)
+    trial = Trial("diffuse", 8, (*earlier, frame), view, Estimate(relative, None), metric)
     with TrialStore(home / "trials.db") as store:
-        id = begin(store)
-        save_trial_files(trial, trial_folder(store.where, id))
-        store.note(id, table={"tags": 6})
-        store.finish(id, Outcome.FAILURE, detail="as it was", stages_s={"capture": 1.0}, verified=False)
-    return id
+        begun = begin(store)
+        save_trial_files(trial, trial_folder(store.where, begun.id))
+        end = {"outcome": Outcome.FAILURE, "detail": "as it was", "stages_s": {"capture": 1.0}, "verified": False}
+        store.update(replace(begun, notes={"table": {"tags": 6}}, **end))
+    return begun.id
 
 
-def begin(store: TrialStore) -> int:
-    return store.begin("diffuse", "first", "antipodal", "ompl", cell="sim", world="sim", seed=8, scene={})
+def begin(store: TrialStore) -> TrialRecord:
+    return store.begin(row(surface="diffuse", estimator="first", seed=8))
 
 
 def refine(*options: str):
@@ -111,7 +111,7 @@ def test_a_trial_keeps_its_frame_and_what_the_estimator_made_of_it_bit_by_bit(ho
     with closing(Bench(home)) as bench:
         at_stage(bench, "detect", refuse)
         trial = bench.run()
-        folder = trial_folder(bench.store.where, trial.id)
+        folder = trial_folder(bench.store.where, bench.begun[-1])
     assert folder == left_over and sorted(p.name for p in home.glob("trials/*")) == ["00001", "00001-earlier"]
     assert not (folder / "of-another-log").exists()
     (kept,) = read_frames(folder)
@@ -120,8 +120,9 @@ def test_a_trial_keeps_its_frame_and_what_the_estimator_made_of_it_bit_by_bit(ho
     assert (kept.intrinsics, kept.serial) == (trial.frame.intrinsics, trial.frame.serial)
     stored = read_depth(folder / ESTIMATE)
     np.testing.assert_array_equal(stored.depth_m, trial.metric.depth_m)
-    np.testing.assert_array_equal(np.load(folder / ESTIMATE / "disparity.npy"), trial.relative.values)
-    assert stored.facts["estimator"] == trial.relative.estimator and stored.facts["scale"] == trial.metric.scale
+    np.testing.assert_array_equal(np.load(folder / ESTIMATE / "disparity.npy"), trial.estimate.relative.values)
+    assert stored.facts["scale"] == trial.metric.scale
+    assert stored.facts["estimator"] == trial.estimate.relative.estimator
 
 
 def refuse(trial: Trial) -> None:
@@ -144,8 +145,8 @@ def test_a_disk_that_fills_while_frames_are_written_leaves_no_half_of_them(
     frame: RgbdFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_after(monkeypatch, 0)
-    with pytest.raises(ConfigurationError, match="No space left"):
-        save_trial_files(Trial("diffuse", 8, frame=frame), tmp_path / "00001")
+    with pytest.raises(StorageError, match="No space left"):
+        save_trial_files(Trial("diffuse", 8, (frame,)), tmp_path / "00001")
     assert list((tmp_path / "00001").iterdir()) == []
 
 
@@ -235,7 +236,7 @@ def test_trials_are_shown_by_how_much_they_disagree(home: Path, frame: RgbdFrame
 
 def test_trials_without_frames_are_named_and_skipped(home: Path, frame: RgbdFrame) -> None:
     with TrialStore(home / "trials.db") as store:
-        store.finish(old := begin(store), Outcome.SUCCESS)
+        old = finish(store, begin(store).id).id
     alone = refine("--trials", "--estimator", "raw")
     assert alone.exit_code == 1 and "kept its frames" in alone.stderr
     id = log(home, frame)
@@ -256,7 +257,7 @@ def test_a_bad_trial_does_not_stop_the_others_and_is_named_at_the_end(home: Path
 def test_a_running_trial_is_left_alone(home: Path, frame: RgbdFrame) -> None:
     log(home, frame)
     with TrialStore(home / "trials.db") as store:
-        running = begin(store)
+        running = begin(store).id
         with pytest.raises(TrialError, match="still running"):
             store.annotate(running, refined={})
     done = refine("--trials", "--estimator", "raw")

@@ -1,6 +1,7 @@
 """Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
 
 import urllib.request
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,19 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.run import operator
 from app.run.live_page import LivePage
-from app.run.live_stages import PLAN_VALID_S
-from app.run.pipeline import Choices, Pipeline
+from app.run.live_trial import LiveTrial
+from app.run.operator import Operator
+from app.run.options import PipelineOptions
+from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial import Trial
-from core.errors import ArmError, CalibrationError, CameraError, ConfigurationError
+from app.run.trial_files import TrialLog
+from core.errors import ArmError, CalibrationError, CameraError, StorageError
 from grasping.planning.grasp_plan import Phase
 from tests.support.quick_cell import QuickCell
-from trials.outcome import Outcome, Reason
+from trials.record import Outcome, Reason
 from trials.store import TrialStore
 
 SCENE = 8  # a tinted glass bottle within both arms' reach
@@ -31,13 +36,26 @@ class Bench:
         self.world = QuickCell()
         self.store = TrialStore(folder / "trials.db")
         self.interrupts = Interrupts()
-        self.begun: list[int] = []
-        pipeline = Pipeline(self.world._cell, Choices("oracle"), self.world.truth)
-        console = Console(as_json=True)
-        self.session = Session(self.world, pipeline, self.store, console, self.interrupts, assume_yes, self.begun)
+        self.log = TrialLog(self.store)
+        self.begun = self.log.begun
+        self.operator = Operator(Console(as_json=True), self.interrupts, assume_yes)
+        self.actions: dict[str, Callable[[Trial], object]] = {}
+        pipeline = Pipeline(self.world._cell, PipelineOptions(estimator="oracle"), self.world.truth)
+        self.session = Session(self.world, pipeline, self.log, self.operator)
 
     def run(self, seed: int = SCENE) -> Trial:
-        return self.session.run_trial("diffuse", seed, 1)
+        run_stage, actions = LiveTrial.stage, self.actions
+
+        def stage(live: LiveTrial, name: str, work, *rest, **options):
+            def act_and_work():
+                actions.get(name, lambda _: None)(live.trial)
+                return work()
+
+            return run_stage(live, name, act_and_work, *rest, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(LiveTrial, "stage", stage)
+            return self.session.run_trial("diffuse", seed, 1)
 
     def row(self):
         return self.store.get(self.begun[-1])
@@ -58,15 +76,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         yield bench
 
 
-def at_stage(bench: Bench, stage: str, action) -> None:
+def at_stage(bench: Bench, stage: str, action: Callable[[Trial], object]) -> None:
     """Runs `action` when a trial enters `stage`, before the stage itself."""
-    body = bench.session._stages[stage]
-
-    def wrapped(trial: Trial) -> str:
-        action(trial)
-        return body(trial)
-
-    bench.session._stages[stage] = wrapped
+    bench.actions[stage] = action
 
 
 def assert_unmoved(bench: Bench, before: dict[str, np.ndarray]) -> None:
@@ -84,12 +96,12 @@ def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> 
     assert row.notes["plan"]["gate"] == "passed"
     assert "in bin" in row.notes["simulator"]
     assert row.world == "digital cell" and row.estimator == "oracle (cheat)"
-    assert max(report.final_error_rad for report in trial.pick.tracking.values()) < np.deg2rad(0.2)
+    assert max(report.final_error_rad for report in trial.tracking.values()) < np.deg2rad(0.2)
 
 
 def test_the_row_is_on_disk_before_anything_moves(bench: Bench) -> None:
     seen = []
-    at_stage(bench, "execute", lambda trial: seen.append(bench.store.get(trial.id).outcome))
+    at_stage(bench, "execute", lambda trial: seen.append(bench.row().outcome))
     bench.run()
     assert seen == [None]
 
@@ -146,7 +158,7 @@ def test_without_tags_in_view_nothing_moves(bench: Bench) -> None:
 def test_a_no_at_the_question_moves_nothing_and_is_logged(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.session._live._assume_yes = False
+    bench.operator.assume_yes = False
     monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
     before = bench.joints()
     bench.run()
@@ -201,9 +213,9 @@ def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench)
 
 
 def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.session._live._assume_yes = False
+    bench.operator.assume_yes = False
     monkeypatch.setattr(Console, "ask_key", lambda *args: "y")
-    at_stage(bench, "approve", lambda trial: setattr(trial, "seen_s", trial.seen_s - PLAN_VALID_S))
+    monkeypatch.setattr(operator, "PLAN_VALID_S", 0.0)
     before = bench.joints()
     bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
@@ -213,7 +225,7 @@ def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch
 def test_a_resting_arm_that_was_pushed_after_planning_stops_the_trial(bench: Bench) -> None:
     def push_the_other(trial: Trial) -> None:
         other = next(name for name in bench.world.arms if name != trial.plan.arm)
-        trial.planned_from = {**trial.planned_from, other: trial.planned_from[other] + 0.1}
+        trial.plan.measured_rad[other] = trial.plan.measured_rad[other] + 0.1
 
     before = bench.joints()
     at_stage(bench, "execute", push_the_other)
@@ -225,17 +237,17 @@ def test_a_resting_arm_that_was_pushed_after_planning_stops_the_trial(bench: Ben
 def test_a_disk_that_takes_no_pictures_lets_nothing_move(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "trials").write_text("a file where the pictures' folder should be")
     before = bench.joints()
-    with pytest.raises(ConfigurationError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         bench.run()
     assert bench.row().outcome == Outcome.REFUSED
     assert_unmoved(bench, before)
 
 
 def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
-    def break_down(trial: Trial) -> str:
+    def break_down(trial: Trial) -> None:
         raise ZeroDivisionError("a bug")
 
-    bench.session._stages["scale"] = break_down
+    at_stage(bench, "scale", break_down)
     with pytest.raises(ZeroDivisionError):
         bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.CRASH)
@@ -262,7 +274,7 @@ def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench)
 
 def test_the_live_page_shows_a_trial_and_closes(bench: Bench) -> None:
     with closing(LivePage(bench.world._cell)) as page:
-        bench.session._live._page = page
+        bench.operator.page = page
         trial = bench.run()
         assert "oracle (cheat)" in page._text.content and trial.outcome.value in page._text.content
         with urllib.request.urlopen(page.address, timeout=10) as answer:

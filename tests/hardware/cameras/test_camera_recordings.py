@@ -13,7 +13,7 @@ import numpy as np
 import pyrealsense2 as rs
 import pytest
 
-from core.errors import CameraError
+from core.errors import CameraError, StorageError
 from core.image import Intrinsics
 from hardware.cameras.frame_folder import write_frame_folder
 from hardware.cameras.recorded import open_recording
@@ -96,7 +96,7 @@ def test_no_recording_is_overwritten(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told_before_recording(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CameraError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         Recorder(tmp_path / "file" / "r.db3")
 
 
@@ -172,7 +172,7 @@ def test_a_full_disk_is_told_and_no_half_recording_gets_the_name(
 ) -> None:
     monkeypatch.setattr("hardware.cameras.recorder._STANDSTILL_S", 0.5)
     frames = [make_frame(n) for n in range(20)]
-    with disk_of(300_000), pytest.raises(CameraError, match=r"Only \d+ of \d+ frames") as caught:
+    with disk_of(300_000), pytest.raises(StorageError, match=r"Only \d+ of \d+ frames") as caught:
         with Recorder(tmp_path / "r.db3") as recorder:
             for n in range(count):
                 recorder.write(replace(frames[n % 20], number=n, stamp_s=n / 30))

@@ -1,17 +1,20 @@
 """vitro-s behind the estimators' interface: in the cell, over clips, by default; with a network of random weights."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from app.console import Console
 from app.estimator_choice import choose_estimator
-from app.run.doubt import unsure_share
-from app.run.pictures import save_pictures
-from app.run.pipeline import Choices, Pipeline
-from app.run.trial import Trial
+from app.run.options import PipelineOptions
+from app.run.pipeline import Pipeline, Stages
+from app.run.trial import Estimate, Trial
+from app.run.trial_files import save_pictures
 from core.errors import ConfigurationError, PerceptionError, PlanningError
+from grasping.detection.doubt import unsure_share
 from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth
@@ -189,7 +192,7 @@ def test_the_operator_is_told_and_shown_what_is_unsure(frame, view, tmp_path) ->
     assert unsure_share(answer, view, _SMALL, frame.intrinsics) == pytest.approx(0.5, abs=0.02)
     assert unsure_share(replace(answer, confidence=None), view, _SMALL, frame.intrinsics) is None
     assert unsure_share(replace(answer, values=frame.depth_m), view, _SMALL, frame.intrinsics) is None
-    trial = Trial("diffuse", 0, frame=frame, view=view, relative=answer)
+    trial = Trial("diffuse", 0, (frame,), view, Estimate(answer, 0.5))
     save_pictures(trial, tmp_path)
     from PIL import Image
 
@@ -201,13 +204,15 @@ def test_the_operator_is_told_and_shown_what_is_unsure(frame, view, tmp_path) ->
 def test_a_trial_on_depth_that_is_unsure_ends_with_no_grasp_and_the_reason(frame, view) -> None:
     depth_m = frame.depth_m.copy()
     depth_m[100:140, 190:230] -= 0.08
-    pipeline = Pipeline(_SMALL, Choices("raw"), None)
-    for sure, ends in ((1.0, False), (0.2, True)):
-        answer = RelativeDepth(depth_m, "metric", "vitro-s", np.full(depth_m.shape, sure, np.float32))
-        trial = Trial("diffuse", 0, frame=frame, view=view, relative=answer)
-        trial.metric = fit_metric(answer, view, frame)
-        if ends:
-            with pytest.raises(PlanningError, match=r"No grasp was found.*out of its depth.*100%"):
-                pipeline.detect(trial, {})
-        else:
-            assert "grasps on 1 object" in pipeline.detect(trial, {})
+    pipeline = Pipeline(_SMALL, PipelineOptions(estimator="raw"))
+    sure, unsure = (
+        RelativeDepth(depth_m, "metric", "vitro-s", np.full(depth_m.shape, confidence, np.float32))
+        for confidence in (1.0, 0.2)
+    )
+    grasps = pipeline.detect(frame, view, fit_metric(sure, view, frame), {})
+    assert len(grasps) and set(grasps.labels) == {0}
+    pipeline.estimator = SimpleNamespace(name="vitro-s", estimate=lambda frames, table: unsure)
+    stages = Stages(Trial("diffuse", 0, (frame,)), pipeline, Console(is_quiet=True))
+    with pytest.raises(PlanningError, match=r"No grasp was found.*out of its depth.*100%"):
+        stages.plan((frame,), dict)
+    assert set(stages.trial.stages_s) == {"locate", "estimate", "scale", "detect"} and stages.trial.grasps is not None

@@ -1,4 +1,4 @@
-"""The trial log's tables, and opening a database that holds them.
+"""Opening a database that holds a log of trials, and nothing else.
 
 SQLite in WAL mode with synchronous=FULL: a committed row survives kill -9 and power loss, and
 readers never block the writer. Another database works by its SQLAlchemy URL.
@@ -6,69 +6,23 @@ readers never block the writer. Another database works by its SQLAlchemy URL.
 
 import sqlite3
 from contextlib import closing, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    URL,
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    select,
-)
+from sqlalchemy import URL, Column, Connection, Engine, Integer, Table, create_engine, event, inspect, make_url, select
 from sqlalchemy.pool import NullPool
 
 from core.errors import TrialError
 from core.json_values import to_json
 from trials.failures import damaged, explained, foreign
+from trials.table import add_columns, metadata
 
 VERSION = 1
 #: How long one process waits for another's write, which takes milliseconds.
 BUSY_S = 30.0
 _MAGIC = b"SQLite format 3\0"
 
-metadata = MetaData()
 schema = Table("vitro_schema", metadata, Column("version", Integer, nullable=False))
-trials = Table(
-    "trials",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("surface", String, nullable=False),
-    Column("estimator", String, nullable=False),
-    Column("detector", String, nullable=False),
-    Column("planner", String, nullable=False),
-    Column("cell", String, nullable=False),
-    Column("world", String, nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("scene", JSON, nullable=False),
-    Column("begun", DateTime(timezone=True), nullable=False),
-    Column("finished", DateTime(timezone=True)),
-    Column("outcome", String),
-    Column("reason", String, nullable=False, default=""),
-    Column("detail", String, nullable=False, default=""),
-    Column("verified", Boolean),
-    Column("simulator_verdict", Boolean),
-    Column("stages_s", JSON, nullable=False, default=dict),
-    Column("metric", JSON, nullable=False, default=dict),
-    Column("notes", JSON, nullable=False, default=dict),
-    Column("pid", Integer, nullable=False),
-    Column("process_started_s", Float, nullable=False),
-    Column("host", String, nullable=False),
-    sqlite_autoincrement=True,
-)
 
 
 def open_database(where: str) -> tuple[Engine, str]:
@@ -114,6 +68,7 @@ def _make_or_check(connection: Connection, name: str) -> None:
             "Name another file, or set VITRO_HOME to another folder.",
         )
     _check_version(name, connection.execute(select(schema.c.version)).scalar())
+    add_columns(connection)
 
 
 def _check_version(where: str, version: int | None) -> None:
@@ -173,8 +128,3 @@ def _check_file(path: Path) -> None:
             f"The trial log {path} has been emptied, but {wal} still holds rows.",
             f"Restore {path} from a backup beside {wal.name}, or move both aside to start a new log.",
         )
-
-
-def utc(stamp: datetime | None) -> datetime | None:
-    """SQLite keeps times without a zone; the log's are UTC."""
-    return stamp.replace(tzinfo=UTC) if stamp is not None and stamp.tzinfo is None else stamp

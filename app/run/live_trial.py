@@ -1,0 +1,228 @@
+"""One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from app.run.operator import Approval, Operator
+from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
+from app.run.stage_lines import capture_line, execute_line
+from app.run.state_machine import TrialMachine
+from app.run.trial import Trial
+from app.run.trial_files import LogEntry
+from calibration.cell_check import check_cell
+from core.errors import (
+    ArmError,
+    CalibrationError,
+    CameraError,
+    ConfigurationError,
+    StorageError,
+    TrackingError,
+    TrialError,
+    VitroError,
+)
+from grasping.execution import Execution, Lift, MotionStopped, verify
+from grasping.planning.grasp_plan import GraspPlan, Phase
+from hardware.arms.arm import TrackingReport
+from hardware.cameras.frame import RgbdFrame
+from hardware.world import World
+from perception.depth_types import TableView
+from perception.table.locate import camera_shift
+from trials.record import Outcome, Reason
+
+#: Longest wait for a picture [s of the camera's clock].
+FRAME_TIMEOUT_S = 1.0
+#: Every arm must still stand where the gate took it to stand.
+MOVED_RAD = np.deg2rad(1.0)
+#: What a refusal in each stage is called in the log.
+REASONS = {
+    "capture": Reason.CAMERA,
+    "locate": Reason.TABLE,
+    "estimate": Reason.DEPTH,
+    "scale": Reason.SCALE,
+    "detect": Reason.NO_GRASP,
+    "plan": Reason.NO_PLAN,
+    "approve": Reason.OPERATOR,
+}
+#: Errors and stages after which another trial makes no sense: the cell itself needs a person.
+FATAL_ERRORS = (CameraError, ArmError, CalibrationError, ConfigurationError, StorageError, TrialError)
+FATAL_STAGES = ("capture", "locate")
+
+
+class LiveTrial(Stages):
+    """Walks the state machine, one stage a state; `gate_passed`, `approved` and `may_move` are what it asks for."""
+
+    def __init__(self, trial: Trial, world: World, pipeline: Pipeline, entry: LogEntry, operator: Operator) -> None:
+        super().__init__(trial, pipeline, operator.console)
+        self.approved = False
+        self.may_move = False
+        self._world = world
+        self._entry = entry
+        self._operator = operator
+        self._machine = TrialMachine(self)
+
+    @property
+    def gate_passed(self) -> bool:
+        return self.trial.plan is not None and self.trial.plan.gate.passed
+
+    def run(self) -> BaseException | None:
+        """From capture to the parked arm; the error that ends the session, if one did."""
+        try:
+            self._pick()
+        except MotionStopped:
+            self._break_off(Reason.OPERATOR, "stopped by the operator")
+            return KeyboardInterrupt()
+        except VitroError as error:
+            return self._fail(error)
+        return None
+
+    def crash(self, error: BaseException) -> None:
+        """Holds the arms after what no stage foresaw."""
+        self._hold()
+        by_hand = isinstance(error, KeyboardInterrupt)
+        self._end(Outcome.INTERRUPTED, Reason.OPERATOR if by_hand else Reason.CRASH, repr(error))
+
+    def finish(self) -> None:
+        """Completes the row, then frames, pictures and page: their failure is said, and changes no row."""
+        self.trial = replace(self.trial, verdict=self._world.verdict())
+        self._entry.finish(self.trial)
+        try:
+            self._entry.save_files(self.trial)
+        except VitroError as error:
+            self.console.error(error)
+        self._show()
+
+    def stage(
+        self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False
+    ) -> Result:
+        self._machine.advance()
+        if self._machine.stage != name:
+            raise RuntimeError(f"{name} does not follow here: the machine is in {self._machine.stage}")
+        return super().stage(name, work, line, waits)
+
+    def locate(self, frame: RgbdFrame) -> TableView:
+        """Where the table is, and whether this cell may be moved in."""
+        view = super().locate(frame)
+        self.trial = replace(self.trial, view=view)
+        if view.source != "tags":
+            raise CalibrationError(
+                "No AprilTag of the cell is in view, so the arms do not know where the table is.",
+                "Uncover the tags, or check their ids and sizes in the cell's YAML; without tags use dry-run.",
+            )
+        cell = self.pipeline.cell
+        check_cell(cell, frame.serial, camera_shift(view, cell), real=self._world.is_real)
+        self.may_move = self._world.camera.is_live
+        return view
+
+    def _pick(self) -> None:
+        frames = self.stage("capture", self._capture, capture_line)
+        self.trial = replace(self.trial, frames=frames)
+        seen_s = time.monotonic()
+        plan = self.plan(frames, self._joints)
+        approval = self.stage("approve", lambda: self._approve(plan, seen_s), lambda a: a.line, waits=True)
+        if not approval.given:
+            self._end(Outcome.REFUSED, Reason.OPERATOR, approval.refusal)
+            self._machine.refuse()
+            return
+        arm = self._world.arms[plan.arm]
+        execution = Execution(plan, arm, self._operator.interrupts.should_stop, self._track)
+        lift = self.stage(
+            "execute", lambda: self._lift(execution), lambda _: execute_line(plan.arm, self.trial.tracking)
+        )
+        verification = self.stage("verify", lambda: verify(lift), lambda v: f"{v.grip}: {v.detail}")
+        self.trial = replace(self.trial, verification=verification)
+        if verification.held:
+            self._end(Outcome.SUCCESS)
+        else:
+            self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
+        self.stage("clear", lambda: self._clear(execution), lambda _: "over the bin, opened, parked")
+        self._machine.advance()
+
+    def _capture(self) -> tuple[RgbdFrame, ...]:
+        return tuple(self._world.camera.read(FRAME_TIMEOUT_S) for _ in range(self.pipeline.options.clip))
+
+    def _approve(self, plan: GraspPlan, seen_s: float) -> Approval:
+        """Puts on disk what is about to move, then asks."""
+        folder = self._entry.note(self.trial)
+        self._show()
+        approval = self._operator.approve(plan.arm, folder, seen_s)
+        self.approved = approval.given
+        return approval
+
+    def _lift(self, execution: Execution) -> Lift:
+        self._require_unmoved(execution.plan)
+        with self._operator.motion(execution.arm):
+            return execution.lift()
+
+    def _clear(self, execution: Execution) -> None:
+        with self._operator.motion(execution.arm):
+            execution.clear()
+
+    def _require_unmoved(self, plan: GraspPlan) -> None:
+        """All arms, the resting one too, still stand where the gate took them to stand."""
+        for name, joints_rad in self._joints().items():
+            moved_rad = float(np.abs(joints_rad - plan.measured_rad[name]).max())
+            if not moved_rad <= MOVED_RAD:
+                raise ArmError(
+                    f"The {name} arm moved {np.rad2deg(moved_rad):.1f}° since the plan was checked; nothing is sent.",
+                    "Keep hands off the arms, then start the trial again.",
+                )
+
+    def _track(self, phase: Phase, report: TrackingReport) -> None:
+        self.trial = replace(self.trial, tracking={**self.trial.tracking, phase: report})
+
+    def _fail(self, error: VitroError) -> VitroError | None:
+        stage = self._machine.stage
+        if self._machine.is_moving:
+            self._break_off(Reason.TRACKING if isinstance(error, TrackingError) else Reason.ARM, str(error))
+            return error
+        self._note_fault(str(error))
+        self._end(Outcome.REFUSED, _reason(stage, error), str(error))
+        self._machine.refuse()
+        if isinstance(error, FATAL_ERRORS) or stage in FATAL_STAGES:
+            return error
+        self.console.error(error)
+        return None
+
+    def _break_off(self, reason: Reason, message: str) -> None:
+        """Ends a motion that failed or was stopped: every arm holds."""
+        self._note_fault(message)
+        self._end(Outcome.INTERRUPTED, reason, message)
+        self._machine.break_off()
+        super().stage("fault", self._hold, str)
+        self._machine.advance()
+
+    def _hold(self) -> str:
+        """Tells every arm to stay where it is; an arm that cannot hear is named, the others still hold."""
+        deaf = []
+        for arm in self._world.arms.values():
+            try:
+                arm.hold()
+            except ArmError as error:
+                deaf.append(f"{arm.name}: {error.cause}")
+        return f"not reached: {'; '.join(deaf)}" if deaf else "all arms hold"
+
+    def _end(self, outcome: Outcome, reason: Reason = Reason.NONE, message: str = "") -> None:
+        self.trial = self.trial.end(outcome, reason, message)
+
+    def _note_fault(self, message: str) -> None:
+        self.trial = replace(self.trial, faults=(*self.trial.faults, f"{self._machine.stage}: {message}"))
+
+    def _joints(self) -> ArmJoints:
+        return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}
+
+    def _show(self) -> None:
+        try:
+            joints = self._joints()
+        except ArmError:
+            joints = {}  # the page shows the arms where they were last heard of
+        self._operator.show(self.trial, joints)
+
+
+def _reason(stage: str, error: VitroError) -> Reason:
+    """What a refusal is called: the part that failed where the error says so, else the stage's own."""
+    if isinstance(error, ArmError):
+        return Reason.ARM
+    return Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]

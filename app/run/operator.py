@@ -1,0 +1,96 @@
+"""The person at the cell, who lays scenes, approves motions and stops them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.console import Console
+from app.interrupts import Interrupts
+from app.run.live_page import LivePage
+from app.run.trial import Trial
+from grasping.execution import MotionStopped
+from hardware.arms.arm import Arm
+
+#: A scene seen longer ago than this [s] may have changed under the person's hands: it is looked at again.
+PLAN_VALID_S = 90.0
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Whether a plan may be carried out; line: for the console; refusal: for the log, why not."""
+
+    given: bool
+    line: str
+    refusal: str = ""
+
+
+@dataclass
+class Operator:
+    """Asked by the console, shown the page, heard by Ctrl-C. assume_yes: whatever passed the gate is approved."""
+
+    console: Console
+    interrupts: Interrupts
+    assume_yes: bool = False
+    page: LivePage | None = None
+
+    def await_scene(self) -> None:
+        """Nothing begins before the person's hands are out of a real cell, whatever else is approved.
+
+        Raises:
+            KeyboardInterrupt: he quits.
+        """
+        self._ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"})
+
+    def approve(self, arm: str, folder: Path, seen_s: float) -> Approval:
+        """Whether the arm may move.
+
+        Args:
+            folder: where the trial's pictures are.
+            seen_s: when (time.monotonic) the picture came that the plan was made from.
+
+        Raises:
+            KeyboardInterrupt: the person quits.
+        """
+        if self.assume_yes:
+            return Approval(True, "by --yes")
+        answer = self._ask(
+            f"Move the {arm} arm? Preview in {folder}.", {"y": "move", "n": "skip this scene", "q": "quit"}
+        )
+        age_s = time.monotonic() - seen_s
+        if answer == "n":
+            return Approval(False, "refused by key", "the operator said no")
+        if age_s > PLAN_VALID_S:
+            line = f"too late: the picture is {age_s:.0f} s old and the scene may have changed; nothing moves"
+            return Approval(False, line, f"approved {age_s:.0f} s after the picture: too late")
+        return Approval(True, "by key")
+
+    def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
+        """Draws the trial on the live page, where there is one."""
+        if self.page is not None:
+            self.page.show(trial, joints_rad)
+
+    @contextmanager
+    def motion(self, arm: Arm) -> Iterator[None]:
+        """A stretch in which Ctrl-C means: stop the arm.
+
+        Raises:
+            MotionStopped: a wish that came too late for the last motion still ends the trial.
+        """
+        self.interrupts.emergency = arm.stop
+        try:
+            yield
+        finally:
+            self.interrupts.emergency = None
+        if self.interrupts.should_stop():
+            raise MotionStopped
+
+    def _ask(self, question: str, choices: dict[str, str]) -> str:
+        answer = self.console.ask_key(question, choices)
+        if answer == "q":
+            raise KeyboardInterrupt
+        return answer

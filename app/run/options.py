@@ -1,0 +1,82 @@
+"""The options of `run`, `dry-run`, `record` and `grasps`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.options import CellName, CellOption, JsonOption
+from core.surfaces import Surface
+
+Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (digital cell).")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorOption:
+    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp.")] = "antipodal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedOption:
+    seed: Annotated[int, typer.Option(min=0, help="First scene; trial k lays scene seed + k.")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions(DetectorOption):
+    """What to perceive, detect and plan with."""
+
+    estimator: Annotated[
+        str,
+        typer.Option(
+            help="What turns colour into depth: auto, vitro-s, dkt-1.3b, raw, oracle (a cheat), ... "
+            "(docs/estimators.md)."
+        ),
+    ] = "auto"
+    weights: Annotated[
+        Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
+    ] = None
+    clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
+    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo.")] = "ompl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(PipelineOptions, SeedOption, JsonOption):
+    surface: Annotated[Surface, typer.Option(help="The table's surface; trials are logged under it.")]
+    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
+    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    cell: CellName = ""
+    trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
+    objects: Objects = 1
+    yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
+    headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
+    recording: Annotated[Path, typer.Argument(help="A .bag or .db3 recording, or a frame folder.")]
+    out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None
+    frame: Annotated[int, typer.Option(min=0, help="Which frame to work on.")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions(SeedOption, JsonOption):
+    out: Annotated[Path, typer.Option(help="The recording to write: NAME.db3, or a folder for frames.")]
+    camera: Annotated[str, typer.Option(help="auto, sim, d435, d435:SERIAL, or a recording to convert.")] = "auto"
+    frames: Annotated[int, typer.Option(min=1, help="How many frames to record.")] = 3
+    surface: Annotated[Surface, typer.Option(help="Table of the digital cell.")] = Surface.REFLECTIVE
+    objects: Objects = 1
+    cell: CellName = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraspsOptions(DetectorOption, JsonOption):
+    rgb: Annotated[Path, typer.Option(help="Colour image.")]
+    depth: Annotated[Path, typer.Option(help="Aligned depth: .npy metres, .exr metres, or 16-bit .png.")]
+    intrinsics: Annotated[str, typer.Option(help="fx,fy,cx,cy in pixels.")]
+    out: Annotated[Path, typer.Option(help="Where the N x 17 GraspNet rows go (.npy).")]
+    depth_scale: Annotated[float, typer.Option(help="Metres per unit of a 16-bit depth image.")] = 0.001
+    max_width: Annotated[float, typer.Option(help="Largest gripper opening in metres.")] = 0.1
+    normals: Annotated[
+        Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")
+    ] = None

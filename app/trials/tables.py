@@ -1,0 +1,51 @@
+"""The log of trials as people read it."""
+
+from collections.abc import Sequence
+
+from app.console import Console
+from trials.record import TrialRecord
+from trials.summary import PAPER, Proportion, SurfaceSummary
+
+
+def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> None:
+    """One line a trial."""
+    rows = [
+        (
+            str(trial.id),
+            trial.surface,
+            trial.estimator,
+            trial.outcome or "running",
+            trial.reason,
+            _yes_no(trial.verified),
+            _yes_no(trial.simulator_verdict),
+            f"{sum(trial.stages_s.values()):.1f}",
+        )
+        for trial in trials
+    ]
+    console.table(title, ("trial", "surface", "estimator", "outcome", "reason", "held", "sim", "s"), rows)
+
+
+def show_success(console: Console, summaries: Sequence[SurfaceSummary], title: str) -> None:
+    """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
+    columns = ("surface", "estimator", "success (95 %)", "of", "sim", "agree", *PAPER)
+    console.table(title, columns, map(_success_row, summaries))
+    console.say(
+        "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
+        "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
+    )
+
+
+def _success_row(row: SurfaceSummary) -> list[str]:
+    low, high = row.success.interval
+    success = f"{_rate(row.success)} ({low:.2f}–{high:.2f})"
+    number = f"{row.success.of}+{row.excluded}" if row.excluded else str(row.success.of)
+    paper = [f"{rates[row.surface]:.2f}" if row.surface in rates else "–" for rates in PAPER.values()]
+    return [row.surface, row.estimator, success, number, _rate(row.simulated), _rate(row.agreement), *paper]
+
+
+def _rate(value: Proportion) -> str:
+    return "–" if value.rate is None else f"{value.rate:.2f}"
+
+
+def _yes_no(value: bool | None) -> str:
+    return "–" if value is None else "yes" if value else "no"

@@ -1,0 +1,120 @@
+"""Carrying out a plan on an arm, and judging from the gripper alone whether something is held."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.errors import TrackingError
+from grasping.planning.grasp_plan import GraspPlan, Phase
+from hardware.arms.arm import Arm, ArmState, TrackingReport
+
+#: Closing force [N]. The simulated grasp tests of the literature use 10 N; thin glass bears it.
+GRIP_FORCE_N = 10.0
+#: Below this opening the fingers have met: nothing thinner than a spoon's handle is picked.
+EMPTY_WIDTH_M = 0.003
+#: A held object presses back: below this effort [N·m] at the motor (a fifth of what closing asks for)
+#: the fingers stopped on nothing.
+HELD_EFFORT_NM = 0.2
+#: Largest distance from the commanded joints at which a motion counts as carried out.
+SETTLED_RAD = 0.02
+
+
+class Grip(StrEnum):
+    """What became of a grasp, told from the gripper's width and effort alone."""
+
+    HELD = "held"
+    EMPTY = "empty grasp"
+    SLIP = "slip"
+
+
+@dataclass(frozen=True)
+class Lift:
+    """What the arm reported when the gripper had closed, and after the lift."""
+
+    closed: ArmState
+    lifted: ArmState
+
+
+@dataclass(frozen=True)
+class Verification:
+    """detail: the finger openings and the effort it was told from, in words."""
+
+    grip: Grip
+    detail: str
+
+    @property
+    def held(self) -> bool:
+        return self.grip is Grip.HELD
+
+
+class MotionStopped(Exception):  # noqa: N818 - a person's wish, not an error
+    """A person stopped the motion; the arm holds where it is."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One plan on its arm.
+
+    should_stop: polled all along; true means stop and hold. report: takes how each motion was followed, as it ends.
+    """
+
+    plan: GraspPlan
+    arm: Arm
+    should_stop: Callable[[], bool]
+    report: Callable[[Phase, TrackingReport], None]
+
+    def lift(self) -> Lift:
+        """Opens, moves in, closes on force and lifts.
+
+        Raises:
+            ArmError: any fault, or a motion that did not end where it should. The arm holds.
+            MotionStopped: `should_stop` became true.
+        """
+        self._grip(self.plan.pre_open_m)
+        self._follow(Phase.TRANSIT)
+        self._follow(Phase.APPROACH)
+        closed = self._grip(0.0)
+        self._follow(Phase.LIFT)
+        return Lift(closed, self.arm.state())
+
+    def clear(self) -> None:
+        """Carries what is held to the bin, opens, and parks the arm (same errors as `lift`)."""
+        self._follow(Phase.PLACE)
+        self._grip(self.plan.pre_open_m)
+        self._follow(Phase.RETREAT)
+
+    def _grip(self, width_m: float) -> ArmState:
+        if self.should_stop():
+            raise MotionStopped
+        return self.arm.grip(width_m, GRIP_FORCE_N)
+
+    def _follow(self, phase: Phase) -> None:
+        if self.should_stop():
+            raise MotionStopped
+        tracking = self.arm.follow(self.plan.motions[phase], self.should_stop)
+        self.report(phase, tracking)
+        if tracking.interrupted:
+            raise MotionStopped
+        if tracking.final_error_rad > SETTLED_RAD:
+            raise TrackingError(
+                f"{self.arm.name} ended {phase} {tracking.final_error_rad:.3f} rad from where it was sent.",
+                "Look for what it pushes against, then clear it by hand before the next trial.",
+            )
+
+
+def verify(lift: Lift) -> Verification:
+    """Held after closing and still held after the lift, by finger opening and effort."""
+    closed, lifted = lift.closed, lift.lifted
+    widths = (
+        f"{closed.gripper_width_m * 1000:.1f} mm closed, {lifted.gripper_width_m * 1000:.1f} mm lifted, "
+        f"{lifted.gripper_effort_nm:.2f} N·m"
+    )
+    if closed.gripper_width_m < EMPTY_WIDTH_M:
+        return Verification(Grip.EMPTY, f"fingers met: {widths}")
+    if closed.gripper_effort_nm < HELD_EFFORT_NM:
+        return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}")
+    # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
+    # that is lost lets them meet.
+    if lifted.gripper_width_m < EMPTY_WIDTH_M or lifted.gripper_effort_nm < HELD_EFFORT_NM:
+        return Verification(Grip.SLIP, f"lost on the way up: {widths}")
+    return Verification(Grip.HELD, widths)
