@@ -29,7 +29,7 @@ from perception.table.anchors import TABLE, Anchors
 #: Anchors are pooled in cells this wide, in image widths: the field is far smoother.
 _CELL = 1 / 26
 #: Standard deviation of the field [m, at the median depth of the anchors] and the length over which it bends
-#: [image widths]. Others of about that size make next to no difference (docs/metric-depth.md).
+#: [image widths]. Others of about that size make next to no difference (docs/lab/metric-depth.md).
 FIELD_SIGMA_M, FIELD_LENGTH = 0.012, 0.4
 #: By so much (a share, one standard deviation) the fitted scale may be wrong because of the slow error.
 SCALE_SIGMA = 0.02

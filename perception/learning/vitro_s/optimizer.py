@@ -2,7 +2,7 @@
 
 Muon (Jordan et al. 2024; `torch.optim.Muon`) takes orthogonal steps, for which a matrix is needed: a
 convolution's kernel counts as one of its outputs by all of its inputs. On this network AdamW alone learns
-far more slowly (docs/vitro-s.md).
+far more slowly (docs/lab/vitro-s.md).
 """
 
 from collections.abc import Sequence

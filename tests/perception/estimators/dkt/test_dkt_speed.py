@@ -264,4 +264,4 @@ def test_memory_does_not_grow_with_the_clip(folder: Path) -> None:
         )
         return int(done.stdout)
 
-    assert peak(2000) < 1.05 * peak(200)
+    assert peak(700) < 1.05 * peak(100)
