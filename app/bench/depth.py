@@ -19,7 +19,7 @@ from core.files import replace_file, writing
 from core.image_file import write_image
 from core.work import digest_of
 from perception.estimators.options import EstimatorOptions
-from perception.learning.datasets import Dataset, open_dataset
+from perception.learning.datasets.base import Dataset, open_dataset
 from perception.learning.evaluation.exhibit import Exhibit
 from perception.learning.evaluation.measure import ClipResult, Progress, measure, passes
 from perception.learning.evaluation.pictures import frame_picture, pick_for_pictures, profile_picture

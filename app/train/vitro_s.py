@@ -40,7 +40,7 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
 def _loaded(out: Path, settings: VitroSettings, console: Console) -> VitroTraining:
     with console.stage("load") as line:
         run = VitroTraining(out, settings)
-        clips = run.curriculum
+        clips = run.clips
         line.detail = f"{len(clips.training)} clips to train on, {len(clips.held_out)} held out"
         if run.steps_done:
             line.detail += f"; going on from step {run.steps_done}"

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from core.errors import DatasetError
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
-from perception.learning.datasets import open_dataset
+from perception.learning.datasets.base import FrameClip, open_dataset
 from perception.learning.datasets.cleargrasp import read_capture
-from perception.learning.datasets.frame_clip import FrameClip
 from tests.support.paths import SHARED
 
 

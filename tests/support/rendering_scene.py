@@ -13,7 +13,7 @@ from hardware.simulation.scene.meshes import Mesh, Primitive
 from hardware.simulation.scene.scene import PlacedObject, SceneObject
 from hardware.simulation.scene.triangles import primitive
 from hardware.simulation.sim_camera import cell_intrinsics
-from perception.learning.datasets.base import Clip, open_dataset
+from perception.learning.datasets.base import DatasetClip, open_dataset
 from perception.learning.synthesis.clips.clip_set import ClipSet
 from perception.learning.synthesis.clips.farm import Job, render_here
 from perception.learning.synthesis.clips.settings import SynthSettings
@@ -52,7 +52,7 @@ def render(cell: Cell, state: CellState, spp: int = 16) -> Rendering:
     return Renderer(cell_scene(cell, state)).render(cell_intrinsics(cell), state.T_world_camera, spp)
 
 
-def rendered_clips(root: Path, settings: SynthSettings, count: int, cell: Cell) -> tuple[Clip, ...]:
+def rendered_clips(root: Path, settings: SynthSettings, count: int, cell: Cell) -> tuple[DatasetClip, ...]:
     """Clips of a cell's own scenes, rendered into a data set of their own."""
     made = ClipSet(root, settings, count)
     with made.held():

@@ -1,6 +1,7 @@
 """What every data set gives, whatever its layout: clips of frames with their truth."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.cell_parts import Tag
 from core.errors import ConfigurationError
 from core.image import Intrinsics
 from perception.depth_types import Plane
+from perception.learning.datasets.files import demand_folder
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class DatasetFrame:
     tags: tuple[Tag, ...] = ()
 
 
-class Clip(Protocol):
+class DatasetClip(Protocol):
     """Frames in order; is_video: consecutive ones of one camera, else images that share a folder."""
 
     @property
@@ -70,18 +72,46 @@ class Dataset:
     """A data set found at a place; it has at least one clip."""
 
     name: str
-    clips: tuple[Clip, ...]
+    clips: tuple[DatasetClip, ...]
 
 
-#: Kinds of layout, and the module here whose `open_root(root)` reads each.
-_MODULES = {
-    "transphy3d": "transphy3d",
-    "cleargrasp": "cleargrasp",
-    "dreds": "dreds",
-    "hiss": "hiss",
-    "clearpose": "clearpose",
-}
-KINDS = tuple(_MODULES)
+@dataclass(frozen=True)
+class FrameClip:
+    """A clip as most readers give it: a list of frames.
+
+    read(folder, stem) gives the frame whose files in `folder` begin with `stem`."""
+
+    name: str
+    is_video: bool
+    folder: Path
+    stems: Sequence[str]
+    read: Callable[[Path, str], DatasetFrame]
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def frame(self, i: int) -> DatasetFrame:
+        """See `DatasetClip.frame`."""
+        return self.read(self.folder, self.stems[i])
+
+    def stamp(self) -> str:
+        """See `DatasetClip.stamp`."""
+        return stamp_of(self.folder.rglob("*"))
+
+
+def stamp_of(files: Iterable[Path]) -> str:
+    """A digest of the files' names, sizes and times of change."""
+    facts = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files) if file.is_file()]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def stems_of(folder: Path, ending: str) -> tuple[str, ...]:
+    """What the files that end so begin with, in order."""
+    return tuple(sorted(file.name.removesuffix(ending) for file in folder.glob(f"*{ending}")))
+
+
+#: Layouts: the modules here whose `open_root(root)` reads each.
+KINDS = ("transphy3d", "cleargrasp", "dreds", "hiss", "clearpose")
 
 
 def open_dataset(kind: str, root: Path) -> Dataset:
@@ -91,8 +121,8 @@ def open_dataset(kind: str, root: Path) -> Dataset:
         ConfigurationError: no such kind.
         DatasetError: the folder is missing or laid out otherwise, with what was looked for and found.
     """
-    if kind not in _MODULES:
+    if kind not in KINDS:
         raise ConfigurationError(f"There is no kind of data set '{kind}'.", f"Choose one of: {', '.join(KINDS)}.")
-    module = import_module(f"perception.learning.datasets.{_MODULES[kind]}")
-    open_root: Callable[[Path], Dataset] = module.open_root
+    open_root: Callable[[Path], Dataset] = import_module(f"perception.learning.datasets.{kind}").open_root
+    demand_folder(Path(root))
     return open_root(Path(root))

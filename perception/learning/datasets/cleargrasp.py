@@ -22,24 +22,8 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.image import Intrinsics
-from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.datasets.files import (
-    demand_file,
-    demand_folder,
-    fit_color,
-    fit_intrinsics,
-    fit_nearest,
-    folders_with,
-    known_depth,
-    possible,
-    read_color,
-    read_exr,
-    read_json,
-    read_png,
-    unit_normals,
-    wrong_layout,
-)
-from perception.learning.datasets.frame_clip import FrameClip, stems_of
+from perception.learning.datasets import files
+from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
 _COLOR = "-transparent-rgb-img.jpg"
 #: OpenGL's camera axes in OpenCV's.
@@ -56,14 +40,13 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    demand_folder(root)
     clips = []
-    for folder in folders_with(root, lambda names: any(name.endswith(_COLOR) for name in names)):
+    for folder in files.folders_with(root, lambda names: any(name.endswith(_COLOR) for name in names)):
         clips += [_clip(root, folder, stem, read_capture) for stem in stems_of(folder, _COLOR)]
-    for folder in folders_with(root, lambda names: {"rgb-imgs", "depth-imgs-rectified"} <= names):
+    for folder in files.folders_with(root, lambda names: {"rgb-imgs", "depth-imgs-rectified"} <= names):
         clips += [_clip(root, folder, stem, _read_synthetic) for stem in stems_of(folder / "rgb-imgs", "-rgb.jpg")]
     if not clips:
-        raise wrong_layout("cleargrasp", root, _WANTED)
+        raise files.wrong_layout("cleargrasp", root, _WANTED)
     return Dataset("ClearGrasp", tuple(clips))
 
 
@@ -78,62 +61,62 @@ def read_capture(folder: Path, stem: str, twin: bool = False) -> DatasetFrame:
         DatasetError: a file of it is missing or damaged.
     """
     seen = "opaque" if twin else "transparent"
-    color = read_color(folder / f"{stem}-{seen}-rgb-img.jpg")
+    color = files.read_color(folder / f"{stem}-{seen}-rgb-img.jpg")
     size = color.shape[:2]
 
     def depth_m(kind: str) -> NDArray[np.float32]:
-        return fit_nearest(known_depth(read_exr(folder / f"{stem}-{kind}-depth-img.exr")), size)
+        return files.fit_nearest(files.known_depth(files.read_exr(folder / f"{stem}-{kind}-depth-img.exr")), size)
 
-    intrinsics = fit_intrinsics(_camera(folder / "camera_intrinsics.yaml"), size)
-    mask = read_png(folder / f"{stem}-mask.png")
+    intrinsics = _camera(folder / "camera_intrinsics.yaml").resized(*size[::-1])
+    mask = files.read_png(folder / f"{stem}-mask.png")
     normals = folder / f"{stem}-normals.exr"
     return DatasetFrame(
         color,
         depth_m("opaque"),
         intrinsics,
         sensor_m=depth_m(seen),
-        transparent=fit_nearest((mask if mask.ndim == 2 else mask.max(axis=-1)) > 127, size),
+        transparent=files.fit_nearest((mask if mask.ndim == 2 else mask.max(axis=-1)) > 127, size),
         normals=_normals(normals, intrinsics) if normals.exists() else None,
     )
 
 
 def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
-    truth_m = known_depth(read_exr(folder / "depth-imgs-rectified" / f"{stem}-depth-rectified.exr"))
+    truth_m = files.known_depth(files.read_exr(folder / "depth-imgs-rectified" / f"{stem}-depth-rectified.exr"))
     size = truth_m.shape
-    told = read_json(folder / "json-files" / f"{stem}-masks.json")
+    facts = files.read_json(folder / "json-files" / f"{stem}-masks.json")
     try:
-        view = told["camera"]["field_of_view"]
-        intrinsics = possible(_pinhole(size, (float(view["x_axis_rads"]), float(view["y_axis_rads"]))))
-        variants = told["variants"]["masks_and_poses_by_pixel_value"]
+        view = facts["camera"]["field_of_view"]
+        intrinsics = files.possible(_pinhole(size, (float(view["x_axis_rads"]), float(view["y_axis_rads"]))))
+        variants = facts["variants"]["masks_and_poses_by_pixel_value"]
         families = {int(id_): str(one["variant_uri"]).rpartition("/")[2] for id_, one in variants.items()}
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise DatasetError(
             f"{folder}/json-files/{stem}-masks.json gives no camera and shapes ({error!r}).", "Unpack the set again."
         ) from error
-    ids = np.rint(read_exr(folder / "variant-masks" / f"{stem}-variantMasks.exr")).astype(np.int32)
-    mask = read_png(folder / "segmentation-masks" / f"{stem}-segmentation-mask.png")
+    ids = np.rint(files.read_exr(folder / "variant-masks" / f"{stem}-variantMasks.exr")).astype(np.int32)
+    mask = files.read_png(folder / "segmentation-masks" / f"{stem}-segmentation-mask.png")
     return DatasetFrame(
-        fit_color(read_color(folder / "rgb-imgs" / f"{stem}-rgb.jpg"), size),
+        files.fit_color(files.read_color(folder / "rgb-imgs" / f"{stem}-rgb.jpg"), size),
         truth_m,
         intrinsics,
-        transparent=fit_nearest(mask > 127, size),
-        instance_ids=fit_nearest(np.where(np.isin(ids, list(families)), ids, 0).astype(np.int32), size),
+        transparent=files.fit_nearest(mask > 127, size),
+        instance_ids=files.fit_nearest(np.where(np.isin(ids, list(families)), ids, 0).astype(np.int32), size),
         normals=_normals(folder / "camera-normals" / f"{stem}-cameraNormals.exr", intrinsics),
         families=families,
     )
 
 
 def _normals(file: Path, intrinsics: Intrinsics) -> NDArray[np.float32]:
-    stored = fit_nearest(read_exr(file, "RGB") * _FLIP, (intrinsics.height, intrinsics.width))
-    return unit_normals(np.nan_to_num(stored), intrinsics)
+    stored = files.fit_nearest(files.read_exr(file, "RGB") * _FLIP, (intrinsics.height, intrinsics.width))
+    return files.unit_normals(np.nan_to_num(stored), intrinsics)
 
 
 def _camera(file: Path) -> Intrinsics:
-    demand_file(file)
+    files.demand_file(file)
     try:
         values = yaml.safe_load(file.read_text())
         focal_px, centre_px = [float(values[k]) for k in ("fx", "fy")], [float(values[k]) for k in ("cx", "cy")]
-        return possible(Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px))
+        return files.possible(Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px))
     except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(
             f"{file} gives no camera ({error}).", "It holds xres, yres, fx, fy, cx and cy [px]; copy it again."

@@ -17,19 +17,8 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.image import Intrinsics
-from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.datasets.files import (
-    demand_file,
-    demand_folder,
-    folders_with,
-    known_depth,
-    possible,
-    read_color,
-    read_png,
-    unit_normals,
-    wrong_layout,
-)
-from perception.learning.datasets.frame_clip import stamp_of, stems_of
+from perception.learning.datasets import files
+from perception.learning.datasets.base import Dataset, DatasetFrame, stamp_of, stems_of
 
 _TRUTH = "-depth_true.png"
 #: data/objects.csv of the release: the transparent objects by label; YCB's and HOPE's have higher ones.
@@ -48,10 +37,11 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    demand_folder(root)
-    folders = folders_with(root, lambda names: any(name.endswith(_TRUTH) for name in names))
+    folders = files.folders_with(root, lambda names: any(name.endswith(_TRUTH) for name in names))
     if not folders:
-        raise wrong_layout("clearpose", root, f"set*/scene*/ with NNNNNN-color.png, NNNNNN{_TRUTH} and metadata.mat")
+        raise files.wrong_layout(
+            "clearpose", root, f"set*/scene*/ with NNNNNN-color.png, NNNNNN{_TRUTH} and metadata.mat"
+        )
     clips = [SceneClip(f.relative_to(root).as_posix(), f, stems_of(f, _TRUTH)) for f in folders]
     return Dataset("ClearPose", tuple(clips))
 
@@ -69,39 +59,39 @@ class SceneClip:
         return len(self.stems)
 
     def stamp(self) -> str:
-        """See `Clip.stamp`."""
+        """See `DatasetClip.stamp`."""
         return stamp_of(self.folder.iterdir())
 
     def frame(self, i: int) -> DatasetFrame:
-        """See `Clip.frame`."""
+        """See `DatasetClip.frame`."""
         stem = self.stems[i]
-        color = read_color(self.folder / f"{stem}-color.png")
-        told = self._told(stem)
+        color = files.read_color(self.folder / f"{stem}-color.png")
+        record = self._record(stem)
         height, width = color.shape[:2]
-        intrinsics, unit = self._camera(told, width, height)
-        pose = _matrix(told, ("rotation_translation_matrix",), (3, 4), self._file)
+        intrinsics, unit = self._camera(record, width, height)
+        pose = _matrix(record, ("rotation_translation_matrix",), (3, 4), self._file)
         label = self._pixels(stem, "label", (height, width)).astype(np.int32)
         stored = self._pixels(stem, "normal_true", (height, width)).astype(np.float32)
         return DatasetFrame(
             color,
-            known_depth(self._pixels(stem, "depth_true", (height, width)) / unit),
+            files.known_depth(self._pixels(stem, "depth_true", (height, width)) / unit),
             intrinsics,
-            sensor_m=known_depth(self._pixels(stem, "depth", (height, width)) / unit),
+            sensor_m=files.known_depth(self._pixels(stem, "depth", (height, width)) / unit),
             transparent=(label > 0) & (label <= max(_FAMILIES)),
             instance_ids=label,
-            normals=unit_normals(stored / 127.5 - 1, intrinsics),
+            normals=files.unit_normals(stored / 127.5 - 1, intrinsics),
             T_world_camera=np.vstack([pose, [0.0, 0.0, 0.0, 1.0]]),
             families=_FAMILIES,
         )
 
-    def _camera(self, told: Any, width: int, height: int) -> tuple[Intrinsics, float]:
+    def _camera(self, record: Any, width: int, height: int) -> tuple[Intrinsics, float]:
         """The camera, and how many of its depth's units make a metre."""
-        k = _matrix(told, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), self._file)
-        unit = float(_matrix(told, ("factor_depth",), (1, 1), self._file)[0, 0])
+        k = _matrix(record, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), self._file)
+        unit = float(_matrix(record, ("factor_depth",), (1, 1), self._file)[0, 0])
         try:
             if not unit > 0:
                 raise ValueError(f"factor_depth {unit:g}")
-            return possible(Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])), unit
+            return files.possible(Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])), unit
         except ValueError as error:
             raise DatasetError(f"{self._file} gives no camera ({error}).", "Download the scene again.") from error
 
@@ -114,20 +104,20 @@ class SceneClip:
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError
 
-        demand_file(self._file)
+        files.demand_file(self._file)
         try:
             return loadmat(self._file)
         except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:
             raise DatasetError(f"{self._file} cannot be read ({error}).", "Download the scene again.") from error
 
-    def _told(self, stem: str) -> Any:
+    def _record(self, stem: str) -> Any:
         if stem not in self._metadata or not np.size(self._metadata[stem]):
             raise DatasetError(f"{self._file} says nothing of frame {stem}.", "Download the scene again.")
         return self._metadata[stem].flat[0]
 
     def _pixels(self, stem: str, what: str, size: tuple[int, int]) -> NDArray[Any]:
         file = self.folder / f"{stem}-{what}.png"
-        image = read_png(file)
+        image = files.read_png(file)
         if image.shape[:2] != size:
             raise DatasetError(
                 f"{file} is {image.shape[1]}x{image.shape[0]}, the colour is {size[1]}x{size[0]}.",
@@ -136,13 +126,13 @@ class SceneClip:
         return image
 
 
-def _matrix(told: Any, names: tuple[str, ...], shape: tuple[int, int], file: Path) -> NDArray[np.float64]:
+def _matrix(record: Any, names: tuple[str, ...], shape: tuple[int, int], file: Path) -> NDArray[np.float64]:
     """The first of the fields that a frame's struct has; the README and the released files name one differently."""
-    own = told.dtype.names or ()
+    own = record.dtype.names or ()
     name = next((name for name in names if name in own), None)
-    if name is None or np.size(told[name]) != shape[0] * shape[1]:
+    if name is None or np.size(record[name]) != shape[0] * shape[1]:
         raise DatasetError(
             f"{file} has no {names[0]} of {shape[0]}x{shape[1]} (its fields: {', '.join(own)}).",
             "Download the scene again.",
         )
-    return np.asarray(told[name], np.float64).reshape(shape)
+    return np.asarray(record[name], np.float64).reshape(shape)

@@ -17,21 +17,8 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.image import Intrinsics
-from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.datasets.files import (
-    demand_file,
-    demand_folder,
-    fit_color,
-    fit_intrinsics,
-    fit_nearest,
-    folders_with,
-    known_depth,
-    read_color,
-    read_exr,
-    read_png,
-    wrong_layout,
-)
-from perception.learning.datasets.frame_clip import FrameClip, stems_of
+from perception.learning.datasets import files
+from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
 _COLOR = "_color.png"
 _REAL, _SIMULATED = "_gt_depth.exr", "_depth_120.exr"
@@ -57,14 +44,13 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    demand_folder(root)
     clips = []
     for ending in (_REAL, _SIMULATED):
-        for folder in folders_with(root, partial(_has, ending)):
+        for folder in files.folders_with(root, partial(_has, ending)):
             name = folder.relative_to(root).as_posix()
             clips.append(FrameClip(name, ending == _REAL, folder, stems_of(folder, ending), _read))
     if not clips:
-        raise wrong_layout("dreds", root, f"NNNN{_COLOR} beside NNNN{_SIMULATED} or NNNN{_REAL}, here or below")
+        raise files.wrong_layout("dreds", root, f"NNNN{_COLOR} beside NNNN{_SIMULATED} or NNNN{_REAL}, here or below")
     return Dataset(_name(root), tuple(clips))
 
 
@@ -82,10 +68,10 @@ def _name(root: Path) -> str:
 
 def _read(folder: Path, stem: str) -> DatasetFrame:
     ending = _REAL if (folder / f"{stem}{_REAL}").exists() else _SIMULATED
-    truth_m = known_depth(read_exr(folder / f"{stem}{ending}"))
+    truth_m = files.known_depth(files.read_exr(folder / f"{stem}{ending}"))
     size = truth_m.shape
     materials, families = _instances(folder / f"{stem}_meta.txt")
-    ids = fit_nearest(_mask(folder, stem), size)
+    ids = files.fit_nearest(_mask(folder, stem), size)
     # Instance 0 is an object too, and 0 is to mean none.
     objects = np.where(ids == _NOTHING, 0, ids + 1).astype(np.int32)
 
@@ -93,10 +79,10 @@ def _read(folder: Path, stem: str) -> DatasetFrame:
         return np.isin(ids, [id_ for id_, own in materials.items() if own == material])
 
     return DatasetFrame(
-        fit_color(read_color(folder / f"{stem}{_COLOR}"), size),
+        files.fit_color(files.read_color(folder / f"{stem}{_COLOR}"), size),
         truth_m,
-        fit_intrinsics(_CAMERAS[ending], size),
-        sensor_m=fit_nearest(known_depth(read_exr(folder / f"{stem}{_SENSORS[ending]}")), size),
+        _CAMERAS[ending].resized(*size[::-1]),
+        sensor_m=files.fit_nearest(files.known_depth(files.read_exr(folder / f"{stem}{_SENSORS[ending]}")), size),
         transparent=made_of(_TRANSPARENT),
         specular=made_of(_SPECULAR),
         instance_ids=objects,
@@ -108,14 +94,14 @@ def _mask(folder: Path, stem: str) -> NDArray[np.int32]:
     """(H, W) instance numbers, 255 where there is none."""
     exr = folder / f"{stem}_mask.exr"
     if exr.exists():
-        return np.rint(255 * read_exr(exr)).astype(np.int32)
-    mask = read_png(folder / f"{stem}_mask.png")
+        return np.rint(255 * files.read_exr(exr)).astype(np.int32)
+    mask = files.read_png(folder / f"{stem}_mask.png")
     return (mask if mask.ndim == 2 else mask[..., 0]).astype(np.int32)
 
 
 def _instances(file: Path) -> tuple[dict[int, int], dict[int, str]]:
     """Material and category by instance number; a line has 13 words, or 3 to 5 where the pose is not known."""
-    demand_file(file)
+    files.demand_file(file)
     materials, families = {}, {}
     try:
         for words in map(str.split, file.read_text().splitlines()):

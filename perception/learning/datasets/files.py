@@ -146,8 +146,8 @@ def fit_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     if values.shape[:2] == size:
         return values
     is_bool = values.dtype == bool
-    plain = values.astype(np.uint8) if is_bool else values
-    resized = cv2.resize(plain, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    numbers = values.astype(np.uint8) if is_bool else values
+    resized = cv2.resize(numbers, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     return resized.astype(bool) if is_bool else np.asarray(resized)
 
 
@@ -159,12 +159,6 @@ def fit_color(color: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
         return color
     how = cv2.INTER_AREA if size[0] < color.shape[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(color, size[::-1], interpolation=how), np.uint8)
-
-
-def fit_intrinsics(intrinsics: Intrinsics, size: tuple[int, int]) -> Intrinsics:
-    """Those of the same view at (height, width) pixels, whose centres lie at whole numbers."""
-    height, width = size
-    return intrinsics.resized(width, height)
 
 
 def unit_normals(normals: NDArray[np.float32], intrinsics: Intrinsics) -> NDArray[np.float32]:

@@ -12,19 +12,8 @@ neither is read.
 from pathlib import Path
 
 from core.image import Intrinsics
-from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.datasets.files import (
-    demand_folder,
-    fit_color,
-    fit_intrinsics,
-    fit_nearest,
-    folders_with,
-    known_depth,
-    read_color,
-    read_exr,
-    wrong_layout,
-)
-from perception.learning.datasets.frame_clip import FrameClip, stems_of
+from perception.learning.datasets import files
+from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
 _DEPTH = "_depth.exr"
 #: The generator's camera: 71.28 deg across.
@@ -39,17 +28,16 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    demand_folder(root)
     bad = _bad(root)
     clips = []
     # DREDS' real frames end with _gt_depth.exr, which ends with _depth.exr too.
-    for folder in folders_with(root, lambda names: any(_is_truth(name) for name in names)):
+    for folder in files.folders_with(root, lambda names: any(_is_truth(name) for name in names)):
         name = folder.relative_to(root).as_posix()
         stems = [stem for stem in stems_of(folder, _DEPTH) if f"{folder.name}/{stem}{_DEPTH}" not in bad]
         if stems and not any(word in name for word in _SKIPPED):
             clips.append(FrameClip(name, False, folder, stems, _read))
     if not clips:
-        raise wrong_layout("hiss", root, f"NNNN_color.png beside NNNN{_DEPTH}, here or below")
+        raise files.wrong_layout("hiss", root, f"NNNN_color.png beside NNNN{_DEPTH}, here or below")
     return Dataset("HISS", tuple(clips))
 
 
@@ -65,12 +53,12 @@ def _bad(root: Path) -> set[str]:
 
 
 def _read(folder: Path, stem: str) -> DatasetFrame:
-    truth_m = known_depth(read_exr(folder / f"{stem}{_DEPTH}"))
+    truth_m = files.known_depth(files.read_exr(folder / f"{stem}{_DEPTH}"))
     size = truth_m.shape
     sensor = folder / f"{stem}_simDepthImage.exr"
     return DatasetFrame(
-        fit_color(read_color(folder / f"{stem}_color.png"), size),
+        files.fit_color(files.read_color(folder / f"{stem}_color.png"), size),
         truth_m,
-        fit_intrinsics(_CAMERA, size),
-        sensor_m=fit_nearest(known_depth(read_exr(sensor)), size) if sensor.exists() else None,
+        _CAMERA.resized(*size[::-1]),
+        sensor_m=files.fit_nearest(files.known_depth(files.read_exr(sensor)), size) if sensor.exists() else None,
     )

@@ -15,9 +15,8 @@ from core.image import Intrinsics
 from core.transforms import invert
 from hardware.cameras.frame_folder import FrameFolderCamera
 from perception.depth_types import Plane
-from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.datasets.files import demand_file, demand_folder, read_color, read_json, read_png, wrong_layout
-from perception.learning.datasets.frame_clip import stamp_of
+from perception.learning.datasets import files
+from perception.learning.datasets.base import Dataset, DatasetFrame, stamp_of
 
 _FORMAT = "vitro-transphy3d"
 #: Metres a step of the stored depth.
@@ -28,23 +27,27 @@ _AGAIN = "Render this clip again: the command that made the data set, with --rep
 
 
 def open_root(root: Path) -> Dataset:
+    """Raises a DatasetError as `rendered_clips`."""
+    return Dataset("TransPhy3D", rendered_clips(root))
+
+
+def rendered_clips(root: Path) -> "tuple[RenderedClip, ...]":
     """Every finished clip; those still being written have no folder of their number yet.
 
     Raises:
         DatasetError: no data set of this format, or none of its clips is finished.
     """
-    demand_folder(root)
     wanted = 'dataset.json with "format": "vitro-transphy3d", and clips/NNNNNN/clip.json'
     if not (root / "dataset.json").is_file():
-        raise wrong_layout("transphy3d", root, wanted)
-    told = read_json(root / "dataset.json")
-    if not isinstance(told, dict) or told.get("format") != _FORMAT:
-        raise wrong_layout("transphy3d", root, f"{wanted} (dataset.json says otherwise)")
+        raise files.wrong_layout("transphy3d", root, wanted)
+    header = files.read_json(root / "dataset.json")
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        raise files.wrong_layout("transphy3d", root, f"{wanted} (dataset.json says otherwise)")
     # Of numbered folders alone: a copy under another name is none.
     folders = sorted(p.parent for p in (root / "clips").glob("*/clip.json") if p.parent.name.isdecimal())
     if not folders:
         raise DatasetError(f"{root} has no finished clip yet.", "Run python main.py synth with its --out to go on.")
-    return Dataset("TransPhy3D", tuple(RenderedClip(folder) for folder in folders))
+    return tuple(RenderedClip(folder) for folder in folders)
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,21 @@ class RenderedClip:
         return len(self._facts.poses)
 
     def stamp(self) -> str:
-        """See `Clip.stamp`."""
+        """See `DatasetClip.stamp`."""
         return stamp_of(self.folder.iterdir())
 
+    def demand_files(self) -> None:
+        """Raises a DatasetError unless everything is there that the clip had when it was rendered."""
+        missing = sorted(self._facts.files - {file.name for file in self.folder.iterdir()})
+        if missing:
+            raise DatasetError(f"{self.folder / missing[0]} is missing.", _AGAIN)
+
     def frame(self, i: int) -> DatasetFrame:
-        """See `Clip.frame`."""
+        """See `DatasetClip.frame`."""
         image, facts = self.folder / f"{i:06d}.png", self._facts
         ids = self._pixels(image.with_suffix(".ids.png"), np.uint8).astype(np.int32)
         return DatasetFrame(
-            self._sized(image, read_color(image)),
+            self._sized(image, files.read_color(image)),
             _depth_m(self._pixels(image.with_suffix(".truth.png"), np.uint16)),
             self._intrinsics,
             sensor_m=self._sensor_m(image.with_suffix(".depth.npy")),
@@ -104,7 +113,7 @@ class RenderedClip:
     def _facts(self) -> _Facts:
         file = self.folder / "clip.json"
         try:
-            return _facts(read_json(file))
+            return _facts(files.read_json(file))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             why = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
             raise DatasetError(f"{file} tells of no clip ({why}).", _AGAIN) from error
@@ -126,7 +135,7 @@ class RenderedClip:
     def _sensor_m(self, file: Path) -> NDArray[np.float32] | None:
         if self._may_lack(file):
             return None
-        demand_file(file)
+        files.demand_file(file)
         try:
             return np.asarray(self._sized(file, np.load(file, allow_pickle=False), 2), np.float32)
         except (OSError, ValueError, EOFError) as error:
@@ -140,8 +149,8 @@ class RenderedClip:
         return np.where(known, stored / 32767.5 - 1, np.nan).astype(np.float32)
 
     def _pixels(self, file: Path, dtype: type, axes: int = 2) -> NDArray[Any]:
-        demand_file(file)
-        image = self._sized(file, read_png(file), axes)
+        files.demand_file(file)
+        image = self._sized(file, files.read_png(file), axes)
         if image.dtype != dtype:
             raise DatasetError(f"{file} is {image.dtype}, not {np.dtype(dtype)}.", _AGAIN)
         return image
@@ -157,22 +166,22 @@ class RenderedClip:
         return image
 
 
-def _facts(told: Any) -> _Facts:
+def _facts(content: Any) -> _Facts:
     """Raises a KeyError, TypeError, ValueError or AttributeError where a clip.json is none."""
-    poses = np.asarray(told["T_world_camera"], np.float64)
+    poses = np.asarray(content["T_world_camera"], np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not len(poses) or not np.isfinite(poses).all():
         raise ValueError("T_world_camera is no list of 4x4 poses")
-    normal, offset_m = np.asarray(told["table"]["normal"], np.float64), float(told["table"]["offset_m"])
+    normal, offset_m = np.asarray(content["table"]["normal"], np.float64), float(content["table"]["offset_m"])
     if normal.shape != (3,) or not abs(np.linalg.norm(normal) - 1) < _UNIT:
         raise ValueError("the table's normal is no unit vector")
     return _Facts(
         poses,
         Plane(normal, offset_m),
-        {int(one["id"]): str(one["family"]) for one in told["objects"]},
-        {int(one["id"]): str(one["optics"]) for one in told["objects"]},
-        tuple(Tag.model_validate(one) for one in told.get("tags", ())),
-        frozenset(told.get("files", ())),
-        str(told.get("views", "")),
+        {int(one["id"]): str(one["family"]) for one in content["objects"]},
+        {int(one["id"]): str(one["optics"]) for one in content["objects"]},
+        tuple(Tag.model_validate(one) for one in content.get("tags", ())),
+        frozenset(content.get("files", ())),
+        str(content.get("views", "")),
     )
 
 

@@ -10,7 +10,7 @@ from core.cell import Cell
 from core.errors import CalibrationError, DatasetError, PerceptionError
 from core.image import RgbdImage
 from perception.depth_types import Plane, TableView
-from perception.learning.datasets.base import Clip, DatasetFrame
+from perception.learning.datasets.base import DatasetClip, DatasetFrame
 from perception.learning.evaluation.regions import hard_of
 from perception.table.locate import locate_table, solve_table
 from perception.table.plane import fit_table
@@ -48,7 +48,7 @@ class Shown:
 class Showing:
     """Some of a clip's frames, by their place 0, 1, ... among those chosen."""
 
-    def __init__(self, clip: Clip, numbers: Sequence[int], kind: str, cell: Cell) -> None:
+    def __init__(self, clip: DatasetClip, numbers: Sequence[int], kind: str, cell: Cell) -> None:
         """numbers: of the frames chosen. kind: the data set's. cell: whose tags may be in view."""
         self.clip, self.numbers, self.kind, self._cell = clip, tuple(numbers), kind, cell
         # Passes over an image set go back at most one frame; a film is read again.

@@ -23,7 +23,7 @@ _FORMAT = "vitro-dkt-training"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class StepCheckpoint:
     """A checkpoint's folder and what its manifest says.
 
     identity: of the model (`model_identity`). settings: the run's, as JSON. sampler: its state.
@@ -76,7 +76,7 @@ class Checkpoints:
             accelerator.wait_for_everyone()
         return folder
 
-    def newest(self, identity: Mapping[str, Any]) -> Checkpoint | None:
+    def newest(self, identity: Mapping[str, Any]) -> StepCheckpoint | None:
         """The last one, every byte of it checked; None where there is none.
 
         Raises:
@@ -85,7 +85,7 @@ class Checkpoints:
         folders = self.there()
         return None if not folders else self.at(folders[-1], identity)
 
-    def at(self, folder: Path, identity: Mapping[str, Any]) -> Checkpoint:
+    def at(self, folder: Path, identity: Mapping[str, Any]) -> StepCheckpoint:
         """The one in `folder`, checked as `newest`."""
         earlier = [path for path in self.there() if path.name < folder.name]
         remedy = (
@@ -102,14 +102,14 @@ class Checkpoints:
             )
         return checkpoint
 
-    def drop_after(self, checkpoint: Checkpoint) -> None:
+    def drop_after(self, checkpoint: StepCheckpoint) -> None:
         """Removes later ones: the run goes on before them, and they are of a way not taken."""
         for path in self.there():
             if path.name > checkpoint.folder.name:
                 shutil.rmtree(path)
 
 
-def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
+def restore(trainer: Trainer, checkpoint: StepCheckpoint) -> None:
     """Weights, optimizer, generators and place in the data as they were; the next step is the one that followed."""
     accelerator = trainer.accelerator
     fix_threads(checkpoint.threads)
@@ -162,18 +162,18 @@ def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any])
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
-def _read(folder: Path, remedy: str) -> Checkpoint:
+def _read(folder: Path, remedy: str) -> StepCheckpoint:
     """Raises TrainingError where a file is missing, cut off or changed."""
     try:
-        said = json.loads((folder / MANIFEST).read_text())
-        files = {name: (int(size), str(digest)) for name, (size, digest) in said["files"].items()}
-        read = Checkpoint(
+        manifest = json.loads((folder / MANIFEST).read_text())
+        files = {name: (int(size), str(digest)) for name, (size, digest) in manifest["files"].items()}
+        read = StepCheckpoint(
             folder,
-            int(said["step"]),
-            said["identity"],
-            said["settings"],
-            said["sampler"],
-            int(said.get("threads", 0)),
+            int(manifest["step"]),
+            manifest["identity"],
+            manifest["settings"],
+            manifest["sampler"],
+            int(manifest.get("threads", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{folder / MANIFEST} is missing or damaged.", remedy) from error

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.errors import DatasetError
 from perception.estimators.dkt.frames import FrameShape
-from perception.learning.datasets.base import Clip, DatasetFrame
+from perception.learning.datasets.base import DatasetClip, DatasetFrame
 
 #: A clip whose disparities span less than this [1/m] holds one distance: nothing to learn a shape from.
 _LEAST_SPAN = 1e-6
@@ -29,7 +29,7 @@ class TrainingClip:
     known: Tensor
 
 
-def read_clip(clip: Clip, start: int, count: int, size: tuple[int, int]) -> TrainingClip:
+def read_clip(clip: DatasetClip, start: int, count: int, size: tuple[int, int]) -> TrainingClip:
     """Frames start .. start + count - 1 of a clip, whole and resized as inference resizes them.
 
     Raises:

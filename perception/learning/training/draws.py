@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import TrainingError
-from perception.learning.datasets.base import Clip, Dataset
+from perception.learning.datasets.base import Dataset, DatasetClip
 
 #: What one draw of a seed is for: each use has a stream of its own.
 _LENGTH, _CLIP, _LEVEL, _NOISE = range(4)
@@ -94,7 +94,7 @@ def _too_short(datasets: Sequence[Dataset], longest: int) -> TrainingError:
     )
 
 
-def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], list[Clip]]:
+def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], list[DatasetClip]]:
     """The data sets without `held_out` of their clips, and those clips: videos where there are any.
 
     At most a quarter is held out, evenly spread; of fewer than four clips none is, and the first serves
@@ -114,7 +114,7 @@ def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], li
     return [dataset for dataset in rest if dataset.clips], [datasets[d].clips[c] for d, c in sorted(taken)]
 
 
-def seen_in_training(clips: Sequence[Clip], datasets: Sequence[Dataset]) -> int:
+def seen_in_training(clips: Sequence[DatasetClip], datasets: Sequence[Dataset]) -> int:
     """How many of these clips are drawn from for training too: the same files, as names repeat between sets."""
     names = {_own_name(clip) for clip in clips}
     # Stamps look at every file: only those of clips that may be the same are asked for.
@@ -123,6 +123,6 @@ def seen_in_training(clips: Sequence[Clip], datasets: Sequence[Dataset]) -> int:
     return sum((_own_name(clip), clip.stamp()) in drawn_from for clip in clips)
 
 
-def _own_name(clip: Clip) -> str:
+def _own_name(clip: DatasetClip) -> str:
     """Without the folders above it, which depend on where a set was said to be."""
     return PurePosixPath(clip.name).name

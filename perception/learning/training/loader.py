@@ -1,4 +1,4 @@
-"""Samples read ahead: each process gets its share of every step's batch, whatever it waits for."""
+"""Clips read ahead: each process gets its share of every step's batch, whatever it waits for."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -7,27 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from core.errors import TrainingError, VitroError
 from perception.learning.datasets.base import Dataset
-from perception.learning.training.clips import read_clip
+from perception.learning.training.clips import TrainingClip, read_clip
 from perception.learning.training.draws import Draw, Sampler
+
+#: What was drawn, and what it reads.
+DrawnClip = tuple[Draw, TrainingClip]
 
 #: How torch's error begins where a process that reads ahead is no more; it has no type of its own.
 _LOST = "DataLoader worker"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What one draw reads: see `TrainingClip` for the tensors."""
-
-    draw: Draw
-    color: Tensor
-    disparity: Tensor
-    known: Tensor
 
 
 @dataclass(frozen=True)
@@ -39,19 +31,19 @@ class _Failure:
     remedy: str
 
 
-class _Reader(TorchDataset[Sample | _Failure]):
-    """The sample of (step, number), read from disk."""
+class _Reader(TorchDataset[DrawnClip | _Failure]):
+    """The clip of (step, number), read from disk."""
 
     def __init__(self, datasets: Sequence[Dataset], sampler: Sampler, size: tuple[int, int]) -> None:
         self._datasets, self._sampler, self._size = datasets, sampler, size
 
-    def __getitem__(self, index: tuple[int, int]) -> Sample | _Failure:
+    def __getitem__(self, index: tuple[int, int]) -> DrawnClip | _Failure:
         draw = self._sampler.draw(*index)
         try:
-            read = read_clip(self._datasets[draw.dataset].clips[draw.clip], draw.start, draw.count, self._size)
+            clip = self._datasets[draw.dataset].clips[draw.clip]
+            return draw, read_clip(clip, draw.start, draw.count, self._size)
         except VitroError as error:
             return _Failure(type(error), error.cause, error.remedy)
-        return Sample(draw, read.color, read.disparity, read.known)
 
 
 class _Indices:
@@ -68,7 +60,7 @@ class _Indices:
             step += 1
 
 
-def sample_stream(
+def clip_stream(
     datasets: Sequence[Dataset],
     sampler: Sampler,
     size: tuple[int, int],
@@ -76,8 +68,8 @@ def sample_stream(
     batch: int,
     share: tuple[int, int],
     workers: int,
-) -> Iterator[Sample]:
-    """The samples of one process in order, from `first_step` on; share: (this process, number of processes).
+) -> Iterator[DrawnClip]:
+    """The clips of one process in order, from `first_step` on; share: (this process, number of processes).
 
     workers: processes that read ahead; 0 reads where it is asked for.
 

@@ -113,9 +113,9 @@ def _read(path: Path) -> list[LogRow]:
     if not path.exists():
         return []
     rows = []
-    for told in csv.DictReader(io.StringIO(path.read_text(errors="replace"))):
+    for cells in csv.DictReader(io.StringIO(path.read_text(errors="replace"))):
         try:
-            numbers: dict[str, Any] = {f.name: (int if f.type is int else float)(told[f.name]) for f in fields(LogRow)}
+            numbers: dict[str, Any] = {f.name: (int if f.type is int else float)(cells[f.name]) for f in fields(LogRow)}
             rows.append(LogRow(**numbers))
         except (TypeError, ValueError, KeyError):
             break

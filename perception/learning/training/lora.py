@@ -75,8 +75,8 @@ def read_lora(path: Path, transformer: torch.nn.Module) -> dict[str, Tensor]:
     pairs = pair_keys({name: info.shape for name, info in read_header(path).items()}, weights)
     ranks = sorted({pair.rank for pair in pairs.values()} - {shape[0] for shape in modules.values()})
     if ranks or set(pairs) != set(modules):
-        said = f"has rank {ranks[0]}" if ranks else f"changes {len(pairs)} modules, of {len(modules)} that learn here"
-        raise PerceptionError(f"{path} {said}.", "Give --rank as the file has it, or begin anew without --init-lora.")
+        cause = f"has rank {ranks[0]}" if ranks else f"changes {len(pairs)} modules, of {len(modules)} that learn here"
+        raise PerceptionError(f"{path} {cause}.", "Give --rank as the file has it, or begin anew without --init-lora.")
     try:
         stored = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -13,9 +13,9 @@ from core.errors import TrainingError
 from core.files import writing
 from core.json_values import to_json
 from core.work import changes, write_whole
-from perception.learning.datasets.base import Clip, Dataset, open_dataset
+from perception.learning.datasets.base import Dataset, DatasetClip, open_dataset
 from perception.learning.training.base import TINY, BaseFiles, find_base, load_base, write_tiny_base
-from perception.learning.training.checkpoint import Checkpoint, Checkpoints, model_identity, restore
+from perception.learning.training.checkpoint import Checkpoints, StepCheckpoint, model_identity, restore
 from perception.learning.training.draws import Sampler, split
 from perception.learning.training.files import GOES_ON, hold_run
 from perception.learning.training.flow import LEVELS
@@ -52,7 +52,7 @@ class TrainingRun:
         if settings.validation:
             self.datasets = given
             pool = [clip for entry in settings.validation for clip in _opened(entry).clips]
-            self.validation_clips: list[Clip] = pool[:: max(1, len(pool) // settings.validation_clips)]
+            self.validation_clips: list[DatasetClip] = pool[:: max(1, len(pool) // settings.validation_clips)]
             self.validation_clips = self.validation_clips[: settings.validation_clips]
         else:
             self.datasets, self.validation_clips = split(given, settings.validation_clips)
@@ -72,7 +72,7 @@ class TrainingRun:
         """The weights folder with the LoRA as it was last written."""
         return self.out / "model"
 
-    def begin(self, from_: str = "") -> tuple[Checkpoint | None, list[str]]:
+    def begin(self, from_: str = "") -> tuple[StepCheckpoint | None, list[str]]:
         """Goes on from the last checkpoint, from the one called `from_`, or begins; and what has changed since.
 
         Raises:
@@ -141,7 +141,7 @@ class TrainingRun:
         accelerator.wait_for_everyone()
         return [f"validation at step {step}, {score.describe()}" for score in self.scores if "all" in score.metrics]
 
-    def _checkpoint(self, from_: str) -> Checkpoint | None:
+    def _checkpoint(self, from_: str) -> StepCheckpoint | None:
         if not from_:
             return self.checkpoints.newest(self._identity)
         folder = self.checkpoints.folder / from_
@@ -150,7 +150,7 @@ class TrainingRun:
             raise TrainingError(f"There is no checkpoint {from_} in {self.out}.", f"There are: {there}.")
         return self.checkpoints.at(folder, self._identity)
 
-    def _changes(self, checkpoint: Checkpoint) -> list[str]:
+    def _changes(self, checkpoint: StepCheckpoint) -> list[str]:
         """Settings and data that are not those of the checkpoint: the run goes on, but not as it would have."""
         now = self.settings.model_dump(mode="json", exclude=_FREE)
         before = {key: checkpoint.settings.get(key) for key in now}

@@ -1,4 +1,4 @@
-"""What a training run is told: the paper's numbers where nothing else is said."""
+"""The settings of a DKT's training: the paper's numbers by default."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -17,10 +17,10 @@ from perception.estimators.dkt.exact import ExactTransformer
 from perception.estimators.dkt.schedule import Schedule
 from perception.learning.datasets.base import Dataset
 from perception.learning.training.base import Base
-from perception.learning.training.clips import known_of_latents
-from perception.learning.training.draws import Sampler
+from perception.learning.training.clips import TrainingClip, known_of_latents
+from perception.learning.training.draws import Draw, Sampler
 from perception.learning.training.flow import level_weights, noised, training_levels, velocity_loss
-from perception.learning.training.loader import Sample, sample_stream
+from perception.learning.training.loader import DrawnClip, clip_stream
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
 from perception.threads import fix_threads
@@ -113,12 +113,12 @@ class Trainer:
         model = VelocityModel(self.transformer, base.prompt, self._levels)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.steps_done = 0
-        self._samples: Iterator[Sample] | None = None
+        self._clips: Iterator[DrawnClip] | None = None
 
     def start(self, steps_done: int) -> None:
         """Goes on after so many steps; weights and optimizer are as they were then."""
         self.steps_done = steps_done
-        self._samples = None
+        self._clips = None
 
     def step(self, stop: bool = False) -> StepReport:
         """One step of the whole batch. stop: this process is asked to stop; the report says if any was.
@@ -130,12 +130,12 @@ class Trainer:
         began_s = time.monotonic()
         losses, draws = [], []
         for _ in range(self.accelerator.gradient_accumulation_steps):
-            sample = self._next()
+            draw, clip = self._next()
             with self.accelerator.accumulate(self.model):
-                loss = self._loss(sample)
+                loss = self._loss(draw, clip)
                 self.accelerator.backward(loss)
                 losses.append(loss.detach())
-                draws.append(sample.draw)
+                draws.append(draw)
         mean, stopped = self._agreed(torch.stack(losses).mean(), stop)
         grad_norm = float(self.accelerator.clip_grad_norm_(self._learning, self.settings.clip_norm))
         if not (math.isfinite(mean) and math.isfinite(grad_norm)):
@@ -151,10 +151,10 @@ class Trainer:
         seconds = time.monotonic() - began_s
         return StepReport(self.steps_done, mean, grad_norm, draws[0].count, self.settings.batch, seconds, stopped)
 
-    def _next(self) -> Sample:
-        if self._samples is None:
+    def _next(self) -> DrawnClip:
+        if self._clips is None:
             share = self.accelerator.process_index, self.accelerator.num_processes
-            self._samples = sample_stream(
+            self._clips = clip_stream(
                 self._datasets,
                 self.sampler,
                 self.settings.size,
@@ -163,24 +163,24 @@ class Trainer:
                 share,
                 self._workers,
             )
-        return next(self._samples)
+        return next(self._clips)
 
-    def _loss(self, sample: Sample) -> Tensor:
-        """Of one sample: how far the predicted velocity is from the true one."""
-        device, draw = self.accelerator.device, sample.draw
-        colors = encode(self._vae, sample.color.to(device)).float()
-        truth = encode(self._vae, sample.disparity.to(device)).float()
+    def _loss(self, draw: Draw, clip: TrainingClip) -> Tensor:
+        """How far the predicted velocity of a clip is from the true one."""
+        device = self.accelerator.device
+        colors = encode(self._vae, clip.color.to(device)).float()
+        truth = encode(self._vae, clip.disparity.to(device)).float()
         noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(draw.noise_seed)).to(device)
         mixed = noised(truth, noise, float(self._levels.sigmas[draw.level]))
         dtype = self._vae.dtype
         predicted = self.model(draw.level, mixed.latents.to(dtype), colors.to(dtype))
-        known = known_of_latents(sample.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
+        known = known_of_latents(clip.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
         return velocity_loss(predicted, mixed.velocity, known) * self._level_weights[draw.level].to(device)
 
     def _agreed(self, loss: Tensor, stop: bool) -> tuple[float, bool]:
         """The mean loss of all processes, and whether any of them is to stop."""
-        told = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
-        gathered = self.accelerator.gather(told[None])
+        own = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
+        gathered = self.accelerator.gather(own[None])
         return float(gathered[:, 0].mean()), bool(gathered[:, 1].max() > 0)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators import create_clip_estimator
 from perception.estimators.options import EstimatorOptions
-from perception.learning.datasets.base import Clip, DatasetFrame
+from perception.learning.datasets.base import DatasetClip, DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, pairs, target
 from perception.learning.evaluation.regions import regions_of
 from perception.learning.evaluation.tally import DepthTally
@@ -45,7 +45,12 @@ class ClipScore:
 
 
 def validate(
-    model: Path, clips: Sequence[Clip], settings: TrainingSettings, device: torch.device, out: Path, show: Progress
+    model: Path,
+    clips: Sequence[DatasetClip],
+    settings: TrainingSettings,
+    device: torch.device,
+    out: Path,
+    show: Progress,
 ) -> list[ClipScore]:
     """Scores every clip and writes its picture (colour, truth, prediction) to `out`.
 

@@ -1,4 +1,4 @@
-"""Training samples of vitro-s: a disturbed picture, the table it is told, and the depth it should answer."""
+"""Training samples of vitro-s: a disturbed picture, the table, and the depth to predict."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ TABLE_LIES = 0.5
 
 
 @dataclass(frozen=True)
-class Lesson:
+class KnownFrame:
     """One frame with a known table, 10 bytes a pixel: what a sample is drawn from.
 
     color (H, W, 3); depth_m (H, W) of the first surface, NaN where unknown; object_, transparent, specular
@@ -42,7 +42,7 @@ class Lesson:
     specular: Mask
 
     @staticmethod
-    def of(frame: DatasetFrame) -> "Lesson":
+    def of(frame: DatasetFrame) -> "KnownFrame":
         """Raises TrainingError where the data set does not say where the table is."""
         if frame.table is None or frame.instance_ids is None:
             raise TrainingError(
@@ -51,7 +51,7 @@ class Lesson:
         object_ = frame.instance_ids > 0
         none = np.zeros_like(object_)
         glass, metal = (none if mask is None else mask for mask in (frame.transparent, frame.specular))
-        return Lesson(frame.color, frame.depth_m, frame.intrinsics, frame.table, object_, glass, metal)
+        return KnownFrame(frame.color, frame.depth_m, frame.intrinsics, frame.table, object_, glass, metal)
 
     @property
     def nbytes(self) -> int:
@@ -59,8 +59,8 @@ class Lesson:
         arrays = (self.color, self.depth_m, self.object_, self.transparent, self.specular)
         return sum(array.nbytes for array in arrays)
 
-    def shrunk(self, times: int) -> "Lesson":
-        """The same in a picture so many times smaller each way: coarse lessons are quick ones."""
+    def shrunk(self, times: int) -> "KnownFrame":
+        """The same in a picture so many times smaller each way: coarse frames are quick ones."""
         if times == 1:
             return self
         height, width = (side // times for side in self.depth_m.shape)
@@ -69,7 +69,7 @@ class Lesson:
         k = self.intrinsics
         centre = [(c + 0.5) / times - 0.5 for c in (k.cx, k.cy)]
         masks = (np.ascontiguousarray(mask[every]) for mask in (self.object_, self.transparent, self.specular))
-        return Lesson(
+        return KnownFrame(
             (color + 0.5).astype(np.uint8),
             np.ascontiguousarray(self.depth_m[every]),
             Intrinsics(width, height, k.fx / times, k.fy / times, *centre),
@@ -77,13 +77,13 @@ class Lesson:
             *masks,
         )
 
-    def part(self, rows: slice, columns: slice) -> "Lesson":
+    def part(self, rows: slice, columns: slice) -> "KnownFrame":
         """What a smaller picture holds of it."""
         k, place = self.intrinsics, (rows, columns)
         height, width = self.object_[place].shape
         pinhole = Intrinsics(width, height, k.fx, k.fy, k.cx - columns.start, k.cy - rows.start)
         arrays = (array[place] for array in (self.object_, self.transparent, self.specular))
-        return Lesson(self.color[place], self.depth_m[place], pinhole, self.table, *arrays)
+        return KnownFrame(self.color[place], self.depth_m[place], pinhole, self.table, *arrays)
 
     @property
     def behind_m(self) -> Map:
@@ -92,31 +92,31 @@ class Lesson:
         return np.where(self.transparent, through, self.depth_m).astype(np.float32)
 
 
-def sample(rng: Generator, lesson: Lesson, crop: tuple[int, int] | None = None) -> tuple[Map, Map, Map]:
+def sample(rng: Generator, frame: KnownFrame, crop: tuple[int, int] | None = None) -> tuple[Map, Map, Map]:
     """(CHANNELS, h, w) inputs, (h, w) target q and (h, w) weight of a disturbed frame; weight 0 where unknown.
 
     crop: (height, width) of a part around an object that is taken of it.
     """
-    if crop and crop != lesson.object_.shape:
-        lesson = lesson.part(*_around_object(rng, lesson.object_, crop))
-    depth_m, rays = lesson.depth_m, lesson.intrinsics.rays()
-    plane = disturbed_plane(rng, lesson.table)
+    if crop and crop != frame.object_.shape:
+        frame = frame.part(*_around_object(rng, frame.object_, crop))
+    depth_m, rays = frame.depth_m, frame.intrinsics.rays()
+    plane = disturbed_plane(rng, frame.table)
     sensor_m = None
     if rng.random() < WITH_SENSOR:
         # A mirror of a table, or a frosted one, is as bad as metal; which ones are is for the picture to say.
-        lost = lesson.specular if rng.random() > TABLE_LIES else ~lesson.object_ | lesson.specular
-        sensor_m = sensed(rng, depth_m, lesson.behind_m, lesson.transparent, lost)
-    x = inputs(disturbed_color(rng, lesson.color), rays, plane, sensor_m)
+        lost = frame.specular if rng.random() > TABLE_LIES else ~frame.object_ | frame.specular
+        sensor_m = sensed(rng, depth_m, frame.behind_m, frame.transparent, lost)
+    x = inputs(disturbed_color(rng, frame.color), rays, plane, sensor_m)
     q = encode_depth(depth_m, plane_disparity(rays, plane))
-    weight, q = _weight(lesson, q), np.nan_to_num(q)
+    weight, q = _weight(frame, q), np.nan_to_num(q)
     if rng.random() < 0.5:
         x, q, weight = mirrored(x), q[..., ::-1].copy(), weight[..., ::-1].copy()
     return x, q, weight
 
 
-def _weight(lesson: Lesson, q: Map) -> Map:
-    hard = lesson.transparent | lesson.specular
-    weight = np.where(hard, GLASS_WEIGHT, np.where(lesson.object_, OBJECT_WEIGHT, ELSEWHERE))
+def _weight(frame: KnownFrame, q: Map) -> Map:
+    hard = frame.transparent | frame.specular
+    weight = np.where(hard, GLASS_WEIGHT, np.where(frame.object_, OBJECT_WEIGHT, ELSEWHERE))
     weight *= np.where((q > BEYOND_Q[0]) & (q < BEYOND_Q[1]), 1.0, BEYOND_WEIGHT)
     return np.where(np.isfinite(q), weight, 0.0).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What a training run of vitro-s is told, and what `train vitro-s` takes."""
+"""The settings of a training run of vitro-s, which are options of `train vitro-s`."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

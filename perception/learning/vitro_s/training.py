@@ -20,11 +20,11 @@ from perception.estimators.vitro_s.network import VitroNet, average_into, pad_to
 from perception.learning.training.files import GOES_ON
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.validation import Progress
-from perception.learning.vitro_s.calibration import Exam, Scores, calibrate, examine, validation_picture
-from perception.learning.vitro_s.lessons import Batch, Lessons, read_curriculum
+from perception.learning.vitro_s.batches import Batch, BatchSource, split_clips
 from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.optimizer import Optimizer
 from perception.learning.vitro_s.settings import VitroSettings
+from perception.learning.vitro_s.validation import Scores, Validation, calibrate, validate, validation_picture
 from perception.threads import fix_threads
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
@@ -43,7 +43,7 @@ class VitroTraining:
 
     def __init__(self, out: Path, settings: VitroSettings) -> None:
         self.out, self.settings = out, settings
-        self.curriculum = read_curriculum(settings.data)
+        self.clips = split_clips(settings.data)
         torch.manual_seed(settings.seed)
         self._device = pick_device(settings.device)
         self.net = VitroNet().to(self._device)
@@ -59,12 +59,12 @@ class VitroTraining:
         self.steps_done, self.is_stopping = 0, False
         #: `batch: 16 before, 24 now`, for every setting in which a run goes on otherwise.
         self.changes: tuple[str, ...] = ()
-        self._facts = settings.facts() | {"device": str(self._device), "clips": str(len(self.curriculum.training))}
+        self._facts = settings.facts() | {"device": str(self._device), "clips": str(len(self.clips.training))}
         self._resume()
         self._log = TrainingLog(out / LOG)
         self.lost_steps = self._log.begin(self.steps_done)
-        lessons = Lessons(self.curriculum.training, settings.batch, settings.crop_shape, settings.seed, settings.width)
-        self._batches: Iterator[Batch] = lessons.from_step(self.steps_done)
+        batches = BatchSource(self.clips.training, settings.batch, settings.crop_shape, settings.seed, settings.width)
+        self._batches: Iterator[Batch] = batches.from_step(self.steps_done)
 
     def step(self, stop: bool = False) -> LogRow:
         """One step of the optimizer; stop: it is to be the last.
@@ -121,19 +121,19 @@ class VitroTraining:
 
     def validate(self, progress: Progress) -> list[str]:
         """Scores on the held-out clips, with a picture of some. Raises as `write_whole`."""
-        return [self._exam(progress).scores.describe(self.steps_done)]
+        return [self._validation(progress).scores.describe(self.steps_done)]
 
     def finish(self, progress: Progress) -> Scores:
         """Calibrates the confidence on the held-out clips and writes weights and picture. Raises as `write_whole`."""
-        exam = self._exam(progress, is_thorough=True)
-        write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(exam)), GOES_ON)
-        return exam.scores
+        validation = self._validation(progress, is_thorough=True)
+        write_whole(self.out / WEIGHTS, weights_bytes(self.slow, calibrate(validation)), GOES_ON)
+        return validation.scores
 
-    def _exam(self, progress: Progress, is_thorough: bool = False) -> Exam:
+    def _validation(self, progress: Progress, is_thorough: bool = False) -> Validation:
         model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, str(self._device))
-        exam = examine(model, self.curriculum.held_out, progress, is_thorough)
-        write_whole(self.out / PICTURE, validation_picture(model, self.curriculum.held_out), GOES_ON)
-        return exam
+        validation = validate(model, self.clips.held_out, progress, is_thorough)
+        write_whole(self.out / PICTURE, validation_picture(model, self.clips.held_out), GOES_ON)
+        return validation
 
     def close(self) -> None:
         """Ends the threads that draw batches and work on them."""

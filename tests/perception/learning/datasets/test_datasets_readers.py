@@ -10,7 +10,7 @@ import pytest
 
 from core.cell_parts import Tag
 from core.errors import ConfigurationError, DatasetError
-from perception.learning.datasets import KINDS, open_dataset
+from perception.learning.datasets.base import KINDS, open_dataset
 from tests.support.dataset_samples import (
     CAMERA,
     GLASS_ID,

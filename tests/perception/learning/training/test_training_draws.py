@@ -10,7 +10,7 @@ from core.errors import ConfigurationError, DatasetError, TrainingError
 from perception.learning.datasets.base import Dataset
 from perception.learning.training.draws import Sampler, seen_in_training, split
 from perception.learning.training.flow import LEVELS
-from perception.learning.training.loader import naming_lost_readers, sample_stream
+from perception.learning.training.loader import clip_stream, naming_lost_readers
 from perception.learning.training.settings import read_settings
 from tests.support.tiny_training import SIZE, BallClip, BlindClip, ball_data
 
@@ -52,8 +52,8 @@ def test_processes_share_a_batch_and_a_stream_begun_later_is_the_rest_of_the_fir
     drawn = sampler(data, 5)
 
     def draws(first_step: int, share: tuple[int, int], count: int) -> list:
-        stream = sample_stream(data, drawn, SIZE, first_step, 4, share, 0)
-        return [next(stream).draw for _ in range(count)]
+        stream = clip_stream(data, drawn, SIZE, first_step, 4, share, 0)
+        return [next(stream)[0] for _ in range(count)]
 
     whole = draws(0, (0, 1), 8)
     assert whole == [drawn.draw(step, number) for step in range(2) for number in range(4)]
@@ -63,13 +63,13 @@ def test_processes_share_a_batch_and_a_stream_begun_later_is_the_rest_of_the_fir
 
 def test_another_process_reads_the_same_and_names_a_damaged_frame_as_this_one_does() -> None:
     data = ball_data()
-    here, ahead = (sample_stream(data, sampler(data, 5), SIZE, 0, 2, (0, 1), workers) for workers in (0, 1))
+    here, ahead = (clip_stream(data, sampler(data, 5), SIZE, 0, 2, (0, 1), workers) for workers in (0, 1))
     for _ in range(3):
-        ours, theirs = next(here), next(ahead)
-        assert ours.draw == theirs.draw and torch.equal(ours.disparity, theirs.disparity)
+        (draw, ours), (their_draw, theirs) = next(here), next(ahead)
+        assert draw == their_draw and torch.equal(ours.disparity, theirs.disparity)
     blind = [Dataset("blind", (BlindClip("blind", 5),))]
     with pytest.raises(DatasetError, match="blind has no true depth"):
-        next(sample_stream(blind, sampler(blind, 1), SIZE, 0, 1, (0, 1), 1))
+        next(clip_stream(blind, sampler(blind, 1), SIZE, 0, 1, (0, 1), 1))
 
 
 def test_a_reader_that_was_killed_is_named() -> None:

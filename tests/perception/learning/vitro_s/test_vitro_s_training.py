@@ -1,5 +1,6 @@
 """Training vitro-s: what it is shown, what it is trained to, and that a run goes on."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from perception.estimators.vitro_s.encoding import CHANNELS, decode_depth, plane
 from perception.estimators.vitro_s.model import UNCALIBRATED, load_vitro_s, weights_bytes
 from perception.estimators.vitro_s.network import MULTIPLE, OUTPUTS
 from perception.learning.datasets.base import open_dataset
+from perception.learning.vitro_s.batches import HELD_OUT_EVERY, BatchSource, split_clips
 from perception.learning.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
-from perception.learning.vitro_s.lessons import HELD_OUT_EVERY, Lessons, read_curriculum
 from perception.learning.vitro_s.losses import loss
-from perception.learning.vitro_s.samples import Lesson, sample
+from perception.learning.vitro_s.samples import KnownFrame, sample
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.training import STATE, VitroTraining
 from tests.support.dataset_samples import write_transphy3d
@@ -63,32 +64,32 @@ def test_a_guessed_sensor_lies_on_glass_and_hardly_elsewhere() -> None:
 
 
 def test_a_sample_turned_over_is_the_same_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    frame = KnownFrame.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
     # A principal point off the middle tells a mirrored picture whose rays were not mirrored.
-    lesson = lesson.part(slice(0, 60), slice(0, 90))
+    frame = frame.part(slice(0, 60), slice(0, 90))
     monkeypatch.setattr("perception.learning.vitro_s.samples.disturbed_color", lambda rng, color: color)
     monkeypatch.setattr("perception.learning.vitro_s.samples.disturbed_plane", lambda rng, plane: plane)
-    seen = [sample(np.random.default_rng(seed), lesson) for seed in range(12)]
+    seen = [sample(np.random.default_rng(seed), frame) for seed in range(12)]
     left = {round(float(x[4].mean()), 4) for x, _, _ in seen}
     assert len(left) == 2
     assert sum(left) == pytest.approx(0.0, abs=1e-3)
     for x, q, weight in seen:
         assert x.shape[1:] == q.shape == weight.shape
         points = np.dstack([*x[4:6], np.ones_like(q)])
-        depth_m = decode_depth(q, plane_disparity(points.astype(np.float32), lesson.table))
-        there = np.where(np.sign(x[4].mean()) == np.sign(lesson.intrinsics.rays()[..., 0].mean()), 1, -1)
+        depth_m = decode_depth(q, plane_disparity(points.astype(np.float32), frame.table))
+        there = np.where(np.sign(x[4].mean()) == np.sign(frame.intrinsics.rays()[..., 0].mean()), 1, -1)
         assert np.allclose(
-            depth_m[:, ::there][weight[:, ::there] > 0], lesson.depth_m[weight[:, ::there] > 0], rtol=1e-4
+            depth_m[:, ::there][weight[:, ::there] > 0], frame.depth_m[weight[:, ::there] > 0], rtol=1e-4
         )
 
 
-def test_a_smaller_lesson_is_the_same_lesson(tmp_path: Path) -> None:
-    lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
-    assert lesson.shrunk(3).color.shape[:2] == lesson.shrunk(3).depth_m.shape == (32, 42)
-    small = lesson.shrunk(2)
+def test_a_smaller_frame_is_the_same_scene(tmp_path: Path) -> None:
+    frame = KnownFrame.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    assert frame.shrunk(3).color.shape[:2] == frame.shrunk(3).depth_m.shape == (32, 42)
+    small = frame.shrunk(2)
     k = small.intrinsics
     assert (k.height, k.width) == small.depth_m.shape
-    whole, half = (one.intrinsics.rays().reshape(-1, 3) for one in (lesson, small))
+    whole, half = (one.intrinsics.rays().reshape(-1, 3) for one in (frame, small))
     assert np.allclose(whole.mean(0), half.mean(0), atol=1e-6)
 
 
@@ -112,19 +113,19 @@ def weights_after(run: VitroTraining, steps: int) -> list[torch.Tensor]:
 
 def test_of_large_frames_the_whole_and_parts_are_learned(tmp_path: Path) -> None:
     clips = open_dataset("transphy3d", write_transphy3d(tmp_path)).clips
-    whole = Lesson.of(clips[0].frame(0))
+    whole = KnownFrame.of(clips[0].frame(0))
     height, width = whole.object_.shape
-    batch = Lessons(clips, 24, None, 0, width // 2).batch(0)
+    batch = BatchSource(clips, 24, None, 0, width // 2).batch(0)
     assert batch.inputs.shape == (24, CHANNELS, height // 2, width // 2)
     field = batch.inputs[:, 4].amax((1, 2)) - batch.inputs[:, 4].amin((1, 2))
     assert field.max() > 1.8 * field.min() > 0, "some see twice as much as others"
 
 
 def test_a_part_sees_what_the_whole_sees_there(tmp_path: Path) -> None:
-    lesson = Lesson.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
-    part = lesson.part(slice(10, 40), slice(20, 80))
-    assert np.allclose(part.intrinsics.rays(), lesson.intrinsics.rays()[10:40, 20:80], atol=1e-6)
-    assert np.array_equal(part.color, lesson.color[10:40, 20:80])
+    frame = KnownFrame.of(open_dataset("transphy3d", write_transphy3d(tmp_path)).clips[0].frame(0))
+    part = frame.part(slice(10, 40), slice(20, 80))
+    assert np.allclose(part.intrinsics.rays(), frame.intrinsics.rays()[10:40, 20:80], atol=1e-6)
+    assert np.array_equal(part.color, frame.color[10:40, 20:80])
 
 
 def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
@@ -194,6 +195,14 @@ def test_folders_that_hold_no_data_are_named(tmp_path: Path) -> None:
         VitroTraining(tmp_path / "run", settings(write_transphy3d(tmp_path / "one", clips=1)))
 
 
+def test_a_file_that_a_clip_lost_is_named_before_a_step_is_made(tmp_path: Path) -> None:
+    root = write_transphy3d(tmp_path / "data", clips=3)
+    facts = root / "clips" / "000001" / "clip.json"
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"files": ["000000.png", "000007.png"]}))
+    with pytest.raises(DatasetError, match=r"000001.000007\.png is missing"):
+        VitroTraining(tmp_path / "run", settings(root))
+
+
 @pytest.mark.parametrize("width", [41, 50, 64])
 def test_frames_of_any_size_can_be_learned_from(tmp_path: Path, data: Path, width: int) -> None:
     run = VitroTraining(tmp_path, settings(data, width=width))
@@ -225,10 +234,10 @@ def test_a_run_shorter_than_its_decay_still_begins_at_the_full_rate() -> None:
 
 def test_a_set_that_grows_holds_out_nothing_that_was_trained_on(tmp_path: Path) -> None:
     small, other = write_transphy3d(tmp_path / "small", clips=3), write_transphy3d(tmp_path / "other", clips=2)
-    before = read_curriculum([small])
+    before = split_clips([small])
     grown = write_transphy3d(tmp_path / "grown", clips=HELD_OUT_EVERY + 2)
     own = {clip.stamp(): clip.name for clip in open_dataset("transphy3d", grown).clips}
-    for after in (read_curriculum([grown]), read_curriculum([other, grown]), read_curriculum([grown, other])):
+    for after in (split_clips([grown]), split_clips([other, grown]), split_clips([grown, other])):
         trained = {clip.name for clip in before.training}
         held_out = {own[clip.stamp()] for clip in after.held_out if clip.stamp() in own}
         assert held_out

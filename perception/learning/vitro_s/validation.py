@@ -1,17 +1,18 @@
 """How good vitro-s is on clips it has not seen, and how far its own word for it can be trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perception.estimators.vitro_s.model import DENSITIES_PX_M, TOLERANCE_M, UNCALIBRATED, VitroS, working_intrinsics
-from perception.learning.datasets.base import Clip
+from perception.learning.datasets.base import DatasetClip
+from perception.learning.training.validation import Progress
 from perception.learning.vitro_s.disturbed import sensed
-from perception.learning.vitro_s.samples import Lesson
+from perception.learning.vitro_s.samples import KnownFrame
 
-#: Bins of said probability in which the true one is counted; object pixels kept of a picture.
+#: Bins of confidence in which what is right is counted; object pixels kept of a picture.
 BINS, KEPT = 20, 4000
 _PICTURES = 6
 
@@ -39,77 +40,75 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Exam:
-    """said (N,): probabilities that the network gave pixels of objects; true (N,): whether they held. Of frames alone
-    that are as fine as those it works on: coarser ones are harder than what a camera shows it."""
+class Validation:
+    """confidence (N,): what the network gave pixels of objects; is_right (N,): whether it held. Of frames alone that
+    are as fine as those it works on: coarser ones are harder than what a camera shows it."""
 
     scores: Scores
-    said: NDArray[np.float32]
-    true: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    is_right: NDArray[np.bool_]
 
 
-def examine(
-    model: VitroS, clips: Sequence[Clip], progress: Callable[[int, int], None], is_thorough: bool = False
-) -> Exam:
+def validate(model: VitroS, clips: Sequence[DatasetClip], progress: Progress, is_thorough: bool = False) -> Validation:
     """Shows the model every clip's first frame, or thoroughly all: colour, and every second time a guessed sensor."""
     rng = np.random.default_rng(0)
     frames = [(clip, i) for clip in clips for i in range(len(clip) if is_thorough else 1)]
     errors: dict[str, list[NDArray]] = {"hard": [], "ordinary": [], "table": []}
-    within, said, true = [], [], []
+    within, confidence, is_right = [], [], []
     for number, (clip, i) in enumerate(frames):
-        lesson = Lesson.of(clip.frame(i))
+        frame = KnownFrame.of(clip.frame(i))
         sensor_m = None
         if number % 2:
-            sensor_m = sensed(rng, lesson.depth_m, lesson.behind_m, lesson.transparent, lesson.specular)
-        seen = model.see(lesson.color, lesson.intrinsics, lesson.table, sensor_m)
-        error_m = np.abs(seen.depth_m - lesson.depth_m)
-        known, hard = np.isfinite(error_m), lesson.transparent | lesson.specular
-        on_table = ~lesson.object_ & (np.abs(lesson.table.depth(lesson.intrinsics.rays()) - lesson.depth_m) < 0.002)
-        for kind, mask in (("hard", hard), ("ordinary", lesson.object_ & ~hard), ("table", on_table)):
+            sensor_m = sensed(rng, frame.depth_m, frame.behind_m, frame.transparent, frame.specular)
+        seen = model.see(frame.color, frame.intrinsics, frame.table, sensor_m)
+        error_m = np.abs(seen.depth_m - frame.depth_m)
+        known, hard = np.isfinite(error_m), frame.transparent | frame.specular
+        on_table = ~frame.object_ & (np.abs(frame.table.depth(frame.intrinsics.rays()) - frame.depth_m) < 0.002)
+        for kind, mask in (("hard", hard), ("ordinary", frame.object_ & ~hard), ("table", on_table)):
             errors[kind].append(error_m[known & mask])
-        within.append((error_m < 0.05 * lesson.depth_m)[known & hard])
-        rows = np.flatnonzero(known & lesson.object_ & _is_fine(lesson))
+        within.append((error_m < 0.05 * frame.depth_m)[known & hard])
+        rows = np.flatnonzero(known & frame.object_ & _is_fine(frame))
         rows = rng.permutation(rows)[:KEPT]
-        said.append(seen.confidence.ravel()[rows])
-        true.append((error_m < TOLERANCE_M).ravel()[rows])
+        confidence.append(seen.confidence.ravel()[rows])
+        is_right.append((error_m < TOLERANCE_M).ravel()[rows])
         progress(number + 1, len(frames))
     hard_mm, ordinary_mm, table_mm = (_median_mm(errors[kind]) for kind in ("hard", "ordinary", "table"))
     share = np.concatenate(within)
     scores = Scores(len(frames), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
-    return Exam(scores, np.concatenate(said), np.concatenate(true))
+    return Validation(scores, np.concatenate(confidence), np.concatenate(is_right))
 
 
-def _is_fine(lesson: Lesson) -> bool:
+def _is_fine(frame: KnownFrame) -> bool:
     """Whether the network sees it made smaller, as it does what a camera shows."""
-    smallest = working_intrinsics(lesson.intrinsics, lesson.table, min(DENSITIES_PX_M))
-    return smallest.width < lesson.intrinsics.width
+    smallest = working_intrinsics(frame.intrinsics, frame.table, min(DENSITIES_PX_M))
+    return smallest.width < frame.intrinsics.width
 
 
-def calibrate(exam: Exam) -> NDArray[np.float64]:
+def calibrate(validation: Validation) -> NDArray[np.float64]:
     """(2, N) rising: what the network says, and how often it was so (isotonic regression over equal bins)."""
     from scipy.optimize import isotonic_regression
 
-    if len(exam.said) < 10 * BINS:
+    if len(validation.confidence) < 10 * BINS:
         return UNCALIBRATED
-    order = np.argsort(exam.said)
-    said = np.array([part.mean() for part in np.array_split(exam.said[order], BINS)], float)
-    true = np.array([part.mean() for part in np.array_split(exam.true[order], BINS)], float)
+    order = np.argsort(validation.confidence)
+    said = np.array([part.mean() for part in np.array_split(validation.confidence[order], BINS)], float)
+    true = np.array([part.mean() for part in np.array_split(validation.is_right[order], BINS)], float)
     rising = isotonic_regression(true).x
     return np.stack([np.concatenate([[0.0], said, [1.0]]), np.concatenate([[0.0], rising, [rising[-1]]])])
 
 
-def validation_picture(model: VitroS, clips: Sequence[Clip]) -> bytes:
-    """A PNG: colour, true depth, its answer and its confidence, a clip a row."""
+def validation_picture(model: VitroS, clips: Sequence[DatasetClip]) -> bytes:
+    """A PNG: colour, true depth, prediction and confidence, a clip a row."""
     import cv2
 
     rows = []
     for clip in clips[:_PICTURES]:
-        lesson = Lesson.of(clip.frame(0))
-        seen = model.see(lesson.color, lesson.intrinsics, lesson.table)
-        truth = 1 / lesson.depth_m
+        frame = KnownFrame.of(clip.frame(0))
+        seen = model.see(frame.color, frame.intrinsics, frame.table)
+        truth = 1 / frame.depth_m
         low, high = np.nanpercentile(truth, [1, 99])
         maps = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
-        tiles = [lesson.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
+        tiles = [frame.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
         rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in tiles]))
     return bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
 

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingError
-from perception.learning.datasets.base import Clip, open_dataset
-from perception.learning.vitro_s.samples import Lesson, sample
+from perception.learning.datasets.base import DatasetClip
+from perception.learning.datasets.files import demand_folder
+from perception.learning.datasets.transphy3d import rendered_clips
+from perception.learning.vitro_s.samples import KnownFrame, sample
 
 #: One clip of a set in this many, or the last of fewer, is never trained on: validation and calibration see it.
 HELD_OUT_EVERY = 40
@@ -26,27 +28,30 @@ AHEAD = 3
 
 
 @dataclass(frozen=True)
-class Curriculum:
+class ClipSplit:
     """The clips to train on and those held out of the same data sets."""
 
-    training: tuple[Clip, ...]
-    held_out: tuple[Clip, ...]
+    training: tuple[DatasetClip, ...]
+    held_out: tuple[DatasetClip, ...]
 
 
-def read_curriculum(roots: Sequence[Path]) -> Curriculum:
+def split_clips(roots: Sequence[Path]) -> ClipSplit:
     """The clips of TransPhy3D folders.
 
     Which of them are held out follows from a clip's own number: a set that grows, or another one beside it, never
     turns clips that were trained on into such that are held out.
 
     Raises:
-        DatasetError: a folder of another layout, or without a clip.
+        DatasetError: a folder of another layout, without a clip, or with one that lacks a file.
         TrainingError: too few clips to hold some out.
     """
-    training: list[Clip] = []
-    held_out: list[Clip] = []
+    training: list[DatasetClip] = []
+    held_out: list[DatasetClip] = []
     for root in roots:
-        clips = open_dataset("transphy3d", root).clips
+        demand_folder(root)
+        clips = rendered_clips(root)
+        for clip in clips:
+            clip.demand_files()
         if len(clips) < 2:
             raise TrainingError(
                 f"One clip is too few in {root}: at least one more is held out for validation.",
@@ -55,7 +60,7 @@ def read_curriculum(roots: Sequence[Path]) -> Curriculum:
         kept = [clip for clip in clips if int(clip.name) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1] or [clips[-1]]
         held_out += kept
         training += [clip for clip in clips if clip not in kept]
-    return Curriculum(tuple(training), tuple(held_out))
+    return ClipSplit(tuple(training), tuple(held_out))
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,11 @@ class Batch:
         return [Batch(*piece) for piece in zip(*pieces, strict=True)]
 
 
-class Lessons:
+class BatchSource:
     """The batches of a run from any step on."""
 
     def __init__(
-        self, clips: Sequence[Clip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
+        self, clips: Sequence[DatasetClip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
     ) -> None:
         """width: samples are about this wide [px]. Larger frames are made smaller by a drawn whole number and a part
         of that size is taken, so that both the whole and its details are learned. 0 leaves frames as they are.
@@ -89,9 +94,9 @@ class Lessons:
             DatasetError, TrainingError: as `from_step`, of the few frames that tell how large they are.
         """
         self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
-        some = [Lesson.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // SIZED_CLIPS)]]
+        some = [KnownFrame.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // SIZED_CLIPS)]]
         kept_bytes = min(REMEMBERED_BYTES, int(REMEMBERED_SHARE * _memory_bytes()))
-        self._lesson = lru_cache(maxsize=max(1, kept_bytes * len(some) // sum(some)))(self._read)
+        self._frame = lru_cache(maxsize=max(1, kept_bytes * len(some) // sum(some)))(self._read)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -125,23 +130,23 @@ class Lessons:
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         number = int(rng.integers(len(self._clips)))
-        lesson = self._lesson(number, int(rng.integers(len(self._clips[number]))))
-        times = max(1, round(lesson.intrinsics.width / self._width)) if self._width else 1
+        frame = self._frame(number, int(rng.integers(len(self._clips[number]))))
+        times = max(1, round(frame.intrinsics.width / self._width)) if self._width else 1
         if self._crop is None:
-            height, width = (side // times for side in lesson.object_.shape)
-            smaller = lesson.shrunk(int(rng.integers(1, times + 1)))
+            height, width = (side // times for side in frame.object_.shape)
+            smaller = frame.shrunk(int(rng.integers(1, times + 1)))
             return sample(rng, smaller, (height, width))
-        lesson = lesson.shrunk(times)
-        if min(h - c for h, c in zip(lesson.object_.shape, self._crop, strict=True)) < 0:
-            height, width = lesson.object_.shape
+        frame = frame.shrunk(times)
+        if min(h - c for h, c in zip(frame.object_.shape, self._crop, strict=True)) < 0:
+            height, width = frame.object_.shape
             raise TrainingError(
                 f"Crops of {self._crop[1]}x{self._crop[0]} do not fit the frames of {width}x{height}.",
                 "Choose a smaller --crop.",
             )
-        return sample(rng, lesson, self._crop)
+        return sample(rng, frame, self._crop)
 
-    def _read(self, number: int, frame: int) -> Lesson:
-        return Lesson.of(self._clips[number].frame(frame))
+    def _read(self, number: int, frame: int) -> KnownFrame:
+        return KnownFrame.of(self._clips[number].frame(frame))
 
 
 def _memory_bytes() -> int:
