@@ -14,7 +14,7 @@ from grasping.detection.detector import DETECTORS, create_detector
 from grasping.detection.segmentation import object_points, observed_surface, table_frame
 from grasping.detection.view import View
 from grasping.grasp_set import DEPTH, OBJECT, ROW, SCORE, WIDTH, T_camera_tcp, checked_rows, fingertips, suppress
-from tests.support.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
+from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
 
 STANDING = ("tumbler", "wine glass", "bottle", "jar", "bowl", "mug", "flask", "can", "box", "ball", "shaker", "spoon")
 

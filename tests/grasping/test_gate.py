@@ -15,7 +15,7 @@ from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.planner import plan_grasp
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
-from tests.support.planning_scene import CELL, cylinder, scene, table_view
+from tests.support.scenes.planning import CELL, cylinder, scene, table_view
 
 PARKED = {name: PARK_JOINTS for name in CELL.arms}
 GLASS = (0.02, 0.12, 0.03, 0.12)

@@ -11,7 +11,7 @@ from grasping.detection.from_files import find_table, grasps_in, read_rgbd, tabl
 from grasping.grasp_set import SCORE, fingertips, rotation
 from grasping.pictures import draw_grasps
 from tests.support.real_captures import captures_folder, load_captures
-from tests.support.tabletop import INTRINSICS, Tabletop, cuboid, drawn, lay
+from tests.support.scenes.tabletop import INTRINSICS, Tabletop, cuboid, drawn, lay
 
 K = (INTRINSICS.fx, INTRINSICS.fy, INTRINSICS.cx, INTRINSICS.cy)
 

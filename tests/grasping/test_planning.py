@@ -22,7 +22,7 @@ from hardware.robot.description import (
     SHAPES,
 )
 from hardware.robot.kinematics import forward_kinematics, link_poses
-from tests.support.planning_scene import CELL, cylinder, scene, table_view
+from tests.support.scenes.planning import CELL, cylinder, scene, table_view
 
 PARKED = {name: PARK_JOINTS for name in CELL.arms}
 GLASS = (0.02, 0.10, 0.03, 0.12)

@@ -18,8 +18,8 @@ from perception.clip_pictures import MapColours
 from perception.depth_types import Plane
 from perception.normals import RADIUS_PX, normals_from_depth
 from tests.support.recordings import K, make_frame, record
-from tests.support.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, lay
-from tests.support.tiny_dkt import moving_clip, tiny_dkt
+from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, lay
+from tests.support.tiny.dkt import moving_clip, tiny_dkt
 
 SMALL = Intrinsics(160, 120, 150.0, 148.0, 79.5, 60.2)
 

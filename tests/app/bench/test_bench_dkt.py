@@ -26,7 +26,7 @@ from perception.estimators.dkt.model import Dkt, DktSettings, assemble
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.estimators.dkt.warm_clip import WarmClip
 from perception.estimators.dkt.wavefront import STRIDE, WINDOW, WindowedStep
-from tests.support.tiny_dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt, without_image_branch
+from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt, without_image_branch
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 SETTINGS = DktSettings(size=(48, 32), window=4, stride=3)

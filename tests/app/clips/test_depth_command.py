@@ -31,7 +31,7 @@ from perception.estimators.frame_by_frame import FrameByFrame
 from tests.support.drawn_cell import CELL, draw_frame
 from tests.support.paths import ROOT
 from tests.support.recordings import make_frame, record
-from tests.support.tiny_dkt import moving_clip, tiny_dkt
+from tests.support.tiny.dkt import moving_clip, tiny_dkt
 from tests.support.videos import write_video
 
 COUNT = 30

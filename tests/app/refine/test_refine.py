@@ -34,7 +34,7 @@ from tests.app.run.test_session import Bench, at_stage
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
-from tests.support.tiny_dkt import tiny_dkt
+from tests.support.tiny.dkt import tiny_dkt
 from tests.support.trial_rows import finish, row
 from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore

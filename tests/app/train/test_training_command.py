@@ -25,7 +25,7 @@ from perception.learning.training.base import find_base, load_base
 from perception.learning.training.run import publish_model
 from tests.support.dataset_samples import write_cleargrasp_real, write_hiss
 from tests.support.paths import ROOT
-from tests.support.tiny_training import tiny_trainer, write_balls
+from tests.support.tiny.training import tiny_trainer, write_balls
 
 SMALL = ("--size", "32x32", "--batch", "1", "--rank", "2", "--device", "cpu", "--checkpoint-every", "1")
 

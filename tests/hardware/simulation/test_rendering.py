@@ -24,7 +24,7 @@ from hardware.simulation.scene.triangles import primitive, smooth
 from hardware.simulation.sim_camera import REMEMBERED, SimCamera, cell_intrinsics
 from perception.table.tags import detect_tags, tag_corners_m
 from tests.support.paths import ROOT
-from tests.support.rendering_scene import ball, render, scene, small_cell
+from tests.support.scenes.rendering import ball, render, scene, small_cell
 
 CELL = small_cell()
 RAYS = cell_intrinsics(CELL).rays()
@@ -207,7 +207,7 @@ import hardware.simulation.rendering.backend as backend
 backend._llvm_library = lambda: None
 backend._has_optix = lambda: False
 sys.path.insert(0, "tests")
-from tests.support.rendering_scene import ball, render, scene, small_cell
+from tests.support.scenes.rendering import ball, render, scene, small_cell
 cell = small_cell(8)
 state = scene(cell, "diffuse", (ball("tinted glass"), 0.05, 0.0))
 assert backend.mitsuba().variant() == "scalar_rgb"

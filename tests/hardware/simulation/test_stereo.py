@@ -21,7 +21,7 @@ from hardware.simulation.stereo import (
     right_intrinsics,
     sense_depth,
 )
-from tests.support.rendering_scene import SIM_CELL, ball, scene
+from tests.support.scenes.rendering import SIM_CELL, ball, scene
 
 CELL = load_cell(SIM_CELL)
 INTRINSICS = cell_intrinsics(CELL)

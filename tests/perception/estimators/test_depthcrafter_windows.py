@@ -13,7 +13,7 @@ from perception.estimators import create_clip_estimator
 from perception.estimators.depthcrafter.model import DepthCrafterModel, shrink, tell_frames_apart
 from perception.estimators.depthcrafter.stream import SEED, DepthCrafterStream, Windows
 from perception.estimators.options import EstimatorOptions
-from tests.support.tiny_estimators import CLIP_MEAN, CLIP_STD, save_depthcrafter
+from tests.support.tiny.estimators import CLIP_MEAN, CLIP_STD, save_depthcrafter
 
 
 @pytest.fixture(scope="module")

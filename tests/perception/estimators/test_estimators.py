@@ -12,7 +12,7 @@ from core.image import RgbdImage
 from perception.estimators import ESTIMATORS, create_estimator
 from perception.estimators.options import EstimatorOptions
 from tests.support.drawn_cell import CELL, draw_frame
-from tests.support.tiny_dkt import tiny_dkt
+from tests.support.tiny.dkt import tiny_dkt
 
 
 @pytest.fixture(scope="module")

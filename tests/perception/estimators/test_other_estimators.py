@@ -16,7 +16,7 @@ from perception.estimators.options import EstimatorOptions
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
-from tests.support.tiny_estimators import save_depth_anything, save_depthcrafter, save_marigold
+from tests.support.tiny.estimators import save_depth_anything, save_depthcrafter, save_marigold
 
 SAVE = {
     "depth-anything-v2-large": save_depth_anything,

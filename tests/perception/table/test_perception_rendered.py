@@ -17,7 +17,7 @@ from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric, to_metres
 from tests.support.drawn_cell import CELL, table_plane
 from tests.support.real_captures import captures_folder, load_captures
-from tests.support.rendering_scene import render
+from tests.support.scenes.rendering import render
 
 #: A quarter of the pixels: enough for 18 px tags, and a second a frame.
 _SMALL = CELL.model_copy(

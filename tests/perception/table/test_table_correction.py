@@ -11,7 +11,7 @@ from perception.estimators import create_estimator
 from perception.table.correction import LARGEST_MM, TableCorrection, corrected
 from perception.table.locate import fit_table
 from perception.table.metric_scale import fit_metric
-from tests.support.biased_scenes import (
+from tests.support.scenes.biased import (
     HARMLESS,
     Scene,
     answer,

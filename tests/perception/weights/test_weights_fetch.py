@@ -27,7 +27,7 @@ from perception.weights.models import (
 )
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import COMMIT, Hub, quiet_bar
-from tests.support.tiny_hub import (
+from tests.support.tiny.hub import (
     BASE,
     LORA,
     PLAIN,
@@ -41,7 +41,7 @@ from tests.support.tiny_hub import (
     release,
     run,
 )
-from tests.support.tiny_text_encoder import tokenizer_json
+from tests.support.tiny.text_encoder import tokenizer_json
 
 
 @pytest.fixture(scope="module")

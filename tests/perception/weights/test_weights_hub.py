@@ -13,7 +13,7 @@ from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
 from perception.weights.models import MODELS, is_complete, weights_folder
 from tests.support.hub_server import Hub
-from tests.support.tiny_hub import LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, bring, only_hub, release, run
+from tests.support.tiny.hub import LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, bring, only_hub, release, run
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from core.errors import PerceptionError
 from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, TOKENIZER_FILE
 from perception.weights.prompt import TENSOR, embed, embed_prompts, load_encoder, prompt_file, tokenize
 from tests.support.hub_server import quiet_bar
-from tests.support.tiny_text_encoder import encode, tiny_encoder, tokenizer_json
+from tests.support.tiny.text_encoder import encode, tiny_encoder, tokenizer_json
 
 #: Distances up to 199 reach every bucket of the position bias.
 LONG = [3 + 7 * index % 17 for index in range(200)]

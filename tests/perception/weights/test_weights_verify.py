@@ -15,7 +15,7 @@ from perception.weights.hub import sha256_of
 from perception.weights.manifest import FileRecord, Manifest, write_manifest
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
-from tests.support.tiny_dkt import tiny_dkt
+from tests.support.tiny.dkt import tiny_dkt
 
 Tensors = dict[str, torch.Tensor]
 FILES = ("transformer.safetensors", "vae.safetensors", "lora.safetensors", "context.safetensors")

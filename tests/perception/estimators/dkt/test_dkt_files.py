@@ -20,7 +20,7 @@ from perception.estimators.dkt.names import transformer_release_name, vae_releas
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize, transformer_size, vae_size
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
-from tests.support.tiny_dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
+from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
 
 SETTINGS = DktSettings(size=(48, 32), steps=2)
 RELEASED = {

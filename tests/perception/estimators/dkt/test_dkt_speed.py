@@ -31,7 +31,7 @@ from perception.estimators.dkt.sizes import VaeSize
 from perception.estimators.dkt.speed import SpeedUps, Ways, speed_up
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.paths import ROOT
-from tests.support.tiny_dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
+from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
 
 SETTINGS = DktSettings(size=(48, 32), window=4, stride=3, mode="fast")
 VAES = [

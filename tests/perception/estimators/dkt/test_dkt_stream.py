@@ -18,7 +18,7 @@ from perception.estimators.dkt.retry import ForgivingStream, smaller
 from perception.estimators.dkt.schedule import released_schedule
 from perception.estimators.dkt.stream import DktStream
 from perception.estimators.dkt.wavefront import blend_weights
-from tests.support.tiny_dkt import TRANSFORMER, moving_clip, tiny_dkt, without_image_branch
+from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt, without_image_branch
 
 SIZE = (48, 32)
 SETTINGS = DktSettings(size=SIZE, window=4, stride=3)

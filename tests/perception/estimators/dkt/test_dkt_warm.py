@@ -17,7 +17,7 @@ from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
 from perception.estimators.dkt.newest import DktNewest
 from perception.estimators.dkt.warm_clip import WarmClip
 from perception.estimators.options import EstimatorOptions
-from tests.support.tiny_dkt import moving_clip, tiny_dkt
+from tests.support.tiny.dkt import moving_clip, tiny_dkt
 
 SETTINGS = DktSettings(size=(48, 32), mode="fast")
 

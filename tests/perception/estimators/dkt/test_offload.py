@@ -28,7 +28,7 @@ from perception.estimators.dkt.schedule import released_schedule
 from perception.estimators.dkt.sizes import TransformerSize
 from perception.estimators.dkt.wavefront import WINDOW
 from tests.support.live_bytes import FusedAttention, LiveBytes
-from tests.support.tiny_dkt import TRANSFORMER, moving_clip, tiny_dkt
+from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt
 
 CPU = torch.device("cpu")
 LAYERS = 4

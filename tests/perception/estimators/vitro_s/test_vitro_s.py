@@ -33,7 +33,7 @@ from perception.estimators.vitro_s.model import (
 )
 from perception.estimators.vitro_s.network import VitroNet
 from perception.learning.vitro_s.calibration import Exam, Scores, calibrate
-from tests.support.vitro_s_scene import COLOR, TABLE, K, spread_out
+from tests.support.scenes.vitro_s import COLOR, TABLE, K, spread_out
 
 
 def test_the_bare_table_is_zero_wherever_it_is_seen() -> None:

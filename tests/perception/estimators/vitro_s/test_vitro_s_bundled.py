@@ -8,7 +8,7 @@ from perception.estimators.vitro_s.model import TOLERANCE_M, Seen, load_vitro_s
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.evaluation.regions import hard_of
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
-from tests.support.rendering_scene import SIM_CELL, rendered_clips
+from tests.support.scenes.rendering import SIM_CELL, rendered_clips
 
 CELL = load_cell(SIM_CELL)
 SETTINGS = SynthSettings(

@@ -21,7 +21,7 @@ from perception.learning.evaluation.subjects import create_subject
 from perception.learning.synthesis.clips.clip_set import ClipSet
 from perception.learning.synthesis.clips.filming import film
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
-from tests.support.rendering_scene import SIM_CELL, rendered_clips
+from tests.support.scenes.rendering import SIM_CELL, rendered_clips
 
 CELL = load_cell(SIM_CELL)
 SETTINGS = SynthSettings(seed=3, width=318, height=180, frames=3, spp=2, sensor=True, **of_cell(CELL))

@@ -20,7 +20,7 @@ from perception.learning.synthesis.clips.clip_files import clips_in, problems_of
 from perception.learning.synthesis.clips.farm import Job
 from perception.learning.synthesis.clips.ray_farm import NOT_SENT, RayFarm
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
-from tests.support.rendering_scene import SIM_CELL
+from tests.support.scenes.rendering import SIM_CELL
 from tests.support.small_set import ROOT
 
 #: Those of `small_set`.

@@ -12,7 +12,7 @@ from perception.learning.training.draws import Sampler, seen_in_training, split
 from perception.learning.training.flow import LEVELS
 from perception.learning.training.loader import clip_stream, naming_lost_readers
 from perception.learning.training.settings import read_settings
-from tests.support.tiny_training import SIZE, BallClip, BlindClip, ball_data
+from tests.support.tiny.training import SIZE, BallClip, BlindClip, ball_data
 
 
 def sampler(data: list[Dataset], longest: int = 21, seed: int = 0) -> Sampler:

@@ -15,7 +15,7 @@ from perception.learning.training.base import TINY_VAE
 from perception.learning.training.clips import known_of_latents, normalised_disparity, read_clip
 from perception.learning.training.flow import LEVELS, level_weights, noised, training_levels, velocity_loss
 from perception.learning.training.trainer import encode
-from tests.support.tiny_training import SIZE, BallClip, BlindClip
+from tests.support.tiny.training import SIZE, BallClip, BlindClip
 
 
 def test_the_velocity_leads_from_any_point_to_noise_and_back_to_truth() -> None:

@@ -12,7 +12,7 @@ from core.errors import StorageError, TrainingError
 from perception.learning.training.checkpoint import Checkpoints, restore
 from perception.learning.training.lora import lora_tensors
 from perception.learning.training.trainer import Trainer
-from tests.support.tiny_training import ball_data, tiny_trainer
+from tests.support.tiny.training import ball_data, tiny_trainer
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from perception.learning.vitro_s.samples import KnownFrame, sample
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.training import STATE, VitroTraining
 from tests.support.dataset_samples import write_transphy3d
-from tests.support.vitro_s_scene import COLOR, TABLE, K, spread_out
+from tests.support.scenes.vitro_s import COLOR, TABLE, K, spread_out
 
 
 def test_no_better_depth_can_be_bought_with_expected_error() -> None:

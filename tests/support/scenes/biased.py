@@ -1,6 +1,6 @@
 """Scenes of the digital cell with exact depth, and estimators whose answers are the truth bent in known ways.
 
-    python -m tests.support.biased_scenes [SCENES]     the table of docs/lab/metric-depth.md
+    python -m tests.support.scenes.biased [SCENES]     the table of docs/lab/metric-depth.md
 
 Depth is ray cast and the tags are drawn, so that a scene costs a third of a second; objects are drawn, dropped
 and settled as in any trial.

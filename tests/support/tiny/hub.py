@@ -16,8 +16,8 @@ from perception.weights.fetch import fetch, plan_fetch
 from perception.weights.models import TEXT_ENCODER_FILE, TOKENIZER_FILE, weights_folder
 from tests.support.hub_server import Hub, quiet_bar, serve
 from tests.support.paths import MAIN
-from tests.support.tiny_dkt import TinyDkt, tiny_dkt
-from tests.support.tiny_text_encoder import pickled, tiny_encoder, tokenizer_json
+from tests.support.tiny.dkt import TinyDkt, tiny_dkt
+from tests.support.tiny.text_encoder import pickled, tiny_encoder, tokenizer_json
 
 SMALL, LARGE = "alibaba-pai/Wan2.1-Fun-1.3B-Control", "alibaba-pai/Wan2.1-Fun-14B-Control"
 LORA = "Daniellesry/DKT-Depth-1-3B-v1.1"
