@@ -15,12 +15,13 @@ from app.run.trial import Estimate, Trial
 from core.cell import Cell
 from core.errors import PlanningError
 from core.image import RgbdImage
-from grasping.detection.detector import create_detector
-from grasping.detection.doubt import unsure_share
+from grasping.detection.confidence import unsure_share
+from grasping.detection.detector import DetectorInput
+from grasping.detection.registry import create_detector
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.planner import plan_grasp
-from grasping.planning.registry import require
+from grasping.planning.registry import find_planner
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import MetricDepth, TableView
 from perception.estimators import create_estimator
@@ -47,7 +48,7 @@ class Pipeline:
         Raises:
             ConfigurationError: something chosen that there is not, or that cannot run here.
         """
-        require(options.planner)
+        find_planner(options.planner)
         self.cell = cell
         self.options = options
         self.estimator = create_estimator(options.estimator, truth, EstimatorOptions(weights=options.weights))
@@ -61,7 +62,9 @@ class Pipeline:
     def detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
         """Grasps on what stands on the table; none where nothing graspable does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
-        return self.detector.detect(metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence)
+        return self.detector.detect(
+            DetectorInput(metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence)
+        )
 
     def plan(self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int) -> GraspPlan:
         """The best grasp that an arm can reach, with motions that the gate passed."""

@@ -22,7 +22,7 @@ from core.files import free_folder, whole_folder, writing
 from core.image_file import write_image
 from core.json_values import plain, to_json
 from core.work import SUMMARY, digest_of
-from grasping.detection.doubt import LEAST_CONFIDENCE
+from grasping.detection.confidence import LEAST_CONFIDENCE
 from grasping.pictures import draw_grasps
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame

@@ -4,37 +4,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert
-from grasping.detection.candidates import Candidates, propose
-from grasping.detection.doubt import note_of_empty, sift, sure_depth
+from grasping.detection.confidence import note_of_empty, sure_depth, sure_points
+from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentred
-from grasping.detection.objects import explain
-from grasping.detection.scoring import score
-from grasping.detection.segmentation import (
-    Surface,
-    bystanders,
-    clusters,
-    facing,
-    normals_at,
-    object_points,
-    observed_surface,
-    table_frame,
-    thin,
-)
-from grasping.detection.view import View
+from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
+from grasping.detection.proposals import Proposals, propose
+from grasping.detection.segmentation import bystanders, clusters, explain, object_points, table_frame
 from grasping.grasp_set import OBJECT, ROW, SCORE, GraspSet, empty_grasps, suppress
-from perception.depth_types import Plane
 
 NAME = "antipodal"
 MAX_ROWS = 200
-#: Candidates whose collisions are checked per frame, shared by the objects in it.
+#: Proposals whose collisions are checked per frame, shared by the objects in it.
 BUDGET, LEAST_BUDGET = 2400, 300
 MAX_EXTENT_M = 0.40
 #: What comes this near to the image's edge is cut off by it, and its grasps count for less.
 EDGE_PX, CUT_OFF_FACTOR = 4, 0.1
 FINGER_HEIGHT_M = 0.02
+#: So many seen points tell how sure the depth is at a grasp: a patch of two to three centimetres.
+NEAREST_SEEN = 48
 
 
 @dataclass(frozen=True)
@@ -44,66 +35,58 @@ class AntipodalDetector:
     max_opening_m: float
     seed: int = 0
 
-    @property
-    def name(self) -> str:
-        return NAME
-
-    def detect(
-        self,
-        depth_m: NDArray[np.float32],
-        intrinsics: Intrinsics,
-        plane: Plane,
-        region: NDArray[np.bool_],
-        confidence: NDArray[np.float32] | None = None,
-        normals: NDArray[np.float32] | None = None,
-    ) -> GraspSet:
-        """See `GraspDetector.detect`. The same input gives the same grasps."""
-        points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
+    def detect(self, given: DetectorInput) -> GraspSet:
+        """See `Detector.detect`. The same input gives the same grasps."""
+        points, weight = object_points(given)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         if not (labels >= 0).any():
-            return empty_grasps(NAME, note_of_empty(region, confidence))
-        doubt = sift(weight, labels)
-        points, weight, labels, unsure = points[doubt.kept], weight[doubt.kept], labels[doubt.kept], points[~doubt.kept]
+            return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
+        kept, note = sure_points(weight, labels)
+        points, weight, labels, unsure = points[kept], weight[kept], labels[kept], points[~kept]
         if not len(points):
-            return empty_grasps(NAME, doubt.note)
+            return empty_grasps(NAME, note)
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
         cloud = points.astype(np.float32)
-        T_camera_table = table_frame(plane)
-        view = View.of(sure_depth(depth_m, confidence), intrinsics, T_camera_table)
-        known = None if normals is None else normals_at(points, normals, intrinsics)
+        T_camera_table = table_frame(given.plane)
+        space = FreeSpace.of(sure_depth(given.depth_m, given.confidence), given.intrinsics, T_camera_table)
+        known = None if given.normals is None else normals_at(points, given.normals, given.intrinsics)
         surface = observed_surface(points, weight, T_camera_table, known)
-        cut_off = _cut_off(points, labels, intrinsics)
-        objects, labels = explain(surface, labels, cut_off, view)
+        cut_off = _cut_off(points, labels, given.intrinsics)
+        objects, labels = explain(surface, labels, cut_off, space)
         # What is unsure is not grasped, and may still be hit.
-        others = np.concatenate([bystanders(depth_m, intrinsics, plane, region), unsure])
-        others = apply(invert(T_camera_table), others)
+        others = apply(invert(T_camera_table), np.concatenate([bystanders(given), unsure]))
         each = [
             self._grasps_on(k, objects, others, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])
         ]
         rows = np.concatenate([np.zeros((0, ROW)), *each])
         rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
         found = suppress(rows)[:MAX_ROWS]
-        note = doubt.note if len(found) else "every grasp is too wide for the gripper or collides"
+        note = note if len(found) else "every grasp is too wide for the gripper or collides"
         return GraspSet(found, cloud, labels, NAME, note)
 
     def _grasps_on(
-        self, k: int, objects: list[Surface], others_m: NDArray, T_camera_table: Matrix
+        self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix
     ) -> NDArray[np.float64]:
         target = objects[k]
         rng = np.random.default_rng((self.seed, k))
         budget = max(LEAST_BUDGET, BUDGET // len(objects))
-        candidates = clear_of_table(propose(target, self.max_opening_m, budget, rng))
-        if len(candidates) > budget:
-            candidates = candidates[rng.choice(len(candidates), budget, replace=False)]
-        if not len(candidates):
+        proposals = clear_of_table(propose(target, self.max_opening_m, budget, rng))
+        if len(proposals) > budget:
+            proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
+        if not len(proposals):
             return np.zeros((0, ROW))
         obstacles = _near(target, objects, others_m)
-        candidates = recentred(candidates, insert(candidates, obstacles), self.max_opening_m)
-        if not len(candidates):
+        proposals = recentred(proposals, insert(proposals, obstacles), self.max_opening_m)
+        if not len(proposals):
             return np.zeros((0, ROW))
-        fit = insert(candidates, obstacles)
-        scores = score(candidates, fit, target, self.max_opening_m)
-        return _rows(candidates, fit, scores, k, T_camera_table)[holds(fit)]
+        fit = insert(proposals, obstacles)
+        scores = _score(proposals, fit, target, self.max_opening_m)
+        return _rows(proposals, fit, scores, k, T_camera_table)[holds(fit)]
+
+
+DETECTOR = DetectorSpecification(
+    NAME, "opposite sides of what is seen, its hidden side completed; on the CPU", AntipodalDetector
+)
 
 
 def _cut_off(points_camera: NDArray, labels: NDArray, intrinsics: Intrinsics) -> NDArray[np.bool_]:
@@ -114,29 +97,68 @@ def _cut_off(points_camera: NDArray, labels: NDArray, intrinsics: Intrinsics) ->
     return np.isin(labels, labels[on_edge])
 
 
-def _is_thing(surface: Surface) -> bool:
+def _is_thing(surface: PointCloud) -> bool:
     """Whether it is small enough to be picked up: walls and people are obstacles only."""
     return float(np.ptp(surface.points_m[:, :2], axis=0).max()) < MAX_EXTENT_M
 
 
-def _near(target: Surface, objects: list[Surface], others_m: NDArray, reach_m: float = 0.20) -> Surface:
+def _near(target: PointCloud, objects: list[PointCloud], others_m: NDArray, reach_m: float = 0.20) -> PointCloud:
     """Everything within the gripper's reach of the target, thinned for collision checks."""
     low, high = target.points_m.min(0) - reach_m, target.points_m.max(0) + reach_m
     points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
     points = points[((points > low) & (points < high)).all(1)]
     points = points[thin(points, 0.006)]
     # Without normals and unseen: to be kept clear of, of no worth as a contact.
-    obstacles = Surface(points, np.zeros_like(points), np.zeros(len(points)))
+    obstacles = PointCloud(points, np.zeros_like(points), np.zeros(len(points)))
     return target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
 
 
-def _rows(candidates: Candidates, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:
+def _rows(proposals: Proposals, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:
     """GraspNet rows in the camera frame."""
-    rows = np.zeros((len(candidates), ROW))
-    y, z = candidates.R[:, :, 1], candidates.R[:, :, 2]
+    rows = np.zeros((len(proposals), ROW))
+    y, z = proposals.R[:, :, 1], proposals.R[:, :, 2]
     R = np.stack([z, y, np.cross(z, y)], axis=2)
     rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = scores, fit.width_m, FINGER_HEIGHT_M, fit.depth_m
     rows[:, 4:13] = (T_camera_table[:3, :3] @ R).reshape(-1, 9)
-    rows[:, 13:16] = apply(T_camera_table, candidates.center_m)
+    rows[:, 13:16] = apply(T_camera_table, proposals.center_m)
     rows[:, 16] = k
     return rows
+
+
+def _score(proposals: Proposals, fit: Fit, surface: PointCloud, max_opening_m: float) -> NDArray[np.float64]:
+    """(B,) scores 0..1 of proposals whose `fit` is final, on one object's completed surface."""
+    terms = (
+        _term(fit.alignment.min(1), 0.80, 0.98),  # slips: outside a friction cone of 0.5 at 0.89
+        _term(fit.counts.min(1), 0, 8),  # touches an edge or a stray point
+        0.6 + 0.4 * fit.seen.max(1),  # rests on guesses only
+        _sureness(proposals, surface),  # depth that may be wrong
+        _near_centre_of_mass(proposals, surface),  # swings
+        _term(max_opening_m - fit.width_m, 0.002, 0.020),  # no room for an error of depth
+        _term(fit.depth_m, -0.005, 0.015),  # holds by the very tips
+        np.exp(-((fit.offset_m / 0.015) ** 2)),  # turns between pads that do not face each other
+        _term(fit.width_m, -0.004, 0.016),  # pinches a rim whose thickness is not known
+    )
+    return np.prod(terms, axis=0)
+
+
+def _sureness(proposals: Proposals, surface: PointCloud) -> NDArray:
+    """The mean confidence of what was seen nearest to the grasp: 1 for an estimator that tells none."""
+    seen = surface.seen > 0
+    if not seen.any():
+        return np.ones(len(proposals))
+    count = min(NEAREST_SEEN, int(seen.sum()))
+    nearest = cKDTree(surface.points_m[seen]).query(proposals.center_m, k=[*range(1, count + 1)])[1]
+    return np.asarray(surface.seen[seen][nearest].mean(1))
+
+
+def _term(value: NDArray, worst: float, best: float) -> NDArray:
+    """0.05 at `worst` and below, 1 at `best` and above, straight between."""
+    return np.clip((value - worst) / (best - worst), 0.05, 1.0)
+
+
+def _near_centre_of_mass(proposals: Proposals, surface: PointCloud) -> NDArray:
+    """Off to the side an object swings out of the fingers; above or below it hangs or stands."""
+    arm = proposals.center_m - surface.points_m.mean(0)
+    sideways = arm - np.einsum("bi,bi->b", arm, proposals.R[:, :, 1])[:, None] * proposals.R[:, :, 1]
+    horizontal = np.linalg.norm(sideways[:, :2], axis=1)
+    return np.exp(-((horizontal / 0.05) ** 2) - (sideways[:, 2] / 0.15) ** 2)

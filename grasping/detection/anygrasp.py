@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from core.image import Intrinsics
-from grasping.detection.doubt import note_of_empty, sift
+from grasping.detection.confidence import note_of_empty, sure_points
+from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.segmentation import clusters, object_points
 from grasping.grasp_set import OBJECT, GraspSet, checked_rows, empty_grasps, fingertips, suppress
-from perception.depth_types import Plane
 
 NAME = "anygrasp"
 #: Where the checkpoint file is.
@@ -33,8 +32,6 @@ _INSTALL = "Ask for a licence at github.com/graspnet/anygrasp_sdk and install it
 
 class AnyGraspDetector:
     """Feeds AnyGrasp the points above the table and keeps what it finds on them."""
-
-    name = NAME
 
     def __init__(self, max_opening_m: float) -> None:
         """Loads the SDK, the licence and the checkpoint.
@@ -52,31 +49,28 @@ class AnyGraspDetector:
         self._find = _load(sdk, checkpoint, min(max_opening_m, SDK_MAX_OPENING_M))
         self._max_opening_m = max_opening_m
 
-    def detect(
-        self,
-        depth_m: NDArray[np.float32],
-        intrinsics: Intrinsics,
-        plane: Plane,
-        region: NDArray[np.bool_],
-        confidence: NDArray[np.float32] | None = None,
-        normals: NDArray[np.float32] | None = None,
-    ) -> GraspSet:
-        """See `GraspDetector.detect`; its network takes points alone, so `normals` go unused."""
-        points, weight = object_points(depth_m, intrinsics, plane, region, confidence)
+    def detect(self, given: DetectorInput) -> GraspSet:
+        """See `Detector.detect`; its network takes points alone, so normals go unused."""
+        points, weight = object_points(given)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
-        doubt = sift(weight, labels)
-        cloud, labels = points[doubt.kept].astype(np.float32), labels[doubt.kept]
+        kept, note = sure_points(weight, labels)
+        cloud, labels = points[kept].astype(np.float32), labels[kept]
         if not len(cloud):
-            return empty_grasps(NAME, doubt.note or note_of_empty(region, confidence))
+            return empty_grasps(NAME, note or note_of_empty(given.region, given.confidence))
         group = self._find(cloud)
         if group is None or len(group) == 0:
             return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)
         rows = checked_rows(group, "AnyGrasp's grasps")
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
         rows[:, OBJECT] = labels[distance.argmin(1)]
-        kept = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])
-        note = "" if len(kept) else "AnyGrasp's are all too wide for this gripper or far from every object"
-        return GraspSet(kept, cloud, labels, NAME, note)
+        found = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])
+        note = "" if len(found) else "AnyGrasp's are all too wide for this gripper or far from every object"
+        return GraspSet(found, cloud, labels, NAME, note)
+
+
+DETECTOR = DetectorSpecification(
+    NAME, "AnyGrasp through its SDK", AnyGraspDetector, needs="CUDA, gsnet and its licence, a checkpoint"
+)
 
 
 def _sdk() -> Any:

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from grasping.detection.segmentation import Surface, facing, thin
+from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, thin
 from grasping.detection.symmetry import best_symmetry
-from grasping.detection.view import View
-from grasping.detection.walls import walls
 
 #: Share of a symmetry's images that must be where they should for it to be believed.
 MIN_CONSISTENCY = 0.78
 #: More of a completion than this in empty space refutes its symmetry.
 MAX_VIOLATION = 0.15
+#: Walls are set up on a grid of this pitch, of points this far apart.
+CELL_M, STEP_M = 0.004, 0.004
 
 
 @dataclass(frozen=True)
@@ -27,33 +28,33 @@ class Completed:
     """A surface with its unseen side added (seen = 0), and how well its symmetry explains what is
     seen: 1 and more fully, 0 not at all (then only walls were added)."""
 
-    surface: Surface
+    surface: PointCloud
     sureness: float
 
 
-def complete(surface: Surface, view: View) -> Completed:
+def complete(surface: PointCloud, space: FreeSpace) -> Completed:
     """Completes by revolution where an upright axis fits, else by the best half turn or mirror plane,
     if it convinces, and by walls under the outline of what is seen from above."""
-    axis = lathe_axis(surface, view)
+    axis = lathe_axis(surface, space)
     if axis is not None:
         center, inliers = axis
-        return Completed(_joined(surface, _revolved(surface[inliers], center), view), 1.0)
-    symmetry, consistency = best_symmetry(surface, view)
+        return Completed(_joined(surface, _revolved(surface[inliers], center), space), 1.0)
+    symmetry, consistency = best_symmetry(surface, space)
     convinces = consistency >= MIN_CONSISTENCY
-    both = _joined(surface, symmetry.of(surface), view) if convinces else surface
-    return Completed(_joined(both, walls(both), view), consistency if convinces else 0.0)
+    both = _joined(surface, symmetry.of(surface), space) if convinces else surface
+    return Completed(_joined(both, _walls(both), space), consistency if convinces else 0.0)
 
 
-def _joined(surface: Surface, added: Surface, view: View) -> Surface:
+def _joined(surface: PointCloud, added: PointCloud, space: FreeSpace) -> PointCloud:
     """The surface and what is added, less what is known to be empty, in the table or there already."""
-    added = added[~view.is_free(added.points_m) & (added.points_m[:, 2] > 0)]
+    added = added[~space.contains(added.points_m) & (added.points_m[:, 2] > 0)]
     distance, index = cKDTree(surface.points_m).query(added.points_m, distance_upper_bound=0.006)
     known = np.isfinite(distance)
     known[known] = np.einsum("ni,ni->n", surface.normals[index[known]], added.normals[known]) > 0.3
     return surface + added[~known]
 
 
-def lathe_axis(surface: Surface, view: View) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+def lathe_axis(surface: PointCloud, space: FreeSpace) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
     """Where a vertical axis of revolution stands (2,) and which points (N,) obey it, or None.
 
     Every normal of a solid of revolution meets its axis: the axis is the point nearest to all
@@ -83,7 +84,7 @@ def lathe_axis(surface: Surface, view: View) -> tuple[NDArray[np.float64], NDArr
     inliers = np.ones(len(surface), bool)
     inliers[np.flatnonzero(side)[~fits]] = False
     turned = _revolved(surface[inliers], center)
-    return None if view.is_free(turned.points_m).mean() > MAX_VIOLATION else (center, inliers)
+    return None if space.contains(turned.points_m).mean() > MAX_VIOLATION else (center, inliers)
 
 
 def _is_round(from_axis: NDArray, height: NDArray, n: NDArray) -> bool:
@@ -95,7 +96,7 @@ def _is_round(from_axis: NDArray, height: NDArray, n: NDArray) -> bool:
     return bool(spread) and float(np.median(spread)) < 0.004
 
 
-def _revolved(surface: Surface, center: NDArray, turns: int = 24) -> Surface:
+def _revolved(surface: PointCloud, center: NDArray, turns: int = 24) -> PointCloud:
     """Every point turned about the vertical axis through `center`, one copy per turn."""
     keep = thin(surface.points_m, 0.005, facing(surface.normals))
     points, normals = surface.points_m[keep].copy(), surface.normals[keep]
@@ -105,4 +106,31 @@ def _revolved(surface: Surface, center: NDArray, turns: int = 24) -> Surface:
     points = np.einsum("kij,nj->kni", R, points).reshape(-1, 3) + np.append(center, 0.0)
     normals = np.einsum("kij,nj->kni", R, normals).reshape(-1, 3)
     keep = thin(points, 0.004, facing(normals))
-    return Surface(points[keep], normals[keep], np.zeros(len(keep)))
+    return PointCloud(points[keep], normals[keep], np.zeros(len(keep)))
+
+
+def _walls(surface: PointCloud) -> PointCloud:
+    """Points straight down from the outline of the surface's footprint, facing outwards, not seen."""
+    cell = np.floor((surface.points_m[:, :2] - surface.points_m[:, :2].min(0)) / CELL_M).astype(int) + 3
+    covered = np.zeros(cell.max(0) + 4, bool)
+    covered[tuple(cell.T)] = True
+    covered = binary_closing(covered, iterations=2)
+    rim = covered & ~binary_erosion(covered)
+    outward = -np.stack(np.gradient(gaussian_filter(covered.astype(float), 1.5)), -1)
+    edge = np.flatnonzero(rim[tuple(cell.T)])
+    direction = outward[tuple(cell[edge].T)]
+    direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
+    top = _topmost(surface.points_m[edge], cell[edge], covered.shape)
+    edge, direction = edge[top], direction[top]
+    levels = np.arange(STEP_M / 2, surface.points_m[:, 2].max(initial=0), STEP_M)
+    column, level = np.nonzero(levels[None] < surface.points_m[edge, 2][:, None])
+    points = np.column_stack([surface.points_m[edge[column], :2], levels[level]])
+    normals = np.column_stack([direction[column], np.zeros(len(column))])
+    return PointCloud(points, normals, np.zeros(len(points)))
+
+
+def _topmost(points: NDArray, cell: NDArray, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Indices of the highest point of every cell."""
+    key = np.ravel_multi_index(tuple(cell.T), shape)
+    order = np.lexsort((-points[:, 2], key))
+    return order[np.unique(key[order], return_index=True)[1]]

@@ -1,74 +1,72 @@
-"""What finds grasps, by name: our own CPU detector, and AnyGrasp where its owner installed it."""
+"""What a grasp detector says of itself, what it is shown, and what its author writes: one small class."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import PerceptionError
 from core.image import Intrinsics
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
 
 
-class GraspDetector(Protocol):
+@dataclass(frozen=True)
+class DetectorInput:
+    """A table in metric depth: depth_m (H, W) [m] with NaN holes, in the camera of `intrinsics`.
+
+    plane: the table. region (H, W): False on what is not to be grasped (bin, tags, arms, off the table).
+    confidence (H, W): the probability, 0..1, that a pixel's depth is right (`detection.confidence` says what is left
+    alone for it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
+    """
+
+    depth_m: NDArray[np.float32]
+    intrinsics: Intrinsics
+    plane: Plane
+    region: NDArray[np.bool_]
+    confidence: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises PerceptionError where the images are not of one size."""
+        shape = (self.intrinsics.height, self.intrinsics.width)
+        for name in ("depth_m", "region", "confidence", "normals"):
+            image, expected = getattr(self, name), (*shape, 3) if name == "normals" else shape
+            if image is not None and image.shape != expected:
+                what = "The normals are" if name == "normals" else f"The {name.removesuffix('_m')} image is"
+                raise PerceptionError(
+                    f"{what} {image.shape}, the intrinsics are for {expected}.",
+                    "Give images of one size, aligned to colour, with the intrinsics of that size.",
+                )
+
+
+class Detector(Protocol):
     """Metric depth in, grasps out."""
 
-    @property
-    def name(self) -> str: ...
-
-    def detect(
-        self,
-        depth_m: NDArray[np.float32],
-        intrinsics: Intrinsics,
-        plane: Plane,
-        region: NDArray[np.bool_],
-        confidence: NDArray[np.float32] | None = None,
-        normals: NDArray[np.float32] | None = None,
-    ) -> GraspSet:
+    def detect(self, given: DetectorInput, /) -> GraspSet:
         """Grasps of what stands on the table, best first, in the camera frame.
 
-        depth_m (H, W) metres with NaN holes; plane is the table; region (H, W) is False on what is
-        not to be grasped (bin, tags, arms, off the table); confidence (H, W), 0..1, is the
-        probability that a pixel's depth is right (`detection.doubt` says what is left alone for it);
-        normals (H, W, 3) in camera axes are used where finite instead of those of the depth.
         A table with nothing on it, or nothing that the estimator is sure of, gives an empty set whose
         `note` says so.
 
         Raises:
-            PerceptionError: shapes that differ, or depth without one finite pixel in the region.
+            PerceptionError: depth without one finite pixel in the region.
         """
         ...
 
 
-def _antipodal(max_opening_m: float) -> GraspDetector:
-    from grasping.detection.antipodal import AntipodalDetector
+@dataclass(frozen=True)
+class DetectorSpecification:
+    """One detector: `DETECTOR` in its own file.
 
-    return AntipodalDetector(max_opening_m)
-
-
-def _anygrasp(max_opening_m: float) -> GraspDetector:
-    from grasping.detection.anygrasp import AnyGraspDetector
-
-    return AnyGraspDetector(max_opening_m)
-
-
-DETECTORS: dict[str, Callable[[float], GraspDetector]] = {"antipodal": _antipodal, "anygrasp": _anygrasp}
-
-
-def create_detector(name: str, max_opening_m: float = 0.07) -> GraspDetector:
-    """The detector called `name`, for a gripper that opens to `max_opening_m`.
-
-    Raises:
-        ConfigurationError: an unknown name, a gripper that cannot open, or a detector that this
-            machine cannot run.
+    name: what people type, what logs show. description: one line for people. needs: what a machine must have for
+    it, '' if nothing. load: makes it ready for a gripper that opens so far [m]; what takes long to import is
+    imported there.
     """
-    if name not in DETECTORS:
-        raise ConfigurationError(f"There is no detector '{name}'.", f"Choose one of: {', '.join(DETECTORS)}.")
-    if not 0.02 <= max_opening_m <= 0.20:
-        raise ConfigurationError(
-            f"A gripper that opens to {max_opening_m:g} m cannot be planned for.",
-            "Set gripper_stroke_m in the cell file (PiPER: 0.07, or 0.10 for the V2 gripper).",
-        )
-    return DETECTORS[name](max_opening_m)
+
+    name: str
+    description: str
+    load: Callable[[float], Detector]
+    needs: str = ""

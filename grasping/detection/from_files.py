@@ -11,7 +11,8 @@ from scipy.spatial import ConvexHull, Delaunay, QhullError
 from core.errors import ConfigurationError, PerceptionError, VitroError
 from core.image import Intrinsics, RgbdImage
 from core.transforms import apply, invert
-from grasping.detection.detector import create_detector
+from grasping.detection.detector import DetectorInput
+from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
@@ -42,7 +43,7 @@ def grasps_in(
     finder = create_detector(detector, max_opening_m)
     plane = find_table(frame)
     region = table_region(frame, plane)
-    return finder.detect(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
+    return finder.detect(DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals))
 
 
 def read_normals(path: Path) -> NDArray[np.float32]:

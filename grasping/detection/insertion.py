@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from grasping.detection.candidates import Candidates
 from grasping.detection.gripper import LEAST_MARGIN_M, PAD_LENGTH_M, PARTS, TIP, lowest_corner, pre_opening
-from grasping.detection.segmentation import Surface
+from grasping.detection.point_cloud import PointCloud
+from grasping.detection.proposals import Proposals
 
 #: Fingertips go at most this far past the contacts, so that these meet the middle of the pads.
 MAX_DEPTH_M = 0.025
@@ -26,7 +26,7 @@ _BATCH = 192
 
 @dataclass(frozen=True)
 class Fit:
-    """What B candidates meet.
+    """What B proposals meet.
 
     depth_m (B,): insertion past the centre, -inf where the gripper does not fit. middle_m (B,): where
     the middle between the contacts lies along the closing axis from the centre. width_m (B,). Per side
@@ -44,15 +44,15 @@ class Fit:
     offset_m: NDArray[np.float64]
 
 
-def clear_of_table(candidates: Candidates) -> Candidates:
-    """The candidates that the table (z = 0) alone does not forbid."""
-    return candidates[np.flatnonzero(_depth_to_table(candidates) >= MIN_DEPTH_M)]
+def clear_of_table(proposals: Proposals) -> Proposals:
+    """The proposals that the table (z = 0) alone does not forbid."""
+    return proposals[np.flatnonzero(_depth_to_table(proposals) >= MIN_DEPTH_M)]
 
 
-def insert(candidates: Candidates, obstacles: Surface) -> Fit:
+def insert(proposals: Proposals, obstacles: PointCloud) -> Fit:
     """Fits every candidate against the surfaces near it and the table (z = 0)."""
-    starts = range(0, len(candidates), _BATCH)
-    fits = [_insert(candidates[np.arange(s, min(s + _BATCH, len(candidates)))], obstacles) for s in starts]
+    starts = range(0, len(proposals), _BATCH)
+    fits = [_insert(proposals[np.arange(s, min(s + _BATCH, len(proposals)))], obstacles) for s in starts]
     return Fit(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fit)))
 
 
@@ -61,30 +61,30 @@ def holds(fit: Fit) -> NDArray[np.bool_]:
     return (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
 
 
-def recentred(candidates: Candidates, fit: Fit, max_opening_m: float) -> Candidates:
-    """The candidates that fit and can open wide enough, their centre moved midway between contacts."""
+def recentred(proposals: Proposals, fit: Fit, max_opening_m: float) -> Proposals:
+    """The proposals that fit and can open wide enough, their centre moved midway between contacts."""
     good = np.flatnonzero(holds(fit) & (fit.width_m + LEAST_MARGIN_M <= max_opening_m))
-    chosen = candidates[good]
+    chosen = proposals[good]
     center = chosen.center_m + chosen.R[:, :, 1] * fit.middle_m[good, None]
-    return Candidates(center, chosen.R, pre_opening(fit.width_m[good], max_opening_m))
+    return Proposals(center, chosen.R, pre_opening(fit.width_m[good], max_opening_m))
 
 
-def _insert(candidates: Candidates, obstacles: Surface) -> Fit:
-    x, y, z = _in_gripper(candidates, obstacles.points_m)
-    opening = candidates.opening_m.astype(np.float32)
-    depth = np.minimum(_depth_to_obstacles(x, y, z, opening), _depth_to_table(candidates))
+def _insert(proposals: Proposals, obstacles: PointCloud) -> Fit:
+    x, y, z = _in_gripper(proposals, obstacles.points_m)
+    opening = proposals.opening_m.astype(np.float32)
+    depth = np.minimum(_depth_to_obstacles(x, y, z, opening), _depth_to_table(proposals))
     depth = np.minimum(depth, MAX_DEPTH_M).astype(np.float32)
     between = (np.abs(x) < TIP.half_x_m) & (np.abs(y) < opening / 2) & (z < depth) & (z > depth - PAD_LENGTH_M)
     point, grasp = np.nonzero(between)
     places = np.stack([axis[point, grasp] for axis in (x, y, z)], 1).astype(float)
-    aligned = np.abs(np.einsum("ni,ni->n", obstacles.normals[point], candidates.R[grasp, :, 1]))
+    aligned = np.abs(np.einsum("ni,ni->n", obstacles.normals[point], proposals.R[grasp, :, 1]))
     return _contacts(depth.astype(float), grasp, places, aligned, obstacles.seen[point])
 
 
-def _in_gripper(candidates: Candidates, points_m: NDArray) -> NDArray[np.float32]:
+def _in_gripper(proposals: Proposals, points_m: NDArray) -> NDArray[np.float32]:
     """(3, M, B) coordinates of M points along every candidate's axes, from its centre."""
-    origin = np.einsum("bi,bik->kb", candidates.center_m, candidates.R)
-    weights = np.concatenate([candidates.R.transpose(2, 1, 0), -origin[:, None]], axis=1)
+    origin = np.einsum("bi,bik->kb", proposals.center_m, proposals.R)
+    weights = np.concatenate([proposals.R.transpose(2, 1, 0), -origin[:, None]], axis=1)
     homogeneous = np.column_stack([points_m, np.ones(len(points_m))])
     # Contiguous single-precision matrix products: five times faster than products of strided views.
     return homogeneous.astype(np.float32) @ np.ascontiguousarray(weights, np.float32)
@@ -103,11 +103,11 @@ def _depth_to_obstacles(x: NDArray, y: NDArray, z: NDArray, opening: NDArray) ->
     return depth
 
 
-def _depth_to_table(candidates: Candidates) -> NDArray:
+def _depth_to_table(proposals: Proposals) -> NDArray:
     """(B,) the deepest insertion at which the whole gripper stays clear of the table."""
-    down = -candidates.R[:, 2, 2]
+    down = -proposals.R[:, 2, 2]
     clearance = TABLE_CLEARANCE_M + SIDE_CLEARANCE_M * (1 - np.clip(down, 0, 1)) ** 2
-    room = candidates.center_m[:, 2] - lowest_corner(candidates.R, candidates.opening_m) - clearance
+    room = proposals.center_m[:, 2] - lowest_corner(proposals.R, proposals.opening_m) - clearance
     return np.where(down > 0.05, room / np.maximum(down, 0.05), np.where(room > 0, np.inf, -np.inf))
 
 

@@ -1,6 +1,4 @@
-"""From a depth image to the objects on the table: points, normals, clusters, in the table's frame."""
-
-from dataclasses import dataclass
+"""From a depth image to the objects on the table: points above it, clusters, and the objects that explain those."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +7,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from core.errors import PerceptionError
-from core.image import Intrinsics
-from core.transforms import Matrix, apply, invert, transform
+from core.transforms import Matrix, transform
+from grasping.detection.completion import Completed, complete
+from grasping.detection.detector import DetectorInput
+from grasping.detection.point_cloud import FreeSpace, PointCloud, thin
 from perception.depth_types import Plane
 
 #: What is lower than this above the table is the table, or lower than so many deviations of its noise.
@@ -31,28 +31,9 @@ PART_LINK = 1.3
 #: this low, or seen at such a grazing angle (cosine).
 SKIRT_M, GRAZING = 0.012, 0.35
 MIN_PART_POINTS = 60
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Points (N, 3) [m] with outward unit normals (N, 3), and how well each was seen (N,) 0..1."""
-
-    points_m: NDArray[np.float64]
-    normals: NDArray[np.float64]
-    seen: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.points_m)
-
-    def __getitem__(self, index: NDArray) -> "Surface":
-        return Surface(self.points_m[index], self.normals[index], self.seen[index])
-
-    def __add__(self, other: "Surface") -> "Surface":
-        return Surface(
-            np.concatenate([self.points_m, other.points_m]),
-            np.concatenate([self.normals, other.normals]),
-            np.concatenate([self.seen, other.seen]),
-        )
+#: Explained so well, a cluster is one object and not looked into any further; it is split only where the parts
+#: are explained this much better than the whole.
+SURE, GAIN = 0.95, 0.05
 
 
 def table_frame(plane: Plane) -> Matrix:
@@ -64,31 +45,22 @@ def table_frame(plane: Plane) -> Matrix:
     return transform(np.column_stack([x, np.cross(z, x), z]), z * plane.offset_m)
 
 
-def object_points(
-    depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, region: NDArray, confidence: NDArray | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def object_points(given: DetectorInput) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Camera points (N, 3) [m] of the region above the table, thinned, and their confidence (N,).
 
     Raises:
-        PerceptionError: shapes that differ, or no finite depth in the region.
+        PerceptionError: no finite depth in the region.
     """
-    shape = (intrinsics.height, intrinsics.width)
-    for name, image in (("depth", depth_m), ("region", region), ("confidence", confidence)):
-        if image is not None and image.shape != shape:
-            raise PerceptionError(
-                f"The {name} image is {image.shape}, the intrinsics are for {shape}.",
-                "Give images of one size, aligned to colour, with the intrinsics of that size.",
-            )
-    valid = region.astype(bool) & np.isfinite(depth_m) & (depth_m > 0)
+    valid = given.region.astype(bool) & np.isfinite(given.depth_m) & (given.depth_m > 0)
     if not valid.any():
         raise PerceptionError(
             "No pixel in the region has a depth.",
             "Check that the camera's depth stream runs and that the region covers the table.",
         )
-    points, height = _standing(depth_m, intrinsics, plane, valid)
-    weight = (
-        np.ones(len(points)) if confidence is None else np.clip(np.nan_to_num(confidence[valid].astype(float)), 0, 1)
-    )
+    points, height = _standing(given, valid)
+    weight = np.ones(len(points))
+    if given.confidence is not None:
+        weight = np.clip(np.nan_to_num(given.confidence[valid].astype(float)), 0, 1)
     above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
     voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
@@ -98,18 +70,18 @@ def object_points(
     return points[keep], weight[keep]
 
 
-def bystanders(depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, region: NDArray) -> NDArray[np.float64]:
+def bystanders(given: DetectorInput) -> NDArray[np.float64]:
     """Camera points (N, 3) [m] that stand on the table outside the region: not to be grasped, nor hit."""
-    others = ~region.astype(bool) & np.isfinite(depth_m) & (depth_m > 0)
-    points, height = _standing(depth_m, intrinsics, plane, others)
+    others = ~given.region.astype(bool) & np.isfinite(given.depth_m) & (given.depth_m > 0)
+    points, height = _standing(given, others)
     points = points[(height > MAX_MIN_HEIGHT_M) & (height < MAX_HEIGHT_M)]
     return points[thin(points, BYSTANDER_VOXEL_M)]
 
 
-def _standing(depth_m: NDArray, intrinsics: Intrinsics, plane: Plane, pixels: NDArray) -> tuple[NDArray, NDArray]:
+def _standing(given: DetectorInput, pixels: NDArray) -> tuple[NDArray, NDArray]:
     """Camera points (N, 3) of some pixels (H, W) and their heights above the table (N,)."""
-    points = intrinsics.rays()[pixels].astype(float) * depth_m[pixels][:, None]
-    return points, plane.height(points)
+    points = given.intrinsics.rays()[pixels].astype(float) * given.depth_m[pixels][:, None]
+    return points, given.plane.height(points)
 
 
 def _least_height(height: NDArray) -> float:
@@ -119,23 +91,6 @@ def _least_height(height: NDArray) -> float:
     return float(np.clip(NOISE_DEVIATIONS * noise, MIN_HEIGHT_M, MAX_MIN_HEIGHT_M))
 
 
-def thin(points: NDArray, voxel_m: float, salt: NDArray | None = None) -> NDArray[np.intp]:
-    """Indices of one point per voxel (and per value of the small integers `salt`)."""
-    if not len(points):
-        return np.zeros(0, np.intp)
-    cells = np.floor((points - points.min(0)) / voxel_m).astype(np.int64)
-    key = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
-    if salt is not None:
-        key = key * 64 + salt
-    return np.sort(np.unique(key, return_index=True)[1])
-
-
-def facing(normals: NDArray) -> NDArray[np.int64]:
-    """Six classes of direction (N,), so that thinning never merges the two faces of a thin wall."""
-    axis = np.abs(normals).argmax(1)
-    return axis * 2 + (np.take_along_axis(normals, axis[:, None], 1)[:, 0] > 0)
-
-
 def clusters(points: NDArray) -> NDArray[np.int32]:
     """Object id of every point (N,): 0, 1, ... by falling size, -1 where too few hang together."""
     coarse = thin(points, LINK_M / 4)
@@ -143,7 +98,7 @@ def clusters(points: NDArray) -> NDArray[np.int32]:
     return _by_size(labels, MIN_POINTS)
 
 
-def ridges(surface: Surface, eye: NDArray, reach_m: float = 0.010) -> NDArray[np.float64]:
+def ridges(surface: PointCloud, eye: NDArray, reach_m: float = 0.010) -> NDArray[np.float64]:
     """How the normals (N,) open towards their neighbours', in the mean: positive on ridges, negative in
     valleys; minus infinity where the points are smeared between things, as seen from `eye` (3,)."""
     points, to_eye = surface.points_m, eye - surface.points_m
@@ -193,48 +148,39 @@ def _by_size(labels: NDArray, least: int) -> NDArray[np.int32]:
     return rank[labels]
 
 
-def normals(points: NDArray, camera: NDArray, radius_m: float = 0.009, neighbours: int = 24) -> NDArray[np.float64]:
-    """PCA normals (N, 3) over the neighbours within `radius_m`, turned towards `camera` (3,)."""
-    k = min(neighbours, len(points))
-    distance, index = cKDTree(points).query(points, k=k, distance_upper_bound=radius_m)
-    inside = np.isfinite(distance)
-    near = points[np.where(inside, index, 0)] - points[:, None]
-    near = np.where(inside[..., None], near, 0.0)
-    count = inside.sum(1)[:, None]
-    mean = near.sum(1) / count
-    covariance = np.einsum("nki,nkj->nij", near, near) / count[..., None] - np.einsum("ni,nj->nij", mean, mean)
-    normal = np.linalg.eigh(covariance)[1][:, :, 0]
-    facing = np.einsum("ni,ni->n", normal, camera - points)
-    return normal * np.where(facing < 0, -1.0, 1.0)[:, None]
+def explain(
+    surface: PointCloud, labels: NDArray[np.int32], cut_off: NDArray[np.bool_], space: FreeSpace
+) -> tuple[list[PointCloud], NDArray[np.int32]]:
+    """The completed objects in the clusters that `labels` (N,) numbers, and the object of every point (N,).
 
-
-def observed_surface(
-    points_camera: NDArray, weight: NDArray, T_camera_table: Matrix, known: NDArray | None = None
-) -> Surface:
-    """Seen points with normals, in the table's frame: the `known` ones (N, 3), and the points' own where NaN."""
-    T_table_camera = invert(T_camera_table)
-    points = apply(T_table_camera, points_camera)
-    own = normals(points, T_table_camera[:3, 3])
-    if known is not None:
-        own = np.where(np.isfinite(known).all(1)[:, None], known @ T_camera_table[:3, :3], own)
-    return Surface(points, own, weight)
-
-
-def normals_at(points_camera: NDArray, image: NDArray, intrinsics: Intrinsics) -> NDArray[np.float64]:
-    """The unit normals (N, 3) that an image (H, W, 3) has at points (N, 3) of its pixels, NaN where it has none.
-
-    Raises:
-        PerceptionError: an image of another shape.
+    Clusters that the image's edge cuts off (N,) are walls and arms, not heaps: these are parted at their
+    deepest valleys only, from what stands before them.
     """
-    shape = (intrinsics.height, intrinsics.width, 3)
-    if image.shape != shape:
-        raise PerceptionError(
-            f"The normals are {image.shape}, the intrinsics are for {shape}.",
-            "Give the normals of this very image, (height, width, 3).",
-        )
-    u, v = np.rint(intrinsics.project(points_camera)).astype(int).T
-    found = image[v, u].astype(float)
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    found = np.where(length > 0.1, found / np.maximum(length, 0.1), np.nan)
-    away = np.einsum("ni,ni->n", found, points_camera) > 0
-    return np.where(away[:, None], -found, found)
+    ridge = ridges(surface, space.eye)
+    objects: list[PointCloud] = []
+    ids = np.empty(len(surface), np.int32)
+    for k in range(labels.max() + 1):
+        cluster = np.flatnonzero(labels == k)
+        valleys = VALLEYS[:1] if cut_off[cluster[0]] else VALLEYS
+        for members, whole in _explained(surface, ridge, cluster, space, valleys):
+            ids[members] = len(objects)
+            objects.append(whole.surface)
+    return objects, ids
+
+
+def _explained(
+    surface: PointCloud, ridge: NDArray, members: NDArray, space: FreeSpace, valleys: tuple[float, ...]
+) -> list[tuple[NDArray, Completed]]:
+    """The members (indices) as one object, or split along their valleys, the deepest first, where that
+    explains them better."""
+    whole = complete(surface[members], space)
+    if whole.sureness >= SURE:
+        return [(members, whole)]
+    while valleys:
+        part, valleys = parts(surface.points_m[members], ridge[members], valleys[0]), valleys[1:]
+        if part.max() > 0:
+            pieces = [members[part == j] for j in range(part.max() + 1)]
+            split = [found for piece in pieces for found in _explained(surface, ridge, piece, space, valleys)]
+            sureness = sum(len(piece) * thing.sureness for piece, thing in split) / len(members)
+            return split if sureness > whole.sureness + GAIN else [(members, whole)]
+    return [(members, whole)]

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from grasping.detection.segmentation import Surface
-from grasping.detection.view import View
+from grasping.detection.point_cloud import FreeSpace, PointCloud
 
 #: An image of a point is found again where the surface passes this near with a like normal.
 SUPPORT_M = 0.006
@@ -31,14 +30,14 @@ class Symmetry:
     M: NDArray[np.float64]
     shift_m: NDArray[np.float64]
 
-    def of(self, surface: Surface) -> Surface:
+    def of(self, surface: PointCloud) -> PointCloud:
         """The surface's image, marked as not seen."""
         points = np.column_stack([surface.points_m[:, :2] @ self.M.T + self.shift_m, surface.points_m[:, 2]])
         normals = np.column_stack([surface.normals[:, :2] @ self.M.T, surface.normals[:, 2]])
-        return Surface(points, normals, np.zeros(len(points)))
+        return PointCloud(points, normals, np.zeros(len(points)))
 
 
-def best_symmetry(surface: Surface, view: View) -> tuple[Symmetry, float]:
+def best_symmetry(surface: PointCloud, space: FreeSpace) -> tuple[Symmetry, float]:
     """The symmetry whose images are most often where they should be, and how often: 0 to a little over 1.
 
     Should be: an image that faces the camera lies on what was seen; one that faces away lies
@@ -51,7 +50,7 @@ def best_symmetry(surface: Surface, view: View) -> tuple[Symmetry, float]:
 
     def best(build: Callable[[float, float], Symmetry], first: NDArray, second: NDArray) -> tuple[float, float, float]:
         pairs = [(a, b) for a in first for b in second]
-        scores = _consistency([build(*pair) for pair in pairs], sample, surface, tree, view)
+        scores = _consistency([build(*pair) for pair in pairs], sample, surface, tree, space)
         k = int(np.argmax(scores))
         return (*pairs[k], scores[k])
 
@@ -77,15 +76,15 @@ def mirror(angle_rad: float, through_m: NDArray, offset_m: float = 0.0) -> Symme
 
 
 def _consistency(
-    symmetries: list[Symmetry], sample: Surface, surface: Surface, tree: cKDTree, view: View
+    symmetries: list[Symmetry], sample: PointCloud, surface: PointCloud, tree: cKDTree, space: FreeSpace
 ) -> NDArray[np.float64]:
     """(S,) share of the sample's images that are where they should be, news weighing a little more."""
     images = [symmetry.of(sample) for symmetry in symmetries]
     points = np.concatenate([image.points_m for image in images])
     normals = np.concatenate([image.normals for image in images])
-    to_eye = view.eye - points
+    to_eye = space.eye - points
     hidden = np.einsum("ni,ni->n", normals, to_eye) < FACING * np.linalg.norm(to_eye, axis=1)
-    hidden[hidden] = ~view.is_free(points[hidden])
+    hidden[hidden] = ~space.contains(points[hidden])
     distance, index = tree.query(points, distance_upper_bound=SUPPORT_M)
     found = np.isfinite(distance)
     found[found] = np.einsum("ni,ni->n", normals[found], surface.normals[index[found]]) > LIKE_NORMAL

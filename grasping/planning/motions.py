@@ -1,21 +1,33 @@
-"""One candidate made into the five motions of a pick."""
+"""One candidate made into the five motions of a pick: straight lines, free paths, and where to let go over the bin."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from core.cell import Cell
+from core.cell import Bin, Cell
 from core.errors import PlanningError
-from core.transforms import Matrix
+from core.transforms import Matrix, rotation_z, transform
 from grasping.grasp_set import WIDTH
 from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import Around, Candidate
-from grasping.planning.collision import CollisionChecker, Held, Surroundings
+from grasping.planning.collision import CollisionChecker, Held, Surroundings, inside
 from grasping.planning.grasp_plan import Phase
-from grasping.planning.lines import LIFT_M, LINE_STEPS, UPRIGHT_LIFT_M, approach_poses, follow, lift_poses
-from grasping.planning.placing import Place, places_over_bin, released
+from grasping.planning.inverse_kinematics import (
+    LIFT_M,
+    LIMIT_MARGIN_RAD,
+    LINE_STEPS,
+    TIPS_RAD,
+    UPRIGHT_LIFT_M,
+    approach_poses,
+    follow,
+    lift_poses,
+    solve,
+)
+from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from grasping.planning.timing import smooth, time_path
 from grasping.planning.transit import connect
 from hardware.arms.trajectory import JointTrajectory
@@ -25,10 +37,20 @@ from hardware.robot.description import PARK_JOINTS
 _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
+#: The held object's lowest point stays this far above the bin's rim [m].
+RIM_CLEARANCE_M = 0.02
+#: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
+_TIPPING_COST = 1.0
+_LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
+_TURNS_RAD = np.arange(12) * np.pi / 6
 
 
-class NoPathError(Exception):
-    """A candidate came to nothing; the message says where, for the planner's tally."""
+@dataclass(frozen=True)
+class Place:
+    """Where to let go: joints (6,) over the bin, and the way straight back from the object, withdraw_rad (S, 6)."""
+
+    joints_rad: NDArray[np.float64]
+    withdraw_rad: NDArray[np.float64]
 
 
 def plan_motions(
@@ -52,7 +74,7 @@ def plan_motions(
     if not carrying.free(raised).all():
         raise NoPathError("no room to lift")
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
-    places = islice(places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), _PLACES)
+    places = islice(_places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), _PLACES)
     place, carry = _to_bin(lift[-1], places, carrying, seed)
     leaving = CollisionChecker(arm, cell.workspace, _after_release(around, held, place, arm, cell), open_m)
     park = _free_path(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
@@ -71,7 +93,7 @@ def plan_motions(
 def _after_release(around: Around, held: Held, place: Place, arm: ArmModel, cell: Cell) -> Surroundings:
     """What is in the way to the park pose: as before, and what now stands in the bin."""
     T_world_tcp = arm.place(place.joints_rad[None], 0.0).T_world_tcp[0]
-    field = around.without_target.with_points(released(held, T_world_tcp, cell.bin))
+    field = around.without_target.with_points(_released(held, T_world_tcp, cell.bin))
     return Surroundings(field, field)
 
 
@@ -105,3 +127,75 @@ def _to_bin(
         except NoPathError as error:
             failure = str(error)
     raise NoPathError(failure)
+
+
+def _places_over_bin(
+    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+) -> Iterator[Place]:
+    """Ways to hold an object over the bin and to leave it there without touching anything, cheapest first.
+
+    from_rad (6,) is where the arm comes from, T_world_tcp where the tool grasped the object as it stood.
+    """
+    arm, held = carrying.arm, carrying.held
+    assert held is not None
+    T = np.array([_over_bin(R, held, bin_) for R in _rotations(T_world_tcp[:3, :3])])
+    T = T[inside(T[:, :3, 3], carrying.workspace)]
+    joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
+    pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
+    joints = joints[pose, branch]
+    tipping = np.arccos(np.clip(_uprightness(T[pose], T_world_tcp), -1.0, 1.0))
+    order = np.argsort(np.abs(joints - from_rad).max(axis=1) + _TIPPING_COST * tipping)
+    order = order[carrying.free(joints[order])]
+    for k in order:
+        withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
+        if withdraw is not None:
+            yield Place(joints[k], withdraw)
+
+
+def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecker) -> NDArray[np.float64] | None:
+    """Joints (S, 6) of a free line from joints (6,) at a pose (1, 4, 4): back along the tool's axis, else
+    up, where the fingers pass beside the object just as well."""
+    arm = leaving.arm
+    ways = [approach_poses(T_world_tcp, LINE_STEPS)]
+    ways += [lift_poses(T_world_tcp, tip, arm.T_world_base, LINE_STEPS) for tip in TIPS_RAD]
+    for poses in ways:
+        path = follow(joints_rad[None, None], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
+        if np.isfinite(path).all() and leaving.free(path).all():
+            return path
+    return None
+
+
+def _released(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
+    """World points (K, 3) of an object let go at a tool pose, fallen upright onto the bin's floor."""
+    points = held.in_world(T_world_tcp[None])[0]
+    return points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]
+
+
+def _rotations(R_grasp: NDArray) -> list[NDArray]:
+    """The grasp's own rotation turned about the vertical, then approaches leaning every way."""
+    turned = [rotation_z(angle) @ R_grasp for angle in _TURNS_RAD]
+    down = np.diag([1.0, -1.0, -1.0])
+    leaning = [
+        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ down
+        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
+        if lean > 0 or azimuth == 0
+    ]
+    return turned + leaning
+
+
+def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:
+    """The tool pose with a rotation at which the object's middle is over the bin, its foot above the rim."""
+    points = held.points_tcp_m @ R.T
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low[:2] + high[:2]) / 2
+    height = bin_.size_m[2] + RIM_CLEARANCE_M + held.radius_m - min(float(low[2]), 0.0)
+    return transform(R, (*(np.array(bin_.center_m) - middle), height))
+
+
+def _uprightness(T_world_tcp: Matrix, T_world_grasp: Matrix) -> NDArray[np.float64]:
+    """Cosine of the angle by which what stood upright at the grasp leans at poses (P, 4, 4)."""
+    up_in_tool = T_world_grasp[2, :3]
+    return T_world_tcp[:, 2, :3] @ up_in_tool
+
+
+PLANNER = PlannerSpecification("ompl", "RRT-Connect and straight lines, timed by TOPP-RA; on the CPU", plan_motions)

@@ -17,9 +17,9 @@ from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.gate import SafetyGate
 from grasping.planning.grasp_plan import GraspPlan
-from grasping.planning.motions import NoPathError, plan_motions
+from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from grasping.planning.obstacles import Box, DistanceField, SceneCloud, bin_boxes
-from grasping.planning.registry import require
+from grasping.planning.registry import find_planner
 from perception.depth_types import TableView
 
 Joints = dict[str, NDArray[np.float64]]
@@ -48,17 +48,17 @@ def plan_grasp(
         grasps: rows and cloud in the camera frame.
         view: where the table is in the camera.
         arm_states: measured joints (6,) [rad] of every arm of the cell.
-        planner: a name of `grasping.planning.registry`.
+        planner: a name of `grasping.planning.registry`, or a lab's own file.
         budget_s: wall time after which no further candidate is begun.
 
     Raises:
         ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
         PlanningError: no grasp is left, and why how many failed.
     """
-    require(planner)
+    specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
     search = _Search(grasps, view, cell, _checked(arm_states, cell), seed)
-    plan = search.run(planner, deadline_s)
+    plan = search.run(specification, deadline_s)
     if plan is None:
         raise PlanningError(
             f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
@@ -103,7 +103,7 @@ class _Search:
         self._fixed = {name: fixed.with_boxes(self._other_arms(name)) for name in cell.arms}
         self._around: dict[tuple[str, int], Around] = {}
 
-    def run(self, planner: str, deadline_s: float) -> GraspPlan | None:
+    def run(self, planner: PlannerSpecification, deadline_s: float) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
         ready = self._arms_that_can_start()
         for begin in range(0, len(self.rows), _BLOCK):
@@ -157,11 +157,11 @@ class _Search:
                 )
         return sorted(found, key=lambda candidate: -candidate.value)
 
-    def _pick(self, candidate: Candidate, planner: str) -> GraspPlan:
+    def _pick(self, candidate: Candidate, planner: PlannerSpecification) -> GraspPlan:
         name = candidate.arm.name
         points = self.cloud.of(candidate.target)
         around = self._around_of(name, candidate.target)
-        motions = plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
+        motions = planner.plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
         report = self._gate.check(
             motions,
             arm=name,
@@ -182,7 +182,7 @@ class _Search:
             pre_open_m=candidate.pre_open_m,
             motions=motions,
             gate=report,
-            planner=planner,
+            planner=planner.name,
             candidates_tried=self.tried,
             measured_rad=self.joints,
         )

@@ -1,35 +1,28 @@
-"""The planners one can ask for, and whether this machine can run them."""
+"""The planners there are. A new one is a file with its specification, and a line in the list below."""
 
-from importlib.util import find_spec
+from pathlib import Path
 
 from core.errors import ConfigurationError
+from core.plugins import is_plugin, load_plugin
+from grasping.planning import curobo, motions
+from grasping.planning.motion_planner import PlannerSpecification
 
-PLANNERS = ("ompl", "curobo")
+#: By name, in the order in which people are told of them.
+PLANNERS = {specification.name: specification for specification in (motions.PLANNER, curobo.PLANNER)}
 
 
-def require(name: str) -> None:
-    """Returns when the named planner can plan here.
+def find_planner(name: str) -> PlannerSpecification:
+    """The planner of a name, or of a lab's own file: path/to/file.py, which defines `PLANNER`.
 
     Raises:
-        ConfigurationError: an unknown name, or what is missing for it.
+        ConfigurationError: an unknown name, or what is missing for it on this machine.
     """
-    if name not in PLANNERS:
-        raise ConfigurationError(f"There is no planner {name!r}.", f"Choose from {', '.join(PLANNERS)}.")
-    if name == "curobo":
-        raise ConfigurationError(_why_not_curobo(), "Use --planner ompl: it plans on the CPU.")
-
-
-def _why_not_curobo() -> str:
-    """The first thing that keeps cuRobo from planning here; its package alone says nothing, CUDA does."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return "The planner curobo needs an NVIDIA GPU: torch finds no CUDA device."
-    if find_spec("curobo") is None:
-        return (
-            "The planner curobo is not installed: its PyPI packages are empty, so clone github.com/NVlabs/curobo "
-            "and run pip install .[cu12-torch] (or .[cu13-torch]) in it."
+    if not is_plugin(name) and name not in PLANNERS:
+        raise ConfigurationError(
+            f"There is no planner {name!r}.",
+            f"Choose from {', '.join(PLANNERS)}. Or a file of your own: path/to/file.py",
         )
-    if find_spec("curobo.wrap") is not None:
-        return "The installed cuRobo is version 1 (0.7.x), whose interface differs: version 2 from git is needed."
-    return "cuRobo is installed, but this version of Vitro has no adapter for it yet."
+    found = load_plugin(Path(name), "PLANNER", PlannerSpecification) if is_plugin(name) else PLANNERS[name]
+    if missing := found.missing():
+        raise ConfigurationError(missing, "Use --planner ompl: it plans on the CPU.")
+    return found

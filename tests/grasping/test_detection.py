@@ -10,9 +10,10 @@ from scipy.spatial import cKDTree
 from core.errors import ConfigurationError, PerceptionError
 from core.transforms import apply
 from grasping.detection.completion import complete
-from grasping.detection.detector import DETECTORS, create_detector
-from grasping.detection.segmentation import object_points, observed_surface, table_frame
-from grasping.detection.view import View
+from grasping.detection.detector import DetectorInput
+from grasping.detection.point_cloud import FreeSpace, observed_surface
+from grasping.detection.registry import create_detector
+from grasping.detection.segmentation import object_points, table_frame
 from grasping.grasp_set import DEPTH, OBJECT, ROW, SCORE, WIDTH, T_camera_tcp, checked_rows, fingertips, suppress
 from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
 
@@ -20,14 +21,14 @@ STANDING = ("tumbler", "wine glass", "bottle", "jar", "bowl", "mug", "flask", "c
 
 
 def grasps_on(scene: Tabletop, opening_m: float = 0.10, region: np.ndarray = EVERYWHERE):
-    return create_detector("antipodal", opening_m).detect(scene.depth_m, INTRINSICS, scene.plane, region)
+    return create_detector("antipodal", opening_m).detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, region))
 
 
 def completed(scene: Tabletop):
     """The one object of the scene, completed, as points in the world, and the view it was seen in."""
-    points, weight = object_points(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, None)
+    points, weight = object_points(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE))
     T_camera_table = table_frame(scene.plane)
-    view = View.of(scene.depth_m, INTRINSICS, T_camera_table)
+    view = FreeSpace.of(scene.depth_m, INTRINSICS, T_camera_table)
     surface = complete(observed_surface(points, weight, T_camera_table), view).surface
     return surface, apply(scene.T_world_camera @ T_camera_table, surface.points_m), view
 
@@ -75,7 +76,7 @@ def test_the_unseen_side_is_put_where_it_truly_is(family):
 def test_nothing_is_believed_where_the_camera_looked_through():
     for family in STANDING:
         surface, _, view = completed(lay(drawn(family, seed=3)))
-        assert not view.is_free(surface.points_m[surface.seen == 0]).any()
+        assert not view.contains(surface.points_m[surface.seen == 0]).any()
 
 
 def test_rows_are_sorted_valid_apart_from_each_other_and_within_the_gripper():
@@ -145,7 +146,7 @@ def test_a_wall_is_no_object():
 
 def detect_with(scene: Tabletop, confidence: np.ndarray):
     return create_detector("antipodal", 0.10).detect(
-        scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, confidence.astype(np.float32)
+        DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, confidence.astype(np.float32))
     )
 
 
@@ -209,16 +210,16 @@ def test_depth_noise_of_the_table_is_no_object():
 def test_depth_without_a_pixel_is_an_error(depth):
     scene = lay()
     with pytest.raises(PerceptionError, match="No pixel"):
-        create_detector("antipodal", 0.1).detect(depth, INTRINSICS, scene.plane, EVERYWHERE)
+        create_detector("antipodal", 0.1).detect(DetectorInput(depth, INTRINSICS, scene.plane, EVERYWHERE))
 
 
 def test_images_of_different_sizes_are_an_error():
     scene = lay()
     detector = create_detector("antipodal", 0.1)
     with pytest.raises(PerceptionError, match="region"):
-        detector.detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE[:100])
+        detector.detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE[:100]))
     with pytest.raises(PerceptionError, match="depth"):
-        detector.detect(scene.depth_m[:100], INTRINSICS, scene.plane, EVERYWHERE)
+        detector.detect(DetectorInput(scene.depth_m[:100], INTRINSICS, scene.plane, EVERYWHERE))
 
 
 def test_unknown_detectors_and_impossible_grippers_are_refused():
@@ -231,7 +232,7 @@ def test_unknown_detectors_and_impossible_grippers_are_refused():
 def test_anygrasp_without_its_sdk_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "gsnet", None)
     with pytest.raises(ConfigurationError, match="--detector antipodal"):
-        DETECTORS["anygrasp"](0.07)
+        create_detector("anygrasp", 0.07)
 
 
 def sdk_of(api: str, answer: list):
@@ -270,7 +271,7 @@ def test_anygrasp_is_driven_through_either_of_its_apis(api, monkeypatch, tmp_pat
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("ANYGRASP_CHECKPOINT", str(checkpoint))
     scene = lay(drawn("can", seed=1))
-    grasps = create_detector("anygrasp", 0.07).detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE)
+    grasps = create_detector("anygrasp", 0.07).detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE))
     assert calls[0].checkpoint_path == str(checkpoint)
     assert calls[0].max_gripper_width == 0.07
     points = calls[-1][0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from core.errors import PerceptionError
+from core.errors import PerceptionError, StorageError
 from grasping.grasp_set import (
     ROTATION,
     ROW,
@@ -92,7 +92,7 @@ def test_what_is_no_grasp_is_refused_with_the_reason(rows, cause):
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(PerceptionError, match="nowhere"):
+    with pytest.raises(StorageError, match="nowhere"):
         write_grasps(tmp_path / "nowhere" / "grasps.npy", random_rows(1))
 
 

@@ -12,7 +12,8 @@ from app.cli import app as cli
 from core.errors import PerceptionError
 from core.image import Intrinsics
 from core.transforms import rotation_z, transform
-from grasping.detection.detector import create_detector
+from grasping.detection.detector import DetectorInput
+from grasping.detection.registry import create_detector
 from grasping.grasp_set import SCORE, T_camera_tcp
 from perception.clip_pictures import MapColours
 from perception.depth_types import Plane
@@ -158,8 +159,8 @@ def axis_errors(scene: Tabletop, rows: np.ndarray, turn_rad: float) -> np.ndarra
 def test_true_normals_leave_a_clean_boxs_grasps_where_they_are() -> None:
     scene, truth = turned_box(0.4, noise_m=0.0003)
     detect = create_detector("antipodal", 0.10).detect
-    own = detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE)
-    given = detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=truth)
+    own = detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE))
+    given = detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=truth))
     for grasps in (own, given):
         assert axis_errors(scene, grasps.rows[:10], 0.4).max() < 2
         assert [scene.judge(row) for row in grasps.rows[:10]] == ["holds"] * 10
@@ -172,7 +173,7 @@ def test_with_noisy_depth_true_normals_square_the_grasps_with_the_box() -> None:
         scene, truth = turned_box(turn_rad, noise_m=0.006)
         detect = create_detector("antipodal", 0.10).detect
         for name, normals in (("own", None), ("given", truth)):
-            rows = detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=normals).rows[:10]
+            rows = detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=normals)).rows[:10]
             errors[name].append(axis_errors(scene, rows, turn_rad))
     own, given = (np.concatenate(errors[name]) for name in ("own", "given"))
     assert np.median(given) < 1 < 2.5 < np.median(own)
@@ -181,8 +182,10 @@ def test_with_noisy_depth_true_normals_square_the_grasps_with_the_box() -> None:
 def test_where_no_normal_is_given_the_depths_own_is_used() -> None:
     scene, truth = turned_box(0.4, noise_m=0.0003)
     detect = create_detector("antipodal", 0.10).detect
-    own = detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE)
-    nothing = detect(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=np.full_like(truth, np.nan))
+    own = detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE))
+    nothing = detect(
+        DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=np.full_like(truth, np.nan))
+    )
     np.testing.assert_array_equal(own.rows, nothing.rows)
 
 
@@ -190,7 +193,7 @@ def test_normals_of_another_image_are_refused() -> None:
     scene, truth = turned_box(0.4, noise_m=0.0003)
     with pytest.raises(PerceptionError, match="normals are"):
         create_detector("antipodal", 0.10).detect(
-            scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=truth[:100]
+            DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, normals=truth[:100])
         )
 
 

@@ -14,7 +14,7 @@ from app.run.pipeline import Pipeline, Stages
 from app.run.trial import Estimate, Trial
 from app.run.trial_files import save_pictures
 from core.errors import ConfigurationError, PerceptionError, PlanningError
-from grasping.detection.doubt import unsure_share
+from grasping.detection.confidence import unsure_share
 from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth

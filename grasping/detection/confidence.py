@@ -4,8 +4,6 @@ A confidence is taken for what a calibrated one is: the probability that the dep
 2 cm of the truth, which is about what a grasp with fingers 3 cm long forgives.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,16 +22,11 @@ NOTED_SHARE = 0.02
 STANDS_M = 0.01
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """kept: (N,) the points that may be grasped. note: why objects were left alone, empty where none was."""
+def sure_points(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> tuple[NDArray[np.bool_], str]:
+    """Which points of clusters (labels (N,), -1 for none) may be grasped (N,), and why objects are left alone.
 
-    kept: NDArray[np.bool_]
-    note: str
-
-
-def sift(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> Doubt:
-    """Drops unsure points of clusters (labels (N,), -1 for none), and clusters that are mostly unsure."""
+    Unsure points are dropped, and clusters that are mostly unsure; the note is empty where no cluster was.
+    """
     unsure = is_unsure(weight)
     kept = ~unsure & (labels >= 0)
     shares = []
@@ -43,11 +36,12 @@ def sift(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> Doubt:
             kept &= labels != label
             shares.append(share)
     if not shares:
-        return Doubt(kept, "")
+        return kept, ""
     if len(shares) == 1:
-        return Doubt(kept, f"the estimator is out of its depth on one thing: unsure of {shares[0]:.0%} of it")
-    return Doubt(
-        kept, f"the estimator is out of its depth on {len(shares)} things: unsure of at least {min(shares):.0%} of each"
+        return kept, f"the estimator is out of its depth on one thing: unsure of {shares[0]:.0%} of it"
+    return (
+        kept,
+        f"the estimator is out of its depth on {len(shares)} things: unsure of at least {min(shares):.0%} of each",
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.detection.gripper import LEAST_MARGIN_M, pre_opening
-from grasping.detection.segmentation import Surface
+from grasping.detection.point_cloud import PointCloud
 
 #: The friction cone that opposite normals must share with the closing axis (half angle 40 deg:
 #: wider than any real cone, since the normals are noisy; scoring is what prefers the centre).
@@ -20,7 +20,7 @@ LEANS_RAD = np.deg2rad(np.arange(-90.0, 91.0, 15.0))
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Proposals:
     """Grasps before they are inserted, in the table's frame.
 
     center_m (B, 3) midway between the contacts; R (B, 3, 3) the tcp's columns x, y closing,
@@ -34,12 +34,12 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.center_m)
 
-    def __getitem__(self, index: NDArray) -> "Candidates":
-        return Candidates(self.center_m[index], self.R[index], self.opening_m[index])
+    def __getitem__(self, index: NDArray) -> "Proposals":
+        return Proposals(self.center_m[index], self.R[index], self.opening_m[index])
 
 
-def propose(surface: Surface, max_opening_m: float, budget: int, rng: np.random.Generator) -> Candidates:
-    """Candidates on one object's (completed) surface, a few times `budget` before anything is ruled out."""
+def propose(surface: PointCloud, max_opening_m: float, budget: int, rng: np.random.Generator) -> Proposals:
+    """Proposals on one object's (completed) surface, a few times `budget` before anything is ruled out."""
     max_width_m = max_opening_m - LEAST_MARGIN_M
     center, closing, width = _contact_pairs(surface, max_width_m, min(budget // 3, MAX_SAMPLES), rng)
     steepest = np.array([0.0, 0.0, -1.0]) + closing[:, 2:] * closing
@@ -50,11 +50,11 @@ def propose(surface: Surface, max_opening_m: float, budget: int, rng: np.random.
     pair, turn = np.nonzero(approach[:, :, 2] < 0.05)
     z, y = approach[pair, turn], closing[pair]
     R = np.stack([np.cross(y, z), y, z], axis=2)
-    return Candidates(center[pair], R, pre_opening(width[pair], max_opening_m))
+    return Proposals(center[pair], R, pre_opening(width[pair], max_opening_m))
 
 
 def _contact_pairs(
-    surface: Surface, max_width_m: float, count: int, rng: np.random.Generator
+    surface: PointCloud, max_width_m: float, count: int, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Midpoints (P, 3), closing axes (P, 3) and widths (P,) of opposite points.
 

@@ -1,0 +1,82 @@
+"""The detectors there are. A new one is a file with its specification, and a line in the list below."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import ConfigurationError, VitroError
+from core.plugins import failure_in, is_plugin, load_plugin
+from grasping.detection import antipodal, anygrasp
+from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
+from grasping.grasp_set import SCORE, GraspSet, checked_rows
+
+#: By name, in the order in which people are told of them.
+DETECTORS = {specification.name: specification for specification in (antipodal.DETECTOR, anygrasp.DETECTOR)}
+
+
+def find_detector(name: str) -> DetectorSpecification:
+    """The detector of a name, or of a lab's own file: path/to/file.py, which defines `DETECTOR`.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if is_plugin(name):
+        return load_plugin(Path(name), "DETECTOR", DetectorSpecification)
+    if name not in DETECTORS:
+        raise ConfigurationError(
+            f"There is no detector '{name}'.",
+            f"Choose one of: {', '.join(DETECTORS)}. Or a file of your own: path/to/file.py",
+        )
+    return DETECTORS[name]
+
+
+def create_detector(name: str, max_opening_m: float = 0.07) -> Detector:
+    """The detector that `find_detector` knows by `name`, for a gripper that opens to `max_opening_m`.
+
+    Raises:
+        ConfigurationError: an unknown name, a gripper that cannot open, or a detector that this
+            machine cannot run.
+    """
+    specification = find_detector(name)
+    if not 0.02 <= max_opening_m <= 0.20:
+        raise ConfigurationError(
+            f"A gripper that opens to {max_opening_m:g} m cannot be planned for.",
+            "Set gripper_stroke_m in the cell file (PiPER: 0.07, or 0.10 for the V2 gripper).",
+        )
+    if not is_plugin(name):
+        return specification.load(max_opening_m)
+    return _OwnDetector(Path(name).expanduser().resolve(), specification, max_opening_m)
+
+
+class _OwnDetector:
+    """A lab's own: what fails in its file is named with its line, and what it returns is checked."""
+
+    def __init__(self, file: Path, specification: DetectorSpecification, max_opening_m: float) -> None:
+        self._file, self._name = file, specification.name
+        with self._naming("loaded"):
+            self._detector = specification.load(max_opening_m)
+
+    def detect(self, given: DetectorInput) -> GraspSet:
+        """See `Detector.detect`."""
+        with self._naming("run"):
+            grasps = self._detector.detect(given)
+            if not isinstance(grasps, GraspSet):
+                raise TypeError(f"detect returned a {type(grasps).__name__}, not a GraspSet")
+            if grasps.cloud_m.shape != (len(grasps.labels), 3):
+                raise ValueError(f"cloud_m is {grasps.cloud_m.shape} for {len(grasps.labels)} labels")
+            rows = checked_rows(grasps.rows, f"{self._name}'s grasps")
+        best_first = np.argsort(-rows[:, SCORE], kind="stable")
+        return replace(grasps, rows=rows[best_first], detector=self._name)
+
+    @contextmanager
+    def _naming(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except VitroError:
+            raise
+        except Exception as error:
+            cause = f"{self._file} cannot be {what}: {failure_in(self._file, error)}."
+            raise ConfigurationError(cause, "Mend it there.") from error

@@ -1,0 +1,36 @@
+"""What a motion planner says of itself: it makes a candidate into motions; the search and the gate are Vitro's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from grasping.planning.candidates import Around, Candidate
+from grasping.planning.grasp_plan import Phase
+from hardware.arms.trajectory import JointTrajectory
+
+#: From a candidate, the arm's joints (6,) [rad], what is around it, the target's points (M, 3) in the world, the cell
+#: and a seed to one motion for every phase, the last one ending at the park pose. Raises NoPathError.
+PlanMotions = Callable[
+    [Candidate, NDArray[np.float64], Around, NDArray[np.float64], Cell, int], dict[Phase, JointTrajectory]
+]
+
+
+class NoPathError(Exception):
+    """A candidate came to nothing; the message says where, for the planner's tally."""
+
+
+@dataclass(frozen=True)
+class PlannerSpecification:
+    """One planner: `PLANNER` in its own file.
+
+    name: what people type, what logs show. description: one line for people. missing: what keeps it from planning
+    on this machine, '' if nothing.
+    """
+
+    name: str
+    description: str
+    plan_motions: PlanMotions
+    missing: Callable[[], str] = lambda: ""
