@@ -32,7 +32,6 @@ from perception.estimators.vitro_s.model import (
     working_intrinsics,
 )
 from perception.estimators.vitro_s.network import VitroNet
-from perception.learning.vitro_s.calibration import Exam, Scores, calibrate
 from tests.support.scenes.vitro_s import COLOR, TABLE, K, spread_out
 
 
@@ -182,10 +181,3 @@ def test_a_surer_network_says_a_higher_probability() -> None:
     depth_m = np.full((2, 2), 0.7, np.float32)
     sure, unsure = (said_probability(depth_m, np.full((2, 2), b, np.float32)) for b in (-4.0, -1.0))
     assert (sure > unsure).all()
-
-
-def test_calibration_tells_how_often_it_was_so() -> None:
-    rng = np.random.default_rng(0)
-    said = rng.uniform(0, 1, 40_000).astype(np.float32)
-    exam = Exam(Scores(1, 0, 0, 0, 0), said, rng.random(40_000) < said**2)
-    assert np.allclose(np.interp([0.3, 0.6, 0.9], *calibrate(exam)), [0.09, 0.36, 0.81], atol=0.03)

@@ -18,6 +18,7 @@ from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.samples import KnownFrame, sample
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.training import STATE, VitroTraining
+from perception.learning.vitro_s.validation import Scores, Validation, calibrate
 from tests.support.dataset_samples import write_transphy3d
 from tests.support.scenes.vitro_s import COLOR, TABLE, K, spread_out
 
@@ -242,3 +243,10 @@ def test_a_set_that_grows_holds_out_nothing_that_was_trained_on(tmp_path: Path) 
         held_out = {own[clip.stamp()] for clip in after.held_out if clip.stamp() in own}
         assert held_out
         assert not held_out & trained
+
+
+def test_calibration_tells_how_often_it_was_so() -> None:
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0, 1, 40_000).astype(np.float32)
+    validation = Validation(Scores(1, 0, 0, 0, 0), said, rng.random(40_000) < said**2)
+    assert np.allclose(np.interp([0.3, 0.6, 0.9], *calibrate(validation)), [0.09, 0.36, 0.81], atol=0.03)
