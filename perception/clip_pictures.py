@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.estimators.base import Kind
+from perception.depth_types import Kind
 from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, legend, write
 
 #: Sheets and videos show frames no wider than this, and enlarge those that are narrower than the other [px].

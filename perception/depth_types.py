@@ -6,6 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+#: What the numbers of a depth map are, see `RelativeDepth`.
+Kind = Literal["disparity", "depth", "metric"]
+
 
 @dataclass(frozen=True)
 class RelativeDepth:
@@ -19,7 +22,7 @@ class RelativeDepth:
     """
 
     values: NDArray[np.float32]
-    kind: Literal["disparity", "depth", "metric"]
+    kind: Kind
     estimator: str
     confidence: NDArray[np.float32] | None = None
     is_sensor: bool = False

@@ -48,7 +48,8 @@ def bench_depth(
 ) -> int:
     """Depth or normals against a data set's truth; goes on where it was interrupted."""
     from app.bench.depth import bench_depth as measure
-    from app.bench.depth_options import BenchDepthOptions, parse_estimators
+    from app.bench.depth_options import BenchDepthOptions
+    from perception.estimators.registry import find_estimators
 
-    names = parse_estimators(estimators)
-    return measure(BenchDepthOptions(dataset, root, names, weights, clips, frames, out, seed, cell), as_json)
+    chosen = find_estimators(estimators, "any")
+    return measure(BenchDepthOptions(dataset, root, chosen, weights, clips, frames, out, seed, cell), as_json)

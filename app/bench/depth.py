@@ -18,15 +18,17 @@ from core.errors import DatasetError, VitroError
 from core.files import replace_file, writing
 from core.image_file import write_image
 from core.work import digest_of
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.specification import EstimatorSpecification
 from perception.learning.datasets.base import Dataset, open_dataset
 from perception.learning.evaluation.exhibit import Exhibit
 from perception.learning.evaluation.measure import ClipResult, Progress, measure, passes
 from perception.learning.evaluation.pictures import frame_picture, pick_for_pictures, profile_picture
+from perception.learning.evaluation.predictions import open_for_evaluation
 from perception.learning.evaluation.report import tables_of
 from perception.learning.evaluation.showing import Showing
 from perception.learning.evaluation.stored import key_of
-from perception.learning.evaluation.subjects import UNTRAINED, Subject, create_subject
 from perception.learning.evaluation.tables import ResultTable, as_csv, latex, markdown
 
 #: Of so many clips there are pictures.
@@ -56,9 +58,8 @@ def bench_depth(options: BenchDepthOptions, as_json: bool) -> int:
     bench = _prepare(options, dataset, console)
     out = options.out or home() / "bench-depth" / f"{options.kind}-{options.root.resolve().name}"
     with PairStore(out).opened() as store:
-        for name in options.estimators:
-            weights = None if name in UNTRAINED else options.weights
-            _measure_all(bench, name, weights, store, console)
+        for estimator in options.estimators:
+            _measure_all(bench, estimator, options.weights if estimator.has_weights else None, store, console)
         results = _of_common_clips(bench)
         if not results:
             raise DatasetError(
@@ -104,10 +105,13 @@ def _prepare(options: BenchDepthOptions, dataset: Dataset, console: Console) -> 
     return _Bench(dataset, showings, pictured, digest_of(cell_path), {}, {}, not_read)
 
 
-def _measure_all(bench: _Bench, name: str, weights: Path | None, store: PairStore, console: Console) -> None:
+def _measure_all(
+    bench: _Bench, specification: EstimatorSpecification, weights: Path | None, store: PairStore, console: Console
+) -> None:
     """Every clip by one estimator, which is loaded only if something of it is not there yet."""
+    name, showings = specification.name, bench.showings.items()
     own = bench.results.setdefault(name, [])
-    keys = {clip: key_of(showing, name, weights, bench.cell_digest) for clip, showing in bench.showings.items()}
+    keys = {clip: key_of(showing, specification, weights, bench.cell_digest) for clip, showing in showings}
     kept = {clip: store.load(clip, name, key, clip in bench.pictured) for clip, key in keys.items()}
     own += [result for result in kept.values() if result is not None]
     lacking = [clip for clip, result in kept.items() if result is None and clip not in bench.not_read]
@@ -117,8 +121,8 @@ def _measure_all(bench: _Bench, name: str, weights: Path | None, store: PairStor
         return
     try:
         with console.stage("load") as line:
-            subject = create_subject(name, EstimatorOptions(weights=weights))
-            line.detail = subject.name
+            estimator = open_for_evaluation(specification, EstimatorOptions(weights=weights))
+            line.detail = name
     except VitroError as error:
         bench.not_loaded[name] = f"{name}: {error.cause}"
         console.error(error)
@@ -128,7 +132,7 @@ def _measure_all(bench: _Bench, name: str, weights: Path | None, store: PairStor
     with console.frames_bar(name, total) as show:
         for clip in lacking:
             own += _measure_one(
-                bench, clip, subject, store, keys[clip], partial(_show_from, show, done, total), console
+                bench, clip, estimator, store, keys[clip], partial(_show_from, show, done, total), console
             )
             done += passes(bench.showings[clip])
 
@@ -140,7 +144,7 @@ def _show_from(show: Callable[[int, int | None], None], done: int, total: int, m
 def _measure_one(
     bench: _Bench,
     clip: str,
-    subject: Subject,
+    estimator: Estimator,
     store: PairStore,
     key: str,
     progress: Progress,
@@ -150,7 +154,7 @@ def _measure_one(
     showing = bench.showings[clip]
     try:
         with writing(store.out):
-            result, exhibit = measure(showing, subject, store.scratch, clip in bench.pictured, progress)
+            result, exhibit = measure(showing, estimator, store.scratch, clip in bench.pictured, progress)
     except DatasetError as error:
         bench.not_read[clip] = f"clip {clip}: {error.cause}"
         console.error(error)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConfigurationError
-from perception.learning.evaluation.subjects import SUBJECTS, UNTRAINED
+from perception.estimators.specification import EstimatorSpecification
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class BenchDepthOptions:
 
     kind: str
     root: Path
-    estimators: tuple[str, ...]
+    estimators: tuple[EstimatorSpecification, ...]
     weights: Path | None
     clips: int | None
     frames: int | None
@@ -24,25 +24,9 @@ class BenchDepthOptions:
     cell: str
 
 
-def parse_estimators(text: str) -> tuple[str, ...]:
-    """Names from a comma-separated list.
-
-    Raises:
-        ConfigurationError: none, or one that there is not.
-    """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [name for name in names if name not in SUBJECTS]
-    if not names or unknown:
-        raise ConfigurationError(
-            f"There is no estimator '{unknown[0]}'." if unknown else "--estimators names none.",
-            f"Choose some of: {', '.join(SUBJECTS)}.",
-        )
-    return names
-
-
-def demand_one_model(names: Sequence[str], weights: Path | None) -> None:
+def demand_one_model(estimators: Sequence[EstimatorSpecification], weights: Path | None) -> None:
     """Raises a ConfigurationError where weights are given and there is not one model that they can be of."""
-    models = [name for name in names if name not in UNTRAINED]
+    models = [estimator.name for estimator in estimators if estimator.has_weights]
     if weights is not None and len(models) != 1:
         raise ConfigurationError(
             f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",

@@ -18,9 +18,9 @@ from perception.estimators.dkt.bench.models import FolderWeights, RandomWeights,
 from perception.estimators.dkt.bench.plain import PlainPipeline
 from perception.estimators.dkt.bench.watch import matmul_rate
 from perception.estimators.dkt.bench.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
+from perception.estimators.dkt.estimator import WARM
 from perception.estimators.dkt.flops import clip_flops
 from perception.estimators.dkt.model import DktSettings, assemble
-from perception.estimators.dkt.newest import WARM
 from perception.estimators.dkt.warm_clip import fits_one_window
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.running import fitting, pick_device, pick_dtype

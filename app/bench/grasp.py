@@ -17,7 +17,8 @@ from core.cell import load_cell
 from core.errors import TrackingError
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
-from perception.estimators import ESTIMATORS
+from perception.estimators.registry import find_estimators
+from perception.estimators.specification import EstimatorSpecification
 from trials.store import TrialStore
 from trials.summary import summarise
 
@@ -26,7 +27,7 @@ def bench_grasps(options: BenchGraspOptions) -> int:
     """Runs the trials that its log lacks, so an interrupted bench goes on, and prints the success table."""
     console = Console(options.as_json)
     scenes = list(options.scenes(names_in(options.surfaces, SURFACES)))
-    estimators = names_in(options.estimators, tuple(ESTIMATORS))
+    estimators = find_estimators(options.estimators)
     log = options.log or home() / "bench.db"
     with TrialStore(log) as store:
         while not _run_missing(scenes, estimators, options, store, console):
@@ -40,7 +41,7 @@ def bench_grasps(options: BenchGraspOptions) -> int:
 
 def _run_missing(
     scenes: Sequence[tuple[str, int]],
-    estimators: Sequence[str],
+    estimators: Sequence[EstimatorSpecification],
     options: BenchGraspOptions,
     store: TrialStore,
     console: Console,
@@ -49,15 +50,15 @@ def _run_missing(
     cell = load_cell(cell_file("sim"))
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
         sessions = {}
-        for name in estimators:
-            pipeline = Pipeline(cell, PipelineOptions(estimator=name), world.truth)
+        for estimator in estimators:
+            pipeline = Pipeline(cell, PipelineOptions(estimator=estimator.choice), world.truth)
             operator = Operator(console, interrupts, assume_yes=True)
             sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator)
         done = {(trial.surface, trial.estimator, trial.seed) for trial in store.list()}
         for number, (surface, seed) in enumerate(scenes, start=1):
-            for estimator, session in sessions.items():
-                if (surface, estimator, seed) not in done:
-                    console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {estimator}")
+            for name, session in sessions.items():
+                if (surface, name, seed) not in done:
+                    console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {name}")
                     try:
                         session.run_trial(surface, seed, options.objects)
                     except TrackingError as error:

@@ -2,11 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from core.errors import CameraError, ConfigurationError, PerceptionError, Storag
 from core.files import writing
 from core.work import Work, digest_of
 from hardware.cameras.clips.clip import Clip
-from hardware.cameras.clips.files import open_clip
-from perception.estimators.base import MapStream, Watchable
+from hardware.cameras.clips.files import may_have_depth, open_clip
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.specification import EstimatorSpecification
 from perception.threads import fix_threads
 
 #: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
@@ -58,15 +59,6 @@ class Checkpoint:
     threads: int = 0
 
 
-class Opener(Protocol):
-    """A clip or normal estimator, as far as working through a clip goes."""
-
-    @property
-    def name(self) -> str: ...
-
-    def open(self, count: int, height: int, width: int) -> MapStream: ...
-
-
 def on_device(request: ClipRequest) -> ClipRequest:
     """The request with the device that `auto` means here.
 
@@ -96,6 +88,24 @@ def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, 
     if weights is not None and weights.exists():
         settings["weights"] = digest_of(weights, "**/*")
     return {"source": digest_of(request.source), "estimator": estimator} | settings | more
+
+
+def demand_source(specification: EstimatorSpecification, source: Path, why: str) -> None:
+    """What needs more than colour is refused before anything is loaded.
+
+    Raises:
+        ConfigurationError: the source has colour alone.
+    """
+    if may_have_depth(source) or not (specification.needs_depth or specification.needs_table):
+        return
+    lacks = f"has no depth of its own, and {specification.name} is nothing else"
+    if specification.needs_table:
+        lacks = f"has no intrinsics.json and no depth, and {specification.name} must know the camera and its table"
+    raise ConfigurationError(
+        f"{source} {lacks} ({why}).",
+        "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json; or fetch a model that needs colour "
+        "alone (python main.py weights where) and name it with --estimator.",
+    )
 
 
 def done_before(work: Work, request: ClipRequest, console: Console) -> dict[str, Any] | None:
@@ -129,16 +139,15 @@ def checked_clip(source: Path, console: Console) -> Clip:
 
 def work_through(
     clip: Clip,
-    estimator: Opener,
+    estimator: Estimator,
     maps: MapFile,
     work: Work,
     console: Console,
-    may_have_holes: bool,
     copies: int = 1,
 ) -> Checkpoint:
     """Fills `maps`, going on where a checkpoint says; returns the last one: name and seconds of all runs together.
 
-    may_have_holes: NaN is an answer (a sensor's), not a failure. copies: files as large as the maps that the disk
+    copies: files as large as the maps that the disk
     must take in the end, the maps themselves among them.
 
     Raises:
@@ -159,19 +168,18 @@ def work_through(
     _demand_disk(maps, copies)
     if maps.written == clip.count:
         return begun
-    return _Run(clip, estimator, maps, work, begun, may_have_holes).finish(console)
+    return _Run(clip, estimator, maps, work, begun).finish(console)
 
 
 class _Run:
     """One process's part of the work."""
 
-    def __init__(
-        self, clip: Clip, estimator: Opener, maps: MapFile, work: Work, begun: Checkpoint, may_have_holes: bool
-    ) -> None:
+    def __init__(self, clip: Clip, estimator: Estimator, maps: MapFile, work: Work, begun: Checkpoint) -> None:
         self._clip, self._estimator, self._maps, self._work = clip, estimator, maps, work
-        self._may_have_holes = may_have_holes
         self._threads = fix_threads(begun.threads)
-        self._stream = estimator.open(clip.count, clip.height, clip.width)
+        self._share = 0.0
+        self._show: Callable[[int, int | None], None] = lambda done, total: None
+        self._stream = estimator.stream(clip.count, clip.height, clip.width, self._progress)
         if begun.frames:
             self._stream.restore(begun.state)
         self._frames = begun.frames
@@ -185,15 +193,11 @@ class _Run:
             closing(read_ahead(self._clip.frames(self._frames))) as frames,
         ):
             interrupts.emergency = _stop_now
-            count = self._clip.count
-            if isinstance(self._stream, Watchable):
-                # The bar counts work in frames: maps come in bursts, windows after the frames that they show.
-                self._stream.watch(lambda share: show(max(self._maps.written, int(share * count)), count))
+            self._show = show
             for frame in frames:
                 self._take(self._stream.push(frame))
                 self._frames += 1
-                if not isinstance(self._stream, Watchable):
-                    show(self._maps.written, count)
+                self._progress(self._share)
                 if interrupts.stop_requested or time.monotonic() >= due_s:
                     begun_s = time.monotonic()
                     self._save(self._stream.state())
@@ -209,7 +213,7 @@ class _Run:
             except KeyboardInterrupt:
                 console.say("  stopped; the same command goes on where the last frame came in")
                 raise
-            show(self._maps.written, count)
+            show(self._maps.written, self._clip.count)
         if self._maps.written != self._clip.count:
             raise PerceptionError(
                 f"{self._estimator.name} gave {self._maps.written} maps for {self._clip.count} frames.",
@@ -217,13 +221,12 @@ class _Run:
             )
         return self._save({})
 
+    def _progress(self, share: float) -> None:
+        """The bar counts work in frames: maps come in bursts, windows after the frames that they show."""
+        self._share = share
+        self._show(max(self._maps.written, int(share * self._clip.count)), self._clip.count)
+
     def _take(self, new: list[NDArray[np.float32]]) -> None:
-        for number, map_ in enumerate(new, self._maps.written):
-            if np.isinf(map_).any() or (np.isnan(map_).any() and not self._may_have_holes):
-                raise PerceptionError(
-                    f"{self._estimator.name} gives a map that is not finite for frame {number}.",
-                    "Check its weights (python main.py weights verify), or try --dtype float32.",
-                )
         with writing(self._maps.path):
             self._maps.append(new)
 

@@ -10,6 +10,7 @@ from app.clips.clip_run import (
     ClipRequest,
     begun,
     checked_clip,
+    demand_source,
     done_before,
     facts_of,
     identity_of,
@@ -23,13 +24,12 @@ from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import cell_file
 from core.cell import Cell, load_cell
-from core.errors import CalibrationError, ConfigurationError, PerceptionError
+from core.errors import CalibrationError, PerceptionError
 from core.files import writing
 from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
-from perception.depth_types import RelativeDepth
-from perception.estimators import create_clip_estimator
-from perception.estimators.base import Kind
+from perception.depth_types import Kind, RelativeDepth
+from perception.estimators.registry import find_estimator, open_estimator
 from perception.table.clip_scale import ClipScale, fit_clip
 from perception.table.locate import locate_table
 from perception.table.metric_scale import to_metres
@@ -53,48 +53,35 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
     """
     request = on_device(request)
     name, why = choose_estimator(request.estimator, request.settings.weights)
-    cell = load_cell(cell_file(cell_name))
-    identity = identity_of(request, name, cell=digest_of(cell_file(cell_name)))
+    specification, cell = find_estimator(name), load_cell(cell_file(cell_name))
+    identity = identity_of(request, specification.identity, cell=digest_of(cell_file(cell_name)))
     work = Work(request.out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
     if done := done_before(work, request, console):
         return done
-    _demand_depth(name, why, request)
+    demand_source(specification, request.source, why)
     with console.stage("load") as line:
-        estimator = create_clip_estimator(name, request.settings, lambda frame: locate_table(frame, cell).plane)
+        estimator = open_estimator(
+            specification, request.settings, locate=lambda image: locate_table(image, cell).plane
+        )
         line.detail = f"estimator {estimator.name} ({why})"
+    kind = specification.gives
+    assert kind != "normals"
     with begun(work, request, console):
         clip = checked_clip(request.source, console)
-        maps = MapFile(work.folder / f"{estimator.kind}.npy.part", (clip.count, clip.height, clip.width))
-        is_metric = estimator.kind == "metric"
-        copies = 2 if may_have_depth(request.source) and not is_metric else 1
-        worked = work_through(clip, estimator, maps, work, console, is_metric, copies)
+        maps = MapFile(work.folder / f"{kind}.npy.part", (clip.count, clip.height, clip.width))
+        copies = 2 if may_have_depth(request.source) and kind != "metric" else 1
+        worked = work_through(clip, estimator, maps, work, console, copies)
         maps.close()
-        files = {FILES[estimator.kind]: maps.path}
-        samples = save_previews(clip, maps, estimator.kind, work.folder, console)
+        files = {FILES[kind]: maps.path}
+        samples = save_previews(clip, maps, kind, work.folder, console)
         files |= {picture: work.folder / picture for picture in (SHEET, VIDEO)}
-        scale, why_not = _fit(samples, worked.estimator, estimator.kind, cell)
+        scale, why_not = _fit(samples, worked.estimator, kind, cell)
         if scale is not None:
-            files[METRIC] = _write_metric(maps, estimator.kind, scale, work.folder / f"{METRIC}.part", console)
-        summary = facts_of(request, clip, worked, why) | {"kind": estimator.kind} | _scale_facts(scale, why_not)
+            files[METRIC] = _write_metric(maps, kind, scale, work.folder / f"{METRIC}.part", console)
+        summary = facts_of(request, clip, worked, why) | {"kind": kind} | _scale_facts(scale, why_not)
         summary = work.publish(files, summary)
     _tell(console, summary, request.out)
     return summary
-
-
-def _demand_depth(name: str, why: str, request: ClipRequest) -> None:
-    """What needs more than colour is refused before anything is loaded."""
-    if may_have_depth(request.source):
-        return
-    needs = {
-        "raw": "has no depth of its own, and raw is nothing else",
-        "vitro-s": "has no intrinsics.json and no depth, and vitro-s must know the camera and where the table is",
-    }
-    if name in needs:
-        raise ConfigurationError(
-            f"{request.source} {needs[name]} ({why}).",
-            "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json; or fetch a model that needs colour "
-            "alone (python main.py weights where) and name it with --estimator.",
-        )
 
 
 def _fit(samples: list[Sample], estimator: str, kind: Kind, cell: Cell) -> tuple[ClipScale | None, str]:

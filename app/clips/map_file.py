@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from perception.estimators.base import Kind
+from perception.depth_types import Kind
 
 METRIC = "depth_m.npy"
 #: What a kind of numbers is called on disk: a name never promises what the numbers are not.

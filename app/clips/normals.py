@@ -4,6 +4,7 @@ from app.clips.clip_run import (
     ClipRequest,
     begun,
     checked_clip,
+    demand_source,
     done_before,
     facts_of,
     identity_of,
@@ -14,14 +15,10 @@ from app.clips.clip_run import (
 from app.clips.map_file import MapFile
 from app.clips.previews import SHEET, VIDEO, save_previews
 from app.console import Console
-from core.errors import ConfigurationError
 from core.work import Work
-from hardware.cameras.clips.files import may_have_depth
-from perception.estimators import create_normal_estimator
+from perception.estimators.registry import find_estimator, open_estimator
 
 NORMALS = "normals.npy"
-#: The estimator that computes them from the frames' own depth.
-FROM_DEPTH = "depth"
 
 
 def estimate_normals(request: ClipRequest, as_json: bool) -> int:
@@ -34,23 +31,19 @@ def estimate_normals(request: ClipRequest, as_json: bool) -> int:
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
     console, request = Console(as_json), on_device(request)
-    name = request.estimator
-    work = Work(request.out, "normals", identity_of(request, name), (NORMALS, SHEET, VIDEO))
+    specification = find_estimator(request.estimator, "normals")
+    work = Work(request.out, "normals", identity_of(request, specification.identity), (NORMALS, SHEET, VIDEO))
     if done := done_before(work, request, console):
         console.result(done)
         return 0
-    if name == FROM_DEPTH and not may_have_depth(request.source):
-        raise ConfigurationError(
-            f"{request.source} has no depth to take normals from.",
-            "Give a .bag, .db3 or frame folder with depth, or name a model with --estimator.",
-        )
+    demand_source(specification, request.source, "as asked")
     with console.stage("load") as line:
-        estimator = create_normal_estimator(name, request.settings)
+        estimator = open_estimator(specification, request.settings)
         line.detail = f"estimator {estimator.name}"
     with begun(work, request, console):
         clip = checked_clip(request.source, console)
         maps = MapFile(work.folder / f"{NORMALS}.part", (clip.count, clip.height, clip.width, 3))
-        worked = work_through(clip, estimator, maps, work, console, may_have_holes=name == FROM_DEPTH)
+        worked = work_through(clip, estimator, maps, work, console)
         maps.close()
         save_previews(clip, maps, "normals", work.folder, console)
         files = {NORMALS: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}

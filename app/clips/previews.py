@@ -14,7 +14,7 @@ from core.files import writing
 from core.image_file import write_image
 from hardware.cameras.clips.clip import Clip, ClipFrame
 from perception.clip_pictures import MapColours, contact_sheet, side_by_side
-from perception.estimators.base import Kind
+from perception.depth_types import Kind
 
 SHEET, VIDEO = "preview.png", "preview.mp4"
 #: Frames spread over the clip, on the sheet and for the scale.

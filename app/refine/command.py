@@ -13,9 +13,8 @@ from app.paths import home
 from app.refine.clip import refine_clip
 from app.refine.disagreements import COLUMNS, DISAGREEMENT, how_much, row_of, short
 from app.refine.log import LOGGED, NOTHING, RefineOptions, TrialsRun
-from core.errors import ConfigurationError, PerceptionError, TrialError
-from perception.estimators import CLIP_ESTIMATORS
-from perception.weights.models import MODELS, weights_folder
+from core.errors import PerceptionError, TrialError
+from perception.estimators.registry import find_estimator
 from trials.store import TrialStore
 
 #: What a recording's refined depth is compared with where nothing else is named.
@@ -98,16 +97,14 @@ def _demand_models(options: RefineOptions) -> None:
     if options.against not in (LOGGED, NOTHING):
         chosen["--against-weights"] = (options.against, options.against_settings())
     for option, (name, settings) in chosen.items():
-        if name not in CLIP_ESTIMATORS:
-            raise ConfigurationError(
-                f"There is no estimator '{name}'.", f"Choose one of: {', '.join(CLIP_ESTIMATORS)}."
-            )
-        folder = settings.weights or (weights_folder(name) if name in MODELS else None)
+        specification = find_estimator(name)
+        folder = settings.weights or specification.weights_folder()
         if folder is not None and not folder.is_dir():
             otherwise = "" if name == options.estimator else " Or compare with something else: --against raw, or none."
             raise PerceptionError(
                 f"There are no weights of {name} in {folder}.",
-                f"Run python main.py weights fetch {name}, or name their folder with {option}.{otherwise}",
+                f"Run python main.py weights fetch {specification.weights or name}, or name their folder with "
+                f"{option}.{otherwise}",
             )
 
 

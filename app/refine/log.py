@@ -12,6 +12,7 @@ from app.refine.disagreements import forget_comparison, how_much
 from app.refine.trials import AGAINST, REFINED, LoggedTrial, Refiner, compare_trial, logged_depth
 from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import find_estimator
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
@@ -33,8 +34,9 @@ class RefineOptions:
     fresh: bool
 
     def against_settings(self) -> EstimatorOptions:
-        """A DKT runs as the larger one does, but from its own weights; any other as it would by itself."""
-        if self.against.startswith("dkt"):
+        """A model of the larger one's family runs as that does, from its own weights; any other as by itself."""
+        family = find_estimator(self.against).family
+        if family and family == find_estimator(self.estimator).family:
             return replace(self.settings, weights=self.against_weights, offload=None)
         return EstimatorOptions(weights=self.against_weights, device=self.settings.device)
 

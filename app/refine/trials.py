@@ -24,9 +24,9 @@ from core.files import writing
 from core.image_file import write_image
 from core.work import Work, digest_of
 from perception.disagreement_pictures import disagreement_picture
-from perception.estimators import create_estimator
-from perception.estimators.base import DepthEstimator
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import find_estimator, open_estimator
 from perception.pictures import depth_picture
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
@@ -61,21 +61,22 @@ class Refiner:
 
     def __init__(self, estimator: str, settings: EstimatorOptions, into: str, fresh: bool) -> None:
         """into: the folder, in each trial's, that takes its answer."""
-        self._name, self._settings, self._into, self._fresh = estimator, settings, into, fresh
-        self._estimator: DepthEstimator | None = None
+        self._specification = find_estimator(estimator)
+        self._settings, self._into, self._fresh = settings, into, fresh
+        self._estimator: Estimator | None = None
 
     def is_due(self, trial: LoggedTrial) -> bool:
         """Whether the trial lacks this model's depth, or it is to be made anew."""
         return self._fresh or self._work(trial).finished() is None
 
-    def load(self) -> DepthEstimator:
+    def load(self) -> Estimator:
         """Loads the model, which no trial need wait for, unless it is loaded.
 
         Raises:
             ConfigurationError: no such model, or options that it does not know.
             PerceptionError: weights that are missing, damaged or of another model.
         """
-        self._estimator = self._estimator or create_estimator(self._name, None, self._settings)
+        self._estimator = self._estimator or open_estimator(self._specification, self._settings)
         return self._estimator
 
     def unload(self) -> None:
@@ -104,13 +105,14 @@ class Refiner:
         """
         stored = read_depth(trial.folder / self._into)
         if stored is None:
-            raise TrialError(f"Trial {trial.id} has no depth by {self._name}.", "Run the same command again.")
+            by = self._specification.name
+            raise TrialError(f"Trial {trial.id} has no depth by {by}.", "Run the same command again.")
         return stored
 
     def _work(self, trial: LoggedTrial) -> Work:
         out = trial.folder / self._into
-        request = ClipRequest(trial.folder / FRAMES, out, self._name, self._settings, self._fresh)
-        identity = identity_of(request, self._name, cell=trial.cell_digest)
+        request = ClipRequest(trial.folder / FRAMES, out, self._specification.name, self._settings, self._fresh)
+        identity = identity_of(request, self._specification.identity, cell=trial.cell_digest)
         return Work(out, COMMAND, identity, (*FILES.values(), _DEPTH_PICTURE))
 
     def _answer(self, trial: LoggedTrial, work: Work) -> None:
@@ -122,7 +124,8 @@ class Refiner:
         metric = fit_metric(relative, view, frame)
         with writing(work.folder):
             facts = write_maps(work.folder, relative, metric)
-            picture = depth_picture([metric.depth_m, frame.depth_m], [f"{self._name}, metric", "the sensor's depth"])
+            titles = [f"{self._specification.name}, metric", "the sensor's depth"]
+            picture = depth_picture([metric.depth_m, frame.depth_m], titles)
             write_image(work.folder / _DEPTH_PICTURE, np.hstack([frame.color, picture]))
         names = [name for name in work.results if (work.folder / name).exists()]
         work.publish({name: work.folder / name for name in names}, facts | {"identity": dict(work.identity)})

@@ -24,8 +24,8 @@ from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import MetricDepth, TableView
-from perception.estimators import create_estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 from perception.objects.masks import object_region
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
@@ -51,7 +51,7 @@ class Pipeline:
         find_planner(options.planner)
         self.cell = cell
         self.options = options
-        self.estimator = create_estimator(options.estimator, truth, EstimatorOptions(weights=options.weights))
+        self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
         self.detector = create_detector(options.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
 
     def estimate(self, frames: Sequence[RgbdFrame], view: TableView) -> Estimate:

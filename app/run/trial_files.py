@@ -209,7 +209,7 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     if trial.view is not None:
         images["tags"] = draw_tags(frame.color, trial.view.tags)
     depths_m, titles = [frame.depth_m], ["the sensor's depth"]
-    if metric is not None and metric.estimator != "raw":
+    if metric is not None and not (relative and relative.is_sensor):
         depths_m, titles = [metric.depth_m, frame.depth_m], [f"{metric.estimator}, metric", *titles]
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if relative is not None and metric is None and np.isfinite(relative.values).any():

@@ -1,36 +1,35 @@
 """Depth-Anything-V2-Large through transformers: relative disparity of one image."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from transformers import DepthAnythingForDepthEstimation, DPTImageProcessorPil
 
 from core.errors import PerceptionError
-from perception.estimators.base import Kind
-from perception.estimators.frame_by_frame import FrameByFrame
 from perception.estimators.loading import damage_named, find_folder, load_part
-from perception.estimators.options import EstimatorOptions, refuse_unknown
-from perception.estimators.running import Size, demand_multiple, fitting, pick_device, pick_dtype
+from perception.estimators.options import EstimatorOptions
+from perception.estimators.specification import EstimatorSpecification, Map, Observation
 
 NAME = "depth-anything-v2-large"
 
 
-class DepthAnythingEstimator:
+class DepthAnything:
     """Sees each frame for itself, at 518 px on its shorter side (as released) or at `size`."""
-
-    name = NAME
-    kind: Kind = "disparity"
 
     def __init__(self, options: EstimatorOptions) -> None:
         """Loads the weights; `size` must be a multiple of the patches (14 px).
 
         Raises:
-            ConfigurationError: an option it does not know, or a size it cannot take.
+            ConfigurationError: a size it cannot take, or no such device.
             PerceptionError: weights that are missing, damaged or of another model.
         """
-        refuse_unknown(NAME, options, ("weights", "size", "dtype"))
+        import torch
+        from transformers import DPTImageProcessorPil
+
+        from perception.estimators.running import demand_multiple, fitting, pick_device, pick_dtype
+
         self._device = pick_device(options.device)
         # Released in float32, and used so on CUDA too.
         self._dtype = pick_dtype(options, self._device, torch.float32)
@@ -45,11 +44,16 @@ class DepthAnythingEstimator:
         with fitting(NAME):
             self._model.to(self._device)
 
-    def open(self, count: int, height: int, width: int) -> FrameByFrame:
-        return FrameByFrame(NAME, self.see, height, width)
+    def estimate(self, seen: Sequence[Observation]) -> Map:
+        """Disparity (H, W), at least 0 but for the resampling."""
+        return self.disparity(seen[-1].color)
 
-    def see(self, color: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Disparity (H, W), at least 0 but for the resampling, of an image (H, W, 3) uint8 RGB."""
+    def disparity(self, color: NDArray[np.uint8]) -> Map:
+        """Of an image (H, W, 3) uint8 RGB."""
+        import torch
+
+        from perception.estimators.running import fitting
+
         height, width = color.shape[:2]
         size = self._size or self._released_size(height, width)
         pixels = self._processor(
@@ -65,14 +69,26 @@ class DepthAnythingEstimator:
             answer = self._processor.post_process_depth_estimation(outputs, [(height, width)])
             return answer[0]["predicted_depth"].cpu().numpy()
 
-    def _released_size(self, height: int, width: int) -> Size:
-        """The shorter side at 518 px, the other to the nearest multiple of the patches."""
+    def _released_size(self, height: int, width: int) -> tuple[int, int]:
+        """(width, height): the shorter side at 518 px, the other to the nearest multiple of the patches."""
         scale = self._short_px / min(height, width)
         across, down = (round(scale * side / self._patch_px) * self._patch_px for side in (width, height))
         return across, down
 
 
-def _load_model(folder: Path, dtype: torch.dtype) -> DepthAnythingForDepthEstimation:
+ESTIMATOR = EstimatorSpecification(
+    NAME,
+    "disparity of one image (Depth-Anything-V2-Large)",
+    "disparity",
+    load=DepthAnything,
+    options=("weights", "size", "dtype"),
+    weights=NAME,
+)
+
+
+def _load_model(folder: Path, dtype: Any) -> Any:
+    from transformers import DepthAnythingForDepthEstimation
+
     model = load_part(NAME, DepthAnythingForDepthEstimation, folder, dtype)
     if model.config.depth_estimation_type != "relative":
         raise PerceptionError(

@@ -5,41 +5,38 @@ the latent starts as zeros, the one step is the last of the schedule ('trailing'
 decoded is the clean latent that the predicted velocity implies.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-import torch
-from diffusers import AutoencoderKL, DDIMScheduler, MarigoldDepthPipeline, UNet2DConditionModel
-from numpy.typing import NDArray
-from torch.nn.functional import interpolate
-from transformers import CLIPTextModel, CLIPTokenizer
+from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
-from perception.estimators.base import Kind
-from perception.estimators.frame_by_frame import FrameByFrame
 from perception.estimators.loading import damage_named, find_folder, load_part, read_config
-from perception.estimators.options import EstimatorOptions, refuse_unknown
-from perception.estimators.running import Size, demand_multiple, fitting, pick_device, pick_dtype
+from perception.estimators.options import EstimatorOptions
+from perception.estimators.specification import EstimatorSpecification, Map, Observation
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import MarigoldDepthPipeline
 
 NAME = "marigold-e2e"
 #: Longer side of the image that the model sees [px], as released.
 LONG_PX = 768
 
 
-class MarigoldEstimator:
+class Marigold:
     """Sees each frame for itself, at 768 px on its longer side (as released) or at `size`."""
-
-    name = NAME
-    kind: Kind = "depth"
 
     def __init__(self, options: EstimatorOptions) -> None:
         """Loads the weights; `size` must be a multiple of the latents' cells (8 px).
 
         Raises:
-            ConfigurationError: an option it does not know, or a size it cannot take.
+            ConfigurationError: a size it cannot take, or no such device.
             PerceptionError: weights that are missing, damaged or of another model.
         """
-        refuse_unknown(NAME, options, ("weights", "size", "dtype"))
+        import torch
+
+        from perception.estimators.running import demand_multiple, fitting, pick_device, pick_dtype
+
         device = pick_device(options.device)
         # Released in float32, and used so on CUDA too.
         dtype = pick_dtype(options, device, torch.float32)
@@ -51,14 +48,17 @@ class MarigoldEstimator:
         with fitting(NAME):
             self._pipeline.to(device)
 
-    def open(self, count: int, height: int, width: int) -> FrameByFrame:
-        return FrameByFrame(NAME, self.see, height, width)
-
-    def see(self, color: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Depth (H, W) in 0..1, larger is farther, of an image (H, W, 3) uint8 RGB.
+    def estimate(self, seen: Sequence[Observation]) -> Map:
+        """Depth (H, W) in 0..1, larger is farther.
 
         The released script stretches every image to 0..1; here the numbers stay as decoded.
         """
+        import torch
+        from torch.nn.functional import interpolate
+
+        from perception.estimators.running import fitting
+
+        color = seen[-1].color
         height, width = color.shape[:2]
         size = self._size or _released_size(height, width)
         with fitting(NAME, size, self._cell_px), torch.inference_mode():
@@ -75,20 +75,34 @@ class MarigoldEstimator:
             ).prediction
             return interpolate(depth.float(), (height, width), mode="bilinear")[0, 0].cpu().numpy()
 
-    def _zeros(self, size: Size) -> torch.Tensor:
+    def _zeros(self, size: tuple[int, int]) -> "torch.Tensor":
         """The latent that the one step starts from: no noise."""
+        import torch
+
         width, height = (-(-side // self._cell_px) for side in size)
         channels = self._pipeline.vae.config.latent_channels
         return torch.zeros(1, channels, height, width, device=self._pipeline.device, dtype=self._pipeline.dtype)
 
 
-def _released_size(height: int, width: int) -> Size:
+ESTIMATOR = EstimatorSpecification(
+    NAME,
+    "depth of one image by diffusion in one step (Marigold-E2E-FT)",
+    "depth",
+    load=Marigold,
+    options=("weights", "size", "dtype"),
+    weights=NAME,
+)
+
+
+def _released_size(height: int, width: int) -> tuple[int, int]:
     longer = max(height, width)
     across, down = (max(1, side * LONG_PX // longer) for side in (width, height))
     return across, down
 
 
-def _load_pipeline(folder: Path, dtype: torch.dtype) -> MarigoldDepthPipeline:
+def _load_pipeline(folder: Path, dtype: "torch.dtype") -> "MarigoldDepthPipeline":
+    from diffusers import AutoencoderKL, DDIMScheduler, MarigoldDepthPipeline, UNet2DConditionModel
+
     _demand_depth(folder)
     unet = load_part(NAME, UNet2DConditionModel, folder / "unet", dtype)
     vae = load_part(NAME, AutoencoderKL, folder / "vae", dtype)
@@ -112,8 +126,11 @@ def _load_pipeline(folder: Path, dtype: torch.dtype) -> MarigoldDepthPipeline:
     return pipeline
 
 
-def _empty_text(folder: Path, dtype: torch.dtype) -> torch.Tensor:
+def _empty_text(folder: Path, dtype: "torch.dtype") -> "torch.Tensor":
     """(1, 2, C): the empty prompt, which is its begin and its end."""
+    import torch
+    from transformers import CLIPTextModel, CLIPTokenizer
+
     text_encoder = load_part(NAME, CLIPTextModel, folder / "text_encoder", dtype)
     with damage_named(NAME, folder / "tokenizer"), torch.inference_mode():
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)

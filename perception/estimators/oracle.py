@@ -1,32 +1,32 @@
 """The simulator's truth, handed over as a network would: a cheat that measures the other stages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from core.image import RgbdImage
-from perception.depth_types import Plane, RelativeDepth
+from perception.estimators.specification import EstimatorSpecification, Map, Observation
 
 
-class OracleEstimator:
+class Oracle:
     """True disparity, stripped of its scale and shift: 0 at the farthest pixel, 1 at the nearest."""
 
-    name = "oracle (cheat)"
-    is_cheat = True
-
-    def __init__(self, truth: Callable[[RgbdImage], NDArray]) -> None:
-        """truth gives the depth (H, W) [m] of a picture; holes are NaN or not positive."""
-        self._truth = truth
-
-    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
-        depth_m = np.asarray(self._truth(frames[-1]), np.float64)
-        seen = np.isfinite(depth_m) & (depth_m > 0)
-        if not seen.any():
+    def estimate(self, seen: Sequence[Observation]) -> Map:
+        depth_m = np.asarray(seen[-1].truth_m, np.float64)
+        known = np.isfinite(depth_m) & (depth_m > 0)
+        if not known.any():
             raise PerceptionError("The simulator's true depth is empty.", "Check the cell's camera pose.")
         disparity = np.full(depth_m.shape, np.nan)
-        disparity[seen] = 1 / depth_m[seen]
-        low, high = disparity[seen].min(), disparity[seen].max()
-        relative = (disparity - low) / max(high - low, 1e-12)
-        return RelativeDepth(relative.astype(np.float32), "disparity", self.name)
+        disparity[known] = 1 / depth_m[known]
+        low, high = disparity[known].min(), disparity[known].max()
+        return ((disparity - low) / max(high - low, 1e-12)).astype(np.float32)
+
+
+ESTIMATOR = EstimatorSpecification(
+    "oracle",
+    "the simulator's truth (a cheat, digital cell only): what perfect depth would give",
+    "disparity",
+    load=lambda options: Oracle(),
+    has_holes=True,
+    is_cheat=True,
+)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, PerceptionError
 from perception.estimators.options import EstimatorOptions
@@ -70,13 +68,3 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
             raise PerceptionError(f"{what}.", remedy.capitalize()) from error
         half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
         raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {half}, {remedy}") from error
-
-
-def demand_finite(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values, or a PerceptionError where one is not finite."""
-    if not np.isfinite(values).all():
-        raise PerceptionError(
-            f"{name} gives a map that is finite on {np.isfinite(values).mean():.0%} of it only.",
-            "Check its weights (python main.py weights verify), or try --dtype float32.",
-        )
-    return values

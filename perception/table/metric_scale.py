@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from core.errors import PerceptionError
 from core.image import RgbdImage
-from perception.depth_types import CorrectionNote, MetricDepth, RelativeDepth, TableView
-from perception.estimators.base import Kind
+from perception.depth_types import CorrectionNote, Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
 from perception.table.correction import TableCorrection, corrected, find_correction
 
@@ -126,7 +125,7 @@ def _demand_values(relative: RelativeDepth, frame: RgbdImage) -> None:
         return
     remedy = (
         "Look at the sensor: its cover, its range (0.3 to 3 m), the depth stream of this recording."
-        if relative.estimator == "raw"
+        if relative.is_sensor
         else "Capture again; if it stays, try another --estimator (raw: the sensor's own depth)."
     )
     raise PerceptionError(f"{relative.estimator} gives {problem}.", remedy)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from hardware.cameras.clips.clip import ClipFrame
-from perception.estimators import EstimatorOptions, create_clip_estimator
+from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 
 
 def main(folder: Path, count: int) -> None:
     options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
     rng = np.random.default_rng(0)
-    stream = create_clip_estimator("dkt", options).open(count, 240, 360)
+    stream = open_estimator("dkt", options).stream(count, 240, 360)
     given = 0
     for _ in range(count):
         given += len(stream.push(ClipFrame(rng.integers(0, 256, (240, 360, 3), np.uint8))))

@@ -1,33 +1,35 @@
 """DepthCrafter: relative disparity of a clip by video diffusion, in windows that follow each other."""
 
+from typing import TYPE_CHECKING
+
 from core.errors import ConfigurationError
-from perception.estimators.base import Kind
-from perception.estimators.depthcrafter.model import NAME, DepthCrafterModel
-from perception.estimators.depthcrafter.stream import DepthCrafterStream, Windows
+from perception.estimators.depthcrafter import NAME
 from perception.estimators.loading import find_folder
-from perception.estimators.options import EstimatorOptions, refuse_unknown
-from perception.estimators.running import Size, demand_multiple, pick_device, pick_dtype
+from perception.estimators.options import EstimatorOptions
+from perception.estimators.specification import EstimatorSpecification, Progress
+
+if TYPE_CHECKING:
+    from perception.estimators.depthcrafter.stream import DepthCrafterStream, Windows
 
 #: As released: denoising steps, frames of a window, frames between the starts of two, longest side [px].
 STEPS, WINDOW, STRIDE, LONG_PX = 5, 110, 85, 1024
 
 
-class DepthCrafterEstimator:
+class DepthCrafter:
     """Affine-invariant disparity; the released code stretches a whole clip to 0..1, here it stays as decoded."""
-
-    name = NAME
-    kind: Kind = "disparity"
 
     def __init__(self, options: EstimatorOptions) -> None:
         """Loads the weights; `size` must be a multiple of 64 px, `stride` shorter than `window`.
 
         Raises:
-            ConfigurationError: an option it does not know, or a value it cannot take.
+            ConfigurationError: a value it cannot take, or no such device.
             PerceptionError: weights that are missing, damaged or of another model.
         """
         import torch
 
-        refuse_unknown(NAME, options, ("weights", "size", "steps", "window", "stride", "dtype"))
+        from perception.estimators.depthcrafter.model import DepthCrafterModel
+        from perception.estimators.running import demand_multiple, pick_device, pick_dtype
+
         self._windows = _windows(options)
         device = pick_device(options.device)
         folder = find_folder(NAME, options.weights)
@@ -35,13 +37,29 @@ class DepthCrafterEstimator:
         demand_multiple(NAME, options.size, self._model.multiple_px)
         self._size = options.size
 
-    def open(self, count: int, height: int, width: int) -> DepthCrafterStream:
-        """See `ClipEstimator.open`; count may be wrong, the stream ends where it is finished."""
+    def stream(self, count: int, height: int, width: int, progress: Progress) -> "DepthCrafterStream":
+        """count may be wrong: the stream ends where it is finished."""
+        from perception.estimators.depthcrafter.stream import DepthCrafterStream
+
         size = self._size or _released_size(height, width, self._model.multiple_px)
         return DepthCrafterStream(self._model, self._windows, (height, width), size)
 
 
-def _windows(options: EstimatorOptions) -> Windows:
+ESTIMATOR = EstimatorSpecification(
+    NAME,
+    "disparity of a clip by video diffusion (DepthCrafter)",
+    "disparity",
+    load=DepthCrafter,
+    options=("weights", "size", "steps", "window", "stride", "dtype"),
+    weights=NAME,
+    # In the cell a window at most.
+    frames=WINDOW,
+)
+
+
+def _windows(options: EstimatorOptions) -> "Windows":
+    from perception.estimators.depthcrafter.stream import Windows
+
     steps = STEPS if options.steps is None else options.steps
     window = WINDOW if options.window is None else options.window
     shared = WINDOW - STRIDE if options.stride is None else window - options.stride
@@ -55,7 +73,7 @@ def _windows(options: EstimatorOptions) -> Windows:
     return Windows(window, shared, steps)
 
 
-def _released_size(height: int, width: int, multiple_px: int) -> Size:
+def _released_size(height: int, width: int, multiple_px: int) -> tuple[int, int]:
     """The frame's size, its longer side brought to 1024 px where it exceeds that, in multiples of 64."""
     across, down = (round(side / multiple_px) * multiple_px for side in (width, height))
     if max(across, down) > LONG_PX:

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 from transformers import CLIPVisionModelWithProjection
 
+from perception.estimators.depthcrafter import NAME
 from perception.estimators.loading import damage_named, load_part, read_config
 from perception.estimators.running import fitting
 
-NAME = "depthcrafter"
 #: Frames encoded, and decoded, together. Part of the result: the decoder mixes the frames of a chunk.
 CHUNK = 8
 #: What the UNet is told of the video: frames per second, motion bucket, noise added to its frames.

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from hardware.cameras.clips.clip import ClipFrame
-from perception.estimators.depthcrafter.model import CHUNK, NAME, DepthCrafterModel
-from perception.estimators.frame_by_frame import demand_size
-from perception.estimators.running import Size, demand_finite, fitting
+from perception.estimators.depthcrafter import NAME
+from perception.estimators.depthcrafter.model import CHUNK, DepthCrafterModel
+from perception.estimators.running import Size, fitting
+from perception.estimators.specification import Observation
 
 #: Seed of all noise, drawn on the CPU in float32: the same on every device.
 SEED = 42
@@ -35,7 +35,7 @@ class Windows:
 
 
 class DepthCrafterStream:
-    """A `MapStream` that holds one window's latents, however long the clip is."""
+    """A `ModelStream` that holds one window's latents, however long the clip is."""
 
     def __init__(self, model: DepthCrafterModel, windows: Windows, frame_size: tuple[int, int], size: Size) -> None:
         """frame_size: (height, width) of the frames; size: (width, height) that the model works at."""
@@ -51,10 +51,9 @@ class DepthCrafterStream:
         self._shared: Tensor | None = None
         self._final: Tensor | None = None
 
-    def push(self, frame: ClipFrame) -> list[NDArray[np.float32]]:
-        """See `MapStream.push`; a window's maps come when it is full."""
-        demand_size(NAME, frame, self._frame_size)
-        self._fresh.append(torch.from_numpy(frame.color.copy()))
+    def push(self, seen: Observation) -> list[NDArray[np.float32]]:
+        """See `ModelStream.push`; a window's maps come when it is full."""
+        self._fresh.append(torch.from_numpy(seen.color.copy()))
         self._seen += 1
         is_full = _length(self._latents) + len(self._fresh) == self._windows.frames
         if is_full or len(self._fresh) == CHUNK:
@@ -71,13 +70,13 @@ class DepthCrafterStream:
         return self._decode(is_last=True)
 
     def state(self) -> dict[str, Any]:
-        """See `MapStream.state`; its size does not depend on how much of the clip is done."""
+        """See `ModelStream.state`; its size does not depend on how much of the clip is done."""
         tensors = {key: getattr(self, f"_{key}") for key in _TENSORS}
         kept = {key: None if tensor is None else tensor.cpu().clone() for key, tensor in tensors.items()}
         return {"seen": self._seen, "turns": self._turns, "fresh": list(self._fresh), **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """See `MapStream.restore`."""
+        """See `ModelStream.restore`."""
         self._seen, self._turns, self._fresh = state["seen"], state["turns"], list(state["fresh"])
         for key in _TENSORS:
             tensor = state[key]
@@ -128,7 +127,7 @@ class DepthCrafterStream:
             assert self._final is not None
             with self._running():
                 disparity = self._model.decode(self._final[:CHUNK], *self._frame_size).cpu().numpy()
-            maps += list(demand_finite(NAME, disparity))
+            maps += list(disparity)
             self._final = self._final[CHUNK:].clone()
         return maps
 

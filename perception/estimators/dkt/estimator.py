@@ -1,61 +1,105 @@
-"""DKT as an estimator: depth and normals of clips, and of the newest frames of the cell's camera."""
+"""DKT as an estimator: depth and normals of clips, and of the newest frames of the cell's camera, kept warm."""
 
+import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from perception.estimators.base import Kind
-from perception.estimators.dkt.frames import Target
-from perception.estimators.dkt.model import MULTIPLE, Dkt, DktSettings, load_dkt
-from perception.estimators.dkt.retry import ForgivingStream, smaller
+from perception.estimators.frame_stream import newest_map
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.running import pick_device, pick_dtype
-from perception.weights.models import weights_folder
+from perception.estimators.specification import EstimatorSpecification, Map, Observation, Progress
+
+if TYPE_CHECKING:
+    from perception.estimators.dkt.model import Dkt, DktSettings
+    from perception.estimators.dkt.retry import RetryStream
+    from perception.estimators.dkt.warm_clip import WarmClip
 
 #: The cell's camera stands still: a clip of this many of its newest frames, where there are as many.
 NEWEST = 5
+#: Lengths of clip that are kept warm; any other goes through a stream.
+WARM = (1, NEWEST)
 _NAMED = ("1.3b", "14b")
 
 
-class DktClips:
-    """A `ClipEstimator` (target depth: relative disparity in 0..1) or `NormalEstimator` (target normal)."""
+class DktEstimator:
+    """Target depth: relative disparity in 0..1; target normal: normals.
 
-    kind: Kind = "disparity"
+    For newest frames, the first answer of a length and size warms up for all that follow.
+    """
 
-    def __init__(self, model: Dkt, target: Target) -> None:
+    def __init__(self, model: "Dkt", target: Literal["depth", "normal"] = "depth") -> None:
+        import torch
+
         self.model, self._target = model, target
-        self._stream: ForgivingStream | None = None
+        self._stream: RetryStream | None = None
+        #: Of one frame size: by number of frames, None where it does not fit on the device.
+        self._warm: dict[int, WarmClip | None] = {}
+        self._size: tuple[int, ...] = ()
+        self._pool: Any = torch.cuda.graph_pool_handle() if model.settings.device.startswith("cuda") else None
 
     @property
-    def name(self) -> str:
-        """Model, size and settings as they ran, a retry at a smaller size included."""
+    def ran_as(self) -> str:
+        """Model, size and settings as they ran, a retry at a smaller size and missing speed included."""
         what = "dkt" if self._target == "depth" else "dkt-normal"
-        settings, ran_at = self.model.settings, self._stream.size if self._stream else self.model.settings.size
-        told = f"{what}-{self.model.size_name} ({self.model.describe()})"
-        return told if ran_at == settings.size else f"{told}, retried at {ran_at[0]}x{ran_at[1]}: no memory"
+        settings, size = self.model.settings, self._stream.size if self._stream else self.model.settings.size
+        name = f"{what}-{self.model.size_name} ({self.model.describe()})"
+        if size != settings.size:
+            name += f", retried at {size[0]}x{size[1]}: no memory"
+        lacks_graph = any(warm is not None and warm.lacks_graph for warm in self._warm.values())
+        return f"{name}, no CUDA graph" if lacks_graph else name
 
-    def open(self, count: int, height: int, width: int) -> ForgivingStream:
-        """See `ClipEstimator.open`."""
+    def stream(self, count: int, height: int, width: int, progress: Progress) -> "RetryStream":
+        from perception.estimators.dkt.model import MULTIPLE
+        from perception.estimators.dkt.retry import RetryStream, smaller
+
         if count < 1:
             raise PerceptionError("A clip of no frames has no depth.", "Give at least one frame.")
         size = self.model.settings.size
         # RAM that runs out is not told but punished: no second try would come, and its frames cost RAM themselves.
         fallback = size if self.model.settings.device == "cpu" else smaller(size, MULTIPLE)
-        self._stream = ForgivingStream(
-            lambda at: self.model.open(count, height, width, self._target, at), size, fallback
+        self._stream = RetryStream(
+            lambda at: self.model.open(count, height, width, self._target, at, progress), size, fallback
         )
         return self._stream
 
+    def estimate(self, seen: Sequence[Observation]) -> Map:
+        newest = self._newest([one.color for one in seen]) if self._target == "depth" else None
+        return newest_map(self, seen) if newest is None else newest
 
-def load_clips(name: str, options: EstimatorOptions, target: Target = "depth") -> DktClips:
-    """The DKT called `name` (`dkt`, `dkt-1.3b`, `dkt-normal-14b`, ...), from its folder or options.weights.
+    def _newest(self, colors: list[NDArray[np.uint8]]) -> Map | None:
+        """The last one's map; None where such clips are not kept warm."""
+        import torch
 
-    Raises:
-        ConfigurationError: options that make no sense.
-        PerceptionError: weights that are missing, damaged or of another model.
-    """
-    stored_as = _stored_as(name)
+        from perception.estimators.dkt.warm_clip import WarmClip, fits_one_window
+
+        count, size = len(colors), colors[-1].shape
+        if count not in WARM or not fits_one_window(self.model, count):
+            return None
+        if size != self._size:
+            self._warm.clear()
+            self._size = size
+        try:
+            if count not in self._warm:
+                self._warm[count] = WarmClip(self.model, count, size[0], size[1], self._pool)
+            warm = self._warm[count]
+            return None if warm is None else warm.newest(colors)
+        except torch.OutOfMemoryError:
+            # A stream needs less, and tries a smaller size where that is too much.
+            self._warm[count] = None
+            logging.getLogger(__name__).warning("No memory to keep clips of %d frames warm: they are streamed", count)
+            return None
+
+
+def _load(name: str, stored_as: str, target: Literal["depth", "normal"], options: EstimatorOptions) -> DktEstimator:
+    """The DKT called `name`, from its folder or options.weights."""
+    from perception.estimators.dkt.model import load_dkt
+    from perception.weights.models import weights_folder
+
     folder = options.weights or weights_folder(stored_as)
     if not folder.exists():
         raise PerceptionError(
@@ -64,11 +108,16 @@ def load_clips(name: str, options: EstimatorOptions, target: Target = "depth") -
         )
     model = load_dkt(folder, settings_for(options))
     _demand_size(name, model.size_name, folder)
-    return DktClips(model, target)
+    return DktEstimator(model, target)
 
 
-def settings_for(options: EstimatorOptions) -> DktSettings:
+def settings_for(options: EstimatorOptions) -> "DktSettings":
     """What runs where nothing is asked for: on CUDA fast in bfloat16, on the CPU exact in float32."""
+    import torch
+
+    from perception.estimators.dkt.model import DktSettings
+    from perception.estimators.running import pick_device, pick_dtype
+
     device = pick_device(options.device)
     given = {
         key: value
@@ -79,10 +128,6 @@ def settings_for(options: EstimatorOptions) -> DktSettings:
     return DktSettings(str(device), pick_dtype(options, device, torch.bfloat16), mode, **given)
 
 
-def _stored_as(name: str) -> str:
-    return {"dkt": "dkt-1.3b", "dkt-normal": "dkt-normal-14b"}.get(name, name)
-
-
 def _demand_size(name: str, found: str, folder: Path) -> None:
     """A name that says a size holds to it; `dkt` takes any."""
     asked = next((size for size in _NAMED if name.endswith(size)), None)
@@ -91,3 +136,28 @@ def _demand_size(name: str, found: str, folder: Path) -> None:
             f"{folder} holds a DKT of {found}, not {name}.",
             "Choose --estimator dkt, which takes any, or other weights.",
         )
+
+
+def _specification(
+    name: str, description: str, stored_as: str = "", target: Literal["depth", "normal"] = "depth"
+) -> EstimatorSpecification:
+    return EstimatorSpecification(
+        name,
+        description,
+        "disparity" if target == "depth" else "normals",
+        load=partial(_load, name, stored_as or name, target),
+        needs_gpu=True,
+        options=("weights", "size", "steps", "window", "stride", "dtype", "mode", "offload"),
+        weights=stored_as or name,
+        frames=NEWEST,
+        family="dkt",
+    )
+
+
+ESTIMATORS = (
+    _specification("dkt-1.3b", "Diffusion Knows Transparency, the size for the cell"),
+    _specification("dkt-14b", "Diffusion Knows Transparency, the large one: offline"),
+    _specification("dkt", "a DKT of any size from --weights", "dkt-1.3b"),
+    _specification("dkt-normal-14b", "Diffusion Knows Transparency for normals", target="normal"),
+    _specification("dkt-normal", "a DKT for normals of any size from --weights", "dkt-normal-14b", "normal"),
+)

@@ -21,6 +21,7 @@ from perception.estimators.dkt.sizes import TransformerSize
 from perception.estimators.dkt.speed import SpeedUps, speed_up
 from perception.estimators.dkt.stream import DktStream, Transformer
 from perception.estimators.dkt.wavefront import STRIDE, WINDOW, demand_windows
+from perception.estimators.specification import Progress
 
 Mode = Literal["exact", "fast"]
 
@@ -88,12 +89,18 @@ class Dkt:
         return told if self.speed_ups is None else f"{told}, {self.speed_ups.describe()}"
 
     def open(
-        self, count: int, height: int, width: int, target: Target, size: tuple[int, int] | None = None
+        self,
+        count: int,
+        height: int,
+        width: int,
+        target: Target,
+        size: tuple[int, int] | None = None,
+        progress: Progress = lambda share: None,
     ) -> DktStream:
         """A stream for a clip of `count` frames; size, where given, instead of the settings'."""
         shape = FrameShape(height, width, size or self.settings.size)
         windows = (self.settings.window, self.settings.stride)
-        return DktStream(self.transformer, self.vae, self.schedule, windows, shape, count, target)
+        return DktStream(self.transformer, self.vae, self.schedule, windows, shape, count, target, progress)
 
 
 def load_dkt(folder: Path, settings: DktSettings) -> Dkt:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.stream import DktStream
+from perception.estimators.specification import Observation
 from perception.out_of_memory import is_out_of_memory
 
 Size = tuple[int, int]
@@ -24,8 +24,8 @@ def smaller(size: Size, multiple: int) -> Size:
     return width, height
 
 
-class ForgivingStream:
-    """A `MapStream` that starts again at `fallback` where memory runs out before its first maps are out.
+class RetryStream:
+    """A `ModelStream` that starts again at `fallback` where memory runs out before its first maps are out.
 
     Until then it keeps the frames: those of a window and of a stride for every further step. Where
     `fallback` is `size` it keeps none, and a lack of memory is an error. `size` says at which it runs.
@@ -35,23 +35,17 @@ class ForgivingStream:
         self.size = size
         self._open_at, self._fallback = open_at, fallback
         self._stream: DktStream | None = open_at(size)
-        self._progress: Callable[[float], None] = lambda share: None
         self._kept: list[NDArray[np.uint8]] | None = None if size == fallback else []
 
-    def watch(self, progress: Callable[[float], None]) -> None:
-        """See `Watchable.watch`; a clip that starts again starts at 0."""
-        self._progress = progress
-        self._opened.watch(progress)
-
-    def push(self, frame: ClipFrame) -> Maps:
-        """See `MapStream.push`.
+    def push(self, seen: Observation) -> Maps:
+        """See `ModelStream.push`.
 
         Raises:
             PerceptionError: no memory at the smaller size either, or once maps were given.
         """
         if self._kept is not None:
-            self._kept.append(frame.color)
-        return self._run(lambda stream: stream.push(frame))
+            self._kept.append(seen.color)
+        return self._run(lambda stream: stream.push(seen))
 
     def finish(self) -> Maps:
         return self._run(lambda stream: stream.finish(), is_end=True)
@@ -64,7 +58,6 @@ class ForgivingStream:
         kept = state["kept"]
         self.size, self._kept = state["size"], None if kept is None else [color.numpy() for color in kept]
         self._stream = self._open_at(self.size)
-        self._stream.watch(self._progress)
         self._stream.restore(state["stream"])
 
     @property
@@ -102,7 +95,6 @@ class ForgivingStream:
             torch.cuda.empty_cache()
         self.size = self._fallback
         self._stream = self._open_at(self.size)
-        self._stream.watch(self._progress)
         kept, self._kept = self._kept, []
-        maps = [a_map for color in kept for a_map in self.push(ClipFrame(color))]
+        maps = [a_map for color in kept for a_map in self.push(Observation(color))]
         return maps + self.finish() if is_end else maps

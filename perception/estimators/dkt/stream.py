@@ -1,6 +1,6 @@
 """A clip on its way through a DKT: encode, five blended denoising steps, decode, all at once and in order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import PerceptionError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder, latent_count
 from perception.estimators.dkt.frames import FrameShape, Target
 from perception.estimators.dkt.noise import NoiseStream
 from perception.estimators.dkt.schedule import Schedule
 from perception.estimators.dkt.wavefront import WindowedStep, window_count
+from perception.estimators.specification import Observation, Progress
 
 
 class Transformer(Protocol):
@@ -26,7 +26,7 @@ class Transformer(Protocol):
 
 
 class DktStream:
-    """`MapStream` of one clip; memory is that of a few windows, however long the clip."""
+    """`ModelStream` of one clip; memory is that of a few windows, however long the clip."""
 
     def __init__(
         self,
@@ -37,8 +37,10 @@ class DktStream:
         shape: FrameShape,
         count: int,
         target: Target = "depth",
+        progress: Progress = lambda share: None,
     ) -> None:
-        """windows: length and stride in latents; count: frames of the clip, on which the noise depends.
+        """windows: length and stride in latents; count: frames of the clip, on which the noise depends. progress:
+        nearly all of the work is the transformer's.
 
         Raises:
             ConfigurationError: windows that do not cover the clip.
@@ -53,16 +55,12 @@ class DktStream:
             for step in range(schedule.steps)
         ]
         self._passes, self._all_passes = 0, schedule.steps * window_count(latent_count(count), *windows)
-        self._progress: Callable[[float], None] = lambda share: None
+        self._progress = progress
         self._taken = self._given = 0
 
-    def watch(self, progress: Callable[[float], None]) -> None:
-        """Tells `progress` what share of the work is done, as it grows: nearly all of it is the transformer's."""
-        self._progress = progress
-
     @torch.no_grad()
-    def push(self, frame: ClipFrame) -> list[NDArray[np.float32]]:
-        """The next frame in, of which it sees the colour; the maps that became final out.
+    def push(self, seen: Observation) -> list[NDArray[np.float32]]:
+        """The next observation in, of which it sees the colour; the maps that became final out.
 
         Raises:
             PerceptionError: a frame of another size, more frames than announced, or a result that is
@@ -71,7 +69,7 @@ class DktStream:
         if self._taken == self._count:
             raise PerceptionError(f"The clip has more than its {self._count} frames.", "Open it again.")
         self._taken += 1
-        latent = self._encoder.push(self._shape.to_model(frame.color, self._weight.device, self._weight.dtype))
+        latent = self._encoder.push(self._shape.to_model(seen.color, self._weight.device, self._weight.dtype))
         return [] if latent is None else self._denoise(latent)
 
     @torch.no_grad()

@@ -26,6 +26,8 @@ SHALLOWEST = 0.12
 USUAL_HEIGHT_M = 0.6
 #: q beyond these is cut off: far behind the table, and nearly at the camera.
 LOWEST_Q, HIGHEST_Q = -3.0, 6.0
+#: Logarithms of expected errors beyond these say nothing more: they are not trained.
+LOG_B = (-6.0, 2.0)
 
 
 def plane_disparity(rays: Map, plane: Plane) -> Map:

@@ -15,9 +15,16 @@ from torch.nn import functional
 from core.errors import PerceptionError
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.estimators.vitro_s.encoding import QUOTIENT, SHALLOWEST, decode_depth, inputs, mirrored, plane_disparity
+from perception.estimators.vitro_s.encoding import (
+    LOG_B,
+    QUOTIENT,
+    SHALLOWEST,
+    decode_depth,
+    inputs,
+    mirrored,
+    plane_disparity,
+)
 from perception.estimators.vitro_s.network import VitroNet, pad_to_multiple
-from perception.learning.vitro_s.losses import LOG_B
 
 Map = NDArray[np.float32]
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.depth_types import RelativeDepth
-from perception.estimators.base import Kind
+from perception.depth_types import Kind, RelativeDepth
 
 #: The released code's least disparity [1/m]: nothing lies beyond 1000 m.
 LEAST_DISPARITY = 1e-3

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError, VitroError
 from perception.depth_types import RelativeDepth
+from perception.estimators.estimator import Estimator
+from perception.learning.evaluation.predictions import Prediction, predictions
 from perception.learning.evaluation.showing import Showing
-from perception.learning.evaluation.subjects import Answer, Subject
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Collected:
 
 
 def collect(
-    showing: Showing, subject: Subject, places: Sequence[int], path: Path, tick: Callable[[], None]
+    showing: Showing, estimator: Estimator, places: Sequence[int], path: Path, tick: Callable[[], None]
 ) -> Collected:
     """Runs the estimator; tick is told of every frame. path: where the maps wait; confidence waits beside them.
 
@@ -37,10 +38,10 @@ def collect(
     """
     # Read first: a clip that cannot be read is no failure of the estimator's.
     size = showing.shown(places[0]).frame.depth_m.shape
-    shape = (len(places), *size, *((3,) if subject.kind == "normals" else ()))
+    shape = (len(places), *size, *((3,) if estimator.specification.gives == "normals" else ()))
     found = Collected(np.lib.format.open_memmap(path, "w+", np.float32, shape))
     started_s = time.monotonic()
-    for place, answer in enumerate(_all_answers(subject.answers(showing, places), len(places))):
+    for place, answer in enumerate(_all_answers(predictions(estimator, showing, places), len(places))):
         found.seconds += time.monotonic() - started_s
         why = _keep(answer, found, place, path.with_name(f"confidence-{path.name}"))
         if why:
@@ -51,7 +52,7 @@ def collect(
     return found
 
 
-def _keep(answer: Answer, found: Collected, place: int, path: Path) -> str:
+def _keep(answer: Prediction, found: Collected, place: int, path: Path) -> str:
     """Writes an answer down, its confidence to `path`; or says why it is none."""
     if isinstance(answer, VitroError):
         return answer.cause
@@ -71,7 +72,7 @@ def _keep(answer: Answer, found: Collected, place: int, path: Path) -> str:
     return ""
 
 
-def _all_answers(answers: Iterator[Answer], count: int) -> Iterator[Answer]:
+def _all_answers(answers: Iterator[Prediction], count: int) -> Iterator[Prediction]:
     """`count` answers: after one that ends the clip, its error for each that is still due."""
     given = 0
     try:

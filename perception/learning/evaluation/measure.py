@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import CalibrationError, PerceptionError
+from perception.estimators.estimator import Estimator
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
 from perception.learning.evaluation.collecting import collect
 from perception.learning.evaluation.confidence import confidence_tallies
@@ -28,7 +29,6 @@ from perception.learning.evaluation.exhibit import Exhibit, ExhibitMaker
 from perception.learning.evaluation.jitter import StillWatch
 from perception.learning.evaluation.regions import hard_of, regions_of
 from perception.learning.evaluation.showing import Showing, Shown
-from perception.learning.evaluation.subjects import Subject, as_relative
 from perception.learning.evaluation.tally import AngleTally, DepthTally, Tally
 from perception.table.metric_scale import fit_metric, to_metres
 
@@ -61,7 +61,7 @@ def passes(showing: Showing) -> int:
 
 
 def measure(
-    showing: Showing, subject: Subject, scratch: Path, with_exhibit: bool, progress: Progress
+    showing: Showing, estimator: Estimator, scratch: Path, with_exhibit: bool, progress: Progress
 ) -> tuple[ClipResult, Exhibit | None]:
     """Runs and measures; what fails for one frame, or for the clip, is a miss and told.
 
@@ -71,16 +71,16 @@ def measure(
         DatasetError: a frame's files are missing or damaged.
         OSError: the disk takes no more.
     """
-    maker = ExhibitMaker(showing) if with_exhibit and subject.kind != "normals" else None
-    work = _Work(showing, subject, maker, progress)
+    maker = ExhibitMaker(showing) if with_exhibit and estimator.specification.gives != "normals" else None
+    work = _Work(showing, estimator, maker, progress)
     with TemporaryDirectory(dir=scratch) as folder:
         for places in showing.parts():
             work.go_through(places, Path(folder) / "maps.npy")
     result = ClipResult(
         showing.clip.name,
-        subject.name,
-        subject.ran_as,
-        subject.kind,
+        estimator.specification.name,
+        estimator.name,
+        estimator.specification.gives,
         len(showing),
         work.seconds / len(showing),
         work.tallies,
@@ -94,8 +94,8 @@ def measure(
 class _Work:
     """The running sums over one clip."""
 
-    def __init__(self, showing: Showing, subject: Subject, maker: ExhibitMaker | None, progress: Progress) -> None:
-        self._showing, self._subject, self._maker, self._progress = showing, subject, maker, progress
+    def __init__(self, showing: Showing, estimator: Estimator, maker: ExhibitMaker | None, progress: Progress) -> None:
+        self._showing, self._estimator, self._maker, self._progress = showing, estimator, maker, progress
         self.tallies: Tallies = {}
         self.misses: list[tuple[int, str]] = []
         self.unused: list[tuple[int, str]] = []
@@ -105,10 +105,10 @@ class _Work:
 
     def go_through(self, places: Sequence[int], path: Path) -> None:
         """Frames that share one scale and shift."""
-        found = collect(self._showing, self._subject, places, path, self._tick)
+        found = collect(self._showing, self._estimator, places, path, self._tick)
         self.seconds += found.seconds
         self.misses += [(self._showing.numbers[places[i]], why) for i, why in found.misses]
-        if self._subject.kind == "normals":
+        if self._estimator.specification.gives == "normals":
             self._weigh_normals(places, found.maps)
             return
         missed = {i for i, _ in found.misses}
@@ -132,7 +132,7 @@ class _Work:
 
         Depth (H, W) [m] as the cell makes it, NaN: none.
         """
-        shown, kind = self._showing.shown(place), as_relative(self._subject, values).kind
+        shown, kind = self._showing.shown(place), self._estimator.as_depth(values).kind
         everything = regions_of(shown.frame, self._showing.kind)["all"]
         sums.add(*pairs(comparable(values, kind), target(shown.frame.depth_m, kind), everything, kind))
         self.tables[shown.table.source] += 1
@@ -143,12 +143,12 @@ class _Work:
         return depth_m
 
     def _weigh_aligned(self, place: int, values: NDArray[np.float32], line: tuple[float, float] | None) -> None:
-        kind = as_relative(self._subject, values).kind
+        kind = self._estimator.as_depth(values).kind
         self._add("aligned", self._showing.shown(place), aligned_m(comparable(values, kind), kind, line), place)
 
     def _used_m(self, shown: Shown, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Depth (H, W) [m] as the cell makes it, NaN where it refuses."""
-        relative = as_relative(self._subject, values)
+        relative = self._estimator.as_depth(values)
         try:
             if shown.table.view is not None:
                 return fit_metric(relative, shown.table.view, shown.outside).depth_m
@@ -161,7 +161,7 @@ class _Work:
         return np.full(values.shape, np.nan, np.float32)
 
     def _by_sensor_m(self, shown: Shown, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        relative = as_relative(self._subject, values)
+        relative = self._estimator.as_depth(values)
         if relative.is_sensor:
             return values
         line = fit_to_sensor(relative, shown.outside.depth_m, np.isfinite(shown.outside.depth_m))

@@ -6,33 +6,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from perception.estimators.specification import EstimatorSpecification
 from perception.learning.evaluation.measure import ClipResult
 from perception.learning.evaluation.showing import Showing
 from perception.learning.evaluation.tally import pack, unpack
-from perception.weights.models import MODELS, weights_folder
 
 #: Changes with what is measured: results of another version are measured anew.
 VERSION = 6
-#: Where the models that come with Vitro are.
-_BUNDLED = {"vitro-s": Path(__file__).parents[2] / "estimators" / "vitro_s"}
 
 
-def key_of(showing: Showing, subject: str, weights: Path | None, cell: str) -> str:
+def key_of(showing: Showing, estimator: EstimatorSpecification, weights: Path | None, cell: str) -> str:
     """What tells this measurement from all others: the clip's files, the frames, the estimator's, the cell's digest.
 
     weights: a file or folder; None: where the estimator's are.
     """
     clip = showing.clip
-    told = (VERSION, showing.kind, clip.name, clip.stamp(), showing.numbers, subject, _files(subject, weights), cell)
+    files = _files(estimator, weights)
+    told = (VERSION, showing.kind, clip.name, clip.stamp(), showing.numbers, estimator.name, files, cell)
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def _files(subject: str, weights: Path | None) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of change of an estimator's files."""
-    own = weights or (weights_folder(subject) if subject in MODELS else _BUNDLED.get(subject))
-    if own is None:
-        return []
-    files = [own] if own.is_file() else sorted(p for p in own.rglob("*") if p.is_file() and p.suffix != ".pyc")
+def _files(estimator: EstimatorSpecification, weights: Path | None) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change of an estimator's files, a lab's own code among them."""
+    own = weights or estimator.weights_folder()
+    files = [] if estimator.file is None else [estimator.file]
+    if own is not None:
+        files += [own] if own.is_file() else sorted(p for p in own.rglob("*") if p.is_file() and p.suffix != ".pyc")
     return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
 
 

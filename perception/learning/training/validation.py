@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from hardware.cameras.clips.clip import ClipFrame
-from perception.estimators import create_clip_estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 from perception.learning.datasets.base import DatasetClip, DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, pairs, target
 from perception.learning.evaluation.regions import regions_of
@@ -65,10 +65,10 @@ def validate(
     devices = [device] if device.type == "cuda" else []
     scores = []
     with torch.random.fork_rng(devices):
-        estimator = create_clip_estimator("dkt", _options(model, settings, device))
+        estimator = open_estimator("dkt", _options(model, settings, device))
         for number, (clip, count) in enumerate(zip(clips, lengths, strict=True)):
             frames = [clip.frame(i) for i in range(count)]
-            stream = estimator.open(count, *frames[0].color.shape[:2])
+            stream = estimator.stream(count, *frames[0].color.shape[:2])
             maps = [m for frame in frames for m in stream.push(ClipFrame(frame.color))] + stream.finish()
             metrics, depths_m = _score(frames, maps)
             scores.append(ClipScore(clip.name, count, metrics))

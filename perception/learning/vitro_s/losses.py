@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from perception.estimators.vitro_s.encoding import LOG_B
+
 #: Scales of the gradient term and its weight; weights of the terms for the expected error and for outlines.
 SCALES, GRADIENT, LIKELIHOOD, OUTLINE = 3, 0.5, 0.05, 0.15
-#: Logarithms of expected errors beyond these say nothing more: they are not trained.
-LOG_B = (-6.0, 2.0)
 #: Above the table: by 4 mm where the camera is 0.6 m over it.
 ABOVE_Q = 0.027
 

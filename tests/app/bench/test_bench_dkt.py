@@ -15,7 +15,6 @@ from app.bench import dkt as bench_dkt
 from app.bench.dkt import measure_dkt
 from app.bench.options import BenchDktOptions, DktSize
 from core.errors import ConfigurationError, PerceptionError, StorageError, VitroError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.bench.models import SIZES, FolderWeights, RandomWeights
 from perception.estimators.dkt.bench.plain import PlainPipeline
 from perception.estimators.dkt.bench.watch import PeakMemory, Stopwatch, matmul_rate
@@ -26,6 +25,7 @@ from perception.estimators.dkt.model import Dkt, DktSettings, assemble
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.estimators.dkt.warm_clip import WarmClip
 from perception.estimators.dkt.wavefront import STRIDE, WINDOW, WindowedStep
+from perception.estimators.specification import Observation
 from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt, without_image_branch
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -107,7 +107,7 @@ def test_the_plain_pipeline_computes_the_same_as_ours(folder: Path, count: int) 
     plain = PlainPipeline(FolderWeights(folder).build(SETTINGS), SETTINGS).run(frames, Stopwatch(CPU))
     built = FolderWeights(folder).build(SETTINGS)
     stream = assemble(built.transformer, built.vae, built.prompt, SETTINGS, "").open(count, 32, 48, "depth")
-    ours = [a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish()
+    ours = [a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish()
     assert np.allclose(plain, np.stack(ours), atol=1e-5)
 
 

@@ -11,12 +11,14 @@ import pytest
 
 from app.bench import depth as command
 from app.bench.depth import bench_depth
-from app.bench.depth_options import BenchDepthOptions, parse_estimators
+from app.bench.depth_options import BenchDepthOptions
 from app.bench.depth_store import PairStore
 from core.errors import ConfigurationError, DatasetError, PerceptionError
 from perception.depth_types import RelativeDepth
+from perception.estimators.registry import find_estimators, open_estimator
 from perception.learning.datasets.files import read_exr
-from perception.learning.evaluation import subjects
+from perception.learning.evaluation import collecting
+from perception.learning.evaluation.predictions import predictions
 from tests.support.dataset_samples import (
     write_cleargrasp_real,
     write_clearpose,
@@ -29,7 +31,7 @@ from tests.support.real_captures import captures_folder
 
 def options(kind: str, root: Path, out: Path, estimators: str = "plane,raw,oracle", **more: Any) -> BenchDepthOptions:
     values = {"weights": None, "clips": None, "frames": None, "seed": 0, "cell": "sim"} | more
-    return BenchDepthOptions(kind, root, parse_estimators(estimators), out=out, **values)
+    return BenchDepthOptions(kind, root, find_estimators(estimators, "any"), out=out, **values)
 
 
 def run(capsys: pytest.CaptureFixture[str], asked: BenchDepthOptions, code: int = 0) -> dict[str, Any]:
@@ -119,21 +121,16 @@ def test_damaged_results_are_measured_anew(film, tmp_path, capsys) -> None:
     assert run(capsys, options("transphy3d", film, tmp_path / "out", "plane"))["tables"] == first["tables"]
 
 
-class FailsInOneClip(subjects.PlaneSubject):
-    """Answers for the first frame of clip 1, and then for none."""
-
-    name = ran_as = "raw"
-
-    def answers(self, showing, places):
-        for number, answer in enumerate(super().answers(showing, places)):
-            if showing.clip.name == "000001" and number:
-                raise PerceptionError("The model ran out of luck.", "Try again.")
-            yield answer
+def _fails_in_one_clip(estimator, showing, places):
+    """As the table's plane; raw answers for the first frame of clip 1, and then for none."""
+    for number, answer in enumerate(predictions(open_estimator("plane"), showing, places)):
+        if estimator.specification.name == "raw" and showing.clip.name == "000001" and number:
+            raise PerceptionError("The model ran out of luck.", "Try again.")
+        yield answer
 
 
 def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tmp_path, capsys, monkeypatch) -> None:
-    real = command.create_subject
-    monkeypatch.setattr(command, "create_subject", lambda name, *_: FailsInOneClip() if name == "raw" else real(name))
+    monkeypatch.setattr(collecting, "predictions", _fails_in_one_clip)
     result = run(capsys, options("transphy3d", film, tmp_path / "out", "plane,raw"))
     assert result["estimators"]["raw"]["misses"] == [
         ["000001", 1, "The model ran out of luck."],
@@ -143,26 +140,23 @@ def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tm
     assert metrics(result, f"{USED}all pixels", "plane")["coverage"] == 1.0
 
 
-class HalfRight(subjects.PlaneSubject):
+def _half_right(said: float):
     """The truth in every second column, elsewhere the table, 60 mm behind what stands on it; and how sure it is."""
 
-    name = ran_as = "vitro-s"
-
-    def __init__(self, said: float) -> None:
-        self._said = np.float32(said)
-
-    def answers(self, showing, places):
-        for place, plane_m in zip(places, super().answers(showing, places), strict=True):
-            depth_m = plane_m.copy()
+    def predict(estimator, showing, places):
+        for place, plane in zip(places, predictions(open_estimator("plane"), showing, places), strict=True):
+            depth_m = plane.values.copy()
             depth_m[:, ::2] = showing.shown(place).frame.depth_m[:, ::2]
-            yield RelativeDepth(depth_m, "metric", self.name, np.full(depth_m.shape, self._said))
+            yield RelativeDepth(depth_m, "metric", "vitro-s", np.full(depth_m.shape, np.float32(said)))
+
+    return predict
 
 
 @pytest.mark.parametrize(("said", "bin_", "error"), [(0.5, "50–60 % sure", 0.0), (1.0, "90–100 % sure", 0.5)])
 def test_what_is_said_of_an_answer_stands_beside_what_is_true(
     said, bin_, error, film, tmp_path, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(command, "create_subject", lambda *_: HalfRight(said))
+    monkeypatch.setattr(collecting, "predictions", _half_right(said))
     first = run(capsys, options("transphy3d", film, tmp_path / "out", "vitro-s"))
     whole, of_bin = (metrics(first, f"{CONFIDENCE}pixels of objects", f"vitro-s{more}") for more in ("", f", {bin_}"))
     assert whole == pytest.approx({"said": said, "true": 0.5, "share": 1.0, "calibration_error": error})
@@ -280,7 +274,7 @@ def test_weights_must_be_of_one_model(tmp_path) -> None:
 
 def test_what_is_no_estimator_or_no_data_set_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigurationError, match="vitro-xxl"):
-        parse_estimators("raw,vitro-xxl")
+        find_estimators("raw,vitro-xxl", "any")
     with pytest.raises(DatasetError, match="looked for"):
         bench_depth(options("hiss", tmp_path, tmp_path / "out", "raw"), as_json=True)
     assert not (tmp_path / "out").exists()

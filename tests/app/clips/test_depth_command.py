@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,9 @@ from core.errors import CameraError, ConfigurationError
 from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip
 from hardware.cameras.frame_folder import write_frame_folder
-from perception import estimators
-from perception.estimators.base import Kind
-from perception.estimators.frame_by_frame import FrameByFrame
+from perception.depth_types import Kind
+from perception.estimators.registry import ESTIMATORS
+from perception.estimators.specification import EstimatorSpecification, Observation
 from tests.support.drawn_cell import CELL, draw_frame
 from tests.support.paths import ROOT
 from tests.support.recordings import make_frame, record
@@ -324,14 +324,14 @@ def test_raw_without_depth_is_wrong_usage(source: Path, tmp_path: Path) -> None:
 
 
 class Seer:
-    """A clip estimator that answers with given maps in turn."""
+    """Answers with given maps in turn."""
 
     def __init__(self, kind: Kind, maps: list[np.ndarray]) -> None:
-        self.name, self.kind = "seer", kind
+        self.kind = kind
         self._maps = iter(maps)
 
-    def open(self, count: int, height: int, width: int) -> FrameByFrame:
-        return FrameByFrame(self.name, lambda color: next(self._maps), height, width)
+    def estimate(self, seen: Sequence[Observation]) -> np.ndarray:
+        return next(self._maps)
 
 
 @pytest.fixture(scope="module")
@@ -344,7 +344,8 @@ def cell_frames(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndar
 
 
 def seen_by(seer: Seer, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
-    monkeypatch.setitem(estimators._CLIP_FACTORIES, "seer", lambda options: seer)
+    specification = EstimatorSpecification("seer", "given maps", seer.kind, load=lambda options: seer)
+    monkeypatch.setitem(ESTIMATORS, "seer", specification)
     done = CliRunner().invoke(cli, ["depth", str(folder), "--out", str(out), "--estimator", "seer"])
     assert done.exit_code == 0, done.output
     return json.loads((out / "summary.json").read_text())

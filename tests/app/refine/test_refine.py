@@ -25,8 +25,8 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
 from perception.depth_types import RelativeDepth
 from perception.disagreement import compare_images, measure
-from perception.estimators import create_estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 from perception.table import metric_scale
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
@@ -344,7 +344,7 @@ def test_a_trial_is_refined_by_one_dkt_and_compared_with_another(
     log(home, frame)
     (row,) = json.loads(refine("--trials", *with_dkts(*two_dkts)).stdout)["trials"]
     for into, weights in zip(("refined", "against"), two_dkts, strict=True):
-        model = create_estimator("dkt", None, EstimatorOptions(weights=weights, size=(96, 64), steps=2))
+        model = open_estimator("dkt", EstimatorOptions(weights=weights, size=(96, 64), steps=2))
         expected = model.estimate([frame], None).values
         np.testing.assert_array_equal(np.load(Path(row["folder"]) / into / "disparity.npy"), expected)
     assert "96x64 2 steps" in row["disagreement"]["first"] and row["disagreement"]["image"]["median_mm"] > 0

@@ -9,10 +9,10 @@ import torch
 import perception.estimators.depthcrafter.stream as stream_module
 from core.errors import ConfigurationError
 from hardware.cameras.clips.clip import ClipFrame
-from perception.estimators import create_clip_estimator
 from perception.estimators.depthcrafter.model import DepthCrafterModel, shrink, tell_frames_apart
 from perception.estimators.depthcrafter.stream import SEED, DepthCrafterStream, Windows
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 from tests.support.tiny.estimators import CLIP_MEAN, CLIP_STD, save_depthcrafter
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 def _estimator(folder, **changes):
     wanted = {"weights": folder, "window": 6, "stride": 4, "steps": 2, "device": "cpu", "size": (32, 32)} | changes
-    return create_clip_estimator("depthcrafter", EstimatorOptions(**wanted))
+    return open_estimator("depthcrafter", EstimatorOptions(**wanted))
 
 
 def _clip(count: int, side: int = 32) -> list[np.ndarray]:
@@ -78,7 +78,7 @@ def test_a_still_clip_of_one_window_equals_svds_pipeline(folder, svd, monkeypatc
         latents=draw(0, (9, 4, 4, 4))[None, :count],
         output_type="np",
     ).frames[0]
-    maps = _run(_estimator(folder, window=9, stride=8, steps=3).open(count, 32, 32), [color] * count)
+    maps = _run(_estimator(folder, window=9, stride=8, steps=3).stream(count, 32, 32), [color] * count)
     assert expected.std() > 0.01
     np.testing.assert_allclose(maps, expected.mean(-1), atol=2e-5)
 
@@ -187,7 +187,7 @@ def test_every_frame_gets_a_map_whatever_the_overlap(count: int, shared: int) ->
 
 
 def test_maps_come_as_soon_as_no_window_and_no_chunk_is_open(folder) -> None:
-    stream = _estimator(folder).open(12, 32, 32)
+    stream = _estimator(folder).stream(12, 32, 32)
     due = [len(stream.push(ClipFrame(color))) for color in _clip(12)]
     # Windows close at frames 6 and 10, with 4 and 8 frames final: a chunk of eight is decoded at the second.
     assert due == [0] * 9 + [8, 0, 0]
@@ -196,15 +196,15 @@ def test_maps_come_as_soon_as_no_window_and_no_chunk_is_open(folder) -> None:
 
 def test_going_on_from_a_stored_state_gives_the_same_bits(folder) -> None:
     clip = _clip(13)
-    whole = _run(_estimator(folder).open(13, 32, 32), clip)
+    whole = _run(_estimator(folder).stream(13, 32, 32), clip)
     for cut in (3, 9):
-        first = _estimator(folder).open(13, 32, 32)
+        first = _estimator(folder).stream(13, 32, 32)
         maps = [m for color in clip[:cut] for m in first.push(ClipFrame(color))]
         file = io.BytesIO()
         torch.save(first.state(), file)
         [first.push(ClipFrame(color)) for color in clip[cut:]]  # what was stored does not change with the stream
         file.seek(0)
-        second = _estimator(folder).open(13, 32, 32)
+        second = _estimator(folder).stream(13, 32, 32)
         second.restore(torch.load(file, weights_only=True))
         np.testing.assert_array_equal(np.stack([*maps, *_run(second, clip[cut:])]), whole)
 

@@ -9,8 +9,8 @@ import pytest
 from app.estimator_choice import choose_estimator
 from core.errors import ConfigurationError, PerceptionError
 from core.image import RgbdImage
-from perception.estimators import ESTIMATORS, create_estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import ESTIMATORS, open_estimator
 from tests.support.drawn_cell import CELL, draw_frame
 from tests.support.tiny.dkt import tiny_dkt
 
@@ -21,7 +21,7 @@ def frame():
 
 
 def _estimator(name: str, truth: np.ndarray):
-    return create_estimator(name, lambda image: truth)
+    return open_estimator(name, truth=lambda image: truth)
 
 
 #: Those that need no weights.
@@ -39,21 +39,21 @@ def test_every_built_in_estimator_answers_in_the_frames_shape(name: str, frame) 
 
 def test_an_unknown_estimator_lists_the_choices() -> None:
     with pytest.raises(ConfigurationError, match=r"no estimator 'magic'.*raw.*oracle"):
-        create_estimator("magic")
+        open_estimator("magic")
 
 
-@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in (*BUILT_IN, "vitro-s")])
+@pytest.mark.parametrize("name", [name for name, one in ESTIMATORS.items() if one.weights and one.gives != "normals"])
 def test_a_model_without_weights_is_refused_with_the_command_that_fetches_them(
     name: str, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
     with pytest.raises(PerceptionError, match="weights fetch"):
-        create_estimator(name)
+        open_estimator(name)
 
 
 def test_dkt_answers_for_the_newest_of_the_frames_it_sees(frame, tmp_path) -> None:
     settings = EstimatorOptions(weights=tiny_dkt().write(tmp_path / "dkt"), size=(48, 32))
-    estimator = create_estimator("dkt", None, settings)
+    estimator = open_estimator("dkt", settings)
     later = replace(frame, color=np.ascontiguousarray(frame.color[:, ::-1]), number=frame.number + 1)
     alone, after_another = estimator.estimate([later], None), estimator.estimate([frame, later], None)
     assert alone.kind == "disparity" and alone.values.shape == frame.color.shape[:2]
@@ -87,7 +87,7 @@ def test_weights_without_their_models_name_are_wrong_usage() -> None:
 def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
     depth_m = frame.depth_m.copy()
     depth_m[10, 20], depth_m[11, 20] = np.nan, 0.0
-    answer = create_estimator("raw").estimate([replace(frame, depth_m=depth_m)], None)
+    answer = open_estimator("raw").estimate([replace(frame, depth_m=depth_m)], None)
     assert answer.kind == "metric"
     holes = np.zeros(frame.depth_m.shape, bool)
     holes[10:12, 20] = True
@@ -96,20 +96,21 @@ def test_raw_is_the_sensors_depth_with_its_holes(frame) -> None:
 
 
 def test_only_the_oracle_cheats_and_its_name_says_so(frame) -> None:
-    cheats = {name for name in BUILT_IN if _estimator(name, frame.depth_m).is_cheat}
+    cheats = {name for name in BUILT_IN if _estimator(name, frame.depth_m).specification.is_cheat}
     assert cheats == {"oracle"}
     assert "cheat" in _estimator("oracle", frame.depth_m).name
-    assert "cheat" in ESTIMATORS["oracle"]
+    assert "cheat" in ESTIMATORS["oracle"].description
 
 
 def test_the_oracle_is_refused_where_there_is_no_truth() -> None:
     with pytest.raises(ConfigurationError, match=r"cheat.*--camera sim"):
-        create_estimator("oracle", None)
+        open_estimator("oracle")
 
 
 def test_the_oracle_gives_disparity_from_zero_to_one_and_nothing_metric() -> None:
     truth = np.array([[0.5, 1.0], [2.0, np.nan]])
-    frame = draw_frame(CELL)
+    whole = draw_frame(CELL)
+    frame = replace(whole, color=whole.color[:2, :2], depth_m=whole.depth_m[:2, :2])
     answer = _estimator("oracle", truth).estimate([frame], None)
     assert answer.kind == "disparity"
     np.testing.assert_allclose(answer.values, [[1.0, (1 - 0.5) / 1.5], [0.0, np.nan]], rtol=1e-6)
@@ -125,7 +126,7 @@ def test_the_oracle_asks_for_the_newest_frames_truth() -> None:
         asked.append(image)
         return frame.depth_m
 
-    create_estimator("oracle", truth).estimate([draw_frame(CELL, seed=1), frame], None)
+    open_estimator("oracle", truth=truth).estimate([draw_frame(CELL, seed=1), frame], None)
     assert len(asked) == 1 and asked[0] is frame
 
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import ConfigurationError, PerceptionError
 from hardware.cameras.clips.clip import ClipFrame
-from perception.estimators import create_clip_estimator, create_estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import open_estimator
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
@@ -52,15 +52,15 @@ def _image(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def _maps(estimator, clip: list[np.ndarray]) -> np.ndarray:
-    stream = estimator.open(len(clip), *clip[0].shape[:2])
+    stream = estimator.stream(len(clip), *clip[0].shape[:2])
     return np.stack([m for color in clip for m in stream.push(ClipFrame(color))] + stream.finish())
 
 
 @every
 @pytest.mark.parametrize(("height", "width"), [(97, 61), (60, 80), (33, 47)])
 def test_odd_and_portrait_frames_come_back_in_their_size_and_unquantised(folders, name, height, width) -> None:
-    estimator = create_clip_estimator(name, _options(name, folders[name]))
-    assert (estimator.name, estimator.kind) == (name, KIND[name])
+    estimator = open_estimator(name, _options(name, folders[name]))
+    assert (estimator.name, estimator.specification.gives) == (name, KIND[name])
     for count in (1, 3):
         maps = _maps(estimator, [_image(height, width, seed) for seed in range(count)])
         assert maps.shape == (count, height, width) and maps.dtype == np.float32
@@ -71,7 +71,7 @@ def test_odd_and_portrait_frames_come_back_in_their_size_and_unquantised(folders
 @every
 def test_the_same_frames_give_the_same_bits_from_weights_loaded_again(folders, name) -> None:
     clip = [_image(40, 50, seed) for seed in range(2)]
-    first, second = (_maps(create_clip_estimator(name, _options(name, folders[name])), clip) for _ in range(2))
+    first, second = (_maps(open_estimator(name, _options(name, folders[name])), clip) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -80,9 +80,9 @@ def test_the_cell_gets_the_map_of_its_newest_frame(folders, name) -> None:
     frame = draw_frame(CELL)
     older = replace(frame, color=_image(*frame.color.shape[:2]), number=0)
     options = _options(name, folders[name])
-    answer = create_estimator(name, None, options).estimate([older, frame], None)
+    answer = open_estimator(name, options).estimate([older, frame], None)
     clip = [older.color, frame.color] if name == "depthcrafter" else [frame.color]
-    np.testing.assert_array_equal(answer.values, _maps(create_clip_estimator(name, options), clip)[-1])
+    np.testing.assert_array_equal(answer.values, _maps(open_estimator(name, options), clip)[-1])
     assert (answer.kind, answer.estimator) == (KIND[name], name)
 
 
@@ -91,7 +91,7 @@ def test_what_a_perfect_network_would_say_becomes_metric_depth_by_the_declared_k
     """A network of that kind knows 1/z (near is large) or z (near is small), up to scale and shift."""
     frame = draw_frame(CELL)
     view = locate_table(frame, CELL)
-    answer = create_estimator(name, None, _options(name, folders[name])).estimate([frame], None)
+    answer = open_estimator(name, _options(name, folders[name])).estimate([frame], None)
     said = frame.depth_m if name == "marigold-e2e" else 1 / frame.depth_m
     metric = fit_metric(replace(answer, values=(0.3 * said + 0.7).astype(np.float32)), view, frame)
     assert np.nanmax(np.abs(metric.depth_m - frame.depth_m)) < 0.005
@@ -110,7 +110,7 @@ def test_depth_anything_equals_the_pipeline_of_transformers(folders, height, wid
     model = DepthAnythingForDepthEstimation.from_pretrained(folder)
     pipeline = DepthEstimationPipeline(model=model, image_processor=DPTImageProcessorPil.from_pretrained(folder))
     expected = pipeline(Image.fromarray(color))["predicted_depth"].numpy()
-    estimator = create_clip_estimator("depth-anything-v2-large", EstimatorOptions(weights=folder, device="cpu"))
+    estimator = open_estimator("depth-anything-v2-large", EstimatorOptions(weights=folder, device="cpu"))
     assert expected.std() > 1
     np.testing.assert_allclose(_maps(estimator, [color])[0], expected, atol=1e-3, rtol=1e-5)
 
@@ -118,14 +118,14 @@ def test_depth_anything_equals_the_pipeline_of_transformers(folders, height, wid
 def test_depth_anything_sees_imagenets_colours_at_518_px_in_patches_of_14(tmp_path) -> None:
     from PIL import Image
 
-    from perception.estimators.depth_anything import DepthAnythingEstimator
+    from perception.estimators.depth_anything import DepthAnything
 
     folder = save_depth_anything(tmp_path / "weights", short_px=518)
-    estimator = DepthAnythingEstimator(EstimatorOptions(weights=folder, device="cpu"))
+    estimator = DepthAnything(EstimatorOptions(weights=folder, device="cpu"))
     seen: list[torch.Tensor] = []
     estimator._model.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     color = _image(120, 160)
-    estimator.see(color)
+    estimator.disparity(color)
     # 160 * 518 / 120 = 690.7, of which 686 is the nearest multiple of 14.
     resized = np.asarray(Image.fromarray(color).resize((686, 518), Image.Resampling.BICUBIC), np.float32) / 255
     expected = (resized - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -157,7 +157,7 @@ def test_marigold_equals_the_pipeline_of_diffusers_in_one_step_from_zeros(folder
     image = Image.fromarray(color)
     expected = pipeline(image, num_inference_steps=1, processing_resolution=96, latents=latents).prediction[0, ..., 0]
     assert int(pipeline.scheduler.timesteps[0]) == 999 and expected.std() > 0.01
-    estimator = create_clip_estimator("marigold-e2e", EstimatorOptions(weights=folder, device="cpu"))
+    estimator = open_estimator("marigold-e2e", EstimatorOptions(weights=folder, device="cpu"))
     np.testing.assert_allclose(_maps(estimator, [color])[0], expected, atol=2e-5)
 
 
@@ -166,19 +166,19 @@ def test_options_that_a_model_does_not_know_are_named(folders, name) -> None:
     unknown = {"mode": "fast"} | ({} if name == "depthcrafter" else {"steps": 4, "window": 8, "stride": 4})
     for option, value in unknown.items():
         with pytest.raises(ConfigurationError, match=rf"'{name}' has no --{option}"):
-            create_clip_estimator(name, _options(name, folders[name], **({"steps": None} | {option: value})))
+            open_estimator(name, _options(name, folders[name], **({"steps": None} | {option: value})))
     with pytest.raises(ConfigurationError, match=r"multiples of \d+ pixels, not at 67x50.*Try --size \d+x\d+"):
-        create_clip_estimator(name, _options(name, folders[name], size=(67, 50)))
+        open_estimator(name, _options(name, folders[name], size=(67, 50)))
     for device in ("tpu9", "meta", "mps"):
         with pytest.raises(ConfigurationError, match=f"no device '{device}'"):
-            create_clip_estimator(name, _options(name, folders[name], device=device))
+            open_estimator(name, _options(name, folders[name], device=device))
 
 
 @every
 def test_bfloat16_is_near_float32(folders, name) -> None:
     clip = [_image(48, 64)]
     exact, half = (
-        _maps(create_clip_estimator(name, _options(name, folders[name], dtype=dtype)), clip)
+        _maps(open_estimator(name, _options(name, folders[name], dtype=dtype)), clip)
         for dtype in ("float32", "bfloat16")
     )
     assert half.dtype == np.float32 and np.isfinite(half).all()
@@ -215,7 +215,7 @@ def test_damaged_weights_are_refused_by_name(folders, name, tmp_path) -> None:
 
     def refused(match: str) -> None:
         with pytest.raises(PerceptionError, match=match) as caught:
-            create_clip_estimator(name, _options(name, folder))
+            open_estimator(name, _options(name, folder))
         assert f"weights fetch {name}" in caught.value.remedy
         path.write_bytes(whole)
 
@@ -241,18 +241,18 @@ def test_damaged_weights_are_refused_by_name(folders, name, tmp_path) -> None:
 def test_the_folder_of_another_model_is_refused(folders, name, tmp_path) -> None:
     for other in set(SAVE) - {name}:
         with pytest.raises(PerceptionError, match=r"holds|cannot be read|not conditioned"):
-            create_clip_estimator(name, _options(name, folders[other]))
+            open_estimator(name, _options(name, folders[other]))
     with pytest.raises(PerceptionError, match="no weights"):
-        create_clip_estimator(name, _options(name, tmp_path / "nowhere"))
+        open_estimator(name, _options(name, tmp_path / "nowhere"))
 
 
 @every
 def test_weights_are_looked_for_where_they_are_fetched_to(folders, name, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path))
     with pytest.raises(PerceptionError, match=f"no weights of {name} in .*{tmp_path.name}"):
-        create_clip_estimator(name, EstimatorOptions())
+        open_estimator(name, EstimatorOptions())
     _copied(folders[name], tmp_path / name)
-    assert create_clip_estimator(name, EstimatorOptions(device="cpu")).name == name
+    assert open_estimator(name, EstimatorOptions(device="cpu")).name == name
 
 
 def test_half_precision_downloads_and_older_tensor_names_load(folders, tmp_path) -> None:
@@ -267,20 +267,18 @@ def test_half_precision_downloads_and_older_tensor_names_load(folders, tmp_path)
     older["text_model.embeddings.position_ids"] = torch.arange(77)[None]
     save_file(older, text, metadata={"format": "pt"})
     for name, folder in (("depthcrafter", crafter), ("marigold-e2e", marigold)):
-        whole, other = (
-            _maps(create_clip_estimator(name, _options(name, where)), clip) for where in (folders[name], folder)
-        )
+        whole, other = (_maps(open_estimator(name, _options(name, where)), clip) for where in (folders[name], folder))
         np.testing.assert_array_equal(other, whole)
 
 
 def test_weights_for_something_else_than_relative_depth_are_refused(folders, tmp_path) -> None:
     with pytest.raises(PerceptionError, match="for metric depth"):
         save_depth_anything(tmp_path / "metric", kind="metric")
-        create_clip_estimator("depth-anything-v2-large", EstimatorOptions(weights=tmp_path / "metric"))
+        open_estimator("depth-anything-v2-large", EstimatorOptions(weights=tmp_path / "metric"))
     normals = _copied(folders["marigold-e2e"], tmp_path / "normals")
     (normals / "model_index.json").write_text(json.dumps({"_class_name": "MarigoldNormalsPipeline"}))
     with pytest.raises(PerceptionError, match="Marigold for normals"):
-        create_clip_estimator("marigold-e2e", EstimatorOptions(weights=normals))
+        open_estimator("marigold-e2e", EstimatorOptions(weights=normals))
 
 
 @every
@@ -288,12 +286,12 @@ def test_a_map_that_is_not_finite_is_an_error(folders, name, tmp_path) -> None:
     folder = _copied(folders[name], tmp_path / "copy")
     _edit(folder / WEIGHTS[name], "nan")
     with pytest.raises(PerceptionError, match=rf"{name} gives a map .*finite on 0%"):
-        _maps(create_clip_estimator(name, _options(name, folder)), [_image(30, 40)])
+        _maps(open_estimator(name, _options(name, folder)), [_image(30, 40)])
 
 
 @every
 def test_a_frame_of_another_size_is_an_error(folders, name) -> None:
-    stream = create_clip_estimator(name, _options(name, folders[name])).open(2, 30, 40)
+    stream = open_estimator(name, _options(name, folders[name])).stream(2, 30, 40)
     with pytest.raises(PerceptionError, match="frames of 40x30 and got one of 30x40"):
         stream.push(ClipFrame(_image(40, 30)))
 
@@ -301,7 +299,7 @@ def test_a_frame_of_another_size_is_an_error(folders, name) -> None:
 @every
 def test_where_memory_runs_out_a_smaller_size_is_named(folders, name, monkeypatch) -> None:
     size = (140, 112) if name.startswith("depth-any") else (128, 128)
-    estimator = create_clip_estimator(name, _options(name, folders[name], size=size))
+    estimator = open_estimator(name, _options(name, folders[name], size=size))
 
     def run_out(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")

@@ -8,7 +8,7 @@ import pytest
 from core.errors import PerceptionError
 from core.transforms import look_at
 from perception.depth_types import RelativeDepth
-from perception.estimators import create_estimator
+from perception.estimators.registry import open_estimator
 from perception.table.locate import fit_table, locate_table
 from perception.table.metric_scale import MAX_RESIDUAL_MM, MIN_SPREAD_MM, fit_metric
 from tests.support.drawn_cell import CELL, draw_frame, with_tags
@@ -97,7 +97,7 @@ def test_a_tag_that_the_estimator_bends_stands_out_when_left_out(frame, view) ->
 
 def test_raw_depth_passes_as_it_is_even_where_the_tags_say_otherwise(frame, view) -> None:
     wrong = replace(frame, depth_m=frame.depth_m * np.float32(1.2))
-    metric = fit_metric(create_estimator("raw").estimate([wrong], view.plane), view, wrong)
+    metric = fit_metric(open_estimator("raw").estimate([wrong], view.plane), view, wrong)
     np.testing.assert_array_equal(metric.depth_m, wrong.depth_m)
     assert (metric.scale, metric.shift) == (1.0, 0.0)
     assert metric.residual_mm > 100
@@ -107,7 +107,7 @@ def test_raw_depth_passes_as_it_is_even_where_the_tags_say_otherwise(frame, view
 def test_raw_holes_on_the_tags_are_no_residual_but_no_refusal(frame, view) -> None:
     depth_m = np.where(np.arange(480)[:, None] < 60, frame.depth_m, np.nan)
     blind = replace(frame, depth_m=depth_m)
-    metric = fit_metric(create_estimator("raw").estimate([blind], view.plane), view, blind)
+    metric = fit_metric(open_estimator("raw").estimate([blind], view.plane), view, blind)
     assert metric.anchors == 0 and np.isnan(metric.residual_mm)
     assert set(metric.tag_residuals_mm) == {tag.id for tag in CELL.tags}
     assert np.isfinite(metric.depth_m[:60]).any()
@@ -116,7 +116,7 @@ def test_raw_holes_on_the_tags_are_no_residual_but_no_refusal(frame, view) -> No
 def test_raw_without_any_depth_is_refused(frame, view) -> None:
     blind = replace(frame, depth_m=np.zeros_like(frame.depth_m))
     with pytest.raises(PerceptionError, match="no depth at all"):
-        fit_metric(create_estimator("raw").estimate([blind], view.plane), view, blind)
+        fit_metric(open_estimator("raw").estimate([blind], view.plane), view, blind)
 
 
 def test_without_tags_the_sensors_table_is_the_anchor(frame) -> None:

@@ -11,7 +11,7 @@ from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.sim_camera import cell_intrinsics
 from perception.depth_types import RelativeDepth
-from perception.estimators import create_estimator
+from perception.estimators.registry import open_estimator
 from perception.objects.masks import object_region
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric, to_metres
@@ -70,7 +70,7 @@ def test_truth_of_unknown_scale_and_shift_gives_the_table_within_two_millimetres
 def test_the_oracle_is_metric_on_the_objects_too(scene) -> None:
     frame, truth_m, _ = scene
     view = locate_table(frame, _SMALL)
-    relative = create_estimator("oracle", lambda image: truth_m).estimate([frame], view.plane)
+    relative = open_estimator("oracle", truth=lambda image: truth_m).estimate([frame], view.plane)
     metric = fit_metric(relative, view, frame)
     near = truth_m < 1.2
     assert 1000 * np.percentile(np.abs(metric.depth_m - truth_m)[near], 95) < 3.0
@@ -98,6 +98,6 @@ def test_real_captures_show_their_table_and_take_a_relative_depth_to_it(capture)
     relative = RelativeDepth((0.4 / truth_m - 0.1).astype(np.float32), "disparity", "disturbed truth")
     metric = fit_metric(relative, view, frame)
     assert 1000 * np.nanmedian(np.abs(metric.depth_m - truth_m)[capture.mask]) < 5.0
-    raw = fit_metric(create_estimator("raw").estimate([frame], view.plane), view, frame)
+    raw = fit_metric(open_estimator("raw").estimate([frame], view.plane), view, frame)
     wrong_or_missing = ~(np.abs(raw.depth_m - truth_m) < 0.02)[capture.mask & np.isfinite(truth_m)]
     assert wrong_or_missing.mean() > 0.6  # what the sensor makes of glass

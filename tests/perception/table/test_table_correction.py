@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perception.depth_types import CorrectionNote, RelativeDepth
-from perception.estimators import create_estimator
+from perception.estimators.registry import open_estimator
 from perception.table.correction import LARGEST_MM, TableCorrection, corrected
 from perception.table.locate import fit_table
 from perception.table.metric_scale import fit_metric
@@ -72,7 +72,7 @@ def test_objects_and_mirror_images_between_the_tags_do_not_pull_the_correction(s
 
 def test_the_truth_itself_is_left_alone_to_the_bit(scenes) -> None:
     scene = scenes[0]
-    relative = create_estimator("oracle", lambda image: scene.truth_m).estimate([scene.frame], scene.view.plane)
+    relative = open_estimator("oracle", truth=lambda image: scene.truth_m).estimate([scene.frame], scene.view.plane)
     metric = _fitted(scene, relative)
     assert not metric.correction.used and metric.correction.why
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,7 +105,7 @@ def test_a_model_that_is_metric_is_bent_back_and_a_sensor_never(scenes) -> None:
     metric = _fitted(scene, said)
     assert metric.correction.used and (metric.scale, metric.shift) == (1.0, 0.0)
     assert scene.table_error_mm(metric.depth_m) < 0.5 * scene.table_error_mm(wrong_m)
-    raw = create_estimator("raw").estimate([replace(scene.frame, depth_m=wrong_m)], scene.view.plane)
+    raw = open_estimator("raw").estimate([replace(scene.frame, depth_m=wrong_m)], scene.view.plane)
     measured = _fitted(scene, raw)
     np.testing.assert_array_equal(measured.depth_m, wrong_m)
     assert measured.correction is None

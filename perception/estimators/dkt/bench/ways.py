@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.bench.watch import PeakMemory, Stopwatch, wait_for
 from perception.estimators.dkt.model import Dkt
 from perception.estimators.dkt.stream import Transformer
 from perception.estimators.dkt.warm_clip import WarmClip
+from perception.estimators.specification import Observation
 
 Frames = list[NDArray[np.uint8]]
 Maps = NDArray[np.float32]
@@ -63,7 +63,7 @@ class Streamed:
         with _watched(self._model, watch) as model:
             height, width = frames[0].shape[:2]
             stream = model.open(len(frames), height, width, "depth")
-            return np.stack([a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish())
+            return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
 
 
 class Warm:

@@ -12,12 +12,12 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 
 from core.errors import PerceptionError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.files import find_files
 from perception.estimators.dkt.load import check_files
 from perception.estimators.dkt.model import DktSettings, load_dkt
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize, transformer_size, vae_size
+from perception.estimators.specification import Observation
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
 from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def disparity(folder: Path) -> np.ndarray:
     frames = moving_clip(2)
     stream = load_dkt(folder, SETTINGS).open(2, 32, 48, "depth")
-    return np.stack([a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish())
+    return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
 
 
 def change(file: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.model import DktSettings, Mode, load_dkt
+from perception.estimators.specification import Observation
 from tests.support.paths import SHARED
 
 PARITY = SHARED / "parity"
@@ -32,7 +32,7 @@ def test_a_streamed_clip_gives_the_golden_latents_and_disparity(case: str, mode:
     decode = stream._decoder.push
     stream._decoder.push = lambda latent: (latents.append(latent), decode(latent))[1]  # type: ignore[method-assign]
     frames = [np.array(Image.open(path)) for path in sorted((folder / "frames").glob("*.png"))]
-    maps = [a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish()
+    maps = [a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish()
     golden = load_file(folder / "expected.safetensors")
     accepted_latents, accepted_disparity = ACCEPTED[mode]
     assert (torch.cat(latents, 2) - golden["latents"]).abs().max() <= accepted_latents

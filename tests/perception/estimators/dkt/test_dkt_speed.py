@@ -17,10 +17,9 @@ from diffusers import AutoencoderKLWan
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.bench.models import SIZES
 from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder
-from perception.estimators.dkt.estimator import DktClips
+from perception.estimators.dkt.estimator import DktEstimator
 from perception.estimators.dkt.exact import ExactTransformer
 from perception.estimators.dkt.fast_vae import channels_last, make_fast
 from perception.estimators.dkt.folded import FoldedTransformer
@@ -29,6 +28,7 @@ from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
 from perception.estimators.dkt.schedule import released_schedule
 from perception.estimators.dkt.sizes import VaeSize
 from perception.estimators.dkt.speed import SpeedUps, Ways, speed_up
+from perception.estimators.specification import Observation
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.paths import ROOT
 from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
@@ -70,7 +70,7 @@ def nearly_equal(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
 
 def run(model: Dkt, frames: list[np.ndarray]) -> np.ndarray:
     stream = model.open(len(frames), *frames[0].shape[:2], "depth")
-    return np.stack([a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish())
+    return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
 
 
 def sped_up(folder: Path, compiler: Callable[..., Any], is_offloaded: bool = False) -> Dkt:
@@ -157,7 +157,7 @@ def test_without_a_compiler_it_runs_plainly_and_says_so_once(folder: Path, caplo
     for _ in range(2):
         assert np.array_equal(run(model, frames), run(load_dkt(folder, SETTINGS), frames))
     assert model.describe().endswith("plain blocks, plain VAE")
-    assert DktClips(model, "depth").name.endswith("plain blocks, plain VAE)")
+    assert DktEstimator(model).ran_as.endswith("plain blocks, plain VAE)")
     assert [record.message for record in caplog.records if record.name == "perception.estimators.dkt.speed"] == [
         "compiled VAE failed: plain VAE instead (Cannot find a working triton installation.)",
         "compiled blocks, cuDNN attention failed: compiled blocks instead (Cannot find a working triton installation.)",

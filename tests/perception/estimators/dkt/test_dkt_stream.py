@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from core.errors import ConfigurationError, PerceptionError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt.causal_vae import latent_count
 from perception.estimators.dkt.exact import ExactTransformer
 from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
 from perception.estimators.dkt.noise import NoiseStream
-from perception.estimators.dkt.retry import ForgivingStream, smaller
+from perception.estimators.dkt.retry import RetryStream, smaller
 from perception.estimators.dkt.schedule import released_schedule
 from perception.estimators.dkt.stream import DktStream
 from perception.estimators.dkt.wavefront import blend_weights
+from perception.estimators.specification import Observation, Progress
 from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt, without_image_branch
 
 SIZE = (48, 32)
@@ -34,8 +34,8 @@ def model(folder: Path) -> Dkt:
     return load_dkt(folder, SETTINGS)
 
 
-def maps_of(stream: DktStream | ForgivingStream, frames: list[np.ndarray]) -> np.ndarray:
-    return np.stack([a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish())
+def maps_of(stream: DktStream | RetryStream, frames: list[np.ndarray]) -> np.ndarray:
+    return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
 
 
 def run(model: Dkt, frames: list[np.ndarray], target: str = "depth") -> np.ndarray:
@@ -108,7 +108,7 @@ def test_the_prompt_and_the_lora_matter(folder: Path, tmp_path: Path, model: Dkt
 def test_a_clip_goes_on_in_another_process_bit_for_bit(model: Dkt, tmp_path: Path, taken: int) -> None:
     frames = moving_clip(30)
     first = model.open(30, *frames[0].shape[:2], "depth")
-    before = [a_map for frame in frames[:taken] for a_map in first.push(ClipFrame(frame))]
+    before = [a_map for frame in frames[:taken] for a_map in first.push(Observation(frame))]
     torch.save(first.state(), tmp_path / "state.pt")
     maps_of(first, frames[taken:])  # what the first does afterwards does not reach the state
     second = model.open(30, *frames[0].shape[:2], "depth")
@@ -122,7 +122,7 @@ def test_what_waits_does_not_grow_with_the_clip(model: Dkt) -> None:
     stream = model.open(160, *frames[0].shape[:2], "depth")
     given, waiting = 0, []
     for number, frame in enumerate(frames):
-        given += len(stream.push(ClipFrame(frame)))
+        given += len(stream.push(Observation(frame)))
         waiting.append(number + 1 - given)
     settled = 4 * (SETTINGS.steps + 1) * SETTINGS.window
     assert max(waiting) <= settled and max(waiting[:80]) == max(waiting)
@@ -132,13 +132,11 @@ def test_what_waits_does_not_grow_with_the_clip(model: Dkt) -> None:
 def test_progress_grows_to_the_whole_also_over_two_processes(model: Dkt, count: int) -> None:
     frames = moving_clip(count)
     shares: list[float] = []
-    first = model.open(count, *frames[0].shape[:2], "depth")
-    first.watch(shares.append)
+    first = model.open(count, *frames[0].shape[:2], "depth", progress=shares.append)
     for frame in frames[: count // 2]:
-        first.push(ClipFrame(frame))
-    second = model.open(count, *frames[0].shape[:2], "depth")
+        first.push(Observation(frame))
+    second = model.open(count, *frames[0].shape[:2], "depth", progress=shares.append)
     second.restore(first.state())
-    second.watch(shares.append)
     maps_of(second, frames[count // 2 :])
     assert shares == sorted(set(shares)) and shares[-1] == 1 and len(shares) >= SETTINGS.steps
 
@@ -195,19 +193,19 @@ def test_noise_cut_along_time_is_one_draw(frames: int, height: int, width: int) 
 def test_frames_beyond_or_below_the_count_are_refused(model: Dkt) -> None:
     frames = moving_clip(3)
     stream = model.open(2, *frames[0].shape[:2], "depth")
-    stream.push(ClipFrame(frames[0]))
+    stream.push(Observation(frames[0]))
     with pytest.raises(PerceptionError, match="after 1 of 2"):
         stream.finish()
-    stream.push(ClipFrame(frames[1]))
+    stream.push(Observation(frames[1]))
     with pytest.raises(PerceptionError, match="more than its 2"):
-        stream.push(ClipFrame(frames[2]))
+        stream.push(Observation(frames[2]))
 
 
 def test_a_frame_of_another_size_is_refused(model: Dkt) -> None:
     stream = model.open(2, 32, 48, "depth")
-    stream.push(ClipFrame(moving_clip(1)[0]))
+    stream.push(Observation(moving_clip(1)[0]))
     with pytest.raises(PerceptionError, match="one size"):
-        stream.push(ClipFrame(moving_clip(1, 30, 48)[0]))
+        stream.push(Observation(moving_clip(1, 30, 48)[0]))
 
 
 def test_an_answer_that_is_not_finite_is_named(folder: Path) -> None:
@@ -241,20 +239,21 @@ class Crowded:
         return self._model.transformer.velocity(step, latents, colors)
 
 
-def forgiving(model: Dkt, most: int, frames: list[np.ndarray], calls_before: int = 0) -> ForgivingStream:
+def forgiving(
+    model: Dkt, most: int, frames: list[np.ndarray], calls_before: int = 0, progress: Progress = lambda share: None
+) -> RetryStream:
     crowded = replace(model, transformer=Crowded(model, most, calls_before))
     height, width = frames[0].shape[:2]
-    return ForgivingStream(
-        lambda size: crowded.open(len(frames), height, width, "depth", size), SIZE, smaller(SIZE, 16)
+    return RetryStream(
+        lambda size: crowded.open(len(frames), height, width, "depth", size, progress), SIZE, smaller(SIZE, 16)
     )
 
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_a_clip_that_does_not_fit_is_run_once_more_at_half_the_size(model: Dkt, count: int) -> None:
     frames = moving_clip(count)
-    stream = forgiving(model, most=4 * 2 * 2, frames=frames)
     shares: list[float] = []
-    stream.watch(shares.append)
+    stream = forgiving(model, most=4 * 2 * 2, frames=frames, progress=shares.append)
     maps = maps_of(stream, frames)
     assert stream.size == (16, 16) and shares[-1] == 1
     assert np.array_equal(maps, maps_of(model.open(count, 32, 48, "depth", (16, 16)), frames))

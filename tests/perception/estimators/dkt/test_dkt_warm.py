@@ -9,14 +9,14 @@ import torch
 
 from core.errors import PerceptionError
 from core.image import Intrinsics
-from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
-from perception.estimators import create_estimator
-from perception.estimators.dkt.estimator import DktClips
+from perception.estimators.dkt.estimator import DktEstimator
 from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
-from perception.estimators.dkt.newest import DktNewest
 from perception.estimators.dkt.warm_clip import WarmClip
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
+from perception.estimators.registry import ESTIMATORS, open_estimator
+from perception.estimators.specification import Observation
 from tests.support.tiny.dkt import moving_clip, tiny_dkt
 
 SETTINGS = DktSettings(size=(48, 32), mode="fast")
@@ -39,7 +39,7 @@ def fast(folder: Path) -> Dkt:
 
 def streamed(model: Dkt, frames: list[np.ndarray]) -> np.ndarray:
     stream = model.open(len(frames), *frames[0].shape[:2], "depth")
-    return ([a_map for frame in frames for a_map in stream.push(ClipFrame(frame))] + stream.finish())[-1]
+    return ([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())[-1]
 
 
 def seen(frames: list[np.ndarray]) -> list[RgbdFrame]:
@@ -48,6 +48,10 @@ def seen(frames: list[np.ndarray]) -> list[RgbdFrame]:
     return [
         RgbdFrame(frame, depth, intrinsics, "1", number, 0.1 * number, "test") for number, frame in enumerate(frames)
     ]
+
+
+def _newest(model: Dkt) -> Estimator:
+    return Estimator(ESTIMATORS["dkt"], DktEstimator(model))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7])
@@ -90,8 +94,7 @@ def test_an_answer_with_nan_is_an_error(fast: Dkt) -> None:
 
 def test_the_cells_dkt_answers_for_any_number_of_frames(folder: Path, fast: Dkt) -> None:
     options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
-    estimator = create_estimator("dkt", options=options)
-    assert isinstance(estimator, DktNewest)
+    estimator = open_estimator("dkt", options=options)
     for count in (1, 3, 5, 5, 8, 1):
         frames = moving_clip(count)
         answer = estimator.estimate(seen(frames), None)
@@ -100,7 +103,7 @@ def test_the_cells_dkt_answers_for_any_number_of_frames(folder: Path, fast: Dkt)
 
 
 def test_the_cells_dkt_takes_a_camera_of_another_size(fast: Dkt) -> None:
-    estimator = DktNewest(DktClips(fast, "depth"))
+    estimator = _newest(fast)
     for height, width in ((32, 48), (40, 60), (32, 48)):
         frames = moving_clip(1, height, width)
         assert np.array_equal(estimator.estimate(seen(frames), None).values, streamed(fast, frames))
@@ -109,9 +112,7 @@ def test_the_cells_dkt_takes_a_camera_of_another_size(fast: Dkt) -> None:
 def test_clips_that_need_several_windows_are_streamed(fast: Dkt) -> None:
     model = replace(fast, settings=replace(fast.settings, window=1, stride=1))
     frames = moving_clip(5)
-    assert np.array_equal(
-        DktNewest(DktClips(model, "depth")).estimate(seen(frames), None).values, streamed(model, frames)
-    )
+    assert np.array_equal(_newest(model).estimate(seen(frames), None).values, streamed(model, frames))
 
 
 def test_without_memory_for_a_warm_clip_it_is_streamed(
@@ -120,8 +121,8 @@ def test_without_memory_for_a_warm_clip_it_is_streamed(
     def no_memory(*_: object) -> WarmClip:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("perception.estimators.dkt.newest.WarmClip", no_memory)
-    estimator, frames = DktNewest(DktClips(fast, "depth")), moving_clip(5)
+    monkeypatch.setattr("perception.estimators.dkt.warm_clip.WarmClip", no_memory)
+    estimator, frames = _newest(fast), moving_clip(5)
     for _ in range(2):
         assert np.array_equal(estimator.estimate(seen(frames), None).values, streamed(fast, frames))
     assert caplog.text.count("they are streamed") == 1
@@ -129,9 +130,10 @@ def test_without_memory_for_a_warm_clip_it_is_streamed(
 
 def test_a_capture_that_fails_is_named_and_missed_by_nobody(fast: Dkt, caplog: pytest.LogCaptureFixture) -> None:
     frames = moving_clip(1)
-    estimator = DktNewest(DktClips(fast, "depth"))
+    estimator = _newest(fast)
     estimator.estimate(seen(frames), None)
-    warm = estimator._warm[1]
+    assert isinstance(estimator.model, DktEstimator)
+    warm = estimator.model._warm[1]
     assert warm is not None
     warm._capture(None)  # there is no CUDA here: it fails as it would on a GPU
     assert "CUDA graph failed" in caplog.text

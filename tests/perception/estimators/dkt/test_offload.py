@@ -14,7 +14,6 @@ from diffusers.hooks.group_offloading import ModuleGroup
 from torch import nn
 
 from core.errors import ConfigurationError
-from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.dkt import model as dkt_model
 from perception.estimators.dkt import offload
 from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder
@@ -27,6 +26,7 @@ from perception.estimators.dkt.offload import has_ram_to_pin, offload_blocks, pi
 from perception.estimators.dkt.schedule import released_schedule
 from perception.estimators.dkt.sizes import TransformerSize
 from perception.estimators.dkt.wavefront import WINDOW
+from perception.estimators.specification import Observation
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt
 
@@ -60,7 +60,7 @@ def loaded(weights: Path, mode: str, **settings: object) -> Dkt:
 def depth(dkt: Dkt) -> np.ndarray:
     """Of a clip of three windows."""
     stream = dkt.open(17, 32, 48, "depth")
-    return np.array([m for color in moving_clip(17) for m in stream.push(ClipFrame(color))] + stream.finish())
+    return np.array([m for color in moving_clip(17) for m in stream.push(Observation(color))] + stream.finish())
 
 
 def module_of(dkt: Dkt) -> nn.Module:

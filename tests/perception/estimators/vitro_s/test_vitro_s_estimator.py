@@ -18,12 +18,14 @@ from grasping.detection.confidence import unsure_share
 from hardware.cameras.clips.clip import ClipFrame
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import RelativeDepth
-from perception.estimators import CLIP_ESTIMATORS, ESTIMATORS, create_clip_estimator, create_estimator
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.steady import CHANGED, LONGEST, Sight, steadied
-from perception.estimators.vitro_s.estimator import VitroSClipEstimator, VitroSEstimator
+from perception.estimators.registry import ESTIMATORS, open_estimator
+from perception.estimators.specification import Observation
+from perception.estimators.vitro_s.estimator import ESTIMATOR, VitroSEstimator
 from perception.estimators.vitro_s.model import VitroS, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet
+from perception.estimators.vitro_s.steady import CHANGED, LONGEST, join_still
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
@@ -57,13 +59,17 @@ def weights(tmp_path):
     return file
 
 
+def _estimator(model: VitroS, locate=None) -> Estimator:
+    return Estimator(ESTIMATOR, VitroSEstimator(model), locate=locate)
+
+
 def _shifted(frame: RgbdFrame, noise: float, seed: int) -> RgbdFrame:
     grain = np.random.default_rng(seed).normal(0, noise, frame.color.shape)
     return replace(frame, color=np.clip(frame.color + grain, 0, 255).astype(np.uint8), number=seed)
 
 
 def test_it_answers_in_metres_with_how_sure_it_is(frame, view, model) -> None:
-    answer = VitroSEstimator(model).estimate([frame], view.plane)
+    answer = _estimator(model).estimate([frame], view.plane)
     assert answer.kind == "metric" and answer.estimator == "vitro-s" and not answer.is_sensor
     assert answer.values.shape == answer.confidence.shape == frame.color.shape[:2]
     assert np.isfinite(answer.values).all() and (answer.confidence >= 0).all() and (answer.confidence <= 1).all()
@@ -72,44 +78,44 @@ def test_it_answers_in_metres_with_how_sure_it_is(frame, view, model) -> None:
 
 
 def test_without_a_table_the_sensor_shows_it(frame, view, model) -> None:
-    told = VitroSEstimator(model).estimate([frame], view.plane).values
-    fitted = VitroSEstimator(model).estimate([frame], None).values
+    told = _estimator(model).estimate([frame], view.plane).values
+    fitted = _estimator(model).estimate([frame], None).values
     assert np.abs(fitted - told).max() < 0.01
 
 
 def test_without_a_table_or_depth_it_says_what_to_give(frame, model) -> None:
     blind = replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
     with pytest.raises(PerceptionError, match=r"where the table is.*intrinsics\.json.*--cell"):
-        VitroSEstimator(model).estimate([blind], None)
+        _estimator(model).estimate([blind], None)
 
 
 def test_frames_of_a_scene_that_stands_still_are_joined_and_their_noise_falls(frame, view) -> None:
     noisy = [_shifted(frame, 4.0, seed) for seed in range(LONGEST)]
-    sights = [Sight(shot.color, shot.depth_m, view.plane) for shot in noisy]
+    seen = [Observation(shot.color, shot.depth_m, frame.intrinsics, view.plane) for shot in noisy]
     inside = (frame.color > 20) & (frame.color < 235)
     before, after = (
-        np.abs(color.astype(float) - frame.color)[inside].mean() for color in (noisy[-1].color, steadied(sights).color)
+        np.abs(color.astype(float) - frame.color)[inside].mean() for color in (noisy[-1].color, join_still(seen).color)
     )
     assert after < 0.55 * before
 
 
 def test_what_moved_is_not_smeared_nor_what_was_there_before_seen_through_it(frame, view) -> None:
-    def with_block(left: int, width: int) -> Sight:
+    def with_block(left: int, width: int) -> Observation:
         color = frame.color.copy()
         color[100:140, left : left + width] = (200, 40, 30)
         depth_m = frame.depth_m.copy()
         depth_m[100:140, left : left + width] -= 0.1
-        return Sight(color, depth_m, view.plane)
+        return Observation(color, depth_m, frame.intrinsics, view.plane)
 
     for steps in ([200, 202, 204, 206], [200, 200, 200, 201], [100, 100, 300]):
-        sights = [with_block(left, 40) for left in steps]
-        joined = steadied(sights)
-        np.testing.assert_array_equal(joined.color, sights[-1].color)
-        np.testing.assert_array_equal(joined.sensor_m, sights[-1].sensor_m)
+        seen = [with_block(left, 40) for left in steps]
+        joined = join_still(seen)
+        np.testing.assert_array_equal(joined.color, seen[-1].color)
+        np.testing.assert_array_equal(joined.depth_m, seen[-1].depth_m)
     # So little that the frames still count as one scene: the changed pixels alone are the newest's.
-    speck = replace(sights[-1], color=frame.color.copy())
+    speck = replace(seen[-1], color=frame.color.copy())
     speck.color[60:66, 60:66] = 255
-    joined = steadied([Sight(frame.color, frame.depth_m, view.plane)] * 4 + [speck])
+    joined = join_still([Observation(frame.color, frame.depth_m, frame.intrinsics, view.plane)] * 4 + [speck])
     assert np.abs(joined.color.astype(int) - speck.color).max() <= CHANGED
 
 
@@ -119,29 +125,29 @@ def test_the_sensors_holes_are_filled_from_still_frames_only_where_most_of_them_
     for depth_m in depths[:3]:
         depth_m[20, 20] = np.nan  # three of five did not
     depths[2][30, 30] += 0.5
-    joined = steadied([Sight(frame.color, depth_m, view.plane) for depth_m in depths]).sensor_m
+    joined = join_still([Observation(frame.color, depth_m, frame.intrinsics, view.plane) for depth_m in depths]).depth_m
     assert joined[10, 10] == frame.depth_m[10, 10] and joined[30, 30] == frame.depth_m[30, 30]
     assert np.isnan(joined[20, 20])
 
 
 def test_a_clip_is_worked_through_with_its_table_and_goes_on_from_a_checkpoint(frame, model) -> None:
     frames = [_shifted(frame, 3.0, seed) for seed in range(4)]
-    estimator = VitroSClipEstimator(model, lambda shot: locate_table(shot, _SMALL).plane)
-    assert estimator.kind == "metric"
-    whole = estimator.open(4, 240, 424)
+    estimator = _estimator(model, lambda shot: locate_table(shot, _SMALL).plane)
+    assert estimator.specification.gives == "metric"
+    whole = estimator.stream(4, 240, 424)
     maps = [whole.push(ClipFrame(shot.color, shot))[0] for shot in frames]
     assert whole.finish() == [] and all(np.isfinite(map_).all() for map_ in maps)
-    first = estimator.open(4, 240, 424)
+    first = estimator.stream(4, 240, 424)
     for shot in frames[:2]:
         first.push(ClipFrame(shot.color, shot))
-    second = estimator.open(4, 240, 424)
+    second = estimator.stream(4, 240, 424)
     second.restore(first.state())
     again = [second.push(ClipFrame(shot.color, shot))[0] for shot in frames[2:]]
     np.testing.assert_array_equal(again, maps[2:])
 
 
 def test_a_clip_of_colour_alone_is_refused_with_what_to_give(frame, model) -> None:
-    stream = VitroSClipEstimator(model).open(1, 240, 424)
+    stream = _estimator(model).stream(1, 240, 424)
     with pytest.raises(PerceptionError, match=r"neither intrinsics nor depth.*intrinsics\.json.*another --estimator"):
         stream.push(ClipFrame(frame.color))
     with pytest.raises(PerceptionError, match="one size"):
@@ -150,10 +156,10 @@ def test_a_clip_of_colour_alone_is_refused_with_what_to_give(frame, model) -> No
 
 def test_weights_of_a_training_run_are_taken_as_a_file_or_its_folder(frame, view, weights) -> None:
     for path in (weights, weights.parent):
-        estimator = create_estimator("vitro-s", None, EstimatorOptions(weights=path))
+        estimator = open_estimator("vitro-s", EstimatorOptions(weights=path))
         table_m = view.plane.depth(frame.intrinsics.rays())
         assert np.abs(estimator.estimate([frame], view.plane).values - table_m).max() < 1e-3
-    assert create_clip_estimator("vitro-s", EstimatorOptions(weights=weights)).name == "vitro-s"
+    assert open_estimator("vitro-s", EstimatorOptions(weights=weights)).name == "vitro-s"
 
 
 def test_foreign_weights_and_unknown_options_are_refused(tmp_path, weights) -> None:
@@ -163,14 +169,13 @@ def test_foreign_weights_and_unknown_options_are_refused(tmp_path, weights) -> N
     save_file({"a": torch.zeros(1)}, foreign)
     for path, told in ((foreign, "no weights of vitro-s"), (tmp_path / "none", "no weights of vitro-s at")):
         with pytest.raises(PerceptionError, match=told):
-            create_estimator("vitro-s", None, EstimatorOptions(weights=path))
+            open_estimator("vitro-s", EstimatorOptions(weights=path))
     with pytest.raises(ConfigurationError, match="no --steps"):
-        create_clip_estimator("vitro-s", EstimatorOptions(weights=weights, steps=5))
+        open_estimator("vitro-s", EstimatorOptions(weights=weights, steps=5))
 
 
 def test_it_is_offered_everywhere_and_never_called_a_dkt() -> None:
-    for offered in (ESTIMATORS, CLIP_ESTIMATORS):
-        assert "vitro-s" in offered and "dkt" not in offered["vitro-s"].lower()
+    assert "dkt" not in ESTIMATORS["vitro-s"].description.lower()
 
 
 def test_auto_is_the_bundled_model_without_a_gpu_and_raw_only_without_it(tmp_path, monkeypatch, weights) -> None:

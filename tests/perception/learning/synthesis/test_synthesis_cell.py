@@ -12,12 +12,12 @@ import pytest
 from core.cell import load_cell
 from core.errors import ConfigurationError
 from hardware.simulation.catalogue.tableware import FAMILIES
-from perception.estimators import create_estimator
+from perception.estimators.registry import open_estimator
 from perception.learning.datasets.base import open_dataset
 from perception.learning.evaluation.measure import measure
+from perception.learning.evaluation.predictions import predictions
 from perception.learning.evaluation.report import tables_of
 from perception.learning.evaluation.showing import OWN_TAGS, Showing, find_table
-from perception.learning.evaluation.subjects import create_subject
 from perception.learning.synthesis.clips.clip_set import ClipSet
 from perception.learning.synthesis.clips.filming import film
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
@@ -87,7 +87,7 @@ def test_tags_that_contradict_what_is_seen_are_not_believed(rendered: Path) -> N
 
 def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) -> None:
     showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
-    result, _ = measure(showing, create_subject("raw"), tmp_path, False, lambda _: None)
+    result, _ = measure(showing, open_estimator("raw"), tmp_path, False, lambda _: None)
     told = result.tallies["jitter"]["objects"]
     depth_m = np.array([np.load(BytesIO(npy)) for npy in files_of(rendered, ".depth.npy")])
     on_objects = clip_ids(rendered) > 0
@@ -101,10 +101,10 @@ def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) ->
 
 def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
     showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
-    *_, last = create_subject("vitro-s").answers(showing, range(3))
+    *_, last = predictions(open_estimator("vitro-s"), showing, range(3))
     shown = [showing.shown(place) for place in range(3)]
     together, alone = (
-        create_estimator("vitro-s").estimate([one.seen for one in some], shown[-1].table.plane).values
+        open_estimator("vitro-s").estimate([one.seen for one in some], shown[-1].table.plane).values
         for some in (shown, shown[-1:])
     )
     assert np.array_equal(last.values, together) and not np.array_equal(together, alone)

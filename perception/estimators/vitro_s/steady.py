@@ -1,12 +1,13 @@
 """Frames of a camera and a scene that stand still, joined into one with less noise; what moved is never smeared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perception.depth_types import Plane
+from perception.estimators.specification import Observation
 
 #: So many newest frames are joined at most: noise falls to four tenths, and memory stays small.
 LONGEST = 6
@@ -18,26 +19,17 @@ MOVED_SHARE = 0.002
 _BLUR_PX = 5
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What is seen at one time: color (H, W, 3) uint8, the sensor's depth (H, W) [m] or None, the table's plane."""
-
-    color: NDArray[np.uint8]
-    sensor_m: NDArray[np.float32] | None
-    plane: Plane
-
-
-def steadied(sights: Sequence[Sight]) -> Sight:
-    """The newest of some sights (oldest first), joined with those before it back to where something moved.
+def join_still(seen: Sequence[Observation]) -> Observation:
+    """The newest of some observations (oldest first), joined with those before it back to where something moved.
 
     Color is averaged pixel by pixel over the frames in which the pixel has not changed, so that it never
     differs from the newest by more than `CHANGED` over a neighbourhood; the sensor's depth is the median
     over the same frames, planes are averaged.
     """
-    newest = sights[-1]
+    newest = seen[-1]
     still = [newest]
     same = [np.ones(newest.color.shape[:2], bool)]
-    for earlier in reversed(sights[-LONGEST:-1]):
+    for earlier in reversed(seen[-LONGEST:-1]):
         unchanged = _unchanged(earlier.color, newest.color)
         if unchanged is None:
             break
@@ -45,7 +37,9 @@ def steadied(sights: Sequence[Sight]) -> Sight:
         same.append(unchanged)
     if len(still) == 1:
         return newest
-    return Sight(_mean_color(still, same), _median_depth(still, same), _mean_plane([sight.plane for sight in still]))
+    tables = [one.table for one in still if one.table is not None]
+    table = _mean_plane(tables) if tables else None
+    return replace(newest, color=_mean_color(still, same), depth_m=_median_depth(still, same), table=table)
 
 
 def _unchanged(earlier: NDArray[np.uint8], newest: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -62,18 +56,18 @@ def _unchanged(earlier: NDArray[np.uint8], newest: NDArray[np.uint8]) -> NDArray
     return ~cv2.dilate(changed.astype(np.uint8), np.ones((_BLUR_PX, _BLUR_PX), np.uint8)).astype(bool)
 
 
-def _mean_color(still: list[Sight], same: list[NDArray[np.bool_]]) -> NDArray[np.uint8]:
-    total = sum(sight.color.astype(np.float32) * mask[..., None] for sight, mask in zip(still, same, strict=True))
+def _mean_color(still: list[Observation], same: list[NDArray[np.bool_]]) -> NDArray[np.uint8]:
+    total = sum(one.color.astype(np.float32) * mask[..., None] for one, mask in zip(still, same, strict=True))
     count = sum(mask.astype(np.float32) for mask in same)
     return np.rint(np.asarray(total) / np.asarray(count)[..., None]).astype(np.uint8)
 
 
-def _median_depth(still: list[Sight], same: list[NDArray[np.bool_]]) -> NDArray[np.float32] | None:
+def _median_depth(still: list[Observation], same: list[NDArray[np.bool_]]) -> NDArray[np.float32] | None:
     """A pixel that most of its frames lack stays a hole."""
     maps = [
-        np.where(mask & (sight.sensor_m > 0), sight.sensor_m, np.nan)
-        for sight, mask in zip(still, same, strict=True)
-        if sight.sensor_m is not None
+        np.where(mask & (one.depth_m > 0), one.depth_m, np.nan)
+        for one, mask in zip(still, same, strict=True)
+        if one.depth_m is not None
     ]
     if not maps:
         return None
