@@ -17,7 +17,7 @@ from grasping.planning.registry import find_planner
 from hardware.cameras.frame_folder import write_frame_folder
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
-from tests.support.tabletop import EVERYWHERE, INTRINSICS, drawn, lay
+from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, drawn, lay
 
 OWN = ROOT / "examples" / "own_detector.py"
 HEAD = "from grasping.detection.detector import DetectorSpecification\nfrom grasping.grasp_set import GraspSet\n"
