@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -89,24 +90,6 @@ class Console:
     def _stage_line(self, mark: str, name: str, seconds: float, detail: str) -> None:
         self._rich.print(f"  {mark} {name:<9}{seconds:7.2f} s  {escape(detail)}")
 
-    def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
-        """Yields the items behind a progress bar."""
-        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._rich, transient=True) as bar:
-            yield from bar.track(items, total=total, description=label)
-
-    @contextmanager
-    def bytes_bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar that counts bytes; what it yields takes those done. Leaves a line if there were many."""
-        columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        started_s = time.monotonic()
-        quiet = not self._rich.is_terminal
-        with Progress(*columns, TimeRemainingColumn(), console=self._rich, transient=True, disable=quiet) as bar:
-            task = bar.add_task(escape(label), total=total)
-            yield lambda count: bar.advance(task, count)
-        if total >= _WORTH_A_LINE_BYTES:
-            self._stage_line("[green]✓[/]", label, time.monotonic() - started_s, decimal(total))
-
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Plain text in columns, none of it cut: a narrow terminal wraps."""
         style: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0)}
@@ -118,30 +101,45 @@ class Console:
         table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
         self._rich.print(table, crop=False)
 
+    def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
+        """Yields the items behind a progress bar."""
+        with self._bar(label, total, 0, MofNCompleteColumn(), TimeElapsedColumn()) as update:
+            for number, item in enumerate(items, start=1):
+                yield item
+                update(completed=number)
+
+    @contextmanager
+    def bytes_bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar that counts bytes; what it yields takes those done. Leaves a line if there were many."""
+        started_s = time.monotonic()
+        columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        with self._bar(escape(label), total, 0, *columns) as update:
+            yield lambda count: update(advance=count)
+        if total >= _WORTH_A_LINE_BYTES:
+            self._stage_line("[green]✓[/]", label, time.monotonic() - started_s, decimal(total))
+
     @contextmanager
     def frames_bar(
         self, label: str, total: int | None = None, done: int = 0
     ) -> Iterator[Callable[[int, int | None], None]]:
         """A bar that counts frames with the time left; what it yields takes how many are done, and of how many."""
-        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         left = (_FramesASecond(), TextColumn("left"), TimeRemainingColumn())
-        with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
-            task = bar.add_task(label, total=total, completed=done)
-            yield lambda count, of: bar.update(task, completed=count, total=of)
+        with self._bar(label, total, done, MofNCompleteColumn(), TimeElapsedColumn(), *left) as update:
+            yield lambda count, of: update(completed=count, total=of)
 
     @contextmanager
     def steps_bar(self, label: str, total: int, done: int) -> Iterator[Callable[[int, str], None]]:
         """A bar that counts steps with the time left; what it yields takes how many are done, and a few words."""
-        columns = (
-            TextColumn("  {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
-        )
         left = (TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=True))
-        with Progress(*columns, *left, console=self._rich, transient=True, disable=not self._rich.is_terminal) as bar:
-            task = bar.add_task(label, total=total, completed=done, said="")
-            yield lambda count, said: bar.update(task, completed=count, said=said)
+        with self._bar(label, total, done, MofNCompleteColumn(), TextColumn("{task.fields[said]}"), *left) as update:
+            yield lambda count, said: update(completed=count, said=said)
+
+    @contextmanager
+    def _bar(self, label: str, total: int | None, done: int, *columns: ProgressColumn) -> Iterator[Callable[..., None]]:
+        """What it yields takes what `rich.progress.Progress.update` takes."""
+        first = (TextColumn("  {task.description}"), BarColumn())
+        with Progress(*first, *columns, console=self._rich, transient=True, disable=not self.is_terminal) as bar:
+            yield partial(bar.update, bar.add_task(label, total=total, completed=done, said=""))
 
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""

@@ -9,7 +9,7 @@ from app.bench.options import BenchDktOptions, BenchGraspOptions
 from app.clips.cli import Weights
 from app.options import CellName, Json, add_command, exits
 
-benches = typer.Typer(help="Slow proofs, with the results kept in docs/.", no_args_is_help=True)
+benches = typer.Typer()
 
 
 def bench_grasp(options: BenchGraspOptions) -> int:

@@ -17,10 +17,9 @@ from core.errors import (
     ArmError,
     CalibrationError,
     CameraError,
-    ConfigurationError,
-    StorageError,
+    PerceptionError,
+    PlanningError,
     TrackingError,
-    TrialError,
     VitroError,
 )
 from grasping.execution import Execution, Lift, MotionStopped, verify
@@ -46,8 +45,8 @@ REASONS = {
     "plan": Reason.NO_PLAN,
     "approve": Reason.OPERATOR,
 }
-#: Errors and stages after which another trial makes no sense: the cell itself needs a person.
-FATAL_ERRORS = (CameraError, ArmError, CalibrationError, ConfigurationError, StorageError, TrialError)
+#: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
+OF_ONE_TRIAL = (PerceptionError, PlanningError)
 FATAL_STAGES = ("capture", "locate")
 
 
@@ -181,7 +180,7 @@ class LiveTrial(Stages):
         self._note_fault(str(error))
         self._end(Outcome.REFUSED, _reason(stage, error), str(error))
         self._machine.refuse()
-        if isinstance(error, FATAL_ERRORS) or stage in FATAL_STAGES:
+        if stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL):
             return error
         self.console.error(error)
         return None

@@ -12,7 +12,7 @@ from core.errors import ConfigurationError
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
 
-trains = typer.Typer(help="Training of models, and going on with it.", no_args_is_help=True)
+trains = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import typer
 
 from app.options import JsonOption, add_command
 
-room = typer.Typer(help="The log of trials.", no_args_is_help=True)
+room = typer.Typer()
 
 
 @dataclass(frozen=True)

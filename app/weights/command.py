@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from perception.weights.fetch import Plan
     from perception.weights.verify import Verdict
 
-weights_app = typer.Typer(help="The models' weights: fetched once, checked, found again.", no_args_is_help=True)
+weights_app = typer.Typer()
 
 MARKS = {"complete": "[green]✓[/]", "partial": "[yellow]![/]", "absent": "–"}
 

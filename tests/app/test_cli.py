@@ -32,7 +32,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) 
     assert done.returncode == 0
     for command in ("run", "dry-run", "record", "grasps", "trials", "doctor"):
         assert command in done.stdout
-    for heavy in ("torch", "mitsuba", "open3d", "viser", "mujoco", "pyrealsense2", "numpy"):
+    for heavy in ("torch", "mitsuba", "open3d", "viser", "mujoco", "pyrealsense2", "numpy", "pydantic", "sqlalchemy"):
         assert f"| {heavy}\n" not in done.stderr.replace(" ", "").replace("|", "| "), heavy
 
 
