@@ -7,8 +7,8 @@ from perception.weights.models import is_complete, weights_folder
 
 #: The model that the cell is made for.
 MODEL = "dkt-1.3b"
-#: The small one that needs neither a GPU nor a download.
-BUNDLED = "vitro-s"
+#: The small one that needs neither a GPU nor a download, and what is left where its file is missing.
+BUNDLED, SENSOR = "vitro-s", "raw"
 
 
 def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]:
@@ -28,19 +28,16 @@ def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]
             "Name it too: --estimator vitro-s for what `train vitro-s` wrote, --estimator dkt for any DKT's; "
             "docs/estimators.md has the others.",
         )
-    if not is_complete(MODEL):
-        return _without_model(f"the weights of {MODEL} are not in {weights_folder(MODEL)}")
-    import torch
+    why = f"the weights of {MODEL} are not in {weights_folder(MODEL)}"
+    if is_complete(MODEL):
+        import torch
 
-    if not torch.cuda.is_available():
-        return _without_model(f"{MODEL} has its weights but no CUDA device")
-    return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
-
-
-def _without_model(why: str) -> tuple[str, str]:
+        if torch.cuda.is_available():
+            return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
+        why = f"{MODEL} has its weights but no CUDA device"
     if has_bundled():
         return BUNDLED, f"auto: {why}, so the small model that Vitro brings along"
-    return "raw", f"auto: {why} and {BUNDLED} lacks its file, so the sensor's own depth"
+    return SENSOR, f"auto: {why} and {BUNDLED} lacks its file, so the sensor's own depth"
 
 
 def has_bundled() -> bool:

@@ -82,13 +82,13 @@ def _cuda() -> Finding:
 
 
 def _models() -> Finding:
-    from app.estimator_choice import BUNDLED, MODEL, choose_estimator
+    from app.estimator_choice import BUNDLED, MODEL, SENSOR, choose_estimator
     from perception.estimators.vitro_s.model import load_vitro_s
     from perception.weights.models import MODELS, is_complete
 
     found = [name for name in MODELS if is_complete(name)]
     auto, why = choose_estimator("auto")
-    if auto == "raw":
+    if auto == SENSOR:
         return Finding("models", "warn", why, "Check out perception/estimators/vitro_s/vitro-s.safetensors again.")
     try:
         load_vitro_s()
