@@ -157,8 +157,12 @@ class RayFarm:
         import ray
 
         writer = ClipWriter(job.clips, number)
-        # A lost worker's clip is begun anew here, where what was written of it is dropped: Ray must not repeat it.
-        remote = ray.remote(_film).options(num_returns="streaming", max_retries=0, **share)
+        # A lost worker's clip is begun anew here, where what was written of it is dropped: Ray must not repeat it. A
+        # worker waits with the next frame until its last is taken: a slow disk fills no memory, and who works on a
+        # clip that is not all here is at work on it still.
+        remote = ray.remote(_film).options(
+            num_returns="streaming", max_retries=0, _generator_backpressure_num_objects=1, **share
+        )
         return _Running(number, remote.remote(job.settings, number, given, threads), writer)
 
     def _advanced(self, clip: _Running, job: Job, waiting: deque[int]) -> Step:
