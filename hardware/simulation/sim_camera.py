@@ -1,6 +1,5 @@
 """The digital cell's D435: renders what lies before it whenever a frame is read."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -45,7 +44,7 @@ class SimCamera:
         self._number = 0
         self._closed = False
         self._last: tuple[CellState, Rendering] | None = None
-        self._truths: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._truths: dict[int, NDArray[np.float32]] = {}
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame, one period of this camera's clock from now.
@@ -66,7 +65,8 @@ class SimCamera:
         assert rendering.infrared is not None
         infrared = rendering.infrared.exposed(self._rng)
         self._number += 1
-        self._remember(rendering.truth.depth_m)
+        self._truths[self._number] = rendering.truth.depth_m
+        self._truths.pop(self._number - REMEMBERED, None)
         return RgbdFrame(
             color=noisy_color(rendering.color, self._rng),
             depth_m=sense_depth(*infrared, self.intrinsics),
@@ -107,11 +107,6 @@ class SimCamera:
             renderer = Renderer(cell_scene(self._cell, state))
             self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, stereo=True))
         return self._last[1]
-
-    def _remember(self, depth_m: NDArray[np.float32]) -> None:
-        self._truths[self._number] = depth_m
-        while len(self._truths) > REMEMBERED:
-            self._truths.popitem(last=False)
 
 
 def cell_intrinsics(cell: Cell) -> Intrinsics:

@@ -25,9 +25,7 @@ def tumbler(rng: Generator) -> Shape:
     top, taper = rng.uniform(0.030, 0.040), rng.uniform(0.78, 1.0)
     height, wall, base = rng.uniform(0.085, 0.140), rng.uniform(0.0018, 0.0032), rng.uniform(0.005, 0.012)
     outer = np.stack([np.linspace(top * taper, top, 12), np.linspace(0.0, height, 12)], 1)
-    mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.003))
-    collision = (*foot(top * taper - 0.001, base), *ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall))
-    return Shape(mesh, collision, _sizes(outer, wall, height))
+    return _vessel(outer, wall, base, 0.003, top * taper - 0.001)
 
 
 def wine_glass(rng: Generator) -> Shape:
@@ -43,7 +41,7 @@ def wine_glass(rng: Generator) -> Shape:
     stalk = disc(stem, 0.003, start + 0.004)
     stand = (*foot(base, 0.003), disc(base, 0.001, 0.003))
     collision = (*stand, stalk, *ring_of_boxes(_from(outer, start + 0.001), wall, 0.002))
-    return Shape(mesh, collision, _sizes(outer, wall, height) | {"stem_m": 2 * stem, "foot_m": 2 * base})
+    return Shape(mesh, collision, _sizes(outer, wall) | {"stem_m": 2 * stem, "foot_m": 2 * base})
 
 
 def jar(rng: Generator) -> Shape:
@@ -52,9 +50,7 @@ def jar(rng: Generator) -> Shape:
     neck, wall, base = body * rng.uniform(0.80, 0.90), rng.uniform(0.0025, 0.0038), rng.uniform(0.004, 0.006)
     shoulder = height - rng.uniform(0.024, 0.030)
     outer = curve([(body, 0.0), (body, shoulder), (neck, shoulder + 0.011), (neck, height)], 32)
-    mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004))
-    collision = (*foot(body - 0.001, base), *ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall))
-    return Shape(mesh, collision, _sizes(outer, wall, height) | {"neck_m": 2 * neck})
+    return _vessel(outer, wall, base, 0.004, body - 0.001, neck_m=2 * neck)
 
 
 def bowl(rng: Generator) -> Shape:
@@ -65,7 +61,7 @@ def bowl(rng: Generator) -> Shape:
     outer = curve([(bottom, 0.0), (belly, 0.3 * height), (rim, height)], 32)
     mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.003))
     collision = (*foot(bottom, base), *ring_of_boxes(_from(outer, base / 2), wall, 0.002))
-    return Shape(mesh, collision, _sizes(outer, wall, height))
+    return Shape(mesh, collision, _sizes(outer, wall))
 
 
 def mug(rng: Generator) -> Shape:
@@ -80,11 +76,10 @@ def mug(rng: Generator) -> Shape:
     rounding = np.abs(np.cos(turn)) ** 0.7
     path = np.stack([root + reach * rounding, (low + high) / 2 + (high - low) / 2 * np.sin(turn)], 1)
     grip = rng.uniform(0.0035, 0.0048)
-    handle = rod(path, 1.5 * grip, grip, 24)
-    mesh = merged(lathe(vessel_profile([(0.0, 0.0)], outer, wall, base, 0.004)), handle)
-    wall_boxes = ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall)
-    collision = (*foot(outer[0, 0] - 0.001, base), *wall_boxes, *bars(simplified(path, 0.004), 1.5 * grip, grip))
-    return Shape(mesh, collision, _sizes(outer, wall, height) | {"handle_m": reach})
+    body = _vessel(outer, wall, base, 0.004, outer[0, 0] - 0.001, handle_m=reach)
+    handle = bars(simplified(path, 0.004), 1.5 * grip, grip)
+    mesh = merged(body.mesh, rod(path, 1.5 * grip, grip, 24))
+    return Shape(mesh, (*body.collision, *handle), body.parameters)
 
 
 def bottle(rng: Generator) -> Shape:
@@ -95,8 +90,7 @@ def bottle(rng: Generator) -> Shape:
     throat = shoulder + rng.uniform(0.032, 0.048)
     lip = [(neck, height - 0.0125), (neck + 0.0022, height - 0.0105), (neck + 0.0022, height)]
     outer = curve([(body, 0.0), (body, shoulder), (neck, throat), *lip], 72)
-    mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, 0.005, 0.004))
-    return Shape(mesh, stack_of_cylinders(outer), _sizes(outer, wall, height) | {"neck_m": 2 * neck})
+    return _vessel(outer, wall, 0.005, 0.004, neck_m=2 * neck)
 
 
 def flask(rng: Generator) -> Shape:
@@ -104,16 +98,20 @@ def flask(rng: Generator) -> Shape:
     bottom, height = rng.uniform(0.032, 0.040), rng.uniform(0.100, 0.135)
     neck, wall = rng.uniform(0.0120, 0.0150), rng.uniform(0.0018, 0.0025)
     throat = height * rng.uniform(0.68, 0.75)
-    knots = [
-        (0.93 * bottom, 0.0),
-        (bottom, 0.007),
-        (neck + 0.07 * bottom, throat - 0.006),
-        (neck, throat),
-        (neck, height),
-    ]
-    outer = curve(knots, 64)
-    mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall, 0.003, 0.002))
-    return Shape(mesh, stack_of_cylinders(outer), _sizes(outer, wall, height) | {"neck_m": 2 * neck})
+    cone = [(0.93 * bottom, 0.0), (bottom, 0.007), (neck + 0.07 * bottom, throat - 0.006), (neck, throat)]
+    return _vessel(curve([*cone, (neck, height)], 64), wall, 0.003, 0.002, neck_m=2 * neck)
+
+
+def _vessel(
+    outer: Points, wall_m: float, base_m: float, round_m: float, foot_m: float | None = None, **sizes_m: float
+) -> Shape:
+    """A wall around a profile on a flat base; on a foot of this radius, or colliding as a solid where it has none."""
+    mesh = lathe(vessel_profile([(0.0, 0.0)], outer, wall_m, base_m, round_m))
+    if foot_m is None:
+        collision = stack_of_cylinders(outer)
+    else:
+        collision = (*foot(foot_m, base_m), *ring_of_boxes(_from(outer, CLEAR_OF_TABLE_M), wall_m))
+    return Shape(mesh, collision, _sizes(outer, wall_m) | sizes_m)
 
 
 def _from(outer_rz: Points, z_m: float) -> Points:
@@ -122,5 +120,5 @@ def _from(outer_rz: Points, z_m: float) -> Points:
     return np.concatenate([cut, outer_rz[outer_rz[:, 1] > z_m + 1e-4]])
 
 
-def _sizes(outer_rz: Points, wall_m: float, height_m: float) -> dict[str, float]:
-    return {"height_m": float(height_m), "diameter_m": float(2 * outer_rz[:, 0].max()), "wall_m": float(wall_m)}
+def _sizes(outer_rz: Points, wall_m: float) -> dict[str, float]:
+    return {"height_m": float(outer_rz[-1, 1]), "diameter_m": float(2 * outer_rz[:, 0].max()), "wall_m": float(wall_m)}

@@ -124,23 +124,17 @@ def rounded_box(half_m: ArrayLike, radius_m: float, steps: int = 4) -> Mesh:
 def _cube_surface(axes: list[Points]) -> tuple[Points, NDArray[np.int32]]:
     """The surface of the grid spanned by three coordinate lists of equal length, vertices shared."""
     n = len(axes[0])
-    number: dict[tuple[int, int, int], int] = {}
-    faces: list[tuple[int, int, int]] = []
+    cells = np.stack(np.meshgrid(np.arange(n - 1), np.arange(n - 1), indexing="ij"), -1).reshape(-1, 1, 2)
+    quads = np.zeros((3, 2, len(cells), 4, 3), int)
     for axis in range(3):
-        u, v = (axis + 1) % 3, (axis + 2) % 3
-        for side in (0, n - 1):
-            for i in range(n - 1):
-                for j in range(n - 1):
-                    quad = []
-                    for di, dj in ((0, 0), (1, 0), (1, 1), (0, 1)):
-                        key = [0, 0, 0]
-                        key[axis], key[u], key[v] = side, i + di, j + dj
-                        quad.append(number.setdefault((key[0], key[1], key[2]), len(number)))
-                    if side == 0:
-                        quad.reverse()
-                    faces += [(quad[0], quad[1], quad[2]), (quad[0], quad[2], quad[3])]
-    vertices = np.array([[axes[k][key[k]] for k in range(3)] for key in number])
-    return vertices, np.array(faces, np.int32)
+        quads[axis, 1, ..., axis] = n - 1
+        quads[axis][..., [(axis + 1) % 3, (axis + 2) % 3]] = cells + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    keys, first, number = np.unique(quads.reshape(-1, 3), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    index = np.argsort(order)[number].reshape(3, 2, len(cells), 4)
+    index[:, 0] = index[:, 0, :, ::-1]
+    vertices = np.stack([axes[k][keys[order, k]] for k in range(3)], -1)
+    return vertices, index[..., [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
 
 
 def moved(mesh: Mesh, offset_m: ArrayLike) -> Mesh:

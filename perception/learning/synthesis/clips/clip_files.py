@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.files import free_folder, sync_files, writing
+from core.files import sync_files, writing
 
 CLIP = "clip.json"
 INTRINSICS = "intrinsics.json"
@@ -145,17 +145,6 @@ def problems_of(folder: Path, thorough: bool, digest: str | None = None) -> list
         kept = sorted(files.keys() & there)
         problems += [f"{folder / name} is changed" for name in kept if _hash(folder / name) != files[name]]
     return problems
-
-
-def set_aside(folder: Path, place: Path) -> None:
-    """Moves a clip's folder, with all that lies in it, to a free name in `place`.
-
-    Raises:
-        StorageError: it cannot be moved.
-    """
-    with writing(place, "it goes on with the rest"):
-        place.mkdir(exist_ok=True)
-        folder.rename(free_folder(place / folder.name))
 
 
 def clips_in(clips: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError, DatasetError
+from core.files import free_folder, writing
 from core.work import hold_folder, write_whole
 from perception.learning.synthesis.clips.clip_files import (
     REPAIR,
@@ -19,7 +20,6 @@ from perception.learning.synthesis.clips.clip_files import (
     clips_in,
     problems_of,
     remove_partial,
-    set_aside,
 )
 from perception.learning.synthesis.clips.settings import FORMAT, SynthSettings, differences, digest_of, settings_of
 
@@ -60,15 +60,11 @@ class ClipSet:
         Raises:
             DatasetError: finished clips lack files, have others, or are of another set: they were changed by hand.
         """
-        there = {path.name: path for path in clips_in(self.clips)}
-        wanted = [clip_name(number) for number in range(self.count)]
-        digest = self.settings.digest
-        problems = [
-            line for name in wanted if name in there for line in problems_of(there[name], thorough=False, digest=digest)
-        ]
-        if problems:
-            raise DatasetError(_listed(problems), REPAIR)
-        return [number for number, name in enumerate(wanted) if name not in there]
+        if problems := [line for _, lines in self._damaged(thorough=False) for line in lines]:
+            more = f"; {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+            raise DatasetError(f"{'; '.join(problems[:_LISTED])}{more}.", REPAIR)
+        there = {path.name for path in clips_in(self.clips)}
+        return [number for number in range(self.count) if clip_name(number) not in there]
 
     def discard_damaged(self) -> list[str]:
         """Moves every clip that does not hold what was rendered to `set-aside/`, so that it is missing; names what
@@ -78,13 +74,18 @@ class ClipSet:
             StorageError: it cannot be moved.
         """
         found = []
-        for path in clips_in(self.clips):
-            if int(path.name) >= self.count:
-                continue
-            if problems := problems_of(path, thorough=True, digest=self.settings.digest):
-                found += problems
-                set_aside(path, self.root / _SET_ASIDE)
+        for path, problems in self._damaged(thorough=True):
+            found += problems
+            with writing(self.root / _SET_ASIDE, THEN):
+                (self.root / _SET_ASIDE).mkdir(exist_ok=True)
+                path.rename(free_folder(self.root / _SET_ASIDE / path.name))
         return found
+
+    def _damaged(self, thorough: bool) -> Iterator[tuple[Path, list[str]]]:
+        """Clips of the set that are there, with what is wrong with them; see `problems_of`."""
+        for path in clips_in(self.clips):
+            if int(path.name) < self.count and (problems := problems_of(path, thorough, self.settings.digest)):
+                yield path, problems
 
     def _refuse_foreign(self) -> None:
         if (self.root / SETTINGS).exists():
@@ -146,8 +147,3 @@ def _holds_anything(root: Path) -> bool:
     """More than a data set without its dataset.json, as a run leaves that was killed early."""
     ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
     return any(path.name not in ours for path in root.iterdir())
-
-
-def _listed(problems: list[str]) -> str:
-    more = f"; {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-    return f"{'; '.join(problems[:_LISTED])}{more}."

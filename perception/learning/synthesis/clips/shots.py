@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import Intrinsics
+from core.surfaces import SURFACES
+from core.transforms import look_at
+from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
+from hardware.simulation.catalogue.layout import stage
+from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.scene import Part, Scene, SceneObject
 from perception.learning.synthesis.clips.camera_path import (
     FRAMES_A_TURN,
@@ -19,13 +24,16 @@ from perception.learning.synthesis.clips.camera_path import (
 )
 from perception.learning.synthesis.clips.settings import ANY_SURFACE, SynthSettings
 from perception.learning.synthesis.scenes.backdrop import HIDDEN
-from perception.learning.synthesis.scenes.cell_scenes import cell_pinhole, cell_views, draw_cell_scene
 from perception.learning.synthesis.scenes.drawing import draw_scene
 
 #: What a clip's seed is continued with for its camera and its lens; the scene takes it as it is.
 _CAMERA, _LENS = 1, 2
 #: Nearer than this to the lens [m] a robot's link would fill the picture.
 _LENS_CLEARANCE_M = 0.12
+#: Objects of a cell's scene at the most.
+_CELL_OBJECTS = 5
+#: A cell's camera stands this much nearer or farther than the cell says, and about so far off its place and aim [m].
+NEARER_FARTHER, OFF_PLACE_M, OFF_AIM_M = (0.85, 1.25), 0.05, 0.03
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,9 @@ def draw_shot(
     seed = [settings.seed, number]
     surface = None if settings.surface == ANY_SURFACE else settings.surface
     if cell is not None:
-        poses = cell_views([*seed, _CAMERA], cell, settings.frames)
-        pinhole = cell_pinhole(cell, settings.width, settings.height)
-        return Shot(draw_cell_scene(seed, cell, surface), pinhole, poses)
+        poses = _cell_views([*seed, _CAMERA], cell, settings.frames)
+        pinhole = _cell_pinhole(cell, settings.width, settings.height)
+        return Shot(_draw_cell_scene(seed, cell, surface), pinhole, poses)
     scene = draw_scene(seed, surface, user_objects)
     pinhole = drawn_intrinsics([*seed, _LENS], settings.width, settings.height, settings.zoom)
     if settings.views == "orbit":
@@ -93,3 +101,34 @@ def _stage(scene: Scene) -> Stage:
         reach_m = max(reach_m, float(np.linalg.norm(placed.T_world_object[:3, 3] - centre) + radius_m))
     x, y, z = (float(c) for c in centre)
     return Stage((x, y, z), reach_m, scene.container is not None)
+
+
+def _draw_cell_scene(seed: Sequence[int], cell: Cell, surface: str | None = None) -> Scene:
+    """One to five objects settled on the cell's table, tags and parked arms included.
+
+    Raises:
+        ConfigurationError: a workspace too small for the objects.
+    """
+    rng = np.random.default_rng(list(seed))
+    drawn = SURFACES[int(rng.integers(len(SURFACES)))]
+    surface = surface or drawn
+    physics = CellPhysics(cell)
+    placed = stage(physics, rng, int(rng.integers(1, _CELL_OBJECTS + 1)), surface)
+    appearance = int(rng.integers(1 << 30))
+    state = CellState(surface, placed, physics.robot_shapes(), cell.camera.T_world_camera, appearance)
+    return cell_scene(cell, state)
+
+
+def _cell_views(seed: Sequence[int], cell: Cell, frames: int) -> NDArray[np.float64]:
+    """T_world_camera (F, 4, 4): one drawn place near the cell's camera for the whole clip, as that one stands still."""
+    rng = np.random.default_rng(list(seed))
+    eye = np.array(cell.camera.position_m) * rng.uniform(*NEARER_FARTHER) + rng.normal(0, OFF_PLACE_M, 3)
+    target = np.array(cell.camera.target_m) + rng.normal(0, OFF_AIM_M, 3) * [1, 1, 0]
+    T = np.round(look_at((eye[0], eye[1], eye[2]), (target[0], target[1], target[2])), 9)
+    return np.repeat(T[None], frames, axis=0)
+
+
+def _cell_pinhole(cell: Cell, width: int, height: int) -> Intrinsics:
+    """The cell's camera at another picture size, its principal point in the middle."""
+    focal_px = round(cell.camera.focal_px * width / cell.camera.width, 3)
+    return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
