@@ -40,7 +40,7 @@ def render_data_set(options: SynthOptions, as_json: bool) -> int:
     console = Console(as_json)
     settings, user_objects = _with_meshes(options, console)
     data_set = ClipSet(options.out, settings, options.clips)
-    with Interrupts() as interrupts, data_set.held():
+    with Interrupts() as interrupts, data_set.hold():
         if options.repair:
             _discard_damaged(data_set, console)
         missing = data_set.missing()

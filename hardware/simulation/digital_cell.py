@@ -59,9 +59,9 @@ class DigitalCell:
         """Draws and settles a scene; the same surface, seed and count give the same one anywhere."""
         rng = np.random.default_rng(seed)
         self._surface, self._seed = surface, seed
-        self._T_world_camera = _jittered(self._cell, rng)
+        self._T_world_camera = _jitter(self._cell, rng)
         placed = stage(self._physics, rng, objects, surface)
-        return SceneNote(surface, seed, tuple(_described(one) for one in placed))
+        return SceneNote(surface, seed, tuple(_describe(one) for one in placed))
 
     def verdict(self) -> Verdict:
         return self._physics.verdict()
@@ -83,14 +83,14 @@ class DigitalCell:
         )
 
 
-def _jittered(cell: Cell, rng: np.random.Generator) -> Matrix:
+def _jitter(cell: Cell, rng: np.random.Generator) -> Matrix:
     eye_m, target_m = (
         np.array(p) + rng.normal(0.0, CAMERA_JITTER_M, 3) for p in (cell.camera.position_m, cell.camera.target_m)
     )
     return look_at(eye_m, target_m)
 
 
-def _described(placed: PlacedObject) -> dict[str, object]:
+def _describe(placed: PlacedObject) -> dict[str, object]:
     return {
         "family": placed.item.family,
         "material": placed.item.material.name,

@@ -58,18 +58,18 @@ class DotProjector:
                     continue
                 ray, d, n = active[mine], directions[active[mine]], hits.normals[mine]
                 if is_specular(part.finish):
-                    directions[ray], through = _bounced(part.finish, d, n)
+                    directions[ray], through = _bounce(part.finish, d, n)
                     weight[ray] *= through
                     follow[mine] = True
                 else:
-                    light[ray] = weight[ray] * self._lit(part.finish, points[mine], -d, n, hits.uv[mine])
+                    light[ray] = weight[ray] * self._shade(part.finish, points[mine], -d, n, hits.uv[mine])
             origins[active] = points + 1e-5 * directions[active]
             active = active[follow & (weight[active] > 0.02)]
             if not len(active):
                 break
         return light.reshape(intrinsics.height, intrinsics.width)
 
-    def _lit(self, finish: Finish, points: NDArray, view: NDArray, normals: NDArray, uv: NDArray) -> NDArray:
+    def _shade(self, finish: Finish, points: NDArray, view: NDArray, normals: NDArray, uv: NDArray) -> NDArray:
         """Radiance towards `view` of points lit by the projector."""
         normals = normals * np.sign(np.einsum("ni,ni->n", normals, view))[:, None]
         away = points - self._position.astype(np.float32)
@@ -88,7 +88,7 @@ def is_specular(finish: Finish) -> bool:
     return polished or finish.scattering in (Scattering.GLASS, Scattering.MIRROR)
 
 
-def _bounced(finish: Finish, d: NDArray, n: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _bounce(finish: Finish, d: NDArray, n: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Directions after a specular surface and the share of light that takes them (Snell, Schlick)."""
     cosine = -np.einsum("ni,ni->n", d, n)
     mirrored = d + 2 * cosine[:, None] * n

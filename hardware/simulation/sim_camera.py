@@ -63,7 +63,7 @@ class SimCamera:
         self._clock.sleep(period_s)
         rendering = self._rendering(self._snapshot())
         assert rendering.infrared is not None
-        infrared = rendering.infrared.exposed(self._rng)
+        infrared = rendering.infrared.expose(self._rng)
         self._number += 1
         self._truths[self._number] = rendering.truth.depth_m
         self._truths.pop(self._number - REMEMBERED, None)

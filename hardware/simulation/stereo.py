@@ -37,7 +37,7 @@ class InfraredPair:
     left: NDArray[np.float32]
     right: NDArray[np.float32]
 
-    def exposed(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def expose(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """One exposure of both eyes, each with its own sensor noise."""
         return _noisy(self.left, rng), _noisy(self.right, rng)
 
@@ -88,7 +88,7 @@ def compose(
 
 
 def sense_depth(left: NDArray[np.uint8], right: NDArray[np.uint8], intrinsics: Intrinsics) -> NDArray[np.float32]:
-    """Depth (H, W) [m] from an exposed pair (`InfraredPair.exposed`), NaN where matching fails."""
+    """Depth (H, W) [m] from an exposed pair (`InfraredPair.expose`), NaN where matching fails."""
     import cv2
 
     searched = disparities(intrinsics)

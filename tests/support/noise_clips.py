@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perception.learning.synthesis.clips.clip_files import ClipWriter, as_json, clip_name, encoded_frame
+from perception.learning.synthesis.clips.clip_files import ClipWriter, as_json, clip_name, encode_frame
 from perception.learning.synthesis.clips.clip_set import ClipSet
 from perception.learning.synthesis.clips.settings import SynthSettings
 
@@ -32,14 +32,14 @@ def write_clip(clips: Path, number: int, frames: int = 2, of: SynthSettings = SE
         facts = {"number": number, "settings": of.digest}
         writer.add({"clip.json": as_json(facts), "intrinsics.json": b"{}\n"})
         for frame in range(frames):
-            writer.add(encoded_frame(frame, **drawn_frame(frame)))
+            writer.add(encode_frame(frame, **drawn_frame(frame)))
         writer.finish()
     return clips / clip_name(number)
 
 
 def write_set(root: Path, count: int) -> ClipSet:
     made = ClipSet(root, SETTINGS, count)
-    with made.held():
+    with made.hold():
         for number in made.missing():
             write_clip(made.clips, number)
     return made

@@ -20,7 +20,7 @@ from hardware.simulation.scene.scene import (
     table_top,
     tag_papers,
 )
-from hardware.simulation.scene.triangles import Triangles, box, joined, primitive, rectangle
+from hardware.simulation.scene.triangles import Triangles, box, join_triangles, primitive, rectangle
 
 FLOOR_Z_M = -0.75
 
@@ -60,26 +60,26 @@ def _frame(cell: Cell) -> Part:
     pieces += [((end * 0.25 * x, 0.0, -0.08), (0.025, 0.46 * y, 0.02)) for end in (-1, 1)]
     corners = [(0.44 * x * end, 0.44 * y * side) for end in (-1, 1) for side in (-1, 1)]
     pieces += [((*corner, -TABLE_THICKNESS_M - height / 2), (0.025, 0.025, height / 2)) for corner in corners]
-    boxes = [box(half).placed(transform(translation_m=at)) for at, half in pieces]
-    return Part("frame", joined(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
+    boxes = [box(half).at(transform(translation_m=at)) for at, half in pieces]
+    return Part("frame", join_triangles(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
 
 
 def _floor(seed: int) -> Part:
     grey = np.random.default_rng([seed, 4]).uniform(0.12, 0.45) * np.array([1.0, 0.97, 0.92])
-    floor = rectangle((8.0, 8.0)).placed(transform(translation_m=(0, 0, FLOOR_Z_M)))
+    floor = rectangle((8.0, 8.0)).at(transform(translation_m=(0, 0, FLOOR_Z_M)))
     return Part("floor", floor, plain(Scattering.MATTE, grey))
 
 
 def _open_box(spec: Bin) -> Triangles:
-    return joined([box(half).placed(transform(translation_m=center)) for center, half in spec.slabs])
+    return join_triangles([box(half).at(transform(translation_m=center)) for center, half in spec.slabs])
 
 
 def _robot(shapes: tuple[RobotShape, ...]) -> list[Part]:
     """The robot's primitives, those of one colour together."""
     by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
     for shape in shapes:
-        by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).placed(shape.T_world_shape))
+        by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))
     return [
-        Part(f"robot{i}", joined(meshes), plain(Scattering.MATTE, rgb))
+        Part(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb))
         for i, (rgb, meshes) in enumerate(by_colour.items())
     ]

@@ -17,7 +17,7 @@ CLEAR_OF_TABLE_M = 0.001
 
 def ring_of_boxes(outer_rz_m: ArrayLike, wall_m: float, tolerance_m: float = 0.0015) -> tuple[Primitive, ...]:
     """A hollow wall: bands of boxes tangent to the outside profile (N, 2) of (radius, z), bottom to top."""
-    line = simplified(np.asarray(outer_rz_m, float), tolerance_m)
+    line = simplify(np.asarray(outer_rz_m, float), tolerance_m)
     boxes = []
     for (r0, z0), (r1, z1) in itertools.pairwise(line):
         slant = float(np.hypot(r1 - r0, z1 - z0))
@@ -34,7 +34,7 @@ def ring_of_boxes(outer_rz_m: ArrayLike, wall_m: float, tolerance_m: float = 0.0
 
 def stack_of_cylinders(outer_rz_m: ArrayLike, tolerance_m: float = 0.0015) -> tuple[Primitive, ...]:
     """A body no finger reaches into: cylinders under the outside profile (N, 2), bottom to top, on a foot."""
-    line = simplified(np.asarray(outer_rz_m, float), tolerance_m)
+    line = simplify(np.asarray(outer_rz_m, float), tolerance_m)
     line[0, 1] += CLEAR_OF_TABLE_M
     parts = [*foot(line[0, 0], 2 * CLEAR_OF_TABLE_M)]
     for (r0, z0), (r1, z1) in itertools.pairwise(line):
@@ -77,7 +77,7 @@ def bars(path_xz_m: ArrayLike, half_width_m: float, half_thickness_m: float) -> 
     return tuple(boxes)
 
 
-def simplified(line: Points, tolerance_m: float) -> Points:
+def simplify(line: Points, tolerance_m: float) -> Points:
     """Fewest points of a polyline that stay within a tolerance of it (Douglas & Peucker, 1973)."""
     if len(line) < 3:
         return line
@@ -88,5 +88,5 @@ def simplified(line: Points, tolerance_m: float) -> Points:
     far = int(np.argmax(off))
     if off[far] <= tolerance_m:
         return line[[0, -1]]
-    left, right = simplified(line[: far + 1], tolerance_m), simplified(line[far:], tolerance_m)
+    left, right = simplify(line[: far + 1], tolerance_m), simplify(line[far:], tolerance_m)
     return np.concatenate([left[:-1], right])

@@ -66,7 +66,7 @@ def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tup
         layout = draw_layout(physics.cell, rng, count)
         physics.load(layout, surface)
         placed = physics.settle()
-        if all(_stayed(thing.T_world_object, T) for thing, (_, T) in zip(placed, layout, strict=True)):
+        if all(_stays(thing.T_world_object, T) for thing, (_, T) in zip(placed, layout, strict=True)):
             return placed
     raise ConfigurationError(
         f"None of {TRIES} drawn scenes of {count} objects came to rest.",
@@ -126,7 +126,7 @@ def _distance_to_bin(bin_: Bin, spot: Points) -> float:
     return float(np.linalg.norm(outside.clip(0.0)))
 
 
-def _stayed(T_now: Matrix, T_start: Matrix) -> bool:
+def _stays(T_now: Matrix, T_start: Matrix) -> bool:
     """Whether an object rests near where it was put, its axis not tipped."""
     shift = np.linalg.norm(T_now[:3, 3] - T_start[:3, 3])
     tilt = np.arccos(np.clip(T_now[:3, 2] @ T_start[:3, 2], -1.0, 1.0))

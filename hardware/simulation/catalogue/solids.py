@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 from core.transforms import transform
 from hardware.simulation.catalogue.collision import bars, disc, foot, stack_of_cylinders
-from hardware.simulation.scene.meshes import Points, Primitive, Shape, lathe, moved, rounded_box, sweep
+from hardware.simulation.scene.meshes import Points, Primitive, Shape, lathe, rounded_box, sweep, translate
 from hardware.simulation.scene.profiles import curve, fillet
 
 
@@ -26,7 +26,7 @@ def can(rng: Generator) -> Shape:
 def box(rng: Generator) -> Shape:
     """A block or packet with rounded edges, standing on one of its faces."""
     half = rng.uniform([0.016, 0.022, 0.020], [0.033, 0.042, 0.060])
-    mesh = moved(rounded_box(half, rng.uniform(0.0015, 0.0035)), (0.0, 0.0, half[2]))
+    mesh = translate(rounded_box(half, rng.uniform(0.0015, 0.0035)), (0.0, 0.0, half[2]))
     collision = (Primitive("box", tuple(map(float, half)), transform(None, (0.0, 0.0, half[2]))),)
     sizes = {f"size_{axis}_m": float(2 * h) for axis, h in zip("xyz", half, strict=True)}
     return Shape(mesh, collision, sizes | {"height_m": float(2 * half[2])}, solidity=0.35)
@@ -89,7 +89,7 @@ def spoon(rng: Generator) -> Shape:
         "height_m": sizes.arch + sizes.grip_thickness / 2,
         "handle_m": 2 * sizes.grip_half_width,
     }
-    return Shape(moved(mesh, shift), collision, parameters, metal_fill=1.0)
+    return Shape(translate(mesh, shift), collision, parameters, metal_fill=1.0)
 
 
 def _path(s: _Spoon) -> Points:

@@ -13,10 +13,10 @@ from hardware.simulation.catalogue.collision import (
     disc,
     foot,
     ring_of_boxes,
-    simplified,
+    simplify,
     stack_of_cylinders,
 )
-from hardware.simulation.scene.meshes import Points, Shape, lathe, merged, rod
+from hardware.simulation.scene.meshes import Points, Shape, lathe, merge, rod
 from hardware.simulation.scene.profiles import curve, vessel_profile
 
 
@@ -77,8 +77,8 @@ def mug(rng: Generator) -> Shape:
     path = np.stack([root + reach * rounding, (low + high) / 2 + (high - low) / 2 * np.sin(turn)], 1)
     grip = rng.uniform(0.0035, 0.0048)
     body = _vessel(outer, wall, base, 0.004, outer[0, 0] - 0.001, handle_m=reach)
-    handle = bars(simplified(path, 0.004), 1.5 * grip, grip)
-    mesh = merged(body.mesh, rod(path, 1.5 * grip, grip, 24))
+    handle = bars(simplify(path, 0.004), 1.5 * grip, grip)
+    mesh = merge(body.mesh, rod(path, 1.5 * grip, grip, 24))
     return Shape(mesh, (*body.collision, *handle), body.parameters)
 
 

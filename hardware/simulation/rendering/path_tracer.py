@@ -21,7 +21,7 @@ from hardware.simulation.scene.materials import (
     plain,
 )
 from hardware.simulation.scene.scene import Part
-from hardware.simulation.scene.triangles import Triangles, joined, rectangle
+from hardware.simulation.scene.triangles import Triangles, join_triangles, rectangle
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.
 MAX_BOUNCES = 20
@@ -72,14 +72,14 @@ class PathTracer:
         import pyoidn
 
         sensor = mitsuba().load_dict(_sensor(intrinsics, T_world_camera))
-        passes = [self._traced(sensor, seed, min(SAMPLES_PER_PASS, spp)) for seed in range(-(-spp // SAMPLES_PER_PASS))]
+        passes = [self._trace(sensor, seed, min(SAMPLES_PER_PASS, spp)) for seed in range(-(-spp // SAMPLES_PER_PASS))]
         traced = self._guides(sensor)
         noisy = np.nan_to_num(np.mean(passes, axis=0), nan=0.0, posinf=BRIGHTEST).clip(0, BRIGHTEST)
         albedo, normal = (np.ascontiguousarray(traced[..., i : i + 3]) for i in (0, 3))
         guides = (albedo.clip(0, 1), normal.clip(-1, 1))
         return np.asarray(pyoidn.denoise(np.ascontiguousarray(noisy), *guides, hdr=True, quality=quality))
 
-    def _traced(self, sensor: Any, seed: int, spp: int) -> NDArray[np.float32]:
+    def _trace(self, sensor: Any, seed: int, spp: int) -> NDArray[np.float32]:
         mi = mitsuba()
         paths = mi.load_dict({"type": "path", "max_depth": MAX_BOUNCES, "rr_depth": ROULETTE_FROM})
         return np.array(mi.render(self._scene, sensor=sensor, integrator=paths, spp=spp, seed=seed), np.float32)
@@ -105,7 +105,7 @@ def _family(finish: Finish) -> Finish | None:
 def _family_mesh(family: Finish, parts: Sequence[Part]) -> Any:
     """All parts of a family as one mesh whose texture is the palette of their colours."""
     # Never empty: one rectangle lies hidden under the floor.
-    meshes = [rectangle((0.01, 0.01)).placed(transform(translation_m=(0, 0, HIDDEN_Z_M)))]
+    meshes = [rectangle((0.01, 0.01)).at(transform(translation_m=(0, 0, HIDDEN_Z_M)))]
     meshes += [part.triangles for part in parts]
     colours = np.full((1, PALETTE * (len(parts) // PALETTE + 1), 3), 0.5, np.float32)
     for i, part in enumerate(parts):
@@ -114,7 +114,7 @@ def _family_mesh(family: Finish, parts: Sequence[Part]) -> Any:
     for i, mesh in enumerate(meshes):
         uv = np.broadcast_to(np.array([(i + 0.5) / colours.shape[1], 0.5], np.float32), mesh.uv.shape)
         painted.append(Triangles(mesh.corners_m, mesh.normals, uv))
-    return _mesh(joined(painted), _bsdf(family, _bitmap(colours, smooth=False)))
+    return _mesh(join_triangles(painted), _bsdf(family, _bitmap(colours, smooth=False)))
 
 
 def _mesh(triangles: Triangles, bsdf: dict[str, Any], emitter: dict[str, Any] | None = None) -> Any:
@@ -166,7 +166,7 @@ def _bitmap(texture: NDArray[np.float32], smooth: bool) -> dict[str, Any]:
 def _lamp(lamp: Lamp) -> Any:
     """A lamp as a mesh: the rectangle plugin would compile its place into the kernels."""
     emitter = {"type": "area", "radiance": {"type": "rgb", "value": [float(c) for c in lamp.radiance]}}
-    triangles = rectangle((lamp.side_m, lamp.side_m)).placed(lamp.T_world_lamp)
+    triangles = rectangle((lamp.side_m, lamp.side_m)).at(lamp.T_world_lamp)
     return _mesh(triangles, {"type": "diffuse"}, emitter)
 
 

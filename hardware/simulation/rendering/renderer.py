@@ -66,7 +66,7 @@ class Renderer:
         """
         radiance = self._tracer.radiance(intrinsics, T_world_camera, spp)
         infrared = self._infrared(intrinsics, T_world_camera, radiance) if stereo else None
-        return Rendering(developed(radiance), self._caster.truth(intrinsics, T_world_camera), infrared)
+        return Rendering(develop(radiance), self._caster.truth(intrinsics, T_world_camera), infrared)
 
     def _infrared(self, intrinsics: Intrinsics, T_world_camera: Matrix, radiance: NDArray[np.float32]) -> InfraredPair:
         T_world_right = beside(T_world_camera, BASELINE_M)
@@ -77,7 +77,7 @@ class Renderer:
         return compose(radiance, ambient, dots)
 
 
-def developed(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
+def develop(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A picture as an auto-exposing camera gives it: metered, sharpened, highlights rolled off, sRGB uint8."""
     import cv2
 

@@ -76,12 +76,12 @@ def noise(rng: Generator, shape: tuple[int, int], cells: tuple[int, int], octave
     total, weight = np.zeros(shape), 1.0
     for octave in range(octaves):
         rows, columns = min(cells[0] << octave, shape[0]), min(cells[1] << octave, shape[1])
-        total += weight * _stretched(rng.uniform(-1, 1, (rows, columns)), shape)
+        total += weight * _interpolate(rng.uniform(-1, 1, (rows, columns)), shape)
         weight *= 0.5
     return total
 
 
-def _stretched(grid: NDArray, shape: tuple[int, int]) -> NDArray:
+def _interpolate(grid: NDArray, shape: tuple[int, int]) -> NDArray:
     """Periodic smoothstep interpolation of a coarse grid."""
     for axis in (0, 1):
         at = np.arange(shape[axis]) * grid.shape[axis] / shape[axis]

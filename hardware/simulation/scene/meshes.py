@@ -137,12 +137,12 @@ def _cube_surface(axes: list[Points]) -> tuple[Points, NDArray[np.int32]]:
     return vertices, index[..., [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
 
 
-def moved(mesh: Mesh, offset_m: ArrayLike) -> Mesh:
+def translate(mesh: Mesh, offset_m: ArrayLike) -> Mesh:
     """The mesh shifted by an offset (3,) [m]."""
     return Mesh((mesh.vertices_m + np.asarray(offset_m)).astype(np.float32), mesh.faces)
 
 
-def merged(*meshes: Mesh) -> Mesh:
+def merge(*meshes: Mesh) -> Mesh:
     """Several closed meshes as one; they may overlap, as a mug's handle does its wall."""
     starts = np.cumsum([0] + [len(mesh.vertices_m) for mesh in meshes[:-1]])
     faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)]

@@ -11,7 +11,7 @@ from core.transforms import Matrix, transform
 from hardware.simulation.scene.light import Lamp
 from hardware.simulation.scene.materials import Finish, Material, Scattering
 from hardware.simulation.scene.meshes import Mesh, Primitive
-from hardware.simulation.scene.triangles import Triangles, box, joined, rectangle, smooth
+from hardware.simulation.scene.triangles import Triangles, box, join_triangles, rectangle, smooth
 
 TABLE_THICKNESS_M = 0.03
 #: Tags are printed on paper that lies this far above the table.
@@ -52,9 +52,9 @@ class Part:
     finish: Finish
     instance_id: int = 0
 
-    def placed(self, T_a_b: Matrix) -> "Part":
+    def at(self, T_a_b: Matrix) -> "Part":
         """The same part of frame b in frame a."""
-        return replace(self, triangles=self.triangles.placed(T_a_b))
+        return replace(self, triangles=self.triangles.at(T_a_b))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PlacedObject:
         """The object and its contents as triangles in the world."""
         parts = []
         for id_, piece in self.pieces().items():
-            triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).placed(self.T_world_object)
+            triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).at(self.T_world_object)
             parts.append(Part(f"object{id_}", triangles, piece.material.finish, id_))
         return parts
 
@@ -125,7 +125,7 @@ def table_top(size_m: ArrayLike, finish: Finish, repeats_per_m: float = 1.0) -> 
     if finish.scattering is Scattering.FROSTED:
         return Part("table", rectangle((x, y), uv_span=(x * repeats_per_m, y * repeats_per_m)), finish)
     half = (x / 2, y / 2, TABLE_THICKNESS_M / 2)
-    return Part("table", box(half, repeats_per_m).placed(transform(translation_m=(0, 0, -half[2]))), finish)
+    return Part("table", box(half, repeats_per_m).at(transform(translation_m=(0, 0, -half[2]))), finish)
 
 
 def tag_papers(tags: tuple[Tag, ...]) -> Part:
@@ -133,12 +133,12 @@ def tag_papers(tags: tuple[Tag, ...]) -> Part:
     papers = []
     for i, tag in enumerate(tags):
         side = tag.size_m * TAG_MODULES / (TAG_MODULES - 2)
-        paper = rectangle((side, side)).placed(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
+        paper = rectangle((side, side)).at(tag.T_world_tag @ transform(translation_m=(0, 0, TAG_LIFT_M)))
         uv = paper.uv.copy()
         uv[..., 0] = (uv[..., 0] + i) / len(tags)
         papers.append(Triangles(paper.corners_m, paper.normals, uv))
     texture = np.concatenate([_tag_texture(tag.id) for tag in tags], axis=1)
-    return Part("tags", joined(papers), Finish(Scattering.MATTE, texture))
+    return Part("tags", join_triangles(papers), Finish(Scattering.MATTE, texture))
 
 
 @lru_cache(maxsize=64)

@@ -20,13 +20,13 @@ class Triangles:
     normals: NDArray[np.float32]
     uv: NDArray[np.float32]
 
-    def placed(self, T_a_b: Matrix) -> "Triangles":
+    def at(self, T_a_b: Matrix) -> "Triangles":
         """The same triangles of frame b in frame a (rigid transform)."""
         normals = self.normals @ T_a_b[:3, :3].T.astype(np.float32)
         return Triangles(apply(T_a_b, self.corners_m).astype(np.float32), normals, self.uv)
 
 
-def joined(parts: list[Triangles]) -> Triangles:
+def join_triangles(parts: list[Triangles]) -> Triangles:
     """All triangles of several meshes as one."""
     return Triangles(
         np.concatenate([p.corners_m for p in parts]),
@@ -95,7 +95,7 @@ def box(half_m: ArrayLike, uv_per_m: float = 1.0) -> Triangles:
     )
 
 
-def _revolved(profile_rz_m: NDArray, segments: int = 40) -> Triangles:
+def _revolve(profile_rz_m: NDArray, segments: int = 40) -> Triangles:
     """Turns a profile (P, 2) of radius and height, from bottom to top, about z; radius 0 closes an end."""
     angle = np.linspace(0.0, 2 * np.pi, segments, endpoint=False)
     r, z = np.asarray(profile_rz_m, float).T
@@ -119,11 +119,11 @@ def primitive(shape: Primitive) -> Triangles:
         return box(shape.size_m)
     if shape.kind == "cylinder":
         radius, half = shape.size_m[:2]
-        return _revolved(np.array([[0, -half], [radius, -half], [radius, half], [0, half]]))
+        return _revolve(np.array([[0, -half], [radius, -half], [radius, half], [0, half]]))
     if shape.kind in ("capsule", "sphere"):
         radius, half = shape.size_m[0], shape.size_m[1] if shape.kind == "capsule" else 0.0
         quarter = np.linspace(0.0, np.pi / 2, 13)
         turn = np.concatenate([-quarter[::-1], quarter[1 if half == 0.0 else 0 :]])
         height = radius * np.sin(turn) + np.repeat([-half, half], [13, len(turn) - 13])
-        return _revolved(np.column_stack([(radius * np.cos(turn)).clip(0), height]))
+        return _revolve(np.column_stack([(radius * np.cos(turn)).clip(0), height]))
     raise ValueError(f"unknown primitive {shape.kind!r}; known: box, capsule, cylinder, sphere")

@@ -17,7 +17,7 @@ from hardware.simulation.catalogue.tableware import GLASS, MATTE, TINTED, draw_t
 from hardware.simulation.rendering.backend import _llvm_version
 from hardware.simulation.rendering.path_tracer import PathTracer
 from hardware.simulation.rendering.raycast import RayCaster
-from hardware.simulation.rendering.renderer import developed
+from hardware.simulation.rendering.renderer import develop
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.scene import TAG_LIFT_M, RobotShape
 from hardware.simulation.scene.triangles import primitive, smooth
@@ -46,7 +46,7 @@ def test_every_tag_is_seen_where_the_cell_puts_it(surface):
     radiance = PathTracer(cell_scene(cell, state).parts(), room(3), lamps(3)).radiance(
         intrinsics, state.T_world_camera, 8
     )
-    seen = detect_tags(developed(radiance), cell.tags)
+    seen = detect_tags(develop(radiance), cell.tags)
     assert {tag.id for tag in seen} == {tag.id for tag in cell.tags}
     T_camera_world = invert(state.T_world_camera)
     errors_px = []
@@ -112,7 +112,7 @@ def test_glass_shows_what_is_behind_it_and_matter_hides_it():
 
     def picture(*things):
         state = scene(CELL, "diffuse", *things)
-        color = developed(
+        color = develop(
             PathTracer(cell_scene(CELL, state).parts(), room(3), lamps(3)).radiance(intrinsics, state.T_world_camera, 8)
         )
         return color.astype(float), truth_of(state).instance_ids == 1

@@ -41,7 +41,7 @@ class Sensed:
         even = np.full((INTRINSICS.height, INTRINSICS.width, 3), 0.3, np.float32)
         even_right = np.full((half.height, half.width, 3), 0.3, np.float32)
         self.pair = compose(even, even_right, self.dots)
-        self.depth_m = sense_depth(*self.pair.exposed(np.random.default_rng(0)), INTRINSICS)
+        self.depth_m = sense_depth(*self.pair.expose(np.random.default_rng(0)), INTRINSICS)
         self.truth = caster.truth(INTRINSICS, T_left)
         self.table = self.truth.instance_ids == 0
         self.table &= np.abs(self.truth.depth_m - _plane_depth()) < 1e-3
@@ -145,7 +145,7 @@ def test_noise_is_fresh_in_every_exposure_and_in_each_eye():
     flat = np.full((60, 80), 100.0, np.float32)
     pair = InfraredPair(flat, flat)
     rng = np.random.default_rng(0)
-    first, second = pair.exposed(rng), pair.exposed(rng)
+    first, second = pair.expose(rng), pair.expose(rng)
     for other in (first[1], second[0]):
         assert 1.0 < np.std(first[0].astype(float) - other) < 10.0
 

@@ -55,6 +55,6 @@ def render(cell: Cell, state: CellState, spp: int = 16) -> Rendering:
 def rendered_clips(root: Path, settings: SynthSettings, count: int, cell: Cell) -> tuple[DatasetClip, ...]:
     """Clips of a cell's own scenes, rendered into a data set of their own."""
     made = ClipSet(root, settings, count)
-    with made.held():
+    with made.hold():
         list(render_here(Job(settings, made.missing(), made.clips, cell=cell)))
     return open_dataset("transphy3d", root).clips

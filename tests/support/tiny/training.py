@@ -10,7 +10,7 @@ import torch
 
 from core.image import Intrinsics
 from perception.learning.datasets.base import Dataset, DatasetFrame
-from perception.learning.synthesis.clips.clip_files import encoded_frame
+from perception.learning.synthesis.clips.clip_files import encode_frame
 from perception.learning.training.base import find_base, load_base, write_tiny_base
 from perception.learning.training.checkpoint import model_identity
 from perception.learning.training.draws import Sampler
@@ -105,7 +105,7 @@ def write_balls(root: Path, clips: int = 4, frames: int = 5) -> Path:
             frame = clip.frame(i)
             ids = (frame.depth_m < 0.7).astype(np.int32)
             facing = np.full((*ids.shape, 3), (0.0, 0.0, -1.0), np.float32)
-            for name, content in encoded_frame(i, frame.color, frame.depth_m, facing, ids, None).items():
+            for name, content in encode_frame(i, frame.color, frame.depth_m, facing, ids, None).items():
                 (folder / name).write_bytes(content)
         (folder / "intrinsics.json").write_text(
             json.dumps({"fx": 40.0, "fy": 40.0, "cx": 20.0, "cy": 12.0, "width": 40, "height": 24})

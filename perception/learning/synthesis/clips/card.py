@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.work import write_whole
 from perception.learning.datasets.transphy3d import RenderedClip
-from perception.learning.synthesis.clips.clip_files import clips_in, encoded_png, read_facts
+from perception.learning.synthesis.clips.clip_files import clips_in, encode_png, read_facts
 from perception.learning.synthesis.clips.clip_set import THEN, read_settings
 from perception.pictures import colour_depth, depth_range, write
 
@@ -56,7 +56,7 @@ def write_card(root: Path) -> None:
     folders = clips_in(root / "clips")
     facts = [read_facts(folder) for folder in folders]
     write_whole(root / CARD, _text(read_settings(root), facts).encode(), THEN)
-    write_whole(root / SHEET, encoded_png(contact_sheet(folders[:_ROWS])), THEN)
+    write_whole(root / SHEET, encode_png(contact_sheet(folders[:_ROWS])), THEN)
 
 
 def contact_sheet(folders: Iterable[Path]) -> NDArray[np.uint8]:

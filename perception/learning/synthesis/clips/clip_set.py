@@ -41,7 +41,7 @@ class ClipSet:
         self.clips = root / "clips"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Nobody else writes to it meanwhile; what killed runs left half is removed. Makes it where it is not there.
 
         Raises:

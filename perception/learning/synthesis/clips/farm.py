@@ -37,12 +37,13 @@ def render_here(job: Job) -> Generator[Step]:
     Raises:
         StorageError: the disk takes no more; it names the clip, of which nothing is left.
     """
-    from perception.learning.synthesis.clips.filming import film
+
+    from perception.learning.synthesis.clips.render import render_clip
 
     for number in job.numbers:
         with ClipWriter(job.clips, number) as writer:
             frames = 0
-            for frames, files in enumerate(film(job.settings, number, job.user_objects, job.cell)):
+            for frames, files in enumerate(render_clip(job.settings, number, job.user_objects, job.cell)):
                 writer.add(files)
                 yield Step(number, frames)
             writer.finish()

@@ -138,10 +138,10 @@ class RayFarm:
             while waiting or running:
                 workers, share = self._workers()
                 while waiting and len(running) < workers:
-                    clip = self._begun(job, waiting.popleft(), given, share, self._threads(workers))
+                    clip = self._begin(job, waiting.popleft(), given, share, self._threads(workers))
                     running[clip.sent] = clip
                 for sent in ray.wait(list(running), num_returns=1, timeout=_WAIT_S)[0]:
-                    step = self._advanced(running[sent], job, waiting)
+                    step = self._advance(running[sent], job, waiting)
                     if step.is_finished or step.number in waiting:
                         running.pop(sent).writer.drop()
                     yield step
@@ -150,19 +150,19 @@ class RayFarm:
                 ray.cancel(clip.sent, force=True)
                 clip.writer.drop()
 
-    def _begun(self, job: Job, number: int, given: Any, share: Mapping[str, Any], threads: int) -> _Running:
+    def _begin(self, job: Job, number: int, given: Any, share: Mapping[str, Any], threads: int) -> _Running:
         import ray
 
         writer = ClipWriter(job.clips, number)
         # A lost worker's clip is begun anew here, where what was written of it is dropped: Ray must not repeat it. A
         # worker waits with the next frame until its last is taken: a slow disk fills no memory, and who works on a
         # clip that is not all here is at work on it still.
-        remote = ray.remote(_film).options(
+        remote = ray.remote(_render).options(
             num_returns="streaming", max_retries=0, _generator_backpressure_num_objects=1, **share
         )
         return _Running(number, remote.remote(job.settings, number, given, threads), writer)
 
-    def _advanced(self, clip: _Running, job: Job, waiting: deque[int]) -> Step:
+    def _advance(self, clip: _Running, job: Job, waiting: deque[int]) -> Step:
         """The clip's next step; one whose worker is lost waits again, before all others."""
         try:
             return clip.advance(job.settings.frames)
@@ -210,10 +210,10 @@ def _local_workers(address: str) -> int:
     return int(count)
 
 
-def _film(
+def _render(
     settings: SynthSettings, number: int, given: tuple[Sequence[SceneObject], Cell | None], threads: int
 ) -> Iterator[Mapping[str, bytes]]:
-    """What runs on a worker: the files of a clip, as `film` yields them; given: a user's objects, and the cell."""
+    """What runs on a worker: the files of a clip, as `render_clip` yields them; given: a user's objects, the cell."""
     os.environ["OIDN_NUM_THREADS"] = str(threads)
     from hardware.simulation.rendering.backend import mitsuba
 
@@ -222,6 +222,7 @@ def _film(
 
     if drjit.thread_count() != threads:
         drjit.set_thread_count(threads)
-    from perception.learning.synthesis.clips.filming import film
 
-    yield from film(settings, number, *given)
+    from perception.learning.synthesis.clips.render import render_clip
+
+    yield from render_clip(settings, number, *given)

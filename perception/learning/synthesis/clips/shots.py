@@ -66,16 +66,16 @@ def draw_shot(
         poses = orbit([*seed, _CAMERA], _stage(scene), max(settings.frames, FRAMES_A_TURN))
     else:
         poses = jumps([*seed, _CAMERA], _stage(scene), settings.frames, narrowness(pinhole))
-    return Shot(cleared(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
+    return Shot(clear_view(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
 
 
-def cleared(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
+def clear_view(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
     """The scene without a wall that hides it from one of the cameras (F, 3), and without an arm in a lens's way."""
     parts = []
     for part in scene.backdrop:
         if part.name == "wall" and _stands_between(part, eyes_m, scene.center_m):
             # Out of sight but there: a scene with fewer meshes would be compiled anew.
-            parts.append(part.placed(HIDDEN))
+            parts.append(part.at(HIDDEN))
         elif part.name != "arm" or _clearance_m(part, eyes_m) > _LENS_CLEARANCE_M:
             parts.append(part)
     return replace(scene, backdrop=tuple(parts))

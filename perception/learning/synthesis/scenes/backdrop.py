@@ -10,7 +10,7 @@ from core.cell_parts import Tag
 from core.transforms import Matrix, look_at, rotation_z, transform
 from hardware.simulation.scene.materials import Finish, Scattering
 from hardware.simulation.scene.scene import Part, table_top, tag_papers
-from hardware.simulation.scene.triangles import box, joined, rectangle
+from hardware.simulation.scene.triangles import box, join_triangles, rectangle
 from perception.learning.synthesis.scenes.materials import draw_material
 from perception.learning.synthesis.scenes.surroundings import draw_arms
 from perception.learning.synthesis.scenes.textures import draw_pattern, draw_table
@@ -46,14 +46,14 @@ def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
     tray = rng.random() < TRAY
     size_m = rng.uniform(0.7, 2.6, 2)
     T_world_table = transform(rotation_z(rng.uniform(-np.pi, np.pi)), (*rng.uniform(-0.08, 0.08, 2), 0.0))
-    table = table_top(size_m, finish, rng.uniform(0.5, 3.0)).placed(T_world_table)
+    table = table_top(size_m, finish, rng.uniform(0.5, 3.0)).at(T_world_table)
     parts = [table, *_room_parts(rng)]
     tags, papers = _tags(rng, size_m, T_world_table)
     parts.append(papers)
     solids: list[Box] = []
     if tray:
         solids = _tray_boxes(rng)
-        walls = joined([box(half).placed(T) for half, T in solids])
+        walls = join_triangles([box(half).at(T) for half, T in solids])
         parts.append(
             Part("tray", walls, draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary").finish)
         )
@@ -61,7 +61,7 @@ def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
     for i in range(BOOKS):
         half, T = books[i] if i < len(books) else (np.full(3, 0.01), HIDDEN)
         cover = Finish(Scattering.MATTE, draw_pattern(rng))
-        parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).placed(T), cover))
+        parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).at(T), cover))
     arms = int(rng.choice(len(ARMS), p=ARMS))
     if arms:
         parts.append(draw_arms(rng, arms))
@@ -71,14 +71,14 @@ def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
 def _room_parts(rng: Generator) -> list[Part]:
     """A textured floor, and a wall behind some tables, standing on the table or on the floor."""
     floor_z = -rng.uniform(0.1, 0.9)
-    floor = rectangle((9.0, 9.0), uv_span=(6.0, 6.0)).placed(transform(translation_m=(0, 0, floor_z)))
+    floor = rectangle((9.0, 9.0), uv_span=(6.0, 6.0)).at(transform(translation_m=(0, 0, floor_z)))
     parts = [Part("floor", floor, Finish(Scattering.MATTE, draw_pattern(rng)))]
     T = HIDDEN
     if rng.random() < WALL:
         azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.3, 1.4)
         at = np.array([distance * np.cos(azimuth), distance * np.sin(azimuth), 0.0])
         T = look_at((at[0], at[1], 0.0), (0.0, 0.0, 0.0))
-    wall = rectangle((5.0, 3.0), uv_span=(3.0, 2.0)).placed(T)
+    wall = rectangle((5.0, 3.0), uv_span=(3.0, 2.0)).at(T)
     return [*parts, Part("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
 
 
@@ -93,7 +93,7 @@ def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple
         for id_, spot in zip(ids, spots, strict=True)
     )
     papers = tag_papers(tags)
-    return (tags, papers) if count else ((), papers.placed(HIDDEN))
+    return (tags, papers) if count else ((), papers.at(HIDDEN))
 
 
 def _tag_in_world(id_: int, size_m: float, spot_m: NDArray, yaw_rad: float, T_world_table: Matrix) -> Tag:

@@ -52,7 +52,7 @@ def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Se
     free_id = 1
     for item, T in zip(objects, resting, strict=True):
         if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02:
-            placed.append(PlacedObject(_spilt(item, T), T, free_id))
+            placed.append(PlacedObject(_spill(item, T), T, free_id))
             free_id += len(placed[-1].pieces())
     return Scene(
         surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container, backdrop.tags
@@ -122,7 +122,7 @@ def _attitude(rng: Generator) -> NDArray[np.float64]:
     return axes * np.sign(np.linalg.det(axes))
 
 
-def _spilt(item: SceneObject, T_world_object: Matrix) -> SceneObject:
+def _spill(item: SceneObject, T_world_object: Matrix) -> SceneObject:
     """A liquid stays only in what stands upright."""
     if T_world_object[2, 2] > 0.995:
         return item

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from hardware.simulation.scene.meshes import SEGMENTS, Mesh, Points, Shape, lathe, merged, moved, rod, rounded_box
+from hardware.simulation.scene.meshes import SEGMENTS, Mesh, Points, Shape, lathe, merge, rod, rounded_box, translate
 from hardware.simulation.scene.profiles import fillet, inner_wall, vessel_profile
 from perception.learning.synthesis.scenes.profiles import Profile, draw_profile
 from perception.learning.synthesis.scenes.sections import draw_reach, draw_section, reach_at
@@ -50,7 +50,7 @@ def draw_moulding(rng: Generator) -> Shape:
     shrink = 1.0 - wall / max(float(outer[:, 0].max()), 4 * wall)
     middle = np.array([0.0, outer[:, 1].mean()])
     inner = lathe(middle + shrink * (outer - middle), reach)
-    return Shape(merged(lathe(outer, reach), _inside_out(inner)), family=f"moulding, {kind}")
+    return Shape(merge(lathe(outer, reach), _inside_out(inner)), family=f"moulding, {kind}")
 
 
 def draw_solid(rng: Generator) -> Shape:
@@ -94,7 +94,7 @@ def _vessel(rng: Generator, profile: Profile) -> Shape | None:
     mesh = lathe(outline, reach_at(outline, profile, reach))
     is_plain = not profile.parts & {"stem", "neck"}
     if is_plain and kind == "circle" and rng.random() < HANDLE:
-        mesh = merged(mesh, _handle(rng, hollow.outer_rz, hollow.wall_m))
+        mesh = merge(mesh, _handle(rng, hollow.outer_rz, hollow.wall_m))
     is_filled = rng.random() < FILLED
     liquid = _liquid(rng, hollow.inner_rz, hollow.floor_m, profile, reach) if is_filled else None
     is_lidded = rng.random() < LIDDED and "lip" not in profile.parts
@@ -178,4 +178,4 @@ def _inside_out(mesh: Mesh) -> Mesh:
 
 
 def _standing(mesh: Mesh) -> Mesh:
-    return moved(mesh, (0.0, 0.0, -float(mesh.vertices_m[:, 2].min())))
+    return translate(mesh, (0.0, 0.0, -float(mesh.vertices_m[:, 2].min())))

@@ -9,7 +9,7 @@ from hardware.simulation.scene.light import ROOM_PX, Lamp, lamp_over_table, pain
 from hardware.simulation.scene.materials import Scattering, noise, plain
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.scene import Part
-from hardware.simulation.scene.triangles import Triangles, box, joined, primitive
+from hardware.simulation.scene.triangles import Triangles, box, join_triangles, primitive
 from perception.learning.synthesis.scenes.textures import draw_colour
 
 
@@ -65,7 +65,7 @@ def draw_arms(rng: Generator, count: int) -> Part:
     """Thick links from the table's edge to above it, as parked robots show."""
     links = [link for _ in range(count) for link in _links(rng)]
     grey = rng.choice([0.03, 0.3, 0.8]) * np.exp(rng.normal(0, 0.2, 3))
-    return Part("arm", joined(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))
+    return Part("arm", join_triangles(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))
 
 
 def _links(rng: Generator) -> list[Triangles]:
@@ -79,7 +79,7 @@ def _links(rng: Generator) -> list[Triangles]:
         middle, length = (joint + end) / 2, float(np.linalg.norm(end - joint))
         T = look_at(tuple(middle), tuple(end), up=(0.3, 0.9, 0.1))
         radius = rng.uniform(0.02, 0.04)
-        links.append(primitive(Primitive("capsule", (radius, length / 2), np.eye(4))).placed(T))
+        links.append(primitive(Primitive("capsule", (radius, length / 2), np.eye(4))).at(T))
         joint = end
     return [*links, *_hand(rng, joint)]
 
@@ -91,9 +91,9 @@ def _hand(rng: Generator, wrist: NDArray) -> list[Triangles]:
     at = (wrist[0], wrist[1], max(wrist[2], lowest_m))
     down = np.array([rng.normal(0, 0.4), rng.normal(0, 0.4), -1.0])
     T = look_at(at, (at[0] + down[0], at[1] + down[1], at[2] + down[2]), up=(np.cos(heading), np.sin(heading), 0.1))
-    palm = box(np.array([wide, 0.02, long])).placed(T)
+    palm = box(np.array([wide, 0.02, long])).at(T)
     fingers = [
-        box(np.array([0.006, 0.01, long])).placed(T @ transform(translation_m=(side * wide * 0.8, 0.0, 1.9 * long)))
+        box(np.array([0.006, 0.01, long])).at(T @ transform(translation_m=(side * wide * 0.8, 0.0, 1.9 * long)))
         for side in (-1, 1)
     ]
     return [palm, *fingers]

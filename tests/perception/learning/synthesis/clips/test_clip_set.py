@@ -20,18 +20,18 @@ from tests.support.noise_clips import SETTINGS, write_clip, write_set
 def test_a_set_goes_on_where_it_was_left(tmp_path: Path) -> None:
     write_set(tmp_path / "set", 2)
     later = ClipSet(tmp_path / "set", SETTINGS, 4)
-    with later.held():
+    with later.hold():
         assert later.missing() == [2, 3]
     assert read_settings(tmp_path / "set")["clips"] == 4
     fewer = ClipSet(tmp_path / "set", SETTINGS, 1)
-    with fewer.held():
+    with fewer.hold():
         assert fewer.missing() == [2, 3], "clips that were asked for once stay asked for"
 
 
 def test_a_set_of_other_settings_is_refused_and_the_differences_named(tmp_path: Path) -> None:
     write_set(tmp_path, 1)
     other = ClipSet(tmp_path, SynthSettings(width=32, height=16, frames=2, seed=5), 1)
-    with pytest.raises(ConfigurationError) as refused, other.held():
+    with pytest.raises(ConfigurationError) as refused, other.hold():
         pass
     assert "seed: 0 there, 5 asked for" in refused.value.cause and "width: 16 there, 32" in refused.value.cause
     assert "height" not in refused.value.cause
@@ -39,16 +39,16 @@ def test_a_set_of_other_settings_is_refused_and_the_differences_named(tmp_path: 
 
 def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ConfigurationError, match="no data set"), ClipSet(tmp_path, SETTINGS, 1).held():
+    with pytest.raises(ConfigurationError, match="no data set"), ClipSet(tmp_path, SETTINGS, 1).hold():
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_two_runs_do_not_write_one_set(tmp_path: Path) -> None:
     with (
-        ClipSet(tmp_path, SETTINGS, 1).held(),
+        ClipSet(tmp_path, SETTINGS, 1).hold(),
         pytest.raises(ConfigurationError, match="Another run"),
-        ClipSet(tmp_path, SETTINGS, 1).held(),
+        ClipSet(tmp_path, SETTINGS, 1).hold(),
     ):
         pass
 
@@ -72,7 +72,7 @@ def test_verifying_names_missing_changed_and_extra_clips(tmp_path: Path) -> None
 def test_a_damaged_clip_stops_the_run_and_is_rendered_again_when_asked(tmp_path: Path) -> None:
     made = write_set(tmp_path, 3)
     (made.clips / "000001" / "000000.png").unlink()
-    with made.held():
+    with made.hold():
         with pytest.raises(DatasetError, match=r"000001/000000\.png is missing.*--repair"):
             made.missing()
         assert len(made.discard_damaged()) == 1
@@ -96,7 +96,7 @@ def test_repairing_keeps_what_is_no_file_of_the_clip(tmp_path: Path) -> None:
     made = write_set(tmp_path, 1)
     for name in ("000000", "000000-2"):
         (made.clips / "000000" / "000000.mask.png").write_text(f"mine, {name}")
-        with made.held():
+        with made.hold():
             assert len(made.discard_damaged()) == 1
             assert made.missing() == [0]
         assert (tmp_path / "set-aside" / name / "000000.mask.png").read_text() == f"mine, {name}"
@@ -106,7 +106,7 @@ def test_repairing_keeps_what_is_no_file_of_the_clip(tmp_path: Path) -> None:
 def test_repairing_leaves_clips_beyond_the_set_alone(tmp_path: Path) -> None:
     made = write_set(tmp_path, 1)
     (made.clips / "000000").rename(made.clips / "000009")
-    with made.held():
+    with made.hold():
         assert made.discard_damaged() == [] and made.missing() == [0]
     assert (made.clips / "000009").is_dir()
 

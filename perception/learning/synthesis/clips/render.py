@@ -14,7 +14,7 @@ from hardware.simulation.rendering.renderer import Renderer, Rendering
 from hardware.simulation.scene.scene import PlacedObject, SceneObject
 from hardware.simulation.sim_camera import noisy_color
 from hardware.simulation.stereo import sense_depth
-from perception.learning.synthesis.clips.clip_files import CLIP, INTRINSICS, as_json, encoded_frame
+from perception.learning.synthesis.clips.clip_files import CLIP, INTRINSICS, as_json, encode_frame
 from perception.learning.synthesis.clips.settings import SynthSettings
 from perception.learning.synthesis.clips.shots import Shot, draw_shot
 
@@ -24,7 +24,7 @@ _NOISE = 3
 _COLOR = 1
 
 
-def film(
+def render_clip(
     settings: SynthSettings, number: int, user_objects: Sequence[SceneObject] = (), cell: Cell | None = None
 ) -> Iterator[Mapping[str, bytes]]:
     """The files of clip `number`: first what it is of (clip.json, intrinsics.json), then frame by frame.
@@ -53,15 +53,15 @@ def _frames(shot: Shot, settings: SynthSettings, noise_seed: Sequence[int]) -> I
         color, truth = seen.color, seen.truth
         if settings.views == "still":
             color = noisy_color(color, np.random.default_rng([*noise_seed, frame, _COLOR]))
-        sensor_m = _sensed_m(seen, shot, [*noise_seed, frame])
-        yield encoded_frame(frame, color, truth.depth_m, truth.normals, truth.instance_ids, sensor_m)
+        sensor_m = _sensor_depth_m(seen, shot, [*noise_seed, frame])
+        yield encode_frame(frame, color, truth.depth_m, truth.normals, truth.instance_ids, sensor_m)
 
 
-def _sensed_m(seen: Rendering, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.float32] | None:
+def _sensor_depth_m(seen: Rendering, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.float32] | None:
     """Depth (H, W) [m] as a stereo camera has it, NaN in holes; None where it was not asked for."""
     if seen.infrared is None:
         return None
-    return sense_depth(*seen.infrared.exposed(np.random.default_rng(noise_seed)), shot.intrinsics)
+    return sense_depth(*seen.infrared.expose(np.random.default_rng(noise_seed)), shot.intrinsics)
 
 
 def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from perception.learning.synthesis.clips.clip_files import (
     ClipWriter,
     as_json,
     clips_in,
-    encoded_frame,
+    encode_frame,
     problems_of,
     read_facts,
     remove_partial,
@@ -35,7 +35,7 @@ def test_what_is_read_is_what_was_rendered(tmp_path: Path) -> None:
     facts = {"objects": [], "table": {"normal": [0, 0, 1], "offset_m": 0}, "T_world_camera": [np.eye(4).tolist()]}
     with ClipWriter(tmp_path, 0) as writer:
         writer.add({"clip.json": as_json(facts), "intrinsics.json": as_json(intrinsics)})
-        writer.add(encoded_frame(0, **frame, sensor_m=sensor_m))
+        writer.add(encode_frame(0, **frame, sensor_m=sensor_m))
         writer.finish()
     read = RenderedClip(tmp_path / "000000").frame(0)
     assert (read.color == frame["color"]).all()
@@ -58,7 +58,7 @@ def test_a_lid_is_not_of_the_glass_that_it_closes(tmp_path: Path) -> None:
     ]
     facts = {"objects": objects, "table": {"normal": [0, 0, 1], "offset_m": 0}, "T_world_camera": [np.eye(4).tolist()]}
     with ClipWriter(tmp_path, 0) as writer:
-        writer.add({"clip.json": as_json(facts), "intrinsics.json": as_json(intrinsics)} | encoded_frame(0, **frame))
+        writer.add({"clip.json": as_json(facts), "intrinsics.json": as_json(intrinsics)} | encode_frame(0, **frame))
         writer.finish()
     read = RenderedClip(tmp_path / "000000").frame(0)
     assert (read.transparent == np.isin(frame["instance_ids"], [1, 2])).all() and not read.specular.any()
@@ -82,7 +82,7 @@ def test_the_same_clip_is_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_clip_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), ClipWriter(tmp_path, 0) as writer:
-        writer.add(encoded_frame(0, **drawn_frame(0)))
+        writer.add(encode_frame(0, **drawn_frame(0)))
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -92,9 +92,9 @@ import os, signal, sys
 from pathlib import Path
 from tests.support.noise_clips import drawn_frame
 from perception.learning.synthesis.clips.clip_files import ClipWriter
-from perception.learning.synthesis.clips.clip_files import encoded_frame
+from perception.learning.synthesis.clips.clip_files import encode_frame
 with ClipWriter(Path(sys.argv[1]), 7) as writer:
-    writer.add(encoded_frame(0, **drawn_frame(0)))
+    writer.add(encode_frame(0, **drawn_frame(0)))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -109,7 +109,7 @@ def test_what_a_killed_writer_leaves_is_no_clip_and_is_removed(tmp_path: Path) -
 
 def test_a_clip_that_another_worker_finished_meanwhile_is_kept(tmp_path: Path) -> None:
     with ClipWriter(tmp_path, 0) as slow:
-        slow.add({"clip.json": as_json({"number": 0})} | encoded_frame(0, **drawn_frame(0)))
+        slow.add({"clip.json": as_json({"number": 0})} | encode_frame(0, **drawn_frame(0)))
         kept = write_clip(tmp_path, 0)
         slow.finish()
     assert problems_of(kept, thorough=True) == [] and len(list(tmp_path.iterdir())) == 1

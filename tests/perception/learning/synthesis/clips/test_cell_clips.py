@@ -19,7 +19,7 @@ from perception.learning.evaluation.predictions import predictions
 from perception.learning.evaluation.report import tables_of
 from perception.learning.evaluation.showing import OWN_TAGS, Showing, find_table
 from perception.learning.synthesis.clips.clip_set import ClipSet
-from perception.learning.synthesis.clips.filming import film
+from perception.learning.synthesis.clips.render import render_clip
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.scenes.rendering import SIM_CELL, rendered_clips
 
@@ -54,7 +54,7 @@ def test_frames_of_a_camera_that_stands_still_differ_by_noise_alone(rendered: Pa
 
 
 def test_a_sensors_depth_changes_no_colour(rendered: Path) -> None:
-    parts = list(film(replace(SETTINGS, sensor=False, frames=1), 0, cell=CELL))
+    parts = list(render_clip(replace(SETTINGS, sensor=False, frames=1), 0, cell=CELL))
     assert parts[1]["000000.png"] == files_of(rendered, ".png")[0]
 
 
@@ -113,7 +113,7 @@ def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
 def test_another_cell_is_another_set(rendered: Path) -> None:
     other = CELL.model_copy(update={"tags": CELL.tags[1:]})
     changed = replace(SETTINGS, **of_cell(other))
-    with pytest.raises(ConfigurationError, match=r"cell_digest: \w+ there"), ClipSet(rendered, changed, 1).held():
+    with pytest.raises(ConfigurationError, match=r"cell_digest: \w+ there"), ClipSet(rendered, changed, 1).hold():
         pass
     facts = json.loads((rendered / "dataset.json").read_text())
     assert facts["cell"] == "sim" and ".yaml" not in json.dumps(facts)

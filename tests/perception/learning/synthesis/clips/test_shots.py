@@ -15,9 +15,9 @@ from hardware.simulation.scene.meshes import Mesh
 from hardware.simulation.scene.scene import Part, Scene, SceneObject
 from hardware.simulation.scene.triangles import rectangle
 from perception.learning.synthesis.clips.camera_path import FRAMES_A_TURN
-from perception.learning.synthesis.clips.filming import film
+from perception.learning.synthesis.clips.render import render_clip
 from perception.learning.synthesis.clips.settings import SynthSettings
-from perception.learning.synthesis.clips.shots import cleared, draw_shot
+from perception.learning.synthesis.clips.shots import clear_view, draw_shot
 from perception.learning.synthesis.scenes.drawing import LID, LIQUID, draw_scene
 
 TINY = SynthSettings(seed=9, width=64, height=48, frames=1, spp=2)
@@ -26,7 +26,7 @@ GREY = plain(Scattering.MATTE, (0.4, 0.4, 0.4))
 
 def told(settings: SynthSettings, number: int, things: tuple[SceneObject, ...] = ()) -> Mapping:
     """What a clip is of, which is known before its first picture."""
-    return json.loads(next(iter(film(settings, number, things)))["clip.json"])
+    return json.loads(next(iter(render_clip(settings, number, things)))["clip.json"])
 
 
 facts_of = cache(told)
@@ -51,8 +51,8 @@ def scene() -> Scene:
 
 
 def test_a_clip_with_a_sensor_differs_from_one_without_only_by_its_depth() -> None:
-    seen = [file for part in film(replace(TINY, sensor=True), 0) for file in part.items()]
-    plain_files = {name: content for part in film(TINY, 0) for name, content in part.items()}
+    seen = [file for part in render_clip(replace(TINY, sensor=True), 0) for file in part.items()]
+    plain_files = {name: content for part in render_clip(TINY, 0) for name, content in part.items()}
     sensed = {name: content for name, content in seen}
     depth_m = np.load(BytesIO(sensed.pop("000000.depth.npy")))
     assert depth_m.dtype == np.float32 and depth_m.shape == (48, 64)
@@ -108,19 +108,19 @@ def test_the_renderer_is_named_with_its_variant() -> None:
 
 
 def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(scene: Scene) -> None:
-    wall = Part("wall", rectangle((5, 3)).placed(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
+    wall = Part("wall", rectangle((5, 3)).at(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
     walled = replace(scene, backdrop=(wall,))
     behind, before = np.array([[0.9, 0.0, 0.4]]), np.array([[-0.9, 0.0, 0.4], [0.0, 0.8, 0.3]])
-    assert cleared(walled, behind).backdrop[0].triangles.corners_m[..., 2].max() < -5
-    assert len(cleared(walled, behind).backdrop) == 1, "hidden, not taken away: the kernels stay"
-    assert cleared(walled, before).backdrop == (wall,)
+    assert clear_view(walled, behind).backdrop[0].triangles.corners_m[..., 2].max() < -5
+    assert len(clear_view(walled, behind).backdrop) == 1, "hidden, not taken away: the kernels stay"
+    assert clear_view(walled, before).backdrop == (wall,)
 
 
 def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a wall that the camera comes behind on its way, long after the short clip has ended."""
     whole, short = replace(TINY, frames=FRAMES_A_TURN), replace(TINY, frames=3)
     x, y = draw_shot(whole, 0).T_world_cameras[FRAMES_A_TURN // 2, :2, 3] / 2
-    wall = Part("wall", rectangle((5, 3)).placed(look_at((x, y, 0), (0, 0, 0))), GREY)
+    wall = Part("wall", rectangle((5, 3)).at(look_at((x, y, 0), (0, 0, 0))), GREY)
     monkeypatch.setattr(
         "perception.learning.synthesis.clips.shots.draw_scene", lambda *_: replace(scene, backdrop=(wall,))
     )
@@ -131,13 +131,15 @@ def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: Scene, monkeypatch:
 
 
 def test_an_arm_in_the_lens_is_taken_away(scene: Scene) -> None:
-    arm = Part("arm", rectangle((0.05, 0.05)).placed(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
+    arm = Part("arm", rectangle((0.05, 0.05)).at(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
     reaching = replace(scene, backdrop=(arm,))
-    assert cleared(reaching, np.array([[0.5, 0.05, 0.42]])).backdrop == ()
-    assert cleared(reaching, np.array([[-0.5, 0.0, 0.4]])).backdrop == (arm,)
+    assert clear_view(reaching, np.array([[0.5, 0.05, 0.42]])).backdrop == ()
+    assert clear_view(reaching, np.array([[-0.5, 0.0, 0.4]])).backdrop == (arm,)
 
 
 def test_a_narrow_view_is_zoomed_and_off_its_middle() -> None:
-    wide, narrow = (json.loads(next(iter(film(s, 0)))["intrinsics.json"]) for s in (TINY, replace(TINY, zoom=2.0)))
+    wide, narrow = (
+        json.loads(next(iter(render_clip(s, 0)))["intrinsics.json"]) for s in (TINY, replace(TINY, zoom=2.0))
+    )
     assert 1 < narrow["fx"] / wide["fx"] < 2
     assert (wide["cx"], wide["cy"]) == (31.5, 23.5) != (narrow["cx"], narrow["cy"])

@@ -36,7 +36,7 @@ def farm() -> Iterator[RayFarm]:
 def workers() -> list[int]:
     """Processes of Ray that are rendering."""
     children = psutil.Process().children(recursive=True)
-    return [child.pid for child in children if child.name().startswith("ray::_film")]
+    return [child.pid for child in children if child.name().startswith("ray::_render")]
 
 
 def contents(clips: Path) -> dict[str, bytes]:
@@ -89,12 +89,12 @@ def test_what_is_sent_to_a_cluster_is_enough_to_render_with(tmp_path: Path) -> N
     names = packed(ROOT, tmp_path / "sent.zip")
     assert {Path(name).suffix for name in names} == {".py"}
     ZipFile(tmp_path / "sent.zip").extractall(tmp_path / "there")
-    modules = "perception.learning.synthesis.clips.ray_farm, perception.learning.synthesis.clips.filming"
+    modules = "perception.learning.synthesis.clips.ray_farm, perception.learning.synthesis.clips.render"
     subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=tmp_path / "there", check=True)
 
 
 def test_data_sets_and_weights_in_the_checkout_are_not_sent(tmp_path: Path) -> None:
-    ours = ["core/errors.py", "core/cell.py", "perception/learning/synthesis/clips/filming.py"]
+    ours = ["core/errors.py", "core/cell.py", "perception/learning/synthesis/clips/render.py"]
     others = [
         "wide/clips/000000/000000.png",
         "data.zip",
