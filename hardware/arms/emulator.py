@@ -4,13 +4,14 @@ It lives on a python-can `virtual` bus, so the unmodified SDK cannot tell it fro
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from can import Message
 from can.interfaces.virtual import VirtualBus
+from numpy.typing import NDArray
 
 from hardware.arms import can_protocol as protocol
-from hardware.arms.plant import ArmPlant
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S, Firmware
 
 #: Rates [Hz] of the feedback groups. The real arm sends its fast motor frames at 200 Hz too; nothing
@@ -20,6 +21,30 @@ _STATE_HZ, _MOTOR_FAST_HZ, _MOTOR_SLOW_HZ = 200.0, 50.0, 40.0
 _SMOOTHING_S = 0.02
 _LIMIT_SLACK_RAD = np.deg2rad(0.6)
 _FIRMWARE_NAMES: dict[Firmware, bytes] = {"new": b"S-V1.6-5", "old": b"S-V1.5-2"}
+
+
+class ArmPlant(Protocol):
+    """Motors and encoders of one arm: the digital cell's physics, or an ideal servo in tests."""
+
+    def drive_joints(self, targets_rad: NDArray[np.float64]) -> None: ...
+
+    def drive_gripper(self, width_m: float, force_n: float) -> None: ...
+
+    def set_power(self, on: bool) -> None:
+        """Off lets the arm fall, as the real one does."""
+        ...
+
+    def joints_rad(self) -> NDArray[np.float64]: ...
+
+    def velocities_rad_s(self) -> NDArray[np.float64]: ...
+
+    def torques_nm(self) -> NDArray[np.float64]: ...
+
+    def gripper_width_m(self) -> float: ...
+
+    def gripper_force_n(self) -> float:
+        """Force with which the fingers press on what they hold, 0 when they hold nothing."""
+        ...
 
 
 @dataclass

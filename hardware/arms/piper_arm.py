@@ -11,13 +11,11 @@ from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
-from hardware.arms.following import Follower
-from hardware.arms.gripping import Gripping, check_grip
+from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.handshake import shake_hands, wait_until
-from hardware.arms.lock import ChannelLock
+from hardware.arms.motion import Follower, check_grip, settle_gripper
 from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus
-from hardware.arms.trajectory import JointTrajectory
-from hardware.arms.trajectory_checks import check_trajectory
+from hardware.arms.trajectory import JointTrajectory, check_trajectory
 from hardware.arms.watchdog import FeedbackError, JointWatch
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
@@ -132,7 +130,7 @@ class PiperArm:
         """
         check_grip(width_m, force_n, self._mount.gripper_stroke_m, self.name)
         self.ready()
-        return Gripping(self, self._clock, width_m).run(lambda: self._bus.send_gripper(width_m, force_n))
+        return settle_gripper(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n))
 
     def hold(self) -> None:
         """Stays where it is, powered.
@@ -221,9 +219,8 @@ class PiperArm:
             )
 
     def _await_can_control(self) -> None:
-        def obeys() -> bool:
-            return self._bus.read().control_mode == protocol.ControlMode.CAN
-
-        if not wait_until(obeys, self._clock, _MODE_TIMEOUT_S):
+        if not wait_until(
+            lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S
+        ):
             cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
             raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")

@@ -1,9 +1,19 @@
-"""A joint path with times: what planners make, the gate checks and arms follow."""
+"""A joint path with times: what planners make, the gate checks and arms follow; and what an arm demands of it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.errors import ArmError
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S
+
+#: How far [rad] from the measured joints a trajectory may start.
+START_TOLERANCE_RAD = np.deg2rad(1.0)
+#: Slack [rad] at the joint limits: an arm resting at a stop reads a few tenths of a degree beyond it.
+LIMIT_SLACK_RAD = np.deg2rad(0.5)
+_SPEED_SLACK = 1.02
+_REPLAN = "Plan again from the measured joints."
 
 
 @dataclass(frozen=True)
@@ -20,3 +30,50 @@ class JointTrajectory:
     def at(self, time_s: float) -> NDArray[np.float64]:
         """Joint positions (6,) at a time, held at both ends."""
         return np.array([np.interp(time_s, self.times_s, column) for column in self.positions_rad.T])
+
+
+def check_trajectory(trajectory: JointTrajectory, measured_rad: NDArray[np.float64], arm: str) -> None:
+    """Raises ArmError for a trajectory that is malformed, not finite, out of limits, too fast or elsewhere."""
+    times, positions = np.asarray(trajectory.times_s, float), np.asarray(trajectory.positions_rad, float)
+    if times.ndim != 1 or len(times) < 1 or positions.shape != (len(times), 6):
+        cause = f"The trajectory for the {arm} arm is malformed: times {times.shape}, positions {positions.shape}."
+        raise ArmError(cause, "Give times (N,) and positions (N, 6).")
+    if not (np.all(np.isfinite(times)) and np.all(np.isfinite(positions))):
+        raise ArmError(f"The trajectory for the {arm} arm contains NaN or infinite values.", _REPLAN)
+    if times[0] != 0.0 or np.any(np.diff(times) <= 0.0):
+        raise ArmError(f"The trajectory for the {arm} arm has times that do not rise from 0.", _REPLAN)
+    _check_limits(positions, arm)
+    _check_speed(times, positions, arm)
+    away = np.abs(positions[0] - measured_rad)
+    if np.max(away) > START_TOLERANCE_RAD:
+        joint = int(np.argmax(away))
+        raise ArmError(
+            f"The {arm} arm is not where the trajectory starts: joint {joint + 1} is at "
+            f"{np.rad2deg(measured_rad[joint]):.1f} degrees, the start at {np.rad2deg(positions[0, joint]):.1f}.",
+            _REPLAN,
+        )
+
+
+def _check_limits(positions_rad: NDArray[np.float64], arm: str) -> None:
+    outside = np.maximum(JOINT_LOWER_RAD - positions_rad, positions_rad - JOINT_UPPER_RAD).max(axis=0)
+    if np.max(outside) > LIMIT_SLACK_RAD:
+        joint = int(np.argmax(outside))
+        low, high = np.rad2deg(JOINT_LOWER_RAD[joint]), np.rad2deg(JOINT_UPPER_RAD[joint])
+        raise ArmError(
+            f"The trajectory for the {arm} arm leaves joint {joint + 1}'s limits "
+            f"({low:.0f} to {high:.0f} degrees) by {np.rad2deg(outside[joint]):.1f} degrees.",
+            _REPLAN,
+        )
+
+
+def _check_speed(times_s: NDArray[np.float64], positions_rad: NDArray[np.float64], arm: str) -> None:
+    if len(times_s) < 2:
+        return
+    speeds = np.abs(np.diff(positions_rad, axis=0) / np.diff(times_s)[:, None]).max(axis=0)
+    if np.max(speeds) > MAX_SPEED_RAD_S * _SPEED_SLACK:
+        joint = int(np.argmax(speeds))
+        raise ArmError(
+            f"The trajectory for the {arm} arm moves joint {joint + 1} at {speeds[joint]:.1f} rad/s; "
+            f"the arm allows {MAX_SPEED_RAD_S:.1f}.",
+            "Plan again with more time.",
+        )

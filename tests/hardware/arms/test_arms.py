@@ -11,8 +11,7 @@ from piper_sdk.kinematics.piper_fk import C_PiperForwardKinematics
 
 from core.clock import WallClock
 from core.errors import ArmError
-from hardware.arms.can_interfaces import check_can_interface, find_can_interfaces
-from hardware.arms.lock import ChannelLock
+from hardware.arms.can_interfaces import ChannelLock, check_can_interface, find_can_interfaces
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
@@ -195,7 +194,7 @@ def test_two_processes_cannot_drive_one_arm_and_a_dead_one_frees_it():
     channel = f"test_{os.getpid()}_lock"
     code = f"""
 import time
-from hardware.arms.lock import ChannelLock
+from hardware.arms.can_interfaces import ChannelLock
 lock = ChannelLock({channel!r})
 lock.acquire()
 print("held", flush=True)

@@ -1,5 +1,6 @@
-"""Streams a checked trajectory to an arm and watches that the arm keeps up."""
+"""Motions as they run: a trajectory streamed to an arm that must keep up, a gripper that must come to rest."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -7,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Clock
-from core.errors import TrackingError
+from core.errors import ArmError, TrackingError
 from hardware.arms.arm import ArmState, TrackingReport
-from hardware.arms.trajectory import JointTrajectory
-from hardware.arms.trajectory_checks import START_TOLERANCE_RAD
+from hardware.arms.can_protocol import MAX_GRIP_FORCE_N
+from hardware.arms.trajectory import START_TOLERANCE_RAD, JointTrajectory
 from hardware.arms.watchdog import JointWatch
 
 #: Command rate: one target every 10 ms.
@@ -23,10 +24,16 @@ _MAX_LAG_RAD = 0.30
 _STOP_RAMP_S = 0.3
 #: The end is reached at this error and this motion per tick [rad]; waited for at most this long [s].
 _SETTLED_RAD, _STILL_RAD, _SETTLE_TIMEOUT_S = 0.0015, 0.0003, 1.5
+_GRIP_TICK_S = 0.02
+#: The gripper has at least this long to start [s]; it has settled when its opening has moved less
+#: than this [m] over this long [s]; it is given up after this long [s].
+_GRIP_START_S = 0.3
+_GRIP_STILL_M, _GRIP_STILL_S = 0.0002, 0.2
+_GRIP_TIMEOUT_S = 5.0
 
 
-class Followable(Protocol):
-    """What the follower needs of an arm."""
+class Movable(Protocol):
+    """What a motion needs of an arm."""
 
     name: str
 
@@ -38,7 +45,7 @@ class Followable(Protocol):
 class Follower:
     """One run along one trajectory."""
 
-    def __init__(self, arm: Followable, clock: Clock, watch: JointWatch, trajectory: JointTrajectory) -> None:
+    def __init__(self, arm: Movable, clock: Clock, watch: JointWatch, trajectory: JointTrajectory) -> None:
         self._arm = arm
         self._clock = clock
         self._watch = watch
@@ -97,3 +104,34 @@ class Follower:
                 "See what blocks it or weighs on it, then start again.",
             )
         return error
+
+
+def check_grip(width_m: float, force_n: float, stroke_m: float, arm: str) -> None:
+    """Raises ArmError for a width outside 0..stroke or a force the gripper cannot give (NaN included)."""
+    if not 0.0 <= width_m <= stroke_m:
+        cause = f"The {arm} gripper opens from 0 to {stroke_m * 1000:.0f} mm; {width_m * 1000:.0f} mm was asked for."
+        raise ArmError(cause, "Ask for a width within its stroke.")
+    if not 0.0 < force_n <= MAX_GRIP_FORCE_N:
+        cause = f"The {arm} gripper presses with up to {MAX_GRIP_FORCE_N:.0f} N; {force_n:.1f} N was asked for."
+        raise ArmError(cause, "Ask for a force within that.")
+
+
+def settle_gripper(arm: Movable, clock: Clock, send: Callable[[], None]) -> ArmState:
+    """Repeats `send` until the opening stands still, at the wanted width or against an object.
+
+    Raises:
+        ArmError: it keeps moving, or the arm is no longer ready.
+    """
+    start_s = clock.now_s()
+    widths: deque[float] = deque(maxlen=round(_GRIP_STILL_S / _GRIP_TICK_S))
+    while True:
+        send()
+        clock.sleep(_GRIP_TICK_S)
+        state = arm.ready()
+        widths.append(state.gripper_width_m)
+        elapsed_s = clock.now_s() - start_s
+        if elapsed_s > _GRIP_START_S and len(widths) == widths.maxlen and np.ptp(widths) < _GRIP_STILL_M:
+            return state
+        if elapsed_s > _GRIP_TIMEOUT_S:
+            cause = f"The {arm.name} gripper does not come to rest ({state.gripper_width_m * 1000:.1f} mm now)."
+            raise ArmError(cause, "See whether it slips on an object or its motor is loose, then start again.")
