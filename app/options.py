@@ -1,6 +1,7 @@
 """Commands made from frozen dataclasses: an option is declared once, as a field of its command's options.
 
-A field's annotation says how it is given, its default what holds where it is not:
+A field's annotation says how it is given, its default what holds where it is not (one without a word on that is no
+option):
 
     @dataclass(frozen=True)
     class RecordOptions(JsonOption):
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -43,6 +44,16 @@ class CellOption:
     cell: Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")] = "sim"
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """In a field's annotation: the option is text, "" where it is left out, which `parse` turns into the field's value.
+
+    What it raises is told as any failure of the command.
+    """
+
+    parse: Callable[[str], Any]
+
+
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], options: type[Options]) -> None:
     """Adds the command `name`: its options are the fields of `options`, its help is the docstring of `run`.
 
@@ -50,16 +61,28 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], opti
     any other VitroError, 130 after Ctrl-C.
     """
 
-    def invoke(**given: Any) -> None:
-        raise typer.Exit(_exit_code(lambda: run(options(**given))))
-
     hints = get_type_hints(options, include_extras=True)
+    parsers = {name: part for name, hint in hints.items() for part in get_args(hint) if isinstance(part, Parsed)}
+
+    def invoke(**given: Any) -> None:
+        def work() -> int:
+            parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
+            return run(options(**given | parsed))
+
+        raise typer.Exit(_exit_code(work))
+
+    for name_ in parsers:
+        hints[name_] = Annotated[str, *get_args(hints[name_])[1:]]
     invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default="" if field.name in parsers else _default(field),
+                annotation=hints[field.name],
             )
             for field in _in_order(options)
+            if get_origin(hints[field.name]) is Annotated
         ]
     )
     invoke.__annotations__ = hints
@@ -68,8 +91,8 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], opti
 
 def _in_order(options: type) -> list[Field[Any]]:
     """A command's own options first, then those it shares."""
-    own = inspect.get_annotations(options)
-    return sorted(fields(options), key=lambda field: field.name not in own)
+    own = list(inspect.get_annotations(options))
+    return sorted(fields(options), key=lambda field: own.index(field.name) if field.name in own else len(own))
 
 
 def _default(field: Field[Any]) -> Any:

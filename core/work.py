@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from core.errors import ConfigurationError, VitroError
 from core.files import hold, replace_file, replacing, sync_files, writing
+from core.json_values import plain, to_json
 
 SUMMARY = "summary.json"
 #: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
@@ -211,14 +212,17 @@ class Work:
     def publish(self, files: Mapping[str, Path], facts: Mapping[str, Any]) -> dict[str, Any]:
         """Moves finished files (name: where they are) to their names, the summary last, and ends the work.
 
+        Returns the summary: `facts`, as JSON has them, and whose they are.
+
         Raises:
             StorageError: they cannot be moved.
         """
-        whole = {**facts, "files": sorted(files), "command": self.command, "fingerprint": self.fingerprint}
+        end = {"files": sorted(files), "command": self.command, "fingerprint": self.fingerprint}
+        whole: dict[str, Any] = plain({**facts, **end})
         self.forget()
         with writing(self.out):
             summary = self.folder / SUMMARY
-            summary.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+            summary.write_text(to_json(whole, indent=2) + "\n")
             sync_files([*files.values(), summary])
             for name, path in files.items():
                 path.replace(self.out / name)

@@ -1,12 +1,18 @@
 """Where two depth maps of one frame disagree: in every pixel, over the workspace, and object by object."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.image import Intrinsics
+from core.cell import Cell
+from core.image import Intrinsics, RgbdImage
+from core.json_values import plain
+from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import Plane
+from perception.objects.masks import object_region
+from perception.table.locate import locate_table
 
 Depth = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -37,6 +43,10 @@ class Disagreement:
     beyond: float
     shift_mm: float
 
+    def facts(self) -> dict[str, Any]:
+        """As JSON takes it: rounded numbers, None for those of no pixel."""
+        return {key: None if value is None else round(value, 5) for key, value in plain(self).items()}
+
 
 @dataclass(frozen=True)
 class ObjectDisagreement:
@@ -58,6 +68,14 @@ class Comparison:
     workspace: Disagreement | None
     objects: tuple[ObjectDisagreement, ...]
 
+    def facts(self) -> dict[str, Any]:
+        """As JSON takes it, without the map."""
+        return {
+            "image": self.image.facts(),
+            "workspace": None if self.workspace is None else self.workspace.facts(),
+            "objects": [{"box": list(one.box)} | one.disagreement.facts() for one in self.objects],
+        }
+
 
 def compare(
     first_m: Depth, second_m: Depth, regions: tuple[Mask, Mask], plane: Plane, intrinsics: Intrinsics
@@ -74,6 +92,19 @@ def compare(
         workspace=measure(first_m, second_m, regions[0] | regions[1]),
         objects=tuple(ObjectDisagreement(_box(patch), measure(first_m, second_m, patch)) for patch in patches),
     )
+
+
+def compare_in_cell(frame: RgbdImage, cell: Cell, first_m: Depth, second_m: Depth) -> Comparison:
+    """Compares two metric maps of a frame over the workspace that its tags, or its table, show.
+
+    Raises:
+        PerceptionError, CalibrationError: no table that can be trusted is seen.
+    """
+    view = locate_table(frame, cell)
+    # Nobody wrote down where the arms stood: parked, as for any recording.
+    joints = dict.fromkeys(cell.arms, PARK_JOINTS)
+    first, second = (object_region(view, cell, frame.intrinsics, joints, depth_m) for depth_m in (first_m, second_m))
+    return compare(first_m, second_m, (first, second), view.plane, frame.intrinsics)
 
 
 def compare_images(first_m: Depth, second_m: Depth) -> Comparison:

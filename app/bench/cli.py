@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.bench.options import BenchDktOptions, BenchGraspOptions
-from app.clips.cli import Weights
+from app.option_types import Weights
 from app.options import CellName, Json, add_command, exits
 
 benches = typer.Typer()

@@ -8,9 +8,9 @@ import torch
 
 from app.bench.dkt_table import NOTES, BenchResult, Floor, Row, markdown, table
 from app.bench.options import BenchDktOptions, DktSize
-from app.clips.cli import parse_size
 from app.console import Console
 from app.machine import describe_device
+from app.option_types import parse_size
 from core.errors import ConfigurationError, PerceptionError
 from core.files import writing
 from core.json_values import plain
@@ -113,9 +113,7 @@ def _plan(options: BenchDktOptions) -> _Plan:
         torch.cuda.set_device(device)
     settings = DktSettings(
         str(device),
-        pick_dtype(
-            EstimatorOptions(dtype=None if options.dtype is None else options.dtype.value), device, torch.bfloat16
-        ),
+        pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
         size=parse_size(options.resolution, "--resolution") or ((832, 480) if is_cuda else (208, 112)),
         steps=options.steps,
         offload=options.offload,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.clips.cli import Dtype
+from app.option_types import Dtype
 from app.options import JsonOption
 from core.errors import ConfigurationError
 

@@ -4,9 +4,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from app.interrupts import Interrupts
 from core.errors import CameraError, ConfigurationError, PerceptionError, StorageError
 from core.files import writing
 from core.work import Work, digest_of
-from hardware.cameras.clips.clip import Clip
+from hardware.cameras.clips.clip import Clip, Progress
 from hardware.cameras.clips.files import may_have_depth, open_clip
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
@@ -31,17 +31,6 @@ CHECKPOINT_EVERY_S = 60.0
 SAVES_SHARE = 1 / 20
 #: Disk left free when the maps are written.
 _SPARE_BYTES = 100_000_000
-
-
-@dataclass(frozen=True)
-class ClipRequest:
-    """What was asked for on the command line, for any command that works through a clip."""
-
-    source: Path
-    out: Path
-    estimator: str
-    settings: EstimatorOptions
-    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -59,38 +48,20 @@ class Checkpoint:
     threads: int = 0
 
 
-def on_device(request: ClipRequest) -> ClipRequest:
-    """The request with the device that `auto` means here.
-
-    Raises:
-        ConfigurationError: no such device.
-    """
-    from perception.estimators.running import pick_device
-
-    return replace(request, settings=replace(request.settings, device=str(pick_device(request.settings.device))))
-
-
-def identity_of(request: ClipRequest, estimator: str, **more: str) -> dict[str, str]:
-    """What makes two runs the same work, by the words of the command line.
+def check_source(source: Path, out: Path) -> None:
+    """Refuses what is no source of frames for these results.
 
     Raises:
         CameraError: there is no such source.
         ConfigurationError: the results would be written among the source's frames.
     """
-    if not request.source.exists():
-        raise CameraError(
-            f"There is no clip {request.source}.", "Name a video file, a .bag, a .db3 or a folder of frames."
-        )
-    if request.out.exists() and request.out.samefile(request.source):
-        raise ConfigurationError(f"--out {request.out} is the source itself.", "Name another folder for the results.")
-    weights = request.settings.weights
-    settings = {key: str(value) for key, value in asdict(request.settings).items()}
-    if weights is not None and weights.exists():
-        settings["weights"] = digest_of(weights, "**/*")
-    return {"source": digest_of(request.source), "estimator": estimator} | settings | more
+    if not source.exists():
+        raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
 
 
-def demand_source(specification: EstimatorSpecification, source: Path, why: str) -> None:
+def demand_depth(specification: EstimatorSpecification, source: Path, why: str) -> None:
     """What needs more than colour is refused before anything is loaded.
 
     Raises:
@@ -108,123 +79,162 @@ def demand_source(specification: EstimatorSpecification, source: Path, why: str)
     )
 
 
-def done_before(work: Work, request: ClipRequest, console: Console) -> dict[str, Any] | None:
+def identity_of(source: Path, estimator: str, settings: EstimatorOptions) -> dict[str, str]:
+    """What makes two runs the same work: the frames, the model's name and the words that set it up."""
+    words = {key: str(value) for key, value in asdict(settings).items()}
+    if settings.weights is not None and settings.weights.exists():
+        words["weights"] = digest_of(settings.weights, "**/*")
+    return {"source": digest_of(source), "estimator": estimator} | words
+
+
+def finished_before(work: Work, fresh: bool, console: Console) -> dict[str, Any] | None:
     """The summary of work that is done already, which it says; None where there is something to do."""
-    done = work.finished()
-    if done is None or request.fresh:
+    summary = work.finished()
+    if summary is None or fresh:
         return None
-    console.say(f"{escape(str(request.out))} holds this already; --fresh works it out anew.")
-    return done
+    console.say(f"{escape(str(work.out))} holds this already; --fresh works it out anew.")
+    return summary
 
 
 @contextmanager
-def begun(work: Work, request: ClipRequest, console: Console) -> Iterator[None]:
+def opened(work: Work, fresh: bool, console: Console) -> Iterator[None]:
     """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier results."""
     work.refuse_foreign()
-    with work.opened(request.fresh) as changed:
-        if changed:
-            console.say(f"  starting anew: {changed}")
+    with work.opened(fresh) as why_anew:
+        if why_anew:
+            console.say(f"  starting anew: {why_anew}")
         if work.forget():
-            console.say(f"  earlier results in {escape(str(request.out))} are removed")
+            console.say(f"  earlier results in {escape(str(work.out))} are removed")
         yield
 
 
-def checked_clip(source: Path, console: Console) -> Clip:
-    """Opens a clip behind a bar, which reads it to its end."""
-    with console.stage("check") as line, console.frames_bar("checking") as show:
-        clip = open_clip(source, show)
-        line.detail = f"{clip.count} frame(s) of {clip.width}x{clip.height}, {clip.fps:.4g} a second"
-    return clip
+@dataclass(frozen=True)
+class ClipMaps:
+    """A clip and its maps (F, H, W) or (F, H, W, 3), on disk; facts: what a summary says of how they were made."""
+
+    clip: Clip
+    path: Path
+    facts: dict[str, Any]
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The maps as an array that stays on the disk."""
+        return cast(NDArray[np.float32], np.load(self.path, mmap_mode="r"))
 
 
-def work_through(
-    clip: Clip,
-    estimator: Estimator,
-    maps: MapFile,
-    work: Work,
-    console: Console,
-    copies: int = 1,
-) -> Checkpoint:
-    """Fills `maps`, going on where a checkpoint says; returns the last one: name and seconds of all runs together.
-
-    copies: files as large as the maps that the disk
-    must take in the end, the maps themselves among them.
+def estimate_maps(source: Path, estimator: Estimator, work: Work, console: Console) -> ClipMaps:
+    """Fills a file of maps in the work's folder, going on where a checkpoint says.
 
     Raises:
+        CameraError: a damaged or empty clip, found before anything else is done.
         KeyboardInterrupt: after the first Ctrl-C, with a checkpoint; at the second at once.
         PerceptionError: the estimator fails on a frame.
         StorageError: the disk is full.
     """
-    saved = work.load()
-    begun = None if saved is None else Checkpoint(**saved)
-    if begun is not None and maps.holds(begun.maps):
-        console.say(f"  going on: {begun.frames} of {clip.count} frames seen, {begun.maps} maps written")
-    else:
-        if work.has_checkpoint:
-            console.say("  starting anew: the unfinished work is damaged")
-        begun = Checkpoint(0, 0, 0.0, estimator.name, {})
+    with console.stage("check") as line, console.frames_bar("checking") as show:
+        clip = open_clip(source, show)
+        line.detail = f"{clip.count} frame(s) of {clip.width}x{clip.height}, {clip.fps:.4g} a second"
+    kind = estimator.specification.gives
+    maps = MapFile(work.folder / f"{kind}.npy.part", (clip.count, clip.height, clip.width))
+    if kind == "normals":
+        maps = MapFile(maps.path, (*maps.shape, 3))
+    end = begin = _begin(work, maps, Checkpoint(0, 0, 0.0, estimator.name, {}), console)
+    # What is relative is written once more in metres, where that can be.
+    _demand_disk(maps, copies=2 if kind in ("disparity", "depth") and may_have_depth(source) else 1)
+    if maps.written < clip.count:
+        end = _Run(clip, estimator, maps, work, begin).finish(console)
+    maps.close()
+    facts = {
+        "estimator": end.estimator,
+        "frames": clip.count,
+        "width": clip.width,
+        "height": clip.height,
+        "fps": round(clip.fps, 3),
+        "seconds": round(end.seconds, 3),
+        "ms_per_frame": round(1000 * end.seconds / clip.count, 3),
+    }
+    return ClipMaps(clip, maps.path, facts)
+
+
+def _begin(work: Work, maps: MapFile, nothing: Checkpoint, console: Console) -> Checkpoint:
+    """The checkpoint to go on from, or `nothing`; `maps` is open after those that it counts."""
+    saved, begin = work.load(), nothing
+    if saved is not None and maps.holds(saved["maps"]):
+        begin = Checkpoint(**saved)
+        console.say(f"  going on: {begin.frames} of {maps.shape[0]} frames seen, {begin.maps} maps written")
+    elif work.has_checkpoint:
+        console.say("  starting anew: the unfinished work is damaged")
     with writing(maps.path):
-        maps.start(begun.maps)
-    _demand_disk(maps, copies)
-    if maps.written == clip.count:
-        return begun
-    return _Run(clip, estimator, maps, work, begun).finish(console)
+        maps.start(begin.maps)
+    return begin
+
+
+def _demand_disk(maps: MapFile, copies: int) -> None:
+    """Raises a StorageError now rather than after hours; copies: files as large that will lie there in the end."""
+    needed = (copies * maps.shape[0] - maps.written) * maps.map_bytes + _SPARE_BYTES
+    free = shutil.disk_usage(maps.path.parent).free
+    if free < needed:
+        raise StorageError(
+            f"The maps need {needed / 1e9:.1f} GB and {maps.path.parent} has {free / 1e9:.1f} GB free.",
+            "Free some disk (df -h), name another --out, or work through a part of the clip.",
+        )
 
 
 class _Run:
     """One process's part of the work."""
 
-    def __init__(self, clip: Clip, estimator: Estimator, maps: MapFile, work: Work, begun: Checkpoint) -> None:
+    def __init__(self, clip: Clip, estimator: Estimator, maps: MapFile, work: Work, begin: Checkpoint) -> None:
         self._clip, self._estimator, self._maps, self._work = clip, estimator, maps, work
-        self._threads = fix_threads(begun.threads)
-        self._share = 0.0
-        self._show: Callable[[int, int | None], None] = lambda done, total: None
-        self._stream = estimator.stream(clip.count, clip.height, clip.width, self._progress)
-        if begun.frames:
-            self._stream.restore(begun.state)
-        self._frames = begun.frames
-        self._started_s = time.monotonic() - begun.seconds
+        self._threads = fix_threads(begin.threads)
+        self._show: Callable[[float], None] = lambda share: None
+        self._stream = estimator.stream(clip.count, clip.height, clip.width, lambda share: self._show(share))
+        if begin.frames:
+            self._stream.restore(begin.state)
+        self._frames = begin.frames
+        self._started_s = time.monotonic() - begin.seconds
 
     def finish(self, console: Console) -> Checkpoint:
-        due_s = time.monotonic() + CHECKPOINT_EVERY_S
-        with (
-            Interrupts() as interrupts,
-            console.frames_bar("frames", self._clip.count, self._maps.written) as show,
-            closing(read_ahead(self._clip.frames(self._frames))) as frames,
-        ):
-            interrupts.emergency = _stop_now
-            self._show = show
-            for frame in frames:
-                self._take(self._stream.push(frame))
-                self._frames += 1
-                self._progress(self._share)
-                if interrupts.stop_requested or time.monotonic() >= due_s:
-                    begun_s = time.monotonic()
-                    self._save(self._stream.state())
-                    saved_s = time.monotonic()
-                    due_s = saved_s + max(CHECKPOINT_EVERY_S, (saved_s - begun_s) / SAVES_SHARE)
-                if interrupts.stop_requested:
-                    console.say(f"  stopped after {self._frames} frames; the same command goes on there")
-                    raise KeyboardInterrupt
-            self._save(self._stream.state())
-            interrupts.emergency = None  # with the checkpoint just taken the next Ctrl-C may stop at once
+        count = self._clip.count
+        with Interrupts() as interrupts, console.frames_bar("frames", count, self._maps.written) as show:
+            with interrupts.deferring():
+                all_are_in = self._push_frames(interrupts, show)
+            if not all_are_in:
+                console.say(f"  stopped after {self._frames} frames; the same command goes on there")
+                raise KeyboardInterrupt
             try:
+                # With the checkpoint just taken the next Ctrl-C may stop at once.
                 self._take(self._stream.finish())
             except KeyboardInterrupt:
                 console.say("  stopped; the same command goes on where the last frame came in")
                 raise
-            show(self._maps.written, self._clip.count)
-        if self._maps.written != self._clip.count:
+            show(self._maps.written, count)
+        if self._maps.written != count:
             raise PerceptionError(
-                f"{self._estimator.name} gave {self._maps.written} maps for {self._clip.count} frames.",
+                f"{self._estimator.name} gave {self._maps.written} maps for {count} frames.",
                 "This is a defect of the estimator: choose another, and report it.",
             )
         return self._save({})
 
-    def _progress(self, share: float) -> None:
-        """The bar counts work in frames: maps come in bursts, windows after the frames that they show."""
-        self._share = share
-        self._show(max(self._maps.written, int(share * self._clip.count)), self._clip.count)
+    def _push_frames(self, interrupts: Interrupts, show: Progress) -> bool:
+        """Pushes frame after frame, with a checkpoint now and then and at the end; False where it was to stop."""
+        count, due_s, stop = self._clip.count, time.monotonic() + CHECKPOINT_EVERY_S, False
+        # The bar counts work in frames: maps come in bursts, windows after the frames that they show.
+        self._show = lambda share: show(max(self._maps.written, int(share * count)), count)
+        with closing(read_ahead(self._clip.frames(self._frames))) as frames:
+            for frame in frames:
+                self._take(self._stream.push(frame))
+                self._frames += 1
+                self._show(0.0)
+                stop = interrupts.stop_requested
+                if stop or time.monotonic() >= due_s:
+                    started_s = time.monotonic()
+                    self._save(self._stream.state())
+                    seconds = time.monotonic() - started_s
+                    due_s = started_s + seconds + max(CHECKPOINT_EVERY_S, seconds / SAVES_SHARE)
+                if stop:
+                    return False
+        self._save(self._stream.state())
+        return True
 
     def _take(self, new: list[NDArray[np.float32]]) -> None:
         with writing(self._maps.path):
@@ -239,41 +249,7 @@ class _Run:
         return checkpoint
 
 
-def _stop_now() -> None:
-    raise KeyboardInterrupt
-
-
-def _demand_disk(maps: MapFile, copies: int) -> None:
-    """Raises a StorageError now rather than after hours."""
-    needed = (copies * maps.shape[0] - maps.written) * maps.map_bytes + _SPARE_BYTES
-    free = shutil.disk_usage(maps.path.parent).free
-    if free < needed:
-        raise StorageError(
-            f"The maps need {needed / 1e9:.1f} GB and {maps.path.parent} has {free / 1e9:.1f} GB free.",
-            "Free some disk (df -h), name another --out, or work through a part of the clip.",
-        )
-
-
-def facts_of(request: ClipRequest, clip: Clip, worked: Checkpoint, why: str) -> dict[str, Any]:
-    """What every summary says of how its maps were made."""
-    settings = {
-        key: str(value) if isinstance(value, Path) else value for key, value in asdict(request.settings).items()
-    }
-    return {
-        "source": str(request.source),
-        "estimator": worked.estimator,
-        "chosen": why,
-        "settings": settings,
-        "frames": clip.count,
-        "width": clip.width,
-        "height": clip.height,
-        "fps": round(clip.fps, 3),
-        "seconds": round(worked.seconds, 3),
-        "ms_per_frame": round(1000 * worked.seconds / clip.count, 3),
-    }
-
-
-def say_done(summary: dict[str, Any], file: str, out: Path, console: Console) -> None:
+def say_where(summary: dict[str, Any], file: str, out: Path, console: Console) -> None:
     """Says how long the maps took and where they are."""
     console.say(
         f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "

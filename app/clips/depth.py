@@ -1,49 +1,47 @@
 """`python main.py depth SOURCE --out DIR`: the depth of a clip, metric where it can be scaled."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.markup import escape
 
+from app.clips.cli import DepthOptions
 from app.clips.clip_run import (
-    ClipRequest,
-    begun,
-    checked_clip,
-    demand_source,
-    done_before,
-    facts_of,
+    ClipMaps,
+    check_source,
+    demand_depth,
+    estimate_maps,
+    finished_before,
     identity_of,
-    on_device,
-    say_done,
-    work_through,
+    opened,
+    say_where,
 )
 from app.clips.map_file import FILES, METRIC, MapFile
-from app.clips.previews import SHEET, VIDEO, Sample, save_previews
+from app.clips.previews import SHEET, VIDEO, Samples, save_previews
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import cell_file
-from core.cell import Cell, load_cell
+from core.cell import load_cell
 from core.errors import CalibrationError, PerceptionError
 from core.files import writing
+from core.image import RgbdImage
 from core.work import Work, digest_of
-from hardware.cameras.clips.files import may_have_depth
-from perception.depth_types import Kind, RelativeDepth
+from perception.depth_types import Kind, RelativeDepth, TableView
 from perception.estimators.registry import find_estimator, open_estimator
 from perception.table.clip_scale import ClipScale, fit_clip
 from perception.table.locate import locate_table
 from perception.table.metric_scale import to_metres
 
-
-def estimate_depth(request: ClipRequest, cell_name: str, as_json: bool) -> int:
-    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; 0 when all is there."""
-    console = Console(as_json)
-    console.result(depth_of_clip(request, cell_name, console))
-    return 0
+Locate = Callable[[RgbdImage], TableView]
 
 
-def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dict[str, Any]:
-    """The work of `depth`; its summary.
+def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
+    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; the summary.
 
     Raises:
         ConfigurationError: a wrong option.
@@ -51,61 +49,60 @@ def depth_of_clip(request: ClipRequest, cell_name: str, console: Console) -> dic
         CameraError: a damaged or empty clip, found before anything else is done.
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
-    request = on_device(request)
-    name, why = choose_estimator(request.estimator, request.settings.weights)
-    specification, cell = find_estimator(name), load_cell(cell_file(cell_name))
-    identity = identity_of(request, specification.identity, cell=digest_of(cell_file(cell_name)))
-    work = Work(request.out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
-    if done := done_before(work, request, console):
-        return done
-    demand_source(specification, request.source, why)
+    from perception.estimators.running import pick_device
+
+    source, out, fresh = options.source, options.out, options.fresh
+    settings = replace(options.settings, device=str(pick_device(options.device)))
+    name, why = choose_estimator(options.estimator, options.weights)
+    cell_path = cell_file(options.cell)
+    specification, locate = find_estimator(name), partial(locate_table, cell=load_cell(cell_path))
+    check_source(source, out)
+    identity = identity_of(source, specification.identity, settings) | {"cell": digest_of(cell_path)}
+    work = Work(out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
+    if summary := finished_before(work, fresh, console):
+        return summary
+    demand_depth(specification, source, why)
     with console.stage("load") as line:
-        estimator = open_estimator(
-            specification, request.settings, locate=lambda image: locate_table(image, cell).plane
-        )
+        estimator = open_estimator(specification, settings, locate=lambda image: locate(image).plane)
         line.detail = f"estimator {estimator.name} ({why})"
     kind = specification.gives
     assert kind != "normals"
-    with begun(work, request, console):
-        clip = checked_clip(request.source, console)
-        maps = MapFile(work.folder / f"{kind}.npy.part", (clip.count, clip.height, clip.width))
-        copies = 2 if may_have_depth(request.source) and kind != "metric" else 1
-        worked = work_through(clip, estimator, maps, work, console, copies)
-        maps.close()
-        files = {FILES[kind]: maps.path}
-        samples = save_previews(clip, maps, kind, work.folder, console)
-        files |= {picture: work.folder / picture for picture in (SHEET, VIDEO)}
-        scale, why_not = _fit(samples, worked.estimator, kind, cell)
+    with opened(work, fresh, console):
+        maps = estimate_maps(source, estimator, work, console)
+        samples = save_previews(maps, kind, work.folder, console)
+        files = {FILES[kind]: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}
+        scale, why_not = _fit(maps, samples, kind, locate)
         if scale is not None:
-            files[METRIC] = _write_metric(maps, kind, scale, work.folder / f"{METRIC}.part", console)
-        summary = facts_of(request, clip, worked, why) | {"kind": kind} | _scale_facts(scale, why_not)
-        summary = work.publish(files, summary)
-    _tell(console, summary, request.out)
+            files[METRIC] = _write_metric(maps.values, kind, scale, work.folder / f"{METRIC}.part", console)
+        request = {"source": str(source), "chosen": why, "settings": settings}
+        summary = work.publish(files, {**request, **maps.facts, "kind": kind, **_scale_facts(scale, why_not)})
+    _say_scale(summary, console)
+    say_where(summary, FILES[kind], out, console)
     return summary
 
 
-def _fit(samples: list[Sample], estimator: str, kind: Kind, cell: Cell) -> tuple[ClipScale | None, str]:
-    """The clip's scale, or why there is none."""
+def _fit(maps: ClipMaps, samples: Samples, kind: Kind, locate: Locate) -> tuple[ClipScale | None, str]:
+    """The clip's scale by some of its frames, or why there is none."""
     if kind == "metric":
         return None, "it is metric as it is"
-    seen = [s for s in samples if s.frame.rgbd is not None]
-    if not seen:
+    frames = {number: frame.rgbd for number, frame in samples.items() if frame.rgbd is not None}
+    if not frames:
         return None, "the source has neither depth nor intrinsics: give a .bag, a .db3 or a frame folder"
-    frames = [s.frame.rgbd for s in seen if s.frame.rgbd is not None]
-    maps = [RelativeDepth(s.values, kind, estimator) for s in seen]
+    values = maps.values
+    relative = [RelativeDepth(np.array(values[number]), kind, maps.facts["estimator"]) for number in frames]
     try:
-        return fit_clip([s.number for s in seen], frames, maps, cell), ""
+        return fit_clip(list(frames), list(frames.values()), relative, locate), ""
     except (PerceptionError, CalibrationError) as error:
         return None, str(error)
 
 
-def _write_metric(maps: MapFile, kind: Kind, scale: ClipScale, path: Path, console: Console) -> Path:
+def _write_metric(maps: NDArray[np.float32], kind: Kind, scale: ClipScale, path: Path, console: Console) -> Path:
     metric = MapFile(path, maps.shape)
     with writing(path), console.frames_bar("metric") as show:
         metric.start()
-        for number, values in enumerate(maps.read(), 1):
-            metric.append([to_metres(values, kind, scale.scale, scale.shift)])
-            show(number, maps.written)
+        for number, values in enumerate(maps, 1):
+            metric.append([to_metres(np.array(values), kind, scale.scale, scale.shift)])
+            show(number, len(maps))
         metric.close()
     return path
 
@@ -113,19 +110,11 @@ def _write_metric(maps: MapFile, kind: Kind, scale: ClipScale, path: Path, conso
 def _scale_facts(scale: ClipScale | None, why_not: str) -> dict[str, Any]:
     if scale is None:
         return {"scale": None, "not_scaled": why_not}
-    frames = [asdict(frame) for frame in scale.frames]
-    return {
-        "scale": {
-            "scale": scale.scale,
-            "shift": scale.shift,
-            "by": scale.anchor_source,
-            "frames": frames,
-            "refused": {str(number): cause for number, cause in scale.refused.items()},
-        }
-    }
+    line = {"scale": scale.scale, "shift": scale.shift, "by": scale.anchor_source}
+    return {"scale": {**line, "frames": scale.frames, "refused": scale.refused}}
 
 
-def _tell(console: Console, summary: dict[str, Any], out: Path) -> None:
+def _say_scale(summary: dict[str, Any], console: Console) -> None:
     if scale := summary["scale"]:
         drift_mm = max(frame["drift_mm"] for frame in scale["frames"])
         residual_mm = max(frame["residual_mm"] for frame in scale["frames"])
@@ -135,4 +124,3 @@ def _tell(console: Console, summary: dict[str, Any], out: Path) -> None:
         )
     elif summary["kind"] != "metric":
         console.say(f"  not scaled to metres: {escape(summary['not_scaled'])}")
-    say_done(summary, FILES[summary["kind"]], out, console)

@@ -1,7 +1,7 @@
 """A .npy file of maps that grows as they come: plain appends, so that its size never counts as memory."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,21 +76,10 @@ class MapFile:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Closes the file; it can still be read."""
+        """Closes the file; all can be read."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def read(self, numbers: Iterable[int] | None = None) -> Iterator[NDArray[np.float32]]:
-        """The maps of some frames, of all by default, one at a time."""
-        if self._file is not None:
-            self._file.flush()
-        with self.path.open("rb") as file:
-            _read_header(file)
-            begin = file.tell()
-            for number in range(self.written) if numbers is None else numbers:
-                file.seek(begin + number * self.map_bytes)
-                yield np.frombuffer(file.read(self.map_bytes), _DTYPE).reshape(self.shape[1:])
 
 
 def _read_header(file: BinaryIO) -> tuple[int, ...]:

@@ -1,59 +1,89 @@
-"""The pictures of finished maps: a contact sheet and a video, and a few of the frames they were made from."""
+"""The pictures of finished maps: a contact sheet and a video that any browser plays."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from app.clips.map_file import MapFile
-from app.clips.preview_video import preview_video
+from app.clips.clip_run import ClipMaps
 from app.console import Console
 from core.files import writing
 from core.image_file import write_image
-from hardware.cameras.clips.clip import Clip, ClipFrame
+from hardware.cameras.clips.clip import ClipFrame
 from perception.clip_pictures import MapColours, contact_sheet, side_by_side
 from perception.depth_types import Kind
 
 SHEET, VIDEO = "preview.png", "preview.mp4"
 #: Frames spread over the clip, on the sheet and for the scale.
 SAMPLES = 6
+#: The first that this libav can write.
+_CODECS = (("libx264", {"preset": "veryfast", "crf": "21"}), ("mpeg4", {"qscale": "4"}))
+#: Frames of a clip by number.
+Samples = dict[int, ClipFrame]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A frame of the clip and its map."""
-
-    number: int
-    frame: ClipFrame
-    values: NDArray[np.float32]
-
-
-def save_previews(
-    clip: Clip, maps: MapFile, kind: Kind | Literal["normals"], folder: Path, console: Console
-) -> list[Sample]:
+def save_previews(maps: ClipMaps, kind: Kind | Literal["normals"], folder: Path, console: Console) -> Samples:
     """Writes both pictures into a folder; returns the frames on the sheet.
 
     Raises:
         CameraError: the clip changed meanwhile.
         StorageError: the folder takes no file.
     """
+    clip, values = maps.clip, maps.values
     numbers = sample_numbers(clip.count)
-    colours = MapColours.of(kind, list(maps.read(numbers)))
-    samples: list[Sample] = []
-    with writing(folder), preview_video(folder / VIDEO, clip.fps) as add, console.frames_bar("preview") as show:
-        for number, (frame, values) in enumerate(zip(clip.frames(), maps.read(), strict=True)):
-            add(side_by_side(frame.color, values, colours))
+    samples = [np.array(values[number]) for number in numbers]
+    colours = MapColours.of(kind, samples)
+    frames: Samples = {}
+    with writing(folder), _video(folder / VIDEO, clip.fps) as add, console.frames_bar("preview") as show:
+        for number, frame in zip(range(clip.count), clip.frames(), strict=True):
+            add(side_by_side(frame.color, np.array(values[number]), colours))
             if number in numbers:
-                samples.append(Sample(number, frame, values))
+                frames[number] = frame
             show(number + 1, clip.count)
-    sheet = contact_sheet([s.frame.color for s in samples], [s.values for s in samples], numbers, colours)
-    with writing(folder):
-        write_image(folder / SHEET, sheet)
-    return samples
+        write_image(folder / SHEET, contact_sheet([f.color for f in frames.values()], samples, numbers, colours))
+    return frames
 
 
 def sample_numbers(count: int) -> list[int]:
     """Up to `SAMPLES` frame numbers from the first to the last."""
     return sorted({round(x) for x in np.linspace(0, count - 1, min(SAMPLES, count))})
+
+
+@contextmanager
+def _video(path: Path, fps: float) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Writes an MP4; what it yields takes the next picture (H, W, 3) RGB of even sides, all of one size.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream: VideoStream | None = None
+
+        def add(image: NDArray[np.uint8]) -> None:
+            nonlocal stream
+            if stream is None:
+                codec, options = next((name, options) for name, options in _CODECS if _writes(name))
+                rate = Fraction(max(fps, 0.1)).limit_denominator(1001)
+                stream = cast(VideoStream, container.add_stream(codec, rate, options=options))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")):
+                container.mux(packet)
+
+        yield add
+        for packet in stream.encode(None) if stream is not None else []:
+            container.mux(packet)
+
+
+def _writes(codec: str) -> bool:
+    try:
+        return bool(av.Codec(codec, "w"))
+    except UnknownCodecError:
+        return False

@@ -1,30 +1,35 @@
 """The command that lets a larger model look again: `refine`."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.clips.cli import Device, Fresh, HowExact, Numbers, Size, Steps, Stride, Weights, Window, settings_of
-from app.options import Json, exits
+from app.option_types import FreshOption, ModelOptions
+from app.options import JsonOption, add_command
 from core.errors import ConfigurationError
+from perception.estimators.options import EstimatorOptions
 
 refining = typer.Typer()
+#: `--against`: nothing; where it is left out, what a trial's own estimator said.
+NOTHING, LOGGED = "none", ""
 
 
-@refining.command()
-@exits
-def refine(
+@dataclass(frozen=True, kw_only=True)
+class RefineOptions(JsonOption, FreshOption, ModelOptions):
+    """What `refine` takes."""
+
     recording: Annotated[
         Path | None, typer.Argument(help="A .bag, a .db3, a frame folder, a video.", show_default=False)
-    ] = None,
-    trials: Annotated[bool, typer.Option("--trials", help="Logged trials instead of a recording.")] = False,
-    last: Annotated[int | None, typer.Option(min=1, help="Only the newest trials.", show_default=False)] = None,
-    id: Annotated[int | None, typer.Option("--id", min=1, help="Only this trial.", show_default=False)] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for a recording's results; default runs/refined/<name>.")
-    ] = None,
-    estimator: Annotated[str, typer.Option(help="The model that looks again.")] = "dkt-14b",
+    ] = None
+    trials: Annotated[bool, typer.Option("--trials", help="Logged trials instead of a recording.")] = False
+    last: Annotated[int | None, typer.Option(min=1, help="Only the newest trials.", show_default=False)] = None
+    id: Annotated[int | None, typer.Option(min=1, help="Only this trial.", show_default=False)] = None
+    out: Annotated[Path | None, typer.Option(help="Folder for a recording's results; default runs/refined/<name>.")] = (
+        None
+    )
+    estimator: Annotated[str, typer.Option(help="The model that looks again.")] = "dkt-14b"
     against: Annotated[
         str,
         typer.Option(
@@ -32,18 +37,10 @@ def refine(
             "trial what its own estimator said.",
             show_default=False,
         ),
-    ] = "",
-    weights: Weights = None,
+    ] = LOGGED
     against_weights: Annotated[
         Path | None, typer.Option(help="The folder of the model compared with.", show_default=False)
-    ] = None,
-    size: Size = "",
-    steps: Steps = None,
-    window: Window = None,
-    stride: Stride = None,
-    dtype: Numbers = None,
-    mode: HowExact = None,
-    device: Device = "auto",
+    ] = None
     offload: Annotated[
         bool | None,
         typer.Option(
@@ -51,35 +48,40 @@ def refine(
             help="Keep the blocks in RAM; default: where they do not fit into the GPU's memory.",
             show_default=False,
         ),
-    ] = None,
-    cell: Annotated[str, typer.Option("--cell", help="A cell by name or a YAML file; default: each trial's own.")] = "",
-    fresh: Fresh = False,
-    as_json: Json = False,
-) -> int:
+    ] = None
+    cell: Annotated[str, typer.Option(help="A cell by name or a YAML file; default: each trial's own.")] = ""
+
+    @property
+    def against_settings(self) -> EstimatorOptions:
+        """A model of the larger one's family runs as that does, from its own weights; any other as by itself."""
+        from perception.estimators.registry import find_estimator
+
+        family = find_estimator(self.against).family
+        if family and family == find_estimator(self.estimator).family:
+            return replace(self.settings, weights=self.against_weights, offload=None)
+        return EstimatorOptions(weights=self.against_weights, device=self.device)
+
+    def check(self) -> None:
+        """Raises a ConfigurationError where options contradict each other."""
+        if (self.recording is None) != self.trials:
+            raise ConfigurationError(
+                "Refine either a recording or logged trials.", "python main.py refine RECORDING, or refine --trials"
+            )
+        if self.recording is not None and (self.last is not None or self.id is not None):
+            raise ConfigurationError("--last and --id choose among logged trials.", "Add --trials, or leave them out.")
+        if self.trials and self.out is not None:
+            raise ConfigurationError("Trials are refined where they lie.", "Leave out --out.")
+        if self.last is not None and self.id is not None:
+            raise ConfigurationError("--last and --id both choose trials.", "Give one of them.")
+
+
+def refine(options: RefineOptions) -> int:
     """Let a larger model look at a recording, or at logged trials, and show where it disagrees."""
-    from dataclasses import replace
+    from app.refine.recording import refine_recording
+    from app.refine.trials import refine_trials
 
-    from app.refine.command import refine_logged, refine_recording
-    from app.refine.log import RefineOptions
-
-    _refuse_contradictions(recording, trials, out, last, id)
-    settings = replace(settings_of(weights, size, steps, window, stride, dtype, mode, device), offload=offload)
-    options = RefineOptions(estimator, settings, against, against_weights, cell, fresh)
-    if recording is not None:
-        return refine_recording(options, recording, out, as_json)
-    return refine_logged(options, last, id, as_json)
+    options.check()
+    return refine_trials(options) if options.recording is None else refine_recording(options, options.recording)
 
 
-def _refuse_contradictions(
-    recording: Path | None, trials: bool, out: Path | None, last: int | None, id: int | None
-) -> None:
-    if (recording is None) != trials:
-        raise ConfigurationError(
-            "Refine either a recording or logged trials.", "python main.py refine RECORDING, or refine --trials"
-        )
-    if recording is not None and (last is not None or id is not None):
-        raise ConfigurationError("--last and --id choose among logged trials.", "Add --trials, or leave them out.")
-    if trials and out is not None:
-        raise ConfigurationError("Trials are refined where they lie.", "Leave out --out.")
-    if last is not None and id is not None:
-        raise ConfigurationError("--last and --id both choose trials.", "Give one of them.")
+add_command(refining, "refine", refine, RefineOptions)

@@ -1,137 +1,170 @@
-"""Logged trials looked at again by a larger model: refined depth beside each, and where it disagrees.
+"""`python main.py refine --trials`: logged trials by one model after the other; one that fails stops no other."""
 
-Beside a trial's frames/ and estimate/ (app/run/trial_files.py):
-refined/       the larger model's depth: depth_m.npy, its relative map, depth.png, summary.json
-against/       the same of the model named with --against, where one was
-disagreement/  disagreement_mm.npy, disagreement.png, summary.json
-"""
-
-import gc
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
+from rich.markup import escape
 
-from app.clips.clip_run import ClipRequest, identity_of
-from app.clips.map_file import FILES
-from app.paths import cell_file
-from app.refine.disagreements import COMMAND, DELTA, DISAGREEMENT, PICTURE, compare_on, facts_of_comparison, short
-from app.run.trial_files import ESTIMATE, FRAMES, StoredDepth, read_depth, read_frames, write_maps
-from core.cell import Cell, load_cell
-from core.errors import TrialError
-from core.files import writing
-from core.image_file import write_image
-from core.work import Work, digest_of
-from perception.disagreement_pictures import disagreement_picture
-from perception.estimators.estimator import Estimator
-from perception.estimators.options import EstimatorOptions
-from perception.estimators.registry import find_estimator, open_estimator
-from perception.pictures import depth_picture
-from perception.table.locate import locate_table
-from perception.table.metric_scale import fit_metric
+from app.console import Console
+from app.paths import home, trial_folder
+from app.refine.cli import LOGGED, NOTHING, RefineOptions
+from app.refine.refiner import (
+    AGAINST,
+    DISAGREEMENT,
+    REFINED,
+    LoggedTrial,
+    Refiner,
+    compare_trial,
+    demand_models,
+    forget_comparison,
+)
+from app.refine.table import COLUMNS, how_much, row, short
+from app.run.trial_files import ESTIMATE, StoredDepth, read_depth
+from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
+from trials.record import TrialRecord
+from trials.store import TrialStore
 
-REFINED, AGAINST = "refined", "against"
-_DEPTH_PICTURE = "depth.png"
-
-
-@dataclass(frozen=True)
-class LoggedTrial:
-    """A trial's folder and the cell that it was made in."""
-
-    id: int
-    folder: Path
-    cell_name: str
-
-    @property
-    def has_frames(self) -> bool:
-        return (self.folder / FRAMES).is_dir()
-
-    @property
-    def cell(self) -> Cell:
-        return load_cell(cell_file(self.cell_name))
-
-    @property
-    def cell_digest(self) -> str:
-        return digest_of(cell_file(self.cell_name))
+#: What one trial may fail with while the others go on: a full disk or missing weights are no trial's fault.
+_OF_ONE_TRIAL = (CameraError, PerceptionError, CalibrationError, TrialError)
+#: The depth of a trial to compare with, None where there is none.
+Earlier = Callable[[LoggedTrial], StoredDepth | None]
 
 
-class Refiner:
-    """One model over many trials."""
+def refine_trials(options: RefineOptions) -> int:
+    """Refines logged trials, those done before skipped; 1 where some could not be, which are named at the end.
 
-    def __init__(self, estimator: str, settings: EstimatorOptions, into: str, fresh: bool) -> None:
-        """into: the folder, in each trial's, that takes its answer."""
-        self._specification = find_estimator(estimator)
-        self._settings, self._into, self._fresh = settings, into, fresh
-        self._estimator: Estimator | None = None
+    Raises:
+        ConfigurationError: options that will not do for any trial.
+        StorageError: a full disk.
+        PerceptionError: weights that cannot be used.
+        TrialError: no such trial, or none that kept its frames.
+    """
+    console = Console(options.as_json)
+    demand_models(options)
+    with TrialStore(home() / "trials.db") as store:
+        records = [store.get(options.id)] if options.id is not None else list(store.list(last=options.last))
+        run = _TrialsRun(options, store, console)
+        without = run.take(records)
+        if without:
+            console.say(f"  skipped, for they kept no frames: trial {', '.join(map(str, without))}")
+        if not run.trials and not run.failures:
+            raise TrialError(
+                f"None of the {len(records)} trial(s) kept its frames.",
+                "Trials logged from now on do: python main.py --surface reflective. Recordings can be refined too.",
+            )
+        rows = run.finish()
+    headings = ("trial", "surface", "outcome", "first", *COLUMNS)
+    console.table(f"{len(rows)} trial(s) refined by {options.estimator}", headings, [_cells(facts) for facts in rows])
+    for trial, error in run.failures.items():
+        console.say(f"  [red]✗[/] trial {trial}: {escape(error.cause)}")
+    failed = {str(trial): error.cause for trial, error in run.failures.items()}
+    console.result({"trials": rows, "without_frames": without, "failed": failed})
+    return 1 if run.failures else 0
 
-    def is_due(self, trial: LoggedTrial) -> bool:
-        """Whether the trial lacks this model's depth, or it is to be made anew."""
-        return self._fresh or self._work(trial).finished() is None
 
-    def load(self) -> Estimator:
-        """Loads the model, which no trial need wait for, unless it is loaded.
+class _TrialsRun:
+    """One command's way through its trials. failures: why a trial could not be refined, by id."""
+
+    def __init__(self, options: RefineOptions, store: TrialStore, console: Console) -> None:
+        self._options, self._store, self._console = options, store, console
+        self.trials: list[tuple[TrialRecord, LoggedTrial]] = []
+        self.failures: dict[int, VitroError] = {}
+
+    def take(self, records: Sequence[TrialRecord]) -> list[int]:
+        """Takes the trials that kept their frames; returns the ids of the others. Running ones are left alone."""
+        without = []
+        for record in records:
+            folder = trial_folder(self._store.where, record.id)
+            trial = LoggedTrial(record.id, folder, self._options.cell or record.cell)
+            if record.outcome is None:
+                self.failures[record.id] = TrialError(f"Trial {record.id} is still running.", "Wait for its end.")
+            elif not trial.has_frames:
+                without.append(record.id)
+            else:
+                self._take_one(record, trial)
+        return without
+
+    def _take_one(self, record: TrialRecord, trial: LoggedTrial) -> None:
+        try:
+            _ = trial.cell_path
+        except ConfigurationError as error:
+            self.failures[trial.id] = TrialError(error.cause, "Name the trial's cell with --cell.")
+        else:
+            self.trials.append((record, trial))
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Refines and compares; what became of every trial that did not fail, most disagreement first.
 
         Raises:
-            ConfigurationError: no such model, or options that it does not know.
-            PerceptionError: weights that are missing, damaged or of another model.
+            ConfigurationError, PerceptionError: options or weights that will do for no trial.
+            StorageError: a full disk.
         """
-        self._estimator = self._estimator or open_estimator(self._specification, self._settings)
-        return self._estimator
+        options = self._options
+        earlier: Earlier = _logged_depth
+        if options.against == NOTHING:
+            earlier = _nothing
+        elif options.against != LOGGED:
+            smaller = Refiner(options.against, options.against_settings, AGAINST, options.fresh)
+            self._refine_all(smaller)
+            earlier = smaller.stored
+            smaller.unload()
+        larger = Refiner(options.estimator, options.settings, REFINED, options.fresh)
+        self._refine_all(larger)
+        rows = [
+            self._try(trial, partial(self._compare, record, trial, larger, earlier), "compare")
+            for record, trial in self.trials
+            if trial.id not in self.failures
+        ]
+        compared = [facts for facts in rows if facts is not None]
+        return sorted(compared, key=lambda facts: -how_much(facts[DISAGREEMENT]) if facts[DISAGREEMENT] else 1.0)
 
-    def unload(self) -> None:
-        """Lets go of the model, so that the next one has the device for itself."""
-        self._estimator = None
-        gc.collect()
+    def _refine_all(self, refiner: Refiner) -> None:
+        due = [trial for _, trial in self.trials if refiner.is_due(trial)]
+        if len(due) < len(self.trials):
+            self._console.say(f"  {refiner.name}: {len(self.trials) - len(due)} trial(s) done before")
+        if not due:
+            return
+        with self._console.stage("load") as line:
+            line.detail = f"estimator {refiner.load().name}"
+        for trial in due:
+            if trial.id not in self.failures:
+                self._try(trial, partial(refiner.refine, trial), refiner.name)
 
-    def refine(self, trial: LoggedTrial) -> None:
-        """Puts the model's metric depth beside a trial that lacks it, whole or not at all.
+    def _compare(self, record: TrialRecord, trial: LoggedTrial, larger: Refiner, earlier: Earlier) -> dict[str, Any]:
+        """One trial's row; the log is told of its refinement."""
+        refined, before = larger.stored(trial), earlier(trial)
+        facts = None
+        if before is None:
+            forget_comparison(trial.folder)
+        else:
+            facts = compare_trial(trial, before, refined, self._options.fresh)
+        note = {"estimator": refined.facts["estimator"], "residual_mm": refined.facts["residual_mm"]}
+        if facts is not None:
+            note |= {"against": facts["first"], "workspace": facts["workspace"]}
+        if record.notes.get("later", {}).get("refined") != note:
+            self._store.annotate(trial.id, refined=note)
+        return {
+            "id": trial.id,
+            "surface": record.surface,
+            "outcome": record.outcome.value if record.outcome else None,
+            "folder": str(trial.folder),
+            "refined": refined.facts,
+            DISAGREEMENT: facts,
+        }
 
-        Raises:
-            CameraError: the trial's frames are damaged.
-            PerceptionError, CalibrationError: the model, or the scale, fails on them.
-            ConfigurationError: another process refines the trial.
-            StorageError: the disk takes no file.
-        """
-        work = self._work(trial)
-        with work.opened(self._fresh):
-            self._answer(trial, work)
-
-    def stored(self, trial: LoggedTrial) -> StoredDepth:
-        """The model's depth that lies beside a trial.
-
-        Raises:
-            TrialError: there is none, or it cannot be read.
-        """
-        stored = read_depth(trial.folder / self._into)
-        if stored is None:
-            by = self._specification.name
-            raise TrialError(f"Trial {trial.id} has no depth by {by}.", "Run the same command again.")
-        return stored
-
-    def _work(self, trial: LoggedTrial) -> Work:
-        out = trial.folder / self._into
-        request = ClipRequest(trial.folder / FRAMES, out, self._specification.name, self._settings, self._fresh)
-        identity = identity_of(request, self._specification.identity, cell=trial.cell_digest)
-        return Work(out, COMMAND, identity, (*FILES.values(), _DEPTH_PICTURE))
-
-    def _answer(self, trial: LoggedTrial, work: Work) -> None:
-        estimator = self.load()
-        frames = read_frames(trial.folder)
-        frame = frames[-1]
-        view = locate_table(frame, trial.cell)
-        relative = estimator.estimate(frames, view.plane)
-        metric = fit_metric(relative, view, frame)
-        with writing(work.folder):
-            facts = write_maps(work.folder, relative, metric)
-            titles = [f"{self._specification.name}, metric", "the sensor's depth"]
-            picture = depth_picture([metric.depth_m, frame.depth_m], titles)
-            write_image(work.folder / _DEPTH_PICTURE, np.hstack([frame.color, picture]))
-        names = [name for name in work.results if (work.folder / name).exists()]
-        work.publish({name: work.folder / name for name in names}, facts | {"identity": dict(work.identity)})
+    def _try(self, trial: LoggedTrial, work: Callable[[], Any], what: str) -> Any:
+        """The result of some work on a trial; None where it failed, which is said and kept."""
+        try:
+            with self._console.stage(f"{trial.id:>5} {what}"):
+                return work()
+        except _OF_ONE_TRIAL as error:
+            self._console.error(error)
+            self.failures[trial.id] = error
+            return None
 
 
-def logged_depth(trial: LoggedTrial) -> StoredDepth | None:
+def _logged_depth(trial: LoggedTrial) -> StoredDepth | None:
     """What the trial's own estimator said when it ran, None where the trial ended before.
 
     Raises:
@@ -140,25 +173,12 @@ def logged_depth(trial: LoggedTrial) -> StoredDepth | None:
     return read_depth(trial.folder / ESTIMATE)
 
 
-def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, fresh: bool) -> dict[str, Any]:
-    """Where two depths of a trial disagree, as JSON; the picture and the map of it go beside the trial.
+def _nothing(trial: LoggedTrial) -> None:
+    """`--against none`."""
 
-    Raises:
-        StorageError: the disk takes no file.
-    """
-    made_from = {"first": first.version, "refined": refined.version, "cell": trial.cell_digest}
-    work = Work(trial.folder / DISAGREEMENT, COMMAND, made_from, (DELTA, PICTURE))
-    done = work.finished()
-    if done is not None and not fresh:
-        return done
-    frame = read_frames(trial.folder)[-1]
-    comparison = compare_on(frame, trial.cell, first.depth_m, refined.depth_m)
-    names = (str(first.facts["estimator"]), str(refined.facts["estimator"]))
-    with work.opened(fresh):
-        with writing(work.folder):
-            np.save(work.folder / DELTA, comparison.delta_mm)
-            titles = (short(names[0]), short(names[1]))
-            picture = disagreement_picture(frame.color, first.depth_m, refined.depth_m, comparison, titles)
-            write_image(work.folder / PICTURE, picture)
-        facts = {"first": names[0], "refined": names[1]} | facts_of_comparison(comparison)
-        return work.publish({name: work.folder / name for name in (DELTA, PICTURE)}, facts)
+
+def _cells(facts: dict[str, Any]) -> list[str]:
+    comparison = facts[DISAGREEMENT]
+    first = "nothing to compare with" if comparison is None else short(comparison["first"])
+    cells = [""] * len(COLUMNS) if comparison is None else row(comparison)
+    return [str(facts["id"]), facts["surface"], facts["outcome"], first, *cells]

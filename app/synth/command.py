@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -12,33 +12,25 @@ from rich.markup import escape
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.paths import cell_file
+from app.synth.cli import SynthOptions
+from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
 from perception.learning.synthesis.clips.farm import Job, Step, render_here
-from perception.learning.synthesis.clips.settings import SynthSettings
+from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 
 if TYPE_CHECKING:
-    from core.cell import Cell
     from hardware.simulation.scene.scene import SceneObject
 
 
-@dataclass(frozen=True)
-class SynthOptions:
-    """What was asked for on the command line; cell: whose scenes are to be rendered, None where scenes are drawn."""
-
-    out: Path
-    clips: int
-    settings: SynthSettings
-    meshes: Path | None
-    ray: str
-    repair: bool
-    cell: "Cell | None" = None
-
-
-def render_data_set(options: SynthOptions, as_json: bool) -> int:
+def render_data_set(options: SynthOptions) -> int:
     """Renders the clips that are missing; 0 when all are there, with the card."""
-    console = Console(as_json)
-    settings, user_objects = _with_meshes(options, console)
+    if options.clips is None:
+        raise ConfigurationError("--clips says nothing.", "For example: --clips 4")
+    console = Console(options.as_json)
+    cell = _cell_of(options)
+    settings, user_objects = _with_meshes(_settings_of(options, cell), options.meshes, console)
     data_set = ClipSet(options.out, settings, options.clips)
     with Interrupts() as interrupts, data_set.hold():
         if options.repair:
@@ -46,16 +38,33 @@ def render_data_set(options: SynthOptions, as_json: bool) -> int:
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
-            steps = _begin(Job(settings, missing, data_set.clips, user_objects, options.cell), options.ray, opened)
+            steps = _begin(Job(settings, missing, data_set.clips, user_objects, cell), options.ray, opened)
             if not options.ray:
                 # In the renderer's own calls an interrupt would turn into another error: it waits for the frame's end.
-                interrupts.emergency = _stop_at_once
-            _show(steps, data_set, missing, interrupts, console)
-            interrupts.emergency = None
+                opened.enter_context(interrupts.deferring())
+            _render(steps, data_set, missing, interrupts, console)
         seconds = time.monotonic() - started_s
         _write_card(options.out, console)
-    console.result(_tell(data_set, len(missing), seconds, console))
+    console.result(_say_what_came(data_set, len(missing), seconds, console))
     return 0
+
+
+def _cell_of(options: SynthOptions) -> Cell | None:
+    """The cell whose scenes are asked for; None where they are drawn."""
+    if options.scenes == "drawn":
+        return None
+    if options.views is not None:
+        raise ConfigurationError(
+            f"--views {options.views} and --scenes cell.", "Leave out --views: its camera stands still."
+        )
+    return load_cell(cell_file(options.cell))
+
+
+def _settings_of(options: SynthOptions, cell: Cell | None) -> SynthSettings:
+    own: dict[str, Any] = {"views": options.views or "orbit"} if cell is None else of_cell(cell)
+    width, height = options.size or ((416, 240) if cell is None else (cell.camera.width, cell.camera.height))
+    own |= {name: getattr(options, name) for name in ("seed", "frames", "spp", "sensor", "zoom")}
+    return SynthSettings(width=width, height=height, surface=options.surface.value, **own)
 
 
 def verify_data_set(root: Path, as_json: bool) -> int:
@@ -80,10 +89,12 @@ def verify_data_set(root: Path, as_json: bool) -> int:
     return 0
 
 
-def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSettings, tuple[SceneObject, ...]]":
-    if options.meshes is None:
-        return options.settings, ()
-    if options.cell is not None:
+def _with_meshes(
+    settings: SynthSettings, folder: Path | None, console: Console
+) -> "tuple[SynthSettings, tuple[SceneObject, ...]]":
+    if folder is None:
+        return settings, ()
+    if settings.scenes == "cell":
         raise ConfigurationError(
             "--meshes can be among drawn objects only; a cell's scenes hold its own tableware.",
             "Leave out --meshes, or give --scenes drawn.",
@@ -91,9 +102,9 @@ def _with_meshes(options: SynthOptions, console: Console) -> "tuple[SynthSetting
     from perception.learning.synthesis.scenes.user_meshes import read_user_meshes
 
     with console.stage("meshes") as line:
-        meshes = read_user_meshes(options.meshes)
+        meshes = read_user_meshes(folder)
         line.detail = ", ".join(f"{item.family} ({item.material.name})" for item in meshes.objects)
-    return replace(options.settings, meshes=meshes.digest), meshes.objects
+    return replace(settings, meshes=meshes.digest), meshes.objects
 
 
 def _discard_damaged(data_set: ClipSet, console: Console) -> None:
@@ -113,11 +124,7 @@ def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:
     return opened.enter_context(closing(render_here(job)))
 
 
-def _stop_at_once() -> None:
-    raise KeyboardInterrupt
-
-
-def _show(
+def _render(
     steps: Iterator[Step], data_set: ClipSet, missing: Sequence[int], interrupts: Interrupts, console: Console
 ) -> None:
     """Works through the steps behind a bar that counts frames; an interrupt ends it after the frame it falls on."""
@@ -146,7 +153,7 @@ def _write_card(root: Path, console: Console) -> None:
         line.detail = f"{root / 'README.md'}, card.png"
 
 
-def _tell(data_set: ClipSet, rendered: int, seconds: float, console: Console) -> dict[str, Any]:
+def _say_what_came(data_set: ClipSet, rendered: int, seconds: float, console: Console) -> dict[str, Any]:
     frames = rendered * data_set.settings.frames
     hourly = f", {frames / seconds * 3600:,.0f} frames an hour" if rendered else ""
     root = str(data_set.root)

@@ -41,7 +41,7 @@ def _option_of(name: str, setting: FieldInfo) -> tuple[str, Any, None]:
 
 def train_dkt(options: TrainDktOptions) -> int:
     """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
-    from app.clips.cli import parse_size
+    from app.option_types import parse_size
     from app.train.dkt import train
     from perception.learning.training.settings import read_settings
 

@@ -1,17 +1,15 @@
 """One scale and shift for a whole clip, which a video model promises: fitted on a few of its frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell import Cell
 from core.errors import CalibrationError, PerceptionError
 from core.image import RgbdImage
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import find_anchors
-from perception.table.locate import locate_table
 from perception.table.metric_scale import FARTHEST_M, fit_metric, to_metres
 
 #: Relative values between which the frames' lines are compared (percentiles of all maps).
@@ -46,9 +44,12 @@ class ClipScale:
 
 
 def fit_clip(
-    numbers: Sequence[int], frames: Sequence[RgbdImage], maps: Sequence[RelativeDepth], cell: Cell
+    numbers: Sequence[int],
+    frames: Sequence[RgbdImage],
+    maps: Sequence[RelativeDepth],
+    locate: Callable[[RgbdImage], TableView],
 ) -> ClipScale:
-    """The line that is the median of the frames' own lines, each fitted where the cell's table is seen.
+    """The line that is the median of the frames' own lines, each fitted where `locate` sees the table.
 
     At a low and a high relative value, the median over the frames of what their lines say there: a
     median of scales and one of shifts would be of no line.
@@ -60,7 +61,7 @@ def fit_clip(
     refused: dict[int, str] = {}
     for number, frame, relative in zip(numbers, frames, maps, strict=True):
         try:
-            view = locate_table(frame, cell)
+            view = locate(frame)
             fitted.append((number, frame, relative, view, fit_metric(relative, view, frame)))
         except (PerceptionError, CalibrationError) as error:
             refused[number] = error.cause

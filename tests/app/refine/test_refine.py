@@ -17,14 +17,13 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.paths import trial_folder
-from app.refine.disagreements import compare_on
 from app.run.trial import Estimate, Trial
 from app.run.trial_files import ESTIMATE, FRAMES, read_depth, read_frames, save_trial_files
 from core.errors import PlanningError, StorageError, TrialError
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
 from perception.depth_types import RelativeDepth
-from perception.disagreement import compare_images, measure
+from perception.disagreement import compare_images, compare_in_cell, measure
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.table import metric_scale
@@ -87,7 +86,7 @@ def refined(*options: str) -> dict[str, Any]:
 
 def nearer(frame: RgbdFrame) -> tuple[np.ndarray, np.ndarray]:
     """The frame's depth with its largest object `NEARER_M` nearer, and that object's pixels."""
-    largest = compare_on(frame, CELL, frame.depth_m, frame.depth_m).objects[0]
+    largest = compare_in_cell(frame, CELL, frame.depth_m, frame.depth_m).objects[0]
     left, top, right, bottom = largest.box
     table_m = locate_table(frame, CELL).plane.depth(frame.intrinsics.rays())
     patch = np.zeros(frame.depth_m.shape, bool)
@@ -168,7 +167,7 @@ def fill_after(monkeypatch: pytest.MonkeyPatch, arrays: int) -> None:
 
 
 def test_a_depth_never_disagrees_with_itself(frame: RgbdFrame) -> None:
-    same = compare_on(frame, CELL, frame.depth_m, frame.depth_m)
+    same = compare_in_cell(frame, CELL, frame.depth_m, frame.depth_m)
     assert np.nanmax(same.delta_mm) == 0 and len(same.objects) == 2
     for each in (same.image, same.workspace, *(thing.disagreement for thing in same.objects)):
         assert (each.median_mm, each.p95_mm, each.beyond, each.shift_mm) == (0, 0, 0, 0) and each.pixels > 0
@@ -176,7 +175,7 @@ def test_a_depth_never_disagrees_with_itself(frame: RgbdFrame) -> None:
 
 def test_what_was_shifted_is_what_disagrees_and_by_how_much(frame: RgbdFrame) -> None:
     first_m, patch = nearer(frame)
-    found = compare_on(frame, CELL, first_m, frame.depth_m)
+    found = compare_in_cell(frame, CELL, first_m, frame.depth_m)
     np.testing.assert_allclose(found.delta_mm[patch], 1000 * NEARER_M, atol=1e-3)
     assert np.nanmax(found.delta_mm[~patch]) == 0
     assert found.image.beyond == pytest.approx(patch.sum() / np.isfinite(frame.depth_m).sum())
@@ -266,7 +265,7 @@ def test_a_running_trial_is_left_alone(home: Path, frame: RgbdFrame) -> None:
 
 KILL_IN_THE_SECOND = """
 import os, signal
-import app.refine.trials as refining
+import app.refine.refiner as refining
 from typer.testing import CliRunner
 from app.cli import app
 write, calls = refining.write_maps, []
