@@ -1,10 +1,18 @@
-"""Which world there is on this machine, and opening it."""
+"""Which world there is on this machine, opening it, and the one of hardware."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.cell import Cell
+from core.clock import WallClock
 from core.errors import ArmError, CameraError, ConfigurationError
-from hardware.world import World
+from core.image import RgbdImage
+from hardware.arms.arm import Arm
+from hardware.world import SceneNote, Verdict, World
 
 
 def choose_world(camera: str, arms: str) -> tuple[str, str]:
@@ -15,7 +23,7 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
         CameraError, ArmError: half of the real cell is missing.
     """
     if camera == "auto" and arms == "auto":
-        camera, arms = _found_camera(), _found_arms()
+        camera, arms = _camera_here(), _arms_here()
         if (camera, arms) == ("d435", "sim"):
             raise ArmError(
                 "A RealSense is attached, but no CAN interface is up.",
@@ -55,18 +63,59 @@ def open_world(cell: Cell, camera: str, seed: int) -> World:
         from hardware.simulation.digital_cell import DigitalCell
 
         return DigitalCell(cell, seed)
-    from hardware.real_cell import RealCell
-
     return RealCell(cell, serial=camera.partition(":")[2] or cell.camera.serial)
 
 
-def _found_camera() -> str:
-    from hardware.cameras.realsense import find_cameras
+def _camera_here() -> str:
+    from hardware.cameras.attached import find_cameras
 
     return "d435" if find_cameras() else "sim"
 
 
-def _found_arms() -> str:
+def _arms_here() -> str:
     from hardware.arms.can_interfaces import find_can_interfaces
 
     return "piper" if find_can_interfaces() else "sim"
+
+
+class RealCell:
+    """A `World` of a D435 and PiPER arms. The operator lays the scenes; nobody but the gripper judges a grasp."""
+
+    name = "hardware"
+    is_real = True
+    truth: Callable[[RgbdImage], NDArray[np.float32]] | None = None
+
+    def __init__(self, cell: Cell, serial: str) -> None:
+        """Connects and enables everything, or nothing: what was opened is closed again on a failure.
+
+        Raises:
+            CameraError, ArmError: which part is missing and how to bring it up.
+        """
+        from hardware.arms.piper_arm import PiperArm
+        from hardware.cameras.realsense import RealSenseCamera, RealSenseConfig
+
+        self.clock = WallClock()
+        self.arms: dict[str, Arm] = {}
+        self.camera = RealSenseCamera(RealSenseConfig(serial, cell.camera.width, cell.camera.height, cell.camera.fps))
+        try:
+            for name, mount in cell.arms.items():
+                arm = PiperArm(name, mount.channel, mount, self.clock)
+                self.arms[name] = arm
+                arm.connect()
+                arm.enable()
+        except BaseException:
+            self.close()
+            raise
+
+    def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
+        """Records which table the operator laid; the objects are his."""
+        return SceneNote(surface, seed)
+
+    def verdict(self) -> Verdict | None:
+        return None
+
+    def close(self) -> None:
+        with ExitStack() as parts:
+            parts.callback(self.camera.close)
+            for arm in self.arms.values():
+                parts.callback(arm.close)

@@ -46,7 +46,7 @@ def _guarded(subject: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _camera() -> Finding:
-    from hardware.cameras.realsense import describe_cameras
+    from hardware.cameras.attached import describe_cameras
 
     cameras = describe_cameras()
     if not cameras:

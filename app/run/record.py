@@ -9,10 +9,11 @@ from app.paths import cell_file
 from app.run.options import RecordOptions
 from core.cell import load_cell
 from core.errors import CameraError, ConfigurationError
+from hardware.cameras.attached import find_cameras
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
-from hardware.cameras.realsense import RealSenseCamera, find_cameras
+from hardware.cameras.realsense import RealSenseCamera, RealSenseConfig
 from hardware.cameras.recorded import open_recording
 from hardware.cameras.recorder import Recorder
 from hardware.worlds import open_world
@@ -50,7 +51,8 @@ def _open(options: RecordOptions, opened: ExitStack) -> Camera:
     if kind == "d435":
         cell = load_cell(cell_file(options.cell or "lab"))
         mount = cell.camera
-        return opened.enter_context(RealSenseCamera(serial or None, mount.width, mount.height, mount.fps))
+        config = RealSenseConfig(serial or None, mount.width, mount.height, mount.fps)
+        return opened.enter_context(RealSenseCamera(config))
     if kind == "sim":
         world = opened.enter_context(
             closing(open_world(load_cell(cell_file(options.cell or "sim")), "sim", options.seed))

@@ -13,8 +13,6 @@ from typing import Any
 from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.attached import choose, describe, load_librealsense
-from hardware.cameras.attached import describe_cameras as describe_cameras
-from hardware.cameras.attached import find_cameras as find_cameras
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
 
@@ -73,20 +71,11 @@ class RealSenseCamera:
 
     is_live = True
 
-    def __init__(
-        self,
-        serial: str | None = None,
-        width: int = 848,
-        height: int = 480,
-        fps: int = 30,
-        infrared: bool = False,
-        *,
-        context: Any = None,
-    ) -> None:
-        self.config = RealSenseConfig(serial, width, height, fps, infrared)
+    def __init__(self, config: RealSenseConfig, *, context: Any = None) -> None:
+        self.config = config
         rs = load_librealsense()
         self._context = rs.context() if context is None else context
-        info = choose(serial, describe(self._context))
+        info = choose(config.serial, describe(self._context))
         self._serial, self._usb = info.serial, info.usb
         self.name = f"d435 {self._serial}"
         self._freshness = Freshness()

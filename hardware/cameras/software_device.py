@@ -40,8 +40,9 @@ class RecordedDevice:
         self._color = self._rgb.add_video_stream(_stream(rs.stream.color, 0, rs.format.rgb8, 3, k))
         self._depth = self._stereo.add_video_stream(_stream(rs.stream.depth, 0, rs.format.z16, 2, k))
         self._infrared = [
-            self._stereo.add_video_stream(_stream(rs.stream.infrared, index, rs.format.y8, 1, _resized(k, image.shape)))
-            for index, image in enumerate(first.infrared or (), start=1)
+            # What the colour camera would have at their size: frames do not carry the infrared's own.
+            self._stereo.add_video_stream(_stream(rs.stream.infrared, index, rs.format.y8, 1, k.resized(width, height)))
+            for index, (height, width) in enumerate((image.shape for image in first.infrared or ()), start=1)
         ]
         same_place = rs.extrinsics()
         same_place.rotation, same_place.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [0, 0, 0]
@@ -90,12 +91,6 @@ def _send(sensor: Any, profile: Any, frame: RgbdFrame, pixels: NDArray, bytes_a_
     if profile.stream_type() == rs.stream.depth:
         image.depth_units = DEPTH_UNIT_M
     sensor.on_video_frame(image)
-
-
-def _resized(k: Intrinsics, shape: tuple[int, ...]) -> Intrinsics:
-    """What the colour camera would have at another size; frames do not carry the infrared's own."""
-    y, x = shape[0] / k.height, shape[1] / k.width
-    return Intrinsics(shape[1], shape[0], k.fx * x, k.fy * y, k.cx * x, k.cy * y)
 
 
 def _stream(kind: Any, index: int, layout: Any, bytes_a_pixel: int, k: Intrinsics) -> Any:

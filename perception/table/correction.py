@@ -89,9 +89,10 @@ class _Cells:
         """Mean (A,) and standard deviation (A,) [m] of the error at the cells asked, from those known."""
         across = self.covariance(asked, known)
         noisy = self.covariance(known, known) + np.diag(self.sigma_m[known] ** 2)
+        solved = np.linalg.solve(noisy, np.column_stack([self.residual_m[known], across.T]))
         prior_m2 = FIELD_SIGMA_M**2 + (SCALE_SIGMA * self.slope_m[asked]) ** 2
-        variance_m2 = prior_m2 - np.einsum("ak,ka->a", across, np.linalg.solve(noisy, across.T))
-        return across @ self.weights(known), np.sqrt(np.maximum(variance_m2, 0.0))
+        variance_m2 = prior_m2 - np.einsum("ak,ka->a", across, solved[:, 1:])
+        return across @ solved[:, 0], np.sqrt(np.maximum(variance_m2, 0.0))
 
 
 def find_correction(anchors: Anchors, fitted: NDArray[np.float64], shape: tuple[int, int]) -> TableCorrection:
@@ -191,9 +192,11 @@ def _joined(cells: _Cells, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     for _ in range(_JOIN_ROUNDS):
         mean_m, sigma_m = cells.foretold(np.ones(len(allowed), bool), known)
         limit_m = _JOIN_SIGMAS * np.hypot(np.minimum(sigma_m, _JOIN_SIGMA_M), cells.sigma_m)
-        known = on_tags | (allowed & (np.abs(cells.residual_m - mean_m) < limit_m))
+        before, known = known, on_tags | (allowed & (np.abs(cells.residual_m - mean_m) < limit_m))
         if not known.any():
             return allowed
+        if np.array_equal(known, before):
+            break
     return known
 
 

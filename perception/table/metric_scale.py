@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from core.errors import PerceptionError
 from core.image import RgbdImage
+from core.threads import one_blas_thread
 from perception.depth_types import CorrectionNote, Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
 from perception.table.correction import TableCorrection, corrected, find_correction
@@ -26,6 +27,7 @@ _TAG_SHARE = 0.6
 FARTHEST_M = 20.0
 
 
+@one_blas_thread()
 def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> MetricDepth:
     """Scales an estimator's answer by the table's anchors, and takes out what bends slowly over the table.
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from core.errors import PerceptionError
 from core.image import RgbdImage
+from core.threads import one_blas_thread
 from core.transforms import transform
 from perception.depth_types import Plane, TableView
 
@@ -19,6 +20,7 @@ _STRIDE_PX = 4
 _TRIALS = 400
 
 
+@one_blas_thread()
 def fit_table(frame: RgbdImage) -> TableView:
     """The dominant plane of the sensor's depth, with a nominal world frame on it: nothing may move on it.
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from core.errors import CameraError
 from core.image import RgbdImage
 
+#: The rate of what keeps no times, as images do.
+NOMINAL_FPS = 30.0
 #: Is told how many frames were checked so far, and of how many where that is known.
 Progress = Callable[[int, int | None], None]
 

@@ -16,8 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from core.errors import CameraError
-from hardware.cameras.clips.clip import Census, ClipFrame, Progress
-from hardware.cameras.clips.images import NOMINAL_FPS
+from hardware.cameras.clips.clip import NOMINAL_FPS, Census, ClipFrame, Progress
 
 _COPY_AGAIN = "Copy or export the video again; to use what is left of it: ffmpeg -i OLD -c:v ffv1 NEW.mkv"
 #: What libav also takes for videos: text that it would typeset, and still images.
@@ -41,14 +40,14 @@ class VideoClip:
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self.name = str(path)
         self._path = path
-        with _opened(path) as (container, stream):
+        with _open(path) as (container, stream):
             self.fps = float(stream.average_rate or stream.guessed_rate or NOMINAL_FPS)
             due_s = _due_s(container, stream)
             census = Census(self.name, progress, stream.frames or round(due_s * self.fps) or None)
             end_s = 0.0
-            for frame in self._decoded(container, stream):
-                turned = _quarters(frame) % 2
-                census.add(*((frame.height, frame.width) if turned else (frame.width, frame.height)))
+            for frame in self._decode(container, stream):
+                is_turned = _quarters(frame) % 2
+                census.add(*((frame.height, frame.width) if is_turned else (frame.width, frame.height)))
                 end_s = max(end_s, _end_s(frame, self.fps))
         if due_s - end_s > _TOLERATED_FRAMES / self.fps:
             raise CameraError(
@@ -62,9 +61,9 @@ class VideoClip:
 
     def frames(self, start: int = 0) -> Iterator[ClipFrame]:
         """See `Clip.frames`."""
-        with _opened(self._path) as (container, stream):
+        with _open(self._path) as (container, stream):
             number = -1
-            for number, frame in enumerate(self._decoded(container, stream)):
+            for number, frame in enumerate(self._decode(container, stream)):
                 if number >= start:
                     yield ClipFrame(_rgb(frame))
         if number + 1 != self.count:
@@ -72,7 +71,7 @@ class VideoClip:
                 f"{self.name} had {self.count} frames and now has {number + 1}.", "Leave the file alone; run it again."
             )
 
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         packets = container.demux(stream)
         number, time_s = 0, 0.0
         while True:
@@ -107,7 +106,7 @@ class VideoClip:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The file and its first moving picture, which raises at damage instead of concealing it."""
     container: InputContainer | None = None
     try:

@@ -80,7 +80,7 @@ def socket(recording: Path) -> Socket:
 
 @pytest.fixture
 def camera(socket: Socket) -> Iterator[RealSenseCamera]:
-    with RealSenseCamera(SERIAL, infrared=True, context=socket.context) as camera:
+    with RealSenseCamera(RealSenseConfig(SERIAL, infrared=True), context=socket.context) as camera:
         yield camera
 
 
@@ -127,7 +127,7 @@ def test_stamps_of_the_host_clock_tell_what_was_exposed_before_the_call(
     )
     fake.record(tmp_path / "d435.db3", in_step(30), pause_s=1 / 60)
     socket = Socket(tmp_path / "d435.db3")
-    with RealSenseCamera(FAKE_SERIAL, context=socket.context) as camera:
+    with RealSenseCamera(RealSenseConfig(FAKE_SERIAL), context=socket.context) as camera:
         if is_given:
             assert camera.read(timeout_s=0.6).depth_m.shape == (480, 848)
         else:
@@ -170,16 +170,16 @@ def test_a_camera_that_stays_away_fails_once_and_for_all(
 
 def test_a_missing_camera_is_told_with_those_attached(socket: Socket) -> None:
     with pytest.raises(CameraError, match=SERIAL):
-        RealSenseCamera("another", context=socket.context)
+        RealSenseCamera(RealSenseConfig("another"), context=socket.context)
     socket.unplug()
     with pytest.raises(CameraError, match="No RealSense camera is attached"):
-        RealSenseCamera(SERIAL, context=socket.context)
+        RealSenseCamera(RealSenseConfig(SERIAL), context=socket.context)
 
 
 def test_a_size_the_camera_does_not_give_now_is_told(socket: Socket) -> None:
     """As on USB 2, where librealsense cannot resolve what a D435 otherwise gives."""
     with pytest.raises(CameraError, match="does not start") as caught:
-        RealSenseCamera(SERIAL, width=1280, height=720, context=socket.context)
+        RealSenseCamera(RealSenseConfig(SERIAL, 1280, 720), context=socket.context)
     assert "USB 3" in caught.value.remedy
 
 

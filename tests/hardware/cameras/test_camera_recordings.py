@@ -258,3 +258,16 @@ def test_a_program_that_leaves_a_recording_open_still_ends() -> None:
     script += "camera = open_recording(Path(sys.argv[1])); camera.read(); sys.exit(7)"
     ended = subprocess.run([sys.executable, "-c", script, str(LEGACY)], cwd=ROOT, capture_output=True, timeout=60)
     assert ended.returncode == 7
+
+
+def test_infrared_of_another_size_is_given_the_colours_view_at_that_size(tmp_path: Path) -> None:
+    half = (K.height // 2, K.width // 2)
+    small = np.zeros(half, np.uint8)
+    file = record(tmp_path / "small.db3", [replace(make_frame(1), infrared=(small, small))])
+    device = rs.context().load_device(str(file))
+    sensors = device.query_sensors()
+    profiles = [p.as_video_stream_profile() for sensor in sensors for p in sensor.get_stream_profiles()]
+    k = next(p for p in profiles if p.stream_type() == rs.stream.infrared).get_intrinsics()
+    expected = K.resized(half[1], half[0])
+    assert (k.width, k.height) == (expected.width, expected.height)
+    assert (k.fx, k.fy, k.ppx, k.ppy) == pytest.approx((expected.fx, expected.fy, expected.cx, expected.cy), abs=1e-4)
