@@ -9,7 +9,7 @@ from core import threads
 from core.threads import blas_threads, one_blas_thread
 from perception.table.locate import fit_table
 from perception.table.metric_scale import fit_metric
-from tests.support.biased_scenes import answer, bent, draw_scenes
+from tests.support.scenes.biased import answer, bent, draw_scenes
 
 pytestmark = pytest.mark.skipif(blas_threads() == 0, reason="numpy has another BLAS")
 
