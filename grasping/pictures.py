@@ -31,7 +31,7 @@ def draw_grasps(
     scale = image.shape[1] / 848
     thick = max(1, round(2 * scale))
     for rank in reversed(range(len(rows))):
-        lines = _projected(rows[rank], intrinsics)
+        lines = _gripper_lines(rows[rank], intrinsics)
         if lines is None:
             continue
         ink = _ink(rows[rank, SCORE], rows[:, SCORE])
@@ -53,7 +53,7 @@ def draw_grasps(
     return image
 
 
-def _projected(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int32]] | None:
+def _gripper_lines(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int32]] | None:
     """The fingers with the palm, and the wrist, as polylines in 1/16 px; None behind the camera."""
     y, z = row[WIDTH] / 2, -FINGER_M
     fingers = np.array([[0, y, 0], [0, y, z], [0, -y, z], [0, -y, 0]])

@@ -10,7 +10,7 @@ from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert
 from grasping.detection.confidence import note_of_empty, sure_depth, sure_points
 from grasping.detection.detector import DetectorInput, DetectorSpecification
-from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentred
+from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentre
 from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
 from grasping.detection.proposals import Proposals, propose
 from grasping.detection.segmentation import bystanders, clusters, explain, object_points, table_frame
@@ -76,7 +76,7 @@ class AntipodalDetector:
         if not len(proposals):
             return np.zeros((0, ROW))
         obstacles = _near(target, objects, others_m)
-        proposals = recentred(proposals, insert(proposals, obstacles), self.max_opening_m)
+        proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m)
         if not len(proposals):
             return np.zeros((0, ROW))
         fit = insert(proposals, obstacles)

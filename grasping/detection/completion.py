@@ -38,14 +38,14 @@ def complete(surface: PointCloud, space: FreeSpace) -> Completed:
     axis = lathe_axis(surface, space)
     if axis is not None:
         center, inliers = axis
-        return Completed(_joined(surface, _revolved(surface[inliers], center), space), 1.0)
+        return Completed(_join(surface, _revolve(surface[inliers], center), space), 1.0)
     symmetry, consistency = best_symmetry(surface, space)
     convinces = consistency >= MIN_CONSISTENCY
-    both = _joined(surface, symmetry.of(surface), space) if convinces else surface
-    return Completed(_joined(both, _walls(both), space), consistency if convinces else 0.0)
+    both = _join(surface, symmetry.of(surface), space) if convinces else surface
+    return Completed(_join(both, _walls(both), space), consistency if convinces else 0.0)
 
 
-def _joined(surface: PointCloud, added: PointCloud, space: FreeSpace) -> PointCloud:
+def _join(surface: PointCloud, added: PointCloud, space: FreeSpace) -> PointCloud:
     """The surface and what is added, less what is known to be empty, in the table or there already."""
     added = added[~space.contains(added.points_m) & (added.points_m[:, 2] > 0)]
     distance, index = cKDTree(surface.points_m).query(added.points_m, distance_upper_bound=0.006)
@@ -83,7 +83,7 @@ def lathe_axis(surface: PointCloud, space: FreeSpace) -> tuple[NDArray[np.float6
         return None
     inliers = np.ones(len(surface), bool)
     inliers[np.flatnonzero(side)[~fits]] = False
-    turned = _revolved(surface[inliers], center)
+    turned = _revolve(surface[inliers], center)
     return None if space.contains(turned.points_m).mean() > MAX_VIOLATION else (center, inliers)
 
 
@@ -96,7 +96,7 @@ def _is_round(from_axis: NDArray, height: NDArray, n: NDArray) -> bool:
     return bool(spread) and float(np.median(spread)) < 0.004
 
 
-def _revolved(surface: PointCloud, center: NDArray, turns: int = 24) -> PointCloud:
+def _revolve(surface: PointCloud, center: NDArray, turns: int = 24) -> PointCloud:
     """Every point turned about the vertical axis through `center`, one copy per turn."""
     keep = thin(surface.points_m, 0.005, facing(surface.normals))
     points, normals = surface.points_m[keep].copy(), surface.normals[keep]

@@ -61,7 +61,7 @@ def holds(fit: Fit) -> NDArray[np.bool_]:
     return (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
 
 
-def recentred(proposals: Proposals, fit: Fit, max_opening_m: float) -> Proposals:
+def recentre(proposals: Proposals, fit: Fit, max_opening_m: float) -> Proposals:
     """The proposals that fit and can open wide enough, their centre moved midway between contacts."""
     good = np.flatnonzero(holds(fit) & (fit.width_m + LEAST_MARGIN_M <= max_opening_m))
     chosen = proposals[good]

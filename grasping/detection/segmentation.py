@@ -94,7 +94,7 @@ def _least_height(height: NDArray) -> float:
 def clusters(points: NDArray) -> NDArray[np.int32]:
     """Object id of every point (N,): 0, 1, ... by falling size, -1 where too few hang together."""
     coarse = thin(points, LINK_M / 4)
-    labels = _linked(points[coarse], LINK_M)[cKDTree(points[coarse]).query(points)[1]]
+    labels = _components(points[coarse], LINK_M)[cKDTree(points[coarse]).query(points)[1]]
     return _by_size(labels, MIN_POINTS)
 
 
@@ -120,14 +120,14 @@ def parts(points: NDArray, ridge: NDArray, valley: float) -> NDArray[np.int32]:
     """
     solid = np.flatnonzero(ridge > -valley)
     link_m = PART_LINK * float(np.median(cKDTree(points).query(points, k=[6])[0]))
-    core = _by_size(_linked(points[solid], link_m), MIN_PART_POINTS)
+    core = _by_size(_components(points[solid], link_m), MIN_PART_POINTS)
     kept = core >= 0
     if not kept.any():
         return np.zeros(len(points), np.int32)
     return core[kept][cKDTree(points[solid[kept]]).query(points)[1]]
 
 
-def _linked(points: NDArray, link_m: float) -> NDArray[np.int32]:
+def _components(points: NDArray, link_m: float) -> NDArray[np.int32]:
     """Component of every point (N,) when all nearer than `link_m` are linked."""
     if not len(points):
         return np.zeros(0, np.int32)
@@ -162,13 +162,13 @@ def explain(
     for k in range(labels.max() + 1):
         cluster = np.flatnonzero(labels == k)
         valleys = VALLEYS[:1] if cut_off[cluster[0]] else VALLEYS
-        for members, whole in _explained(surface, ridge, cluster, space, valleys):
+        for members, whole in _split(surface, ridge, cluster, space, valleys):
             ids[members] = len(objects)
             objects.append(whole.surface)
     return objects, ids
 
 
-def _explained(
+def _split(
     surface: PointCloud, ridge: NDArray, members: NDArray, space: FreeSpace, valleys: tuple[float, ...]
 ) -> list[tuple[NDArray, Completed]]:
     """The members (indices) as one object, or split along their valleys, the deepest first, where that
@@ -180,7 +180,7 @@ def _explained(
         part, valleys = parts(surface.points_m[members], ridge[members], valleys[0]), valleys[1:]
         if part.max() > 0:
             pieces = [members[part == j] for j in range(part.max() + 1)]
-            split = [found for piece in pieces for found in _explained(surface, ridge, piece, space, valleys)]
+            split = [found for piece in pieces for found in _split(surface, ridge, piece, space, valleys)]
             sureness = sum(len(piece) * thing.sureness for piece, thing in split) / len(members)
             return split if sureness > whole.sureness + GAIN else [(members, whole)]
     return [(members, whole)]

@@ -158,13 +158,13 @@ def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArra
     by how much (C, 8) each lift tips the tool [rad]."""
     grasps = solve(arm.T_base_world @ T_world_tcp, arm.mount.firmware, LIMIT_MARGIN_RAD)
 
-    def followed(poses: Matrix) -> NDArray:
+    def paths(poses: Matrix) -> NDArray:
         return follow(grasps, arm.T_base_world @ poses, arm.mount.firmware)
 
-    back = followed(approach_poses(T_world_tcp, _STEPS))
+    back = paths(approach_poses(T_world_tcp, _STEPS))
     lift, tips = np.full_like(back, np.nan), np.zeros(grasps.shape[:2])
     for tip in TIPS_RAD:
         missing = np.isnan(lift[..., 0]).any(axis=-1)
-        lift[missing] = followed(lift_poses(T_world_tcp, tip, arm.T_world_base, _STEPS))[missing]
+        lift[missing] = paths(lift_poses(T_world_tcp, tip, arm.T_world_base, _STEPS))[missing]
         tips[missing] = tip
     return back[:, :, ::-1], lift, tips

@@ -112,11 +112,11 @@ class _Walk:
 
     def along(self, phase: Phase, motion: JointTrajectory, world: GateWorld, width_m: float) -> None:
         tool, rotation = np.zeros(3), np.eye(3)
-        for time_s, joints in zip(*_sampled(motion), strict=True):
+        for time_s, joints in zip(*_sample(motion), strict=True):
             tool, rotation = world.move(joints, width_m)
             self.checked += 1
             self._note_workspace(phase, time_s, tool)
-            for touch in self._counted(phase, tool, world):
+            for touch in self._relevant_touches(phase, tool, world):
                 if not touch.other.startswith(f"{world.arm} "):
                     self.clearance_m = min(self.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
@@ -126,7 +126,7 @@ class _Walk:
         if phase is Phase.APPROACH:
             self._note_promise(tool, rotation)
 
-    def _counted(self, phase: Phase, tool: NDArray, world: GateWorld) -> Iterator[Touch]:
+    def _relevant_touches(self, phase: Phase, tool: NDArray, world: GateWorld) -> Iterator[Touch]:
         """The touches that the rules of a phase do not allow."""
         grasp = self._promised[:3, 3]
         closing_in = phase is Phase.APPROACH and np.linalg.norm(tool - grasp) < EXEMPT_M
@@ -173,7 +173,7 @@ def _limit_violations(motions: Motions, arm: str, measured: Joints) -> list[str]
     return _jumps(motions, arm, measured)
 
 
-def _sampled(motion: JointTrajectory) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sample(motion: JointTrajectory) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times (M,) and joints (M, 6) along a motion, SAMPLE_RAD of travel apart, both ends among them."""
     moved = np.abs(np.diff(motion.positions_rad, axis=0)).max(axis=1)
     travelled = np.concatenate([[0.0], np.cumsum(moved)])

@@ -93,7 +93,7 @@ def plan_motions(
 def _after_release(around: Around, held: Held, place: Place, arm: ArmModel, cell: Cell) -> Surroundings:
     """What is in the way to the park pose: as before, and what now stands in the bin."""
     T_world_tcp = arm.place(place.joints_rad[None], 0.0).T_world_tcp[0]
-    field = around.without_target.with_points(_released(held, T_world_tcp, cell.bin))
+    field = around.without_target.with_points(_points_in_bin(held, T_world_tcp, cell.bin))
     return Surroundings(field, field)
 
 
@@ -165,7 +165,7 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
     return None
 
 
-def _released(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
+def _points_in_bin(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
     """World points (K, 3) of an object let go at a tool pose, fallen upright onto the bin's floor."""
     points = held.in_world(T_world_tcp[None])[0]
     return points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]

@@ -57,7 +57,7 @@ def plan_grasp(
     """
     specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
-    search = _Search(grasps, view, cell, _checked(arm_states, cell), seed)
+    search = _Search(grasps, view, cell, _check_joints(arm_states, cell), seed)
     plan = search.run(specification, deadline_s)
     if plan is None:
         raise PlanningError(
@@ -67,7 +67,7 @@ def plan_grasp(
     return plan
 
 
-def _checked(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
+def _check_joints(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
     if missing := set(cell.arms) - set(arm_states):
         raise ConfigurationError(
             f"Where these arms are is unknown: {', '.join(sorted(missing))}.", "Read the state of every arm first."

@@ -75,7 +75,7 @@ class PiperArm:
         Raises:
             ArmError: stopped or faulted, motors that stay off, or a controller that keeps another mode.
         """
-        state = self._unfaulted(self.state())
+        state = self._demand_no_fault(self.state())
         deadline_s = self._clock.now_s() + _ENABLE_TIMEOUT_S
         while not state.enabled:
             if self._clock.now_s() > deadline_s:
@@ -83,7 +83,7 @@ class PiperArm:
                 raise ArmError(cause, "Check its 24 V supply and the emergency-stop button, then start again.")
             self._bus.send_enable()
             self._clock.sleep(_POLL_S)
-            state = self._unfaulted(self.state())
+            state = self._demand_no_fault(self.state())
         self._bus.send_gripper(min(max(state.gripper_width_m, 0.0), self._mount.gripper_stroke_m), _KEEP_FORCE_N)
         self.hold()
         self._await_can_control()
@@ -170,7 +170,7 @@ class PiperArm:
         Raises:
             ArmError: stale feedback, a latched stop, a fault, or motors off.
         """
-        state = self._unfaulted(self.state(max_age_s))
+        state = self._demand_no_fault(self.state(max_age_s))
         if not state.enabled:
             raise ArmError(f"The {self.name} arm's motors are off.", "Enable the arm first; support it if it hangs.")
         return state
@@ -182,7 +182,7 @@ class PiperArm:
         self._commanded = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
         self._bus.send_joints(self._commanded)
 
-    def _unfaulted(self, state: ArmState) -> ArmState:
+    def _demand_no_fault(self, state: ArmState) -> ArmState:
         if state.stopped:
             raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
         if self._distrust is not None:

@@ -94,7 +94,7 @@ def list_source(source: Source) -> Listing:
 
     try:
         info = HfApi(endpoint=endpoint()).model_info(source.repo, files_metadata=True, timeout=_ANSWER_TIMEOUT_S)
-        files = [_remote_file(source, info, file) for file in info.siblings or () if _wanted(source, file.rfilename)]
+        files = [_remote_file(source, info, file) for file in info.siblings or () if _is_wanted(source, file.rfilename)]
     except (HTTPError, OfflineModeIsEnabled) as error:
         raise _refusal(error, source.repo) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -243,7 +243,7 @@ def _remote_file(source: Source, info: "ModelInfo", file: "RepoSibling") -> Remo
     return RemoteFile(source.repo, info.sha, file.rfilename, local_path, file.size, sha256, file.blob_id)
 
 
-def _wanted(source: Source, path: str) -> bool:
+def _is_wanted(source: Source, path: str) -> bool:
     """A file that a pattern names and that stays within the folder it is fetched to."""
     inside = not path.startswith("/") and ".." not in PurePosixPath(path).parts
     return inside and any(_matches(path, pattern) for pattern in source.patterns)
