@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app.option_types import Dtype
-from app.options import JsonOption
+from app.option_types import Dtype, Weights
+from app.options import CellOption, JsonOption
 from core.errors import ConfigurationError
 
 
@@ -72,6 +72,20 @@ class BenchDktOptions(JsonOption):
                 f"--frames {self.frames!r} is no list of lengths.", "For example: --frames 1,5,21,81"
             )
         return tuple(dict.fromkeys(map(int, parts))) or None
+
+
+@dataclass(frozen=True)
+class BenchDepthOptions(CellOption, JsonOption):
+    """A data set, and what is compared on it."""
+
+    dataset: Annotated[str, typer.Option(help="transphy3d, cleargrasp, dreds, hiss or clearpose.")]
+    root: Annotated[Path, typer.Option(help="Its folder, as it was unpacked.")]
+    estimators: Annotated[str, typer.Option(help="Comma-separated; plane: the table's plane everywhere.")] = "plane,raw"
+    weights: Weights = None
+    clips: Annotated[int | None, typer.Option(min=1, help="So many clips, drawn with the seed; default: all.")] = None
+    frames: Annotated[int | None, typer.Option(min=1, help="The first so many of each clip; default: all.")] = None
+    out: Annotated[Path | None, typer.Option(help="Results; default runs/bench-depth/DATASET-FOLDER.")] = None
+    seed: Annotated[int, typer.Option(min=0, help="Draws the clips, and the intervals' resamples.")] = 0
 
 
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:

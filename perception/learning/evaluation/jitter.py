@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.learning.datasets.base import DatasetFrame
+from perception.learning.evaluation.metrics import JitterMetrics
 from perception.learning.evaluation.regions import things_of
-from perception.learning.evaluation.tally import JitterTally
 
 #: Poses that differ by less [m, or unitless rotation] are one place; true depth by less [m]: nothing moved.
 SAME_PLACE, SAME_DEPTH_M = 1e-6, 1e-4
 
 
-class StillWatch:
+class JitterMeter:
     """Gathers a film's depth for as long as its camera and its scene stand still.
 
     Frame by frame (Welford, 1962): pixels without an answer in a frame count in those that have one.
@@ -40,14 +40,14 @@ class StillWatch:
         self._mean_m += off_m / np.maximum(self._answers, 1)
         self._square_m2 += off_m * np.where(answered, depth_m - self._mean_m, 0.0)
 
-    def tallies(self) -> dict[str, JitterTally]:
+    def metrics(self) -> dict[str, JitterMetrics]:
         """By region: `objects`, and those of glass and mirrors; none where something moved or one frame is all."""
         if self._first is None or not self._is_still or self._frames < 2:
             return {}
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation_m = np.sqrt(self._square_m2 / (self._answers - 1))
         deviation_m[self._answers < 2] = np.nan
-        return {name: JitterTally.of(deviation_m, mask) for name, mask in things_of(self._first).items()}
+        return {name: JitterMetrics.of(deviation_m, mask) for name, mask in things_of(self._first).items()}
 
 
 def _shows_the_same(first: DatasetFrame, frame: DatasetFrame) -> bool:

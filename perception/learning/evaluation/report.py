@@ -1,12 +1,17 @@
-"""Results of clips as tables: by protocol and region, with the paper's rows where they are of the same kind."""
+"""Results of clips as tables: by protocol and region, with the paper's rows where they are of the same kind.
+
+The DKT paper (arXiv 2512.23705): its Table I is ClearPose and TransPhy3D-Test, Table II DREDS (STD-CatKnown and
+STD-CatNovel), Table V normals on ClearPose. Only numbers that were found are here: DKT's own rows, not those of the
+methods that it compares.
+"""
 
 from collections.abc import Mapping, Sequence
+from math import nan
 
-from perception.learning.evaluation.confidence import confidence_rows
-from perception.learning.evaluation.measure import ClipResult
-from perception.learning.evaluation.published import PublishedRow, is_same_data, published
+from perception.learning.evaluation.evaluate import ClipResult, tolerance_m
+from perception.learning.evaluation.metrics import CONFIDENCE_BINS
 from perception.learning.evaluation.regions import FAMILY
-from perception.learning.evaluation.statistics import Summary, ranks, summarise
+from perception.learning.evaluation.statistics import ranks, summarise
 from perception.learning.evaluation.tables import RANKED, Columns, ResultRow, ResultTable
 
 _TITLES = {
@@ -18,8 +23,7 @@ _TITLES = {
     "confidence": "Confidence in metric depth, as it is said and as it proves true",
 }
 #: Regions in the order of their tables.
-_REGIONS = ("all", "objects", "transparent", "specular", "hard", "table")
-_REGION_NAMES = {
+_REGIONS = {
     "all": "all pixels",
     "objects": "pixels of objects",
     "transparent": "transparent pixels",
@@ -35,20 +39,39 @@ _BY_CLIPS = ("aligned", "normals")
 Results = Mapping[str, Sequence[ClipResult]]
 
 
+def _published(columns: Columns, method: str, source: str, first: float, second: float, *shares: float) -> ResultRow:
+    """As printed. Depth: REL [%], RMSE [cm], delta 1.05, 1.10, 1.25 [%]; normals: mean, median [deg], shares [%]."""
+    values = (first / 100 if columns == "depth" else first, second, *(share / 100 for share in shares))
+    metrics = {name: (value, nan, nan) for name, value in zip(RANKED[columns], values, strict=True)}
+    return ResultRow(method, metrics, nan, published=True, note=f"the paper, {source}")
+
+
+#: By protocol and data set, on all pixels.
+_PAPER = {
+    ("aligned", "clearpose"): (
+        _published("depth", "DKT-14B", "Table I", 9.72, 14.58, 38.17, 65.50, 93.04),
+        _published("depth", "DKT-1.3B (LoRA)", "its ablation", 11.17, 17.45, 33.16, 58.02, 90.65),
+    ),
+    ("aligned", "transphy3d"): (_published("depth", "DKT-14B", "Table I", 2.96, 19.50, 87.17, 97.09, 98.56),),
+    ("aligned", "std-catknown"): (_published("depth", "DKT-14B", "Table II", 5.30, 4.96, 53.86, 84.93, 99.89),),
+    ("aligned", "std-catnovel"): (_published("depth", "DKT-14B", "Table II", 5.71, 4.66, 52.12, 79.51, 99.84),),
+    ("normals", "clearpose"): (_published("normals", "DKT-Normal-14B", "Table V", 26.03, 18.59, 30.06, 59.63, 70.98),),
+}
+
+
 def tables_of(results: Results, kind: str, name: str, seed: int) -> tuple[ResultTable, ...]:
     """results: by estimator, all of the same clips. kind, name: the data set's."""
-    tables = []
-    for protocol in _TITLES:
-        for region in _regions(results, protocol):
-            table = _table(results, kind, name, protocol, region, seed)
-            if table.rows:
-                tables.append(table)
-    return tuple(tables)
+    tables = [
+        _table(results, kind, name, protocol, region, seed)
+        for protocol in _TITLES
+        for region in _regions(results, protocol)
+    ]
+    return tuple(table for table in tables if table.rows)
 
 
 def _regions(results: Results, protocol: str) -> list[str]:
     """Those that tell something: `hard` and `transparent` are one where nothing is mirror-like."""
-    found = {region for own in results.values() for clip in own for region in clip.tallies.get(protocol, {})}
+    found = {region for own in results.values() for clip in own for region in clip.metrics.get(protocol, {})}
     if "specular" not in found:
         found.discard("hard")
     families = sorted(region for region in found if region.startswith(FAMILY)) if protocol == "used" else []
@@ -57,58 +80,50 @@ def _regions(results: Results, protocol: str) -> list[str]:
 
 def _table(results: Results, kind: str, name: str, protocol: str, region: str, seed: int) -> ResultTable:
     columns = _COLUMNS.get(protocol, "depth")
-    summaries = {
-        subject: summarise(
-            [clip.tallies[protocol][region] for clip in own if region in clip.tallies.get(protocol, {})],
-            protocol not in _BY_CLIPS,
-            seed,
-        )
-        for subject, own in results.items()
-    }
-    summaries = {subject: summary for subject, summary in summaries.items() if summary}
-    paper = published(kind, name, protocol) if region == "all" else ()
-    compared: list[Mapping[str, float]] = [_values(summary) for summary in summaries.values()]
-    is_ranked_with = is_same_data(kind)
-    compared += [row.metrics for row in paper] if is_ranked_with else []
-    places = iter(ranks(compared, RANKED[columns]))
+    summaries = {}
+    for estimator, own in results.items():
+        clips = [clip.metrics[protocol][region] for clip in own if region in clip.metrics.get(protocol, {})]
+        if summary := summarise(clips, protocol not in _BY_CLIPS, seed):
+            summaries[estimator] = summary
+    paper = _PAPER.get((protocol, name.lower() if kind == "dreds" else kind), ()) if region == "all" else ()
+    # The paper's TransPhy3D-Test is another one than what is rendered here.
+    ranked = paper if kind != "transphy3d" else ()
+    numbers = [*summaries.values(), *(row.metrics for row in ranked)]
+    places = ranks([{metric: value for metric, (value, _, _) in one.items()} for one in numbers], RANKED[columns])
     rows = []
-    for subject, summary in summaries.items():
-        rows += _measured_rows(subject, summary, next(places), _note(results[subject], protocol), columns)
-    if rows:
-        rows += [_published_row(row, next(places) if is_ranked_with else float("nan")) for row in paper]
-    title = f"{_TITLES[protocol]}: {_REGION_NAMES.get(region, region)}"
-    return ResultTable(title, tuple(rows), columns)
+    for (estimator, summary), rank in zip(summaries.items(), places, strict=False):
+        row = ResultRow(estimator, summary, rank, note=_note(results[estimator], protocol))
+        rows += _confidence_rows(row) if columns == "confidence" else [row]
+    if rows and ranked:
+        rows += [row.ranked(rank) for row, rank in zip(paper, places[len(summaries) :], strict=True)]
+    elif rows:
+        rows += [row.ranked(nan, ", other scenes") for row in paper]
+    return ResultTable(f"{_TITLES[protocol]}: {_REGIONS.get(region, region)}", tuple(rows), columns)
 
 
-def _measured_rows(method: str, summary: Summary, rank: float, note: str, columns: Columns) -> list[ResultRow]:
-    if columns == "confidence":
-        return confidence_rows(method, summary, rank, note)
-    return [ResultRow(method, summary, rank, note=note)]
-
-
-def _published_row(row: PublishedRow, rank: float) -> ResultRow:
-    nan = float("nan")
-    numbers = {metric: (value, nan, nan) for metric, value in row.metrics.items()}
-    note = f"the paper, {row.source}" + ("" if rank == rank else ", other scenes")
-    return ResultRow(row.method, numbers, rank, is_published=True, note=note)
-
-
-def _values(summary: Summary) -> dict[str, float]:
-    return {metric: value for metric, (value, _, _) in summary.items()}
+def _confidence_rows(row: ResultRow) -> list[ResultRow]:
+    """A row over all pixels, which alone has the rank, and one for each bin that has any."""
+    what = f"true: within {1000 * tolerance_m():.0f} mm"
+    whole = {name: row.metrics[name] for name in ("said", "true", "share", "calibration_error")}
+    rows = [ResultRow(row.method, whole, row.rank, note="; ".join(filter(None, (what, row.note))))]
+    for k in range(CONFIDENCE_BINS):
+        bin_ = {name: row.metrics[f"{name}_{k}"] for name in ("said", "true", "share")}
+        if bin_["share"][0] > 0:
+            low, high = (round(100 * edge / CONFIDENCE_BINS) for edge in (k, k + 1))
+            rows.append(ResultRow(f"{row.method}, {low}–{high} % sure", bin_, nan))
+    return rows
 
 
 def _note(clips: Sequence[ClipResult], protocol: str) -> str:
-    """What did not work, and by what the table was told."""
+    """What did not work, and by what the table was found."""
     frames = sum(clip.frames for clip in clips)
-    told = []
-    missed = sum(len(clip.misses) for clip in clips)
-    if missed:
-        told.append(f"{missed} of {frames} frames without an answer")
+    notes = []
+    if missed := sum(len(clip.misses) for clip in clips):
+        notes.append(f"{missed} of {frames} frames without an answer")
     if protocol == "used":
-        unused = sum(len(clip.unused) for clip in clips)
-        told += [f"{unused} of {frames} refused"] if unused else []
-        sources = {
-            source: sum(clip.tables.get(source, 0) for clip in clips) for clip in clips for source in clip.tables
-        }
-        told.append("table by " + ", ".join(f"{source} in {count}" for source, count in sorted(sources.items())))
-    return "; ".join(told)
+        if unused := sum(len(clip.unused) for clip in clips):
+            notes.append(f"{unused} of {frames} refused")
+        sources = {source for clip in clips for source in clip.tables}
+        counts = {source: sum(clip.tables.get(source, 0) for clip in clips) for source in sorted(sources)}
+        notes.append("table by " + ", ".join(f"{source} in {count}" for source, count in counts.items()))
+    return "; ".join(notes)

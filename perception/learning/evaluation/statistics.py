@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.learning.evaluation.tally import Tally
+from perception.learning.evaluation.metrics import Metrics
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -20,30 +20,29 @@ Array = NDArray[np.float64]
 Summary = dict[str, tuple[float, float, float]]
 
 
-def summarise(tallies: Sequence[Tally], pooled: bool, seed: int) -> Summary:
+def summarise(clips: Sequence[Metrics], pooled: bool, seed: int) -> Summary:
     """Every metric over clips, with a bootstrap interval over clips.
 
     pooled: over all of their pixels together; else every clip counts alike, as the paper's tables average.
     """
-    tallies = [tally for tally in tallies if tally.pixels]
-    if not tallies:
+    clips = [clip for clip in clips if clip.pixels]
+    if not clips:
         return {}
-    rows = np.stack([tally.values for tally in tallies])
-    metrics_of = type(tallies[0]).metrics_of
-    own = np.stack(list(metrics_of(rows).values()), -1)
+    rows, compute_all = np.stack([clip.values for clip in clips]), clips[0].compute_all
+    own = np.stack(list(compute_all(rows).values()), -1)
 
     def statistic(counts: Array) -> Array:
         """Metrics (R, M) of R draws, in which counts (R, clips) says how often each clip is."""
         if pooled:
-            return np.stack(list(metrics_of(counts @ rows).values()), -1)
+            return np.stack(list(compute_all(counts @ rows).values()), -1)
         known = np.isfinite(own)
         # A clip that an estimator failed at has no REL, and counts in the shares.
         return (counts @ np.where(known, own, 0)) / np.where(counts @ known > 0, counts @ known, np.nan)
 
     value = statistic(np.ones((1, len(rows))))[0]
     low, high = _interval(statistic, len(rows), seed)
-    names = metrics_of(rows)
-    return {name: (float(v), float(lo), float(hi)) for name, v, lo, hi in zip(names, value, low, high, strict=True)}
+    numbers = np.stack([value, low, high], -1).tolist()
+    return {name: (v, lo, hi) for name, (v, lo, hi) in zip(compute_all(rows), numbers, strict=True)}
 
 
 def ranks(rows: Sequence[Mapping[str, float]], metrics: Sequence[str]) -> list[float]:

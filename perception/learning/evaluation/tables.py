@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from perception.learning.evaluation.statistics import Summary
@@ -43,14 +43,18 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One method's numbers. is_published: of the paper, without intervals. rank NaN: not ranked. note: what
-    a reader must know of it."""
+    """One method's metrics. published: by the paper, without intervals. rank NaN: not ranked. note: what a reader
+    must know of it."""
 
     method: str
-    numbers: Summary
+    metrics: Summary
     rank: float
-    is_published: bool = False
+    published: bool = False
     note: str = ""
+
+    def ranked(self, rank: float, note: str = "") -> "ResultRow":
+        """The same with a rank, and more to note."""
+        return replace(self, rank=rank, note=self.note + note)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class ResultTable:
         return [
             (
                 row.method,
-                *(_cell(row.numbers, metric, intervals) for metric, _ in self.columns),
+                *(_cell(row.metrics, metric, intervals) for metric, _ in self.columns),
                 _plain(row.rank),
                 row.note,
             )
@@ -97,9 +101,9 @@ def as_csv(tables: Sequence[ResultTable]) -> str:
     writer.writerow(("table", "method", "published", "metric", "value", "low", "high", "rank"))
     for table in tables:
         for row in table.rows:
-            for metric, numbers in row.numbers.items():
+            for metric, numbers in row.metrics.items():
                 values = [f"{n:.6g}" if n == n else "" for n in (*numbers, row.rank)]
-                writer.writerow((table.title, row.method, int(row.is_published), metric, *values))
+                writer.writerow((table.title, row.method, int(row.published), metric, *values))
     return buffer.getvalue()
 
 
@@ -118,7 +122,7 @@ def latex(tables: Sequence[ResultTable]) -> str:
         ]
         for row, cells in zip(table.rows, table.cells(), strict=True):
             shown = [_tex(cell) for cell in cells[:-1]]
-            shown[0] = f"\\textit{{{shown[0]}}}" if row.is_published else shown[0]
+            shown[0] = f"\\textit{{{shown[0]}}}" if row.published else shown[0]
             lines.append(" & ".join(shown) + " \\\\")
         lines += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
     return "\n".join(lines)

@@ -13,8 +13,8 @@ from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.learning.datasets.base import DatasetClip, DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, pairs, target
+from perception.learning.evaluation.metrics import DepthMetrics
 from perception.learning.evaluation.regions import regions_of
-from perception.learning.evaluation.tally import DepthTally
 from perception.learning.training.files import write_png
 from perception.learning.training.settings import TrainingSettings
 from perception.pictures import Image, colour_depth, depth_range, legend, titled
@@ -101,12 +101,12 @@ def _score(
     depths_m = [aligned_m(answer, "disparity", line) for answer in answers]
     metrics = {}
     for name in REGIONS:
-        tally = DepthTally.empty()
+        own = DepthMetrics.empty()
         for frame, depth_m, region in zip(frames, depths_m, regions, strict=True):
             if name in region:
-                tally += DepthTally.of(depth_m, frame.depth_m, region[name])
-        if tally.pixels:
-            metrics[name] = tally.metrics()
+                own += DepthMetrics.of(depth_m, frame.depth_m, region[name])
+        if own.pixels:
+            metrics[name] = own.compute()
     return metrics, depths_m
 
 

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.bench import depth as command
-from app.bench.depth import bench_depth
-from app.bench.depth_options import BenchDepthOptions
-from app.bench.depth_store import PairStore
+from app.bench.depth import bench_depths
+from app.bench.options import BenchDepthOptions
 from core.errors import ConfigurationError, DatasetError, PerceptionError
 from perception.depth_types import RelativeDepth
-from perception.estimators.registry import find_estimators, open_estimator
+from perception.estimators.registry import open_estimator
 from perception.learning.datasets.files import read_exr
-from perception.learning.evaluation import collecting
-from perception.learning.evaluation.predictions import predictions
+from perception.learning.evaluation import bench, predictions
+from perception.learning.evaluation.predictions import predict
+from perception.learning.evaluation.store import PairStore
 from tests.support.dataset_samples import (
     write_cleargrasp_real,
     write_clearpose,
@@ -30,12 +29,11 @@ from tests.support.real_captures import captures_folder
 
 
 def options(kind: str, root: Path, out: Path, estimators: str = "plane,raw,oracle", **more: Any) -> BenchDepthOptions:
-    values = {"weights": None, "clips": None, "frames": None, "seed": 0, "cell": "sim"} | more
-    return BenchDepthOptions(kind, root, find_estimators(estimators, "any"), out=out, **values)
+    return BenchDepthOptions(kind, root, estimators, out=out, as_json=True, **more)
 
 
 def run(capsys: pytest.CaptureFixture[str], asked: BenchDepthOptions, code: int = 0) -> dict[str, Any]:
-    assert bench_depth(asked, as_json=True) == code
+    assert bench_depths(asked) == code
     return json.loads(capsys.readouterr().out)
 
 
@@ -84,18 +82,18 @@ def test_a_film_gets_its_profile_and_every_format_its_numbers(film, tmp_path, ca
 def test_a_killed_bench_goes_on_and_ends_with_the_same_tables(film, tmp_path, capsys, monkeypatch) -> None:
     whole = run(capsys, options("transphy3d", film, tmp_path / "whole"))
     out, measured = tmp_path / "killed", []
-    real = command.measure
+    real = bench.evaluate
 
-    def dies_at_the_fourth(showing, subject, *rest):
+    def dies_at_the_fourth(samples, estimator, *rest):
         if len(measured) == 3:
             raise KeyboardInterrupt
-        measured.append((subject.name, showing.clip.name))
-        return real(showing, subject, *rest)
+        measured.append((estimator.name, samples.clip.name))
+        return real(samples, estimator, *rest)
 
-    monkeypatch.setattr(command, "measure", dies_at_the_fourth)
+    monkeypatch.setattr(bench, "evaluate", dies_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
-        bench_depth(options("transphy3d", film, out), as_json=True)
-    monkeypatch.setattr(command, "measure", lambda *all_: measured.append(all_[1].name) or real(*all_))
+        bench_depths(options("transphy3d", film, out))
+    monkeypatch.setattr(bench, "evaluate", lambda *all_: measured.append(all_[1].name) or real(*all_))
     capsys.readouterr()
     resumed = run(capsys, options("transphy3d", film, out))
     assert len(measured) == 6  # of two clips and three estimators, none twice
@@ -121,16 +119,16 @@ def test_damaged_results_are_measured_anew(film, tmp_path, capsys) -> None:
     assert run(capsys, options("transphy3d", film, tmp_path / "out", "plane"))["tables"] == first["tables"]
 
 
-def _fails_in_one_clip(estimator, showing, places):
+def _fails_in_one_clip(estimator, samples, places):
     """As the table's plane; raw answers for the first frame of clip 1, and then for none."""
-    for number, answer in enumerate(predictions(open_estimator("plane"), showing, places)):
-        if estimator.specification.name == "raw" and showing.clip.name == "000001" and number:
+    for number, answer in enumerate(predict(open_estimator("plane"), samples, places)):
+        if estimator.specification.name == "raw" and samples.clip.name == "000001" and number:
             raise PerceptionError("The model ran out of luck.", "Try again.")
         yield answer
 
 
 def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(collecting, "predictions", _fails_in_one_clip)
+    monkeypatch.setattr(predictions, "predict", _fails_in_one_clip)
     result = run(capsys, options("transphy3d", film, tmp_path / "out", "plane,raw"))
     assert result["estimators"]["raw"]["misses"] == [
         ["000001", 1, "The model ran out of luck."],
@@ -143,27 +141,27 @@ def test_an_estimator_that_fails_is_a_miss_with_its_reason_and_no_crash(film, tm
 def _half_right(said: float):
     """The truth in every second column, elsewhere the table, 60 mm behind what stands on it; and how sure it is."""
 
-    def predict(estimator, showing, places):
-        for place, plane in zip(places, predictions(open_estimator("plane"), showing, places), strict=True):
+    def half(estimator, samples, places):
+        for place, plane in zip(places, predict(open_estimator("plane"), samples, places), strict=True):
             depth_m = plane.values.copy()
-            depth_m[:, ::2] = showing.shown(place).frame.depth_m[:, ::2]
+            depth_m[:, ::2] = samples[place].frame.depth_m[:, ::2]
             yield RelativeDepth(depth_m, "metric", "vitro-s", np.full(depth_m.shape, np.float32(said)))
 
-    return predict
+    return half
 
 
 @pytest.mark.parametrize(("said", "bin_", "error"), [(0.5, "50–60 % sure", 0.0), (1.0, "90–100 % sure", 0.5)])
 def test_what_is_said_of_an_answer_stands_beside_what_is_true(
     said, bin_, error, film, tmp_path, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(collecting, "predictions", _half_right(said))
+    monkeypatch.setattr(predictions, "predict", _half_right(said))
     first = run(capsys, options("transphy3d", film, tmp_path / "out", "vitro-s"))
     whole, of_bin = (metrics(first, f"{CONFIDENCE}pixels of objects", f"vitro-s{more}") for more in ("", f", {bin_}"))
     assert whole == pytest.approx({"said": said, "true": 0.5, "share": 1.0, "calibration_error": error})
     assert of_bin == pytest.approx({"said": said, "true": 0.5, "share": 1.0})
     files = {name: (tmp_path / "out" / name).read_text() for name in ("table.md", "table.csv", "table.tex")}
     assert bin_ in files["table.md"] and bin_ in files["table.csv"]
-    monkeypatch.setattr(command, "measure", None)
+    monkeypatch.setattr(bench, "evaluate", None)
     assert run(capsys, options("transphy3d", film, tmp_path / "out", "vitro-s"))["tables"] == first["tables"]
     assert files == {name: (tmp_path / "out" / name).read_text() for name in files}
 
@@ -263,20 +261,20 @@ def test_clips_are_drawn_by_the_seed_and_frames_from_the_start(tmp_path, capsys)
 
 def test_two_runs_do_not_write_to_one_folder(film, tmp_path) -> None:
     with PairStore(tmp_path / "out").opened(), pytest.raises(ConfigurationError, match="Another run"):
-        bench_depth(options("transphy3d", film, tmp_path / "out", "plane"), as_json=True)
+        bench_depths(options("transphy3d", film, tmp_path / "out", "plane"))
 
 
 def test_weights_must_be_of_one_model(tmp_path) -> None:
     for names in ("plane,raw", "dkt,vitro-s"):
         with pytest.raises(ConfigurationError, match="--weights are of one model"):
-            bench_depth(options("hiss", tmp_path, tmp_path / "out", names, weights=tmp_path), as_json=True)
+            bench_depths(options("hiss", tmp_path, tmp_path / "out", names, weights=tmp_path))
 
 
 def test_what_is_no_estimator_or_no_data_set_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigurationError, match="vitro-xxl"):
-        find_estimators("raw,vitro-xxl", "any")
+        bench_depths(options("hiss", tmp_path, tmp_path / "out", "raw,vitro-xxl"))
     with pytest.raises(DatasetError, match="looked for"):
-        bench_depth(options("hiss", tmp_path, tmp_path / "out", "raw"), as_json=True)
+        bench_depths(options("hiss", tmp_path, tmp_path / "out", "raw"))
     assert not (tmp_path / "out").exists()
 
 

@@ -8,17 +8,24 @@ from core.image import Intrinsics
 from perception.depth_types import RelativeDepth
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
-from perception.learning.evaluation.confidence import confidence_tallies
-from perception.learning.evaluation.jitter import StillWatch
+from perception.learning.evaluation.evaluate import confidence_metrics
+from perception.learning.evaluation.jitter import JitterMeter
+from perception.learning.evaluation.metrics import (
+    ConfidenceMetrics,
+    DepthMetrics,
+    JitterMetrics,
+    NormalMetrics,
+    pack,
+    unpack,
+)
 from perception.learning.evaluation.statistics import ranks, summarise
-from perception.learning.evaluation.tally import AngleTally, ConfidenceTally, DepthTally, JitterTally, pack, unpack
 
 NAN = np.float32(np.nan)
 
 
 def depth_metrics(depth_m: list[float], truth_m: list[float]) -> dict[str, float]:
     d, t = np.array([depth_m], np.float32), np.array([truth_m], np.float32)
-    return DepthTally.of(d, t, np.ones(t.shape, bool)).metrics()
+    return DepthMetrics.of(d, t, np.ones(t.shape, bool)).compute()
 
 
 def test_depth_metrics_are_those_computed_by_hand() -> None:
@@ -34,7 +41,7 @@ def test_the_median_is_within_a_bin_of_the_true_one() -> None:
     rng = np.random.default_rng(0)
     error_m = rng.exponential(0.01, 5000).astype(np.float32)
     truth_m = np.full((1, 5000), 0.7, np.float32)
-    told = DepthTally.of(truth_m + error_m, truth_m, np.ones((1, 5000), bool)).metrics()
+    told = DepthMetrics.of(truth_m + error_m, truth_m, np.ones((1, 5000), bool)).compute()
     assert told["median_mm"] == pytest.approx(1000 * float(np.median(error_m)), rel=0.02)
 
 
@@ -47,7 +54,7 @@ def test_normal_metrics_are_those_computed_by_hand() -> None:
     angles = np.radians([0.0, 11.0, 20.0, 29.0, 60.0])
     normals = np.stack([np.sin(angles), 0 * angles, -np.cos(angles)], -1)[None]
     truth = np.broadcast_to([0.0, 0.0, -1.0], normals.shape)
-    told = AngleTally.of(normals, truth, np.ones((1, 5), bool)).metrics()
+    told = NormalMetrics.of(normals, truth, np.ones((1, 5), bool)).compute()
     assert told["mean_deg"] == pytest.approx(24.0, abs=1e-6)
     assert told["median_deg"] == pytest.approx(20.0, abs=0.1)
     assert (told["within_11.25"], told["within_22.5"], told["within_30"]) == pytest.approx((0.4, 0.6, 0.8))
@@ -56,16 +63,16 @@ def test_normal_metrics_are_those_computed_by_hand() -> None:
 def test_a_missing_normal_counts_as_wrong() -> None:
     normals = np.full((1, 2, 3), np.nan)
     normals[0, 0] = (0, 0, -1)
-    told = AngleTally.of(normals, np.broadcast_to([0.0, 0.0, -1.0], (1, 2, 3)), np.ones((1, 2), bool)).metrics()
+    told = NormalMetrics.of(normals, np.broadcast_to([0.0, 0.0, -1.0], (1, 2, 3)), np.ones((1, 2), bool)).compute()
     assert told["within_30"] == 0.5 and told["mean_deg"] == pytest.approx(90.0)
 
 
-def test_tallies_add_up_to_that_of_all_pixels_and_survive_storage() -> None:
+def test_metrics_add_up_to_those_of_all_pixels_and_survive_storage() -> None:
     depth_m, truth_m = scene(1)
     everything = np.ones(truth_m.shape, bool)
     left = np.arange(truth_m.shape[1]) < 20
-    whole = DepthTally.of(depth_m, truth_m, everything)
-    parts = DepthTally.of(depth_m, truth_m, everything & left) + DepthTally.of(depth_m, truth_m, everything & ~left)
+    whole = DepthMetrics.of(depth_m, truth_m, everything)
+    parts = DepthMetrics.of(depth_m, truth_m, everything & left) + DepthMetrics.of(depth_m, truth_m, everything & ~left)
     np.testing.assert_allclose(parts.values, whole.values)
     np.testing.assert_array_equal(unpack(pack(whole)).values, whole.values)
 
@@ -82,7 +89,7 @@ def aligned_metrics(values: NDArray[np.float32], kind: str, truth_m: NDArray[np.
     # In two goes, as frames come.
     sums.add(*pairs(x[:11], target(truth_m[:11], kind), everything[:11], kind))
     sums.add(*pairs(x[11:], target(truth_m[11:], kind), everything[11:], kind))
-    return DepthTally.of(aligned_m(x, kind, sums.line()), truth_m, everything).metrics()
+    return DepthMetrics.of(aligned_m(x, kind, sums.line()), truth_m, everything).compute()
 
 
 @pytest.mark.parametrize("kind", ["disparity", "depth"])
@@ -138,10 +145,10 @@ def test_ranks_are_means_over_metrics_with_ties_shared() -> None:
 
 
 def test_intervals_hold_the_value_and_widen_with_the_spread_of_clips() -> None:
-    def clip(hits: int) -> DepthTally:
+    def clip(hits: int) -> DepthMetrics:
         truth_m = np.ones((1, 100), np.float32)
         depth_m = np.where(np.arange(100) < hits, 1.0, 1.5).astype(np.float32)[None]
-        return DepthTally.of(depth_m, truth_m, np.ones((1, 100), bool))
+        return DepthMetrics.of(depth_m, truth_m, np.ones((1, 100), bool))
 
     alike = summarise([clip(50)] * 8, pooled=True, seed=0)["delta_1.05"]
     spread = summarise([clip(hits) for hits in range(0, 101, 10)], pooled=True, seed=0)["delta_1.05"]
@@ -152,8 +159,8 @@ def test_intervals_hold_the_value_and_widen_with_the_spread_of_clips() -> None:
 
 def test_clips_count_alike_unless_their_pixels_are_pooled() -> None:
     ones = np.ones((1, 300), np.float32)
-    small = DepthTally.of(ones[:, :100], ones[:, :100], np.ones((1, 100), bool))
-    large = DepthTally.of(2 * ones, ones, np.ones((1, 300), bool))
+    small = DepthMetrics.of(ones[:, :100], ones[:, :100], np.ones((1, 100), bool))
+    large = DepthMetrics.of(2 * ones, ones, np.ones((1, 300), bool))
     assert summarise([small, large], pooled=False, seed=0)["delta_1.05"][0] == pytest.approx(0.5)
     assert summarise([small, large], pooled=True, seed=0)["delta_1.05"][0] == pytest.approx(0.25)
 
@@ -167,11 +174,11 @@ def still_frame(**changed) -> DatasetFrame:
     return DatasetFrame(color=color, intrinsics=Intrinsics(6, 4, 5.0, 5.0, 2.5, 1.5), **values)
 
 
-def watched(frames: list[DatasetFrame], depths_m: list[NDArray[np.float32]]) -> dict[str, JitterTally]:
-    watch = StillWatch()
+def watched(frames: list[DatasetFrame], depths_m: list[NDArray[np.float32]]) -> dict[str, JitterMetrics]:
+    meter = JitterMeter()
     for frame, depth_m in zip(frames, depths_m, strict=True):
-        watch.add(frame, depth_m)
-    return watch.tallies()
+        meter.add(frame, depth_m)
+    return meter.metrics()
 
 
 def test_jitter_is_the_deviation_over_frames_on_objects_whatever_the_rest_does() -> None:
@@ -183,13 +190,13 @@ def test_jitter_is_the_deviation_over_frames_on_objects_whatever_the_rest_does()
     told = watched([still_frame()] * 4, answers)
     expected_mm = 1000 * np.std(offsets_m, ddof=1)
     assert told["objects"].pixels == 12
-    assert told["objects"].metrics()["jitter_mm"] == pytest.approx(expected_mm, rel=0.025)
+    assert told["objects"].compute()["jitter_mm"] == pytest.approx(expected_mm, rel=0.025)
     np.testing.assert_array_equal(unpack(pack(told["objects"])).values, told["objects"].values)
 
 
 def test_an_answer_that_is_wrong_and_steady_has_no_jitter() -> None:
     told = watched([still_frame()] * 3, [np.full((4, 6), 2.0, np.float32)] * 3)
-    assert told["objects"].metrics()["jitter_mm"] < 0.011
+    assert told["objects"].compute()["jitter_mm"] < 0.011
 
 
 def test_jitter_is_of_clips_in_which_nothing_moves() -> None:
@@ -201,17 +208,17 @@ def test_jitter_is_of_clips_in_which_nothing_moves() -> None:
     assert watched([still_frame()], answers[:1]) == {}, "one frame tells nothing"
 
 
-def words(said: list[float], held: list[bool], times: int = 1) -> ConfidenceTally:
+def words(said: list[float], held: list[bool], times: int = 1) -> ConfidenceMetrics:
     p, h = np.array([said * times], np.float32), np.array([held * times])
-    return ConfidenceTally.of(p, h, np.ones(p.shape, bool))
+    return ConfidenceMetrics.of(p, h, np.ones(p.shape, bool))
 
 
 def test_a_word_that_is_exact_has_no_calibration_error_and_lies_on_its_bins() -> None:
-    whole = ConfidenceTally.empty()
+    whole = ConfidenceMetrics.empty()
     middles = [(k + 0.5) / 10 for k in range(10)]
     for middle in middles:
         whole += words([middle] * 20, [number < round(20 * middle) for number in range(20)])
-    told = whole.metrics()
+    told = whole.compute()
     assert told["calibration_error"] == pytest.approx(0, abs=1e-7)
     for k, middle in enumerate(middles):
         assert (told[f"said_{k}"], told[f"true_{k}"]) == pytest.approx((middle, middle))
@@ -219,13 +226,13 @@ def test_a_word_that_is_exact_has_no_calibration_error_and_lies_on_its_bins() ->
 
 
 def test_one_who_is_always_sure_is_off_by_the_share_that_is_wrong() -> None:
-    told = words([1.0] * 4, [True, False, False, False]).metrics()
+    told = words([1.0] * 4, [True, False, False, False]).compute()
     assert (told["said"], told["true"], told["calibration_error"]) == (1.0, 0.25, 0.75)
     assert told["share_9"] == 1.0 and np.isnan(told["true_0"])
 
 
 def test_too_sure_here_and_too_careful_there_do_not_make_up_for_each_other() -> None:
-    told = words([0.9, 0.1], [False, True]).metrics()
+    told = words([0.9, 0.1], [False, True]).compute()
     assert told["said"] == pytest.approx(told["true"]) and told["calibration_error"] == pytest.approx(0.9)
 
 
@@ -241,11 +248,11 @@ def test_confidence_is_judged_on_objects_and_on_glass_where_no_others_are_told_o
     frame = still_frame()
     depth_m = frame.depth_m + np.where(np.arange(6) < 1, 0.03, 0.01).astype(np.float32)
     depth_m[0, 1] = np.nan
-    (found,) = confidence_tallies(frame, depth_m, np.full((4, 6), 0.5, np.float32)).items()
+    (found,) = confidence_metrics(frame, depth_m, np.full((4, 6), 0.5, np.float32)).items()
     assert found[0] == "objects" and found[1].pixels == 11
-    assert found[1].metrics()["true"] == pytest.approx(7 / 11)
+    assert found[1].compute()["true"] == pytest.approx(7 / 11)
     glass = np.zeros((4, 6), bool)
     glass[:, 5] = True
-    (found,) = confidence_tallies(still_frame(instance_ids=None, transparent=glass), depth_m, depth_m).items()
+    (found,) = confidence_metrics(still_frame(instance_ids=None, transparent=glass), depth_m, depth_m).items()
     assert found[0] == "transparent" and found[1].pixels == 4
-    assert confidence_tallies(still_frame(instance_ids=None), depth_m, depth_m) == {}
+    assert confidence_metrics(still_frame(instance_ids=None), depth_m, depth_m) == {}

@@ -14,10 +14,10 @@ from core.errors import ConfigurationError
 from hardware.simulation.catalogue.tableware import FAMILIES
 from perception.estimators.registry import open_estimator
 from perception.learning.datasets.base import open_dataset
-from perception.learning.evaluation.measure import measure
-from perception.learning.evaluation.predictions import predictions
+from perception.learning.evaluation.evaluate import evaluate
+from perception.learning.evaluation.predictions import predict
 from perception.learning.evaluation.report import tables_of
-from perception.learning.evaluation.showing import OWN_TAGS, Showing, find_table
+from perception.learning.evaluation.samples import OWN_TAGS, ClipSamples, find_table
 from perception.learning.synthesis.clips.clip_set import ClipSet
 from perception.learning.synthesis.clips.render import render_clip
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
@@ -71,40 +71,40 @@ def test_the_tags_that_are_seen_tell_where_the_table_is(rendered: Path) -> None:
     """With tags of another place in the cell's file: those that the clip tells of are used."""
     moved = [tag.model_copy(update={"position_m": (tag.position_m[0], -tag.position_m[1])}) for tag in CELL.tags]
     other = CELL.model_copy(update={"tags": tuple(moved)})
-    shown = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", other).shown(0)
-    assert shown.table.source == OWN_TAGS, shown.table.why
-    assert shown.table.plane.normal @ shown.frame.table.normal > np.cos(np.radians(0.5))
-    assert shown.table.plane.offset_m == pytest.approx(shown.frame.table.offset_m, abs=0.004)
+    sample = ClipSamples(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", other)[0]
+    assert sample.table.source == OWN_TAGS, sample.table.why
+    assert sample.table.plane.normal @ sample.frame.table.normal > np.cos(np.radians(0.5))
+    assert sample.table.plane.offset_m == pytest.approx(sample.frame.table.offset_m, abs=0.004)
 
 
 def test_tags_that_contradict_what_is_seen_are_not_believed(rendered: Path) -> None:
     clip = open_dataset("transphy3d", rendered).clips[0]
-    shown = Showing(clip, range(3), "transphy3d", CELL).shown(0)
+    sample = ClipSamples(clip, range(3), "transphy3d", CELL)[0]
     wrong = tuple(tag.model_copy(update={"size_m": 1.3 * tag.size_m}) for tag in CELL.tags)
     for tags in (wrong, CELL.tags[:1], ()):
-        assert find_table(replace(shown.frame, tags=tags), shown.outside, CELL).source == "tags", "the cell's"
+        assert find_table(replace(sample.frame, tags=tags), sample.outside, CELL).source == "tags", "the cell's"
 
 
 def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) -> None:
-    showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
-    result, _ = measure(showing, open_estimator("raw"), tmp_path, False, lambda _: None)
-    told = result.tallies["jitter"]["objects"]
+    samples = ClipSamples(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
+    result, _ = evaluate(samples, open_estimator("raw"), tmp_path, False, lambda _: None)
+    told = result.metrics["jitter"]["objects"]
     depth_m = np.array([np.load(BytesIO(npy)) for npy in files_of(rendered, ".depth.npy")])
     on_objects = clip_ids(rendered) > 0
     answers = np.isfinite(depth_m).sum(axis=0)
     own_mm = 1000 * np.nanstd(depth_m[:, on_objects & (answers >= 2)], axis=0, ddof=1)
-    assert told.metrics()["jitter_mm"] == pytest.approx(np.median(own_mm), rel=0.03)
+    assert told.compute()["jitter_mm"] == pytest.approx(np.median(own_mm), rel=0.03)
     assert told.pixels == len(own_mm) and result.tables == {OWN_TAGS: 3}
     (table,) = [t for t in tables_of({"raw": [result]}, "transphy3d", "TransPhy3D", 0) if "objects" in t.title]
     assert table.header() == ("method", "jitter mm", "rank", "note")
 
 
 def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
-    showing = Showing(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
-    *_, last = predictions(open_estimator("vitro-s"), showing, range(3))
-    shown = [showing.shown(place) for place in range(3)]
+    samples = ClipSamples(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
+    *_, last = predict(open_estimator("vitro-s"), samples, range(3))
+    shown = [samples[place] for place in range(3)]
     together, alone = (
-        open_estimator("vitro-s").estimate([one.seen for one in some], shown[-1].table.plane).values
+        open_estimator("vitro-s").estimate([one.image for one in some], shown[-1].table.plane).values
         for some in (shown, shown[-1:])
     )
     assert np.array_equal(last.values, together) and not np.array_equal(together, alone)

@@ -10,8 +10,9 @@ The calibration error is the mean over pixels of |said - true|, either being the
 Cooper and Hauskrecht, 2015).
 """
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +33,41 @@ _ANGLE_SUMS = 2 + len(ANGLES_DEG)
 
 
 @dataclass(frozen=True)
-class DepthTally:
-    """values: (607,) sums as listed in this module; 0 pixels to begin with."""
+class Metrics(ABC):
+    """values: (length,) sums, of which those over two regions, frames or clips add up."""
 
     values: Array
+    length: ClassVar[int]
 
     @classmethod
-    def empty(cls) -> "DepthTally":
-        return cls(np.zeros(_DEPTH_SUMS + len(_MM_EDGES) - 1))
+    def empty(cls) -> Self:
+        return cls(np.zeros(cls.length))
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.values + other.values)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.values[0])
+
+    def compute(self) -> dict[str, float]:
+        """The metrics by name, shares in 0..1, NaN where there is nothing."""
+        return {name: float(value) for name, value in self.compute_all(self.values).items()}
+
+    @staticmethod
+    @abstractmethod
+    def compute_all(values: Array) -> dict[str, Array]:
+        """The same of many sums (..., length) at once."""
+
+
+@dataclass(frozen=True)
+class DepthMetrics(Metrics):
+    """rel, rmse_cm, delta_1.05 ..., median_mm, coverage."""
+
+    length = _DEPTH_SUMS + len(_MM_EDGES) - 1
 
     @classmethod
-    def of(cls, depth_m: NDArray, truth_m: NDArray, region: NDArray[np.bool_]) -> "DepthTally":
+    def of(cls, depth_m: NDArray, truth_m: NDArray, region: NDArray[np.bool_]) -> Self:
         """Of the pixels of a region whose truth is known; all three (H, W), NaN: none."""
         known = region & np.isfinite(truth_m)
         d, t = depth_m[known].astype(np.float64), truth_m[known].astype(np.float64)
@@ -54,20 +79,8 @@ class DepthTally:
         bins = np.histogram(np.clip(1000 * error_m, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
         return cls(np.concatenate([np.array([*sums, *hits], np.float64), bins]))
 
-    def __add__(self, other: "DepthTally") -> "DepthTally":
-        return DepthTally(self.values + other.values)
-
-    @property
-    def pixels(self) -> int:
-        return int(self.values[0])
-
-    def metrics(self) -> dict[str, float]:
-        """rel, rmse_cm, delta_1.05 ..., median_mm, coverage; shares in 0..1, NaN where there is nothing."""
-        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
-
     @staticmethod
-    def metrics_of(values: Array) -> dict[str, Array]:
-        """The same of many tallies' values (..., 607) at once."""
+    def compute_all(values: Array) -> dict[str, Array]:
         pixels, answered, relative, square_m2 = np.moveaxis(values[..., :4], -1, 0)
         hits = dict(zip((f"delta_{x:.2f}" for x in THRESHOLDS), range(4, _DEPTH_SUMS), strict=True))
         return {
@@ -80,17 +93,13 @@ class DepthTally:
 
 
 @dataclass(frozen=True)
-class AngleTally:
-    """values: (1805,) sums as listed in this module."""
+class NormalMetrics(Metrics):
+    """mean_deg, median_deg, within_11.25 ..."""
 
-    values: Array
-
-    @classmethod
-    def empty(cls) -> "AngleTally":
-        return cls(np.zeros(_ANGLE_SUMS + len(_DEG_EDGES) - 1))
+    length = _ANGLE_SUMS + len(_DEG_EDGES) - 1
 
     @classmethod
-    def of(cls, normals: NDArray, truth: NDArray, region: NDArray[np.bool_]) -> "AngleTally":
+    def of(cls, normals: NDArray, truth: NDArray, region: NDArray[np.bool_]) -> Self:
         """Of unit normals (H, W, 3), NaN: none, on the pixels of a region (H, W) whose truth is known."""
         known = region & np.isfinite(truth).all(axis=-1)
         cosine = np.sum(normals[known].astype(np.float64) * truth[known], axis=-1)
@@ -99,20 +108,8 @@ class AngleTally:
         bins = np.histogram(angle, _DEG_EDGES)[0]
         return cls(np.concatenate([np.array([len(angle), angle.sum(), *hits], np.float64), bins]))
 
-    def __add__(self, other: "AngleTally") -> "AngleTally":
-        return AngleTally(self.values + other.values)
-
-    @property
-    def pixels(self) -> int:
-        return int(self.values[0])
-
-    def metrics(self) -> dict[str, float]:
-        """mean_deg, median_deg, within_11.25 ..., NaN where there is nothing."""
-        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
-
     @staticmethod
-    def metrics_of(values: Array) -> dict[str, Array]:
-        """The same of many tallies' values (..., 1805) at once."""
+    def compute_all(values: Array) -> dict[str, Array]:
         pixels, total_deg = np.moveaxis(values[..., :2], -1, 0)
         hits = dict(zip((f"within_{x:g}" for x in ANGLES_DEG), range(2, _ANGLE_SUMS), strict=True))
         return {
@@ -123,72 +120,47 @@ class AngleTally:
 
 
 @dataclass(frozen=True)
-class JitterTally:
-    """values: (601,): pixels, then the bins of their deviations."""
+class JitterMetrics(Metrics):
+    """jitter_mm: the median over pixels, at least 0.01 as the bins begin there. values: pixels, then their bins."""
 
-    values: Array
-
-    @classmethod
-    def empty(cls) -> "JitterTally":
-        return cls(np.zeros(1 + len(_MM_EDGES) - 1))
+    length = len(_MM_EDGES)
 
     @classmethod
-    def of(cls, deviation_m: NDArray, region: NDArray[np.bool_]) -> "JitterTally":
+    def of(cls, deviation_m: NDArray, region: NDArray[np.bool_]) -> Self:
         """Of the standard deviation (H, W) [m] of each pixel of a region, NaN: none."""
         deviation_mm = 1000 * deviation_m[region & np.isfinite(deviation_m)].astype(np.float64)
         bins = np.histogram(np.clip(deviation_mm, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
         return cls(np.concatenate([[float(len(deviation_mm))], bins]))
 
-    def __add__(self, other: "JitterTally") -> "JitterTally":
-        return JitterTally(self.values + other.values)
-
-    @property
-    def pixels(self) -> int:
-        return int(self.values[0])
-
-    def metrics(self) -> dict[str, float]:
-        """jitter_mm: the median over pixels, at least 0.01 as the bins begin there; NaN where there is none."""
-        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
-
     @staticmethod
-    def metrics_of(values: Array) -> dict[str, Array]:
-        """The same of many tallies' values (..., 601) at once."""
+    def compute_all(values: Array) -> dict[str, Array]:
         return {"jitter_mm": _median(values[..., 1:], _MM_EDGES)}
 
 
 @dataclass(frozen=True)
-class ConfidenceTally:
-    """values: (30,): pixels of each bin of what is said; then the sums of what they say; then how many of them held."""
+class ConfidenceMetrics(Metrics):
+    """said, true, share (of the pixels), calibration_error; said_0, true_0, share_0 of the first bin, and so on.
 
-    values: Array
+    values: pixels of each bin of what is said; then the sums of what they say; then how many of them held.
+    """
+
+    length = 3 * CONFIDENCE_BINS
 
     @classmethod
-    def empty(cls) -> "ConfidenceTally":
-        return cls(np.zeros(3 * CONFIDENCE_BINS))
-
-    @classmethod
-    def of(cls, said: NDArray, held: NDArray[np.bool_], region: NDArray[np.bool_]) -> "ConfidenceTally":
+    def of(cls, said: NDArray, held: NDArray[np.bool_], region: NDArray[np.bool_]) -> Self:
         """Of confidences (H, W) in 0..1, NaN: none, and whether the answers held, on the pixels of a region."""
-        told = region & np.isfinite(said)
-        p, held = said[told].astype(np.float64), held[told]
+        known = region & np.isfinite(said)
+        p, held = said[known].astype(np.float64), held[known]
         bins = np.clip((CONFIDENCE_BINS * p).astype(int), 0, CONFIDENCE_BINS - 1)
         sums = [np.bincount(bins, weights, CONFIDENCE_BINS) for weights in (None, p, held)]
         return cls(np.concatenate(sums).astype(np.float64))
-
-    def __add__(self, other: "ConfidenceTally") -> "ConfidenceTally":
-        return ConfidenceTally(self.values + other.values)
 
     @property
     def pixels(self) -> int:
         return int(self.values[:CONFIDENCE_BINS].sum())
 
-    def metrics(self) -> dict[str, float]:
-        """said, true, share (of the pixels), calibration_error; said_0, true_0, share_0 of the first bin, and so on."""
-        return {name: float(value) for name, value in self.metrics_of(self.values).items()}
-
     @staticmethod
-    def metrics_of(values: Array) -> dict[str, Array]:
-        """The same of many tallies' values (..., 30) at once."""
+    def compute_all(values: Array) -> dict[str, Array]:
         pixels, said, held = np.moveaxis(values.reshape(*values.shape[:-1], 3, CONFIDENCE_BINS), -2, 0)
         total = pixels.sum(-1)
         found = {
@@ -204,27 +176,21 @@ class ConfidenceTally:
         return found
 
 
-Tally = DepthTally | AngleTally | JitterTally | ConfidenceTally
-_KINDS: Mapping[int, type[Tally]] = {
-    len(DepthTally.empty().values): DepthTally,
-    len(AngleTally.empty().values): AngleTally,
-    len(JitterTally.empty().values): JitterTally,
-    len(ConfidenceTally.empty().values): ConfidenceTally,
-}
+_BY_LENGTH = {kind.length: kind for kind in (DepthMetrics, NormalMetrics, JitterMetrics, ConfidenceMetrics)}
 
 
-def pack(tally: Tally) -> list[list[float]]:
-    """As JSON: the length, and the entries that are not 0 with their places."""
-    places = np.flatnonzero(tally.values)
-    return [[float(len(tally.values))], places.tolist(), tally.values[places].tolist()]
+def pack(metrics: Metrics) -> list[list[float]]:
+    """As JSON: the length, and the sums that are not 0 with their places."""
+    places = np.flatnonzero(metrics.values)
+    return [[float(metrics.length)], places.tolist(), metrics.values[places].tolist()]
 
 
-def unpack(packed: list[list[float]]) -> Tally:
+def unpack(packed: list[list[float]]) -> Metrics:
     """What `pack` made."""
-    (length,), places, entries = packed
+    (length,), places, sums = packed
     values = np.zeros(int(length))
-    values[np.asarray(places, int)] = entries
-    return _KINDS[int(length)](values)
+    values[np.asarray(places, int)] = sums
+    return _BY_LENGTH[int(length)](values)
 
 
 def _ratio(part: Array, whole: Array) -> Array:

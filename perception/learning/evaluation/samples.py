@@ -1,4 +1,4 @@
-"""What a clip of a data set looks like to the cell: frames with their sensor's depth, and where the table is."""
+"""Samples of a data set's clips: truth, the picture that the cell would take, and where the table is in it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ OWN_TAGS = "the data set's tags"
 
 
 @dataclass(frozen=True)
-class FoundTable:
+class LocatedTable:
     """The table in one frame: by what, its plane and view, and why nothing that is seen tells it."""
 
     source: str
@@ -32,7 +32,7 @@ class FoundTable:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Sample:
     """One frame: what the data set knows, what the cell would see of it, and the table.
 
     outside: the same without the sensor's depth on glass and mirrors, which fits are made to.
@@ -40,54 +40,54 @@ class Shown:
 
     place: int
     frame: DatasetFrame
-    seen: RgbdImage
+    image: RgbdImage
     outside: RgbdImage
-    table: FoundTable
+    table: LocatedTable
 
 
-class Showing:
+class ClipSamples:
     """Some of a clip's frames, by their place 0, 1, ... among those chosen."""
 
     def __init__(self, clip: DatasetClip, numbers: Sequence[int], kind: str, cell: Cell) -> None:
         """numbers: of the frames chosen. kind: the data set's. cell: whose tags may be in view."""
         self.clip, self.numbers, self.kind, self._cell = clip, tuple(numbers), kind, cell
         # Passes over an image set go back at most one frame; a film is read again.
-        self._shown = lru_cache(maxsize=2)(self._show)
-        self._tables: dict[int, FoundTable] = {}
+        self._sample = lru_cache(maxsize=2)(self._read)
+        self._tables: dict[int, LocatedTable] = {}
         #: A film's size (height, width) and the frame that told it.
         self._size: tuple[tuple[int, ...], int] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def shown(self, place: int) -> Shown:
+    def __getitem__(self, place: int) -> Sample:
         """One frame.
 
         Raises:
             DatasetError: one of its files is missing or damaged, or it is of another size than its film.
         """
-        return self._shown(place)
+        return self._sample(place)
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Forgets the frames and keeps the tables."""
-        self._shown.cache_clear()
+        self._sample.cache_clear()
 
     def parts(self) -> tuple[range, ...]:
         """The places that share one scale and shift: all of a film, each image of its own."""
         places = range(len(self))
         return (places,) if self.clip.is_video else tuple(range(i, i + 1) for i in places)
 
-    def _show(self, place: int) -> Shown:
+    def _read(self, place: int) -> Sample:
         frame = self.clip.frame(self.numbers[place])
         if self.clip.is_video:
             self._demand_size(frame, self.numbers[place])
         sensor_m = frame.sensor_m if frame.sensor_m is not None else np.full(frame.depth_m.shape, np.nan, np.float32)
         hard = hard_of(frame)
         outside_m = sensor_m if hard is None else np.where(hard, np.nan, sensor_m).astype(np.float32)
-        seen, outside = (RgbdImage(frame.color, depth_m, frame.intrinsics) for depth_m in (sensor_m, outside_m))
+        image, outside = (RgbdImage(frame.color, depth_m, frame.intrinsics) for depth_m in (sensor_m, outside_m))
         if place not in self._tables:
             self._tables[place] = find_table(frame, outside, self._cell)
-        return Shown(place, frame, seen, outside, self._tables[place])
+        return Sample(place, frame, image, outside, self._tables[place])
 
     def _demand_size(self, frame: DatasetFrame, number: int) -> None:
         size = frame.color.shape[:2]
@@ -99,7 +99,7 @@ class Showing:
             )
 
 
-def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> FoundTable:
+def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> LocatedTable:
     """By the data set's own tags where two are seen and agree; else as the cell finds it (`locate_table`), by the
     sensor too where tags are not the cell's; else as the data set says."""
     ways: list[tuple[str, Callable[[], TableView]]] = [
@@ -112,12 +112,14 @@ def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> FoundTabl
     for source, find in ways:
         try:
             view = find()
-            return FoundTable(source or view.source, view.plane, view)
+            return LocatedTable(source or view.source, view.plane, view)
         except (PerceptionError, CalibrationError) as error:
             why = error.cause
     if frame.table is None:
-        return FoundTable("nothing", None, None, why)
-    return FoundTable("data set", frame.table, TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan")), why)
+        return LocatedTable("nothing", None, None, why)
+    return LocatedTable(
+        "data set", frame.table, TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan")), why
+    )
 
 
 def _by_own_tags(frame: DatasetFrame, cell: Cell) -> TableView:

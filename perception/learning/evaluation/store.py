@@ -1,0 +1,124 @@
+"""What a bench keeps in its folder, so that it goes on where it was killed."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.files import replace_file, writing
+from core.json_values import plain
+from core.work import hold_folder
+from perception.estimators.specification import EstimatorSpecification
+from perception.learning.evaluation.evaluate import ClipResult
+from perception.learning.evaluation.figures import Figure, pack_figure, read_figure
+from perception.learning.evaluation.metrics import pack, unpack
+from perception.learning.evaluation.samples import ClipSamples
+
+#: Changes with what is measured: results of another version are measured anew.
+VERSION = 6
+
+
+class PairStore:
+    """OUT/pairs/<estimator>/<clip>.json, a result; and .npz, a figure's data, where there are pictures of the clip."""
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.scratch = out, out / ".scratch"
+
+    @contextmanager
+    def opened(self) -> Iterator["PairStore"]:
+        """Keeps other runs away, and clears up after those that were killed.
+
+        Raises:
+            ConfigurationError: another run works there.
+            StorageError: nothing can be written.
+        """
+        with hold_folder(self.out):
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            with writing(self.out):
+                self.scratch.mkdir()
+            try:
+                yield self
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def load(self, clip: str, estimator: str, key: str, with_figure: bool) -> ClipResult | None:
+        """The result that is kept, None where there is none of this key, or no figure and one is wanted."""
+        try:
+            result = _parse(self._file(clip, estimator).read_text(), key)
+        except (OSError, ValueError):
+            return None
+        if result is not None and with_figure and result.kind != "normals" and self.figure(clip, estimator) is None:
+            return None
+        return result
+
+    def save(self, result: ClipResult, figure: Figure | None, key: str) -> None:
+        """The figure first: the result says that all is there."""
+        file = self._file(result.clip, result.estimator)
+        metrics = {
+            protocol: {region: pack(one) for region, one in regions.items()}
+            for protocol, regions in result.metrics.items()
+        }
+        fields = {name: value for name, value in vars(result).items() if name not in ("estimator", "metrics")}
+        content = {"key": key, **fields, "subject": result.estimator, "tallies": metrics}
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if figure is not None:
+                replace_file(file.with_suffix(".npz"), pack_figure(figure))
+            replace_file(file, json.dumps(plain(content)).encode())
+
+    def figure(self, clip: str, estimator: str) -> Figure | None:
+        """None where there is none, or a damaged one."""
+        try:
+            return read_figure(self._file(clip, estimator).with_suffix(".npz"))
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            return None
+
+    def _file(self, clip: str, estimator: str) -> Path:
+        return self.out / "pairs" / estimator / f"{slug(clip)}.json"
+
+
+def slug(clip: str) -> str:
+    """A clip's name as a file's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", clip).lstrip(".") or "clip"
+
+
+def key_of(samples: ClipSamples, estimator: EstimatorSpecification, weights: Path | None, cell: str) -> str:
+    """What tells this measurement from all others: the clip's files, the frames, the estimator's, the cell's digest.
+
+    Args:
+        weights: a file or folder; None: where the estimator's are.
+    """
+    clip = samples.clip
+    files = _files(estimator, weights)
+    facts = (VERSION, samples.kind, clip.name, clip.stamp(), samples.numbers, estimator.name, files, cell)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _files(estimator: EstimatorSpecification, weights: Path | None) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change of an estimator's files, a lab's own code among them."""
+    own = weights or estimator.weights_folder()
+    files = [] if estimator.file is None else [estimator.file]
+    if own is not None:
+        files += [own] if own.is_file() else sorted(p for p in own.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+
+
+def _parse(text: str, key: str) -> ClipResult | None:
+    """The result, None where the text is damaged or of another measurement."""
+    try:
+        fields: dict[str, Any] = json.loads(text)
+        if fields.pop("key") != key:
+            return None
+        metrics = {
+            protocol: {region: unpack(packed) for region, packed in regions.items()}
+            for protocol, regions in fields.pop("tallies").items()
+        }
+        for name in ("misses", "unused"):
+            fields[name] = tuple((int(number), str(why)) for number, why in fields[name])
+        return ClipResult(estimator=fields.pop("subject"), metrics=metrics, **fields)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
