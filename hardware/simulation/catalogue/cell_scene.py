@@ -13,10 +13,10 @@ from hardware.simulation.catalogue.appearance import lamps, room, table_finish
 from hardware.simulation.scene.materials import Finish, Scattering, plain
 from hardware.simulation.scene.scene import (
     TABLE_THICKNESS_M,
-    Part,
     PlacedObject,
     RobotShape,
     Scene,
+    ScenePart,
     table_top,
     tag_papers,
 )
@@ -42,7 +42,7 @@ def cell_scene(cell: Cell, state: CellState) -> Scene:
     parts = [table_top(cell.table.size_m, _finish(state.surface, seed)), _frame(cell), _floor(seed)]
     if cell.tags:
         parts.append(tag_papers(cell.tags))
-    parts.append(Part("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
+    parts.append(ScenePart("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
     parts += _robot(state.robot)
     return Scene(state.surface, state.objects, tuple(parts), room(seed), lamps(seed), tags=cell.tags)
 
@@ -52,7 +52,7 @@ def _finish(surface: str, seed: int) -> Finish:
     return table_finish(surface, seed)
 
 
-def _frame(cell: Cell) -> Part:
+def _frame(cell: Cell) -> ScenePart:
     """Legs and cross-beams that carry the table: seen through frosted acrylic."""
     x, y = cell.table.size_m
     height = -FLOOR_Z_M - TABLE_THICKNESS_M
@@ -61,25 +61,25 @@ def _frame(cell: Cell) -> Part:
     corners = [(0.44 * x * end, 0.44 * y * side) for end in (-1, 1) for side in (-1, 1)]
     pieces += [((*corner, -TABLE_THICKNESS_M - height / 2), (0.025, 0.025, height / 2)) for corner in corners]
     boxes = [box(half).at(transform(translation_m=at)) for at, half in pieces]
-    return Part("frame", join_triangles(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
+    return ScenePart("frame", join_triangles(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
 
 
-def _floor(seed: int) -> Part:
+def _floor(seed: int) -> ScenePart:
     grey = np.random.default_rng([seed, 4]).uniform(0.12, 0.45) * np.array([1.0, 0.97, 0.92])
     floor = rectangle((8.0, 8.0)).at(transform(translation_m=(0, 0, FLOOR_Z_M)))
-    return Part("floor", floor, plain(Scattering.MATTE, grey))
+    return ScenePart("floor", floor, plain(Scattering.MATTE, grey))
 
 
 def _open_box(spec: Bin) -> Triangles:
     return join_triangles([box(half).at(transform(translation_m=center)) for center, half in spec.slabs])
 
 
-def _robot(shapes: tuple[RobotShape, ...]) -> list[Part]:
+def _robot(shapes: tuple[RobotShape, ...]) -> list[ScenePart]:
     """The robot's primitives, those of one colour together."""
     by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
     for shape in shapes:
         by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))
     return [
-        Part(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb))
+        ScenePart(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb))
         for i, (rgb, meshes) in enumerate(by_colour.items())
     ]

@@ -9,7 +9,7 @@ from core.transforms import rotation_z, transform
 from hardware.simulation.scene.meshes import Points, Primitive
 
 RING_BOXES = 16
-#: Part of each facet a ring's box covers: its corners then stand out 1 % of the radius, not 2 %.
+#: ScenePart of each facet a ring's box covers: its corners then stand out 1 % of the radius, not 2 %.
 FACET_COVER = 0.75
 #: Cylinders of an upright object end this far above the table; its `foot` reaches down.
 CLEAR_OF_TABLE_M = 0.001

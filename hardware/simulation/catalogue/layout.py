@@ -10,7 +10,7 @@ from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.catalogue.tableware import FAMILIES, draw_tableware
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.scene import PlacedObject, SceneObject
+from hardware.simulation.scene.scene import ON_SIDE, PlacedObject, SceneObject
 
 Points = NDArray[np.float64]
 #: Room between neighbours for a gripper's fingers, wanted first and accepted last [m].
@@ -35,9 +35,9 @@ def draw_layout(
     Raises:
         ConfigurationError: so many objects do not fit the workspace, or no such family.
     """
-    things = [draw_tableware(rng, family, material) for _ in range(count)]
-    turns = [_attitude(rng, thing) for thing in things]
-    outlines = [_outline(thing, R) for thing, R in zip(things, turns, strict=True)]
+    items = [draw_tableware(rng, family, material) for _ in range(count)]
+    turns = [_attitude(rng, item) for item in items]
+    outlines = [_outline(item, R) for item, R in zip(items, turns, strict=True)]
     radii = [radius for _, radius, _ in outlines]
     for gap_m in GAPS_M:
         spots = _scatter(cell, rng, radii, gap_m)
@@ -49,8 +49,8 @@ def draw_layout(
             "Ask for fewer objects, or widen workspace.objects_x_m and objects_y_m.",
         )
     layout = []
-    for thing, R, (center, _, lowest), spot in zip(things, turns, outlines, spots, strict=True):
-        layout.append((thing, transform(R, (*(spot - center), DROP_M - lowest))))
+    for item, R, (center, _, lowest), spot in zip(items, turns, outlines, spots, strict=True):
+        layout.append((item, transform(R, (*(spot - center), DROP_M - lowest))))
     return layout
 
 
@@ -66,7 +66,7 @@ def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tup
         layout = draw_layout(physics.cell, rng, count)
         physics.load(layout, surface)
         placed = physics.settle()
-        if all(_stays(thing.T_world_object, T) for thing, (_, T) in zip(placed, layout, strict=True)):
+        if all(_stays(one.T_world_object, T) for one, (_, T) in zip(placed, layout, strict=True)):
             return placed
     raise ConfigurationError(
         f"None of {TRIES} drawn scenes of {count} objects came to rest.",
@@ -74,18 +74,17 @@ def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tup
     )
 
 
-def _attitude(rng: Generator, thing: SceneObject) -> Matrix:
+def _attitude(rng: Generator, item: SceneObject) -> Matrix:
     """3x3 rotation: upright with any heading or, for some families, lying with any side up."""
     heading, roll = rng.uniform(-np.pi, np.pi, 2)
-    if rng.random() < FAMILIES[thing.family].lying:
-        on_side = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-        return rotation_z(heading) @ on_side @ rotation_z(roll)
+    if rng.random() < FAMILIES[item.family].lying:
+        return rotation_z(heading) @ ON_SIDE @ rotation_z(roll)
     return rotation_z(heading)
 
 
-def _outline(thing: SceneObject, R: Matrix) -> tuple[Points, float, float]:
+def _outline(item: SceneObject, R: Matrix) -> tuple[Points, float, float]:
     """The circle around a turned object seen from above (centre (2,), radius) and its lowest z."""
-    vertices = apply(transform(R), thing.mesh.vertices_m.astype(float))
+    vertices = apply(transform(R), item.mesh.vertices_m.astype(float))
     center = (vertices[:, :2].min(0) + vertices[:, :2].max(0)) / 2
     radius = float(np.linalg.norm(vertices[:, :2] - center, axis=1).max())
     return center, radius, float(vertices[:, 2].min())

@@ -27,7 +27,7 @@ from hardware.simulation.scene.materials import (
 from hardware.simulation.scene.meshes import Shape, mass_properties
 from hardware.simulation.scene.scene import SceneObject
 
-#: Part of random draws that are transparent, specular and ordinary.
+#: ScenePart of random draws that are transparent, specular and ordinary.
 MIX: dict[Optics, float] = {"transparent": 0.6, "specular": 0.2, "ordinary": 0.2}
 MASS_BOUNDS_KG = (0.02, 0.45)
 

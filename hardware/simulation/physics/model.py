@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.cell_parts import ArmMount, Bin
-from core.transforms import Matrix
+from core.transforms import Matrix, transform
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
 from hardware.simulation.scene.meshes import Primitive, mass_properties
 from hardware.simulation.scene.scene import SceneObject
@@ -130,3 +130,15 @@ def quaternion(T: Matrix) -> NDArray[np.float64]:
     wxyz = np.empty(4)
     mujoco.mju_mat2Quat(wxyz, np.ascontiguousarray(T[:3, :3], float).ravel())
     return wxyz
+
+
+def body_pose(data: mujoco.MjData, name: str) -> Matrix:
+    """T_world_body."""
+    body = data.body(name)
+    return transform(body.xmat.reshape(3, 3), body.xpos)
+
+
+def is_at_rest(velocities: NDArray[np.float64], speed_m_s: float, turn_rad_s: float) -> bool:
+    """Whether no free body is faster: velocities (6 N) are their joints'."""
+    speed = velocities.reshape(-1, 6)
+    return bool((np.abs(speed[:, :3]) < speed_m_s).all() and (np.abs(speed[:, 3:]) < turn_rad_s).all())

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.errors import ConfigurationError, VitroError
 from core.surfaces import SURFACES
-from core.transforms import Matrix, transform
+from core.transforms import Matrix
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
 from hardware.simulation.physics.arm import SimulatedArm
 from hardware.simulation.physics.lift import LiftWatch
-from hardware.simulation.physics.model import build_model
+from hardware.simulation.physics.model import body_pose, build_model, is_at_rest
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.scene import PlacedObject, RobotShape, SceneObject
 from hardware.world import Verdict
@@ -107,24 +107,21 @@ class CellPhysics:
         """Lets the objects come to rest outside time, then watches for lifts from there."""
         with self.lock:
             start_s, quiet = self.data.time, 0
+            first = np.array([self.model.joint(f"object{k}").dofadr[0] for k in range(len(self._objects))], int)
+            dofs = (first[:, None] + np.arange(6)).ravel()
             for _ in range(round(max_s / self.timestep_s)):
                 mujoco.mj_step(self.model, self.data)
-                quiet = quiet + 1 if self._is_at_rest() else 0
+                quiet = quiet + 1 if is_at_rest(self.data.qvel[dofs], REST_SPEED, REST_TURN) else 0
                 if quiet * self.timestep_s >= REST_S:
                     break
             self.data.time = start_s
             self._watch_from_here()
             return self.object_poses()
 
-    def _is_at_rest(self) -> bool:
-        speeds = np.array([self.data.joint(f"object{k}").qvel for k in range(len(self._objects))]).reshape(-1, 6)
-        return bool((np.abs(speeds[:, :3]) < REST_SPEED).all() and (np.abs(speeds[:, 3:]) < REST_TURN).all())
-
     def object_poses(self) -> tuple[PlacedObject, ...]:
         """Every object where it is now; instance ids count from 1 in the order loaded."""
         with self.lock:
-            bodies = [self.data.body(f"object{k}") for k in range(len(self._objects))]
-            poses = [transform(body.xmat.reshape(3, 3), body.xpos) for body in bodies]
+            poses = [body_pose(self.data, f"object{k}") for k in range(len(self._objects))]
         return tuple(PlacedObject(o, T, k) for k, (o, T) in enumerate(zip(self._objects, poses, strict=True), start=1))
 
     def plant(self, arm_name: str) -> SimulatedArm:

@@ -1,4 +1,4 @@
-"""Lets things fall and come to rest on a table, each as its convex hull, in MuJoCo."""
+"""Lets objects fall and come to rest on a table, each as its convex hull, in MuJoCo."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from core.transforms import Matrix, transform
-from hardware.simulation.physics.model import quaternion
+from core.transforms import Matrix
+from hardware.simulation.physics.model import body_pose, is_at_rest, quaternion
 from hardware.simulation.scene.meshes import Mesh
 
 STEP_S, LONGEST_S, LOOK_EVERY_S = 0.004, 2.4, 0.2
 #: At rest: no body faster than this.
 REST_SPEED_M_S, REST_TURN_RAD_S = 0.01, 0.15
-#: Sliding, torsional [m] and rolling [m] friction: things that rolled for ever would leave the picture.
+#: Sliding, torsional [m] and rolling [m] friction: objects that rolled for ever would leave the picture.
 FRICTION = (0.5, 0.01, 0.0015)
 #: A hull of more corners than this only costs time.
 HULL_CORNERS = 96
@@ -24,9 +24,11 @@ def settle(
     falling: Sequence[tuple[Mesh, float, Matrix]],
     static_boxes: Sequence[tuple[NDArray[np.float64], Matrix]],
 ) -> list[Matrix]:
-    """Where things (mesh, mass [kg], T_world_thing at the start) lie after falling.
+    """Where objects lie after falling (T_world_object). The table is z = 0, endless.
 
-    static_boxes: half sizes (3,) and T_world_box of what stands fast. The table is z = 0, endless.
+    Args:
+        falling: mesh, mass [kg] and T_world_object at the start of each.
+        static_boxes: half sizes (3,) and T_world_box of what stands fast.
     """
     spec = mujoco.MjSpec()
     spec.option.timestep = STEP_S
@@ -38,26 +40,16 @@ def settle(
         )
     for i, (mesh, mass_kg, T) in enumerate(falling):
         spec.add_mesh(name=f"hull{i}", uservert=_hull(mesh).ravel())
-        body = spec.worldbody.add_body(name=f"thing{i}", pos=T[:3, 3], quat=quaternion(T))
+        body = spec.worldbody.add_body(name=f"object{i}", pos=T[:3, 3], quat=quaternion(T))
         body.add_freejoint()
         body.add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"hull{i}", mass=mass_kg, friction=FRICTION, condim=6)
     model = spec.compile()
     data = mujoco.MjData(model)
-    _run(model, data)
-    return [_pose(model, data, i) for i in range(len(falling))]
-
-
-def _run(model: mujoco.MjModel, data: mujoco.MjData) -> None:
     for _ in range(int(LONGEST_S / LOOK_EVERY_S)):
         mujoco.mj_step(model, data, int(LOOK_EVERY_S / STEP_S))
-        speed = data.qvel.reshape(-1, 6)
-        if (np.abs(speed[:, :3]) < REST_SPEED_M_S).all() and (np.abs(speed[:, 3:]) < REST_TURN_RAD_S).all():
-            return
-
-
-def _pose(model: mujoco.MjModel, data: mujoco.MjData, number: int) -> Matrix:
-    body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, f"thing{number}")
-    return transform(data.xmat[body].reshape(3, 3), data.xpos[body])
+        if is_at_rest(data.qvel, REST_SPEED_M_S, REST_TURN_RAD_S):
+            break
+    return [body_pose(data, f"object{i}") for i in range(len(falling))]
 
 
 def _hull(mesh: Mesh) -> NDArray[np.float64]:
@@ -69,7 +61,7 @@ def _hull(mesh: Mesh) -> NDArray[np.float64]:
     index = np.arange(HULL_CORNERS) + 0.5
     z, angle = 1 - 2 * index / HULL_CORNERS, np.pi * (1 + 5**0.5) * index
     outward = np.stack([np.sqrt(1 - z**2) * np.cos(angle), np.sqrt(1 - z**2) * np.sin(angle), z], 1)
-    # The foot's rim decides whether a thing stands: the lowest corners always stay.
+    # The foot's rim decides whether an object stands: the lowest corners always stay.
     low = np.flatnonzero(corners[:, 2] < corners[:, 2].min() + 5e-4)
     keep = np.unique(np.concatenate([low[:: max(1, len(low) // 24)], (corners @ outward.T).argmax(0)]))
     return corners[keep]

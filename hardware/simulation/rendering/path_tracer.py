@@ -20,7 +20,7 @@ from hardware.simulation.scene.materials import (
     Scattering,
     plain,
 )
-from hardware.simulation.scene.scene import Part
+from hardware.simulation.scene.scene import ScenePart
 from hardware.simulation.scene.triangles import Triangles, join_triangles, rectangle
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.
@@ -51,7 +51,7 @@ FAMILIES = (
 class PathTracer:
     """One scene in its light, seen by any pinhole cameras."""
 
-    def __init__(self, parts: Sequence[Part], room: NDArray[np.float32], lamps: Sequence[Lamp]) -> None:
+    def __init__(self, parts: Sequence[ScenePart], room: NDArray[np.float32], lamps: Sequence[Lamp]) -> None:
         """room: radiance (h, w, 3) by latitude and longitude."""
         mi = mitsuba()
         scene: dict[str, Any] = {"type": "scene", "room": _room(room)}
@@ -102,7 +102,7 @@ def _family(finish: Finish) -> Finish | None:
     return None
 
 
-def _family_mesh(family: Finish, parts: Sequence[Part]) -> Any:
+def _family_mesh(family: Finish, parts: Sequence[ScenePart]) -> Any:
     """All parts of a family as one mesh whose texture is the palette of their colours."""
     # Never empty: one rectangle lies hidden under the floor.
     meshes = [rectangle((0.01, 0.01)).at(transform(translation_m=(0, 0, HIDDEN_Z_M)))]

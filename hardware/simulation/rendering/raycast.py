@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from core.transforms import Matrix
-from hardware.simulation.scene.scene import Part
+from hardware.simulation.scene.scene import ScenePart
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Hits:
 class RayCaster:
     """Casts rays against the parts of a scene."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[ScenePart]) -> None:
         self.parts = tuple(parts)
         self._scene = o3d.t.geometry.RaycastingScene()
         counts = []

@@ -14,6 +14,8 @@ from hardware.simulation.scene.meshes import Mesh, Primitive
 from hardware.simulation.scene.triangles import Triangles, box, join_triangles, rectangle, smooth
 
 TABLE_THICKNESS_M = 0.03
+#: Lays on its side what stands: y comes up.
+ON_SIDE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 #: Tags are printed on paper that lies this far above the table.
 TAG_LIFT_M = 2e-4
 #: A tag36h11 is 8 modules of black square inside a white border of one module.
@@ -44,7 +46,7 @@ class SceneObject(Piece):
 
 
 @dataclass(frozen=True)
-class Part:
+class ScenePart:
     """Textured triangles in the world. instance_id is 0 for whatever is no object."""
 
     name: str
@@ -52,7 +54,7 @@ class Part:
     finish: Finish
     instance_id: int = 0
 
-    def at(self, T_a_b: Matrix) -> "Part":
+    def at(self, T_a_b: Matrix) -> "ScenePart":
         """The same part of frame b in frame a."""
         return replace(self, triangles=self.triangles.at(T_a_b))
 
@@ -69,12 +71,12 @@ class PlacedObject:
         """The object, then its contents, by their ids."""
         return dict(enumerate((self.item, *self.item.contents), start=self.instance_id))
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ScenePart]:
         """The object and its contents as triangles in the world."""
         parts = []
         for id_, piece in self.pieces().items():
             triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).at(self.T_world_object)
-            parts.append(Part(f"object{id_}", triangles, piece.material.finish, id_))
+            parts.append(ScenePart(f"object{id_}", triangles, piece.material.finish, id_))
         return parts
 
 
@@ -98,13 +100,13 @@ class Scene:
 
     surface: str
     objects: tuple[PlacedObject, ...]
-    backdrop: tuple[Part, ...]
+    backdrop: tuple[ScenePart, ...]
     room: NDArray[np.float32] = field(repr=False)
     lamps: tuple[Lamp, ...]
     container: str | None = None
     tags: tuple[Tag, ...] = ()
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ScenePart]:
         """All that a camera could see."""
         return [*self.backdrop, *(part for placed in self.objects for part in placed.parts())]
 
@@ -119,16 +121,16 @@ class Scene:
         return np.array([*(corners[:, :2].min(0) + corners[:, :2].max(0)) / 2, corners[:, 2].mean()])
 
 
-def table_top(size_m: ArrayLike, finish: Finish, repeats_per_m: float = 1.0) -> Part:
+def table_top(size_m: ArrayLike, finish: Finish, repeats_per_m: float = 1.0) -> ScenePart:
     """A slab, or a sheet where it is frosted, below z = 0 around the origin."""
     x, y = np.asarray(size_m, float).tolist()
     if finish.scattering is Scattering.FROSTED:
-        return Part("table", rectangle((x, y), uv_span=(x * repeats_per_m, y * repeats_per_m)), finish)
+        return ScenePart("table", rectangle((x, y), uv_span=(x * repeats_per_m, y * repeats_per_m)), finish)
     half = (x / 2, y / 2, TABLE_THICKNESS_M / 2)
-    return Part("table", box(half, repeats_per_m).at(transform(translation_m=(0, 0, -half[2]))), finish)
+    return ScenePart("table", box(half, repeats_per_m).at(transform(translation_m=(0, 0, -half[2]))), finish)
 
 
-def tag_papers(tags: tuple[Tag, ...]) -> Part:
+def tag_papers(tags: tuple[Tag, ...]) -> ScenePart:
     """All tags as one mesh whose texture holds them side by side."""
     papers = []
     for i, tag in enumerate(tags):
@@ -138,7 +140,7 @@ def tag_papers(tags: tuple[Tag, ...]) -> Part:
         uv[..., 0] = (uv[..., 0] + i) / len(tags)
         papers.append(Triangles(paper.corners_m, paper.normals, uv))
     texture = np.concatenate([_tag_texture(tag.id) for tag in tags], axis=1)
-    return Part("tags", join_triangles(papers), Finish(Scattering.MATTE, texture))
+    return ScenePart("tags", join_triangles(papers), Finish(Scattering.MATTE, texture))
 
 
 @lru_cache(maxsize=64)

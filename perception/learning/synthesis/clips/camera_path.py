@@ -42,7 +42,7 @@ DECIMALS = 9
 
 
 @dataclass(frozen=True)
-class Stage:
+class Focus:
     """What the camera goes around: the objects' centre [m] in the world, how far they reach from it [m], and
     whether they lie in a container."""
 
@@ -59,31 +59,31 @@ class Stage:
         return float(LOWEST_OVER_CONTAINER_RAD if self.in_container else LOWEST_RAD)
 
 
-def orbit(seed: Sequence[int], stage: Stage, frames: int) -> NDArray[np.float64]:
-    """T_world_camera (F, 4, 4) of a clip around a stage, at FRAMES_A_TURN frames a turn."""
+def orbit(seed: Sequence[int], focus: Focus, frames: int) -> NDArray[np.float64]:
+    """T_world_camera (F, 4, 4) of a clip around a focus, at FRAMES_A_TURN frames a turn."""
     rng = np.random.default_rng(seed)
     turn = np.arange(frames) / FRAMES_A_TURN
     cycles = rng.uniform(*CYCLES_A_TURN)
     wobble = SPEED_SWING * rng.uniform(0, 1) / (2 * np.pi * cycles) * _sine(rng, turn, cycles)
     azimuth = rng.uniform(0, 2 * np.pi) + rng.choice((-1.0, 1.0)) * 2 * np.pi * (turn + wobble)
-    distance = _between(rng, turn, stage.nearest_m, FARTHEST_M, DISTANCE_SWING_M)
-    elevation = _between(rng, turn, stage.lowest_rad, float(HIGHEST_RAD), float(ELEVATION_SWING_RAD))
+    distance = _between(rng, turn, focus.nearest_m, FARTHEST_M, DISTANCE_SWING_M)
+    elevation = _between(rng, turn, focus.lowest_rad, float(HIGHEST_RAD), float(ELEVATION_SWING_RAD))
     drift = np.stack([LOOK_AT_SWING_M * rng.uniform(0, 1) * _sine(rng, turn) for _ in range(3)], -1)
-    return _poses(stage, distance, azimuth, elevation, drift)
+    return _poses(focus, distance, azimuth, elevation, drift)
 
 
-def jumps(seed: Sequence[int], stage: Stage, frames: int, narrowness: float = 1.0) -> NDArray[np.float64]:
-    """T_world_camera (F, 4, 4) of independent views of a stage: an image set.
+def jumps(seed: Sequence[int], focus: Focus, frames: int, narrowness: float = 1.0) -> NDArray[np.float64]:
+    """T_world_camera (F, 4, 4) of independent views of a focus: an image set.
 
     narrowness: as the function of this name tells it; a narrow view stays farther away.
     """
     rng = np.random.default_rng(seed)
-    nearest_m = max(stage.nearest_m, min(NEAREST_M * narrowness, NEAREST_NARROW_M))
+    nearest_m = max(focus.nearest_m, min(NEAREST_M * narrowness, NEAREST_NARROW_M))
     distance = rng.uniform(nearest_m, FARTHEST_M, frames)
     azimuth = rng.uniform(0, 2 * np.pi, frames)
-    elevation = rng.uniform(stage.lowest_rad, HIGHEST_RAD, frames)
+    elevation = rng.uniform(focus.lowest_rad, HIGHEST_RAD, frames)
     drift = rng.uniform(-LOOK_AT_SWING_M, LOOK_AT_SWING_M, (frames, 3))
-    return _poses(stage, distance, azimuth, elevation, drift)
+    return _poses(focus, distance, azimuth, elevation, drift)
 
 
 def drawn_intrinsics(seed: Sequence[int], width: int, height: int, zoom: float = 1.0) -> Intrinsics:
@@ -121,9 +121,9 @@ def _between(rng: np.random.Generator, turn: NDArray, low: float, high: float, s
 
 
 def _poses(
-    stage: Stage, distance_m: NDArray, azimuth_rad: NDArray, elevation_rad: NDArray, drift_m: ArrayLike
+    focus: Focus, distance_m: NDArray, azimuth_rad: NDArray, elevation_rad: NDArray, drift_m: ArrayLike
 ) -> NDArray[np.float64]:
-    centre = np.asarray(stage.centre_m)
+    centre = np.asarray(focus.centre_m)
     level = np.cos(elevation_rad)
     outward = np.stack([level * np.cos(azimuth_rad), level * np.sin(azimuth_rad), np.sin(elevation_rad)], -1)
     eyes = centre + distance_m[:, None] * outward

@@ -85,8 +85,8 @@ def _thumb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
     frames = len(clips) * settings["frames"]
     views = _VIEWS[settings["views"]]
-    things = [[one for one in clip["objects"] if "of" not in one] for clip in clips]
-    objects = [one for own in things for one in own]
+    by_clip = [[one for one in clip["objects"] if "of" not in one] for clip in clips]
+    objects = [one for own in by_clip for one in own]
     parts = [f"{one['family']}, {one['material']}" for clip in clips for one in clip["objects"] if "of" in one]
     return "\n".join(
         [
@@ -105,7 +105,7 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             "",
             *_table("surface", "clips", _counted(clip["surface"] for clip in clips)),
             *_table("container", "clips", _counted(clip["container"] or "none" for clip in clips)),
-            *_table("objects", "clips", sorted(Counter(str(len(own)) for own in things).items())),
+            *_table("objects", "clips", sorted(Counter(str(len(own)) for own in by_clip).items())),
             *_table("optics", "objects", _counted(one["optics"] for one in objects)),
             *_table("material", "objects", _counted(one["material"] for one in objects)),
             *_table("family", "objects", _counted(one["family"] for one in objects)),

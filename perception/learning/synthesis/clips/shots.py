@@ -13,10 +13,10 @@ from core.transforms import look_at
 from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.scene import Part, Scene, SceneObject
+from hardware.simulation.scene.scene import Scene, SceneObject, ScenePart
 from perception.learning.synthesis.clips.camera_path import (
     FRAMES_A_TURN,
-    Stage,
+    Focus,
     drawn_intrinsics,
     jumps,
     narrowness,
@@ -63,9 +63,9 @@ def draw_shot(
     pinhole = drawn_intrinsics([*seed, _LENS], settings.width, settings.height, settings.zoom)
     if settings.views == "orbit":
         # The scene is cleared for a whole turn, so that a shorter clip is the start of a longer one.
-        poses = orbit([*seed, _CAMERA], _stage(scene), max(settings.frames, FRAMES_A_TURN))
+        poses = orbit([*seed, _CAMERA], _focus(scene), max(settings.frames, FRAMES_A_TURN))
     else:
-        poses = jumps([*seed, _CAMERA], _stage(scene), settings.frames, narrowness(pinhole))
+        poses = jumps([*seed, _CAMERA], _focus(scene), settings.frames, narrowness(pinhole))
     return Shot(clear_view(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
 
 
@@ -81,26 +81,26 @@ def clear_view(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
     return replace(scene, backdrop=tuple(parts))
 
 
-def _stands_between(wall: Part, eyes_m: NDArray[np.float64], centre_m: NDArray[np.float64]) -> bool:
+def _stands_between(wall: ScenePart, eyes_m: NDArray[np.float64], centre_m: NDArray[np.float64]) -> bool:
     """Whether a flat wall has a camera behind it, or within reach of the lens."""
     at, normal = wall.triangles.corners_m[0, 0].astype(float), wall.triangles.normals[0, 0].astype(float)
     side = np.sign((centre_m - at) @ normal)
     return bool((side * ((eyes_m - at) @ normal) < _LENS_CLEARANCE_M).any())
 
 
-def _clearance_m(part: Part, eyes_m: NDArray[np.float64]) -> float:
+def _clearance_m(part: ScenePart, eyes_m: NDArray[np.float64]) -> float:
     corners = part.triangles.corners_m.reshape(-1, 3)
     return float(min(np.linalg.norm(corners - eye, axis=1).min() for eye in eyes_m))
 
 
-def _stage(scene: Scene) -> Stage:
+def _focus(scene: Scene) -> Focus:
     centre = scene.center_m
     reach_m = 0.0
     for placed in scene.objects:
         radius_m = np.linalg.norm(placed.item.mesh.vertices_m, axis=1).max()
         reach_m = max(reach_m, float(np.linalg.norm(placed.T_world_object[:3, 3] - centre) + radius_m))
     x, y, z = (float(c) for c in centre)
-    return Stage((x, y, z), reach_m, scene.container is not None)
+    return Focus((x, y, z), reach_m, scene.container is not None)
 
 
 def _draw_cell_scene(seed: Sequence[int], cell: Cell, surface: str | None = None) -> Scene:

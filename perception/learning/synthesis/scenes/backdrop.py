@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.cell_parts import Tag
 from core.transforms import Matrix, look_at, rotation_z, transform
 from hardware.simulation.scene.materials import Finish, Scattering
-from hardware.simulation.scene.scene import Part, table_top, tag_papers
+from hardware.simulation.scene.scene import ScenePart, table_top, tag_papers
 from hardware.simulation.scene.triangles import box, join_triangles, rectangle
 from perception.learning.synthesis.scenes.materials import draw_material
 from perception.learning.synthesis.scenes.surroundings import draw_arms
@@ -34,7 +34,7 @@ class Backdrop:
     """parts, and the boxes (half sizes, T_world_box) that objects rest against; container and tags as in
     `Scene`."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ScenePart, ...]
     solids: tuple[Box, ...]
     container: str | None
     tags: tuple[Tag, ...] = ()
@@ -55,34 +55,34 @@ def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
         solids = _tray_boxes(rng)
         walls = join_triangles([box(half).at(T) for half, T in solids])
         parts.append(
-            Part("tray", walls, draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary").finish)
+            ScenePart("tray", walls, draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary").finish)
         )
     books = [] if tray else [_book(rng) for _ in range(BOOKS) if rng.random() < 0.4]
     for i in range(BOOKS):
         half, T = books[i] if i < len(books) else (np.full(3, 0.01), HIDDEN)
         cover = Finish(Scattering.MATTE, draw_pattern(rng))
-        parts.append(Part(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).at(T), cover))
+        parts.append(ScenePart(f"book{i}", box(half, uv_per_m=rng.uniform(2.0, 8.0)).at(T), cover))
     arms = int(rng.choice(len(ARMS), p=ARMS))
     if arms:
         parts.append(draw_arms(rng, arms))
     return Backdrop(tuple(parts), (*solids, *books), "tray" if tray else None, tags)
 
 
-def _room_parts(rng: Generator) -> list[Part]:
+def _room_parts(rng: Generator) -> list[ScenePart]:
     """A textured floor, and a wall behind some tables, standing on the table or on the floor."""
     floor_z = -rng.uniform(0.1, 0.9)
     floor = rectangle((9.0, 9.0), uv_span=(6.0, 6.0)).at(transform(translation_m=(0, 0, floor_z)))
-    parts = [Part("floor", floor, Finish(Scattering.MATTE, draw_pattern(rng)))]
+    parts = [ScenePart("floor", floor, Finish(Scattering.MATTE, draw_pattern(rng)))]
     T = HIDDEN
     if rng.random() < WALL:
         azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.3, 1.4)
         at = np.array([distance * np.cos(azimuth), distance * np.sin(azimuth), 0.0])
         T = look_at((at[0], at[1], 0.0), (0.0, 0.0, 0.0))
     wall = rectangle((5.0, 3.0), uv_span=(3.0, 2.0)).at(T)
-    return [*parts, Part("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
+    return [*parts, ScenePart("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
 
 
-def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple[Tag, ...], Part]:
+def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple[Tag, ...], ScenePart]:
     """AprilTags scattered over the table, no two alike, in the world, and their papers; or none in sight."""
     count = int(rng.integers(1, MOST_TAGS + 1)) if rng.random() < TAGS else 0
     drawn = max(count, 1)

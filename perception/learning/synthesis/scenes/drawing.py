@@ -12,7 +12,7 @@ from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.physics.settle import settle
 from hardware.simulation.scene.materials import Material
 from hardware.simulation.scene.meshes import Mesh, mass_properties
-from hardware.simulation.scene.scene import Piece, PlacedObject, Scene, SceneObject
+from hardware.simulation.scene.scene import ON_SIDE, Piece, PlacedObject, Scene, SceneObject
 from perception.learning.synthesis.scenes.backdrop import draw_backdrop
 from perception.learning.synthesis.scenes.materials import draw_liquid, draw_material
 from perception.learning.synthesis.scenes.shapes import draw_shape
@@ -114,8 +114,7 @@ def _attitude(rng: Generator) -> NDArray[np.float64]:
     if draw < UPRIGHT:
         return heading
     if draw < UPRIGHT + LYING:
-        on_side = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-        return heading @ on_side @ rotation_z(rng.uniform(-np.pi, np.pi))
+        return heading @ ON_SIDE @ rotation_z(rng.uniform(-np.pi, np.pi))
     if draw < UPRIGHT + LYING + HEAD:
         return heading @ np.diag([1.0, -1.0, -1.0])
     axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))

@@ -36,7 +36,7 @@ class _Hollow:
 
 
 def draw_vessel(rng: Generator) -> Shape:
-    """A thing with a wall, open at the top: cup, glass, bottle, jar, bowl, vase and all between."""
+    """What has a wall, open at the top: cup, glass, bottle, jar, bowl, vase and all between."""
     while True:
         shape = _vessel(rng, draw_profile(rng))
         if shape is not None:

@@ -8,7 +8,7 @@ from core.transforms import look_at, transform
 from hardware.simulation.scene.light import ROOM_PX, Lamp, lamp_over_table, paint
 from hardware.simulation.scene.materials import Scattering, noise, plain
 from hardware.simulation.scene.meshes import Primitive
-from hardware.simulation.scene.scene import Part
+from hardware.simulation.scene.scene import ScenePart
 from hardware.simulation.scene.triangles import Triangles, box, join_triangles, primitive
 from perception.learning.synthesis.scenes.textures import draw_colour
 
@@ -61,11 +61,11 @@ def _lamp(rng: Generator, irradiance: float) -> Lamp:
     return lamp_over_table(azimuth, distance, height, side, irradiance * warmth)
 
 
-def draw_arms(rng: Generator, count: int) -> Part:
+def draw_arms(rng: Generator, count: int) -> ScenePart:
     """Thick links from the table's edge to above it, as parked robots show."""
     links = [link for _ in range(count) for link in _links(rng)]
     grey = rng.choice([0.03, 0.3, 0.8]) * np.exp(rng.normal(0, 0.2, 3))
-    return Part("arm", join_triangles(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))
+    return ScenePart("arm", join_triangles(links), plain(Scattering.MATTE, grey.clip(0.02, 0.88)))
 
 
 def _links(rng: Generator) -> list[Triangles]:

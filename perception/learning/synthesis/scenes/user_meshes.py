@@ -25,7 +25,7 @@ from hardware.simulation.scene.materials import (
     plain,
 )
 from hardware.simulation.scene.meshes import Mesh
-from hardware.simulation.scene.scene import SceneObject
+from hardware.simulation.scene.scene import ON_SIDE, SceneObject
 from perception.learning.synthesis.scenes.drawing import mass_kg
 from perception.learning.synthesis.scenes.materials import CERAMIC, GLASS, METAL, PLASTIC, WOOD
 
@@ -33,7 +33,7 @@ SUFFIXES = (".obj", ".glb")
 #: Units of length that a hint may name.
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 #: Axes that may point up, and the rotation (3, 3) that makes each of them z.
-UPS = {"z": np.eye(3), "y": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])}
+UPS = {"z": np.eye(3), "y": ON_SIDE}
 #: The longest side of what can lie on the table [m].
 SMALLEST_M, LARGEST_M = 0.005, 1.0
 #: More triangles than this only cost time.

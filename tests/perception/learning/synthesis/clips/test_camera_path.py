@@ -11,29 +11,29 @@ from perception.learning.synthesis.clips.camera_path import (
     LOWEST_RAD,
     NEAREST_M,
     NEAREST_NARROW_M,
-    Stage,
+    Focus,
     drawn_intrinsics,
     jumps,
     narrowness,
     orbit,
 )
 
-STAGES = (Stage((0.05, -0.1, 0.06), 0.12), Stage((0.0, 0.0, 0.02), 0.5), Stage((0.1, 0.1, 0.08), 0.2, True))
+STAGES = (Focus((0.05, -0.1, 0.06), 0.12), Focus((0.0, 0.0, 0.02), 0.5), Focus((0.1, 0.1, 0.08), 0.2, True))
 
 
-def from_centre(stage: Stage, T_world_cameras: NDArray[np.float64]) -> NDArray[np.float64]:
-    return T_world_cameras[:, :3, 3] - np.array(stage.centre_m)
+def from_centre(focus: Focus, T_world_cameras: NDArray[np.float64]) -> NDArray[np.float64]:
+    return T_world_cameras[:, :3, 3] - np.array(focus.centre_m)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("focus", STAGES)
 @pytest.mark.parametrize("path", [orbit, jumps])
 @pytest.mark.parametrize("seed", range(20))
-def test_every_camera_stands_over_the_table_at_its_distance_and_sees_the_centre(path, stage: Stage, seed: int) -> None:
-    poses = path([seed, 3], stage, 150)
-    away = from_centre(stage, poses)
+def test_every_camera_stands_over_the_table_at_its_distance_and_sees_the_centre(path, focus: Focus, seed: int) -> None:
+    poses = path([seed, 3], focus, 150)
+    away = from_centre(focus, poses)
     distance = np.linalg.norm(away, axis=1)
     assert (distance > NEAREST_M - 1e-6).all() and (distance < FARTHEST_M + 1e-6).all()
-    assert (distance > stage.reach_m).all()
+    assert (distance > focus.reach_m).all()
     assert (np.arcsin(away[:, 2] / distance) > LOWEST_RAD - 1e-6).all()
     centre_camera = np.einsum("fji,fj->fi", poses[:, :3, :3], -away)
     off_axis_rad = np.arctan2(np.hypot(centre_camera[:, 0], centre_camera[:, 1]), centre_camera[:, 2])
@@ -97,9 +97,9 @@ def test_a_zoomed_camera_sees_a_part_of_a_larger_picture() -> None:
 
 
 def test_independent_narrow_views_stay_farther_away() -> None:
-    stage = STAGES[0]
+    focus = STAGES[0]
     for zoom in (1.0, 1.5, 4.0):
-        away = np.linalg.norm(from_centre(stage, jumps([1], stage, 200, zoom)), axis=1)
+        away = np.linalg.norm(from_centre(focus, jumps([1], focus, 200, zoom)), axis=1)
         assert away.min() == pytest.approx(min(NEAREST_M * zoom, NEAREST_NARROW_M), abs=0.03)
         assert away.max() < FARTHEST_M + 1e-6
     assert narrowness(drawn_intrinsics([0], 240, 416, 4.0)) > 1.0

@@ -12,7 +12,7 @@ import pytest
 from core.transforms import look_at, transform
 from hardware.simulation.scene.materials import Material, Scattering, plain
 from hardware.simulation.scene.meshes import Mesh
-from hardware.simulation.scene.scene import Part, Scene, SceneObject
+from hardware.simulation.scene.scene import Scene, SceneObject, ScenePart
 from hardware.simulation.scene.triangles import rectangle
 from perception.learning.synthesis.clips.camera_path import FRAMES_A_TURN
 from perception.learning.synthesis.clips.render import render_clip
@@ -108,7 +108,7 @@ def test_the_renderer_is_named_with_its_variant() -> None:
 
 
 def test_a_wall_before_a_camera_is_out_of_sight_and_one_behind_the_scene_stays(scene: Scene) -> None:
-    wall = Part("wall", rectangle((5, 3)).at(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
+    wall = ScenePart("wall", rectangle((5, 3)).at(look_at((0.6, 0, 0), (0, 0, 0))), GREY)
     walled = replace(scene, backdrop=(wall,))
     behind, before = np.array([[0.9, 0.0, 0.4]]), np.array([[-0.9, 0.0, 0.4], [0.0, 0.8, 0.3]])
     assert clear_view(walled, behind).backdrop[0].triangles.corners_m[..., 2].max() < -5
@@ -120,7 +120,7 @@ def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: Scene, monkeypatch:
     """With a wall that the camera comes behind on its way, long after the short clip has ended."""
     whole, short = replace(TINY, frames=FRAMES_A_TURN), replace(TINY, frames=3)
     x, y = draw_shot(whole, 0).T_world_cameras[FRAMES_A_TURN // 2, :2, 3] / 2
-    wall = Part("wall", rectangle((5, 3)).at(look_at((x, y, 0), (0, 0, 0))), GREY)
+    wall = ScenePart("wall", rectangle((5, 3)).at(look_at((x, y, 0), (0, 0, 0))), GREY)
     monkeypatch.setattr(
         "perception.learning.synthesis.clips.shots.draw_scene", lambda *_: replace(scene, backdrop=(wall,))
     )
@@ -131,7 +131,7 @@ def test_a_short_clip_shows_the_scene_of_a_whole_turn(scene: Scene, monkeypatch:
 
 
 def test_an_arm_in_the_lens_is_taken_away(scene: Scene) -> None:
-    arm = Part("arm", rectangle((0.05, 0.05)).at(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
+    arm = ScenePart("arm", rectangle((0.05, 0.05)).at(transform(translation_m=(0.5, 0.0, 0.4))), GREY)
     reaching = replace(scene, backdrop=(arm,))
     assert clear_view(reaching, np.array([[0.5, 0.05, 0.42]])).backdrop == ()
     assert clear_view(reaching, np.array([[-0.5, 0.0, 0.4]])).backdrop == (arm,)
