@@ -9,8 +9,6 @@ from core.image import Intrinsics
 from core.transforms import apply
 from grasping.grasp_set import SCORE, WIDTH, T_camera_tcp
 
-Image = NDArray[np.uint8]
-
 #: What is drawn: fingers this long, and a wrist behind them.
 FINGER_M, WRIST_M = 0.045, 0.040
 _NEAREST_M = 0.05
@@ -18,8 +16,8 @@ _FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_grasps(
-    color: Image, rows: NDArray[np.float64], intrinsics: Intrinsics, numbers: Sequence[int] | None = None
-) -> Image:
+    color: NDArray[np.uint8], rows: NDArray[np.float64], intrinsics: Intrinsics, numbers: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
     """A copy of the image (H, W, 3 RGB) with rows (N, 17) drawn as grippers, the first on top.
 
     Each is the two fingers at the grasp's width, the palm and the wrist, projected; green is the

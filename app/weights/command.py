@@ -10,8 +10,8 @@ from app.options import JsonOption, add_command
 
 if TYPE_CHECKING:
     from app.console import Console
-    from perception.weights.fetch import Plan
-    from perception.weights.verify import Verdict
+    from perception.weights.fetch import FetchPlan
+    from perception.weights.verify import FolderReport
 
 weights_app = typer.Typer()
 
@@ -56,11 +56,11 @@ def verify_weights(options: VerifyOptions) -> int:
     from perception.weights.verify import verify_folder
 
     console = Console(options.as_json)
-    verdicts = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(options.model)]
-    for verdict in verdicts:
-        _show_verdict(console, verdict)
-    sound = not any(verdict.problems for verdict in verdicts)
-    console.result({"sound": sound, "folders": [plain(v) | {"sound": not v.problems} for v in verdicts]})
+    reports = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(options.model)]
+    for report in reports:
+        _show_report(console, report)
+    sound = not any(report.problems for report in reports)
+    console.result({"sound": sound, "folders": [plain(v) | {"sound": not v.problems} for v in reports]})
     return 0 if sound else 1
 
 
@@ -131,10 +131,10 @@ def _to_verify(model: str) -> list[tuple[Path, str]]:
     raise PerceptionError(f"There are no weights in {weights_root()}.", "python main.py weights where")
 
 
-def _show_verdict(console: "Console", verdict: "Verdict") -> None:
+def _show_report(console: "Console", report: "FolderReport") -> None:
     from rich.markup import escape
 
-    if verdict.parts:
+    if report.parts:
         rows = [
             (
                 part.component,
@@ -144,20 +144,20 @@ def _show_verdict(console: "Console", verdict: "Verdict") -> None:
                 f"{part.parameters / 1e6:.2f} M",
                 part.recognised,
             )
-            for part in verdict.parts
+            for part in report.parts
         ]
-        console.table(str(verdict.folder), ("component", "file", "tensors", "dtype", "parameters", "recognised"), rows)
-    for problem in verdict.problems:
+        console.table(str(report.folder), ("component", "file", "tensors", "dtype", "parameters", "recognised"), rows)
+    for problem in report.problems:
         console.say(f"  [bold red]✗[/] {escape(problem)}")
-    if not verdict.problems:
-        console.say(f"  [green]✓[/] {escape(str(verdict.folder))} is sound.")
-    elif verdict.model:
-        console.say(f"  [bold]→[/] Delete the files named, then: python main.py weights fetch {verdict.model}")
+    if not report.problems:
+        console.say(f"  [green]✓[/] {escape(str(report.folder))} is sound.")
+    elif report.model:
+        console.say(f"  [bold]→[/] Delete the files named, then: python main.py weights fetch {report.model}")
     else:
         console.say("  [bold]→[/] Copy it again from where it came, or: python main.py weights fetch dkt-1.3b")
 
 
-def _show_plan(console: "Console", plan: "Plan") -> None:
+def _show_plan(console: "Console", plan: "FetchPlan") -> None:
     from rich.filesize import decimal
 
     listings = (*plan.listings, *plan.encoder)

@@ -18,7 +18,7 @@ PAD_LENGTH_M = 0.030
 
 
 @dataclass(frozen=True)
-class Part:
+class GripperBox:
     """A box, or one on each side: |x| < half_x; y from inner to outer, from the open finger's face
     outwards where it `moves`, else from the centre; behind the fingertips from z_start to z_end."""
 
@@ -30,15 +30,15 @@ class Part:
     moves: bool
 
 
-def _parts() -> tuple[Part, ...]:
+def _parts() -> tuple[GripperBox, ...]:
     """The robot's own shapes, seen from the fingertips. A finger's frame: x across, -y back, z outwards."""
     parts = []
     for shape in SHAPES["link7"]:
         (x, y, z), (_, at_y, at_z) = shape.size_m, shape.T_link_shape[:3, 3].tolist()
-        parts.append(Part(x, at_z - z, at_z + z, -at_y - y, -at_y + y, moves=True))
+        parts.append(GripperBox(x, at_z - z, at_z + z, -at_y - y, -at_y + y, moves=True))
     for shape in SHAPES["gripper_base"]:
         (x, y, z), back = shape.size_m, TCP_OFFSET_M - float(shape.T_link_shape[2, 3])
-        parts.append(Part(x, 0.0, y, back - z, back + z, moves=False))
+        parts.append(GripperBox(x, 0.0, y, back - z, back + z, moves=False))
     return tuple(parts)
 
 

@@ -25,7 +25,7 @@ _VOXEL_SLACK_M = 0.87 * VOXEL_M
 #: Room around the tool's workspace that elbows and the held object may use.
 _REACH_BEYOND_TOOL_M = 0.25
 
-Box = tuple[Matrix, NDArray]
+OrientedBox = tuple[Matrix, NDArray]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class DistanceField:
         shape = np.ceil((high - low) / VOXEL_M).astype(int)
         return cls(low, np.full(shape, FAR_M, np.float32))
 
-    def with_boxes(self, boxes: Iterable[Box]) -> "DistanceField":
+    def with_boxes(self, boxes: Iterable[OrientedBox]) -> "DistanceField":
         """The field with solid boxes (T_world_box, half sizes) added."""
         values = self.distance_m.copy()
         for T_world_box, half in boxes:
@@ -124,6 +124,6 @@ class DistanceField:
         return np.arange(shape[2]) <= top[..., None]
 
 
-def bin_boxes(bin_: Bin) -> list[Box]:
+def bin_boxes(bin_: Bin) -> list[OrientedBox]:
     """The bin's floor and four walls as (T_world_box, half sizes)."""
     return [(transform(translation_m=center), half) for center, half in bin_.slabs]

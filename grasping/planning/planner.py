@@ -15,14 +15,13 @@ from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.collision import CollisionChecker, Surroundings
-from grasping.planning.gate import SafetyGate
+from grasping.planning.gate import Joints, SafetyGate
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.obstacles import Box, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.obstacles import DistanceField, OrientedBox, SceneCloud, bin_boxes
 from grasping.planning.registry import find_planner
 from perception.depth_types import TableView
 
-Joints = dict[str, NDArray[np.float64]]
 _log = logging.getLogger(__name__)
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
@@ -194,7 +193,7 @@ class _Search:
             self._around[key] = Around(others.with_points(self.cloud.of(label)), others)
         return self._around[key]
 
-    def _other_arms(self, name: str) -> list[Box]:
+    def _other_arms(self, name: str) -> list[OrientedBox]:
         """The arms that stand still while `name` moves, where they were measured."""
         return [
             box

@@ -18,7 +18,7 @@ PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """What a fetch will do; `encoder` is empty where the model's prompt is embedded already."""
 
     model: Model
@@ -47,7 +47,7 @@ def encoder_folder() -> Path:
     return weights_root() / TEXT_ENCODER.name
 
 
-def plan_fetch(name: str, keep_encoder: bool = False) -> Plan:
+def plan_fetch(name: str, keep_encoder: bool = False) -> FetchPlan:
     """Asks the hub what the model called `name` consists of.
 
     Raises:
@@ -58,10 +58,10 @@ def plan_fetch(name: str, keep_encoder: bool = False) -> Plan:
     listings = tuple(list_source(source) for source in model.sources)
     needs_encoder = bool(model.prompt) and not _is_embedded(model.prompt)
     encoder = tuple(list_source(source) for source in TEXT_ENCODER.sources) if needs_encoder else ()
-    return Plan(model, weights_root() / model.name, listings, encoder, keep_encoder)
+    return FetchPlan(model, weights_root() / model.name, listings, encoder, keep_encoder)
 
 
-def demand_disk(plan: Plan) -> None:
+def demand_disk(plan: FetchPlan) -> None:
     """Refuses to begin what the disk cannot hold.
 
     Raises:
@@ -77,7 +77,7 @@ def demand_disk(plan: Plan) -> None:
         )
 
 
-def fetch(plan: Plan, bar: Bar) -> Manifest:
+def fetch(plan: FetchPlan, bar: Bar) -> Manifest:
     """Carries the plan out; what is there already is checked instead of fetched. The manifest comes last.
 
     Raises:
@@ -127,7 +127,7 @@ def _obtain(file: RemoteFile, target: Path, bar: Bar) -> FileRecord:
     return FileRecord(file.size, file.sha256 or sha256_of(target), file.repo, file.revision)
 
 
-def _fetch_prompts(plan: Plan, bar: Bar) -> None:
+def _fetch_prompts(plan: FetchPlan, bar: Bar) -> None:
     """Embeds every prompt there is, so that the text encoder is needed once for all models."""
     folder = encoder_folder()
     records = _fetch_files(plan.encoder, folder, bar)
@@ -141,7 +141,7 @@ def _fetch_prompts(plan: Plan, bar: Bar) -> None:
         (folder / TEXT_ENCODER_FILE).unlink()
 
 
-def _copy_prompt(plan: Plan) -> FileRecord:
+def _copy_prompt(plan: FetchPlan) -> FileRecord:
     manifest = read_manifest(encoder_folder())
     assert manifest is not None, "the prompts were embedded before"
     source = encoder_folder() / prompt_file(plan.model.prompt)
@@ -152,7 +152,7 @@ def _copy_prompt(plan: Plan) -> FileRecord:
 def _is_embedded(prompt: str) -> bool:
     manifest = read_manifest(encoder_folder())
     name = prompt_file(prompt)
-    return manifest is not None and name in manifest.files and name not in manifest.unlike(encoder_folder())
+    return manifest is not None and name in manifest.files and name not in manifest.other_sizes(encoder_folder())
 
 
 def _files(listings: tuple[Listing, ...]) -> list[RemoteFile]:

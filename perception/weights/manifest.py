@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import PerceptionError
 from core.files import replace_file
+from core.json_values import to_json
 
 MANIFEST = "manifest.json"
 
@@ -28,9 +29,9 @@ class Manifest:
     model: str
     files: Mapping[str, FileRecord]
 
-    def unlike(self, folder: Path) -> dict[str, int | None]:
+    def other_sizes(self, folder: Path) -> dict[str, int | None]:
         """Files that are missing (None) or of another size (which), by path."""
-        sizes = {path: _size(folder / path) for path in self.files}
+        sizes = {path: (folder / path).stat().st_size if (folder / path).is_file() else None for path in self.files}
         return {path: size for path, size in sizes.items() if size != self.files[path].size}
 
 
@@ -59,12 +60,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         OSError: the folder takes no file.
     """
-    content = {"model": manifest.model, "files": {path: asdict(record) for path, record in manifest.files.items()}}
-    replace_file(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+    replace_file(folder / MANIFEST, (to_json(manifest, indent=1) + "\n").encode())

@@ -150,4 +150,4 @@ def is_whole(folder: Path) -> bool:
         manifest = read_manifest(folder)
     except PerceptionError:
         return False
-    return manifest is not None and not manifest.unlike(folder)
+    return manifest is not None and not manifest.other_sizes(folder)
