@@ -14,7 +14,9 @@ Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorOption:
-    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp.")] = "antipodal"
+    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp, or a file of your own.")] = (
+        "antipodal"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class PipelineOptions(DetectorOption):
         Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
     ] = None
     clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
-    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo.")] = "ompl"
+    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
 
 
 @dataclass(frozen=True, kw_only=True)
