@@ -26,6 +26,7 @@ import typer
 from core.errors import ConfigurationError, VitroError
 
 Options = TypeVar("Options")
+CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class JsonOption:
 class CellOption:
     """What every command that needs a cell's geometry takes."""
 
-    cell: Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")] = "sim"
+    cell: CellName = "sim"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,6 @@ def _not_installed(error: ModuleNotFoundError) -> VitroError:
 
 P = ParamSpec("P")
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
-CellName = Annotated[str, typer.Option("--cell", help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
 
 def exits(command: Callable[P, int]) -> Callable[P, None]:

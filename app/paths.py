@@ -13,7 +13,7 @@ def home() -> Path:
     """The folder for trials and reports, made where there is none: $VITRO_HOME, else `runs/` beside main.py.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        StorageError: it cannot be made.
     """
     path = Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
     with writing(path):

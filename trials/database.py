@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from core.errors import TrialError
 from core.json_values import to_json
-from trials.failures import damaged, explained, foreign
+from trials.failures import database_errors, sqlite_error
 from trials.table import add_columns, metadata
 
 VERSION = 1
@@ -35,7 +35,7 @@ def open_database(where: str) -> tuple[Engine, str]:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
     """
     engine, name = _engine(where)
-    with explained(name):
+    with database_errors(name):
         with engine.begin() as connection:
             _make_or_check(connection, name)
         if engine.dialect.name == "sqlite":
@@ -46,9 +46,9 @@ def open_database(where: str) -> tuple[Engine, str]:
 def _engine(where: str) -> tuple[Engine, str]:
     """The engine and its name to show, without a password."""
     if "://" not in where:
-        with explained(where):
+        with database_errors(where):
             return _sqlite(Path(where)), where
-    with explained(where.partition("://")[0] + "://…"):
+    with database_errors(where.partition("://")[0] + "://…"):
         url = make_url(where)
         return create_engine(url, json_serializer=to_json), repr(url)
 
@@ -57,7 +57,7 @@ def _make_or_check(connection: Connection, name: str) -> None:
     if connection.dialect.name == "sqlite":
         verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if verdict != "ok":
-            raise damaged(name, str(verdict))
+            raise sqlite_error(sqlite3.SQLITE_CORRUPT, name, str(verdict))
     tables = inspect(connection).get_table_names()
     if not tables:
         metadata.create_all(connection)
@@ -67,16 +67,13 @@ def _make_or_check(connection: Connection, name: str) -> None:
             f"{name} is a database, but not a log of trials (its tables: {', '.join(sorted(tables))}).",
             "Name another file, or set VITRO_HOME to another folder.",
         )
-    _check_version(name, connection.execute(select(schema.c.version)).scalar())
-    add_columns(connection)
-
-
-def _check_version(where: str, version: int | None) -> None:
+    version = connection.execute(select(schema.c.version)).scalar()
     if version != VERSION:
         raise TrialError(
-            f"The trial log {where} has schema version {version}; this Vitro reads version {VERSION}.",
+            f"The trial log {name} has schema version {version}; this Vitro reads version {VERSION}.",
             "Update Vitro (git pull), or set VITRO_HOME to another folder.",
         )
+    add_columns(connection)
 
 
 def _sqlite(path: Path) -> Engine:
@@ -121,7 +118,7 @@ def _check_file(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(len(_MAGIC))
     if start and start != _MAGIC:
-        raise foreign(str(path), f"it begins with {start[:8]!r}")
+        raise sqlite_error(sqlite3.SQLITE_NOTADB, str(path), f"it begins with {start[:8]!r}")
     wal = path.with_name(path.name + "-wal")
     if not start and wal.exists() and wal.stat().st_size > 0:
         raise TrialError(

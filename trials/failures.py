@@ -11,56 +11,57 @@ from core.errors import StorageError, TrialError, VitroError
 from core.files import storage_remedy
 
 _ELSEWHERE = "or set VITRO_HOME to a folder that can be written."
+_NOT_WRITABLE = (
+    StorageError,
+    "cannot be written by this user",
+    f"Run: chmod u+w {{file}} {{folder}}, {_ELSEWHERE}",
+)
 
-#: Primary SQLite result code: (what is wrong with {file}, what to do).
-_SQLITE: dict[int, tuple[str, str]] = {
+#: Primary SQLite result code: (what to raise, what is wrong with {file}, what to do).
+_SQLITE: dict[int, tuple[type[VitroError], str, str]] = {
     sqlite3.SQLITE_NOTADB: (
+        TrialError,
         "is not a database",
         "Move it aside: mv {file} {file}.damaged; the next run starts a new log.",
     ),
     sqlite3.SQLITE_CORRUPT: (
+        TrialError,
         "is damaged",
         "Save what is left: sqlite3 {file} .recover | sqlite3 {file}.saved; then move {file} aside.",
     ),
-    sqlite3.SQLITE_READONLY: ("cannot be written by this user", "Run: chmod u+w {file} {folder}, " + _ELSEWHERE),
-    sqlite3.SQLITE_PERM: ("cannot be written by this user", "Run: chmod u+w {file} {folder}, " + _ELSEWHERE),
+    sqlite3.SQLITE_READONLY: _NOT_WRITABLE,
+    sqlite3.SQLITE_PERM: _NOT_WRITABLE,
     sqlite3.SQLITE_CANTOPEN: (
+        StorageError,
         "cannot be opened",
-        "Check that {folder} is a folder this user may write (ls -ld {folder}), " + _ELSEWHERE,
+        f"Check that {{folder}} is a folder this user may write (ls -ld {{folder}}), {_ELSEWHERE}",
     ),
     sqlite3.SQLITE_FULL: (
+        StorageError,
         "cannot grow: the disk is full",
         "Free space (df -h {folder}), then run again; earlier rows are kept.",
     ),
     sqlite3.SQLITE_IOERR: (
+        StorageError,
         "cannot be written: the disk is full, over quota or failing",
         "Look at df -h {folder} and dmesg, then run again; earlier rows are kept.",
     ),
-    sqlite3.SQLITE_BUSY: ("is locked by another process", "See who holds it: fuser {file}; then run again."),
-}
-
-#: Those that tell of the disk and the folder, not of the log.
-_STORAGE = {
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY: (
+        TrialError,
+        "is locked by another process",
+        "See who holds it: fuser {file}; then run again.",
+    ),
 }
 
 
-def damaged(where: str, detail: str) -> VitroError:
-    """The error for a database whose pages contradict each other."""
-    return _error(sqlite3.SQLITE_CORRUPT, where, detail)
-
-
-def foreign(where: str, detail: str) -> VitroError:
-    """The error for a file that is no database."""
-    return _error(sqlite3.SQLITE_NOTADB, where, detail)
+def sqlite_error(code: int, where: str, detail: str) -> VitroError:
+    """The error for a primary SQLite result code."""
+    kind, wrong, remedy = _SQLITE[code]
+    return kind(f"The trial log {where} {wrong} ({detail}).", remedy.format(file=where, folder=Path(where).parent))
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def database_errors(where: str) -> Iterator[None]:
     """Names the database `where` that failed, and what to do.
 
     Raises:
@@ -77,7 +78,7 @@ def _explain(error: Exception, where: str) -> VitroError:
     original = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE:
-        return _error(code & 0xFF, where, str(original))
+        return sqlite_error(code & 0xFF, where, str(original))
     if isinstance(original, OSError) and "://" not in where:
         return StorageError(f"The trial log {where} cannot be opened ({original.strerror}).", storage_remedy(original))
     cause = str(original).split("\n", 1)[0].rstrip(".")
@@ -85,10 +86,3 @@ def _explain(error: Exception, where: str) -> VitroError:
         f"The trial log {where} cannot be used: {cause}.",
         "Check its name, its server and its driver, then run again.",
     )
-
-
-def _error(code: int, where: str, detail: str) -> VitroError:
-    wrong, remedy = _SQLITE[code]
-    remedy = remedy.format(file=where, folder=Path(where).parent)
-    kind = StorageError if code in _STORAGE else TrialError
-    return kind(f"The trial log {where} {wrong} ({detail}).", remedy)

@@ -1,5 +1,7 @@
 """The log of trials: a row is committed before anything moves and completed after."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.errors import TrialError
 from trials.database import open_database
-from trials.failures import explained
+from trials.failures import database_errors
 from trials.process import ProcessStamp
 from trials.record import Outcome, Reason, TrialRecord
 from trials.table import record_of, trials, utc, values_of
@@ -29,13 +31,13 @@ class TrialStore:
         """Opens the log at a file name or SQLAlchemy URL, makes it where there is none, and marks
         the trials whose process has died as interrupted."""
         self._engine, self.where = open_database(str(where))
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             _settle_the_dead(connection)
 
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""
         row = trials.insert().values(**values_of(record), **values_of(ProcessStamp.own()))
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             return replace(record, id=connection.execute(row.returning(trials.c.id)).scalar_one())
 
     def update(self, record: TrialRecord) -> TrialRecord:
@@ -46,7 +48,7 @@ class TrialStore:
         """
         if record.outcome is not None:
             record = replace(record, finished=datetime.now(UTC))
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             known = self._get(connection, record.id)
             if known.outcome is not None:
                 raise TrialError(
@@ -61,7 +63,7 @@ class TrialStore:
 
         A finding of the same name replaces the earlier one. A trial that is still running is refused.
         """
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             known = self._get(connection, trial)
             if known.outcome is None:
                 raise TrialError(f"Trial {trial} in {self.where} is still running.", "Wait for its end.")
@@ -70,7 +72,7 @@ class TrialStore:
 
     def get(self, trial: int) -> TrialRecord:
         """One trial by its id."""
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             return self._get(connection, trial)
 
     def list(
@@ -82,7 +84,7 @@ class TrialStore:
             query = query.where(trials.c.surface == surface)
         if estimator is not None:
             query = query.where(trials.c.estimator == estimator)
-        with explained(self.where), self._engine.begin() as connection:
+        with self._transaction() as connection:
             _settle_the_dead(connection)
             return tuple(record_of(row) for row in reversed(connection.execute(query).all()))
 
@@ -95,6 +97,11 @@ class TrialStore:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with database_errors(self.where), self._engine.begin() as connection:
+            yield connection
 
     def _get(self, connection: Connection, trial: int) -> TrialRecord:
         row = connection.execute(select(trials).where(trials.c.id == trial).with_for_update()).one_or_none()

@@ -27,7 +27,7 @@ class Finding:
 def examine(as_json: bool) -> int:
     """Prints every finding; 1 if something that the digital cell needs is missing."""
     console = Console(as_json)
-    findings = [_guarded(subject, check) for subject, check in CHECKS.items()]
+    findings = [_run_check(subject, check) for subject, check in CHECKS.items()]
     for finding in findings:
         remedy = f"\n      → {finding.remedy}" if finding.remedy else ""
         console.say(f"  {MARKS[finding.state]} {finding.subject:<16} {finding.found}{remedy}")
@@ -35,7 +35,7 @@ def examine(as_json: bool) -> int:
     return 1 if any(finding.state == "fail" for finding in findings) else 0
 
 
-def _guarded(subject: str, check: Callable[[], Finding]) -> Finding:
+def _run_check(subject: str, check: Callable[[], Finding]) -> Finding:
     """A check that breaks is a finding too: the doctor never falls ill."""
     try:
         return check()

@@ -39,7 +39,7 @@ def run_trials(options: RunOptions) -> int:
             console.say("The arms hold where they are, and the log is complete.")
             raise
         finally:
-            trials = [store.get(id) for id in log.begun]
+            trials = [store.get(id) for id in log.ids]
             if trials:
                 show_trials(console, trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
                 console.say(f"  pictures: {home() / 'trials'}")

@@ -13,10 +13,10 @@ from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import cell_file, home
 from app.run.options import DryRunOptions
-from app.run.pipeline import ArmJoints, Pipeline, Stages
+from app.run.pipeline import Pipeline, Stages
 from app.run.trial import Trial
 from app.run.trial_files import save_pictures
-from core.cell import Cell, load_cell
+from core.cell import load_cell
 from core.errors import PlanningError, VitroError
 from core.files import free_folder, writing
 from core.json_values import plain, to_json
@@ -59,9 +59,9 @@ def dry_run_recording(options: DryRunOptions) -> int:
     stages = Stages(Trial("", options.seed, frames), pipeline, console)
     failure: VitroError | None = None
     try:
-        stages.plan(frames, lambda: parked(cell))
+        stages.plan(frames, lambda: dict.fromkeys(cell.arms, PARK_JOINTS))  # a recording says nothing of arms
     except VitroError as error:
-        failure = _without_place(error, stages.trial)
+        failure = _of_assumed_arms(error, stages.trial)
         stages.trial = replace(stages.trial, message=str(error))
     with console.stage("report") as line:
         report = write_report(stages.trial, pipeline, options.recording, folder)
@@ -74,7 +74,7 @@ def dry_run_recording(options: DryRunOptions) -> int:
     return 0
 
 
-def _without_place(error: VitroError, trial: Trial) -> VitroError:
+def _of_assumed_arms(error: VitroError, trial: Trial) -> VitroError:
     """A plan that fails where no tag says where the arms are says nothing of the arms."""
     if not isinstance(error, PlanningError) or not trial.grasps:
         return error
@@ -84,11 +84,6 @@ def _without_place(error: VitroError, trial: Trial) -> VitroError:
         f"No tag is in view, so the arms' places are only assumed, and from there nothing was planned: {error.cause}",
         "The grasps stand on their own; for a plan, record with the cell's tags in view.",
     )
-
-
-def parked(cell: Cell) -> ArmJoints:
-    """Every arm where it parks: a recording says nothing of arms."""
-    return {name: PARK_JOINTS for name in cell.arms}
 
 
 def _frames(recording: Path, index: int, clip: int) -> tuple[RgbdFrame, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.option_types import Weights
 from app.options import CellName, CellOption, JsonOption
 from core.surfaces import Surface
 
@@ -35,9 +36,7 @@ class PipelineOptions(DetectorOption):
             "(docs/estimators.md)."
         ),
     ] = "auto"
-    weights: Annotated[
-        Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
-    ] = None
+    weights: Weights = None
     clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
     planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
 

@@ -85,9 +85,9 @@ class Stages:
         """What `work` returns; line: what the console says of it; waits: for a person."""
         started_s = time.monotonic()
         try:
-            with self.console.stage(name, waits) as shown:
+            with self.console.stage(name, waits) as stage_line:
                 result = work()
-                shown.detail = line(result)
+                stage_line.detail = line(result)
         finally:
             seconds = round(time.monotonic() - started_s, 3)
             self.trial = replace(self.trial, stages_s={**self.trial.stages_s, name: seconds})

@@ -61,10 +61,10 @@ class Trial:
         metric = self.metric
         return MetricFit() if metric is None else MetricFit(metric.scale, metric.shift, metric.residual_mm)
 
-    def row(self, begun: TrialRecord) -> TrialRecord:
-        """The log's row of this trial as it stands. begun: the row as the log was given it at the start."""
+    def row(self, record: TrialRecord) -> TrialRecord:
+        """The log's row of this trial as it stands. record: the row as it was at the start."""
         return replace(
-            begun,
+            record,
             outcome=self.outcome,
             reason=self.reason,
             detail=self.message,

@@ -48,25 +48,25 @@ class StoredDepth:
 
 
 class TrialLog:
-    """The log that a session writes. begun: the ids of its trials, to report them whatever happens."""
+    """The log that a session writes. ids: of its trials, to report them whatever happens."""
 
     def __init__(self, store: TrialStore) -> None:
-        self.begun: list[int] = []
+        self.ids: list[int] = []
         self._store = store
 
     def begin(self, record: TrialRecord) -> "LogEntry":
         """Commits the row before anything can move; a crash from here on leaves it `interrupted`."""
         record = self._store.begin(record)
-        self.begun.append(record.id)
+        self.ids.append(record.id)
         return LogEntry(self._store, record)
 
 
 class LogEntry:
     """One trial's row and folder."""
 
-    def __init__(self, store: TrialStore, begun: TrialRecord) -> None:
+    def __init__(self, store: TrialStore, record: TrialRecord) -> None:
         self._store = store
-        self._begun = begun
+        self._record = record
 
     def note(self, trial: Trial) -> Path:
         """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
@@ -75,12 +75,12 @@ class LogEntry:
             VitroError: the disk takes no more: then nothing should move either.
         """
         self.save_files(trial)
-        self._store.update(trial.row(self._begun))
+        self._store.update(trial.row(self._record))
         return self._folder
 
     def finish(self, trial: Trial) -> None:
         """Completes the row with the trial's outcome."""
-        self._store.update(trial.row(self._begun))
+        self._store.update(trial.row(self._record))
 
     def save_files(self, trial: Trial) -> None:
         """Writes frames, maps and pictures that are there by now.
@@ -94,7 +94,7 @@ class LogEntry:
     @cached_property
     def _folder(self) -> Path:
         """The trial's own folder: what an earlier log left under its number is moved aside, not mixed in."""
-        folder = trial_folder(self._store.where, self._begun.id)
+        folder = trial_folder(self._store.where, self._record.id)
         with writing(folder):
             if folder.exists():
                 folder.rename(free_folder(folder.with_name(f"{folder.name}-earlier")))

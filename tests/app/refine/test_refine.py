@@ -110,7 +110,7 @@ def test_a_trial_keeps_its_frame_and_what_the_estimator_made_of_it_bit_by_bit(ho
     with closing(Bench(home)) as bench:
         at_stage(bench, "detect", refuse)
         trial = bench.run()
-        folder = trial_folder(bench.store.where, bench.begun[-1])
+        folder = trial_folder(bench.store.where, bench.ids[-1])
     assert folder == left_over and sorted(p.name for p in home.glob("trials/*")) == ["00001", "00001-earlier"]
     assert not (folder / "of-another-log").exists()
     (kept,) = read_frames(folder)

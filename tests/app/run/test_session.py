@@ -37,7 +37,7 @@ class Bench:
         self.store = TrialStore(folder / "trials.db")
         self.interrupts = Interrupts()
         self.log = TrialLog(self.store)
-        self.begun = self.log.begun
+        self.ids = self.log.ids
         self.operator = Operator(Console(as_json=True), self.interrupts, assume_yes)
         self.actions: dict[str, Callable[[Trial], object]] = {}
         pipeline = Pipeline(self.world._cell, PipelineOptions(estimator="oracle"), self.world.truth)
@@ -58,7 +58,7 @@ class Bench:
             return self.session.run_trial("diffuse", seed, 1)
 
     def row(self):
-        return self.store.get(self.begun[-1])
+        return self.store.get(self.ids[-1])
 
     def joints(self) -> dict[str, np.ndarray]:
         self.world.clock.sleep(0.05)
@@ -256,7 +256,7 @@ def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
 def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
     bench.run()
     assert bench.run(SCENE + 1).outcome is not None
-    assert len(bench.begun) == 2
+    assert len(bench.ids) == 2
 
 
 def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
