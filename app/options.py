@@ -17,9 +17,8 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -129,17 +128,3 @@ def _not_installed(error: ModuleNotFoundError) -> VitroError:
         f"This command needs {package}, which is not installed for {sys.executable}.",
         "Run ./setup.sh once; python3 main.py then finds the environment that it made.",
     )
-
-
-P = ParamSpec("P")
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
-
-
-def exits(command: Callable[P, int]) -> Callable[P, None]:
-    """Turns a command's end into an exit code, where it is not made by `add_command` yet."""
-
-    @wraps(command)
-    def run_to_exit(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_exit_code(lambda: command(*args, **kwargs)))
-
-    return run_to_exit

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from app.console import Console
 from app.paths import cell_file
-from app.run.dry_run import parked
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline, Stages
 from app.run.trial import Trial
 from core.cell import load_cell
 from core.errors import VitroError
 from hardware.cameras.recorded import open_recording
+from hardware.robot.description import PARK_JOINTS
 
 
 def main(recording: str, estimator: str = "raw") -> None:
@@ -27,7 +27,7 @@ def main(recording: str, estimator: str = "raw") -> None:
     pipeline = Pipeline(cell, PipelineOptions(estimator=estimator))
     stages = Stages(Trial("", 0, frames), pipeline, Console())
     try:
-        plan = stages.plan(frames, lambda: parked(cell))
+        plan = stages.plan(frames, lambda: dict.fromkeys(cell.arms, PARK_JOINTS))
         print(f"{plan.arm} arm, {len(plan.motions)} motions, gate passed: {plan.gate.passed}")
     except VitroError as refusal:  # no table, no depth, no grasp or no way: it says which, and what to do
         print(f"{refusal.cause}\n→ {refusal.remedy}")
