@@ -4,8 +4,10 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 
+import psutil
 import pytest
 
 from tests.support.paths import ROOT
@@ -25,14 +27,25 @@ def read_until(descriptor: int, text: str, limit_s: float = 20.0) -> str:
     return seen
 
 
+def wait_for_question(process: subprocess.Popen[bytes], terminal: int, limit_s: float = 20.0) -> None:
+    """Until it takes single keys and sleeps: then it has thrown away what was typed before, and waits for one."""
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        takes_keys = not termios.tcgetattr(terminal)[3] & termios.ICANON
+        if takes_keys and psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing was asked")
+
+
 def test_a_key_pressed_twice_answers_one_question_only() -> None:
     parent, child = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", ASK_TWICE], cwd=ROOT, stdin=child, stdout=child, stderr=child)
     read_until(parent, "ask")
-    time.sleep(0.5)  # the question's own flush comes right after the word
+    wait_for_question(process, child)
     os.write(parent, b"yy")
     seen = read_until(parent, "ask")
-    time.sleep(0.5)
+    wait_for_question(process, child)
     os.write(parent, b"N")
     seen += read_until(parent, "got n")
     process.wait(timeout=20)
