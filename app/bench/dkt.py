@@ -14,16 +14,16 @@ from app.option_types import parse_size
 from core.errors import ConfigurationError, PerceptionError
 from core.files import writing
 from core.json_values import plain
-from perception.estimators.dkt.bench.models import FolderWeights, RandomWeights, Weights
-from perception.estimators.dkt.bench.plain import PlainPipeline
-from perception.estimators.dkt.bench.watch import matmul_rate
-from perception.estimators.dkt.bench.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
 from perception.estimators.dkt.estimator import WARM
-from perception.estimators.dkt.flops import clip_flops
 from perception.estimators.dkt.model import DktSettings, assemble
 from perception.estimators.dkt.warm_clip import fits_one_window
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.running import fitting, pick_device, pick_dtype
+from perception.learning.speed.flops import clip_flops
+from perception.learning.speed.models import FolderWeights, RandomWeights, Weights
+from perception.learning.speed.plain import PlainPipeline
+from perception.learning.speed.watch import matmul_rate
+from perception.learning.speed.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
 from perception.out_of_memory import is_out_of_memory
 from perception.weights.models import weights_folder
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perception.estimators.dkt.bench.ways import STAGES, Timing
+from perception.learning.speed.ways import STAGES, Timing
 
 _WAYS = {
     "plain": "diffusers, plain",

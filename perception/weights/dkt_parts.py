@@ -3,7 +3,16 @@
 from collections.abc import Container
 from pathlib import Path
 
-from perception.estimators.dkt.files import LORA, PROMPT, TRANSFORMER, VAE, DktFiles, find_files, find_parts
+from perception.estimators.dkt.files import (
+    LORA,
+    PROMPT,
+    TRANSFORMER,
+    VAE,
+    DktFiles,
+    find_files,
+    find_parts,
+    read_header,
+)
 from perception.estimators.dkt.load import (
     changeable_weights,
     check_context,
@@ -13,7 +22,6 @@ from perception.estimators.dkt.load import (
 )
 from perception.estimators.dkt.lora import LoraPair, is_unused, pair_keys
 from perception.estimators.dkt.model import RELEASED
-from perception.estimators.dkt.safetensors_header import read_header
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.weights.scan import Problems
 

@@ -72,7 +72,7 @@ def load_encoder(file: Path) -> "UMT5EncoderModel":
     import torch
     from transformers import UMT5EncoderModel
 
-    from perception.estimators.dkt.pth_file import read_pth
+    from perception.estimators.dkt.files import read_pth
 
     tensors = read_pth(file)
     renamed = {_transformers_name(name): tensor for name, tensor in tensors.items()}

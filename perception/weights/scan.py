@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
-from perception.estimators.dkt.safetensors_header import read_header
+from perception.estimators.dkt.files import read_header
 from perception.weights.hub import Advance
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
         if file.suffix == ".safetensors":
             yield from _safetensors(file)
         else:
-            from perception.estimators.dkt.pth_file import read_pth
+            from perception.estimators.dkt.files import read_pth
 
             yield from read_pth(file).items()
     except (OSError, RuntimeError, ValueError) as error:

@@ -16,7 +16,7 @@ from perception.estimators.specification import EstimatorSpecification, Map, Obs
 
 if TYPE_CHECKING:
     from perception.estimators.dkt.model import Dkt, DktSettings
-    from perception.estimators.dkt.retry import RetryStream
+    from perception.estimators.dkt.stream import RetryStream
     from perception.estimators.dkt.warm_clip import WarmClip
 
 #: The cell's camera stands still: a clip of this many of its newest frames, where there are as many.
@@ -55,7 +55,7 @@ class DktEstimator:
 
     def stream(self, count: int, height: int, width: int, progress: Progress) -> "RetryStream":
         from perception.estimators.dkt.model import MULTIPLE
-        from perception.estimators.dkt.retry import RetryStream, smaller
+        from perception.estimators.dkt.stream import RetryStream, smaller
 
         if count < 1:
             raise PerceptionError("A clip of no frames has no depth.", "Give at least one frame.")

@@ -1,10 +1,17 @@
-"""The files of one DKT: base transformer, VAE, LoRA and the prompt's embedding, in a folder."""
+"""The files of one DKT in a folder: base transformer, VAE, LoRA and prompt; what each holds, by its header alone."""
 
+import json
+import pickle
+import struct
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
-from perception.estimators.dkt.safetensors_header import read_header
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CONTEXT = "context.safetensors"
 TRANSFORMER, VAE, LORA, PROMPT = "transformer", "VAE", "LoRA", "prompt embedding (context)"
@@ -12,6 +19,94 @@ _LAYOUT = (
     "It must hold transformer.safetensors (or diffusion_pytorch_model*.safetensors), vae.safetensors (or "
     "Wan2.1_VAE.pth), lora.safetensors and context.safetensors; `python main.py weights fetch dkt-1.3b` makes one."
 )
+_MAX_HEADER_BYTES = 100_000_000
+_REMEDY = "Copy or fetch it again (python main.py weights where says how), then: python main.py weights verify."
+_FETCH = "Fetch the weights again."
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor of a file: its shape, its type as safetensors names it (`F32`, `BF16`, ...)."""
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def read_header(file: Path) -> dict[str, TensorInfo]:
+    """The tensors of a file by name.
+
+    Raises:
+        PerceptionError: no such file, one that is cut off or too long, or no safetensors at all.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else _MAX_HEADER_BYTES + 1
+            text = stream.read(length) if length <= _MAX_HEADER_BYTES else b""
+    except OSError as error:
+        raise PerceptionError(f"{file} cannot be read ({error.strerror}).", _REMEDY) from error
+    if length > _MAX_HEADER_BYTES:
+        raise PerceptionError(f"{file} ({size} bytes) is no safetensors file.", _REMEDY)
+    if len(text) < length:
+        raise PerceptionError(f"{file} is cut off: {size} bytes, its header alone takes {8 + length}.", _REMEDY)
+    try:
+        entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
+        tensors = {
+            name: TensorInfo(file, tuple(int(n) for n in entry["shape"]), str(entry["dtype"]))
+            for name, entry in entries.items()
+        }
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise PerceptionError(f"{file} is no safetensors file: its header makes no sense.", _REMEDY) from error
+    expected = 8 + length + end
+    if size != expected:
+        what = "cut off" if size < expected else "longer than its header says"
+        raise PerceptionError(f"{file} is {what}: {size} bytes, {expected} expected.", _REMEDY)
+    return tensors
+
+
+def parameters(tensors: dict[str, TensorInfo]) -> int:
+    """How many numbers the tensors hold."""
+    return sum(prod(info.shape) for info in tensors.values())
+
+
+def read_pth(file: Path) -> "dict[str, Tensor]":
+    """The tensors by name, mapped rather than copied where the file's form allows it.
+
+    Raises:
+        PerceptionError: the file is damaged, holds more than tensors, or none by name.
+    """
+    from torch import Tensor
+
+    try:
+        loaded = _load(file)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        # Below its first lines torch advises programmers.
+        said = " ".join(str(error).split("\n")[0].split())[:200].rstrip(".")
+        raise PerceptionError(f"{file} ({_size(file)} bytes) is damaged: {said}.", _FETCH) from error
+    tensors = loaded.get("model_state", loaded) if isinstance(loaded, dict) else {}
+    is_sound = isinstance(tensors, dict) and tensors and all(isinstance(t, Tensor) for t in tensors.values())
+    if not is_sound:
+        raise PerceptionError(f"{file} ({_size(file)} bytes) holds no tensors by name.", _FETCH)
+    return tensors
+
+
+def _load(file: Path) -> object:
+    import torch
+
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError as error:
+        if "mmap" not in str(error):
+            raise
+        # Files older than PyTorch 1.6 are no archives, and cannot be mapped.
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 @dataclass(frozen=True)

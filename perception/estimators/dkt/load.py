@@ -11,11 +11,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from core.errors import PerceptionError
-from perception.estimators.dkt.files import DktFiles
+from perception.estimators.dkt.files import DktFiles, read_header, read_pth
 from perception.estimators.dkt.lora import LoraPair, fuse, pair_keys
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
-from perception.estimators.dkt.pth_file import read_pth
-from perception.estimators.dkt.safetensors_header import read_header
 from perception.estimators.dkt.sizes import (
     TEXT_TOKENS,
     Shapes,
@@ -132,17 +130,8 @@ def load_base_transformer(files: DktFiles, size: TransformerSize, dtype: torch.d
     return model.eval().requires_grad_(False)
 
 
-def load_vae(parts: DktParts, dtype: torch.dtype) -> AutoencoderKLWan:
-    """The VAE on the CPU.
-
-    Raises:
-        PerceptionError: a file that cannot be read to its end, or weights that are not finite.
-    """
-    return load_vae_of(parts.files, parts.vae, dtype)
-
-
-def load_vae_of(files: DktFiles, size: VaeSize, dtype: torch.dtype) -> AutoencoderKLWan:
-    """The VAE of files whose VAE alone was checked. Raises as `load_vae`."""
+def load_vae(files: DktFiles, size: VaeSize, dtype: torch.dtype) -> AutoencoderKLWan:
+    """The VAE on the CPU. Raises as `load_transformer`."""
     model = _bare_vae(size)
     if files.vae.suffix == ".pth":
         tensors = {name: tensor.to(dtype) for name, tensor in read_pth(files.vae).items()}
@@ -153,13 +142,8 @@ def load_vae_of(files: DktFiles, size: VaeSize, dtype: torch.dtype) -> Autoencod
     return model.eval().requires_grad_(False)
 
 
-def load_prompt(parts: DktParts) -> Tensor:
+def load_prompt(files: DktFiles) -> Tensor:
     """The prompt's real tokens (1, n, text_dim) float32; the others up to 512 are zeros."""
-    return load_prompt_of(parts.files)
-
-
-def load_prompt_of(files: DktFiles) -> Tensor:
-    """The prompt's real tokens of files whose context alone was checked."""
     with _reading(files.context), safe_open(files.context, "pt") as file:
         tokens: Tensor = file.get_tensor("prompt_embeds").float()
     if not tokens.isfinite().all():

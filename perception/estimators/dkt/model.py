@@ -8,19 +8,16 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from core.errors import ConfigurationError
-from perception.estimators.dkt.exact import ExactTransformer
+from perception.estimators.dkt.codec import FrameShape, Target
 from perception.estimators.dkt.fast_vae import make_fast
 from perception.estimators.dkt.files import find_files
-from perception.estimators.dkt.folded import FoldedTransformer
-from perception.estimators.dkt.frames import FrameShape, Target
 from perception.estimators.dkt.load import check_files, load_prompt, load_transformer, load_vae
-from perception.estimators.dkt.memory import weight_bytes, working_bytes
-from perception.estimators.dkt.offload import demand_device, fits, offload_blocks
-from perception.estimators.dkt.schedule import STEPS, Schedule, released_schedule
+from perception.estimators.dkt.offload import demand_device, fits, offload_blocks, weight_bytes, working_bytes
+from perception.estimators.dkt.sampler import STEPS, STRIDE, WINDOW, Schedule, demand_windows, released_schedule
 from perception.estimators.dkt.sizes import TransformerSize
 from perception.estimators.dkt.speed import SpeedUps, speed_up
 from perception.estimators.dkt.stream import DktStream, Transformer
-from perception.estimators.dkt.wavefront import STRIDE, WINDOW, demand_windows
+from perception.estimators.dkt.transformer import ExactTransformer, FoldedTransformer
 from perception.estimators.specification import Progress
 
 Mode = Literal["exact", "fast"]
@@ -113,9 +110,9 @@ def load_dkt(folder: Path, settings: DktSettings) -> Dkt:
     if settings.offload:
         demand_device(torch.device(settings.device))
     parts = check_files(find_files(folder))
-    vae = load_vae(parts, settings.dtype).to(settings.device)
+    vae = load_vae(parts.files, parts.vae, settings.dtype).to(settings.device)
     transformer = load_transformer(parts, settings.dtype)
-    return assemble(transformer, vae, load_prompt(parts), settings, size_name(parts.transformer, transformer))
+    return assemble(transformer, vae, load_prompt(parts.files), settings, size_name(parts.transformer, transformer))
 
 
 def assemble(

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from perception.estimators.dkt.fast_vae import activated
-from perception.estimators.dkt.folded import FoldedTransformer, run_block
+from perception.estimators.dkt.transformer import FoldedTransformer, run_block
 from perception.out_of_memory import is_out_of_memory
 
 Compute = Callable[..., Tensor]

@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder, latent_count
-from perception.estimators.dkt.folded import FoldedTransformer
-from perception.estimators.dkt.frames import FrameShape
+from perception.estimators.dkt.codec import CausalDecoder, CausalEncoder, FrameShape, latent_count
 from perception.estimators.dkt.model import Dkt
-from perception.estimators.dkt.noise import NoiseStream
+from perception.estimators.dkt.sampler import NoiseStream
 from perception.estimators.dkt.speed import first_line
 from perception.estimators.dkt.stream import not_finite
+from perception.estimators.dkt.transformer import FoldedTransformer
 
 #: Runs before the capture: the first compiles and tunes, the second finds all of it done.
 _WARM_UPS = 2

@@ -20,8 +20,8 @@ from perception.estimators.dkt.load import (
     check_vae,
     demand_same_latents,
     load_base_transformer,
-    load_prompt_of,
-    load_vae_of,
+    load_prompt,
+    load_vae,
     random_transformer,
     random_vae,
 )
@@ -106,9 +106,9 @@ def load_base(base: BaseFiles, dtype: torch.dtype, device: torch.device) -> Base
         PerceptionError: files that cannot be read to their end, or weights that are not finite.
     """
     transformer = load_base_transformer(base.files, base.transformer, dtype).to(device)
-    vae = load_vae_of(base.files, base.vae, dtype).to(device)
+    vae = load_vae(base.files, base.vae, dtype).to(device)
     name = size_name(base.transformer, transformer)
-    return Base(transformer, vae, load_prompt_of(base.files).to(device), name)
+    return Base(transformer, vae, load_prompt(base.files).to(device), name)
 
 
 def write_tiny_base(folder: Path) -> Path:

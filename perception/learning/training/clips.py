@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from core.errors import DatasetError
-from perception.estimators.dkt.frames import FrameShape
+from perception.estimators.dkt.codec import FrameShape
 from perception.learning.datasets.base import DatasetClip, DatasetFrame
 
 #: A clip whose disparities span less than this [1/m] holds one distance: nothing to learn a shape from.

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from perception.estimators.dkt.schedule import Schedule, released_schedule
+from perception.estimators.dkt.sampler import Schedule, released_schedule
 
 #: Noise levels of the released `training_loss`: the sampler's schedule in this many steps.
 LEVELS = 1000

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core.errors import PerceptionError
+from perception.estimators.dkt.files import read_header
 from perception.estimators.dkt.lora import module_names, pair_keys
 from perception.estimators.dkt.names import transformer_release_name
-from perception.estimators.dkt.safetensors_header import read_header
 
 #: The linear layers of every block that get a pair, by the release's names: those that the trainer adapts on
 #: whose code the release is built. The paper names none.

@@ -12,9 +12,9 @@ from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from core.errors import ConfigurationError, TrainingError
-from perception.estimators.dkt.causal_vae import CausalEncoder
-from perception.estimators.dkt.exact import ExactTransformer
-from perception.estimators.dkt.schedule import Schedule
+from perception.estimators.dkt.codec import CausalEncoder
+from perception.estimators.dkt.sampler import Schedule
+from perception.estimators.dkt.transformer import ExactTransformer
 from perception.learning.datasets.base import Dataset
 from perception.learning.training.base import Base
 from perception.learning.training.clips import TrainingClip, known_of_latents

@@ -15,17 +15,17 @@ from app.bench import dkt as bench_dkt
 from app.bench.dkt import measure_dkt
 from app.bench.options import BenchDktOptions, DktSize
 from core.errors import ConfigurationError, PerceptionError, StorageError, VitroError
-from perception.estimators.dkt.bench.models import SIZES, FolderWeights, RandomWeights
-from perception.estimators.dkt.bench.plain import PlainPipeline
-from perception.estimators.dkt.bench.watch import PeakMemory, Stopwatch, matmul_rate
-from perception.estimators.dkt.bench.ways import Streamed, Warm, difference, drifting_clip, measure
-from perception.estimators.dkt.flops import clip_flops, decode_flops, encode_flops, step_flops, window_lengths
 from perception.estimators.dkt.load import random_transformer, random_vae
 from perception.estimators.dkt.model import Dkt, DktSettings, assemble
+from perception.estimators.dkt.sampler import STRIDE, WINDOW, WindowedStep
 from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.estimators.dkt.warm_clip import WarmClip
-from perception.estimators.dkt.wavefront import STRIDE, WINDOW, WindowedStep
 from perception.estimators.specification import Observation
+from perception.learning.speed.flops import clip_flops, decode_flops, encode_flops, step_flops, window_lengths
+from perception.learning.speed.models import SIZES, FolderWeights, RandomWeights
+from perception.learning.speed.plain import PlainPipeline
+from perception.learning.speed.watch import PeakMemory, Stopwatch, matmul_rate
+from perception.learning.speed.ways import Streamed, Warm, difference, drifting_clip, measure
 from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt, without_image_branch
 
 CPU, META = torch.device("cpu"), torch.device("meta")

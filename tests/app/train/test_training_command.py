@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from app.cli import app as cli
-from perception.estimators.dkt.exact import ExactTransformer
 from perception.estimators.dkt.files import find_files
 from perception.estimators.dkt.load import check_files, load_prompt, load_transformer
-from perception.estimators.dkt.schedule import released_schedule
+from perception.estimators.dkt.sampler import released_schedule
+from perception.estimators.dkt.transformer import ExactTransformer
 from perception.learning.training.base import find_base, load_base
 from perception.learning.training.run import publish_model
 from tests.support.dataset_samples import write_cleargrasp_real, write_hiss
@@ -72,7 +72,7 @@ def test_inference_adds_what_was_learnt_and_nothing_else(tmp_path: Path) -> None
         trainer.step()
     publish_model(tmp_path / "model", find_base(tmp_path / "base"), trainer.transformer)
     parts = check_files(find_files(tmp_path / "model"))
-    schedule, prompt = released_schedule(5), load_prompt(parts)
+    schedule, prompt = released_schedule(5), load_prompt(parts.files)
     latents, colors = torch.randn(2, 1, 16, 2, 4, 4).unbind()
     with torch.no_grad():
         live, loaded, base = (

@@ -41,7 +41,7 @@ def test_a_streamed_clip_gives_the_golden_latents_and_disparity(case: str, mode:
 
 @pytest.mark.parametrize("case", ["one_window", "three_windows"])
 def test_the_sampler_has_the_golden_noise_levels(case: str) -> None:
-    from perception.estimators.dkt.schedule import released_schedule
+    from perception.estimators.dkt.sampler import released_schedule
 
     dims = json.loads((PARITY / case / "dims.json").read_text())
     schedule = released_schedule(dims["steps"])

@@ -17,18 +17,17 @@ from diffusers import AutoencoderKLWan
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends
 
-from perception.estimators.dkt.bench.models import SIZES
-from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder
+from perception.estimators.dkt.codec import CausalDecoder, CausalEncoder
 from perception.estimators.dkt.estimator import DktEstimator
-from perception.estimators.dkt.exact import ExactTransformer
 from perception.estimators.dkt.fast_vae import channels_last, make_fast
-from perception.estimators.dkt.folded import FoldedTransformer
 from perception.estimators.dkt.load import random_transformer, random_vae
 from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
-from perception.estimators.dkt.schedule import released_schedule
+from perception.estimators.dkt.sampler import released_schedule
 from perception.estimators.dkt.sizes import VaeSize
 from perception.estimators.dkt.speed import SpeedUps, Ways, speed_up
+from perception.estimators.dkt.transformer import ExactTransformer, FoldedTransformer
 from perception.estimators.specification import Observation
+from perception.learning.speed.models import SIZES
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.paths import ROOT
 from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 
 from core.errors import ConfigurationError, PerceptionError
-from perception.estimators.dkt.causal_vae import latent_count
-from perception.estimators.dkt.exact import ExactTransformer
+from perception.estimators.dkt.codec import latent_count
 from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
-from perception.estimators.dkt.noise import NoiseStream
-from perception.estimators.dkt.retry import RetryStream, smaller
-from perception.estimators.dkt.schedule import released_schedule
-from perception.estimators.dkt.stream import DktStream
-from perception.estimators.dkt.wavefront import blend_weights
+from perception.estimators.dkt.sampler import NoiseStream, blend_weights, released_schedule
+from perception.estimators.dkt.stream import DktStream, RetryStream, smaller
+from perception.estimators.dkt.transformer import ExactTransformer
 from perception.estimators.specification import Observation, Progress
 from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt, without_image_branch
 

@@ -16,16 +16,20 @@ from torch import nn
 from core.errors import ConfigurationError
 from perception.estimators.dkt import model as dkt_model
 from perception.estimators.dkt import offload
-from perception.estimators.dkt.causal_vae import CausalDecoder, CausalEncoder
-from perception.estimators.dkt.exact import ExactTransformer
+from perception.estimators.dkt.codec import CausalDecoder, CausalEncoder
 from perception.estimators.dkt.fast_vae import make_fast
-from perception.estimators.dkt.folded import FoldedTransformer
-from perception.estimators.dkt.memory import SLACK, weight_bytes, working_bytes
 from perception.estimators.dkt.model import SIZE, Dkt, DktSettings, load_dkt
-from perception.estimators.dkt.offload import has_ram_to_pin, offload_blocks, pinned_bytes
-from perception.estimators.dkt.schedule import released_schedule
+from perception.estimators.dkt.offload import (
+    SLACK,
+    has_ram_to_pin,
+    offload_blocks,
+    pinned_bytes,
+    weight_bytes,
+    working_bytes,
+)
+from perception.estimators.dkt.sampler import WINDOW, released_schedule
 from perception.estimators.dkt.sizes import TransformerSize
-from perception.estimators.dkt.wavefront import WINDOW
+from perception.estimators.dkt.transformer import ExactTransformer, FoldedTransformer
 from perception.estimators.specification import Observation
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt

@@ -9,7 +9,7 @@ import torch
 from core.errors import DatasetError
 from core.image import Intrinsics
 from perception.estimators.dkt.load import random_vae
-from perception.estimators.dkt.schedule import released_schedule
+from perception.estimators.dkt.sampler import released_schedule
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.training.base import TINY_VAE
 from perception.learning.training.clips import known_of_latents, normalised_disparity, read_clip

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.estimators.dkt.bench.watch import PeakMemory, Stopwatch, wait_for
 from perception.estimators.dkt.model import Dkt
 from perception.estimators.dkt.stream import Transformer
 from perception.estimators.dkt.warm_clip import WarmClip
 from perception.estimators.specification import Observation
+from perception.learning.speed.watch import PeakMemory, Stopwatch, wait_for
 
 Frames = list[NDArray[np.uint8]]
 Maps = NDArray[np.float32]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from perception.estimators.dkt.causal_vae import FRAMES_PER_LATENT, latent_count
+from perception.estimators.dkt.codec import FRAMES_PER_LATENT, latent_count
 from perception.estimators.dkt.sizes import IMAGE_TOKENS, TEXT_TOKENS, TransformerSize, VaeSize
 
 #: Values of a kernel of 3 x 3 x 3, of one in space, of one in time.

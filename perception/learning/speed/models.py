@@ -100,5 +100,5 @@ class FolderWeights:
     def build(self, settings: DktSettings) -> Built:
         transformer = load_transformer(self._parts, settings.dtype)
         self.description = f"DKT {size_name(self.sizes[0], transformer)} of {self._parts.files.folder}"
-        vae = load_vae(self._parts, settings.dtype).to(settings.device)
-        return Built(transformer, vae, load_prompt(self._parts))
+        vae = load_vae(self._parts.files, self._parts.vae, settings.dtype).to(settings.device)
+        return Built(transformer, vae, load_prompt(self._parts.files))

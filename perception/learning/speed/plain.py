@@ -10,15 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.estimators.dkt.bench.models import Built
-from perception.estimators.dkt.bench.watch import Stopwatch
-from perception.estimators.dkt.causal_vae import FRAMES_PER_LATENT, latent_count
-from perception.estimators.dkt.frames import FrameShape
+from perception.estimators.dkt.codec import FRAMES_PER_LATENT, FrameShape, latent_count
 from perception.estimators.dkt.model import DktSettings
-from perception.estimators.dkt.noise import SEED
-from perception.estimators.dkt.schedule import released_schedule
+from perception.estimators.dkt.sampler import SEED, blend_weights, released_schedule
 from perception.estimators.dkt.sizes import IMAGE_TOKENS, TEXT_TOKENS
-from perception.estimators.dkt.wavefront import blend_weights
+from perception.learning.speed.models import Built
+from perception.learning.speed.watch import Stopwatch
 
 
 class PlainPipeline:
