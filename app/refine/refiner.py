@@ -187,6 +187,6 @@ def demand_models(options: RefineOptions) -> None:
             otherwise = "" if name == options.estimator else " Or compare with something else: --against raw, or none."
             raise PerceptionError(
                 f"There are no weights of {name} in {folder}.",
-                f"Run python main.py weights fetch {specification.weights or name}, or name their folder with "
+                f"Run python main.py weights fetch {specification.weights.name if specification.weights else name}, or name their folder with "
                 f"{option}.{otherwise}",
             )

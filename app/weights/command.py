@@ -70,7 +70,8 @@ def show_weights(options: JsonOption) -> int:
 
     from app.console import Console
     from perception.weights.fetch import PARTIAL
-    from perception.weights.models import MODELS, weights_root
+    from perception.weights.models import MODELS
+    from perception.weights.sources import weights_root
 
     console, root = Console(options.as_json), weights_root()
     models = [_state(name) for name in MODELS]
@@ -117,7 +118,8 @@ def _size_on_disk(folder: Path) -> int:
 def _to_verify(model: str) -> list[tuple[Path, str]]:
     """Folders, each with the name that it was fetched under ('' for a folder given as such)."""
     from core.errors import PerceptionError
-    from perception.weights.models import MODELS, weights_folder, weights_root
+    from perception.weights.models import MODELS, weights_folder
+    from perception.weights.sources import weights_root
 
     if model in MODELS:
         folder = weights_folder(model)

@@ -11,6 +11,7 @@ from core.errors import PerceptionError
 from perception.estimators.loading import damage_named, find_folder, load_part
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
+from perception.weights.sources import Model, Source
 
 NAME = "depth-anything-v2-large"
 
@@ -82,7 +83,11 @@ ESTIMATOR = EstimatorSpecification(
     "disparity",
     load=DepthAnything,
     options=("weights", "size", "dtype"),
-    weights=NAME,
+    weights=Model(
+        NAME,
+        "disparity of single images",
+        (Source("depth-anything/Depth-Anything-V2-Large-hf", ("*.json", "model.safetensors"), "CC-BY-NC-4.0"),),
+    ),
 )
 
 

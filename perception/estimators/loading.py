@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import PerceptionError
+from perception.weights.sources import weights_root
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +23,7 @@ def find_folder(name: str, weights: Path | None) -> Path:
     Raises:
         PerceptionError: there is none.
     """
-    from perception.weights.models import weights_folder
-
-    folder = weights_folder(name) if weights is None else weights
+    folder = weights_root() / name if weights is None else weights
     if not folder.is_dir():
         raise PerceptionError(f"There are no weights of {name} in {folder}.", _fetch(name))
     return folder

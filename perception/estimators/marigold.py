@@ -13,6 +13,7 @@ from core.errors import PerceptionError
 from perception.estimators.loading import damage_named, find_folder, load_part, read_config
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
+from perception.weights.sources import APACHE, Model, Source
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,17 @@ ESTIMATOR = EstimatorSpecification(
     "depth",
     load=Marigold,
     options=("weights", "size", "dtype"),
-    weights=NAME,
+    weights=Model(
+        NAME,
+        "depth of single images",
+        (
+            Source(
+                "GonzaloMG/marigold-e2e-ft-depth",
+                ("model_index.json", "*/*.json", "*/*.txt", "*/*model.safetensors"),
+                APACHE,
+            ),
+        ),
+    ),
 )
 
 

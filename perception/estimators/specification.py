@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Kind, Plane
 from perception.estimators.options import EstimatorOptions
+from perception.weights.sources import Model
 
 #: (H, W) float32, or (H, W, 3) for normals.
 Map = NDArray[np.float32]
@@ -95,7 +96,7 @@ class EstimatorSpecification:
         `ran_as` is called so in reports once it ran, by model and settings.
     needs_depth: the sensor's. needs_table: the table's plane and the intrinsics. needs_gpu: takes minutes without.
     options: the fields of `EstimatorOptions` that it knows; `device` all take.
-    weights: whose `weights fetch` brings its weights. bundled: the folder of those that came along with the code.
+    weights: what `weights fetch` brings of it. bundled: the folder of those that came along with the code.
     frames: of how many newest frames, at most, one answer is made.
     has_holes: NaN is an answer. is_sensor: the depth sensor's own values, which nothing may change.
     is_cheat: it sees the simulator's truth: a measure of the other stages, never a result.
@@ -111,7 +112,7 @@ class EstimatorSpecification:
     needs_table: bool = False
     needs_gpu: bool = False
     options: tuple[str, ...] = ()
-    weights: str = ""
+    weights: Model | None = None
     bundled: Path | None = None
     frames: int = 1
     has_holes: bool = False
@@ -139,6 +140,4 @@ class EstimatorSpecification:
 
     def weights_folder(self) -> Path | None:
         """Where its own weights are, or will be."""
-        from perception.weights.models import weights_folder
-
-        return self.bundled or (weights_folder(self.weights) if self.weights else None)
+        return self.bundled or (self.weights.folder if self.weights else None)

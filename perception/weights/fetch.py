@@ -10,8 +10,9 @@ from core.errors import PerceptionError, StorageError
 from core.files import hold, replace_file
 from perception.weights.hub import Bar, Listing, RemoteFile, download, is_content, list_source, sha256_of
 from perception.weights.manifest import FileRecord, Manifest, read_manifest, write_manifest
-from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, Model, find_model, weights_root
+from perception.weights.models import TEXT_ENCODER, TEXT_ENCODER_FILE, find_model
 from perception.weights.prompt import CONTEXT, embed_prompts, prompt_file
+from perception.weights.sources import Model, weights_root
 
 #: Cut-off downloads, by content.
 PARTIAL = ".partial"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from core.errors import ConfigurationError, PerceptionError
-from perception.weights.models import Source
+from perception.weights.sources import Source
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo

@@ -7,6 +7,7 @@ from perception.estimators.depthcrafter import NAME
 from perception.estimators.loading import find_folder
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Progress
+from perception.weights.sources import Model, Source
 
 if TYPE_CHECKING:
     from perception.estimators.depthcrafter.stream import DepthCrafterStream, Windows
@@ -45,13 +46,38 @@ class DepthCrafter:
         return DepthCrafterStream(self._model, self._windows, (height, width), size)
 
 
+_WEIGHTS = Model(
+    NAME,
+    "disparity of clips",
+    (
+        Source(
+            "tencent/DepthCrafter",
+            ("config.json", "diffusion_pytorch_model.safetensors"),
+            "Tencent DepthCrafter (research only)",
+            into="unet",
+        ),
+        Source(
+            "stabilityai/stable-video-diffusion-img2vid-xt",
+            (
+                "model_index.json",
+                "feature_extractor/*.json",
+                "scheduler/*.json",
+                "image_encoder/config.json",
+                "image_encoder/model.fp16.safetensors",
+                "vae/config.json",
+                "vae/diffusion_pytorch_model.fp16.safetensors",
+            ),
+            "Stability AI Community (restricted)",
+        ),
+    ),
+)
 ESTIMATOR = EstimatorSpecification(
     NAME,
     "disparity of a clip by video diffusion (DepthCrafter)",
     "disparity",
     load=DepthCrafter,
     options=("weights", "size", "steps", "window", "stride", "dtype"),
-    weights=NAME,
+    weights=_WEIGHTS,
     # In the cell a window at most.
     frames=WINDOW,
 )

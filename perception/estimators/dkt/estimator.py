@@ -13,6 +13,7 @@ from core.errors import PerceptionError
 from perception.estimators.frame_stream import newest_map
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Map, Observation, Progress
+from perception.weights.sources import APACHE, Model, Source
 
 if TYPE_CHECKING:
     from perception.estimators.dkt.model import Dkt, DktSettings
@@ -95,20 +96,19 @@ class DktEstimator:
             return None
 
 
-def _load(name: str, stored_as: str, target: Literal["depth", "normal"], options: EstimatorOptions) -> DktEstimator:
+def _load(name: str, weights: Model, options: EstimatorOptions) -> DktEstimator:
     """The DKT called `name`, from its folder or options.weights."""
     from perception.estimators.dkt.model import load_dkt
-    from perception.weights.models import weights_folder
 
-    folder = options.weights or weights_folder(stored_as)
+    folder = options.weights or weights.folder
     if not folder.exists():
         raise PerceptionError(
             f"There is no weights folder {folder}.",
-            f"Run python main.py weights fetch {stored_as}, or name a folder with --weights.",
+            f"Run python main.py weights fetch {weights.name}, or name a folder with --weights.",
         )
     model = load_dkt(folder, settings_for(options))
     _demand_size(name, model.size_name, folder)
-    return DktEstimator(model, target)
+    return DktEstimator(model, "normal" if weights.prompt == "normal" else "depth")
 
 
 def settings_for(options: EstimatorOptions) -> "DktSettings":
@@ -138,26 +138,34 @@ def _demand_size(name: str, found: str, folder: Path) -> None:
         )
 
 
-def _specification(
-    name: str, description: str, stored_as: str = "", target: Literal["depth", "normal"] = "depth"
-) -> EstimatorSpecification:
+def _weights(name: str, purpose: str, lora: str, base: str, prompt: Literal["depth", "normal"]) -> Model:
+    # The CLIP file of the base is not fetched: its features are zeros in every DKT.
+    parts = Source(base, ("diffusion_pytorch_model*.safetensors", "Wan2.1_VAE.pth"), APACHE)
+    return Model(name, purpose, (Source(lora, ("*.safetensors",), APACHE, stored_as="lora.safetensors"), parts), prompt)
+
+
+def _specification(name: str, description: str, weights: Model) -> EstimatorSpecification:
     return EstimatorSpecification(
         name,
         description,
-        "disparity" if target == "depth" else "normals",
-        load=partial(_load, name, stored_as or name, target),
+        "normals" if weights.prompt == "normal" else "disparity",
+        load=partial(_load, name, weights),
         needs_gpu=True,
         options=("weights", "size", "steps", "window", "stride", "dtype", "mode", "offload"),
-        weights=stored_as or name,
+        weights=weights,
         frames=NEWEST,
         family="dkt",
     )
 
 
+SMALL_BASE, _LARGE_BASE = "alibaba-pai/Wan2.1-Fun-1.3B-Control", "alibaba-pai/Wan2.1-Fun-14B-Control"
+_SMALL = _weights("dkt-1.3b", "depth for the cell", "Daniellesry/DKT-Depth-1-3B-v1.1", SMALL_BASE, "depth")
+_LARGE = _weights("dkt-14b", "depth, offline", "Daniellesry/DKT-Depth-14B", _LARGE_BASE, "depth")
+_NORMALS = _weights("dkt-normal-14b", "surface normals", "Daniellesry/DKT-Normal-14B", _LARGE_BASE, "normal")
 ESTIMATORS = (
-    _specification("dkt-1.3b", "Diffusion Knows Transparency, the size for the cell"),
-    _specification("dkt-14b", "Diffusion Knows Transparency, the large one: offline"),
-    _specification("dkt", "a DKT of any size from --weights", "dkt-1.3b"),
-    _specification("dkt-normal-14b", "Diffusion Knows Transparency for normals", target="normal"),
-    _specification("dkt-normal", "a DKT for normals of any size from --weights", "dkt-normal-14b", "normal"),
+    _specification("dkt-1.3b", "Diffusion Knows Transparency, the size for the cell", _SMALL),
+    _specification("dkt-14b", "Diffusion Knows Transparency, the large one: offline", _LARGE),
+    _specification("dkt", "a DKT of any size from --weights", _SMALL),
+    _specification("dkt-normal-14b", "Diffusion Knows Transparency for normals", _NORMALS),
+    _specification("dkt-normal", "a DKT for normals of any size from --weights", _NORMALS),
 )
