@@ -18,13 +18,12 @@ from perception.estimators.dkt.estimator import WARM
 from perception.estimators.dkt.model import DktSettings, assemble
 from perception.estimators.dkt.warm_clip import fits_one_window
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.running import fitting, pick_device, pick_dtype
+from perception.estimators.running import fitting, is_out_of_memory, pick_device, pick_dtype
 from perception.learning.speed.flops import clip_flops
 from perception.learning.speed.models import FolderWeights, RandomWeights, Weights
 from perception.learning.speed.plain import PlainPipeline
 from perception.learning.speed.watch import matmul_rate
 from perception.learning.speed.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
-from perception.out_of_memory import is_out_of_memory
 from perception.weights.models import weights_folder
 
 _SMALL_BECAUSE = (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerceptionError
-from perception.estimators.loading import damage_named, find_folder, load_part
+from perception.estimators.loading import find_folder, load_part, report_damage
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
 from perception.weights.sources import Model, Source
@@ -36,7 +36,7 @@ class DepthAnything:
         self._dtype = pick_dtype(options, self._device, torch.float32)
         folder = find_folder(NAME, options.weights)
         self._model = _load_model(folder, self._dtype)
-        with damage_named(NAME, folder):
+        with report_damage(NAME, folder):
             self._processor = DPTImageProcessorPil.from_pretrained(folder, local_files_only=True)
             self._patch_px = int(self._processor.ensure_multiple_of)
             self._short_px = min(self._processor.size["height"], self._processor.size["width"])

@@ -75,8 +75,8 @@ class Estimator:
             else:
                 values, confidence = newest_map(self.model, seen), None
         size = recent[-1].color.shape[:2]
-        sure = None if confidence is None else self.checked(confidence, size)
-        return self.as_depth(self.checked(values, size), sure)
+        sure = None if confidence is None else self.check(confidence, size)
+        return self.as_depth(self.check(values, size), sure)
 
     def as_depth(self, values: Map, confidence: Map | None = None) -> RelativeDepth:
         """A map (H, W) as the next stages take it, of an estimator that gives depth."""
@@ -121,7 +121,7 @@ class Estimator:
             "Give a .bag, .db3 or frame folder with depth, or choose another --estimator.",
         )
 
-    def checked(self, values: Any, size: tuple[int, ...]) -> Map:
+    def check(self, values: Any, size: tuple[int, ...]) -> Map:
         """A map as the other stages take it, float32.
 
         Raises:
@@ -210,13 +210,13 @@ class MapStream:
         seen = self._estimator.observe(frame)
         with self._estimator.failures():
             maps = self._inner.push(seen)
-        return [self._estimator.checked(map_, self._size) for map_ in maps]
+        return [self._estimator.check(map_, self._size) for map_ in maps]
 
     def finish(self) -> list[Map]:
         """The maps still due, once every frame is in. Raises as `push`."""
         with self._estimator.failures():
             maps = self._inner.finish()
-        return [self._estimator.checked(map_, self._size) for map_ in maps]
+        return [self._estimator.check(map_, self._size) for map_ in maps]
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on in another process: plain values and tensors, for `torch.save`."""

@@ -31,11 +31,11 @@ class FrameStream:
 
     def state(self) -> dict[str, Any]:
         """The frames that the next answers are made of, where there are more than one."""
-        return {"sights": [_packed(seen) for seen in self._seen]} if self._seen.maxlen != 1 else {}
+        return {"sights": [_pack(seen) for seen in self._seen]} if self._seen.maxlen != 1 else {}
 
     def restore(self, state: dict[str, Any]) -> None:
         self._seen.clear()
-        self._seen.extend(_unpacked(packed) for packed in state.get("sights", ()))
+        self._seen.extend(_unpack(packed) for packed in state.get("sights", ()))
 
 
 def newest_map(model: ClipModel, seen: Sequence[Observation]) -> Map:
@@ -51,7 +51,7 @@ def split_answer(answer: Map | tuple[Map, Map]) -> tuple[Map, Map | None]:
     return answer if isinstance(answer, tuple) else (answer, None)
 
 
-def _packed(seen: Observation) -> dict[str, Any]:
+def _pack(seen: Observation) -> dict[str, Any]:
     import torch
 
     packed: dict[str, Any] = {"color": torch.from_numpy(seen.color.copy()), "sensor_m": None}
@@ -64,7 +64,7 @@ def _packed(seen: Observation) -> dict[str, Any]:
     return packed
 
 
-def _unpacked(packed: dict[str, Any]) -> Observation:
+def _unpack(packed: dict[str, Any]) -> Observation:
     return Observation(
         packed["color"].numpy(),
         None if packed["sensor_m"] is None else packed["sensor_m"].numpy(),

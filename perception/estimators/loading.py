@@ -37,7 +37,7 @@ def load_part(name: str, kind: Any, folder: Path, dtype: "torch.dtype", known_as
     Raises:
         PerceptionError: the folder is missing, holds another model, or lacks or exceeds its tensors.
     """
-    says = _declared(name, folder)
+    says = _class_names(name, folder)
     if not says & {kind.__name__, *known_as}:
         raise PerceptionError(
             f"{folder} holds {', '.join(sorted(says)) or 'an unnamed model'}, not the {kind.__name__} of {name}.",
@@ -46,7 +46,7 @@ def load_part(name: str, kind: Any, folder: Path, dtype: "torch.dtype", known_as
     # The two libraries differ in a word, and in whether they can report a misshapen tensor or only raise.
     is_diffusers = kind.__module__.startswith("diffusers")
     own: dict[str, Any] = {"torch_dtype": dtype} if is_diffusers else {"dtype": dtype, "ignore_mismatched_sizes": True}
-    with damage_named(name, folder):
+    with report_damage(name, folder):
         loaded, info = kind.from_pretrained(
             folder,
             local_files_only=True,
@@ -86,7 +86,7 @@ def read_config(name: str, path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def damage_named(name: str, folder: Path) -> Iterator[None]:
+def report_damage(name: str, folder: Path) -> Iterator[None]:
     """Turns what the libraries raise over a damaged folder into a PerceptionError."""
     from safetensors import SafetensorError
 
@@ -99,7 +99,7 @@ def damage_named(name: str, folder: Path) -> Iterator[None]:
         raise PerceptionError(f"{folder} cannot be loaded: {first[:300].rstrip('.')}.", _fetch(name)) from error
 
 
-def _declared(name: str, folder: Path) -> set[str]:
+def _class_names(name: str, folder: Path) -> set[str]:
     """The class names that a part's configuration gives."""
     config = read_config(name, folder / "config.json")
     return {*(config.get("architectures") or ()), config.get("_class_name")} - {None}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
-from perception.estimators.loading import damage_named, find_folder, load_part, read_config
+from perception.estimators.loading import find_folder, load_part, read_config, report_damage
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
 from perception.weights.sources import APACHE, Model, Source
@@ -124,7 +124,7 @@ def _load_pipeline(folder: Path, dtype: "torch.dtype") -> "MarigoldDepthPipeline
             f"to {unet.config.out_channels}.",
             f"Give a Marigold with --weights, or run python main.py weights fetch {NAME}.",
         )
-    with damage_named(NAME, folder / "scheduler"):
+    with report_damage(NAME, folder / "scheduler"):
         # set_alpha_to_one: the step ends at the clean latent itself, as in the release.
         scheduler = DDIMScheduler.from_pretrained(
             folder / "scheduler", local_files_only=True, timestep_spacing="trailing", set_alpha_to_one=True
@@ -143,7 +143,7 @@ def _empty_text(folder: Path, dtype: "torch.dtype") -> "torch.Tensor":
     from transformers import CLIPTextModel, CLIPTokenizer
 
     text_encoder = load_part(NAME, CLIPTextModel, folder / "text_encoder", dtype)
-    with damage_named(NAME, folder / "tokenizer"), torch.inference_mode():
+    with report_damage(NAME, folder / "tokenizer"), torch.inference_mode():
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         return text_encoder(tokenizer("", return_tensors="pt").input_ids)[0]
 

@@ -62,7 +62,7 @@ def find_estimators(text: str, output: Output = "depth") -> tuple[EstimatorSpeci
     found = tuple(find_estimator(part, output) for part in parts)
     if not found:
         raise ConfigurationError("--estimators names none.", f"Choose some of: {', '.join(ESTIMATORS)}.")
-    if twice := _repeated(one.name for one in found):
+    if twice := _duplicate(one.name for one in found):
         raise ConfigurationError(f"Two of {text} are called '{twice}'.", "Give one of them another name.")
     return found
 
@@ -114,7 +114,7 @@ def _gives(specification: EstimatorSpecification, output: Output) -> bool:
     return output == "any" or (specification.gives == "normals") == (output == "normals")
 
 
-def _repeated(names: Iterable[str]) -> str | None:
+def _duplicate(names: Iterable[str]) -> str | None:
     """The first name that comes a second time."""
     known: set[str] = set()
     return next((name for name in names if name in known or known.add(name)), None)  # type: ignore[func-returns-value]

@@ -7,7 +7,6 @@ import torch
 
 from core.errors import ConfigurationError, PerceptionError
 from perception.estimators.options import EstimatorOptions
-from perception.out_of_memory import is_out_of_memory
 
 #: (width, height) [px]
 Size = tuple[int, int]
@@ -66,5 +65,17 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
         what, remedy = f"{name} does not fit into the device's memory", "close what else uses it, or try --device cpu."
         if size is None:
             raise PerceptionError(f"{what}.", remedy.capitalize()) from error
-        half = "x".join(str(max(1, side // 2 // multiple) * multiple) for side in size)
-        raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {half}, {remedy}") from error
+        width, height = half_size(size, multiple)
+        raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {width}x{height}, {remedy}") from error
+
+
+def half_size(size: Size, multiple: int) -> Size:
+    """Half of each side, rounded down to the model's multiple."""
+    width, height = (max(1, side // 2 // multiple) * multiple for side in size)
+    return width, height
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: the CPU's allocator and cuBLAS raise plain RuntimeErrors."""
+    words = ("allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

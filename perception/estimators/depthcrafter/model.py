@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 from transformers import CLIPVisionModelWithProjection
 
 from perception.estimators.depthcrafter import NAME
-from perception.estimators.loading import damage_named, load_part, read_config
+from perception.estimators.loading import load_part, read_config, report_damage
 from perception.estimators.running import fitting
 
 #: Frames encoded, and decoded, together. Part of the result: the decoder mixes the frames of a chunk.
@@ -50,10 +50,10 @@ class DepthCrafterModel:
         with fitting(NAME):
             for part in (self._unet, self._vae, self._clip):
                 part.to(device)
-        with damage_named(NAME, folder / "scheduler"):
+        with report_damage(NAME, folder / "scheduler"):
             self._scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
         clip = read_config(NAME, folder / "feature_extractor" / "preprocessor_config.json")
-        with damage_named(NAME, folder / "feature_extractor"):
+        with report_damage(NAME, folder / "feature_extractor"):
             self._clip_mean, self._clip_std = (
                 torch.tensor(clip[key], device=device).view(3, 1, 1) for key in ("image_mean", "image_std")
             )

@@ -56,17 +56,17 @@ class FrameShape:
         image = turned.permute(2, 0, 1)[None].float()
         if image.shape[-2:] != self.size[::-1]:
             # The released code resizes with 8-bit results, cut off rather than rounded.
-            image = (_resized(image / 255, self.size).clamp(0, 1) * 255).floor()
+            image = (_resize(image / 255, self.size).clamp(0, 1) * 255).floor()
         return image * (2 / 255) - 1
 
     def disparity(self, decoded: Tensor) -> Tensor:
         """(1, 3, F, h, w) in -1..1 to (F, H, W) in 0..1 on the same device: never through 8 bits."""
-        maps = self._restored(decoded.float().mean(1) / 2 + 0.5, scale=(0, 1))
+        maps = self._restore(decoded.float().mean(1) / 2 + 0.5, scale=(0, 1))
         return torch.rot90(maps, -1, (1, 2)) if self.is_turned else maps
 
     def normals(self, decoded: Tensor) -> Tensor:
         """(1, 3, F, h, w) in -1..1 to (F, H, W, 3), unit vectors in the axes of the camera as held."""
-        x, y, z = (self._restored(channel[None], scale=(-1, 1)) for channel in decoded[0].float())
+        x, y, z = (self._restore(channel[None], scale=(-1, 1)) for channel in decoded[0].float())
         if self.is_turned:
             # Turning the image back turns its axes too: right was down, down was left.
             x, y, z = (torch.rot90(channel, -1, (1, 2)) for channel in (-y, x, z))
@@ -75,15 +75,15 @@ class FrameShape:
         towards_camera = vectors.new_tensor([0.0, 0.0, -1.0])
         return torch.where(length > 1e-6, vectors / length.clamp(min=1e-6), towards_camera)
 
-    def _restored(self, maps: Tensor, scale: tuple[float, float]) -> Tensor:
+    def _restore(self, maps: Tensor, scale: tuple[float, float]) -> Tensor:
         """(1, F, h, w) resized to (F, H, W), still turned."""
         height, width = (self.width, self.height) if self.is_turned else (self.height, self.width)
         if maps.shape[-2:] != (height, width):
-            maps = _resized(maps, (width, height)).clamp(*scale)
+            maps = _resize(maps, (width, height)).clamp(*scale)
         return maps[0]
 
 
-def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.nn.functional.interpolate(image, size[::-1], mode="bicubic", align_corners=False, antialias=True)
 
 

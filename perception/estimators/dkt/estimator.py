@@ -56,13 +56,14 @@ class DktEstimator:
 
     def stream(self, count: int, height: int, width: int, progress: Progress) -> "RetryStream":
         from perception.estimators.dkt.model import MULTIPLE
-        from perception.estimators.dkt.stream import RetryStream, smaller
+        from perception.estimators.dkt.stream import RetryStream
+        from perception.estimators.running import half_size
 
         if count < 1:
             raise PerceptionError("A clip of no frames has no depth.", "Give at least one frame.")
         size = self.model.settings.size
         # RAM that runs out is not told but punished: no second try would come, and its frames cost RAM themselves.
-        fallback = size if self.model.settings.device == "cpu" else smaller(size, MULTIPLE)
+        fallback = size if self.model.settings.device == "cpu" else half_size(size, MULTIPLE)
         self._stream = RetryStream(
             lambda at: self.model.open(count, height, width, self._target, at, progress), size, fallback
         )

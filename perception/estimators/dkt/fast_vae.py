@@ -25,11 +25,11 @@ _REACH = 2
 #: Frames worked on at once where a latent stands for four.
 _FRAMES_AT_ONCE = 2
 
-#: norm, x (1, C, T, h, w) and the frames before (1, C, 2, h, w) to `activated`'s result.
+#: norm, x (1, C, T, h, w) and the frames before (1, C, 2, h, w) to `normalise_and_activate`'s result.
 Activate = Callable[[nn.Module, Tensor, Tensor | None], Tensor]
 
 
-def activated(norm: nn.Module, x: Tensor, before: Tensor | None) -> Tensor:
+def normalise_and_activate(norm: nn.Module, x: Tensor, before: Tensor | None) -> Tensor:
     """Normalised and activated, behind the frames before: (1, C, T, h, w), with `before` (1, C, T + 2, h, w)."""
     x = functional.silu(norm(x))
     return x if before is None else torch.cat([before, x], 2)
@@ -58,8 +58,8 @@ class _Half(nn.Module):
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
-        #: How `activated` is computed, and within what a chunk runs: fast mode on CUDA sets both.
-        self.activate: Activate = activated
+        #: How `normalise_and_activate` is computed, and within what a chunk runs: fast mode on CUDA sets both.
+        self.activate: Activate = normalise_and_activate
         self.running: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def _layers(self, layers: Iterable[nn.Module], x: Tensor, past: "_Past") -> Tensor:
@@ -67,7 +67,7 @@ class _Half(nn.Module):
             if isinstance(layer, WanResidualBlock):
                 x = self._residual(layer, x, past)
             elif isinstance(layer, WanResample):
-                x = self._resampled(layer, x, past)
+                x = self._resample(layer, x, past)
             else:
                 x = layer(x)
         return x
@@ -77,10 +77,10 @@ class _Half(nn.Module):
         if not isinstance(block.conv_shortcut, nn.Identity):
             shortcut = functional.conv3d(x, block.conv_shortcut.weight, block.conv_shortcut.bias)
         # Nested: a name for what is between would keep it in memory.
-        y = self._convolved(block.conv2, block.norm2, self._convolved(block.conv1, block.norm1, x, past), past)
+        y = self._convolve(block.conv2, block.norm2, self._convolve(block.conv1, block.norm1, x, past), past)
         return y.add_(shortcut)
 
-    def _convolved(self, conv: Any, norm: nn.Module | None, x: Tensor, past: "_Past") -> Tensor:
+    def _convolve(self, conv: Any, norm: nn.Module | None, x: Tensor, past: "_Past") -> Tensor:
         """A causal convolution of 3 x 3 x 3, with `norm` of the activated x."""
         before = past.next
         if norm is not None:
@@ -94,9 +94,9 @@ class _Half(nn.Module):
         past.keep(x[:, :, -_REACH:].clone())
         return functional.conv3d(x, conv.weight, conv.bias, padding=(0, 1, 1))
 
-    def _resampled(self, layer: Any, x: Tensor, past: "_Past") -> Tensor:
+    def _resample(self, layer: Any, x: Tensor, past: "_Past") -> Tensor:
         if layer.mode == "upsample3d":
-            frames = _frames(x) if past.is_first else self._doubled(layer.time_conv, x, past)
+            frames = _frames(x) if past.is_first else self._double(layer.time_conv, x, past)
             if past.is_first:
                 # What came first is not remembered here (released model).
                 past.keep(torch.zeros_like(x).repeat(1, 1, _REACH, 1, 1))
@@ -106,16 +106,16 @@ class _Half(nn.Module):
             frames = functional.interpolate(frames, scale_factor=2.0, mode="nearest-exact")
             return _clip(layer.resample[1](frames))
         x = _clip(layer.resample(frames))
-        return self._halved(layer.time_conv, x, past) if layer.mode == "downsample3d" else x
+        return self._halve(layer.time_conv, x, past) if layer.mode == "downsample3d" else x
 
-    def _doubled(self, conv: Any, x: Tensor, past: "_Past") -> Tensor:
+    def _double(self, conv: Any, x: Tensor, past: "_Past") -> Tensor:
         """Two frames from each, (2 T, C, h, w)."""
         x = torch.cat([cast(Tensor, past.next), x], 2)
         past.keep(x[:, :, -_REACH:].clone())
         even, odd = functional.conv3d(x, conv.weight, conv.bias).chunk(2, 1)
         return torch.cat([half[:, :, number] for number in range(even.shape[2]) for half in (even, odd)])
 
-    def _halved(self, conv: Any, x: Tensor, past: "_Past") -> Tensor:
+    def _halve(self, conv: Any, x: Tensor, past: "_Past") -> Tensor:
         """One frame from every two; the first is left as it is."""
         before = past.next
         past.keep(x[:, :, -1:].clone())
@@ -144,11 +144,14 @@ class FastEncoder(_Half):
         """Frames (1, 3, 1 or 4, H, W) to moments (1, 2 z, 1, H/8, W/8)."""
         past = _Past(feat_cache)
         with self.running():
-            x = self._layers(self._slower, self._piece_by_piece(lambda piece: self._begun(piece, past), x, past), past)
-            return self._convolved(self.net.conv_out, self.net.norm_out, x, past)
+            # Nested: a name for what is between would keep it in memory.
+            x = self._layers(
+                self._slower, self._piece_by_piece(lambda piece: self._first_layers(piece, past), x, past), past
+            )
+            return self._convolve(self.net.conv_out, self.net.norm_out, x, past)
 
-    def _begun(self, x: Tensor, past: "_Past") -> Tensor:
-        return self._layers(self._full_rate, self._convolved(self.net.conv_in, None, x, past), past)
+    def _first_layers(self, x: Tensor, past: "_Past") -> Tensor:
+        return self._layers(self._full_rate, self._convolve(self.net.conv_in, None, x, past), past)
 
 
 class FastDecoder(_Half):
@@ -168,11 +171,11 @@ class FastDecoder(_Half):
         """A latent (1, z, 1, H/8, W/8) to frames (1, 3, 1 or 4, H, W)."""
         past = _Past(feat_cache)
         with self.running():
-            x = self._layers(self._slower, self._convolved(self.net.conv_in, None, x, past), past)
-            return self._piece_by_piece(lambda piece: self._ended(piece, past), x, past)
+            x = self._layers(self._slower, self._convolve(self.net.conv_in, None, x, past), past)
+            return self._piece_by_piece(lambda piece: self._last_layers(piece, past), x, past)
 
-    def _ended(self, x: Tensor, past: "_Past") -> Tensor:
-        return self._convolved(self.net.conv_out, self.net.norm_out, self._layers(self._full_rate, x, past), past)
+    def _last_layers(self, x: Tensor, past: "_Past") -> Tensor:
+        return self._convolve(self.net.conv_out, self.net.norm_out, self._layers(self._full_rate, x, past), past)
 
 
 class _Past:

@@ -18,6 +18,7 @@ from perception.estimators.dkt.sizes import TransformerSize
 from perception.estimators.dkt.speed import SpeedUps, speed_up
 from perception.estimators.dkt.stream import DktStream, Transformer
 from perception.estimators.dkt.transformer import ExactTransformer, FoldedTransformer
+from perception.estimators.running import demand_multiple
 from perception.estimators.specification import Progress
 
 Mode = Literal["exact", "fast"]
@@ -50,12 +51,7 @@ class DktSettings:
 
     def __post_init__(self) -> None:
         demand_windows(self.window, self.stride)
-        if any(side < MULTIPLE or side % MULTIPLE for side in self.size):
-            nearest = "x".join(str(max(1, round(side / MULTIPLE)) * MULTIPLE) for side in self.size)
-            width, height = self.size
-            raise ConfigurationError(
-                f"DKT works at multiples of {MULTIPLE} pixels, not at {width}x{height}.", f"Try --size {nearest}."
-            )
+        demand_multiple("DKT", self.size, MULTIPLE)
         if self.steps < 1:
             raise ConfigurationError(f"{self.steps} denoising steps denoise nothing.", f"As released: --steps {STEPS}.")
 

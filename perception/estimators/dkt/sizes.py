@@ -96,7 +96,7 @@ def transformer_size(shapes: Shapes, folder: Path) -> TransformerSize:
     try:
         layers = 1 + max((int(m[1]) for key in shapes if (m := re.match(r"blocks\.(\d+)\.", key))), default=-1)
         blocks = [f"blocks.{index}" for index in range(layers)]
-        dim = _agreed(shapes, "patch_embedding.bias", *(f"{block}.self_attn.q.bias" for block in blocks))
+        dim = _majority(shapes, "patch_embedding.bias", *(f"{block}.self_attn.q.bias" for block in blocks))
         _, in_channels, *patch = _sole(shapes, "patch_embedding.weight", 5)
         heads = _heads(dim, folder)
         has_image = any(key.startswith("img_emb.") for key in shapes)
@@ -104,13 +104,13 @@ def transformer_size(shapes: Shapes, folder: Path) -> TransformerSize:
             heads=heads,
             head_dim=dim // heads,
             layers=layers,
-            ffn_dim=_agreed(shapes, *(f"{block}.ffn.0.{kind}" for block in blocks for kind in ("weight", "bias"))),
+            ffn_dim=_majority(shapes, *(f"{block}.ffn.0.{kind}" for block in blocks for kind in ("weight", "bias"))),
             in_channels=in_channels,
-            out_channels=_agreed(shapes, "head.head.weight", "head.head.bias") // prod(patch),
+            out_channels=_majority(shapes, "head.head.weight", "head.head.bias") // prod(patch),
             text_dim=_sole(shapes, "text_embedding.0.weight", 2)[1],
             freq_dim=_sole(shapes, "time_embedding.0.weight", 2)[1],
             patch=(patch[0], patch[1], patch[2]),
-            image_dim=_agreed(shapes, *(f"img_emb.proj.{part}" for part in _IMAGE_WIDTH)) if has_image else None,
+            image_dim=_majority(shapes, *(f"img_emb.proj.{part}" for part in _IMAGE_WIDTH)) if has_image else None,
         )
     except (ValueError, ZeroDivisionError) as error:
         raise PerceptionError(
@@ -125,18 +125,18 @@ def vae_size(shapes: Shapes, folder: Path) -> VaeSize:
         PerceptionError: the tensors that would tell are missing or of another kind of model.
     """
     try:
-        base = _agreed(shapes, "encoder.conv1.bias", "decoder.head.0.gamma", "encoder.conv1.weight")
+        base = _majority(shapes, "encoder.conv1.bias", "decoder.head.0.gamma", "encoder.conv1.weight")
         found = (re.match(r"encoder\.downsamples\.(\d+)\.(\w+)", key) for key in sorted(shapes))
         down = {int(match[1]): match[2] for match in found if match}  # the last kind that each has
         samplers = [index for index, kind in sorted(down.items()) if kind in ("resample", "time_conv")]
         tops = [*(index - 1 for index in samplers), max(down, default=0)]
         widths = [
-            _agreed(shapes, *(f"encoder.downsamples.{index}.residual.{part}" for part in _RESIDUAL_WIDTH))
+            _majority(shapes, *(f"encoder.downsamples.{index}.residual.{part}" for part in _RESIDUAL_WIDTH))
             for index in tops
         ]
         return VaeSize(
             base_dim=base,
-            z_dim=_agreed(shapes, "conv2.weight", "conv2.bias"),
+            z_dim=_majority(shapes, "conv2.weight", "conv2.bias"),
             dim_mult=tuple(width // base for width in widths),
             res_blocks=samplers[0] if samplers else max(down, default=0) + 1,
             temporal_downsample=tuple(down[index] == "time_conv" for index in samplers),
@@ -147,7 +147,7 @@ def vae_size(shapes: Shapes, folder: Path) -> VaeSize:
         ) from error
 
 
-def _agreed(shapes: Shapes, *names: str) -> int:
+def _majority(shapes: Shapes, *names: str) -> int:
     """The length that most of these tensors have, so that the one that is damaged is the one to be named."""
     said = Counter(shapes[name][0] for name in names if shapes.get(name))
     if not said:

@@ -18,9 +18,9 @@ from diffusers import AutoencoderKLWan
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from perception.estimators.dkt.fast_vae import activated
+from perception.estimators.dkt.fast_vae import normalise_and_activate
 from perception.estimators.dkt.transformer import FoldedTransformer, run_block
-from perception.out_of_memory import is_out_of_memory
+from perception.estimators.running import is_out_of_memory
 
 Compute = Callable[..., Tensor]
 #: `torch.compile`, or what stands in for it.
@@ -104,7 +104,7 @@ def speed_up(
         blocks["compiled blocks"] = compile_one(run_block)
     blocks[_PLAIN_BLOCKS] = run_block
     # Sizes stay symbols: every resolution of the VAE would else be a graph of its own.
-    steps = {"compiled VAE": compile_one(activated, dynamic=True), "plain VAE": activated}
+    steps = {"compiled VAE": compile_one(normalise_and_activate, dynamic=True), "plain VAE": normalise_and_activate}
     speed_ups = SpeedUps(Ways(blocks), Ways(steps))
     transformer.run_block = speed_ups.blocks
     for half in (vae.encoder, vae.decoder):

@@ -18,8 +18,8 @@ from torch import Tensor
 from core.errors import PerceptionError
 from perception.estimators.dkt.codec import CausalDecoder, CausalEncoder, FrameShape, Target, latent_count
 from perception.estimators.dkt.sampler import NoiseStream, Schedule, WindowedStep, window_count
+from perception.estimators.running import Size, is_out_of_memory
 from perception.estimators.specification import Observation, Progress
-from perception.out_of_memory import is_out_of_memory
 
 
 class Transformer(Protocol):
@@ -143,14 +143,7 @@ def not_finite(frame: int) -> PerceptionError:
     )
 
 
-Size = tuple[int, int]
 Maps = list[NDArray[np.float32]]
-
-
-def smaller(size: Size, multiple: int) -> Size:
-    """The declared smaller setting: half of each side, rounded down to the model's multiple."""
-    width, height = (max(multiple, side // 2 // multiple * multiple) for side in size)
-    return width, height
 
 
 class RetryStream:
@@ -181,7 +174,7 @@ class RetryStream:
 
     def state(self) -> dict[str, Any]:
         kept = None if self._kept is None else [torch.from_numpy(np.ascontiguousarray(color)) for color in self._kept]
-        return {"size": self.size, "stream": self._opened.state(), "kept": kept}
+        return {"size": self.size, "stream": self._current.state(), "kept": kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         kept = state["kept"]
@@ -190,13 +183,13 @@ class RetryStream:
         self._stream.restore(state["stream"])
 
     @property
-    def _opened(self) -> DktStream:
+    def _current(self) -> DktStream:
         assert self._stream is not None
         return self._stream
 
     def _run(self, step: Callable[[DktStream], Maps], is_end: bool = False) -> Maps:
         try:
-            maps = step(self._opened)
+            maps = step(self._current)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

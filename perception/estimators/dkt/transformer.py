@@ -140,7 +140,7 @@ class FoldedBlock(nn.Module):
         self.cross_q = cross.to_q
         self.cross_norm_eps = cross.norm_q.eps
         self.prompt_keys, self.prompt_values = _read_by(cross, text, image)
-        bias = torch.full((_padded(len(text)),), -math.inf)
+        bias = torch.full((_padded_keys(len(text)),), -math.inf)
         bias[: len(text)] = 0
         bias[len(text) - 1] = padding
         self.register_buffer("prompt_bias", bias.to(text.device))
@@ -157,7 +157,7 @@ class FoldedBlock(nn.Module):
 
     def _attend(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         q, k, v = self.qkv(x).chunk(3, -1)
-        q, k = (_rotated(self._split(n(y)), cos, sin) for n, y in ((self.norm_q, q), (self.norm_k, k)))
+        q, k = (_rotate(self._split(n(y)), cos, sin) for n, y in ((self.norm_q, q), (self.norm_k, k)))
         q, k, v = (y.transpose(1, 2) for y in (q, k, self._split(v)))
         return self.out(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
@@ -192,7 +192,7 @@ def _constants(
 def _read_by(cross: Any, text: Tensor, image: Tensor | None) -> tuple[nn.Linear, nn.Linear]:
     """Queries (dim) to the logits (heads * keys) of the prompt's tokens, and their softmax to what was read (dim)."""
     heads, count, dtype = cross.heads, len(text), text.dtype
-    empty = text.new_zeros(_padded(count) - count, text.shape[1])
+    empty = text.new_zeros(_padded_keys(count) - count, text.shape[1])
     k, v = (
         torch.cat([y, empty]).float().unflatten(1, (heads, -1))
         for y in (cross.norm_k(cross.to_k(text)), cross.to_v(text))
@@ -206,7 +206,7 @@ def _read_by(cross: Any, text: Tensor, image: Tensor | None) -> tuple[nn.Linear,
     return _linear(keys.to(dtype)), _linear(values.to(dtype), out.bias + constant)
 
 
-def _padded(keys: int) -> int:
+def _padded_keys(keys: int) -> int:
     """A multiple of four: matrix units want rows of whole 16 bytes."""
     return -(-keys // 4) * 4
 
@@ -219,7 +219,7 @@ def _linear(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
     return linear.requires_grad_(False)
 
 
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary position embedding of (1, L, heads, head_dim): neighbouring channels are turned in pairs."""
     even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2).to(x.dtype)

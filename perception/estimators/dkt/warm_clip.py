@@ -79,23 +79,23 @@ class WarmClip:
     def _compute(self) -> None:
         """From the frames' buffer to the map's."""
         self._uploaded.copy_(self._frames, non_blocking=True)
-        latents = self._decoded(self._denoised(self._encoded()))
+        latents = self._decode(self._denoise(self._encode()))
         self._map.copy_(self._shape.disparity(latents[-1][:, :, -1:])[0], non_blocking=True)
         self._is_finite.copy_(torch.stack([frames.isfinite().all() for frames in latents]).all(), non_blocking=True)
 
-    def _encoded(self) -> Tensor:
+    def _encode(self) -> Tensor:
         self._encoder.restore(self._start[0])
         dtype = self._noise.dtype
         latents = [self._encoder.push(self._shape.scaled(frame)[:, :, None].to(dtype)) for frame in self._uploaded]
         return torch.cat([latent for latent in [*latents, self._encoder.finish()] if latent is not None], 2)
 
-    def _denoised(self, colors: Tensor) -> Tensor:
+    def _denoise(self, colors: Tensor) -> Tensor:
         latents, schedule = self._noise, self._model.schedule
         for step in range(schedule.steps):
             latents = latents + self._model.transformer.velocity(step, latents, colors) * schedule.change(step)
         return latents
 
-    def _decoded(self, latents: Tensor) -> list[Tensor]:
+    def _decode(self, latents: Tensor) -> list[Tensor]:
         """The clip's frames, those of each latent together."""
         self._decoder.restore(self._start[1])
         decoded, left = [], self._count

@@ -66,7 +66,7 @@ def inputs(color: NDArray[np.uint8], rays: Map, plane: Plane, sensor_m: Map | No
     return out
 
 
-def mirrored(x: Map) -> Map:
+def mirror(x: Map) -> Map:
     """Inputs (CHANNELS, H, W) of the same scene seen in an upright mirror: its table stays where it is."""
     turned = x[..., ::-1].copy()
     turned[4] *= -1

@@ -21,7 +21,7 @@ from perception.estimators.vitro_s.encoding import (
     SHALLOWEST,
     decode_depth,
     inputs,
-    mirrored,
+    mirror,
     plane_disparity,
 )
 from perception.estimators.vitro_s.network import VitroNet, pad_to_multiple
@@ -81,7 +81,7 @@ class VitroS:
         """
         _demand(color, intrinsics, plane, sensor_m)
         smaller = [working_intrinsics(intrinsics, plane, density) for density in DENSITIES_PX_M]
-        q, b = agreed(np.concatenate([self._answers(color, small, plane, sensor_m) for small in smaller], 1))
+        q, b = combine(np.concatenate([self._answers(color, small, plane, sensor_m) for small in smaller], 1))
         depth_m = decode_depth(q, plane_disparity(intrinsics.rays(), plane))
         return Seen(depth_m, self._confidence(depth_m, np.log(b)))
 
@@ -97,7 +97,7 @@ class VitroS:
         if sensor_m is not None:
             sensed = np.asarray(cv2.resize(sensor_m, size, interpolation=cv2.INTER_NEAREST), np.float32)
             looks.append(inputs(seen, rays, plane, sensed))
-        x = pad_to_multiple(torch.from_numpy(np.stack([*looks, *map(mirrored, looks)])).to(self._device))
+        x = pad_to_multiple(torch.from_numpy(np.stack([*looks, *map(mirror, looks)])).to(self._device))
         answers = self._net(x)[:, :2, : small.height, : small.width].float().cpu()
         answers[:, 1].clamp_(*LOG_B)
         answers[len(looks) :] = answers[len(looks) :].flip(-1)
@@ -106,10 +106,10 @@ class VitroS:
         return large.reshape(2, len(looks), 2, *whole).swapaxes(0, 1)
 
     def _confidence(self, depth_m: Map, log_b: Map) -> Map:
-        return np.interp(said_probability(depth_m, log_b), *self._calibration).astype(np.float32)
+        return np.interp(laplace_probability(depth_m, log_b), *self._calibration).astype(np.float32)
 
 
-def agreed(answers: Map) -> tuple[Map, Map]:
+def combine(answers: Map) -> tuple[Map, Map]:
     """One q and its expected error b, each (H, W), of answers (N, K, 2, H, W): N kinds of look, K looks of each.
 
     The looks of a kind count alike; kinds count by how small an error they expect: the sensor's depth is to be
@@ -122,7 +122,7 @@ def agreed(answers: Map) -> tuple[Map, Map]:
     return q, len(answers) / weight.sum(0) + np.sqrt((share * (each - q) ** 2).sum(0))
 
 
-def said_probability(depth_m: Map, log_b: Map) -> Map:
+def laplace_probability(depth_m: Map, log_b: Map) -> Map:
     """What the network says of being within `TOLERANCE_M`: its error in q is taken to be Laplace's of scale b."""
     return (1 - np.exp(-QUOTIENT * TOLERANCE_M / depth_m * np.exp(-log_b))).astype(np.float32)
 

@@ -30,7 +30,7 @@ def join_still(seen: Sequence[Observation]) -> Observation:
     still = [newest]
     same = [np.ones(newest.color.shape[:2], bool)]
     for earlier in reversed(seen[-LONGEST:-1]):
-        unchanged = _unchanged(earlier.color, newest.color)
+        unchanged = _still_pixels(earlier.color, newest.color)
         if unchanged is None:
             break
         still.append(earlier)
@@ -42,7 +42,7 @@ def join_still(seen: Sequence[Observation]) -> Observation:
     return replace(newest, color=_mean_color(still, same), depth_m=_median_depth(still, same), table=table)
 
 
-def _unchanged(earlier: NDArray[np.uint8], newest: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+def _still_pixels(earlier: NDArray[np.uint8], newest: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """(H, W) where two pictures show the same, None where something moved between them."""
     import cv2
 

@@ -49,17 +49,17 @@ class PlainPipeline:
             colors = (self._vae.encode(clip).latent_dist.mode() - self._mean) / self._std
         noise = torch.randn(colors.shape, generator=torch.Generator().manual_seed(SEED)).to(colors)
         with watch.stage("denoise"):
-            latents = self._denoised(noise, colors)
+            latents = self._denoise(noise, colors)
         with watch.stage("decode"):
             decoded = self._vae.decode(latents * self._std + self._mean).sample
         return shape.disparity(decoded[:, :, : len(frames)]).cpu().numpy()
 
-    def _denoised(self, latents: Tensor, colors: Tensor) -> Tensor:
+    def _denoise(self, latents: Tensor, colors: Tensor) -> Tensor:
         for step in range(self._schedule.steps):
-            latents = latents + self._blended(step, latents, colors) * self._schedule.change(step)
+            latents = latents + self._blend(step, latents, colors) * self._schedule.change(step)
         return latents
 
-    def _blended(self, step: int, latents: Tensor, colors: Tensor) -> Tensor:
+    def _blend(self, step: int, latents: Tensor, colors: Tensor) -> Tensor:
         """The velocity of the whole clip, from that of its windows."""
         window, stride, total = self._settings.window, self._settings.stride, latents.shape[2]
         value, weight = torch.zeros_like(latents), latents.new_zeros(1, 1, total, 1, 1)

@@ -60,7 +60,7 @@ class Streamed:
         self._model = model
 
     def run(self, frames: Frames, watch: Stopwatch) -> Maps:
-        with _watched(self._model, watch) as model:
+        with _watch(self._model, watch) as model:
             height, width = frames[0].shape[:2]
             stream = model.open(len(frames), height, width, "depth")
             return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
@@ -130,7 +130,7 @@ class _Timed:
 
 
 @contextmanager
-def _watched(model: Dkt, watch: Stopwatch) -> Iterator[Dkt]:
+def _watch(model: Dkt, watch: Stopwatch) -> Iterator[Dkt]:
     """The model, its stages counted."""
     hooks = []
     for half, stage in ((model.vae.encoder, "encode"), (model.vae.decoder, "decode")):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.errors import TrainingError
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.estimators.vitro_s.encoding import encode_depth, inputs, mirrored, plane_disparity
+from perception.estimators.vitro_s.encoding import encode_depth, inputs, mirror, plane_disparity
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
 
@@ -110,7 +110,7 @@ def sample(rng: Generator, frame: KnownFrame, crop: tuple[int, int] | None = Non
     q = encode_depth(depth_m, plane_disparity(rays, plane))
     weight, q = _weight(frame, q), np.nan_to_num(q)
     if rng.random() < 0.5:
-        x, q, weight = mirrored(x), q[..., ::-1].copy(), weight[..., ::-1].copy()
+        x, q, weight = mirror(x), q[..., ::-1].copy(), weight[..., ::-1].copy()
     return x, q, weight
 
 

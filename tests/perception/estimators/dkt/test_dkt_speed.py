@@ -130,7 +130,7 @@ def test_a_prompt_of_any_length_is_folded_exactly(tokens: int) -> None:
 
 def test_compiled_it_gives_the_same_from_few_graphs(folder: Path) -> None:
     plain = load_dkt(folder, SETTINGS)
-    graphs = {name: CompileCounterWithBackend("aot_eager") for name in ("run_block", "activated")}
+    graphs = {name: CompileCounterWithBackend("aot_eager") for name in ("run_block", "normalise_and_activate")}
 
     def compiler(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return torch.compile(function, backend=graphs[function.__name__], **options)
@@ -141,9 +141,9 @@ def test_compiled_it_gives_the_same_from_few_graphs(folder: Path) -> None:
         assert np.allclose(run(model, frames), run(plain, frames), atol=1e-6)
     # All blocks and steps share a graph; so do all lengths but the first that came.
     assert graphs["run_block"].frame_count == 2
-    vae_graphs = graphs["activated"].frame_count
+    vae_graphs = graphs["normalise_and_activate"].frame_count
     run(replace(model, settings=replace(SETTINGS, size=(64, 48))), moving_clip(9))
-    assert graphs["activated"].frame_count == vae_graphs < 32, "sizes share graphs"
+    assert graphs["normalise_and_activate"].frame_count == vae_graphs < 32, "sizes share graphs"
     torch.compiler.reset()  # as a bench does between lengths
     assert np.allclose(run(model, frames), run(plain, frames), atol=1e-6)
     assert graphs["run_block"].frame_count == 4
@@ -200,7 +200,7 @@ def test_blocks_that_come_from_ram_are_not_compiled(folder: Path) -> None:
 
     model = sped_up(folder, compiler, is_offloaded=True)
     run(model, moving_clip(1))
-    assert compiled == ["activated"]
+    assert compiled == ["normalise_and_activate"]
     assert model.describe().endswith("plain blocks, compiled VAE")
 
 

@@ -12,8 +12,9 @@ from core.errors import ConfigurationError, PerceptionError
 from perception.estimators.dkt.codec import latent_count
 from perception.estimators.dkt.model import Dkt, DktSettings, load_dkt
 from perception.estimators.dkt.sampler import NoiseStream, blend_weights, released_schedule
-from perception.estimators.dkt.stream import DktStream, RetryStream, smaller
+from perception.estimators.dkt.stream import DktStream, RetryStream
 from perception.estimators.dkt.transformer import ExactTransformer
+from perception.estimators.running import half_size
 from perception.estimators.specification import Observation, Progress
 from tests.support.tiny.dkt import TRANSFORMER, moving_clip, tiny_dkt, without_image_branch
 
@@ -242,7 +243,7 @@ def forgiving(
     crowded = replace(model, transformer=Crowded(model, most, calls_before))
     height, width = frames[0].shape[:2]
     return RetryStream(
-        lambda size: crowded.open(len(frames), height, width, "depth", size, progress), SIZE, smaller(SIZE, 16)
+        lambda size: crowded.open(len(frames), height, width, "depth", size, progress), SIZE, half_size(SIZE, 16)
     )
 
 

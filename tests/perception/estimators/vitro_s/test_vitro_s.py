@@ -24,10 +24,10 @@ from perception.estimators.vitro_s.encoding import (
 from perception.estimators.vitro_s.model import (
     UNCALIBRATED,
     VitroS,
-    agreed,
+    combine,
+    laplace_probability,
     load_vitro_s,
     read_weights,
-    said_probability,
     weights_bytes,
     working_intrinsics,
 )
@@ -165,19 +165,19 @@ def looks(*kinds: tuple[float, float]) -> np.ndarray:
 
 
 def test_of_two_kinds_of_look_the_one_that_expects_less_error_counts_more() -> None:
-    q, b = (float(array[0, 0]) for array in agreed(looks((1.0, 0.1), (2.0, 0.3))))
+    q, b = (float(array[0, 0]) for array in combine(looks((1.0, 0.1), (2.0, 0.3))))
     assert q == pytest.approx(1.25)
     assert b == pytest.approx(2 / (1 / 0.1 + 1 / 0.3) + np.sqrt(0.75 * 0.25**2 + 0.25 * 0.75**2))
 
 
 def test_looks_that_agree_keep_their_expected_error() -> None:
-    q, b = agreed(looks((1.0, 0.1), (1.0, 0.1)))
+    q, b = combine(looks((1.0, 0.1), (1.0, 0.1)))
     assert (float(q[0, 0]), float(b[0, 0])) == pytest.approx((1.0, 0.1))
-    alone = agreed(looks((1.0, 0.1)))
+    alone = combine(looks((1.0, 0.1)))
     assert (float(alone[0][0, 0]), float(alone[1][0, 0])) == pytest.approx((1.0, 0.1))
 
 
 def test_a_surer_network_says_a_higher_probability() -> None:
     depth_m = np.full((2, 2), 0.7, np.float32)
-    sure, unsure = (said_probability(depth_m, np.full((2, 2), b, np.float32)) for b in (-4.0, -1.0))
+    sure, unsure = (laplace_probability(depth_m, np.full((2, 2), b, np.float32)) for b in (-4.0, -1.0))
     assert (sure > unsure).all()
