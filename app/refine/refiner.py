@@ -185,8 +185,8 @@ def demand_models(options: RefineOptions) -> None:
         folder = weights or specification.weights_folder()
         if folder is not None and not folder.is_dir():
             otherwise = "" if name == options.estimator else " Or compare with something else: --against raw, or none."
+            fetched = specification.weights.name if specification.weights else name
             raise PerceptionError(
                 f"There are no weights of {name} in {folder}.",
-                f"Run python main.py weights fetch {specification.weights.name if specification.weights else name}, or name their folder with "
-                f"{option}.{otherwise}",
+                f"Run python main.py weights fetch {fetched}, or name their folder with {option}.{otherwise}",
             )
