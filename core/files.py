@@ -4,13 +4,15 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from core.errors import StorageError, VitroError
 
+#: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
+_ARCHIVE = "inline_container"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -65,6 +67,47 @@ def replace_file(path: Path, content: bytes) -> None:
     """Replaces a file, or makes it, as `replacing`."""
     with replacing(path) as file:
         file.write(content)
+
+
+@contextmanager
+def writing_archive(path: Path, then: str = "") -> Iterator[None]:
+    """`writing`, where torch writes: a disk that is full is an error of its own."""
+    with writing(path, then):
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            if _ARCHIVE in str(error):
+                raise OSError(errno.ENOSPC, "the disk took only a part") from error
+            raise
+
+
+def write_archive(path: Path, content: Mapping[str, Any], then: str = "") -> None:
+    """Replaces a file, or makes it, by what `torch.save` takes.
+
+    Raises:
+        StorageError: the disk takes no more, or the folder no file; what was there before stays.
+    """
+    import torch
+
+    with writing_archive(path, then), replacing(path) as file:
+        torch.save(dict(content), file)
+
+
+def read_archive(path: Path) -> dict[str, Any]:
+    """What `write_archive` wrote, with its tensors on the CPU.
+
+    Raises:
+        ValueError: it is missing or damaged; it says how.
+    """
+    import torch
+
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises whatever its archive or pickle reader met
+        # An EOFError says nothing; what an archive's reader says is long.
+        raise ValueError((str(error) or "it ends early").splitlines()[0].partition(". ")[0]) from error
 
 
 @contextmanager

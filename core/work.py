@@ -3,7 +3,6 @@
 What a kill, Ctrl-C, a full disk or changed options leave behind is gone on with, or said to be thrown away and why.
 """
 
-import errno
 import hashlib
 import json
 import shlex
@@ -15,12 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import ConfigurationError, VitroError
-from core.files import hold, replace_file, replacing, sync_files, writing
+from core.files import hold, read_archive, replace_file, sync_files, write_archive, writing
 from core.json_values import plain, to_json
 
 SUMMARY = "summary.json"
-#: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
-_ARCHIVE = "inline_container"
 
 
 def hold_folder(folder: Path, refusal: VitroError | None = None, lock: str = ".lock", then: str = "") -> BinaryIO:
@@ -48,43 +45,6 @@ def write_whole(path: Path, content: bytes, then: str = "") -> None:
     with writing(path, then):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
-
-
-@contextmanager
-def writing_archive(path: Path, then: str = "") -> Iterator[None]:
-    """`writing`, where torch writes: a disk that is full is an error of its own."""
-    with writing(path, then):
-        try:
-            yield
-        except RuntimeError as error:
-            if isinstance(error.__context__, OSError):
-                raise error.__context__ from None
-            if _ARCHIVE in str(error):
-                raise OSError(errno.ENOSPC, "the disk took only a part") from error
-            raise
-
-
-def write_archive(path: Path, content: Mapping[str, Any], then: str = "") -> None:
-    """`write_whole` of what `torch.save` takes."""
-    import torch
-
-    with writing_archive(path, then), replacing(path) as file:
-        torch.save(dict(content), file)
-
-
-def read_archive(path: Path) -> dict[str, Any]:
-    """What `write_archive` wrote, with its tensors on the CPU.
-
-    Raises:
-        ValueError: it is missing or damaged; it says how.
-    """
-    import torch
-
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises whatever its archive or pickle reader met
-        # An EOFError says nothing; what an archive's reader says is long.
-        raise ValueError((str(error) or "it ends early").splitlines()[0].partition(". ")[0]) from error
 
 
 def changes(

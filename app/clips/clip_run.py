@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
-from app.clips.ahead import read_ahead
 from app.clips.map_file import MapFile
 from app.console import Console
 from app.interrupts import Interrupts
 from core.errors import CameraError, ConfigurationError, PerceptionError, StorageError
 from core.files import writing
 from core.work import Work, digest_of
-from hardware.cameras.clips.clip import Clip, Progress
+from hardware.cameras.clips.clip import Clip, Progress, read_ahead
 from hardware.cameras.clips.files import may_have_depth, open_clip
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions

@@ -16,7 +16,6 @@ import numpy as np
 
 from app.clips.clip_run import identity_of
 from app.clips.map_file import FILES
-from app.paths import cell_file
 from app.refine.cli import LOGGED, NOTHING, RefineOptions
 from app.refine.table import short
 from app.run.trial_files import FRAMES, StoredDepth, read_depth, read_frames, write_maps
@@ -33,6 +32,7 @@ from perception.estimators.registry import find_estimator, open_estimator
 from perception.pictures import depth_picture
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
+from trials.record import TrialRecord
 
 #: The folders of what a command leaves, beside a trial or in --out.
 REFINED, AGAINST, DISAGREEMENT = "refined", "against", "disagreement"
@@ -43,21 +43,16 @@ _DEPTH_PICTURE = "depth.png"
 
 @dataclass(frozen=True)
 class LoggedTrial:
-    """A trial's folder and the cell that it was made in."""
+    """A trial that kept its frames, its folder, and the file of the cell that it was made in."""
 
-    id: int
+    record: TrialRecord
     folder: Path
-    cell_name: str
+    cell_path: Path
 
     @property
-    def has_frames(self) -> bool:
-        """Whether it can be looked at again."""
-        return (self.folder / FRAMES).is_dir()
-
-    @property
-    def cell_path(self) -> Path:
-        """The cell's file. Raises a ConfigurationError where there is none."""
-        return cell_file(self.cell_name)
+    def id(self) -> int:
+        """In the log."""
+        return self.record.id
 
 
 class Refiner:

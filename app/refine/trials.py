@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 
 from app.console import Console
-from app.paths import home, trial_folder
+from app.paths import cell_file, home, trial_folder
 from app.refine.cli import LOGGED, NOTHING, RefineOptions
 from app.refine.refiner import (
     AGAINST,
@@ -20,7 +20,7 @@ from app.refine.refiner import (
     forget_comparison,
 )
 from app.refine.table import COLUMNS, how_much, row, short
-from app.run.trial_files import ESTIMATE, StoredDepth, read_depth
+from app.run.trial_files import ESTIMATE, FRAMES, StoredDepth, read_depth
 from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
 from trials.record import TrialRecord
 from trials.store import TrialStore
@@ -68,7 +68,7 @@ class _TrialsRun:
 
     def __init__(self, options: RefineOptions, store: TrialStore, console: Console) -> None:
         self._options, self._store, self._console = options, store, console
-        self.trials: list[tuple[TrialRecord, LoggedTrial]] = []
+        self.trials: list[LoggedTrial] = []
         self.failures: dict[int, VitroError] = {}
 
     def take(self, records: Sequence[TrialRecord]) -> list[int]:
@@ -76,22 +76,16 @@ class _TrialsRun:
         without = []
         for record in records:
             folder = trial_folder(self._store.where, record.id)
-            trial = LoggedTrial(record.id, folder, self._options.cell or record.cell)
             if record.outcome is None:
                 self.failures[record.id] = TrialError(f"Trial {record.id} is still running.", "Wait for its end.")
-            elif not trial.has_frames:
+            elif not (folder / FRAMES).is_dir():
                 without.append(record.id)
             else:
-                self._take_one(record, trial)
+                try:
+                    self.trials.append(LoggedTrial(record, folder, cell_file(self._options.cell or record.cell)))
+                except ConfigurationError as error:
+                    self.failures[record.id] = TrialError(error.cause, "Name the trial's cell with --cell.")
         return without
-
-    def _take_one(self, record: TrialRecord, trial: LoggedTrial) -> None:
-        try:
-            _ = trial.cell_path
-        except ConfigurationError as error:
-            self.failures[trial.id] = TrialError(error.cause, "Name the trial's cell with --cell.")
-        else:
-            self.trials.append((record, trial))
 
     def finish(self) -> list[dict[str, Any]]:
         """Refines and compares; what became of every trial that did not fail, most disagreement first.
@@ -112,15 +106,15 @@ class _TrialsRun:
         larger = Refiner(options.estimator, options.settings, REFINED, options.fresh)
         self._refine_all(larger)
         rows = [
-            self._try(trial, partial(self._compare, record, trial, larger, earlier), "compare")
-            for record, trial in self.trials
+            self._try(trial, partial(self._compare, trial, larger, earlier), "compare")
+            for trial in self.trials
             if trial.id not in self.failures
         ]
         compared = [facts for facts in rows if facts is not None]
         return sorted(compared, key=lambda facts: -how_much(facts[DISAGREEMENT]) if facts[DISAGREEMENT] else 1.0)
 
     def _refine_all(self, refiner: Refiner) -> None:
-        due = [trial for _, trial in self.trials if refiner.is_due(trial)]
+        due = [trial for trial in self.trials if refiner.is_due(trial)]
         if len(due) < len(self.trials):
             self._console.say(f"  {refiner.name}: {len(self.trials) - len(due)} trial(s) done before")
         if not due:
@@ -131,8 +125,9 @@ class _TrialsRun:
             if trial.id not in self.failures:
                 self._try(trial, partial(refiner.refine, trial), refiner.name)
 
-    def _compare(self, record: TrialRecord, trial: LoggedTrial, larger: Refiner, earlier: Earlier) -> dict[str, Any]:
+    def _compare(self, trial: LoggedTrial, larger: Refiner, earlier: Earlier) -> dict[str, Any]:
         """One trial's row; the log is told of its refinement."""
+        record = trial.record
         refined, before = larger.stored(trial), earlier(trial)
         facts = None
         if before is None:
@@ -147,7 +142,7 @@ class _TrialsRun:
         return {
             "id": trial.id,
             "surface": record.surface,
-            "outcome": record.outcome.value if record.outcome else None,
+            "outcome": record.outcome,
             "folder": str(trial.folder),
             "refined": refined.facts,
             DISAGREEMENT: facts,

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from core.errors import ConfigurationError
-from core.files import hold, replace_file, whole_folder
+from core.errors import ConfigurationError, StorageError
+from core.files import hold, read_archive, replace_file, whole_folder, write_archive, writing_archive
 from tests.support.paths import ROOT
 
 REFUSAL = ConfigurationError("Another run is at it.", "Wait for it.")
@@ -60,3 +61,20 @@ def test_a_folder_that_is_not_filled_to_the_end_is_not_there_and_does_not_hinder
     with whole_folder(tmp_path / "model") as folder:
         replace_file(folder / "all", b"of it")
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["all"]
+
+
+def test_an_archive_is_read_as_it_was_written_and_damage_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    write_archive(path, {"step": 2, "weights": torch.ones(3)})
+    assert read_archive(path)["weights"].tolist() == [1, 1, 1]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"\w+"):
+        read_archive(path)
+
+
+def test_a_disk_that_torch_found_full_past_python_is_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="took only a part") as failure, writing_archive(tmp_path / "state"):
+        raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 704 vs 598")
+    assert "Free some disk" in failure.value.remedy
+    with pytest.raises(RuntimeError, match="another"), writing_archive(tmp_path / "state"):
+        raise RuntimeError("another failure")

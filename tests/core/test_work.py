@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from core.errors import ConfigurationError, StorageError, TrainingError
-from core.work import Work, changes, hold_folder, read_archive, write_archive, write_whole, writing_archive
+from core.files import write_archive
+from core.work import Work, changes, hold_folder, write_whole
 
 CHECKPOINT = {"frames": 1, "state": {"place": torch.arange(3).tolist()}}
 
@@ -145,20 +146,3 @@ def test_what_cannot_be_written_is_named_with_what_to_do(tmp_path: Path, write: 
     with pytest.raises(StorageError, match="file/x cannot be written") as failure:
         write(tmp_path / "file" / "x")
     assert "it goes on" in failure.value.remedy
-
-
-def test_an_archive_is_read_as_it_was_written_and_damage_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    write_archive(path, {"step": 2, "weights": torch.ones(3)})
-    assert read_archive(path)["weights"].tolist() == [1, 1, 1]
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"\w+"):
-        read_archive(path)
-
-
-def test_a_disk_that_torch_found_full_past_python_is_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="took only a part") as failure, writing_archive(tmp_path / "state"):
-        raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 704 vs 598")
-    assert "Free some disk" in failure.value.remedy
-    with pytest.raises(RuntimeError, match="another"), writing_archive(tmp_path / "state"):
-        raise RuntimeError("another failure")

@@ -1,8 +1,10 @@
 """A clip of colour frames: what a video estimator reads, wherever it comes from."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,10 @@ from core.image import RgbdImage
 
 #: The rate of what keeps no times, as images do.
 NOMINAL_FPS = 30.0
+#: Items that wait at most where they are read ahead.
+AHEAD = 4
+_END = object()
+Item = TypeVar("Item")
 #: Is told how many frames were checked so far, and of how many where that is known.
 Progress = Callable[[int, int | None], None]
 
@@ -40,6 +46,20 @@ class Clip(Protocol):
             CameraError: what was sound when it was opened can no longer be read.
         """
         ...
+
+
+def read_ahead(items: Iterator[Item], most: int = AHEAD) -> Generator[Item, None, None]:
+    """The same items, or the same error, made in a thread that is at most `most` items ahead."""
+    with ThreadPoolExecutor(1, "read ahead") as thread:
+        try:
+            due = deque(thread.submit(next, items, _END) for _ in range(most))
+            while (item := due.popleft().result()) is not _END:
+                due.append(thread.submit(next, items, _END))
+                yield cast(Item, item)
+        finally:
+            thread.shutdown(cancel_futures=True)
+            if isinstance(items, Generator):
+                items.close()
 
 
 class Census:

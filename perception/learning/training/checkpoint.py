@@ -12,8 +12,8 @@ from typing import Any
 from safetensors.torch import load_file
 
 from core.errors import TrainingError
-from core.files import sync_files
-from core.work import changes, writing_archive
+from core.files import sync_files, writing_archive
+from core.work import changes
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
 from perception.learning.training.trainer import Trainer
 from perception.threads import fix_threads

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingError
-from core.work import changes, read_archive, write_archive, write_whole
+from core.files import read_archive, write_archive
+from core.work import changes, write_whole
 from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS
 from perception.estimators.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes

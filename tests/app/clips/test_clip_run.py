@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.clips.ahead import read_ahead
 from app.clips.map_file import MapFile
 from core.errors import CameraError
+from hardware.cameras.clips.clip import read_ahead
 
 
 @pytest.mark.parametrize("taken", [0, 3, 20])

@@ -1,0 +1,58 @@
+"""Commands from option classes: an option is declared once, text is parsed once, what is no option is none."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.option_types import ModelOptions, Size, parse_size
+from app.options import CellOption, JsonOption, Parsed, add_command
+from perception.estimators.options import EstimatorOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookOptions(JsonOption, CellOption, ModelOptions):
+    """What `look` takes."""
+
+    at: Annotated[str, typer.Argument()]
+    part: Annotated[Size | None, Parsed(lambda text: parse_size(text, "--part")), typer.Option()] = None
+
+
+def look(*arguments: str) -> tuple[int, list[LookOptions], str]:
+    given: list[LookOptions] = []
+    app = typer.Typer()
+
+    def run(options: LookOptions) -> int:
+        """Looks."""
+        given.append(options)
+        return 0
+
+    add_command(app, "look", run, LookOptions)
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, given, done.output
+
+
+def test_defaults_are_those_of_the_classes() -> None:
+    code, (options,), _ = look("there")
+    assert (code, options) == (0, LookOptions(at="there"))
+    assert options.settings == EstimatorOptions()
+
+
+def test_text_is_parsed_before_the_command_sees_it() -> None:
+    code, (options,), _ = look("there", "--part", "4x3", "--size", "832x480", "--steps", "3", "--dtype", "bfloat16")
+    assert code == 0 and options.part == (4, 3)
+    assert options.settings == EstimatorOptions(size=(832, 480), steps=3, dtype="bfloat16")
+
+
+@pytest.mark.parametrize("wrong", [("--part", "wide"), ("--dtype", "int8"), ("--steps", "0"), ("--offload",)])
+def test_what_cannot_be_parsed_and_what_is_no_option_is_wrong_usage(wrong: tuple[str, ...]) -> None:
+    code, given, output = look("there", *wrong)
+    assert (code, given) == (2, []) and wrong[0] in output
+
+
+def test_a_commands_own_options_come_first() -> None:
+    _, _, output = look("--help")
+    order = [output.index(name) for name in ("--part", "--weights", "--device", "--cell", "--json")]
+    assert order == sorted(order)
