@@ -95,7 +95,7 @@ def fetch(plan: FetchPlan, bar: Bar) -> Manifest:
         with hold(root / ".lock", busy):
             if plan.encoder:
                 _fetch_prompts(plan, bar)
-            records = _fetch_files(plan.listings, plan.folder, bar)
+            records = {file.local_path: _obtain(file, plan.folder, bar) for file in _files(plan.listings)}
             if plan.model.prompt:
                 records[CONTEXT] = _copy_prompt(plan)
             manifest = Manifest(plan.model.name, records)
@@ -108,21 +108,18 @@ def fetch(plan: FetchPlan, bar: Bar) -> Manifest:
         ) from error
 
 
-def _fetch_files(listings: tuple[Listing, ...], folder: Path, bar: Bar) -> dict[str, FileRecord]:
-    return {file.local_path: _obtain(file, folder / file.local_path, bar) for file in _files(listings)}
-
-
-def _obtain(file: RemoteFile, target: Path, bar: Bar) -> FileRecord:
-    """Makes `target` the file: it is that already, or another model has it, or it is fetched."""
+def _obtain(file: RemoteFile, folder: Path, bar: Bar) -> FileRecord:
+    """Puts the file into the model's folder: it is there already, or another model has it, or it is fetched."""
+    target = folder / file.local_path
     target.parent.mkdir(parents=True, exist_ok=True)
-    for copy in [path for path in (target, *_copies(file)) if _is_size(path, file.size)]:
+    for copy in _copies(file, target):
         with bar(f"check {file.local_path}", file.size) as advance:
             same = is_content(file, copy, advance)
         if same:
             _link(copy, target)
             break
     else:
-        partial = weights_root() / PARTIAL / file.content_id
+        partial = _partial(file)
         download(file, partial, bar)
         partial.replace(target)
     return FileRecord(file.size, file.sha256 or sha256_of(target), file.repo, file.revision)
@@ -131,7 +128,7 @@ def _obtain(file: RemoteFile, target: Path, bar: Bar) -> FileRecord:
 def _fetch_prompts(plan: FetchPlan, bar: Bar) -> None:
     """Embeds every prompt there is, so that the text encoder is needed once for all models."""
     folder = encoder_folder()
-    records = _fetch_files(plan.encoder, folder, bar)
+    records = {file.local_path: _obtain(file, folder, bar) for file in _files(plan.encoder)}
     encoder = records[TEXT_ENCODER_FILE]
     for path in embed_prompts(folder, bar):
         records[path.name] = FileRecord(path.stat().st_size, sha256_of(path), encoder.repo, encoder.revision)
@@ -145,14 +142,13 @@ def _fetch_prompts(plan: FetchPlan, bar: Bar) -> None:
 def _copy_prompt(plan: FetchPlan) -> FileRecord:
     manifest = read_manifest(encoder_folder())
     assert manifest is not None, "the prompts were embedded before"
-    source = encoder_folder() / prompt_file(plan.model.prompt)
-    replace_file(plan.folder / CONTEXT, source.read_bytes())
-    return manifest.files[source.name]
+    name = prompt_file(plan.model.prompt)
+    replace_file(plan.folder / CONTEXT, (encoder_folder() / name).read_bytes())
+    return manifest.files[name]
 
 
 def _is_embedded(prompt: str) -> bool:
-    manifest = read_manifest(encoder_folder())
-    name = prompt_file(prompt)
+    manifest, name = read_manifest(encoder_folder()), prompt_file(prompt)
     return manifest is not None and name in manifest.files and name not in manifest.other_sizes(encoder_folder())
 
 
@@ -160,25 +156,26 @@ def _files(listings: tuple[Listing, ...]) -> list[RemoteFile]:
     return [file for listing in listings for file in listing.files]
 
 
+def _partial(file: RemoteFile) -> Path:
+    return weights_root() / PARTIAL / file.content_id
+
+
 def _missing(listings: tuple[Listing, ...], folder: Path) -> int:
     """Bytes of these files that are nowhere on the disk yet."""
-    missing = 0
-    for file in _files(listings):
-        if not any(_is_size(path, file.size) for path in (folder / file.local_path, *_copies(file))):
-            partial = weights_root() / PARTIAL / file.content_id
-            missing += file.size - (partial.stat().st_size if partial.exists() else 0)
-    return missing
+    files = [file for file in _files(listings) if not _copies(file, folder / file.local_path)]
+    partials = [_partial(file) for file in files]
+    return sum(file.size for file in files) - sum(path.stat().st_size for path in partials if path.exists())
 
 
-def _copies(file: RemoteFile) -> list[Path]:
-    """The same content in other models' folders, by their manifests."""
-    copies = []
+def _copies(file: RemoteFile, target: Path) -> list[Path]:
+    """Files of its size that may be it: the target, and the same content in other models' folders, by manifests."""
+    copies = [target]
     for folder in weights_root().glob("*/"):
         with contextlib.suppress(PerceptionError):
             manifest = read_manifest(folder)
             records = manifest.files if manifest and file.sha256 else {}
             copies += [folder / path for path, record in records.items() if record.sha256 == file.sha256]
-    return copies
+    return [path for path in copies if path.is_file() and path.stat().st_size == file.size]
 
 
 def _link(copy: Path, target: Path) -> None:
@@ -190,7 +187,3 @@ def _link(copy: Path, target: Path) -> None:
         os.link(copy, target)
     except OSError:
         shutil.copyfile(copy, target)
-
-
-def _is_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
