@@ -1,6 +1,7 @@
 """A picture: colour, the depth aligned to it, and the pinhole it was seen through."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +47,9 @@ class RgbdImage:
     color: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
     intrinsics: Intrinsics
+
+
+def known_depth(depth_m: NDArray[Any]) -> NDArray[np.float32]:
+    """Depth [m] with NaN where it is not positive or not finite."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)

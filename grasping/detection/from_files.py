@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 from scipy.spatial import ConvexHull, Delaunay, QhullError
 
-from core.errors import ConfigurationError, PerceptionError, VitroError
-from core.image import Intrinsics, RgbdImage
+from core.errors import CameraError, ConfigurationError, PerceptionError
+from core.image import Intrinsics, RgbdImage, known_depth
+from core.image_file import read_exr, read_image, read_npy, read_png
 from core.transforms import apply, invert
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
@@ -54,15 +55,15 @@ def read_normals(path: Path) -> NDArray[np.float32]:
     """
     _demand_file(path)
     try:
-        normals = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise PerceptionError(f"{path} cannot be read ({error}).", "Make it with: python main.py normals") from error
-    if isinstance(normals, np.ndarray) and normals.ndim == 4 and len(normals) == 1:
+        normals = read_npy(path)
+    except CameraError as error:
+        raise PerceptionError(error.cause, "Make it with: python main.py normals") from error
+    if normals.ndim == 4 and len(normals) == 1:
         normals = normals[0]
-    if not isinstance(normals, np.ndarray) or normals.ndim != 3 or normals.shape[2] != 3 or normals.dtype.kind != "f":
-        shape = getattr(normals, "shape", "no array")
+    if normals.ndim != 3 or normals.shape[2] != 3 or normals.dtype.kind != "f":
         raise PerceptionError(
-            f"{path} holds no normals of one image: {shape}.", "Give (height, width, 3), as main.py normals writes it."
+            f"{path} holds no normals of one image: {normals.shape}.",
+            "Give (height, width, 3), as main.py normals writes it.",
         )
     return normals.astype(np.float32)
 
@@ -162,54 +163,35 @@ def _outline(xy: NDArray[np.float64]) -> Delaunay:
 
 
 def _read_color(path: Path) -> NDArray[np.uint8]:
-    import cv2
-
     _demand_file(path)
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise PerceptionError(f"{path} is no image that can be read.", "Give --rgb a PNG or JPEG.")
-    return np.ascontiguousarray(image[..., ::-1], np.uint8)
+    try:
+        return read_image(path)
+    except CameraError as error:
+        raise PerceptionError(error.cause, "Give --rgb a PNG or JPEG of 8 bits.") from error
 
 
 def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
     _demand_file(path)
-    readers = {".npy": _read_npy, ".exr": _read_exr, ".png": _read_png}
-    if path.suffix.lower() not in readers:
+    readers = {".npy": read_npy, ".exr": _read_depth_channel, ".png": read_png}
+    suffix = path.suffix.lower()
+    if suffix not in readers:
         raise _unreadable(path, "its format is not known")
     try:
-        depth = readers[path.suffix.lower()](path)
-    except VitroError:
-        raise
-    except Exception as error:  # three libraries, each with its own errors
-        raise _unreadable(path, str(error)) from error
+        depth = readers[suffix](path)
+    except CameraError as error:
+        raise _unreadable(path, error.cause.rstrip(".")) from error
+    if suffix == ".png" and depth.dtype != np.uint16:
+        raise _unreadable(path, f"it is {depth.dtype}, not 16 bits a pixel")
     if depth.ndim == 3 and depth.shape[2] == 1:
         depth = depth[..., 0]
     if depth.ndim != 2 or depth.dtype.kind not in "fui":
         raise _unreadable(path, f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
-    depth_m = depth * (np.float32(1) if depth.dtype.kind == "f" else np.float32(depth_scale))
-    return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+    return known_depth(depth * (np.float32(1) if depth.dtype.kind == "f" else np.float32(depth_scale)))
 
 
-def _read_npy(path: Path) -> NDArray:
-    return np.load(path, allow_pickle=False)
-
-
-def _read_exr(path: Path) -> NDArray:
-    import OpenEXR
-
-    with OpenEXR.File(str(path), separate_channels=True) as file:
-        channels = file.channels()
-        name = next((n for n in ("Z", "Y", "R", "V") if n in channels), next(iter(channels)))
-        return np.array(channels[name].pixels, np.float32)
-
-
-def _read_png(path: Path) -> NDArray:
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint16:
-        raise _unreadable(path, "it is no image" if image is None else f"it is {image.dtype}, not 16 bits a pixel")
-    return image
+def _read_depth_channel(path: Path) -> NDArray[np.float32]:
+    channels = read_exr(path)
+    return channels[next((name for name in ("Z", "Y", "R", "V") if name in channels), next(iter(channels)))]
 
 
 def _demand_file(path: Path) -> None:

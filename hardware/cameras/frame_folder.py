@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from core.errors import CameraError
 from core.files import writing
-from core.image import Intrinsics
-from core.image_file import read_image
+from core.image import Intrinsics, known_depth
+from core.image_file import read_image, read_npy
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 
@@ -170,18 +170,12 @@ def _read_color(file: Path, k: Intrinsics) -> NDArray[np.uint8]:
 def _read_depth(file: Path, k: Intrinsics) -> NDArray[np.float32]:
     if not file.exists():
         return np.full((k.height, k.width), np.nan, np.float32)
-    try:
-        depth_m = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CameraError(f"{file} cannot be read ({error}).", "Copy or export this frame again.") from error
-    if not isinstance(depth_m, np.ndarray) or depth_m.dtype != np.float32:
-        raise CameraError(
-            f"{file} is {getattr(depth_m, 'dtype', 'not an array')}.",
-            "Save depth as float32 metres (millimetres / 1000).",
-        )
+    depth_m = read_npy(file)
+    if depth_m.dtype != np.float32:
+        raise CameraError(f"{file} is {depth_m.dtype}.", "Save depth as float32 metres (millimetres / 1000).")
     if depth_m.shape != (k.height, k.width):
         raise CameraError(
             f"{file} has shape {depth_m.shape} but the colour is {(k.height, k.width)}.",
             "Align depth to colour before exporting it.",
         )
-    return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+    return known_depth(depth_m)

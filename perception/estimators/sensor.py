@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from core.image import known_depth
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
 from perception.normals import normals_from_depth
 
@@ -14,7 +13,7 @@ class SensorDepth:
     def estimate(self, seen: Sequence[Observation]) -> Map:
         depth_m = seen[-1].depth_m
         assert depth_m is not None
-        return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
+        return known_depth(depth_m)
 
 
 class SensorNormals:

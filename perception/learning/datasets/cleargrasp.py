@@ -21,7 +21,7 @@ import yaml
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.image import Intrinsics
+from core.image import Intrinsics, known_depth
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
@@ -65,7 +65,7 @@ def read_capture(folder: Path, stem: str, twin: bool = False) -> DatasetFrame:
     size = color.shape[:2]
 
     def depth_m(kind: str) -> NDArray[np.float32]:
-        return files.fit_nearest(files.known_depth(files.read_exr(folder / f"{stem}-{kind}-depth-img.exr")), size)
+        return files.fit_nearest(known_depth(files.read_exr(folder / f"{stem}-{kind}-depth-img.exr")), size)
 
     intrinsics = _camera(folder / "camera_intrinsics.yaml").resized(*size[::-1])
     mask = files.read_png(folder / f"{stem}-mask.png")
@@ -81,7 +81,7 @@ def read_capture(folder: Path, stem: str, twin: bool = False) -> DatasetFrame:
 
 
 def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
-    truth_m = files.known_depth(files.read_exr(folder / "depth-imgs-rectified" / f"{stem}-depth-rectified.exr"))
+    truth_m = known_depth(files.read_exr(folder / "depth-imgs-rectified" / f"{stem}-depth-rectified.exr"))
     size = truth_m.shape
     facts = files.read_json(folder / "json-files" / f"{stem}-masks.json")
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.image import Intrinsics
+from core.image import Intrinsics, known_depth
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, stamp_of, stems_of
 
@@ -74,9 +74,9 @@ class SceneClip:
         stored = self._pixels(stem, "normal_true", (height, width)).astype(np.float32)
         return DatasetFrame(
             color,
-            files.known_depth(self._pixels(stem, "depth_true", (height, width)) / unit),
+            known_depth(self._pixels(stem, "depth_true", (height, width)) / unit),
             intrinsics,
-            sensor_m=files.known_depth(self._pixels(stem, "depth", (height, width)) / unit),
+            sensor_m=known_depth(self._pixels(stem, "depth", (height, width)) / unit),
             transparent=(label > 0) & (label <= max(_FAMILIES)),
             instance_ids=label,
             normals=files.unit_normals(stored / 127.5 - 1, intrinsics),

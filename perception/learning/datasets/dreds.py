@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
-from core.image import Intrinsics
+from core.image import Intrinsics, known_depth
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
@@ -68,7 +68,7 @@ def _name(root: Path) -> str:
 
 def _read(folder: Path, stem: str) -> DatasetFrame:
     ending = _REAL if (folder / f"{stem}{_REAL}").exists() else _SIMULATED
-    truth_m = files.known_depth(files.read_exr(folder / f"{stem}{ending}"))
+    truth_m = known_depth(files.read_exr(folder / f"{stem}{ending}"))
     size = truth_m.shape
     materials, families = _instances(folder / f"{stem}_meta.txt")
     ids = files.fit_nearest(_mask(folder, stem), size)
@@ -82,7 +82,7 @@ def _read(folder: Path, stem: str) -> DatasetFrame:
         files.fit_color(files.read_color(folder / f"{stem}{_COLOR}"), size),
         truth_m,
         _CAMERAS[ending].resized(*size[::-1]),
-        sensor_m=files.fit_nearest(files.known_depth(files.read_exr(folder / f"{stem}{_SENSORS[ending]}")), size),
+        sensor_m=files.fit_nearest(known_depth(files.read_exr(folder / f"{stem}{_SENSORS[ending]}")), size),
         transparent=made_of(_TRANSPARENT),
         specular=made_of(_SPECULAR),
         instance_ids=objects,

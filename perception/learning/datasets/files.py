@@ -2,16 +2,17 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core import image_file
 from core.errors import CameraError, DatasetError
 from core.image import Intrinsics
-from core.image_file import read_image
 
 _AGAIN = (
     "Copy or download this file again, or take the frame out of the data set; what `synth` made, `synth --repair` "
@@ -59,15 +60,9 @@ def folders_with(root: Path, holds: Callable[[set[str]], bool], depth: int = 5) 
 
 
 def read_color(file: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB.
-
-    Raises:
-        DatasetError: missing or damaged.
-    """
-    try:
-        return read_image(file)
-    except CameraError as error:
-        raise DatasetError(error.cause, _AGAIN) from error
+    """(H, W, 3) uint8 RGB. Raises a DatasetError where it is missing or damaged."""
+    with _of_a_data_set():
+        return image_file.read_image(file)
 
 
 def read_exr(file: Path, channels: str = "R") -> NDArray[np.float32]:
@@ -76,37 +71,33 @@ def read_exr(file: Path, channels: str = "R") -> NDArray[np.float32]:
     Raises:
         DatasetError: missing, damaged or without these channels.
     """
-    import OpenEXR
-
-    demand_file(file)
-    try:
-        with OpenEXR.File(str(file), separate_channels=True) as exr:
-            own = exr.channels()
-            names = list(own) if len(own) == 1 and len(channels) == 1 else list(channels)
-            planes = [np.array(own[name].pixels, np.float32) for name in names]
-    except KeyError as error:
-        raise DatasetError(f"{file} has no channel {error}.", _AGAIN) from None
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
-        raise DatasetError(f"{file} cannot be decoded ({error}).", _AGAIN) from error
-    return planes[0] if len(planes) == 1 else np.stack(planes, -1)
+    with _of_a_data_set():
+        own = image_file.read_exr(file)
+    if len(own) == 1 and len(channels) == 1:
+        return next(iter(own.values()))
+    if lacking := [name for name in channels if name not in own]:
+        raise DatasetError(f"{file} has no channel {lacking[0]!r}.", _AGAIN)
+    return own[channels] if len(channels) == 1 else np.stack([own[name] for name in channels], -1)
 
 
 def read_png(file: Path) -> NDArray[Any]:
-    """Pixels as stored: (H, W) or (H, W, 3) RGB, of 8 or 16 bits.
+    """Pixels as stored: (H, W) or (H, W, 3) RGB, of 8 or 16 bits. Raises a DatasetError as `read_color`."""
+    with _of_a_data_set():
+        return image_file.read_png(file)
 
-    Raises:
-        DatasetError: missing or damaged.
-    """
-    import cv2
 
-    demand_file(file)
-    data = file.read_bytes()
-    # Decoders fill up a file that was cut off; PNG's last chunk tells.
-    is_cut = data[:4] == b"\x89PNG" and b"IEND" not in data[-16:]
-    image = None if is_cut or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise DatasetError(f"{file} cannot be decoded ({'cut off' if is_cut else 'not an image'}).", _AGAIN)
-    return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
+def read_npy(file: Path) -> NDArray[Any]:
+    """An array. Raises a DatasetError as `read_color`."""
+    with _of_a_data_set():
+        return image_file.read_npy(file)
+
+
+@contextmanager
+def _of_a_data_set() -> Iterator[None]:
+    try:
+        yield
+    except CameraError as error:
+        raise DatasetError(error.cause, _AGAIN) from error
 
 
 def read_json(file: Path) -> Any:
@@ -122,12 +113,6 @@ def demand_file(file: Path) -> None:
     """Raises a DatasetError unless the file is there."""
     if not file.is_file():
         raise DatasetError(f"{file} is missing.", _AGAIN)
-
-
-def known_depth(depth_m: NDArray[Any]) -> NDArray[np.float32]:
-    """Depth [m] with NaN where it is not positive or not finite."""
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.nan).astype(np.float32)
 
 
 def possible(intrinsics: Intrinsics) -> Intrinsics:

@@ -11,7 +11,7 @@ neither is read.
 
 from pathlib import Path
 
-from core.image import Intrinsics
+from core.image import Intrinsics, known_depth
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
@@ -53,12 +53,12 @@ def _bad(root: Path) -> set[str]:
 
 
 def _read(folder: Path, stem: str) -> DatasetFrame:
-    truth_m = files.known_depth(files.read_exr(folder / f"{stem}{_DEPTH}"))
+    truth_m = known_depth(files.read_exr(folder / f"{stem}{_DEPTH}"))
     size = truth_m.shape
     sensor = folder / f"{stem}_simDepthImage.exr"
     return DatasetFrame(
         files.fit_color(files.read_color(folder / f"{stem}_color.png"), size),
         truth_m,
         _CAMERA.resized(*size[::-1]),
-        sensor_m=files.fit_nearest(files.known_depth(files.read_exr(sensor)), size) if sensor.exists() else None,
+        sensor_m=files.fit_nearest(known_depth(files.read_exr(sensor)), size) if sensor.exists() else None,
     )

@@ -135,11 +135,7 @@ class RenderedClip:
     def _sensor_m(self, file: Path) -> NDArray[np.float32] | None:
         if self._may_lack(file):
             return None
-        files.demand_file(file)
-        try:
-            return np.asarray(self._sized(file, np.load(file, allow_pickle=False), 2), np.float32)
-        except (OSError, ValueError, EOFError) as error:
-            raise DatasetError(f"{file} cannot be read ({error}).", _AGAIN) from error
+        return np.asarray(self._sized(file, files.read_npy(file), 2), np.float32)
 
     def _normals(self, file: Path) -> NDArray[np.float32] | None:
         if self._may_lack(file):
@@ -149,7 +145,6 @@ class RenderedClip:
         return np.where(known, stored / 32767.5 - 1, np.nan).astype(np.float32)
 
     def _pixels(self, file: Path, dtype: type, axes: int = 2) -> NDArray[Any]:
-        files.demand_file(file)
         image = self._sized(file, files.read_png(file), axes)
         if image.dtype != dtype:
             raise DatasetError(f"{file} is {image.dtype}, not {np.dtype(dtype)}.", _AGAIN)
