@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.disagreement import BEYOND_MM, Comparison, Depth
-from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, legend, titled, write
+from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, legend, titled, viridis, write
 
 #: Pixels that one map alone knows.
 ONE_ALONE_RGB = (150, 150, 150)
@@ -25,7 +25,7 @@ def disagreement_picture(
     above = [
         titled(_with_boxes(color, comparison), "colour"),
         titled(_with_boxes(_colour_delta(first_m, second_m, comparison.delta_mm, far_mm), comparison), _DELTA_TITLE),
-        legend(height, far_mm, 0, "mm", digits=0, colour=_viridis),
+        legend(height, far_mm, 0, "mm", digits=0, colour=viridis),
     ]
     below = [
         titled(colour_depth(first_m, near_m, far_m), titles[0]),
@@ -43,7 +43,7 @@ def _range_mm(delta_mm: NDArray[np.float32]) -> float:
 def _colour_delta(first_m: Depth, second_m: Depth, delta_mm: NDArray[np.float32], far_mm: float) -> Image:
     seen = np.isfinite(delta_mm)
     share = np.where(seen, delta_mm, 0) / far_mm
-    image = _viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
+    image = viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
     image[~seen] = HOLE_RGB
     image[np.isfinite(first_m) != np.isfinite(second_m)] = ONE_ALONE_RGB
     return image
@@ -59,7 +59,3 @@ def _with_boxes(image: Image, comparison: Comparison) -> Image:
         cv2.rectangle(image, (left, top), (right - 1, bottom - 1), _BOX_RGB, max(1, thick // 2), cv2.LINE_AA)
         write(image, str(number), (left + round(5 * scale), bottom - round(7 * scale)), scale, thick)
     return image
-
-
-def _viridis(values: NDArray[np.uint8]) -> Image:
-    return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS)[..., ::-1], np.uint8)

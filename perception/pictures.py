@@ -14,6 +14,8 @@ Image = NDArray[np.uint8]
 HOLE_RGB = (18, 18, 18)
 #: What lies this many times farther than the median pixel is background.
 BACKGROUND = 1.6
+#: What is unsure is painted over the image with this much of this colour.
+UNSURE_RGB, UNSURE_SHARE = (235, 40, 40), 0.55
 _FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -66,10 +68,28 @@ def draw_tags(color: Image, tags: Sequence[SeenTag]) -> Image:
     return image
 
 
+def confidence_picture(color: Image, confidence: NDArray[np.float32], least: float) -> Image:
+    """The image with pixels less sure than `least` in red, beside the confidence (H, W) from 0 (dark) to 1."""
+    unsure = confidence < least
+    painted = color.copy()
+    painted[unsure] = (1 - UNSURE_SHARE) * painted[unsure] + UNSURE_SHARE * np.array(UNSURE_RGB)
+    shown = viridis(np.clip(255 * confidence, 0, 255).astype(np.uint8))
+    panels = titled(painted, f"red: less than {least:.0%} sure"), titled(shown, "confidence")
+    return np.hstack([*panels, legend(len(color), 1.0, 0.0, "sure", colour=viridis)])
+
+
 def turbo(values: NDArray[np.uint8]) -> Image:
+    """(..., 3) RGB of values (...)."""
     import cv2
 
     return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_TURBO)[..., ::-1], np.uint8)
+
+
+def viridis(values: NDArray[np.uint8]) -> Image:
+    """(..., 3) RGB of values (...)."""
+    import cv2
+
+    return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS)[..., ::-1], np.uint8)
 
 
 def titled(image: Image, title: str) -> Image:

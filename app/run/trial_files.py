@@ -27,9 +27,8 @@ from grasping.pictures import draw_grasps
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
-from perception.confidence_picture import confidence_picture
 from perception.depth_types import MetricDepth, RelativeDepth
-from perception.pictures import depth_picture, draw_tags
+from perception.pictures import confidence_picture, depth_picture, draw_tags
 from trials.record import TrialRecord
 from trials.store import TrialStore
 

@@ -36,6 +36,10 @@ class Anchors:
     def __len__(self) -> int:
         return len(self.depth_m)
 
+    def of(self, image: NDArray) -> NDArray:
+        """(N, ...) what an image (H, W, ...) has at these pixels."""
+        return image[self.pixels[:, 1], self.pixels[:, 0]]
+
     def where(self, keep: NDArray[np.bool_]) -> "Anchors":
         return Anchors(self.relative[keep], self.depth_m[keep], self.tag[keep], self.near[keep], self.pixels[keep])
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from core.errors import PerceptionError
 from core.image import RgbdImage
 from core.threads import one_blas_thread
-from perception.depth_types import CorrectionNote, Kind, MetricDepth, RelativeDepth, TableView
+from perception.depth_types import Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
 from perception.table.correction import TableCorrection, corrected, find_correction
 
@@ -57,7 +57,8 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
     residual_mm = _map_error_mm(anchors, depth_m)
     left_out = correction.tags_mm if correction.note.used else _left_out_mm(anchors, is_inverse)
     _demand_residual(residual_mm, left_out, relative)
-    return _metric_depth(relative, view, anchors, depth_m, (a, b), residual_mm, left_out, correction.note)
+    fit = (a, b, residual_mm, left_out, len(anchors))
+    return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, correction.note)
 
 
 def to_metres(values: NDArray[np.float32], kind: Kind, scale: float, shift: float) -> NDArray[np.float32]:
@@ -78,39 +79,17 @@ def _as_it_is(relative: RelativeDepth, view: TableView, anchors: Anchors) -> Met
     per_tag = {int(id_): _map_error_mm(anchors.where(anchors.tag == id_), depth_m) for id_ in ids}
     per_tag |= {} if correction is None else correction.tags_mm
     per_tag |= {tag.id: float("nan") for tag in view.tags if tag.id not in per_tag}
+    fit = (1.0, 0.0, _map_error_mm(anchors, depth_m), per_tag, len(anchors))
     note = None if correction is None else correction.note
-    return _metric_depth(relative, view, anchors, depth_m, (1.0, 0.0), _map_error_mm(anchors, depth_m), per_tag, note)
+    return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, note)
 
 
 def _correction(anchors: Anchors, depth_m: NDArray[np.float32]) -> TableCorrection:
     """What the anchors say of depth (H, W) [m], where it has any."""
-    found_m = depth_m[anchors.pixels[:, 1], anchors.pixels[:, 0]].astype(float)
+    found_m = anchors.of(depth_m).astype(float)
     seen = np.isfinite(found_m)
     height, width = depth_m.shape
     return find_correction(anchors.where(seen), 1 / found_m[seen], (height, width))
-
-
-def _metric_depth(
-    relative: RelativeDepth,
-    view: TableView,
-    anchors: Anchors,
-    depth_m: NDArray[np.float32],
-    line: tuple[float, float],
-    residual_mm: float,
-    per_tag_mm: dict[int, float],
-    note: CorrectionNote | None,
-) -> MetricDepth:
-    return MetricDepth(
-        depth_m,
-        *line,
-        residual_mm,
-        per_tag_mm,
-        len(anchors),
-        view.source,
-        relative.estimator,
-        relative.confidence,
-        note,
-    )
 
 
 def _demand_values(relative: RelativeDepth, frame: RgbdImage) -> None:
@@ -154,12 +133,12 @@ def _demand_anchors(anchors: Anchors, relative: RelativeDepth) -> None:
 
 def _demand_residual(residual_mm: float, left_out: dict[int, float], relative: RelativeDepth) -> None:
     worst = f"per tag left out: {', '.join(f'{id_}: {mm:.0f} mm' for id_, mm in left_out.items())}"
-    told = f"The depth of {relative.estimator} does not fit the table: {residual_mm:.1f} mm median error"
+    cause = f"The depth of {relative.estimator} does not fit the table: {residual_mm:.1f} mm median error"
     remedy = "Capture again with even light, check that the tags lie flat, or try another estimator."
     if not residual_mm <= MAX_RESIDUAL_MM:
-        raise PerceptionError(f"{told}, {MAX_RESIDUAL_MM:.0f} mm accepted ({worst}).", remedy)
+        raise PerceptionError(f"{cause}, {MAX_RESIDUAL_MM:.0f} mm accepted ({worst}).", remedy)
     if left_out and not np.median(list(left_out.values())) <= MAX_LEFT_OUT_MM:
-        raise PerceptionError(f"{told}, but tags left out of the fit are missed ({worst}).", remedy)
+        raise PerceptionError(f"{cause}, but tags left out of the fit are missed ({worst}).", remedy)
 
 
 def _fit(anchors: Anchors, is_inverse: bool) -> tuple[float, float]:
@@ -232,20 +211,16 @@ def _metric(values: NDArray, a: float, b: float, is_inverse: bool) -> NDArray[np
     return np.where(fitted > 0, fitted, np.nan)
 
 
-def _error_mm(anchors: Anchors, a: float, b: float, is_inverse: bool) -> float:
-    """Median error of the anchors [mm]; a pixel that becomes infinitely far counts as a miss."""
+def _error_mm(anchors: Anchors, depth_m: NDArray) -> float:
+    """Median error [mm] of depths (N,) at the anchors, NaN without any; what has no depth is a miss."""
     if not len(anchors):
         return float("nan")
-    error_m = np.abs(_metric(anchors.relative, a, b, is_inverse) - anchors.depth_m)
-    return 1000 * float(np.median(np.nan_to_num(error_m, nan=FARTHEST_M)))
+    return 1000 * float(np.median(np.nan_to_num(np.abs(depth_m - anchors.depth_m), nan=FARTHEST_M)))
 
 
 def _map_error_mm(anchors: Anchors, depth_m: NDArray[np.float32]) -> float:
-    """Median error [mm] of depth (H, W) at the anchors, NaN without any; a pixel without depth is a miss."""
-    if not len(anchors):
-        return float("nan")
-    error_m = np.abs(depth_m[anchors.pixels[:, 1], anchors.pixels[:, 0]] - anchors.depth_m)
-    return 1000 * float(np.median(np.nan_to_num(error_m, nan=FARTHEST_M)))
+    """`_error_mm` of a map (H, W) [m]."""
+    return _error_mm(anchors, anchors.of(depth_m))
 
 
 def _left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:
@@ -254,5 +229,6 @@ def _left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:
     errors = {}
     for id_ in ids if len(ids) > 1 else []:
         a, b = _fit(anchors.where(anchors.near != id_), is_inverse)
-        errors[int(id_)] = _error_mm(anchors.where(anchors.tag == id_), a, b, is_inverse)
+        own = anchors.where(anchors.tag == id_)
+        errors[int(id_)] = _error_mm(own, _metric(own.relative, a, b, is_inverse))
     return errors
