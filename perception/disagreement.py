@@ -1,4 +1,4 @@
-"""Where two depth maps of one frame disagree: in every pixel, over the workspace, and object by object."""
+"""Where two depth maps of one frame disagree: by pixel, over the workspace, by object, and as a picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from core.json_values import plain
 from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import Plane
 from perception.objects.masks import object_region
+from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, legend, titled, viridis, write
 from perception.table.locate import locate_table
 
 Depth = NDArray[np.float32]
@@ -23,6 +24,13 @@ BEYOND_MM = 10.0
 OBJECT_HEIGHT_M = 0.012
 #: Smaller patches are noise [px].
 OBJECT_PIXELS = 150
+
+#: Pixels that one map alone knows.
+ONE_ALONE_RGB = (150, 150, 150)
+_DELTA_TITLE = "disagreement (grey: one alone)"
+_BOX_RGB = (255, 255, 255)
+#: The colours reach from 0 to the disagreement of most pixels, within these [mm].
+_LEAST_MM, _MOST_MM = 2 * BEYOND_MM, 5 * BEYOND_MM
 
 
 @dataclass(frozen=True)
@@ -160,3 +168,51 @@ def object_patches(
 def _box(patch: Mask) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(patch.any(1)), np.flatnonzero(patch.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def disagreement_picture(
+    color: Image, first_m: Depth, second_m: Depth, comparison: Comparison, titles: tuple[str, str]
+) -> Image:
+    """Colour with the objects numbered, the disagreement, and below them both maps, with two legends."""
+    far_mm = _range_mm(comparison.delta_mm)
+    near_m, far_m = depth_range(first_m, second_m)
+    height = color.shape[0]
+    above = [
+        titled(_with_boxes(color, comparison), "colour"),
+        titled(_with_boxes(_colour_delta(first_m, second_m, comparison.delta_mm, far_mm), comparison), _DELTA_TITLE),
+        legend(height, far_mm, 0, "mm", digits=0, colour=viridis),
+    ]
+    below = [
+        titled(colour_depth(first_m, near_m, far_m), titles[0]),
+        titled(colour_depth(second_m, near_m, far_m), titles[1]),
+        legend(height, near_m, far_m, "metres"),
+    ]
+    return np.vstack([np.hstack(above), np.hstack(below)])
+
+
+def _range_mm(delta_mm: NDArray[np.float32]) -> float:
+    seen = delta_mm[np.isfinite(delta_mm)]
+    return float(np.clip(np.percentile(seen, 98), _LEAST_MM, _MOST_MM)) if len(seen) else _LEAST_MM
+
+
+def _colour_delta(first_m: Depth, second_m: Depth, delta_mm: NDArray[np.float32], far_mm: float) -> Image:
+    seen = np.isfinite(delta_mm)
+    share = np.where(seen, delta_mm, 0) / far_mm
+    image = viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
+    image[~seen] = HOLE_RGB
+    image[np.isfinite(first_m) != np.isfinite(second_m)] = ONE_ALONE_RGB
+    return image
+
+
+def _with_boxes(image: Image, comparison: Comparison) -> Image:
+    """The objects framed, numbered from the largest."""
+    import cv2
+
+    image = image.copy()
+    scale = image.shape[1] / 1100
+    thick = max(1, round(2 * scale))
+    for number, thing in enumerate(comparison.objects, 1):
+        left, top, right, bottom = thing.box
+        cv2.rectangle(image, (left, top), (right - 1, bottom - 1), _BOX_RGB, max(1, thick // 2), cv2.LINE_AA)
+        write(image, str(number), (left + round(5 * scale), bottom - round(7 * scale)), scale, thick)
+    return image

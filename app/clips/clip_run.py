@@ -17,13 +17,13 @@ from app.console import Console
 from app.interrupts import Interrupts
 from core.errors import CameraError, ConfigurationError, PerceptionError, StorageError
 from core.files import writing
+from core.threads import fix_threads
 from core.work import Work, digest_of
 from hardware.cameras.clips.clip import Clip, Progress, read_ahead
 from hardware.cameras.clips.files import may_have_depth, open_clip
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.specification import EstimatorSpecification
-from perception.threads import fix_threads
 
 #: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
 CHECKPOINT_EVERY_S = 60.0

@@ -30,8 +30,14 @@ from core.files import writing
 from core.image_file import write_image
 from hardware.cameras.clips.clip import Clip, Progress
 from hardware.cameras.clips.files import open_clip
-from perception.disagreement import BEYOND_MM, Comparison, compare_images, compare_in_cell, delta_mm
-from perception.disagreement_pictures import disagreement_picture
+from perception.disagreement import (
+    BEYOND_MM,
+    Comparison,
+    compare_images,
+    compare_in_cell,
+    delta_mm,
+    disagreement_picture,
+)
 
 FIRST = "first"
 #: What a recording's refined depth is compared with where nothing else is named.

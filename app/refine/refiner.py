@@ -24,8 +24,7 @@ from core.errors import PerceptionError, TrialError
 from core.files import writing
 from core.image_file import write_image
 from core.work import Work, digest_of
-from perception.disagreement import compare_in_cell
-from perception.disagreement_pictures import disagreement_picture
+from perception.disagreement import compare_in_cell, disagreement_picture
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import find_estimator, open_estimator

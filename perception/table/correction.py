@@ -85,7 +85,7 @@ class _Cells:
         noise = np.diag(self.sigma_m[known] ** 2)
         return np.asarray(np.linalg.solve(self.covariance(known, known) + noise, self.residual_m[known]), float)
 
-    def foretold(self, asked: NDArray[np.bool_], known: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+    def predict(self, asked: NDArray[np.bool_], known: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
         """Mean (A,) and standard deviation (A,) [m] of the error at the cells asked, from those known."""
         across = self.covariance(asked, known)
         noisy = self.covariance(known, known) + np.diag(self.sigma_m[known] ** 2)
@@ -98,21 +98,21 @@ class _Cells:
 def find_correction(anchors: Anchors, fitted: NDArray[np.float64], shape: tuple[int, int]) -> TableCorrection:
     """The correction of an answer whose disparity at the anchors is `fitted` (N,) [1/m], for images (H, W)."""
     if not len(anchors):
-        return _nothing("nothing of known depth carries an answer")
+        return _none_because("nothing of known depth carries an answer")
     reference_m = float(np.median(anchors.depth_m))
-    cells = _pooled(anchors, fitted, reference_m, shape[1])
+    cells = _pool(anchors, fitted, reference_m, shape[1])
     folds = _folds(cells)
     if len(folds) < LEAST_FOLDS:
-        return _nothing(f"only {len(folds)} of the {LEAST_FOLDS} places that a check needs are in view")
-    before_mm, after_mm = _left_out(cells, folds)
+        return _none_because(f"only {len(folds)} of the {LEAST_FOLDS} places that a check needs are in view")
+    before_mm, after_mm = _leave_out(cells, folds)
     means_mm = float(before_mm.mean()), float(after_mm.mean())
     if not _helps(before_mm, after_mm):
-        return _nothing("what is left out gains too little by it", *means_mm)
+        return _none_because("what is left out gains too little by it", *means_mm)
     everywhere = np.ones(len(cells.tag), bool)
-    known = _joined(cells, everywhere)
-    largest_mm = 1000 * float(np.abs(cells.foretold(known, known)[0]).max())
+    known = _join(cells, everywhere)
+    largest_mm = 1000 * float(np.abs(cells.predict(known, known)[0]).max())
     if largest_mm > LARGEST_MM:
-        return _nothing(f"it would move the table by {largest_mm:.0f} mm, {LARGEST_MM:.0f} mm allowed", *means_mm)
+        return _none_because(f"it would move the table by {largest_mm:.0f} mm, {LARGEST_MM:.0f} mm allowed", *means_mm)
     tags_mm = {place: float(mm) for place, mm in zip(folds, after_mm, strict=True) if place >= 0}
     weights = cells.weights(known)
     return TableCorrection(
@@ -124,7 +124,7 @@ def find_correction(anchors: Anchors, fitted: NDArray[np.float64], shape: tuple[
     )
 
 
-def corrected(depth_m: NDArray[np.float32], correction: TableCorrection) -> NDArray[np.float32]:
+def apply_correction(depth_m: NDArray[np.float32], correction: TableCorrection) -> NDArray[np.float32]:
     """Depth (H, W) [m] with the correction in it; no pixel moves by more than `LARGEST_MM`, holes stay."""
     if correction.disparity is None:
         return depth_m
@@ -135,7 +135,7 @@ def corrected(depth_m: NDArray[np.float32], correction: TableCorrection) -> NDAr
     return np.maximum(moved_m, depth_m - np.float32(LARGEST_MM / 1000)).astype(np.float32)
 
 
-def _nothing(why: str, before_mm: float = np.nan, after_mm: float = np.nan) -> TableCorrection:
+def _none_because(why: str, before_mm: float = np.nan, after_mm: float = np.nan) -> TableCorrection:
     return TableCorrection(CorrectionNote(False, why, 0.0, before_mm, after_mm), {})
 
 
@@ -151,7 +151,7 @@ def _kernel(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     return FIELD_SIGMA_M**2 * np.exp(-squared / (2 * FIELD_LENGTH**2))
 
 
-def _pooled(anchors: Anchors, fitted: NDArray, reference_m: float, width: int) -> _Cells:
+def _pool(anchors: Anchors, fitted: NDArray, reference_m: float, width: int) -> _Cells:
     """Medians over square cells of the image, tags apart from table."""
     side_px = max(8, round(width * _CELL))
     residual_m = (1 / anchors.depth_m - fitted) * reference_m**2
@@ -185,12 +185,12 @@ def _folds(cells: _Cells) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.bool_
     return {-1 - int(k): (part == k, part == k) for k in np.unique(part) if (part == k).sum() >= 6}
 
 
-def _joined(cells: _Cells, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _join(cells: _Cells, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(C,) the allowed cells that are tags or agree with them; with no tag, those that agree with one another."""
     on_tags = allowed & (cells.tag != TABLE)
     known = on_tags if on_tags.any() else allowed
     for _ in range(_JOIN_ROUNDS):
-        mean_m, sigma_m = cells.foretold(np.ones(len(allowed), bool), known)
+        mean_m, sigma_m = cells.predict(np.ones(len(allowed), bool), known)
         limit_m = _JOIN_SIGMAS * np.hypot(np.minimum(sigma_m, _JOIN_SIGMA_M), cells.sigma_m)
         before, known = known, on_tags | (allowed & (np.abs(cells.residual_m - mean_m) < limit_m))
         if not known.any():
@@ -200,16 +200,16 @@ def _joined(cells: _Cells, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return known
 
 
-def _left_out(
+def _leave_out(
     cells: _Cells, folds: dict[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean error [mm] of every fold without and with a correction that knows nothing of it."""
     before, after = [], []
     for asked, hidden in folds.values():
-        known = _joined(cells, ~hidden)
-        foretold_m = cells.foretold(asked, known)[0] if known.any() else 0.0
+        known = _join(cells, ~hidden)
+        predicted_m = cells.predict(asked, known)[0] if known.any() else 0.0
         before.append(np.abs(cells.residual_m[asked]).mean())
-        after.append(np.abs(cells.residual_m[asked] - foretold_m).mean())
+        after.append(np.abs(cells.residual_m[asked] - predicted_m).mean())
     return 1000 * np.array(before), 1000 * np.array(after)
 
 

@@ -49,9 +49,9 @@ def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -
     _demand_two(tags, cell)
     T_camera_world = _solve(tags, intrinsics, cell)
     residual_px = _residual(tags, T_camera_world, intrinsics, cell)
-    told = _disagreements(tags, T_camera_world, intrinsics, cell)
-    if told or residual_px > MAX_RESIDUAL_PX:
-        raise _contradiction(tags, told, residual_px, intrinsics, cell)
+    contradictions = _contradictions(tags, T_camera_world, intrinsics, cell)
+    if contradictions or residual_px > MAX_RESIDUAL_PX:
+        raise _contradiction(tags, contradictions, residual_px, intrinsics, cell)
     _demand_height(tags, T_camera_world, intrinsics, cell)
     return TableView("tags", _plane(T_camera_world), T_camera_world, tags, residual_px, 0.0)
 
@@ -73,12 +73,12 @@ def _demand_two(tags: tuple[SeenTag, ...], cell: Cell) -> None:
     )
 
 
-def _known(cell: Cell) -> dict[int, Tag]:
+def _tags_by_id(cell: Cell) -> dict[int, Tag]:
     return {tag.id: tag for tag in cell.tags}
 
 
 def _world_corners(tags: tuple[SeenTag, ...], cell: Cell) -> NDArray[np.float64]:
-    known = _known(cell)
+    known = _tags_by_id(cell)
     return np.concatenate([apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m)) for tag in tags])
 
 
@@ -117,27 +117,27 @@ def _measured_corners(tag: SeenTag, T_camera_world: Matrix, intrinsics: Intrinsi
     return apply(invert(T_camera_world), points)[:, :2]
 
 
-def _disagreements(
+def _contradictions(
     tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell
 ) -> dict[int, str]:
     """Per tag that contradicts the cell file, in what it does."""
-    known, told = _known(cell), {}
+    known, contradictions = _tags_by_id(cell), {}
     for tag in tags:
         corners = _measured_corners(tag, T_camera_world, intrinsics)
         side_m = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean())
         nominal = apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m))[:, :2]
         off_m = float(np.linalg.norm(corners.mean(axis=0) - nominal.mean(axis=0)))
         if abs(side_m / tag.size_m - 1) > SIZE_TOLERANCE:
-            told[tag.id] = f"measures {1000 * side_m:.0f} mm, the cell file says {1000 * tag.size_m:.0f} mm"
+            contradictions[tag.id] = f"measures {1000 * side_m:.0f} mm, the cell file says {1000 * tag.size_m:.0f} mm"
         elif off_m > POSITION_TOLERANCE_M:
-            told[tag.id] = f"lies {1000 * off_m:.0f} mm from where the cell file has it"
+            contradictions[tag.id] = f"lies {1000 * off_m:.0f} mm from where the cell file has it"
         elif np.linalg.norm(corners - nominal, axis=1).max() > tag.size_m / 4:
-            told[tag.id] = "is turned against the cell file"
-    return told
+            contradictions[tag.id] = "is turned against the cell file"
+    return contradictions
 
 
 def _contradiction(
-    tags: tuple[SeenTag, ...], told: dict[int, str], residual_px: float, intrinsics: Intrinsics, cell: Cell
+    tags: tuple[SeenTag, ...], contradictions: dict[int, str], residual_px: float, intrinsics: Intrinsics, cell: Cell
 ) -> CalibrationError:
     """Names the one tag without which the others agree best, or all that disagree."""
     remedy = "Measure the black square and its place, mend `tags` in the cell file or lay the right print."
@@ -146,12 +146,12 @@ def _contradiction(
         others = tuple(t for t in tags if t is not tag)
         T = _solve(others, intrinsics, cell)
         rest_px = _residual(others, T, intrinsics, cell)
-        own = _disagreements((tag,), T, intrinsics, cell)
-        if own and rest_px <= MAX_RESIDUAL_PX and not _disagreements(others, T, intrinsics, cell):
+        own = _contradictions((tag,), T, intrinsics, cell)
+        if own and rest_px <= MAX_RESIDUAL_PX and not _contradictions(others, T, intrinsics, cell):
             culprits.append((rest_px, f"Tag {tag.id} {own[tag.id]} (measured by the other tags)."))
     if culprits:
         return CalibrationError(min(culprits)[1], remedy)
-    listed = "; ".join(f"tag {id_} {what}" for id_, what in told.items()) or (
+    listed = "; ".join(f"tag {id_} {what}" for id_, what in contradictions.items()) or (
         f"their corners lie {residual_px:.1f} px from where the cell file has them, {MAX_RESIDUAL_PX:.1f} px accepted"
     )
     return CalibrationError(f"The tags contradict one another: {listed}.", remedy)

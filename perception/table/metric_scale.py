@@ -8,7 +8,7 @@ from core.image import RgbdImage
 from core.threads import one_blas_thread
 from perception.depth_types import Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
-from perception.table.correction import TableCorrection, corrected, find_correction
+from perception.table.correction import TableCorrection, apply_correction, find_correction
 
 #: Fewer anchors than this say nothing.
 MIN_ANCHORS = 300
@@ -42,7 +42,7 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
     _demand_values(relative, frame)
     anchors = find_anchors(relative, view, frame)
     if relative.kind == "metric":
-        return _as_it_is(relative, view, anchors)
+        return _keep_metres(relative, view, anchors)
     _demand_anchors(anchors, relative)
     is_inverse = relative.kind == "disparity"
     a, b = _fit(anchors, is_inverse)
@@ -53,9 +53,9 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
         )
     depth_m = to_metres(relative.values, relative.kind, a, b)
     correction = _correction(anchors, depth_m)
-    depth_m = corrected(depth_m, correction)
+    depth_m = apply_correction(depth_m, correction)
     residual_mm = _map_error_mm(anchors, depth_m)
-    left_out = correction.tags_mm if correction.note.used else _left_out_mm(anchors, is_inverse)
+    left_out = correction.tags_mm if correction.note.used else _errors_left_out_mm(anchors, is_inverse)
     _demand_residual(residual_mm, left_out, relative)
     fit = (a, b, residual_mm, left_out, len(anchors))
     return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, correction.note)
@@ -68,13 +68,13 @@ def to_metres(values: NDArray[np.float32], kind: Kind, scale: float, shift: floa
     return _metric(values, scale, shift, kind == "disparity").astype(np.float32)
 
 
-def _as_it_is(relative: RelativeDepth, view: TableView, anchors: Anchors) -> MetricDepth:
+def _keep_metres(relative: RelativeDepth, view: TableView, anchors: Anchors) -> MetricDepth:
     depth_m = to_metres(relative.values, relative.kind, 1.0, 0.0)
     if not np.isfinite(depth_m).any():
         raise PerceptionError(f"{relative.estimator} gives no depth at all.", "Check the camera's depth stream.")
     correction = None if relative.is_sensor else _correction(anchors, depth_m)
     if correction is not None:
-        depth_m = corrected(depth_m, correction)
+        depth_m = apply_correction(depth_m, correction)
     ids = np.unique(anchors.tag[anchors.tag >= 0])
     per_tag = {int(id_): _map_error_mm(anchors.where(anchors.tag == id_), depth_m) for id_ in ids}
     per_tag |= {} if correction is None else correction.tags_mm
@@ -223,7 +223,7 @@ def _map_error_mm(anchors: Anchors, depth_m: NDArray[np.float32]) -> float:
     return _error_mm(anchors, anchors.of(depth_m))
 
 
-def _left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:
+def _errors_left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:
     """Per tag, the error at it of a fit that knows neither it nor the table around it."""
     ids = np.unique(anchors.tag[anchors.tag >= 0])
     errors = {}

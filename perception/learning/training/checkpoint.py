@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 
 from core.errors import TrainingError
 from core.files import sync_files, writing_archive
+from core.threads import fix_threads
 from core.work import changes
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
 from perception.learning.training.trainer import Trainer
-from perception.threads import fix_threads
 
 MANIFEST, LORA = "checkpoint.json", "lora.safetensors"
 _FORMAT = "vitro-dkt-training"

@@ -12,6 +12,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from core.errors import ConfigurationError, TrainingError
+from core.threads import fix_threads
 from perception.estimators.dkt.codec import CausalEncoder
 from perception.estimators.dkt.sampler import Schedule
 from perception.estimators.dkt.transformer import ExactTransformer
@@ -23,7 +24,6 @@ from perception.learning.training.flow import level_weights, noised, training_le
 from perception.learning.training.loader import DrawnClip, clip_stream
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
-from perception.threads import fix_threads
 
 #: One process, or several that hold all of the model each.
 _KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)

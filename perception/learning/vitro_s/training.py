@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import TrainingError
 from core.files import read_archive, write_archive
+from core.threads import fix_threads
 from core.work import changes, write_whole
 from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS
@@ -26,7 +27,6 @@ from perception.learning.vitro_s.losses import loss
 from perception.learning.vitro_s.optimizer import Optimizer
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.validation import Scores, Validation, calibrate, validate, validation_picture
-from perception.threads import fix_threads
 
 STATE, WEIGHTS, LOG, CURVE, PICTURE = "state.pt", "vitro-s.safetensors", "log.csv", "loss.png", "validation.png"
 _FORMAT = "vitro-s training 3"

@@ -8,7 +8,7 @@ import pytest
 
 from perception.depth_types import CorrectionNote, RelativeDepth
 from perception.estimators.registry import open_estimator
-from perception.table.correction import LARGEST_MM, TableCorrection, corrected
+from perception.table.correction import LARGEST_MM, TableCorrection, apply_correction
 from perception.table.locate import fit_table
 from perception.table.metric_scale import fit_metric
 from tests.support.scenes.biased import (
@@ -117,7 +117,7 @@ def test_holes_stay_holes_and_nothing_moves_farther_than_allowed() -> None:
     note = CorrectionNote(True, "", 50.0, 20.0, 2.0)
     for disparity in (-0.5, -0.05, 0.05, 0.5):
         field = np.full(depth_m.shape, disparity, np.float32)
-        moved_m = corrected(depth_m, TableCorrection(note, {}, field)) - depth_m
+        moved_m = apply_correction(depth_m, TableCorrection(note, {}, field)) - depth_m
         assert np.isnan(moved_m[3, 4]) and np.isfinite(moved_m).sum() == depth_m.size - 1
         assert np.nanmax(np.abs(moved_m)) <= LARGEST_MM / 1000 + 1e-6
         assert (np.sign(moved_m[np.isfinite(moved_m)]) == -np.sign(disparity)).all()
