@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
-from app.clips.cli import DepthOptions
 from app.clips.clip_run import (
     ClipMaps,
     check_source,
@@ -22,6 +21,7 @@ from app.clips.clip_run import (
     say_where,
 )
 from app.clips.map_file import FILES, METRIC, MapFile
+from app.clips.options import DepthOptions
 from app.clips.previews import SHEET, VIDEO, Samples, save_previews
 from app.console import Console
 from app.estimator_choice import choose_estimator

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from app.clips.cli import NormalsOptions
 from app.clips.clip_run import (
     check_source,
     demand_depth,
@@ -13,6 +12,7 @@ from app.clips.clip_run import (
     opened,
     say_where,
 )
+from app.clips.options import NormalsOptions
 from app.clips.previews import SHEET, VIDEO, save_previews
 from app.console import Console
 from core.work import Work

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
-from app.clips.cli import DepthOptions
 from app.clips.depth import estimate_depth
 from app.clips.map_file import METRIC, MapFile
+from app.clips.options import DepthOptions
 from app.clips.previews import sample_numbers
 from app.console import Console
 from app.paths import cell_file, home
-from app.refine.cli import LOGGED, NOTHING, RefineOptions
+from app.refine.options import LOGGED, NOTHING, RefineOptions
 from app.refine.refiner import DELTA, DISAGREEMENT, PICTURE, REFINED, comparison_work, demand_models, forget_comparison
 from app.refine.table import COLUMNS, how_much, row, short
 from core.cell import load_cell

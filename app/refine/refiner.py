@@ -16,7 +16,7 @@ import numpy as np
 
 from app.clips.clip_run import identity_of
 from app.clips.map_file import FILES
-from app.refine.cli import LOGGED, NOTHING, RefineOptions
+from app.refine.options import LOGGED, NOTHING, RefineOptions
 from app.refine.table import short
 from app.run.trial_files import FRAMES, StoredDepth, read_depth, read_frames, write_maps
 from core.cell import load_cell

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from app.console import Console
 from app.paths import cell_file, home, trial_folder
-from app.refine.cli import LOGGED, NOTHING, RefineOptions
+from app.refine.options import LOGGED, NOTHING, RefineOptions
 from app.refine.refiner import (
     AGAINST,
     DISAGREEMENT,

@@ -13,7 +13,7 @@ from rich.markup import escape
 from app.console import Console
 from app.interrupts import Interrupts
 from app.paths import cell_file
-from app.synth.cli import SynthOptions
+from app.synth.options import SynthOptions
 from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
