@@ -7,7 +7,6 @@ estimate/    what the estimator made of it: depth_m.npy, its relative map, summa
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +60,13 @@ class TrialLog:
 
 
 class LogEntry:
-    """One trial's row and folder."""
+    """One trial's row, and its folder: what an earlier log left under its number is moved aside, not mixed in."""
 
     def __init__(self, store: TrialStore, record: TrialRecord) -> None:
         self._store = store
         self._record = record
+        self._folder = trial_folder(store.where, record.id)
+        self._is_claimed = False
 
     def note(self, trial: Trial) -> Path:
         """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
@@ -87,17 +88,12 @@ class LogEntry:
         Raises:
             StorageError: the folder cannot be made or written.
         """
+        if not self._is_claimed and self._folder.exists():
+            with writing(self._folder):
+                self._folder.rename(free_folder(self._folder.with_name(f"{self._folder.name}-earlier")))
+        self._is_claimed = True
         save_trial_files(trial, self._folder)
         save_pictures(trial, self._folder)
-
-    @cached_property
-    def _folder(self) -> Path:
-        """The trial's own folder: what an earlier log left under its number is moved aside, not mixed in."""
-        folder = trial_folder(self._store.where, self._record.id)
-        with writing(folder):
-            if folder.exists():
-                folder.rename(free_folder(folder.with_name(f"{folder.name}-earlier")))
-        return folder
 
 
 def save_trial_files(trial: Trial, folder: Path) -> None:
