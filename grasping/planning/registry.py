@@ -1,11 +1,15 @@
 """The planners there are. A new one is a file with its specification, and a line in the list below."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from core.errors import ConfigurationError
-from core.plugins import is_plugin, load_plugin
+from core.errors import ConfigurationError, VitroError
+from core.plugins import failure_in, is_plugin, load_plugin
 from grasping.planning import curobo, motions
-from grasping.planning.motion_planner import PlannerSpecification
+from grasping.planning.grasp_plan import Phase
+from grasping.planning.motion_planner import NoPathError, PlannerSpecification
+from hardware.arms.trajectory import JointTrajectory
 
 #: By name, in the order in which people are told of them.
 PLANNERS = {specification.name: specification for specification in (motions.PLANNER, curobo.PLANNER)}
@@ -22,7 +26,23 @@ def find_planner(name: str) -> PlannerSpecification:
             f"There is no planner {name!r}.",
             f"Choose from {', '.join(PLANNERS)}. Or a file of your own: path/to/file.py",
         )
-    found = load_plugin(Path(name), "PLANNER", PlannerSpecification) if is_plugin(name) else PLANNERS[name]
+    found = _own_planner(Path(name).expanduser().resolve()) if is_plugin(name) else PLANNERS[name]
     if missing := found.missing():
         raise ConfigurationError(missing, "Use --planner ompl: it plans on the CPU.")
     return found
+
+
+def _own_planner(file: Path) -> PlannerSpecification:
+    """A lab's own: what fails in its file is named with its line."""
+    own = load_plugin(file, "PLANNER", PlannerSpecification)
+
+    def plan_motions(*given: Any) -> dict[Phase, JointTrajectory]:
+        try:
+            return own.plan_motions(*given)
+        except (NoPathError, VitroError):
+            raise
+        except Exception as error:
+            cause = f"{file} cannot be run: {failure_in(file, error)}."
+            raise ConfigurationError(cause, "Mend it there.") from error
+
+    return replace(own, plan_motions=plan_motions)

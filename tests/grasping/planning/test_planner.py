@@ -178,6 +178,30 @@ def test_states_that_cannot_be_trusted_are_refused():
         plan_for(scene(GLASS), joints=PARKED | {"left": PARK_JOINTS * np.nan})
 
 
+OWN_PLANNER = """
+from grasping.planning.motion_planner import PlannerSpecification
+from grasping.planning.motions import plan_motions
+from hardware.arms.trajectory import JointTrajectory
+
+def own(*given):
+    return {p: JointTrajectory(m.times_s / FACTOR, m.positions_rad) for p, m in plan_motions(*given).items()}
+
+PLANNER = PlannerSpecification("own", "as ompl's, at another pace", own)
+"""
+
+
+def test_a_planner_of_ones_own_is_a_file_and_its_motions_pass_the_same_gate(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN_PLANNER.replace("FACTOR", "1.0"))
+    assert plan_for(scene(GLASS), planner=str(file)).planner == "own"
+    (reckless := tmp_path / "reckless.py").write_text(OWN_PLANNER.replace("FACTOR", "9.0"))
+    with pytest.raises(PlanningError, match="stopped by the gate"):
+        plan_for(scene(GLASS), planner=str(reckless))
+    (broken := tmp_path / "broken.py").write_text(OWN_PLANNER)
+    with pytest.raises(ConfigurationError, match=r"broken.py cannot be run: NameError in line 7"):
+        plan_for(scene(GLASS), planner=str(broken))
+
+
 def test_planners_that_cannot_run_say_what_is_missing():
     with pytest.raises(ConfigurationError, match="ompl, curobo"):
         plan_for(scene(GLASS), planner="rrt")
