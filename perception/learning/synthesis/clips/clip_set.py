@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import ConfigurationError, DatasetError
 from core.files import free_folder, writing
-from core.work import hold_folder, write_whole
+from core.work import changes, hold_folder, write_whole
 from perception.learning.synthesis.clips.clip_files import (
     REPAIR,
     as_json,
@@ -21,7 +21,7 @@ from perception.learning.synthesis.clips.clip_files import (
     problems_of,
     remove_partial,
 )
-from perception.learning.synthesis.clips.settings import FORMAT, SynthSettings, differences, digest_of, settings_of
+from perception.learning.synthesis.clips.settings import FORMAT, SynthSettings, settings_digest, settings_of
 
 SETTINGS = "dataset.json"
 _LOCK = ".synth.lock"
@@ -90,7 +90,9 @@ class ClipSet:
     def _refuse_foreign(self) -> None:
         if (self.root / SETTINGS).exists():
             facts = read_settings(self.root)
-            if changed := differences(facts, self.settings):
+            there = {key: value for key, value in facts.items() if key != "clips"}
+            words = "{key}: {before} there, {now} asked for"
+            if changed := changes(there, self.settings.as_facts(), words):
                 raise ConfigurationError(
                     f"{self.root} holds a data set of other settings ({'; '.join(changed)}).",
                     "Give the same ones to go on with it, or name another --out.",
@@ -130,7 +132,7 @@ def verify(root: Path) -> Iterator[list[str]]:
         DatasetError: there is no data set.
     """
     facts = read_settings(root)
-    count, digest = int(facts["clips"]), digest_of(facts)
+    count, digest = int(facts["clips"]), settings_digest(facts)
     there = {path.name for path in clips_in(root / "clips")}
     wanted = {clip_name(number) for number in range(count)}
     for name in sorted(there | wanted):

@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 from core.cell import Cell
 from core.errors import ConfigurationError
 from core.surfaces import SURFACES
-from core.work import changes
 
 FORMAT = "vitro-transphy3d"
 #: Raised whenever the same settings draw, film or store another clip than before.
@@ -83,20 +82,14 @@ class SynthSettings:
 
     @property
     def digest(self) -> str:
-        """See `digest_of`."""
-        return digest_of(self.as_facts())
+        """What tells the clips of these settings from those of others."""
+        return settings_digest(self.as_facts())
 
 
-def digest_of(facts: Mapping[str, Any]) -> str:
+def settings_digest(facts: Mapping[str, Any]) -> str:
     """What tells the clips of the settings in a dataset.json from those of others."""
     decisive = {key: value for key, value in facts.items() if key != "clips"}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def differences(facts: Mapping[str, Any], settings: SynthSettings) -> list[str]:
-    """`frames: 120 there, 9 asked for`, for every setting in which a dataset.json differs."""
-    there = {key: value for key, value in facts.items() if key != "clips"}
-    return changes(there, settings.as_facts(), "{key}: {before} there, {now} asked for")
 
 
 def settings_of(facts: Mapping[str, Any]) -> SynthSettings:
@@ -105,8 +98,8 @@ def settings_of(facts: Mapping[str, Any]) -> SynthSettings:
     Raises:
         KeyError, ConfigurationError: it is no dataset.json of this version.
     """
-    told = [field.name for field in fields(SynthSettings) if field.name not in _SINCE_2 or field.name in facts]
-    return SynthSettings(**{name: facts[name] for name in told})
+    names = [field.name for field in fields(SynthSettings) if field.name not in _SINCE_2 or field.name in facts]
+    return SynthSettings(**{name: facts[name] for name in names})
 
 
 def of_cell(cell: Cell) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from hardware.simulation.scene.scene import ScenePart
 from hardware.simulation.scene.triangles import Triangles, box, join_triangles, primitive
 from perception.learning.synthesis.scenes.textures import draw_colour
 
+Range = tuple[int, int]
+
 
 def draw_room(rng: Generator) -> NDArray[np.float32]:
     """Radiance (128, 256, 3), as `light.ROOM_PX` tells.
@@ -34,14 +36,7 @@ def draw_room(rng: Generator) -> NDArray[np.float32]:
     return np.maximum(image, 0.01).astype(np.float32)
 
 
-def _rectangle(
-    rng: Generator,
-    image: NDArray,
-    rgb: NDArray,
-    widths: tuple[int, int],
-    heights: tuple[int, int],
-    rows: tuple[int, int],
-) -> None:
+def _rectangle(rng: Generator, image: NDArray, rgb: NDArray, widths: Range, heights: Range, rows: Range) -> None:
     """Paints one between the rows given, wrapping round the horizon."""
     left, top = int(rng.integers(image.shape[1])), int(rng.integers(*rows))
     width, height = int(rng.integers(*widths)), int(rng.integers(*heights))

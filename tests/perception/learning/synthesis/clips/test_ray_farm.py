@@ -23,6 +23,8 @@ from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.scenes.rendering import SIM_CELL
 from tests.support.small_set import ROOT
 
+#: Ray's processes take minutes to start where every core has others to serve.
+pytestmark = pytest.mark.timeout(900)
 #: A worker is one frame ahead at most: one whose first frame has come is not done with the third.
 SETTINGS = SynthSettings(seed=123, width=64, height=48, frames=3, spp=2)
 
