@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from core.surfaces import Surface
 from hardware.simulation.scene.light import ROOM_PX, Lamp, lamp_over_table, paint
 from hardware.simulation.scene.materials import TEXTURE_PX, Finish, Scattering, noise, plain
 
@@ -15,20 +16,16 @@ def table_finish(surface: str, seed: int) -> Finish:
     """What a table of this surface is made of in this trial.
 
     reflective: polished metal or glossy stone; translucent: frosted acrylic; diffuse: wood or cloth.
-
-    Raises:
-        ValueError: an unknown surface.
     """
     rng = np.random.default_rng([seed, 1])
-    match surface:
-        case "reflective":
+    match Surface(surface):
+        case Surface.REFLECTIVE:
             return _polished_metal(rng) if rng.random() < 0.6 else _glossy_stone(rng)
-        case "translucent":
+        case Surface.TRANSLUCENT:
             tint = np.array([0.86, 0.90, 0.92]) * rng.uniform(0.92, 1.04, 3)
             return plain(Scattering.FROSTED, tint.clip(0, 0.97), ior=1.49, roughness=rng.uniform(0.2, 0.3))
-        case "diffuse":
+        case Surface.DIFFUSE:
             return _wood(rng) if rng.random() < 0.6 else _cloth(rng)
-    raise ValueError(f"unknown surface {surface!r}; known: reflective, translucent, diffuse")
 
 
 def _polished_metal(rng: np.random.Generator) -> Finish:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.cell_parts import ArmMount, Bin
+from core.surfaces import Surface
 from core.transforms import Matrix, transform
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
 from hardware.simulation.scene.meshes import Primitive, mass_properties
@@ -18,7 +19,7 @@ WORLD_BIT, OBJECT_BIT, FIRST_ARM_BIT = 1, 2, 4
 #: Contacts this stiff hold a smooth cylinder through lift and shake with under a millimetre of slip.
 SOLREF, SOLIMP = (0.004, 1.0), (0.95, 0.99, 0.001, 0.5, 2.0)
 #: Sliding friction; that of a gripper's pads is lower, and the larger of a pair rules.
-TABLE_FRICTION = {"reflective": 0.30, "translucent": 0.40, "diffuse": 0.55}
+TABLE_FRICTION = {Surface.REFLECTIVE: 0.30, Surface.TRANSLUCENT: 0.40, Surface.DIFFUSE: 0.55}
 #: Torsional and rolling friction [m]: rubber pads resist twisting; a ball on a table comes to rest.
 TORSIONAL_M, ROLLING_M = 0.005, 0.0003
 
@@ -55,7 +56,7 @@ def build_model(
 def _add_table(spec: mujoco.MjSpec, surface: str) -> None:
     """An endless plane: an object beyond the table's edge counts as fallen off without falling."""
     plane = spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1.0, 1.0, 0.1])
-    _make_ground(plane, TABLE_FRICTION[surface])
+    _make_ground(plane, TABLE_FRICTION[Surface(surface)])
 
 
 def _add_bin(spec: mujoco.MjSpec, bin_: Bin) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from core.surfaces import Surface
 from hardware.simulation.scene.materials import TEXTURE_PX, Finish, Scattering, noise
 
 Image = NDArray[np.float64]
@@ -21,25 +22,21 @@ def draw_table(rng: Generator, surface: str) -> Finish:
 
     reflective: metal from mirror to satin, or anything under varnish or glass; translucent: frosted
     sheet; diffuse: anything matte.
-
-    Raises:
-        ValueError: an unknown surface.
     """
-    match surface:
-        case "reflective" if rng.random() < 0.5:
+    match Surface(surface):
+        case Surface.REFLECTIVE if rng.random() < 0.5:
             tone = rng.uniform(0.55, 0.92) * np.exp(rng.normal(0, 0.04, 3))
             smears = 1.0 + rng.uniform(0.0, 0.12) * (draw_pattern(rng) - 0.5)
             texture = (smears * tone).clip(0.05, 0.97).astype(np.float32)
             return Finish(Scattering.BRUSHED, texture, roughness=float(rng.choice(MIRROR_ROUGHNESSES)))
-        case "reflective":
+        case Surface.REFLECTIVE:
             return Finish(Scattering.GLAZE, draw_pattern(rng, float(rng.choice([0.05, 0.3, 0.8]))), ior=VARNISH_IOR)
-        case "translucent":
+        case Surface.TRANSLUCENT:
             tint = (0.6 + 0.37 * draw_colour(rng, 0.3)) * (1 + 0.04 * (draw_pattern(rng) - 0.5))
             roughness = float(rng.choice(FROSTED_ROUGHNESSES))
             return Finish(Scattering.FROSTED, tint.clip(0.1, 0.97).astype(np.float32), ior=1.49, roughness=roughness)
-        case "diffuse":
+        case Surface.DIFFUSE:
             return Finish(Scattering.MATTE, draw_pattern(rng))
-    raise ValueError(f"unknown surface {surface!r}; known: reflective, translucent, diffuse")
 
 
 def draw_pattern(rng: Generator, brightest: float = 0.88) -> NDArray[np.float32]:
