@@ -13,7 +13,7 @@ from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
-from hardware.simulation.sim_clock import SimClock
+from hardware.simulation.digital_cell import SimClock
 from tests.support.ideal_plant import IdealPlant
 
 GOAL = np.array([0.6, 1.4, -1.2, 0.3, 0.8, -0.4])

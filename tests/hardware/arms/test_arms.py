@@ -16,7 +16,7 @@ from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
-from hardware.simulation.sim_clock import SimClock
+from hardware.simulation.digital_cell import SimClock
 from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
 
 
