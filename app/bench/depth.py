@@ -10,7 +10,6 @@ from app.bench.options import BenchDepthOptions
 from app.console import Console
 from app.paths import cell_file, home
 from core.errors import ConfigurationError, VitroError
-from core.json_values import plain
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import find_estimators
 from perception.estimators.specification import EstimatorSpecification
@@ -60,7 +59,7 @@ def bench_depths(options: BenchDepthOptions) -> int:
         "out": out,
         "files": [path.relative_to(out) for path in files],
     }
-    console.result(plain(result))
+    console.result(result)
     return 1 if left_out else 0
 
 

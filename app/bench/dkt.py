@@ -7,13 +7,11 @@ from pathlib import Path
 import torch
 
 from app.bench.dkt_table import NOTES, BenchResult, Floor, Row, markdown, table
-from app.bench.options import BenchDktOptions, DktSize
+from app.bench.options import BenchDktOptions
 from app.console import Console
 from app.machine import describe_device
-from app.option_types import parse_size
 from core.errors import ConfigurationError, PerceptionError
 from core.files import writing
-from core.json_values import plain
 from perception.estimators.dkt.estimator import WARM
 from perception.estimators.dkt.model import DktSettings, assemble
 from perception.estimators.dkt.warm_clip import fits_one_window
@@ -77,7 +75,7 @@ def measure_dkt(options: BenchDktOptions) -> int:
         with writing(options.out):
             options.out.write_text(markdown(result))
         console.say(f"written to [bold]{options.out}[/]")
-    console.result(plain(result))
+    console.result(vars(result))
     if all(row.failed for row in rows):
         raise PerceptionError("No way to run DKT fitted into the memory.", "Try a smaller --resolution or --size.")
     return 0
@@ -113,11 +111,11 @@ def _plan(options: BenchDktOptions) -> _Plan:
     settings = DktSettings(
         str(device),
         pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
-        size=parse_size(options.resolution, "--resolution") or ((832, 480) if is_cuda else (208, 112)),
+        size=options.resolution or ((832, 480) if is_cuda else (208, 112)),
         steps=options.steps,
         offload=options.offload,
     )
-    frames = options.lengths() or ((1, 5, 21, 81) if is_cuda else (1, 5))
+    frames = options.frames or ((1, 5, 21, 81) if is_cuda else (1, 5))
     is_small = not is_cuda and options.size is None and options.weights is None
     note = _SMALL_BECAUSE if is_small else ""
     return _Plan(_weights(options, is_cuda), settings, device, frames, options.repeats or (5 if is_cuda else 3), note)
@@ -132,8 +130,8 @@ def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
                 "Leave them out, or leave out --weights.",
             )
         return FolderWeights(options.weights)
-    size = options.size or (DktSize.SMALLER_RELEASE if is_cuda else DktSize.SMALL)
-    fetched = weights_folder(f"dkt-{size}") if size != DktSize.SMALL else None
+    size = options.size or ("1.3b" if is_cuda else "small")
+    fetched = weights_folder(f"dkt-{size}") if size != "small" else None
     if fetched is not None and fetched.is_dir() and not options.random_weights:
         return FolderWeights(fetched)
     return RandomWeights(size)

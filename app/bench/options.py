@@ -2,23 +2,34 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from app.option_types import Dtype, Weights
-from app.options import CellOption, JsonOption
+from app.option_types import Dtype, Size, Weights, parse_size
+from app.options import CellOption, JsonOption, Parsed
 from core.errors import ConfigurationError
 
+#: What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds.
+DktSize = Literal["small", "1.3b", "14b"]
 
-class DktSize(StrEnum):
-    """What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds."""
 
-    SMALL = "small"
-    SMALLER_RELEASE = "1.3b"
-    LARGER_RELEASE = "14b"
+def parse_lengths(text: str) -> tuple[int, ...] | None:
+    """Lengths of clip of a comma-separated list, None of nothing.
+
+    Raises:
+        ConfigurationError: it is no such list.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigurationError(f"--frames {text!r} is no list of lengths.", "For example: --frames 1,5,21,81")
+    return tuple(dict.fromkeys(map(int, parts))) or None
+
+
+def parse_resolution(text: str) -> Size | None:
+    """(width, height) [px]. Raises as `parse_size`."""
+    return parse_size(text, "--resolution")
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,16 @@ class BenchDktOptions(JsonOption):
     ] = None
     random_weights: Annotated[bool, typer.Option("--random-weights", help="Even where weights are fetched.")] = False
     size: Annotated[DktSize | None, typer.Option(help="Without a folder; default: 1.3b on CUDA, else small.")] = None
-    frames: Annotated[str, typer.Option(help="Lengths of clip; default: 1,5,21,81 on CUDA, else 1,5.")] = ""
-    resolution: Annotated[str, typer.Option(help="WIDTHxHEIGHT; default: 832x480 on CUDA, else 208x112.")] = ""
+    frames: Annotated[
+        tuple[int, ...] | None,
+        Parsed(parse_lengths),
+        typer.Option(help="Lengths of clip; default: 1,5,21,81 on CUDA, else 1,5.", show_default=False),
+    ] = None
+    resolution: Annotated[
+        Size | None,
+        Parsed(parse_resolution),
+        typer.Option(help="WIDTHxHEIGHT; default: 832x480 on CUDA, else 208x112.", show_default=False),
+    ] = None
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 5
     dtype: Annotated[Dtype | None, typer.Option(help="Default: bfloat16 on CUDA, else float32.")] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
@@ -59,19 +78,6 @@ class BenchDktOptions(JsonOption):
     ] = None
     repeats: Annotated[int | None, typer.Option(min=1, help="Runs that count; default: 5 on CUDA, else 3.")] = None
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the table.")] = None
-
-    def lengths(self) -> tuple[int, ...] | None:
-        """Lengths of clip, None where there are none.
-
-        Raises:
-            ConfigurationError: `frames` is no list of them.
-        """
-        parts = [part.strip() for part in self.frames.split(",") if part.strip()]
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
-            raise ConfigurationError(
-                f"--frames {self.frames!r} is no list of lengths.", "For example: --frames 1,5,21,81"
-            )
-        return tuple(dict.fromkeys(map(int, parts))) or None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
-from app.options import JsonOption, add_command
+from app.option_types import Size, parse_size
+from app.options import JsonOption, Parsed, add_command
 from core.errors import ConfigurationError
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
@@ -23,7 +24,6 @@ class TrainDktOptions(JsonOption):
     config: Annotated[
         Path | None, typer.Option(help="YAML of settings; options given here go before.", show_default=False)
     ] = None
-    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT; the paper: 832x480.", show_default=False)] = ""
     from_: Annotated[
         str,
         typer.Option(
@@ -34,19 +34,20 @@ class TrainDktOptions(JsonOption):
 
 def _option_of(name: str, setting: FieldInfo) -> tuple[str, Any, None]:
     """An option for a setting; its default is None, as a file of settings may say what holds."""
-    kind: Any = list[str] if get_origin(setting.annotation) is tuple else setting.annotation
+    kind: Any = list[str] if setting.annotation == tuple[str, ...] else setting.annotation
     at_least = next((limit.ge for limit in setting.metadata if hasattr(limit, "ge")), None)
-    return name, Annotated[kind | None, typer.Option(help=setting.description, show_default=False, min=at_least)], None
+    option = typer.Option(help=setting.description, show_default=False, min=at_least)
+    parsed = Annotated[kind | None, Parsed(parse_size), option]
+    return name, parsed if kind == Size else Annotated[kind | None, option], None
 
 
 def train_dkt(options: TrainDktOptions) -> int:
     """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
-    from app.option_types import parse_size
     from app.train.dkt import train
     from perception.learning.training.settings import read_settings
 
-    given = {name: value for name, value in vars(options).items() if name in TrainingSettings.model_fields}
-    given |= {"size": parse_size(options.size), "data": given["data"] or None}
+    fields = TrainingSettings.model_fields
+    given = {name: value for name, value in vars(options).items() if name in fields and value != []}
     return train(read_settings(options.config, given), options.out, options.from_, options.as_json)
 
 

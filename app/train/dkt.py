@@ -9,7 +9,6 @@ from rich.markup import escape
 from app.console import Console
 from app.machine import describe_device
 from app.train.loop import Loop
-from core.json_values import plain
 from perception.learning.training.draws import seen_in_training
 from perception.learning.training.loader import naming_lost_readers
 from perception.learning.training.run import TrainingRun
@@ -71,7 +70,7 @@ def _say_end(run: TrainingRun, loop: Loop, console: Console) -> None:
 
 
 def _result(run: TrainingRun, loop: Loop) -> dict[str, Any]:
-    result = {
+    return {
         "out": run.out,
         "model": run.model,
         "base": run.description,
@@ -81,4 +80,3 @@ def _result(run: TrainingRun, loop: Loop) -> dict[str, Any]:
         "samples_per_s": round(loop.samples_per_s, 3) if loop.loss is not None else None,
         "validation": run.scores,
     }
-    return plain(result)

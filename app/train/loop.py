@@ -20,13 +20,16 @@ _LINE_EVERY_S = 20.0
 class Training(Protocol):
     """What is trained, one step after the other."""
 
-    #: Whether to stop after the step just made; of several processes one may have been asked to.
-    is_stopping: bool
     #: Steps that an earlier run made after its last checkpoint, or before its first.
     lost_steps: int
 
     @property
     def steps_done(self) -> int: ...
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether to stop after the step just made; of several processes one may have been asked to."""
+        ...
 
     def step(self, stop: bool) -> LogRow:
         """The next step, written down; stop: this process is asked to stop after it."""

@@ -6,7 +6,6 @@ from rich.markup import escape
 
 from app.console import Console
 from app.train.loop import Loop
-from core.json_values import plain
 from perception.learning.training.files import hold_run
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.training import WEIGHTS, VitroTraining
@@ -33,7 +32,7 @@ def train(out: Path, settings: VitroSettings, checkpoint_every: int, as_json: bo
     console.say(f"The weights: {escape(str(out / WEIGHTS))}")
     speed = round(loop.samples_per_s, 2)
     result = {"weights": out / WEIGHTS, "steps": run.steps_done, "begun_at": loop.began_at} | vars(scores)
-    console.result(plain(result | {"loss": loop.loss, "samples_per_s": speed}))
+    console.result(result | {"loss": loop.loss, "samples_per_s": speed})
     return 0
 
 

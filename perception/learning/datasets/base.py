@@ -91,11 +91,9 @@ class FrameClip:
         return len(self.stems)
 
     def frame(self, i: int) -> DatasetFrame:
-        """See `DatasetClip.frame`."""
         return self.read(self.folder, self.stems[i])
 
     def stamp(self) -> str:
-        """See `DatasetClip.stamp`."""
         return stamp_of(self.folder.rglob("*"))
 
 

@@ -59,11 +59,9 @@ class SceneClip:
         return len(self.stems)
 
     def stamp(self) -> str:
-        """See `DatasetClip.stamp`."""
         return stamp_of(self.folder.iterdir())
 
     def frame(self, i: int) -> DatasetFrame:
-        """See `DatasetClip.frame`."""
         stem = self.stems[i]
         color = files.read_color(self.folder / f"{stem}-color.png")
         record = self._record(stem)

@@ -81,7 +81,6 @@ class RenderedClip:
         return len(self._facts.poses)
 
     def stamp(self) -> str:
-        """See `DatasetClip.stamp`."""
         return stamp_of(self.folder.iterdir())
 
     def demand_files(self) -> None:
@@ -91,7 +90,6 @@ class RenderedClip:
             raise DatasetError(f"{self.folder / missing[0]} is missing.", _AGAIN)
 
     def frame(self, i: int) -> DatasetFrame:
-        """See `DatasetClip.frame`."""
         image, facts = self.folder / f"{i:06d}.png", self._facts
         ids = self._pixels(image.with_suffix(".ids.png"), np.uint8).astype(np.int32)
         return DatasetFrame(

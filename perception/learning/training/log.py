@@ -34,6 +34,14 @@ class LogRow:
     frames_per_s: float
     seconds: float
 
+    @classmethod
+    def of(
+        cls, step: int, loss: float, grad_norm: float, rate: float, frames: int, samples: int, seconds: float
+    ) -> "LogRow":
+        """Of a step with `samples` in all."""
+        speed = round(samples / seconds, 3)
+        return cls(step, loss, grad_norm, rate, frames, speed, round(samples * frames / seconds, 3), round(seconds, 4))
+
 
 _COLUMNS = [field.name for field in fields(LogRow)]
 

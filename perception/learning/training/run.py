@@ -47,7 +47,7 @@ class TrainingRun:
             TrainingError: another run works in `out`, or no clip is long enough.
         """
         self.out, self.settings, self._is_main = out, settings, accelerator.is_main_process
-        self.is_stopping, self.lost_steps, self.scores = False, 0, list[ClipScore]()
+        self.lost_steps, self.scores = 0, list[ClipScore]()
         given = [_opened(entry) for entry in settings.data]
         if settings.validation:
             self.datasets = given
@@ -98,24 +98,13 @@ class TrainingRun:
     def steps_done(self) -> int:
         return self.trainer.steps_done
 
-    def step(self, stop: bool = False) -> LogRow:
-        """The next step, written down; stop: this process is asked to stop, `is_stopping` says whether any was.
+    @property
+    def is_stopping(self) -> bool:
+        return self.trainer.is_stopping
 
-        Raises as `Trainer.step`.
-        """
-        report = self.trainer.step(stop)
-        self.is_stopping = report.stop
-        frames = report.samples * report.frames
-        row = LogRow(
-            report.step,
-            report.loss,
-            report.grad_norm,
-            self.settings.learning_rate,
-            report.frames,
-            round(report.samples / report.seconds, 3),
-            round(frames / report.seconds, 3),
-            round(report.seconds, 4),
-        )
+    def step(self, stop: bool = False) -> LogRow:
+        """`Trainer.step`, written down."""
+        row = self.trainer.step(stop)
         if self._is_main:
             self.log.add(row)
         return row

@@ -32,7 +32,7 @@ class TrainingSettings(BaseModel):
     init_lora: Path | None = Field(None, description="A LoRA to begin from, as the released one.")
     steps: int = Field(70_000, ge=1, description="Optimizer steps in all; the paper: 70000.")
     batch: int = Field(8, ge=1, description="Clips a step, over all GPUs; the paper: 8.")
-    size: tuple[int, int] = (832, 480)
+    size: tuple[int, int] = Field((832, 480), description="WIDTHxHEIGHT; the paper: 832x480.")
     longest: int = Field(21, ge=1, description="Most frames of a clip, 4N+1; the paper: 21.")
     learning_rate: float = Field(1e-5, gt=0, description="Of AdamW; the paper: 1e-5.")
     weight_decay: float = Field(0.01, ge=0)

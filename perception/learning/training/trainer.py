@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
@@ -22,6 +21,7 @@ from perception.learning.training.clips import TrainingClip, known_of_latents
 from perception.learning.training.draws import Draw, Sampler
 from perception.learning.training.flow import level_weights, noised, training_levels, velocity_loss
 from perception.learning.training.loader import DrawnClip, clip_stream
+from perception.learning.training.log import LogRow
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
 
@@ -31,19 +31,6 @@ _KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_C
 _PATIENCE = timedelta(hours=2)
 #: Processes that read ahead on a machine with a GPU; a CPU that trains has no time to spare.
 _WORKERS_ON_CUDA = 4
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step was. step counts from 1; loss: mean over the batch; frames: F of its samples."""
-
-    step: int
-    loss: float
-    grad_norm: float
-    frames: int
-    samples: int
-    seconds: float
-    stop: bool
 
 
 class VelocityModel(nn.Module):
@@ -112,7 +99,7 @@ class Trainer:
         optimizer = torch.optim.AdamW(self._learning, settings.learning_rate, weight_decay=settings.weight_decay)
         model = VelocityModel(self.transformer, base.prompt, self._levels)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
-        self.steps_done = 0
+        self.steps_done, self.is_stopping = 0, False
         self._clips: Iterator[DrawnClip] | None = None
 
     def start(self, steps_done: int) -> None:
@@ -120,8 +107,8 @@ class Trainer:
         self.steps_done = steps_done
         self._clips = None
 
-    def step(self, stop: bool = False) -> StepReport:
-        """One step of the whole batch. stop: this process is asked to stop; the report says if any was.
+    def step(self, stop: bool = False) -> LogRow:
+        """One step of the whole batch. stop: this process is asked to stop; `is_stopping` says whether any was.
 
         Raises:
             TrainingError: the loss or its gradient is not finite: nothing was changed.
@@ -136,7 +123,7 @@ class Trainer:
                 self.accelerator.backward(loss)
                 losses.append(loss.detach())
                 draws.append(draw)
-        mean, stopped = self._agreed(torch.stack(losses).mean(), stop)
+        mean, self.is_stopping = self._agreed(torch.stack(losses).mean(), stop)
         grad_norm = float(self.accelerator.clip_grad_norm_(self._learning, self.settings.clip_norm))
         if not (math.isfinite(mean) and math.isfinite(grad_norm)):
             self.optimizer.zero_grad()
@@ -149,7 +136,8 @@ class Trainer:
         self.optimizer.zero_grad()
         self.steps_done += 1
         seconds = time.monotonic() - began_s
-        return StepReport(self.steps_done, mean, grad_norm, draws[0].count, self.settings.batch, seconds, stopped)
+        rate, frames = self.settings.learning_rate, draws[0].count
+        return LogRow.of(self.steps_done, mean, grad_norm, rate, frames, self.settings.batch, seconds)
 
     def _next(self) -> DrawnClip:
         if self._clips is None:

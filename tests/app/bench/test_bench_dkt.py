@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.bench import dkt as bench_dkt
 from app.bench.dkt import measure_dkt
-from app.bench.options import BenchDktOptions, DktSize
+from app.bench.options import BenchDktOptions, parse_lengths
 from core.errors import ConfigurationError, PerceptionError, StorageError, VitroError
 from perception.estimators.dkt.load import random_transformer, random_vae
 from perception.estimators.dkt.model import Dkt, DktSettings, assemble
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(folder: Path, **changes: Any) -> BenchDktOptions:
-    asked = {"weights": folder, "frames": "1,2", "resolution": "48x32", "device": "cpu", "repeats": 1}
+    asked = {"weights": folder, "frames": (1, 2), "resolution": (48, 32), "device": "cpu", "repeats": 1}
     return BenchDktOptions(**asked | changes)
 
 
@@ -214,7 +214,7 @@ def test_a_capture_that_failed_is_told_in_the_table(
         self._clip._capture(None)  # there is no CUDA here: it fails as it would on a GPU
 
     monkeypatch.setattr(Warm, "__init__", uncaptured)
-    measure_dkt(options(folder, frames="1"))
+    measure_dkt(options(folder, frames=(1,)))
     assert "Vitro, kept warm (no CUDA graph)" in capsys.readouterr().out
 
 
@@ -230,8 +230,8 @@ def test_nothing_that_fits_is_a_failed_bench(folder: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("changes", "kind", "cause"),
     [
-        ({"resolution": "50x32"}, ConfigurationError, "multiples of 16"),
-        ({"size": DktSize.LARGER_RELEASE}, ConfigurationError, "--weights says which model runs"),
+        ({"resolution": (50, 32)}, ConfigurationError, "multiples of 16"),
+        ({"size": "14b"}, ConfigurationError, "--weights says which model runs"),
         ({"random_weights": True}, ConfigurationError, "--weights says which model runs"),
         ({"device": "cuda:7"}, ConfigurationError, "no device 'cuda:7'"),
         ({"out": Path("/proc/none/table.md")}, StorageError, "cannot be written"),
@@ -251,8 +251,8 @@ def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
 
 
 def test_lengths_are_a_list_of_numbers() -> None:
-    assert BenchDktOptions(frames="1, 5,21,5").lengths() == (1, 5, 21)
-    assert BenchDktOptions().lengths() is None
+    assert parse_lengths("1, 5,21,5") == (1, 5, 21)
+    assert parse_lengths("") is None
     for wrong in ("0", "a", "1;5", "-1", "1.5"):
         with pytest.raises(ConfigurationError, match="no list of lengths"):
-            BenchDktOptions(frames=wrong).lengths()
+            parse_lengths(wrong)
