@@ -82,7 +82,7 @@ def contact_sheet(
     blank = np.full_like(panels[0], HOLE_RGB)
     panels += [blank] * (-len(panels) % across)
     gap = np.full((panels[0].shape[0], _GAP, 3), 255, np.uint8)
-    rows = [_joined(panels[i : i + across], gap) for i in range(0, len(panels), across)]
+    rows = [_join(panels[i : i + across], gap) for i in range(0, len(panels), across)]
     bar = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
     sheet = np.vstack([part for row in rows for part in (row, bar)][:-1])
     side = colours.legend(min(sheet.shape[0], 480))
@@ -90,7 +90,7 @@ def contact_sheet(
     return np.hstack([sheet, np.vstack([side, below])])
 
 
-def _joined(panels: Sequence[Image], gap: Image) -> Image:
+def _join(panels: Sequence[Image], gap: Image) -> Image:
     return np.hstack([part for panel in panels for part in (panel, gap)][:-1])
 
 

@@ -35,7 +35,7 @@ def normals_from_depth(
     bar = least / _WORSE
     for dv in (-radius_px, 0, radius_px):
         for du in (-radius_px, 0, radius_px):
-            beside = _shifted(planes, dv, du), _shifted(misfit, dv, du)
+            beside = _shift(planes, dv, du), _shift(misfit, dv, du)
             cost = _cost(*beside, inverse, x, y)
             better = cost < np.minimum(least, bar)
             least = np.where(better, cost, least)
@@ -91,7 +91,7 @@ def _sum(values: Array, radius_px: int) -> Array:
     )
 
 
-def _shifted(values: Array, dv: int, du: int) -> Array:
+def _shift(values: Array, dv: int, du: int) -> Array:
     """values at (v + dv, u + du); NaN or infinite beyond the image, as that has no fit."""
     out = np.full_like(values, np.inf if values.ndim == 2 else np.nan)
     height, width = values.shape[:2]

@@ -52,7 +52,7 @@ def open_index(path: Path) -> RecordingIndex:
     return index
 
 
-def _damaged(path: Path, why: str) -> CameraError:
+def _damage_error(path: Path, why: str) -> CameraError:
     return CameraError(f"{path} is cut off or damaged ({why}).", "Copy it again, or record it again.")
 
 
@@ -72,7 +72,7 @@ class _BagIndex:
                     if key := _stream(connection.topic):
                         self.counts[key] = self.counts.get(key, 0) + connection.msgcount
         except Exception as error:  # rosbags asserts and indexes its way through: any of these means damage
-            raise _damaged(path, str(error) or "its index is damaged") from error
+            raise _damage_error(path, str(error) or "its index is damaged") from error
 
     def is_intact(self, key: StreamKey, position: int) -> bool:
         """librealsense heeds the checksums of compressed chunks: it ends playback there, so counts tell."""
@@ -88,7 +88,7 @@ class _Db3Index:
             topics = self._database.execute("SELECT id, name FROM topics WHERE typeof(name) = 'text'").fetchall()
             self._rows = {key: self._rows_of(topic) for topic, name in topics if (key := _stream(name))}
         except sqlite3.Error as error:
-            raise _damaged(path, str(error)) from error
+            raise _damage_error(path, str(error)) from error
         self.counts = {key: len(rows) for key, rows in self._rows.items()}
 
     def _rows_of(self, topic: int) -> list[int]:

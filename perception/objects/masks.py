@@ -70,7 +70,7 @@ def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArr
     size = np.array(cell.bin.size_m)
     T_world_bin = transform(translation_m=(*cell.bin.center_m, size[2] / 2))
     box = Box(view.T_camera_world @ T_world_bin, size / 2 + BIN_MARGIN_M)
-    return _covered(box, intrinsics, depth_m)
+    return _cover(box, intrinsics, depth_m)
 
 
 def arms_mask(
@@ -84,7 +84,7 @@ def arms_mask(
     mask = np.zeros((intrinsics.height, intrinsics.width), bool)
     for name, joints_rad in arm_joints.items():
         for box in _arm_boxes(cell.arms[name], view.T_camera_world, joints_rad):
-            mask |= _covered(box, intrinsics, depth_m)
+            mask |= _cover(box, intrinsics, depth_m)
     return mask
 
 
@@ -136,7 +136,7 @@ def _arm_boxes(arm: ArmMount, T_camera_world: Matrix, joints_rad: NDArray[np.flo
             yield Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
 
 
-def _covered(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:
+def _cover(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:
     """Pixels whose ray meets the box, and whose point, where known, does not lie before it."""
     entry_m = _entry_depth(box, intrinsics)
     covered = np.isfinite(entry_m)

@@ -73,7 +73,7 @@ def fit_clip(
         )
     scale, shift = _median_line([m for *_, m in fitted], maps)
     scaled = tuple(
-        _scaled(number, frame, relative, view, own, (scale, shift)) for number, frame, relative, view, own in fitted
+        _compare(number, frame, relative, view, own, (scale, shift)) for number, frame, relative, view, own in fitted
     )
     return ClipScale(scale, shift, fitted[0][3].source, scaled, refused)
 
@@ -88,7 +88,7 @@ def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> 
     return scale, float(at_low - scale * low)
 
 
-def _scaled(
+def _compare(
     number: int,
     frame: RgbdImage,
     relative: RelativeDepth,

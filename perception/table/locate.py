@@ -108,7 +108,7 @@ def _plane(T_camera_world: Matrix) -> Plane:
     return Plane(normal, float(normal @ T_camera_world[:3, 3]))
 
 
-def _measured_corners(tag: SeenTag, T_camera_world: Matrix, intrinsics: Intrinsics) -> NDArray[np.float64]:
+def _measure_corners(tag: SeenTag, T_camera_world: Matrix, intrinsics: Intrinsics) -> NDArray[np.float64]:
     """(4, 2) world x, y [m] at which the rays through the tag's corners meet the table."""
     pixels = np.column_stack([tag.corners_px, np.ones(4)])
     rays = pixels @ np.linalg.inv(intrinsics.matrix).T
@@ -123,7 +123,7 @@ def _contradictions(
     """Per tag that contradicts the cell file, in what it does."""
     known, contradictions = _tags_by_id(cell), {}
     for tag in tags:
-        corners = _measured_corners(tag, T_camera_world, intrinsics)
+        corners = _measure_corners(tag, T_camera_world, intrinsics)
         side_m = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean())
         nominal = apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m))[:, :2]
         off_m = float(np.linalg.norm(corners.mean(axis=0) - nominal.mean(axis=0)))
