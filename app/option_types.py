@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import Parsed
+from app.options import Parser
 from core.errors import ConfigurationError
 from perception.estimators.options import EstimatorOptions
 
@@ -39,7 +39,7 @@ class ModelOptions(EstimatorOptions):
     weights: Weights
     size: Annotated[
         Size | None,
-        Parsed(parse_size),
+        Parser(parse_size),
         typer.Option(help="WIDTHxHEIGHT in pixels that the model works at, as 832x480.", show_default=False),
     ]
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.", show_default=False)]

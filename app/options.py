@@ -45,7 +45,7 @@ class CellOption:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class Parser:
     """In a field's annotation: the option is text, "" where it is left out, which `parse` turns into the field's value.
 
     What it raises is told as any failure of the command.
@@ -62,7 +62,7 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], opti
     """
 
     hints = get_type_hints(options, include_extras=True)
-    parsers = {name: part for name, hint in hints.items() for part in get_args(hint) if isinstance(part, Parsed)}
+    parsers = {name: part for name, hint in hints.items() for part in get_args(hint) if isinstance(part, Parser)}
 
     def invoke(**given: Any) -> None:
         def work() -> int:

@@ -92,7 +92,7 @@ class Work:
         """Whether there is one, be it sound or not."""
         return self._checkpoint.exists()
 
-    def finished(self) -> dict[str, Any] | None:
+    def result(self) -> dict[str, Any] | None:
         """The summary of this very work, where it is done and its files are still there.
 
         Raises:
@@ -118,7 +118,7 @@ class Work:
             )
 
     @contextmanager
-    def opened(self, fresh: bool) -> Iterator[str]:
+    def hold(self, fresh: bool) -> Iterator[str]:
         """Holds the work's folder, empty unless it is this very work's; yields why work there is not gone on with.
 
         Left without a checkpoint, it leaves nothing behind.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.option_types import Dtype, Size, Weights, parse_size
-from app.options import CellOption, JsonOption, Parsed
+from app.options import CellOption, JsonOption, Parser
 from core.errors import ConfigurationError
 
 #: What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds.
@@ -61,12 +61,12 @@ class BenchDktOptions(JsonOption):
     size: Annotated[DktSize | None, typer.Option(help="Without a folder; default: 1.3b on CUDA, else small.")] = None
     frames: Annotated[
         tuple[int, ...] | None,
-        Parsed(parse_lengths),
+        Parser(parse_lengths),
         typer.Option(help="Lengths of clip; default: 1,5,21,81 on CUDA, else 1,5.", show_default=False),
     ] = None
     resolution: Annotated[
         Size | None,
-        Parsed(parse_resolution),
+        Parser(parse_resolution),
         typer.Option(help="WIDTHxHEIGHT; default: 832x480 on CUDA, else 208x112.", show_default=False),
     ] = None
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 5

@@ -86,9 +86,9 @@ def identity_of(source: Path, estimator: str, settings: EstimatorOptions) -> dic
     return {"source": digest_of(source), "estimator": estimator} | words
 
 
-def finished_before(work: Work, fresh: bool, console: Console) -> dict[str, Any] | None:
+def earlier_result(work: Work, fresh: bool, console: Console) -> dict[str, Any] | None:
     """The summary of work that is done already, which it says; None where there is something to do."""
-    summary = work.finished()
+    summary = work.result()
     if summary is None or fresh:
         return None
     console.say(f"{escape(str(work.out))} holds this already; --fresh works it out anew.")
@@ -96,10 +96,10 @@ def finished_before(work: Work, fresh: bool, console: Console) -> dict[str, Any]
 
 
 @contextmanager
-def opened(work: Work, fresh: bool, console: Console) -> Iterator[None]:
+def hold_work(work: Work, fresh: bool, console: Console) -> Iterator[None]:
     """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier results."""
     work.refuse_foreign()
-    with work.opened(fresh) as why_anew:
+    with work.hold(fresh) as why_anew:
         if why_anew:
             console.say(f"  starting anew: {why_anew}")
         if work.forget():

@@ -14,10 +14,10 @@ from app.clips.clip_run import (
     ClipMaps,
     check_source,
     demand_depth,
+    earlier_result,
     estimate_maps,
-    finished_before,
+    hold_work,
     identity_of,
-    opened,
     say_where,
 )
 from app.clips.map_file import FILES, METRIC, MapFile
@@ -59,7 +59,7 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
     check_source(source, out)
     identity = identity_of(source, specification.identity, settings) | {"cell": digest_of(cell_path)}
     work = Work(out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
-    if summary := finished_before(work, fresh, console):
+    if summary := earlier_result(work, fresh, console):
         return summary
     demand_depth(specification, source, why)
     with console.stage("load") as line:
@@ -67,7 +67,7 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
         line.detail = f"estimator {estimator.name} ({why})"
     kind = specification.gives
     assert kind != "normals"
-    with opened(work, fresh, console):
+    with hold_work(work, fresh, console):
         maps = estimate_maps(source, estimator, work, console)
         samples = save_previews(maps, kind, work.folder, console)
         files = {FILES[kind]: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}

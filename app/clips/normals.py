@@ -6,10 +6,10 @@ from typing import Any
 from app.clips.clip_run import (
     check_source,
     demand_depth,
+    earlier_result,
     estimate_maps,
-    finished_before,
+    hold_work,
     identity_of,
-    opened,
     say_where,
 )
 from app.clips.options import NormalsOptions
@@ -32,13 +32,13 @@ def estimate_normals(options: NormalsOptions, console: Console) -> dict[str, Any
     settings = replace(options.settings, device=str(pick_device(options.device)))
     check_source(source, options.out)
     work = Work(options.out, "normals", identity_of(source, specification.identity, settings), (NORMALS, SHEET, VIDEO))
-    if summary := finished_before(work, options.fresh, console):
+    if summary := earlier_result(work, options.fresh, console):
         return summary
     demand_depth(specification, source, "as asked")
     with console.stage("load") as line:
         estimator = open_estimator(specification, settings)
         line.detail = f"estimator {estimator.name}"
-    with opened(work, options.fresh, console):
+    with hold_work(work, options.fresh, console):
         maps = estimate_maps(source, estimator, work, console)
         save_previews(maps, "normals", work.folder, console)
         files = {NORMALS: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}

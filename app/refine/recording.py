@@ -105,12 +105,12 @@ def _compare(
 ) -> dict[str, Any]:
     """Where the two disagree, as JSON; map and picture of it go to `out`."""
     work = comparison_work(out, str(summaries[FIRST]["fingerprint"]), str(summaries[REFINED]["fingerprint"]), cell_path)
-    summary = work.finished()
+    summary = work.result()
     if summary is not None and not fresh:
         return summary
     first_m, refined_m = (np.load(out / name / METRIC, mmap_mode="r") for name in (FIRST, REFINED))
     maps = Maps(first_m, refined_m, (summaries[FIRST]["estimator"], summaries[REFINED]["estimator"]))
-    with work.opened(fresh):
+    with work.hold(fresh):
         medians_mm, beyond = _write_deltas(maps, work.folder / DELTA, console)
         worst = int(np.argmax(np.nan_to_num(beyond)))
         numbers = {*sample_numbers(len(beyond)), worst}

@@ -66,7 +66,7 @@ class Refiner:
 
     def is_due(self, trial: LoggedTrial) -> bool:
         """Whether the trial lacks this model's depth, or it is to be made anew."""
-        return self._fresh or self._work(trial).finished() is None
+        return self._fresh or self._work(trial).result() is None
 
     def load(self) -> Estimator:
         """Loads the model, which no trial need wait for, unless it is loaded.
@@ -93,7 +93,7 @@ class Refiner:
             StorageError: the disk takes no file.
         """
         work = self._work(trial)
-        with work.opened(self._fresh):
+        with work.hold(self._fresh):
             frames = read_frames(trial.folder)
             frame = frames[-1]
             view = locate_table(frame, load_cell(trial.cell_path))
@@ -131,13 +131,13 @@ def compare_trial(trial: LoggedTrial, first: StoredDepth, refined: StoredDepth, 
         StorageError: the disk takes no file.
     """
     work = comparison_work(trial.folder, first.version, refined.version, trial.cell_path)
-    summary = work.finished()
+    summary = work.result()
     if summary is not None and not fresh:
         return summary
     frame = read_frames(trial.folder)[-1]
     comparison = compare_in_cell(frame, load_cell(trial.cell_path), first.depth_m, refined.depth_m)
     names = (str(first.facts["estimator"]), str(refined.facts["estimator"]))
-    with work.opened(fresh):
+    with work.hold(fresh):
         with writing(work.folder):
             np.save(work.folder / DELTA, comparison.delta_mm)
             titles = (short(names[0]), short(names[1]))

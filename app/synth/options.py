@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.option_types import Size, parse_size
-from app.options import CellOption, JsonOption, Parsed
+from app.options import CellOption, JsonOption, Parser
 from core.surfaces import SURFACES
 
 #: The tables of a data set; any: each clip draws its own.
@@ -25,7 +25,7 @@ class SynthOptions(JsonOption, CellOption):
     frames: Annotated[int, typer.Option(min=1, help="Frames a clip; 1 for an image set of one view a scene.")] = 120
     size: Annotated[
         Size | None,
-        Parsed(parse_size),
+        Parser(parse_size),
         typer.Option(help="WIDTHxHEIGHT in pixels.", show_default="416x240; the cell camera's own for cell scenes"),
     ] = None
     seed: Annotated[int, typer.Option(min=0, help="Draws everything; clip k depends on it and k alone.")] = 0

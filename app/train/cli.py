@@ -8,7 +8,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from app.option_types import Size, parse_size
-from app.options import JsonOption, Parsed, add_command
+from app.options import JsonOption, Parser, add_command
 from core.errors import ConfigurationError
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
@@ -37,7 +37,7 @@ def _option_of(name: str, setting: FieldInfo) -> tuple[str, Any, None]:
     kind: Any = list[str] if setting.annotation == tuple[str, ...] else setting.annotation
     at_least = next((limit.ge for limit in setting.metadata if hasattr(limit, "ge")), None)
     option = typer.Option(help=setting.description, show_default=False, min=at_least)
-    parsed = Annotated[kind | None, Parsed(parse_size), option]
+    parsed = Annotated[kind | None, Parser(parse_size), option]
     return name, parsed if kind == Size else Annotated[kind | None, option], None
 
 

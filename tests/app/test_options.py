@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from app.option_types import ModelOptions, Size, parse_size
-from app.options import CellOption, JsonOption, Parsed, add_command
+from app.options import CellOption, JsonOption, Parser, add_command
 from perception.estimators.options import EstimatorOptions
 
 
@@ -17,7 +17,7 @@ class LookOptions(JsonOption, CellOption, ModelOptions):
     """What `look` takes."""
 
     at: Annotated[str, typer.Argument()]
-    part: Annotated[Size | None, Parsed(lambda text: parse_size(text, "--part")), typer.Option()] = None
+    part: Annotated[Size | None, Parser(lambda text: parse_size(text, "--part")), typer.Option()] = None
 
 
 def look(*arguments: str) -> tuple[int, list[LookOptions], str]:

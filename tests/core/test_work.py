@@ -21,9 +21,9 @@ def depth_work(folder: Path, **identity: str) -> Work:
 def test_two_runs_cannot_work_in_one_folder(tmp_path: Path) -> None:
     work = depth_work(tmp_path)
     other = depth_work(tmp_path)
-    with work.opened(False):
+    with work.hold(False):
         for attempt in range(2):
-            with pytest.raises(ConfigurationError, match="Another run"), other.opened(False):
+            with pytest.raises(ConfigurationError, match="Another run"), other.hold(False):
                 pass
             assert (work.folder / "identity.json").exists(), f"attempt {attempt} took what the first run works on"
             work.save(CHECKPOINT)
@@ -33,7 +33,7 @@ def test_two_runs_cannot_work_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"half a checkpoint"])
 def test_a_damaged_checkpoint_starts_the_work_anew(tmp_path: Path, damage: bytes) -> None:
     work = depth_work(tmp_path)
-    with work.opened(False):
+    with work.hold(False):
         work.save(CHECKPOINT)
     (work.folder / "checkpoint.pt").write_bytes(damage)
     assert work.load() is None
@@ -42,7 +42,7 @@ def test_a_damaged_checkpoint_starts_the_work_anew(tmp_path: Path, damage: bytes
 @pytest.mark.parametrize("limit_bytes", [1_000, 2_000_000])
 def test_a_checkpoint_that_the_disk_does_not_take_leaves_the_one_before(tmp_path: Path, limit_bytes: int) -> None:
     work = depth_work(tmp_path)
-    with work.opened(False):
+    with work.hold(False):
         work.save(CHECKPOINT)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
@@ -57,22 +57,22 @@ def test_a_checkpoint_that_the_disk_does_not_take_leaves_the_one_before(tmp_path
 
 def test_two_commands_cannot_work_in_one_folder_nor_leave_work_unfinished_there(tmp_path: Path) -> None:
     depth, normals = (Work(tmp_path / "out", command, {}, ()) for command in ("depth", "normals"))
-    with depth.opened(False):
-        with pytest.raises(ConfigurationError, match="another command"), normals.opened(False):
+    with depth.hold(False):
+        with pytest.raises(ConfigurationError, match="another command"), normals.hold(False):
             pass
         depth.save(CHECKPOINT)
-    with pytest.raises(ConfigurationError, match="depth-unfinished"), normals.opened(False):
+    with pytest.raises(ConfigurationError, match="depth-unfinished"), normals.hold(False):
         pass
     assert depth.load() == CHECKPOINT
 
 
 def test_results_are_whole_of_this_work_or_none(tmp_path: Path) -> None:
     work, other = depth_work(tmp_path), depth_work(tmp_path, steps="3")
-    assert work.finished() is None
-    with work.opened(False):
+    assert work.result() is None
+    with work.hold(False):
         (work.folder / "maps.part").write_text("all of them")
         summary = work.publish({"maps": work.folder / "maps.part"}, {"frames": 3})
-    assert work.finished() == summary and summary["files"] == ["maps"] and other.finished() is None
+    assert work.result() == summary and summary["files"] == ["maps"] and other.result() is None
     assert sorted(path.name for path in work.out.iterdir()) == ["maps", "summary.json"]
     other.refuse_foreign()
     assert other.forget() and not list(work.out.iterdir()) and not other.forget()
@@ -93,17 +93,17 @@ def test_results_are_whole_of_this_work_or_none(tmp_path: Path) -> None:
 def test_unfinished_work_is_gone_on_with_or_it_is_said_why_not(
     tmp_path: Path, identity: dict[str, str], fresh: bool, why: str
 ) -> None:
-    with depth_work(tmp_path).opened(False):
+    with depth_work(tmp_path).hold(False):
         depth_work(tmp_path).save(CHECKPOINT)
     again = depth_work(tmp_path, **identity)
-    with again.opened(fresh) as why_anew:
+    with again.hold(fresh) as why_anew:
         assert (why_anew, again.load()) == (why, None if why else CHECKPOINT)
     assert again.folder.exists() == (not why), "without a checkpoint nothing is left"
 
 
 def test_what_unfinished_work_was_made_from_is_lost_and_it_is_begun_anew(tmp_path: Path) -> None:
     work = depth_work(tmp_path)
-    with work.opened(False):
+    with work.hold(False):
         work.save(CHECKPOINT)
     for damage in ("", "[]"):
         (work.folder / "identity.json").write_text(damage)
