@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from core.errors import ConfigurationError
-from perception.weights.models import is_complete, weights_folder
+from perception.estimators.registry import find_estimator
+from perception.estimators.specification import EstimatorSpecification
+from perception.weights.models import is_complete
 
 #: The model that the cell is made for.
 MODEL = "dkt-1.3b"
@@ -28,16 +30,28 @@ def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]
             "Name it too: --estimator vitro-s for what `train vitro-s` wrote, --estimator dkt for any DKT's; "
             "docs/estimators.md has the others.",
         )
-    why = f"the weights of {MODEL} are not in {weights_folder(MODEL)}"
-    if is_complete(MODEL):
+    why, no_bundled = _lacks(find_estimator(MODEL)), _lacks(find_estimator(BUNDLED))
+    if not why:
         import torch
 
-        if torch.cuda.is_available():
-            return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
-        why = f"{MODEL} has its weights but no CUDA device"
-    if has_bundled():
+        return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
+    if not no_bundled:
         return BUNDLED, f"auto: {why}, so the small model that Vitro brings along"
-    return SENSOR, f"auto: {why} and {BUNDLED} lacks its file, so the sensor's own depth"
+    return SENSOR, f"auto: {why} and {no_bundled}, so the sensor's own depth"
+
+
+def _lacks(estimator: EstimatorSpecification) -> str:
+    """What keeps an estimator from running well on this machine; empty: nothing."""
+    if estimator.weights is not None and not is_complete(estimator.weights.name):
+        return f"the weights of {estimator.name} are not in {estimator.weights.folder}"
+    if estimator.needs_gpu:
+        import torch
+
+        if not torch.cuda.is_available():
+            return f"{estimator.name} has its weights but no CUDA device"
+    if estimator.bundled is not None and not has_bundled():
+        return f"{estimator.name} lacks its file"
+    return ""
 
 
 def has_bundled() -> bool:
