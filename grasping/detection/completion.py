@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter
 from scipy.spatial import cKDTree
-from scipy.spatial.transform import Rotation
 
+from core.transforms import rotation_z
 from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, thin
 from grasping.detection.symmetry import best_symmetry
 
@@ -101,8 +101,7 @@ def _revolve(surface: PointCloud, center: NDArray, turns: int = 24) -> PointClou
     keep = thin(surface.points_m, 0.005, facing(surface.normals))
     points, normals = surface.points_m[keep].copy(), surface.normals[keep]
     points[:, :2] -= center
-    angle = np.arange(1, turns) * 2 * np.pi / turns
-    R = Rotation.from_euler("z", angle[:, None]).as_matrix()
+    R = np.stack([rotation_z(turn * 2 * np.pi / turns) for turn in range(1, turns)])
     points = np.einsum("kij,nj->kni", R, points).reshape(-1, 3) + np.append(center, 0.0)
     normals = np.einsum("kij,nj->kni", R, normals).reshape(-1, 3)
     keep = thin(points, 0.004, facing(normals))
