@@ -68,15 +68,6 @@ def test_what_is_installed_is_what_is_pinned() -> None:
         assert version(package).split("+")[0] == wanted, package
 
 
-def test_imports_run_down_the_layers() -> None:
-    for path in sources():
-        layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        above = set(LAYERS[LAYERS.index(layer) + 1 :]) & imported(path)
-        assert not above, f"{path.relative_to(ROOT)} imports from above: {above}"
-    for path in (ROOT / "trials").rglob("*.py"):
-        assert imported(path) & set(LAYERS) <= {"core", "trials"}, path.name
-
-
 # What the script does, with an interpreter that only writes down what it is asked.
 
 FAKE_PYTHON = """#!/usr/bin/env bash
