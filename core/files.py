@@ -13,7 +13,12 @@ from core.errors import StorageError, VitroError
 
 #: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
 _ARCHIVE = "inline_container"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some disk there (df -h)") | {
+    errno.ENOENT: "Make the folder that is missing (mkdir -p)",
+    errno.ENOTDIR: "Move away the file that stands where a folder must be",
+    errno.EISDIR: "Move away the folder that stands where the file must be",
+    errno.EROFS: "Mount the disk so that it can be written to",
+}
 
 
 @contextmanager
@@ -36,7 +41,7 @@ def writing(path: Path, then: str = "") -> Iterator[None]:
 
 def storage_remedy(error: OSError, then: str = "") -> str:
     """What to do about a file that could not be written, and `then` what the same command does once it can be."""
-    what = "Free some disk there (df -h)" if error.errno in _FULL else "Mend its permissions"
+    what = _REMEDIES.get(error.errno or 0, "Mend its permissions")
     return (
         f"{what} and run the same command again{f': {then}' if then else ''}. "
         "Or write elsewhere: --out where the command has it, else VITRO_HOME."

@@ -11,7 +11,16 @@ import pytest
 import torch
 
 from core.errors import ConfigurationError, StorageError
-from core.files import hold, read_archive, replace_file, whole_folder, write_archive, writing_archive
+from core.files import (
+    hold,
+    read_archive,
+    replace_file,
+    storage_remedy,
+    whole_folder,
+    write_archive,
+    writing,
+    writing_archive,
+)
 from tests.support.paths import ROOT
 
 REFUSAL = ConfigurationError("Another run is at it.", "Wait for it.")
@@ -78,3 +87,15 @@ def test_a_disk_that_torch_found_full_past_python_is_a_full_disk(tmp_path: Path)
     assert "Free some disk" in failure.value.remedy
     with pytest.raises(RuntimeError, match="another"), writing_archive(tmp_path / "state"):
         raise RuntimeError("another failure")
+
+
+def test_the_remedy_names_the_likeliest_cause(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    remedies = []
+    for path in (tmp_path / "absent" / "out", tmp_path / "file" / "out", tmp_path):
+        with pytest.raises(StorageError) as failure, writing(path):
+            path.write_bytes(b"")
+        remedies.append(failure.value.remedy)
+    for remedy, what in zip(remedies, ("mkdir", "Move away the file", "Move away the folder"), strict=True):
+        assert what in remedy and "permissions" not in remedy
+    assert "Mend its permissions" in storage_remedy(PermissionError(errno.EACCES, "Permission denied"))
