@@ -3,13 +3,15 @@
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 from typing import TypeVar
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, VitroError
 
 T = TypeVar("T")
 
@@ -35,6 +37,28 @@ def load_plugin(file: Path, attribute: str, kind: type[T]) -> T:
             f"{file} {what} {attribute}.", f"It must define {attribute} = {kind.__name__}(...): see examples/."
         )
     return found
+
+
+def part_name(name: str, choice: str) -> str:
+    """A part's name for logs: of a lab's own with the file that was chosen."""
+    return f"{name} ({Path(choice).expanduser().resolve()})" if is_plugin(choice) else name
+
+
+@contextmanager
+def naming_failures(file: Path | None, what: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Names what fails in a lab's own file with its line; file: None for a part of Vitro's, whose failures are bugs.
+
+    Raises:
+        ConfigurationError: whatever the body raises, except for a VitroError and what `but` names.
+    """
+    try:
+        yield
+    except (VitroError,) + but:  # noqa: RUF005
+        raise
+    except Exception as error:
+        if file is None:
+            raise
+        raise ConfigurationError(f"{file} cannot be {what}: {failure_in(file, error)}.", "Mend it there.") from error
 
 
 def failure_in(file: Path, error: BaseException) -> str:

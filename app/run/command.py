@@ -72,7 +72,7 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
             operator.page = _open_page(cell, console, opened)
         console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
-            f"detector {options.detector}, planner {options.planner}"
+            f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"
         )
         session = Session(world, pipeline, log, operator)
         for number in range(options.trials):

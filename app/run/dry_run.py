@@ -119,8 +119,8 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
         "recording": str(recording),
         "cell": pipeline.cell.name,
         "estimator": pipeline.estimator.name,
-        "detector": pipeline.options.detector,
-        "planner": pipeline.options.planner,
+        "detector": pipeline.detector_name,
+        "planner": pipeline.planner_name,
         "stages_s": trial.stages_s,
         "stopped_by": trial.message or None,
         "table": None

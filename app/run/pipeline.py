@@ -15,9 +15,10 @@ from app.run.trial import Estimate, Trial
 from core.cell import Cell
 from core.errors import PlanningError
 from core.image import RgbdImage
+from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
 from grasping.detection.detector import DetectorInput
-from grasping.detection.registry import create_detector
+from grasping.detection.registry import create_detector, find_detector
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.planner import plan_grasp
@@ -48,9 +49,11 @@ class Pipeline:
         Raises:
             ConfigurationError: something chosen that there is not, or that cannot run here.
         """
-        find_planner(options.planner)
         self.cell = cell
         self.options = options
+        #: For logs.
+        self.planner_name = part_name(find_planner(options.planner).name, options.planner)
+        self.detector_name = part_name(find_detector(options.detector).name, options.detector)
         self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
         self.detector = create_detector(options.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
 

@@ -36,8 +36,8 @@ class Session:
             TrialRecord(
                 surface=surface,
                 estimator=self.pipeline.estimator.name,
-                detector=self.pipeline.options.detector,
-                planner=self.pipeline.options.planner,
+                detector=self.pipeline.detector_name,
+                planner=self.pipeline.planner_name,
                 cell=self.pipeline.cell.name,
                 world=self.world.name,
                 seed=seed,

@@ -1,14 +1,12 @@
 """The detectors there are. A new one is a file with its specification, and a line in the list below."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from core.errors import ConfigurationError, VitroError
-from core.plugins import failure_in, is_plugin, load_plugin
+from core.errors import ConfigurationError
+from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.detection import antipodal, anygrasp
 from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
 from grasping.grasp_set import SCORE, GraspSet, checked_rows
@@ -56,12 +54,11 @@ class _OwnDetector:
 
     def __init__(self, file: Path, specification: DetectorSpecification, max_opening_m: float) -> None:
         self._file, self._name = file, specification.name
-        with self._naming("loaded"):
+        with naming_failures(file, "loaded"):
             self._detector = specification.load(max_opening_m)
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        """See `Detector.detect`."""
-        with self._naming("run"):
+        with naming_failures(self._file, "run"):
             grasps = self._detector.detect(given)
             if not isinstance(grasps, GraspSet):
                 raise TypeError(f"detect returned a {type(grasps).__name__}, not a GraspSet")
@@ -70,13 +67,3 @@ class _OwnDetector:
             rows = checked_rows(grasps.rows, f"{self._name}'s grasps")
         best_first = np.argsort(-rows[:, SCORE], kind="stable")
         return replace(grasps, rows=rows[best_first], detector=self._name)
-
-    @contextmanager
-    def _naming(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except VitroError:
-            raise
-        except Exception as error:
-            cause = f"{self._file} cannot be {what}: {failure_in(self._file, error)}."
-            raise ConfigurationError(cause, "Mend it there.") from error

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigurationError, VitroError
-from core.plugins import failure_in, is_plugin, load_plugin
+from core.errors import ConfigurationError
+from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.planning import curobo, motions
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
@@ -26,23 +26,17 @@ def find_planner(name: str) -> PlannerSpecification:
             f"There is no planner {name!r}.",
             f"Choose from {', '.join(PLANNERS)}. Or a file of your own: path/to/file.py",
         )
-    found = _own_planner(Path(name).expanduser().resolve()) if is_plugin(name) else PLANNERS[name]
+    if is_plugin(name):
+        file = Path(name).expanduser().resolve()
+        own = load_plugin(file, "PLANNER", PlannerSpecification)
+
+        def plan_motions(*given: Any) -> dict[Phase, JointTrajectory]:
+            with naming_failures(file, "run", but=(NoPathError,)):
+                return own.plan_motions(*given)
+
+        found = replace(own, plan_motions=plan_motions)
+    else:
+        found = PLANNERS[name]
     if missing := found.missing():
         raise ConfigurationError(missing, "Use --planner ompl: it plans on the CPU.")
     return found
-
-
-def _own_planner(file: Path) -> PlannerSpecification:
-    """A lab's own: what fails in its file is named with its line."""
-    own = load_plugin(file, "PLANNER", PlannerSpecification)
-
-    def plan_motions(*given: Any) -> dict[Phase, JointTrajectory]:
-        try:
-            return own.plan_motions(*given)
-        except (NoPathError, VitroError):
-            raise
-        except Exception as error:
-            cause = f"{file} cannot be run: {failure_in(file, error)}."
-            raise ConfigurationError(cause, "Mend it there.") from error
-
-    return replace(own, plan_motions=plan_motions)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.errors import ConfigurationError, VitroError
-from core.plugins import failure_in, is_plugin, load_plugin
+from core.errors import ConfigurationError
+from core.plugins import is_plugin, load_plugin, naming_failures
 from perception.estimators import depth_anything, marigold, oracle, plane, sensor
 from perception.estimators.depthcrafter import estimator as depthcrafter
 from perception.estimators.dkt import estimator as dkt
@@ -92,16 +92,8 @@ def open_estimator(
             "Choose another estimator, or --camera sim.",
         )
     refuse_unknown(specification.name, options, specification.options)
-    try:
+    with naming_failures(specification.file, "loaded"):
         model = specification.load(options)
-    except VitroError:
-        raise
-    except Exception as error:
-        if specification.file is None:
-            raise
-        raise ConfigurationError(
-            f"{specification.file} cannot be loaded: {failure_in(specification.file, error)}.", "Mend it there."
-        ) from error
     if not isinstance(model, FrameModel | ClipModel):
         raise ConfigurationError(
             f"{specification.name} loads a {type(model).__name__}, which has neither estimate nor stream.",

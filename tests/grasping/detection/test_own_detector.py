@@ -56,6 +56,7 @@ def test_the_example_plans_in_a_dry_run(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["grasps"] == 48
+    assert json.loads(done.stdout)["detector"] == f"topmost ({OWN})", "the name as well as the file"
     assert json.loads((out / "report.json").read_text())["plan"]["gate"]["passed"]
 
 
