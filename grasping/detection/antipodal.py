@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert
 from grasping.detection.confidence import note_of_empty, sure_depth, sure_points
 from grasping.detection.detector import DetectorInput, DetectorSpecification
@@ -21,6 +20,8 @@ MAX_ROWS = 200
 #: Proposals whose collisions are checked per frame, shared by the objects in it.
 BUDGET, LEAST_BUDGET = 2400, 300
 MAX_EXTENT_M = 0.40
+#: What is within this of an object may be hit by the gripper that takes it.
+GRIPPER_REACH_M = 0.20
 #: What comes this near to the image's edge is cut off by it, and its grasps count for less.
 EDGE_PX, CUT_OFF_FACTOR = 4, 0.1
 FINGER_HEIGHT_M = 0.02
@@ -36,7 +37,6 @@ class AntipodalDetector:
     seed: int = 0
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        """See `Detector.detect`. The same input gives the same grasps."""
         points, weight = object_points(given)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         if not (labels >= 0).any():
@@ -46,23 +46,25 @@ class AntipodalDetector:
         if not len(points):
             return empty_grasps(NAME, note)
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
-        cloud = points.astype(np.float32)
         T_camera_table = table_frame(given.plane)
         space = FreeSpace.of(sure_depth(given.depth_m, given.confidence), given.intrinsics, T_camera_table)
         known = None if given.normals is None else normals_at(points, given.normals, given.intrinsics)
         surface = observed_surface(points, weight, T_camera_table, known)
-        cut_off = _cut_off(points, labels, given.intrinsics)
+        # What is beyond the image's edge, nobody knows.
+        pixels = given.intrinsics.project(points)
+        far_edge = np.array([given.intrinsics.width - 1, given.intrinsics.height - 1])
+        cut_off = np.isin(labels, labels[((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)])
         objects, labels = explain(surface, labels, cut_off, space)
         # What is unsure is not grasped, and may still be hit.
         others = apply(invert(T_camera_table), np.concatenate([bystanders(given), unsure]))
-        each = [
-            self._grasps_on(k, objects, others, T_camera_table) for k in range(len(objects)) if _is_thing(objects[k])
-        ]
+        # Walls and people are obstacles only.
+        small = [k for k, thing in enumerate(objects) if np.ptp(thing.points_m[:, :2], axis=0).max() < MAX_EXTENT_M]
+        each = [self._grasps_on(k, objects, others, T_camera_table) for k in small]
         rows = np.concatenate([np.zeros((0, ROW)), *each])
         rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
         found = suppress(rows)[:MAX_ROWS]
         note = note if len(found) else "every grasp is too wide for the gripper or collides"
-        return GraspSet(found, cloud, labels, NAME, note)
+        return GraspSet(found, points.astype(np.float32), labels, NAME, note)
 
     def _grasps_on(
         self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix
@@ -75,7 +77,13 @@ class AntipodalDetector:
             proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
         if not len(proposals):
             return np.zeros((0, ROW))
-        obstacles = _near(target, objects, others_m)
+        low, high = target.points_m.min(0) - GRIPPER_REACH_M, target.points_m.max(0) + GRIPPER_REACH_M
+        points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
+        points = points[((points > low) & (points < high)).all(1)]
+        points = points[thin(points, 0.006)]
+        # Without normals and unseen: to be kept clear of, of no worth as a contact.
+        obstacles = PointCloud(points, np.zeros_like(points), np.zeros(len(points)))
+        obstacles = target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
         proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m)
         if not len(proposals):
             return np.zeros((0, ROW))
@@ -87,30 +95,6 @@ class AntipodalDetector:
 DETECTOR = DetectorSpecification(
     NAME, "opposite sides of what is seen, its hidden side completed; on the CPU", AntipodalDetector
 )
-
-
-def _cut_off(points_camera: NDArray, labels: NDArray, intrinsics: Intrinsics) -> NDArray[np.bool_]:
-    """(N,) True on clusters that the image's edge cuts: what is beyond it, nobody knows."""
-    pixels = intrinsics.project(points_camera)
-    far_edge = np.array([intrinsics.width - 1, intrinsics.height - 1])
-    on_edge = ((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)
-    return np.isin(labels, labels[on_edge])
-
-
-def _is_thing(surface: PointCloud) -> bool:
-    """Whether it is small enough to be picked up: walls and people are obstacles only."""
-    return float(np.ptp(surface.points_m[:, :2], axis=0).max()) < MAX_EXTENT_M
-
-
-def _near(target: PointCloud, objects: list[PointCloud], others_m: NDArray, reach_m: float = 0.20) -> PointCloud:
-    """Everything within the gripper's reach of the target, thinned for collision checks."""
-    low, high = target.points_m.min(0) - reach_m, target.points_m.max(0) + reach_m
-    points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
-    points = points[((points > low) & (points < high)).all(1)]
-    points = points[thin(points, 0.006)]
-    # Without normals and unseen: to be kept clear of, of no worth as a contact.
-    obstacles = PointCloud(points, np.zeros_like(points), np.zeros(len(points)))
-    return target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
 
 
 def _rows(proposals: Proposals, fit: Fit, scores: NDArray, k: int, T_camera_table: Matrix) -> NDArray[np.float64]:
@@ -127,12 +111,22 @@ def _rows(proposals: Proposals, fit: Fit, scores: NDArray, k: int, T_camera_tabl
 
 def _score(proposals: Proposals, fit: Fit, surface: PointCloud, max_opening_m: float) -> NDArray[np.float64]:
     """(B,) scores 0..1 of proposals whose `fit` is final, on one object's completed surface."""
+    # The mean confidence of what was seen nearest to the grasp: 1 for an estimator that tells none.
+    seen, sureness = surface.seen > 0, np.ones(len(proposals))
+    if seen.any():
+        count = min(NEAREST_SEEN, int(seen.sum()))
+        nearest = cKDTree(surface.points_m[seen]).query(proposals.center_m, k=[*range(1, count + 1)])[1]
+        sureness = surface.seen[seen][nearest].mean(1)
+    # Off to the side an object swings out of the fingers; above or below it hangs or stands.
+    arm = proposals.center_m - surface.points_m.mean(0)
+    sideways = arm - np.einsum("bi,bi->b", arm, proposals.R[:, :, 1])[:, None] * proposals.R[:, :, 1]
+    horizontal = np.linalg.norm(sideways[:, :2], axis=1)
     terms = (
         _term(fit.alignment.min(1), 0.80, 0.98),  # slips: outside a friction cone of 0.5 at 0.89
         _term(fit.counts.min(1), 0, 8),  # touches an edge or a stray point
         0.6 + 0.4 * fit.seen.max(1),  # rests on guesses only
-        _sureness(proposals, surface),  # depth that may be wrong
-        _near_centre_of_mass(proposals, surface),  # swings
+        sureness,  # depth that may be wrong
+        np.exp(-((horizontal / 0.05) ** 2) - (sideways[:, 2] / 0.15) ** 2),  # swings
         _term(max_opening_m - fit.width_m, 0.002, 0.020),  # no room for an error of depth
         _term(fit.depth_m, -0.005, 0.015),  # holds by the very tips
         np.exp(-((fit.offset_m / 0.015) ** 2)),  # turns between pads that do not face each other
@@ -141,24 +135,6 @@ def _score(proposals: Proposals, fit: Fit, surface: PointCloud, max_opening_m: f
     return np.prod(terms, axis=0)
 
 
-def _sureness(proposals: Proposals, surface: PointCloud) -> NDArray:
-    """The mean confidence of what was seen nearest to the grasp: 1 for an estimator that tells none."""
-    seen = surface.seen > 0
-    if not seen.any():
-        return np.ones(len(proposals))
-    count = min(NEAREST_SEEN, int(seen.sum()))
-    nearest = cKDTree(surface.points_m[seen]).query(proposals.center_m, k=[*range(1, count + 1)])[1]
-    return np.asarray(surface.seen[seen][nearest].mean(1))
-
-
 def _term(value: NDArray, worst: float, best: float) -> NDArray:
     """0.05 at `worst` and below, 1 at `best` and above, straight between."""
     return np.clip((value - worst) / (best - worst), 0.05, 1.0)
-
-
-def _near_centre_of_mass(proposals: Proposals, surface: PointCloud) -> NDArray:
-    """Off to the side an object swings out of the fingers; above or below it hangs or stands."""
-    arm = proposals.center_m - surface.points_m.mean(0)
-    sideways = arm - np.einsum("bi,bi->b", arm, proposals.R[:, :, 1])[:, None] * proposals.R[:, :, 1]
-    horizontal = np.linalg.norm(sideways[:, :2], axis=1)
-    return np.exp(-((horizontal / 0.05) ** 2) - (sideways[:, 2] / 0.15) ** 2)

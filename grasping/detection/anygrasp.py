@@ -39,7 +39,16 @@ class AnyGraspDetector:
         Raises:
             ConfigurationError: no SDK, no CUDA, no checkpoint, or a licence that it refuses.
         """
-        sdk = _sdk()
+        try:
+            sdk = importlib.import_module("gsnet")
+        except (ImportError, OSError) as error:
+            raise ConfigurationError(f"AnyGrasp cannot be loaded ({error}).", _INSTALL) from error
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ConfigurationError(
+                "AnyGrasp needs a CUDA GPU and this machine has none.", "Use --detector antipodal."
+            )
         checkpoint = os.environ.get(CHECKPOINT_VARIABLE, "")
         if not Path(checkpoint).is_file():
             raise ConfigurationError(
@@ -50,7 +59,7 @@ class AnyGraspDetector:
         self._max_opening_m = max_opening_m
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        """See `Detector.detect`; its network takes points alone, so normals go unused."""
+        """Its network takes points alone, so normals go unused."""
         points, weight = object_points(given)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         kept, note = sure_points(weight, labels)
@@ -73,18 +82,6 @@ DETECTOR = DetectorSpecification(
 )
 
 
-def _sdk() -> Any:
-    try:
-        sdk = importlib.import_module("gsnet")
-    except (ImportError, OSError) as error:
-        raise ConfigurationError(f"AnyGrasp cannot be loaded ({error}).", _INSTALL) from error
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigurationError("AnyGrasp needs a CUDA GPU and this machine has none.", "Use --detector antipodal.")
-    return sdk
-
-
 def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Any:
     """A function from points (N, 3) to a GraspGroup or None, whichever API the SDK has."""
     settings = {
@@ -103,13 +100,10 @@ def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Any:
         detector.load_net()
     except Exception as error:  # the SDK raises what it likes, licence failures included
         raise ConfigurationError(f"AnyGrasp does not start ({error}).", _INSTALL) from error
-    return lambda points: _first(detector.get_grasp(points, np.zeros_like(points), lims=_limits(points)))
 
+    def find(points: NDArray) -> Any:
+        limits = np.stack([points.min(0) - 0.01, points.max(0) + 0.01], 1).ravel().tolist()
+        answer = detector.get_grasp(points, np.zeros_like(points), lims=limits)
+        return answer[0] if isinstance(answer, tuple) else answer
 
-def _first(answer: Any) -> Any:
-    return answer[0] if isinstance(answer, tuple) else answer
-
-
-def _limits(points: NDArray) -> list[float]:
-    low, high = points.min(0) - 0.01, points.max(0) + 0.01
-    return [float(bound) for pair in zip(low, high, strict=True) for bound in pair]
+    return find

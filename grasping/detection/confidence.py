@@ -37,12 +37,11 @@ def sure_points(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> tuple
             shares.append(share)
     if not shares:
         return kept, ""
-    if len(shares) == 1:
-        return kept, f"the estimator is out of its depth on one thing: unsure of {shares[0]:.0%} of it"
-    return (
-        kept,
-        f"the estimator is out of its depth on {len(shares)} things: unsure of at least {min(shares):.0%} of each",
-    )
+    least = f"{min(shares):.0%}"
+    what = f"one thing: unsure of {least} of it"
+    if len(shares) > 1:
+        what = f"{len(shares)} things: unsure of at least {least} of each"
+    return kept, f"the estimator is out of its depth on {what}"
 
 
 def sure_depth(depth_m: NDArray[np.float32], confidence: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """Grasps on one RGB-D image from disk: no tags, no cell, any camera whose intrinsics are known."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,11 +54,7 @@ def read_normals(path: Path) -> NDArray[np.float32]:
     Raises:
         PerceptionError: another file.
     """
-    _demand_file(path)
-    try:
-        normals = read_npy(path)
-    except CameraError as error:
-        raise PerceptionError(error.cause, "Make it with: python main.py normals") from error
+    normals = _read(read_npy, path, "Make it with: python main.py normals")
     if normals.ndim == 4 and len(normals) == 1:
         normals = normals[0]
     if normals.ndim != 3 or normals.shape[2] != 3 or normals.dtype.kind != "f":
@@ -80,21 +77,29 @@ def read_rgbd(
         ConfigurationError: intrinsics that do not belong to the image.
         PerceptionError: unreadable files, images of different sizes, no depth or depth in other units.
     """
-    color = _read_color(rgb)
+    color = _read(read_image, rgb, "Give --rgb a PNG or JPEG of 8 bits.")
     depth_m = _read_depth(depth, depth_scale)
+    height, width = depth_m.shape
     if depth_m.shape != color.shape[:2]:
         raise PerceptionError(
-            f"{rgb} is {_size(color)} pixels, {depth} is {_size(depth_m)}.",
+            f"{rgb} is {color.shape[1]}x{color.shape[0]} pixels, {depth} is {width}x{height}.",
             "Align the depth to the colour image (one size, one camera) and try again.",
         )
-    height, width = depth_m.shape
     fx, fy, cx, cy = intrinsics
     if not (fx > 0 and fy > 0 and 0 < cx < width and 0 < cy < height):
         raise ConfigurationError(
             f"The intrinsics {fx:g},{fy:g},{cx:g},{cy:g} do not belong to a {width}x{height} image.",
             "Give fx,fy,cx,cy in pixels of this very image; after resizing an image they scale with it.",
         )
-    _demand_metres(depth, depth_m)
+    seen = depth_m[np.isfinite(depth_m)]
+    if not len(seen):
+        raise PerceptionError(f"{depth} holds no depth: every pixel is a hole.", "Check the depth stream.")
+    middle = float(np.median(seen))
+    if not 0.1 < middle < 10.0:
+        raise PerceptionError(
+            f"The depth in {depth} is {middle:.4g} m in the median, which is no table before a camera.",
+            "Floating-point depth must be in metres, whole numbers in units of --depth-scale metres.",
+        )
     return RgbdImage(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy))
 
 
@@ -109,7 +114,11 @@ def find_table(frame: RgbdImage) -> Plane:
         first = plane = fit_table(near).plane
     except PerceptionError:
         # Walls crowd the floor of a bin: it is what the middle of the image shows.
-        return fit_table(_middle(near)).plane
+        height, width = near.depth_m.shape
+        window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
+        middle = np.full_like(near.depth_m, np.nan)
+        middle[window] = near.depth_m[window]
+        return fit_table(replace(near, depth_m=middle)).plane
     for _ in range(2):
         if -plane.normal[1] > TABLE_UP:
             return plane
@@ -122,22 +131,19 @@ def find_table(frame: RgbdImage) -> Plane:
     return plane if -plane.normal[1] > TABLE_UP else first
 
 
-def _middle(frame: RgbdImage) -> RgbdImage:
-    """The frame with depth in the middle of the image only."""
-    height, width = frame.depth_m.shape
-    window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
-    middle = np.full_like(frame.depth_m, np.nan)
-    middle[window] = frame.depth_m[window]
-    return replace(frame, depth_m=middle)
-
-
 def table_region(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:
     """(H, W) True where a point stands above the table's visible extent (its convex outline)."""
     points = apply(invert(table_frame(plane)), frame.intrinsics.rays() * frame.depth_m[..., None])
     with np.errstate(invalid="ignore"):
         on_table = plane_inliers(frame, plane) & (frame.depth_m < FARTHEST_M)
         region = (points[..., 2] < MAX_HEIGHT_M) & (frame.depth_m < FARTHEST_M)
-    outline = _outline(_main_patch(points[on_table][:, :2]))
+    xy = _main_patch(points[on_table][:, :2])
+    try:
+        outline = Delaunay(xy[ConvexHull(xy).vertices])
+    except (QhullError, ValueError) as error:
+        raise PerceptionError(
+            "Too little of the table is seen to say where it ends.", "Take the picture from farther off or higher up."
+        ) from error
     region[region] = outline.find_simplex(points[region][:, :2]) >= 0
     return region
 
@@ -153,39 +159,36 @@ def _main_patch(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     return xy[patches[tuple(cell.T)] == sizes.argmax()]
 
 
-def _outline(xy: NDArray[np.float64]) -> Delaunay:
-    try:
-        return Delaunay(xy[ConvexHull(xy).vertices])
-    except (QhullError, ValueError) as error:
-        raise PerceptionError(
-            "Too little of the table is seen to say where it ends.", "Take the picture from farther off or higher up."
-        ) from error
-
-
-def _read_color(path: Path) -> NDArray[np.uint8]:
+def _read(reader: Callable[[Path], NDArray], path: Path, remedy: str) -> NDArray:
     _demand_file(path)
     try:
-        return read_image(path)
+        return reader(path)
     except CameraError as error:
-        raise PerceptionError(error.cause, "Give --rgb a PNG or JPEG of 8 bits.") from error
+        raise PerceptionError(error.cause, remedy) from error
 
 
 def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
+    def unreadable(why: str) -> PerceptionError:
+        return PerceptionError(
+            f"{path} cannot be read as depth: {why}.",
+            "Give --depth a .npy or .exr in metres, or a 16-bit .png with --depth-scale.",
+        )
+
     _demand_file(path)
     readers = {".npy": read_npy, ".exr": _read_depth_channel, ".png": read_png}
     suffix = path.suffix.lower()
     if suffix not in readers:
-        raise _unreadable(path, "its format is not known")
+        raise unreadable("its format is not known")
     try:
         depth = readers[suffix](path)
     except CameraError as error:
-        raise _unreadable(path, error.cause.rstrip(".")) from error
+        raise unreadable(error.cause.rstrip(".")) from error
     if suffix == ".png" and depth.dtype != np.uint16:
-        raise _unreadable(path, f"it is {depth.dtype}, not 16 bits a pixel")
+        raise unreadable(f"it is {depth.dtype}, not 16 bits a pixel")
     if depth.ndim == 3 and depth.shape[2] == 1:
         depth = depth[..., 0]
     if depth.ndim != 2 or depth.dtype.kind not in "fui":
-        raise _unreadable(path, f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
+        raise unreadable(f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
     return known_depth(depth * (np.float32(1) if depth.dtype.kind == "f" else np.float32(depth_scale)))
 
 
@@ -197,26 +200,3 @@ def _read_depth_channel(path: Path) -> NDArray[np.float32]:
 def _demand_file(path: Path) -> None:
     if not path.is_file():
         raise PerceptionError(f"There is no file {path}.", "Check the path.")
-
-
-def _demand_metres(path: Path, depth_m: NDArray[np.float32]) -> None:
-    seen = depth_m[np.isfinite(depth_m)]
-    if not len(seen):
-        raise PerceptionError(f"{path} holds no depth: every pixel is a hole.", "Check the depth stream.")
-    middle = float(np.median(seen))
-    if not 0.1 < middle < 10.0:
-        raise PerceptionError(
-            f"The depth in {path} is {middle:.4g} m in the median, which is no table before a camera.",
-            "Floating-point depth must be in metres, whole numbers in units of --depth-scale metres.",
-        )
-
-
-def _size(image: NDArray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
-def _unreadable(path: Path, why: str) -> PerceptionError:
-    return PerceptionError(
-        f"{path} cannot be read as depth: {why}.",
-        "Give --depth a .npy or .exr in metres, or a 16-bit .png with --depth-scale.",
-    )

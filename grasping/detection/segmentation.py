@@ -61,7 +61,11 @@ def object_points(given: DetectorInput) -> tuple[NDArray[np.float64], NDArray[np
     weight = np.ones(len(points))
     if given.confidence is not None:
         weight = np.clip(np.nan_to_num(given.confidence[valid].astype(float)), 0, 1)
-    above = (height > _least_height(height)) & (height < MAX_HEIGHT_M)
+    # Objects begin above the noise that the table's own points show.
+    table = np.abs(height[np.abs(height) < 0.02])
+    noise = 1.48 * float(np.median(table)) if len(table) > 500 else 0.0
+    least = np.clip(NOISE_DEVIATIONS * noise, MIN_HEIGHT_M, MAX_MIN_HEIGHT_M)
+    above = (height > least) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
     voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
     while len(keep) > MAX_POINTS:
@@ -82,13 +86,6 @@ def _standing(given: DetectorInput, pixels: NDArray) -> tuple[NDArray, NDArray]:
     """Camera points (N, 3) of some pixels (H, W) and their heights above the table (N,)."""
     points = given.intrinsics.rays()[pixels].astype(float) * given.depth_m[pixels][:, None]
     return points, given.plane.height(points)
-
-
-def _least_height(height: NDArray) -> float:
-    """Where objects begin [m]: above the noise that the table's own points show."""
-    table = np.abs(height[np.abs(height) < 0.02])
-    noise = 1.48 * float(np.median(table)) if len(table) > 500 else 0.0
-    return float(np.clip(NOISE_DEVIATIONS * noise, MIN_HEIGHT_M, MAX_MIN_HEIGHT_M))
 
 
 def clusters(points: NDArray) -> NDArray[np.int32]:
