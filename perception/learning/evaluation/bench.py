@@ -1,15 +1,15 @@
 """Estimators on clips of a data set: each pair is evaluated once and kept, and all are compared on the same clips."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.cell import load_cell
 from core.errors import DatasetError, VitroError
-from core.files import replace_file, writing
+from core.files import writing
 from core.image_file import write_image
-from core.work import digest_of
+from core.work import digest_of, write_whole
 from perception.estimators.estimator import Estimator
 from perception.estimators.specification import EstimatorSpecification
 from perception.learning.datasets.base import Dataset
@@ -28,12 +28,7 @@ class DepthBench:
     """A bench's clips, and its results so far. not_loaded, not_read: why an estimator or a clip is left out."""
 
     def __init__(
-        self,
-        dataset: Dataset,
-        kind: str,
-        cell: Path,
-        store: PairStore,
-        report: Callable[[VitroError], None],
+        self, dataset: Dataset, kind: str, cell: Path, store: PairStore, report: Callable[[VitroError], None]
     ) -> None:
         """report: is given what goes wrong with one estimator or clip alone."""
         self._dataset, self._kind, self._cell, self._store, self._report = dataset, kind, cell, store, report
@@ -52,7 +47,10 @@ class DepthBench:
                 self.samples[clip.name] = ClipSamples(clip, range(len(clip))[:frames], self._kind, cell)
             except DatasetError as error:
                 self._leave_out(clip.name, error)
-        self._pictured = spread(list(self.samples), _PICTURED)
+        # Evenly spread over all.
+        names = list(self.samples)
+        places = np.linspace(0, len(names) - 1, min(_PICTURED, len(names))).round().astype(int)
+        self._pictured = [names[i] for i in places]
 
     def leave_out_estimator(self, name: str, error: VitroError) -> None:
         """It could not be loaded: the others go on."""
@@ -125,15 +123,13 @@ class DepthBench:
             "is a miss for δ.\n\n"
         )
         texts = {"table.md": head + markdown(tables), "table.csv": as_csv(tables), "table.tex": latex(tables)}
-        made = []
-        for name, text in texts.items():
-            made.append(self._store.out / name)
-            with writing(made[-1]):
-                replace_file(made[-1], text.encode())
-        return [*made, *self._draw(results)]
+        files = {self._store.out / name: text for name, text in texts.items()}
+        for path, text in files.items():
+            write_whole(path, text.encode())
+        return [*files, *self._draw(results)]
 
-    def _draw(self, results: Mapping[str, object]) -> list[Path]:
-        made = []
+    def _draw(self, results: Results) -> list[Path]:
+        files = []
         for clip in self._pictured:
             found = {name: self._store.figure(clip, name) for name in results if clip not in self.not_read}
             figures = {name: figure for name, figure in found.items() if figure is not None}
@@ -143,18 +139,11 @@ class DepthBench:
             if self.samples[clip].clip.is_video and len(self.samples[clip]) > 1:
                 pictures["profile"] = profile_picture(figures)
             for what, picture in pictures.items():
-                made.append(self._store.out / f"{what}-{slug(clip)}.png")
-                with writing(made[-1]):
-                    write_image(made[-1], picture)
-        return made
+                files.append(self._store.out / f"{what}-{slug(clip)}.png")
+                with writing(files[-1]):
+                    write_image(files[-1], picture)
+        return files
 
     def _leave_out(self, clip: str, error: DatasetError) -> None:
         self.not_read[clip] = f"clip {clip}: {error.cause}"
         self._report(error)
-
-
-def spread(names: Sequence[str], most: int) -> tuple[str, ...]:
-    """Some of them, evenly spread over all."""
-    if len(names) <= most:
-        return tuple(names)
-    return tuple(names[i] for i in np.linspace(0, len(names) - 1, most).round().astype(int))

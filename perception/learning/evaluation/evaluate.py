@@ -111,7 +111,12 @@ class _Evaluation:
         self.seconds += found.seconds
         self.misses += [(self._samples.numbers[places[i]], why) for i, why in found.misses]
         if self._estimator.specification.gives == "normals":
-            self._evaluate_normals(places, found.maps)
+            for i, place in enumerate(places):
+                frame = self._samples[place].frame
+                if (truth := frame.normals) is not None:
+                    regions = regions_of(frame, self._samples.kind).items()
+                    self._sum("normals", {name: NormalMetrics.of(found.maps[i], truth, own) for name, own in regions})
+                self._tick(2)
             return
         missed = {i for i, _ in found.misses}
         sums, meter = LineSums(), JitterMeter()
@@ -120,11 +125,14 @@ class _Evaluation:
             depth_m = self._evaluate_frame(place, found.maps[i], i in missed, sums)
             meter.add(frame, depth_m)
             if found.confidence is not None:
-                self._sum_all("confidence", confidence_metrics(frame, depth_m, found.confidence[i]))
+                self._sum("confidence", confidence_metrics(frame, depth_m, found.confidence[i]))
             self._tick()
-        self._sum_all("jitter", meter.metrics())
+        self._sum("jitter", meter.metrics())
+        line = sums.line()
         for i, place in enumerate(places):
-            self._evaluate_aligned(place, found.maps[i], sums.line())
+            kind = self._estimator.as_depth(found.maps[i]).kind
+            depth_m = aligned_m(comparable(found.maps[i], kind), kind, line)
+            self._add("aligned", self._samples[place], depth_m, place)
             self._tick()
 
     def _evaluate_frame(
@@ -134,19 +142,20 @@ class _Evaluation:
 
         Depth (H, W) [m] as the cell makes it, NaN: none.
         """
-        sample, kind = self._samples[place], self._estimator.as_depth(values).kind
-        everything = regions_of(sample.frame, self._samples.kind)["all"]
+        sample, relative = self._samples[place], self._estimator.as_depth(values)
+        kind, everything = relative.kind, regions_of(sample.frame, self._samples.kind)["all"]
         sums.add(*pairs(comparable(values, kind), target(sample.frame.depth_m, kind), everything, kind))
         self.tables[sample.table.source] += 1
         depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(sample, values)
         self._add("used", sample, depth_m, place)
-        if hard_of(sample.frame) is not None and np.isfinite(sample.outside.depth_m).any():
-            self._add("sensor", sample, self._by_sensor_m(sample, values), place)
+        outside = np.isfinite(sample.outside.depth_m)
+        if hard_of(sample.frame) is not None and outside.any():
+            by_sensor_m = values
+            if not relative.is_sensor:
+                line = fit_to_sensor(relative, sample.outside.depth_m, outside)
+                by_sensor_m = aligned_m(comparable(values, kind), kind, line)
+            self._add("sensor", sample, by_sensor_m, place)
         return depth_m
-
-    def _evaluate_aligned(self, place: int, values: NDArray[np.float32], line: tuple[float, float] | None) -> None:
-        kind = self._estimator.as_depth(values).kind
-        self._add("aligned", self._samples[place], aligned_m(comparable(values, kind), kind, line), place)
 
     def _used_m(self, sample: Sample, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Depth (H, W) [m] as the cell makes it, NaN where it refuses."""
@@ -162,34 +171,16 @@ class _Evaluation:
         self.unused.append((self._samples.numbers[sample.place], why))
         return np.full(values.shape, np.nan, np.float32)
 
-    def _by_sensor_m(self, sample: Sample, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        relative = self._estimator.as_depth(values)
-        if relative.is_sensor:
-            return values
-        line = fit_to_sensor(relative, sample.outside.depth_m, np.isfinite(sample.outside.depth_m))
-        return aligned_m(comparable(values, relative.kind), relative.kind, line)
-
-    def _evaluate_normals(self, places: Sequence[int], maps: NDArray[np.float32]) -> None:
-        for i, place in enumerate(places):
-            frame = self._samples[place].frame
-            if frame.normals is not None:
-                for name, region in regions_of(frame, self._samples.kind).items():
-                    self._sum("normals", name, NormalMetrics.of(maps[i], frame.normals, region))
-            self._tick(2)
-
     def _add(self, protocol: str, sample: Sample, depth_m: NDArray[np.float32], place: int) -> None:
-        for name, region in regions_of(sample.frame, self._samples.kind).items():
-            self._sum(protocol, name, DepthMetrics.of(depth_m, sample.frame.depth_m, region))
+        regions, truth_m = regions_of(sample.frame, self._samples.kind), sample.frame.depth_m
+        self._sum(protocol, {name: DepthMetrics.of(depth_m, truth_m, region) for name, region in regions.items()})
         if self._builder is not None and protocol != "sensor":
             self._builder.add(place, depth_m, protocol == "used")
 
-    def _sum_all(self, protocol: str, metrics: Mapping[str, Metrics]) -> None:
-        for region, own in metrics.items():
-            self._sum(protocol, region, own)
-
-    def _sum(self, protocol: str, region: str, metrics: Metrics) -> None:
-        own = self.metrics.setdefault(protocol, {})
-        own[region] = own[region] + metrics if region in own else metrics
+    def _sum(self, protocol: str, metrics: Mapping[str, Metrics]) -> None:
+        own = self.metrics.setdefault(protocol, {}) if metrics else {}
+        for region, one in metrics.items():
+            own[region] = own[region] + one if region in own else one
 
     def _tick(self, frames: int = 1) -> None:
         self._done += frames

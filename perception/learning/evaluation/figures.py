@@ -92,9 +92,7 @@ def read_figure(file: Path) -> Figure:
     """What `pack_figure` made."""
     with np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    for name, kind in (("place", int), ("column", int), ("is_metric", bool)):
-        arrays[name] = kind(arrays[name])
-    return Figure(**arrays)
+    return Figure(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
 
 
 def frame_picture(figures: Mapping[str, Figure]) -> Image:
@@ -115,13 +113,14 @@ def profile_picture(figures: Mapping[str, Figure]) -> Image:
     """One column of pixels, its frames from left to right: what is still draws level lines, what jitters does not."""
     first = next(iter(figures.values()))
     near_m, far_m = depth_range(first.truth_profile_m)
-    panels = [_stretched(first.color_profile, "colour")]
-    panels.append(_stretched(colour_depth(first.truth_profile_m, near_m, far_m), "truth"))
-    for name, figure in figures.items():
-        panels.append(_stretched(colour_depth(figure.profile_m, near_m, far_m), _title(name, figure)))
-    gap = np.full((panels[0].shape[0], 6, 3), 255, np.uint8)
-    joined = [part for panel in panels for part in (panel, gap)][:-1]
-    return np.hstack([*joined, legend(panels[0].shape[0], near_m, far_m, "metres")])
+    profiles = {"truth": first.truth_profile_m} | {_title(name, own): own.profile_m for name, own in figures.items()}
+    images = {"colour": first.color_profile} | {t: colour_depth(p, near_m, far_m) for t, p in profiles.items()}
+    gap, joined = np.full((_PROFILE_HEIGHT, 6, 3), 255, np.uint8), []
+    for title, image in images.items():
+        # At a width that can be read.
+        width = int(np.clip(_WIDEST_PX * image.shape[1], _NARROWEST_PX, _PANEL_WIDTH))
+        joined += [_labelled(image, title, (width, _PROFILE_HEIGHT), cv2.INTER_NEAREST_EXACT), gap]
+    return np.hstack([*joined[:-1], legend(_PROFILE_HEIGHT, near_m, far_m, "metres")])
 
 
 def colour_error(depth_m: NDArray[np.float32], truth_m: NDArray[np.float32]) -> Image:
@@ -147,17 +146,10 @@ def _title(name: str, figure: Figure) -> str:
 def _titled(image: Image, title: str) -> Image:
     size = _PANEL_WIDTH, max(1, round(image.shape[0] * _PANEL_WIDTH / image.shape[1]))
     how = cv2.INTER_AREA if image.shape[1] > _PANEL_WIDTH else cv2.INTER_NEAREST_EXACT
-    return _labelled(cv2.resize(image, size, interpolation=how), title)
+    return _labelled(image, title, size, how)
 
 
-def _stretched(profile: Image, title: str) -> Image:
-    """(H, F, 3) at a size that can be read."""
-    width = int(np.clip(_WIDEST_PX * profile.shape[1], _NARROWEST_PX, _PANEL_WIDTH))
-    shown = cv2.resize(profile, (width, _PROFILE_HEIGHT), interpolation=cv2.INTER_NEAREST_EXACT)
-    return _labelled(shown, title)
-
-
-def _labelled(image: NDArray, title: str) -> Image:
-    image = np.ascontiguousarray(image, np.uint8)
-    write(image, title, (6, 18), 0.42, 1)
-    return image
+def _labelled(image: Image, title: str, size: tuple[int, int], how: int) -> Image:
+    resized = np.ascontiguousarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    write(resized, title, (6, 18), 0.42, 1)
+    return resized

@@ -30,7 +30,14 @@ class JitterMeter:
         if self._first is None:
             self._first = frame
             self._answers, self._mean_m, self._square_m2 = (np.zeros(depth_m.shape) for _ in range(3))
-        self._is_still = self._is_still and _shows_the_same(self._first, frame)
+        earlier, pose = self._first, frame.T_world_camera
+        self._is_still = bool(
+            self._is_still
+            and earlier.T_world_camera is not None
+            and pose is not None
+            and np.abs(earlier.T_world_camera - pose).max() <= SAME_PLACE
+            and np.allclose(earlier.depth_m, frame.depth_m, rtol=0, atol=SAME_DEPTH_M, equal_nan=True)
+        )
         if not self._is_still:
             return
         self._frames += 1
@@ -48,11 +55,3 @@ class JitterMeter:
             deviation_m = np.sqrt(self._square_m2 / (self._answers - 1))
         deviation_m[self._answers < 2] = np.nan
         return {name: JitterMetrics.of(deviation_m, mask) for name, mask in things_of(self._first).items()}
-
-
-def _shows_the_same(first: DatasetFrame, frame: DatasetFrame) -> bool:
-    if first.T_world_camera is None or frame.T_world_camera is None:
-        return False
-    if np.abs(first.T_world_camera - frame.T_world_camera).max() > SAME_PLACE:
-        return False
-    return bool(np.allclose(first.depth_m, frame.depth_m, rtol=0, atol=SAME_DEPTH_M, equal_nan=True))

@@ -74,19 +74,17 @@ class DepthMetrics(Metrics):
         answered = np.isfinite(d) & (d > 0)
         pixels, d, t = len(d), d[answered], t[answered]
         error_m, ratio = np.abs(d - t), np.maximum(d / t, t / d)
-        sums = [pixels, len(d), (error_m / t).sum(), (error_m**2).sum()]
         hits = [np.count_nonzero(ratio < x) for x in THRESHOLDS]
-        bins = np.histogram(np.clip(1000 * error_m, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
-        return cls(np.concatenate([np.array([*sums, *hits], np.float64), bins]))
+        sums = np.array([pixels, len(d), (error_m / t).sum(), (error_m**2).sum(), *hits], np.float64)
+        return cls(np.concatenate([sums, _mm_bins(error_m)]))
 
     @staticmethod
     def compute_all(values: Array) -> dict[str, Array]:
-        pixels, answered, relative, square_m2 = np.moveaxis(values[..., :4], -1, 0)
-        hits = dict(zip((f"delta_{x:.2f}" for x in THRESHOLDS), range(4, _DEPTH_SUMS), strict=True))
+        pixels, answered, relative, square_m2, *hits = np.moveaxis(values[..., :_DEPTH_SUMS], -1, 0)
         return {
             "rel": _ratio(relative, answered),
             "rmse_cm": 100 * np.sqrt(_ratio(square_m2, answered)),
-            **{name: _ratio(values[..., place], pixels) for name, place in hits.items()},
+            **{f"delta_{x:.2f}": _ratio(own, pixels) for x, own in zip(THRESHOLDS, hits, strict=True)},
             "median_mm": _median(values[..., _DEPTH_SUMS:], _MM_EDGES),
             "coverage": _ratio(answered, pixels),
         }
@@ -105,17 +103,16 @@ class NormalMetrics(Metrics):
         cosine = np.sum(normals[known].astype(np.float64) * truth[known], axis=-1)
         angle = np.degrees(np.arccos(np.clip(np.where(np.isfinite(cosine), cosine, -1), -1, 1)))
         hits = [np.count_nonzero(angle < x) for x in ANGLES_DEG]
-        bins = np.histogram(angle, _DEG_EDGES)[0]
-        return cls(np.concatenate([np.array([len(angle), angle.sum(), *hits], np.float64), bins]))
+        sums = np.array([len(angle), angle.sum(), *hits], np.float64)
+        return cls(np.concatenate([sums, np.histogram(angle, _DEG_EDGES)[0]]))
 
     @staticmethod
     def compute_all(values: Array) -> dict[str, Array]:
-        pixels, total_deg = np.moveaxis(values[..., :2], -1, 0)
-        hits = dict(zip((f"within_{x:g}" for x in ANGLES_DEG), range(2, _ANGLE_SUMS), strict=True))
+        pixels, total_deg, *hits = np.moveaxis(values[..., :_ANGLE_SUMS], -1, 0)
         return {
             "mean_deg": _ratio(total_deg, pixels),
             "median_deg": _median(values[..., _ANGLE_SUMS:], _DEG_EDGES),
-            **{name: _ratio(values[..., place], pixels) for name, place in hits.items()},
+            **{f"within_{x:g}": _ratio(own, pixels) for x, own in zip(ANGLES_DEG, hits, strict=True)},
         }
 
 
@@ -128,9 +125,8 @@ class JitterMetrics(Metrics):
     @classmethod
     def of(cls, deviation_m: NDArray, region: NDArray[np.bool_]) -> Self:
         """Of the standard deviation (H, W) [m] of each pixel of a region, NaN: none."""
-        deviation_mm = 1000 * deviation_m[region & np.isfinite(deviation_m)].astype(np.float64)
-        bins = np.histogram(np.clip(deviation_mm, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
-        return cls(np.concatenate([[float(len(deviation_mm))], bins]))
+        own_m = deviation_m[region & np.isfinite(deviation_m)].astype(np.float64)
+        return cls(np.concatenate([[float(len(own_m))], _mm_bins(own_m)]))
 
     @staticmethod
     def compute_all(values: Array) -> dict[str, Array]:
@@ -191,6 +187,10 @@ def unpack(packed: list[list[float]]) -> Metrics:
     values = np.zeros(int(length))
     values[np.asarray(places, int)] = sums
     return _BY_LENGTH[int(length)](values)
+
+
+def _mm_bins(errors_m: Array) -> Array:
+    return np.histogram(np.clip(1000 * errors_m, _MM_EDGES[0], _MM_EDGES[-1]), _MM_EDGES)[0]
 
 
 def _ratio(part: Array, whole: Array) -> Array:

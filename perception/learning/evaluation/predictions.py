@@ -53,9 +53,8 @@ def predict(estimator: Estimator, samples: ClipSamples, places: Sequence[int]) -
     Raises:
         VitroError: there is none for all of the rest.
     """
-    if estimator.takes_clips or estimator.specification.gives == "normals":
-        return _of_clip(estimator, samples, places)
-    return _of_frames(estimator, samples, places)
+    takes_clips = estimator.takes_clips or estimator.specification.gives == "normals"
+    return (_of_clip if takes_clips else _of_frames)(estimator, samples, places)
 
 
 def _of_frames(estimator: Estimator, samples: ClipSamples, places: Sequence[int]) -> Iterator[Prediction]:
@@ -124,28 +123,6 @@ def collect_predictions(
     return found
 
 
-def _keep(prediction: Prediction, found: Predictions, place: int, path: Path) -> str:
-    """Writes a prediction down, its confidence to `path`; or says why it is none."""
-    if isinstance(prediction, VitroError):
-        return prediction.cause
-    values, confidence = (
-        (prediction.values, prediction.confidence) if isinstance(prediction, RelativeDepth) else (prediction, None)
-    )
-    shape = found.maps.shape[1:]
-    if values.shape != shape:
-        return f"A map of shape {values.shape} for a frame of shape {shape[:2]}."
-    found.maps[place] = values
-    if confidence is None:
-        return ""
-    if confidence.shape != shape:
-        return f"A confidence of shape {confidence.shape} for a frame of shape {shape[:2]}."
-    if found.confidence is None:
-        found.confidence = np.lib.format.open_memmap(path, "w+", np.float32, found.maps.shape)
-        found.confidence[:] = np.nan
-    found.confidence[place] = confidence
-    return ""
-
-
 def _each(predictions: Iterator[Prediction], count: int) -> Iterator[Prediction]:
     """`count` predictions: after one that ends the clip, its error for each that is still due."""
     given = 0
@@ -157,3 +134,21 @@ def _each(predictions: Iterator[Prediction], count: int) -> Iterator[Prediction]
         raise
     except VitroError as error:
         yield from [error] * (count - given)
+
+
+def _keep(prediction: Prediction, found: Predictions, place: int, path: Path) -> str:
+    """Writes a prediction down, its confidence to `path`; or says why it is none."""
+    if isinstance(prediction, VitroError):
+        return prediction.cause
+    shape, confidence = found.maps.shape[1:], getattr(prediction, "confidence", None)
+    values = prediction.values if isinstance(prediction, RelativeDepth) else prediction
+    for what, own in (("map", values), ("confidence", confidence)):
+        if own is not None and own.shape != shape:
+            return f"A {what} of shape {own.shape} for a frame of shape {shape[:2]}."
+    found.maps[place] = values
+    if confidence is not None:
+        if found.confidence is None:
+            found.confidence = np.lib.format.open_memmap(path, "w+", np.float32, found.maps.shape)
+            found.confidence[:] = np.nan
+        found.confidence[place] = confidence
+    return ""

@@ -78,9 +78,14 @@ class ClipSamples:
         return (places,) if self.clip.is_video else tuple(range(i, i + 1) for i in places)
 
     def _read(self, place: int) -> Sample:
-        frame = self.clip.frame(self.numbers[place])
-        if self.clip.is_video:
-            self._demand_size(frame, self.numbers[place])
+        frame, number = self.clip.frame(self.numbers[place]), self.numbers[place]
+        height, width = size = frame.color.shape[:2]
+        known, earlier = self._size = self._size or (size, number)
+        if self.clip.is_video and size != known:
+            raise DatasetError(
+                f"Frame {number} of {self.clip.name} is {width}x{height}, frame {earlier} is {known[1]}x{known[0]}.",
+                "All frames of a film must have one size: mend the clip, or leave it out.",
+            )
         sensor_m = frame.sensor_m if frame.sensor_m is not None else np.full(frame.depth_m.shape, np.nan, np.float32)
         hard = hard_of(frame)
         outside_m = sensor_m if hard is None else np.where(hard, np.nan, sensor_m).astype(np.float32)
@@ -88,15 +93,6 @@ class ClipSamples:
         if place not in self._tables:
             self._tables[place] = find_table(frame, outside, self._cell)
         return Sample(place, frame, image, outside, self._tables[place])
-
-    def _demand_size(self, frame: DatasetFrame, number: int) -> None:
-        size = frame.color.shape[:2]
-        known, earlier = self._size = self._size or (size, number)
-        if size != known:
-            raise DatasetError(
-                f"Frame {number} of {self.clip.name} is {size[1]}x{size[0]}, frame {earlier} is {known[1]}x{known[0]}.",
-                "All frames of a film must have one size: mend the clip, or leave it out.",
-            )
 
 
 def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> LocatedTable:
@@ -117,9 +113,8 @@ def find_table(frame: DatasetFrame, outside: RgbdImage, cell: Cell) -> LocatedTa
             why = error.cause
     if frame.table is None:
         return LocatedTable("nothing", None, None, why)
-    return LocatedTable(
-        "data set", frame.table, TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan")), why
-    )
+    view = TableView("sensor", frame.table, np.eye(4), (), 0.0, float("nan"))
+    return LocatedTable("data set", frame.table, view, why)
 
 
 def _by_own_tags(frame: DatasetFrame, cell: Cell) -> TableView:

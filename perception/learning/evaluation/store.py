@@ -48,22 +48,29 @@ class PairStore:
     def load(self, clip: str, estimator: str, key: str, with_figure: bool) -> ClipResult | None:
         """The result that is kept, None where there is none of this key, or no figure and one is wanted."""
         try:
-            result = _parse(self._file(clip, estimator).read_text(), key)
-        except (OSError, ValueError):
+            fields: dict[str, Any] = json.loads(self._file(clip, estimator).read_text())
+            if fields.pop("key") != key:
+                return None
+            metrics = {
+                protocol: {region: unpack(packed) for region, packed in regions.items()}
+                for protocol, regions in fields.pop("tallies").items()
+            }
+            for name in ("misses", "unused"):
+                fields[name] = tuple((int(number), str(why)) for number, why in fields[name])
+            result = ClipResult(estimator=fields.pop("subject"), metrics=metrics, **fields)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
             return None
-        if result is not None and with_figure and result.kind != "normals" and self.figure(clip, estimator) is None:
-            return None
-        return result
+        lacks_figure = with_figure and result.kind != "normals" and self.figure(clip, estimator) is None
+        return None if lacks_figure else result
 
     def save(self, result: ClipResult, figure: Figure | None, key: str) -> None:
         """The figure first: the result says that all is there."""
-        file = self._file(result.clip, result.estimator)
+        fields, file = dict(vars(result)), self._file(result.clip, result.estimator)
         metrics = {
             protocol: {region: pack(one) for region, one in regions.items()}
-            for protocol, regions in result.metrics.items()
+            for protocol, regions in fields.pop("metrics").items()
         }
-        fields = {name: value for name, value in vars(result).items() if name not in ("estimator", "metrics")}
-        content = {"key": key, **fields, "subject": result.estimator, "tallies": metrics}
+        content = {"key": key, "subject": fields.pop("estimator"), **fields, "tallies": metrics}
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             if figure is not None:
@@ -92,33 +99,11 @@ def key_of(samples: ClipSamples, estimator: EstimatorSpecification, weights: Pat
     Args:
         weights: a file or folder; None: where the estimator's are.
     """
-    clip = samples.clip
-    files = _files(estimator, weights)
-    facts = (VERSION, samples.kind, clip.name, clip.stamp(), samples.numbers, estimator.name, files, cell)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def _files(estimator: EstimatorSpecification, weights: Path | None) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of change of an estimator's files, a lab's own code among them."""
-    own = weights or estimator.weights_folder()
+    clip, own = samples.clip, weights or estimator.weights_folder()
+    # A lab's own code is among the files of its estimator.
     files = [] if estimator.file is None else [estimator.file]
     if own is not None:
         files += [own] if own.is_file() else sorted(p for p in own.rglob("*") if p.is_file() and p.suffix != ".pyc")
-    return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
-
-
-def _parse(text: str, key: str) -> ClipResult | None:
-    """The result, None where the text is damaged or of another measurement."""
-    try:
-        fields: dict[str, Any] = json.loads(text)
-        if fields.pop("key") != key:
-            return None
-        metrics = {
-            protocol: {region: unpack(packed) for region, packed in regions.items()}
-            for protocol, regions in fields.pop("tallies").items()
-        }
-        for name in ("misses", "unused"):
-            fields[name] = tuple((int(number), str(why)) for number, why in fields[name])
-        return ClipResult(estimator=fields.pop("subject"), metrics=metrics, **fields)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return None
+    stamps = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    facts = (VERSION, samples.kind, clip.name, clip.stamp(), samples.numbers, estimator.name, stamps, cell)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

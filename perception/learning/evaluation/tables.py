@@ -6,39 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from perception.learning.evaluation.statistics import Summary
-
 Columns = Literal["depth", "normals", "jitter", "confidence"]
-_DEPTH_COLUMNS = (
-    *(("rel", "REL %"), ("rmse_cm", "RMSE cm"), ("delta_1.05", "δ1.05 %"), ("delta_1.10", "δ1.10 %")),
-    *(("delta_1.25", "δ1.25 %"), ("median_mm", "median mm"), ("coverage", "coverage %")),
-)
-_NORMAL_COLUMNS = (
-    *(("mean_deg", "mean °"), ("median_deg", "median °")),
-    *(("within_11.25", "11.25° %"), ("within_22.5", "22.5° %"), ("within_30", "30° %")),
-)
-_CONFIDENCE_COLUMNS = (
-    *(("said", "said %"), ("true", "true %")),
-    *(("share", "pixels %"), ("calibration_error", "calibration error %")),
-)
+#: Metric: (value, low, high), the interval NaN where there are fewer than two clips.
+Summary = dict[str, tuple[float, float, float]]
+
+#: Metrics and their titles; shares are printed in percent.
 _TITLES: Mapping[Columns, tuple[tuple[str, str], ...]] = {
-    "depth": _DEPTH_COLUMNS,
-    "normals": _NORMAL_COLUMNS,
+    "depth": (
+        *(("rel", "REL %"), ("rmse_cm", "RMSE cm"), ("delta_1.05", "δ1.05 %"), ("delta_1.10", "δ1.10 %")),
+        *(("delta_1.25", "δ1.25 %"), ("median_mm", "median mm"), ("coverage", "coverage %")),
+    ),
+    "normals": (
+        *(("mean_deg", "mean °"), ("median_deg", "median °")),
+        *(("within_11.25", "11.25° %"), ("within_22.5", "22.5° %"), ("within_30", "30° %")),
+    ),
     "jitter": (("jitter_mm", "jitter mm"),),
-    "confidence": _CONFIDENCE_COLUMNS,
+    "confidence": (
+        *(("said", "said %"), ("true", "true %")),
+        *(("share", "pixels %"), ("calibration_error", "calibration error %")),
+    ),
 }
-#: Shares are printed in percent.
-_PERCENT = frozenset(
-    ("rel", "delta_1.05", "delta_1.10", "delta_1.25", "coverage", "said", "true", "share", "calibration_error")
-)
-#: Those that the paper ranks by, and of jitter and confidence, which it does not tell of.
+#: All but those that the paper does not rank by, nor do jitter and confidence, which it does not tell of.
+_UNRANKED = frozenset(("median_mm", "coverage", "said", "true", "share"))
 RANKED: Mapping[Columns, tuple[str, ...]] = {
-    "depth": ("rel", "rmse_cm", "delta_1.05", "delta_1.10", "delta_1.25"),
-    "normals": ("mean_deg", "median_deg", "within_11.25", "within_22.5", "within_30"),
-    "jitter": ("jitter_mm",),
-    "confidence": ("calibration_error",),
+    kind: tuple(metric for metric, _ in titles if metric not in _UNRANKED) for kind, titles in _TITLES.items()
 }
-NONE = "–"
+_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -65,22 +58,20 @@ class ResultTable:
     rows: tuple[ResultRow, ...]
     kind: Columns = "depth"
 
-    @property
-    def columns(self) -> tuple[tuple[str, str], ...]:
-        return _TITLES[self.kind]
-
     def header(self) -> tuple[str, ...]:
-        return ("method", *(title for _, title in self.columns), "rank", "note")
+        return ("method", *(title for _, title in _TITLES[self.kind]), "rank", "note")
 
     def cells(self, intervals: bool = True) -> list[tuple[str, ...]]:
         """Text in columns as `header` names them, intervals behind the values."""
+
+        def cell(row: ResultRow, metric: str, title: str) -> str:
+            if metric not in row.metrics:
+                return _NONE
+            value, low, high = (n * (100 if title.endswith("%") else 1) for n in row.metrics[metric])
+            return _plain(value) + (f" ({_plain(low)}–{_plain(high)})" if intervals and low == low else "")
+
         return [
-            (
-                row.method,
-                *(_cell(row.metrics, metric, intervals) for metric, _ in self.columns),
-                _plain(row.rank),
-                row.note,
-            )
+            (row.method, *(cell(row, *column) for column in _TITLES[self.kind]), _plain(row.rank), row.note)
             for row in self.rows
         ]
 
@@ -111,36 +102,21 @@ def latex(tables: Sequence[ResultTable]) -> str:
     """Each table as a `table` of booktabs, the paper's rows in italics."""
     lines = ["% \\usepackage{booktabs}"]
     for table in tables:
-        columns = [title for _, title in table.columns]
-        lines += [
-            "\\begin{table}\\centering",
-            f"\\caption{{{_tex(table.title)}}}",
-            f"\\begin{{tabular}}{{l{'r' * (len(columns) + 1)}}}",
-            "\\toprule",
-            " & ".join(map(_tex, ("method", *columns, "rank"))) + " \\\\",
-            "\\midrule",
-        ]
+        header = table.header()[:-1]
+        lines += ["\\begin{table}\\centering", f"\\caption{{{_tex(table.title)}}}"]
+        lines += [f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", "\\toprule"]
+        lines += [" & ".join(map(_tex, header)) + " \\\\", "\\midrule"]
         for row, cells in zip(table.rows, table.cells(), strict=True):
-            shown = [_tex(cell) for cell in cells[:-1]]
-            shown[0] = f"\\textit{{{shown[0]}}}" if row.published else shown[0]
-            lines.append(" & ".join(shown) + " \\\\")
+            method, *others = (_tex(cell) for cell in cells[:-1])
+            lines.append(" & ".join([f"\\textit{{{method}}}" if row.published else method, *others]) + " \\\\")
         lines += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
     return "\n".join(lines)
-
-
-def _cell(numbers: Summary, metric: str, intervals: bool) -> str:
-    if metric not in numbers:
-        return NONE
-    factor = 100 if metric in _PERCENT or metric.startswith("within") else 1
-    value, low, high = (factor * n for n in numbers[metric])
-    interval = f" ({_plain(low)}–{_plain(high)})" if intervals and low == low else ""
-    return f"{_plain(value)}{interval}"
 
 
 def _plain(value: float) -> str:
     """Three digits or two places, as the paper prints them."""
     if value != value:
-        return NONE
+        return _NONE
     return f"{value:.1f}" if abs(value) >= 99.995 else f"{value:.2f}"
 
 

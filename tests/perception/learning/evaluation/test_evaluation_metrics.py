@@ -18,7 +18,7 @@ from perception.learning.evaluation.metrics import (
     pack,
     unpack,
 )
-from perception.learning.evaluation.statistics import ranks, summarise
+from perception.learning.evaluation.report import ranks, summarise
 
 NAN = np.float32(np.nan)
 
