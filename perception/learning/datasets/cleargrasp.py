@@ -40,18 +40,18 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    clips = []
-    for folder in files.folders_with(root, lambda names: any(name.endswith(_COLOR) for name in names)):
-        clips += [_clip(root, folder, stem, read_capture) for stem in stems_of(folder, _COLOR)]
+    ways: list[tuple[Path, str, Callable[[Path, str], DatasetFrame]]] = []
+    for folder in files.folders_with_files(root, _COLOR):
+        ways += [(folder, stem, read_capture) for stem in stems_of(folder, _COLOR)]
     for folder in files.folders_with(root, lambda names: {"rgb-imgs", "depth-imgs-rectified"} <= names):
-        clips += [_clip(root, folder, stem, _read_synthetic) for stem in stems_of(folder / "rgb-imgs", "-rgb.jpg")]
-    if not clips:
+        ways += [(folder, stem, _read_synthetic) for stem in stems_of(folder / "rgb-imgs", "-rgb.jpg")]
+    if not ways:
         raise files.wrong_layout("cleargrasp", root, _WANTED)
+    clips = [
+        FrameClip((folder.relative_to(root) / stem).as_posix(), False, folder, (stem,), read)
+        for folder, stem, read in ways
+    ]
     return Dataset("ClearGrasp", tuple(clips))
-
-
-def _clip(root: Path, folder: Path, stem: str, read: Callable[[Path, str], DatasetFrame]) -> FrameClip:
-    return FrameClip((folder.relative_to(root) / stem).as_posix(), False, folder, (stem,), read)
 
 
 def read_capture(folder: Path, stem: str, twin: bool = False) -> DatasetFrame:
@@ -85,8 +85,11 @@ def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
     size = truth_m.shape
     facts = files.read_json(folder / "json-files" / f"{stem}-masks.json")
     try:
-        view = facts["camera"]["field_of_view"]
-        intrinsics = files.possible(_pinhole(size, (float(view["x_axis_rads"]), float(view["y_axis_rads"]))))
+        # The camera looks out of the middle of its image.
+        view, (height, width) = facts["camera"]["field_of_view"], size
+        fx = width / 2 / math.tan(float(view["x_axis_rads"]) / 2)
+        fy = height / 2 / math.tan(float(view["y_axis_rads"]) / 2)
+        intrinsics = files.possible(Intrinsics(width, height, fx, fy, (width - 1) / 2, (height - 1) / 2))
         variants = facts["variants"]["masks_and_poses_by_pixel_value"]
         families = {int(id_): str(one["variant_uri"]).rpartition("/")[2] for id_, one in variants.items()}
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
@@ -121,10 +124,3 @@ def _camera(file: Path) -> Intrinsics:
         raise DatasetError(
             f"{file} gives no camera ({error}).", "It holds xres, yres, fx, fy, cx and cy [px]; copy it again."
         ) from error
-
-
-def _pinhole(size: tuple[int, int], angles_rad: tuple[float, float]) -> Intrinsics:
-    """A camera that looks out of the middle of its image with these fields of view, across and down."""
-    height, width = size
-    fx, fy = width / 2 / math.tan(angles_rad[0] / 2), height / 2 / math.tan(angles_rad[1] / 2)
-    return Intrinsics(width, height, fx, fy, (width - 1) / 2, (height - 1) / 2)

@@ -9,7 +9,6 @@ DREDS-CatKnown/test/<scene>/ and STD-CatKnown/<sequence>/, or any folder above t
 STD's sequences are videos; the scenes of DREDS are views from all around.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,24 +45,14 @@ def open_root(root: Path) -> Dataset:
     """
     clips = []
     for ending in (_REAL, _SIMULATED):
-        for folder in files.folders_with(root, partial(_has, ending)):
+        for folder in files.folders_with_files(root, ending):
             name = folder.relative_to(root).as_posix()
             clips.append(FrameClip(name, ending == _REAL, folder, stems_of(folder, ending), _read))
     if not clips:
         raise files.wrong_layout("dreds", root, f"NNNN{_COLOR} beside NNNN{_SIMULATED} or NNNN{_REAL}, here or below")
-    return Dataset(_name(root), tuple(clips))
-
-
-def _has(ending: str, names: set[str]) -> bool:
-    return any(name.endswith(ending) for name in names)
-
-
-def _name(root: Path) -> str:
-    """What the folders of the release are called, where one is on the path."""
-    for part in reversed(root.resolve().parts):
-        if part.upper().startswith(("DREDS-CAT", "STD-CAT")):
-            return part
-    return "DREDS"
+    # What the folders of the release are called, where one is on the path.
+    releases = (part for part in root.resolve().parts[::-1] if part.upper().startswith(("DREDS-CAT", "STD-CAT")))
+    return Dataset(next(releases, "DREDS"), tuple(clips))
 
 
 def _read(folder: Path, stem: str) -> DatasetFrame:

@@ -44,19 +44,17 @@ def wrong_layout(kind: str, root: Path, wanted: str, remedy: str = "") -> Datase
 
 def folders_with(root: Path, holds: Callable[[set[str]], bool], depth: int = 5) -> list[Path]:
     """`root` and the folders below it, in order, whose entries' names satisfy `holds`; not searched inside of those."""
-    found: list[Path] = []
+    with os.scandir(root) as entries:
+        kinds = {entry.name: entry.is_dir() for entry in entries}
+    if holds(set(kinds)):
+        return [root]
+    names = sorted(name for name, is_folder in kinds.items() if depth and is_folder and not name.startswith("."))
+    return [folder for name in names for folder in folders_with(root / name, holds, depth - 1)]
 
-    def search(folder: Path, left: int) -> None:
-        with os.scandir(folder) as entries:
-            kinds = {entry.name: entry.is_dir() for entry in entries}
-        if holds(set(kinds)):
-            found.append(folder)
-        elif left:
-            for name in sorted(name for name, is_folder in kinds.items() if is_folder and not name.startswith(".")):
-                search(folder / name, left - 1)
 
-    search(root, depth)
-    return found
+def folders_with_files(root: Path, ending: str) -> list[Path]:
+    """As `folders_with`, of files whose names end so."""
+    return folders_with(root, lambda names: any(name.endswith(ending) for name in names))
 
 
 def read_color(file: Path) -> NDArray[np.uint8]:
@@ -117,10 +115,9 @@ def demand_file(file: Path) -> None:
 
 def possible(intrinsics: Intrinsics) -> Intrinsics:
     """The same; raises a ValueError where no camera has them."""
-    k = intrinsics
-    sizes = (k.width, k.height, k.fx, k.fy)
-    if not np.isfinite([*sizes, k.cx, k.cy]).all() or min(sizes) <= 0:
-        raise ValueError(f"no camera has {k}")
+    sizes = (intrinsics.width, intrinsics.height, intrinsics.fx, intrinsics.fy)
+    if not np.isfinite([*sizes, intrinsics.cx, intrinsics.cy]).all() or min(sizes) <= 0:
+        raise ValueError(f"no camera has {intrinsics}")
     return intrinsics
 
 

@@ -9,6 +9,7 @@ object a pixel shows and not what it is made of, the normals are in axes whose p
 neither is read.
 """
 
+import re
 from pathlib import Path
 
 from core.image import Intrinsics, known_depth
@@ -16,6 +17,8 @@ from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
 _DEPTH = "_depth.exr"
+#: DREDS' real frames end with _gt_depth.exr.
+_TRUTH = re.compile(r"(?<!_gt)_depth\.exr$")
 #: The generator's camera: 71.28 deg across.
 _CAMERA = Intrinsics(640, 360, 446.31, 446.31, 319.5, 179.5)
 #: Scenes in whose truth the authors find flaws (their loader skips paths with these words).
@@ -28,10 +31,11 @@ def open_root(root: Path) -> Dataset:
     Raises:
         DatasetError: nothing of this layout is there.
     """
-    bad = _bad(root)
+    lists = [*root.glob("bad_his.txt"), *root.glob("*/bad_his.txt"), *root.parent.glob("bad_his.txt")]
+    lines = [line.split(" ")[0].strip() for file in lists for line in file.read_text().splitlines()]
+    bad = {"/".join(Path(line).parts[-2:]) for line in lines if line}
     clips = []
-    # DREDS' real frames end with _gt_depth.exr, which ends with _depth.exr too.
-    for folder in files.folders_with(root, lambda names: any(_is_truth(name) for name in names)):
+    for folder in files.folders_with(root, lambda names: any(map(_TRUTH.search, names))):
         name = folder.relative_to(root).as_posix()
         stems = [stem for stem in stems_of(folder, _DEPTH) if f"{folder.name}/{stem}{_DEPTH}" not in bad]
         if stems and not any(word in name for word in _SKIPPED):
@@ -39,17 +43,6 @@ def open_root(root: Path) -> Dataset:
     if not clips:
         raise files.wrong_layout("hiss", root, f"NNNN_color.png beside NNNN{_DEPTH}, here or below")
     return Dataset("HISS", tuple(clips))
-
-
-def _is_truth(name: str) -> bool:
-    return name.endswith(_DEPTH) and not name.endswith("_gt_depth.exr")
-
-
-def _bad(root: Path) -> set[str]:
-    """<folder>/<file> of the depth files that are left out."""
-    lists = [*root.glob("bad_his.txt"), *root.glob("*/bad_his.txt"), *root.parent.glob("bad_his.txt")]
-    lines = [line.split(" ")[0].strip() for file in lists for line in file.read_text().splitlines()]
-    return {"/".join(Path(line).parts[-2:]) for line in lines if line}
 
 
 def _read(folder: Path, stem: str) -> DatasetFrame:

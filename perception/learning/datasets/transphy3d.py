@@ -92,15 +92,17 @@ class RenderedClip:
     def frame(self, i: int) -> DatasetFrame:
         image, facts = self.folder / f"{i:06d}.png", self._facts
         ids = self._pixels(image.with_suffix(".ids.png"), np.uint8).astype(np.int32)
+        steps = self._pixels(image.with_suffix(".truth.png"), np.uint16)
+        sensor, normals = image.with_suffix(".depth.npy"), image.with_suffix(".normals.png")
         return DatasetFrame(
             self._sized(image, files.read_color(image)),
-            _depth_m(self._pixels(image.with_suffix(".truth.png"), np.uint16)),
+            np.where(steps > 0, steps * np.float32(_STEP_M), np.nan).astype(np.float32),
             self._intrinsics,
-            sensor_m=self._sensor_m(image.with_suffix(".depth.npy")),
+            sensor_m=None if self._lacks(sensor) else self._sized(sensor, files.read_npy(sensor), 2).astype(np.float32),
             transparent=self._that_are(ids, "transparent"),
             specular=self._that_are(ids, "specular"),
             instance_ids=ids,
-            normals=self._normals(image.with_suffix(".normals.png")),
+            normals=None if self._lacks(normals) else _normals(self._pixels(normals, np.uint16, 3)),
             T_world_camera=facts.poses[i],
             table=_seen_from(facts.table, facts.poses[i]),
             families=facts.families,
@@ -126,21 +128,9 @@ class RenderedClip:
     def _that_are(self, ids: NDArray[np.int32], optics: str) -> NDArray[np.bool_]:
         return np.isin(ids, [id_ for id_, own in self._facts.optics.items() if own == optics])
 
-    def _may_lack(self, file: Path) -> bool:
+    def _lacks(self, file: Path) -> bool:
         """Whether a file is not there and the clip never had it."""
         return not file.exists() and file.name not in self._facts.files
-
-    def _sensor_m(self, file: Path) -> NDArray[np.float32] | None:
-        if self._may_lack(file):
-            return None
-        return np.asarray(self._sized(file, files.read_npy(file), 2), np.float32)
-
-    def _normals(self, file: Path) -> NDArray[np.float32] | None:
-        if self._may_lack(file):
-            return None
-        stored = self._pixels(file, np.uint16, 3)
-        known = stored.any(axis=-1, keepdims=True)
-        return np.where(known, stored / 32767.5 - 1, np.nan).astype(np.float32)
 
     def _pixels(self, file: Path, dtype: type, axes: int = 2) -> NDArray[Any]:
         image = self._sized(file, files.read_png(file), axes)
@@ -186,5 +176,5 @@ def _seen_from(table: Plane, T_world_camera: NDArray[np.float64]) -> Plane:
     return Plane(own, offset_m) if offset_m < 0 else Plane(-own, -offset_m)
 
 
-def _depth_m(steps: NDArray[np.uint16]) -> NDArray[np.float32]:
-    return np.where(steps > 0, steps * np.float32(_STEP_M), np.nan).astype(np.float32)
+def _normals(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
+    return np.where(stored.any(axis=-1, keepdims=True), stored / 32767.5 - 1, np.nan).astype(np.float32)
