@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import PerceptionError
 from core.files import whole_folder, writing
+from core.json_values import plain
 from perception.estimators.dkt.files import CONTEXT, LORA, PROMPT, TRANSFORMER, VAE, DktFiles, find_parts
 from perception.estimators.dkt.load import (
     check_context,
@@ -49,8 +50,8 @@ TINY_TRANSFORMER = TransformerSize(
     out_channels=16,
     text_dim=64,
     freq_dim=32,
-    patch=(1, 2, 2),
     image_dim=1280,
+    patch=(1, 2, 2),
 )
 TINY_VAE = VaeSize(base_dim=4, z_dim=16, dim_mult=(1, 2, 4, 4), res_blocks=1, temporal_downsample=(False, True, True))
 _PROMPT_TOKENS, _SEED = 2, 0
@@ -66,8 +67,16 @@ class BaseFiles:
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with: the transformer's shape, and a digest of its weights."""
-        size = {f"transformer {key}": value for key, value in asdict(self.transformer).items()}
-        return json.loads(json.dumps(size | {"base weights": _digest(self.files.transformer)}))
+        digest = hashlib.sha256()
+        for file in self.files.transformer:
+            size = file.stat().st_size
+            digest.update(str(size).encode())
+            with file.open("rb") as opened:
+                digest.update(opened.read(_ENDS_BYTES))
+                opened.seek(max(0, size - _ENDS_BYTES))
+                digest.update(opened.read())
+        shape = {f"transformer {key}": value for key, value in asdict(self.transformer).items()}
+        return plain(shape | {"base weights": digest.hexdigest()[:16]})
 
 
 @dataclass(frozen=True)
@@ -131,15 +140,3 @@ def write_tiny_base(folder: Path) -> Path:
         (partial / CONTEXT).write_bytes(save({"prompt_embeds": prompt}))
         (partial / "dims.json").write_text(json.dumps(dims))
     return folder
-
-
-def _digest(files: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(str(size).encode())
-        with file.open("rb") as opened:
-            digest.update(opened.read(_ENDS_BYTES))
-            opened.seek(max(0, size - _ENDS_BYTES))
-            digest.update(opened.read())
-    return digest.hexdigest()[:16]

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,34 +58,39 @@ class Checkpoints:
         accelerator = trainer.accelerator
         folder = self.folder / f"step-{trainer.steps_done:06d}"
         partial = self.folder / f".{folder.name}.partial"
-        with _writing(partial):
-            if accelerator.is_main_process:
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir(parents=True)
-            accelerator.wait_for_everyone()
-            _save_state(trainer, partial)
-            accelerator.wait_for_everyone()
-            if accelerator.is_main_process:
-                _write_manifest(partial, trainer, identity)
-                sync_files(partial.iterdir())
-                shutil.rmtree(folder, ignore_errors=True)
-                partial.rename(folder)
-                for old in self.there()[: -self._keep]:
-                    shutil.rmtree(old)
-            accelerator.wait_for_everyone()
+        then = "the earlier ones are kept (fewer with a smaller --keep), and it goes on from the last one"
+        try:
+            with writing_archive(self.folder, then):
+                if accelerator.is_main_process:
+                    shutil.rmtree(partial, ignore_errors=True)
+                    partial.mkdir(parents=True)
+                accelerator.wait_for_everyone()
+                _save_state(trainer, partial)
+                accelerator.wait_for_everyone()
+                if accelerator.is_main_process:
+                    _write_manifest(partial, trainer, identity)
+                    sync_files(partial.iterdir())
+                    shutil.rmtree(folder, ignore_errors=True)
+                    partial.rename(folder)
+                    for old in self.there()[: -self._keep]:
+                        shutil.rmtree(old)
+                accelerator.wait_for_everyone()
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         return folder
 
     def newest(self, identity: Mapping[str, Any]) -> StepCheckpoint | None:
-        """The last one, every byte of it checked; None where there is none.
+        """The last one, checked as `at`; None where there is none."""
+        folders = self.there()
+        return self.at(folders[-1], identity) if folders else None
+
+    def at(self, folder: Path, identity: Mapping[str, Any]) -> StepCheckpoint:
+        """The one in `folder`, every byte of it checked.
 
         Raises:
             TrainingError: it is damaged (the one before it is named), or of another model.
         """
-        folders = self.there()
-        return None if not folders else self.at(folders[-1], identity)
-
-    def at(self, folder: Path, identity: Mapping[str, Any]) -> StepCheckpoint:
-        """The one in `folder`, checked as `newest`."""
         earlier = [path for path in self.there() if path.name < folder.name]
         remedy = (
             f"The one before it is {earlier[-1].name}: go on there with --from {earlier[-1].name}."
@@ -134,11 +138,7 @@ def model_identity(base: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
 def _save_state(trainer: Trainer, folder: Path) -> None:
     """Optimizer and every process's generators by `accelerate`; of the model the LoRA alone, not the frozen base."""
     accelerator = trainer.accelerator
-
-    def without_base(models: Any, weights: list[Any], output: str) -> None:
-        weights.clear()
-
-    hook = accelerator.register_save_state_pre_hook(without_base)
+    hook = accelerator.register_save_state_pre_hook(lambda models, weights, output: weights.clear())
     try:
         accelerator.save_state(str(folder))
     finally:
@@ -179,10 +179,9 @@ def _read(folder: Path, remedy: str) -> StepCheckpoint:
         raise TrainingError(f"{folder / MANIFEST} is missing or damaged.", remedy) from error
     for name, (size, digest) in files.items():
         path = folder / name
-        has = path.stat().st_size if path.is_file() else None
-        if has is None:
+        if not path.is_file():
             raise TrainingError(f"{path} is missing.", remedy)
-        if has != size:
+        if (has := path.stat().st_size) != size:
             raise TrainingError(f"{path} is cut off: {has} of {size} bytes.", remedy)
         if _digest(path) != digest:
             raise TrainingError(f"{path} is damaged: its bytes are not those that were written.", remedy)
@@ -192,15 +191,3 @@ def _read(folder: Path, remedy: str) -> StepCheckpoint:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _writing(partial: Path) -> Iterator[None]:
-    """Where the disk takes no more, says so and leaves no part behind."""
-    then = "the earlier ones are kept (fewer with a smaller --keep), and it goes on from the last one"
-    try:
-        with writing_archive(partial.parent, then):
-            yield
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

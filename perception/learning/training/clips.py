@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.errors import DatasetError
 from perception.estimators.dkt.codec import FrameShape
-from perception.learning.datasets.base import DatasetClip, DatasetFrame
+from perception.learning.datasets.base import DatasetClip
 
 #: A clip whose disparities span less than this [1/m] holds one distance: nothing to learn a shape from.
 _LEAST_SPAN = 1e-6
@@ -47,8 +47,11 @@ def read_clip(clip: DatasetClip, start: int, count: int, size: tuple[int, int]) 
                 "All frames of a clip must have one size: mend the clip, or leave it out.",
             )
     color = torch.cat([shape.to_model(frame.color, cpu, torch.float32) for frame in frames], 2)
-    depth_m = np.stack([_fitted(frame, shape) for frame in frames])
-    disparity, known = normalised_disparity(depth_m)
+    # Truth goes where colour goes, each pixel the nearest one's: depths do not mix over edges.
+    depths_m = torch.from_numpy(np.stack([frame.depth_m for frame in frames]))[None]
+    turned = torch.rot90(depths_m, dims=(2, 3)) if shape.is_turned else depths_m
+    fitted = torch.nn.functional.interpolate(turned, shape.size[::-1], mode="nearest-exact")
+    disparity, known = normalised_disparity(np.asarray(fitted[0].numpy()))
     if not known.any():
         raise DatasetError(
             f"{clip.name} has no true depth in frames {start} to {start + count - 1}.", "Leave this clip out."
@@ -72,25 +75,12 @@ def normalised_disparity(depth_m: NDArray[np.float32]) -> tuple[NDArray[np.float
     disparity = np.divide(1.0, depth_m, out=np.zeros(depth_m.shape, np.float64), where=known)
     low, high = disparity[known].min(), disparity[known].max()
     scaled = 2 * (disparity - low) / max(high - low, _LEAST_SPAN) - 1
-    filled = [_without_holes(frame, seen) for frame, seen in zip(scaled, known, strict=True)]
-    return np.stack(filled).astype(np.float32), known
-
-
-def _without_holes(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    if known.all():
-        return values
-    if not known.any():
-        return np.full_like(values, -1.0)
-    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return np.asarray(values[tuple(nearest)])
-
-
-def _fitted(frame: DatasetFrame, shape: FrameShape) -> NDArray[np.float32]:
-    """Truth (h, w) [m] where colour goes: turned alike, each pixel the nearest, as depths do not mix over edges."""
-    depth_m = torch.from_numpy(np.ascontiguousarray(frame.depth_m))
-    turned = torch.rot90(depth_m) if shape.is_turned else depth_m
-    fitted = torch.nn.functional.interpolate(turned[None, None], shape.size[::-1], mode="nearest-exact")
-    return np.asarray(fitted[0, 0].numpy())
+    for values, seen in zip(scaled, known, strict=True):
+        if not seen.any():
+            values[:] = -1.0
+        elif not seen.all():
+            values[:] = values[tuple(distance_transform_edt(~seen, return_distances=False, return_indices=True))]
+    return scaled.astype(np.float32), known
 
 
 def known_of_latents(known: Tensor, latents: tuple[int, int, int]) -> Tensor:

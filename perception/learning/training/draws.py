@@ -50,9 +50,23 @@ class Sampler:
         names = [[dataset.name, *((clip.name, len(clip)) for clip in dataset.clips)] for dataset in datasets]
         self._data = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16]
         self._lengths = [4 * n + 1 for n in range((longest - 1) // 4 + 1)]
-        self._sources = {count: self._long_enough(count) for count in self._lengths}
+        #: By length: data sets with the clips that so many frames can be drawn from.
+        self._sources = {
+            count: [
+                (number, usable)
+                for number, clips in enumerate(self._clips)
+                if (usable := [i for i, c in enumerate(clips) if len(c) >= count and (c.is_video or count == 1)])
+            ]
+            for count in self._lengths
+        }
         if not self._sources[longest]:
-            raise _too_short(datasets, longest)
+            lengths = [len(clip) for clips in self._clips for clip in clips if clip.is_video]
+            most = max(lengths, default=1)
+            has = f"the longest of {len(lengths)} video clips has {most}" if lengths else "there are only images"
+            raise TrainingError(
+                f"Clips of {longest} frames are asked for, and {has}.",
+                f"Try --longest {max(1, most - (most - 1) % 4)}, or add a video set (python main.py synth makes one).",
+            )
 
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint keeps after `step` steps. data: a digest of the clips' names and lengths."""
@@ -72,26 +86,6 @@ class Sampler:
 
     def _random(self, *what: int) -> np.random.Generator:
         return np.random.default_rng((self._seed, *what))
-
-    def _long_enough(self, count: int) -> list[tuple[int, list[int]]]:
-        """Data sets with the clips that `count` frames can be drawn from."""
-        sources = []
-        for number, clips in enumerate(self._clips):
-            usable = [i for i, clip in enumerate(clips) if len(clip) >= count and (clip.is_video or count == 1)]
-            if usable:
-                sources.append((number, usable))
-        return sources
-
-
-def _too_short(datasets: Sequence[Dataset], longest: int) -> TrainingError:
-    lengths = [len(clip) for dataset in datasets for clip in dataset.clips if clip.is_video]
-    most = max(lengths, default=1)
-    fits = max(1, most - (most - 1) % 4)
-    has = f"the longest of {len(lengths)} video clips has {most}" if lengths else "there are only images"
-    return TrainingError(
-        f"Clips of {longest} frames are asked for, and {has}.",
-        f"Try --longest {fits}, or add a video set (python main.py synth makes one).",
-    )
 
 
 def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], list[DatasetClip]]:

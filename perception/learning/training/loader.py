@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -22,42 +22,19 @@ DrawnClip = tuple[Draw, TrainingClip]
 _LOST = "DataLoader worker"
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """Why a sample could not be read. Out of another process an error of ours would come as one of torch's."""
-
-    kind: type[VitroError]
-    cause: str
-    remedy: str
-
-
-class _Reader(TorchDataset[DrawnClip | _Failure]):
-    """The clip of (step, number), read from disk."""
+class _Reader(TorchDataset[DrawnClip | VitroError]):
+    """The clip of (step, number), read from disk; or why not: raised in another process it would come as torch's."""
 
     def __init__(self, datasets: Sequence[Dataset], sampler: Sampler, size: tuple[int, int]) -> None:
         self._datasets, self._sampler, self._size = datasets, sampler, size
 
-    def __getitem__(self, index: tuple[int, int]) -> DrawnClip | _Failure:
+    def __getitem__(self, index: tuple[int, int]) -> DrawnClip | VitroError:
         draw = self._sampler.draw(*index)
         try:
             clip = self._datasets[draw.dataset].clips[draw.clip]
             return draw, read_clip(clip, draw.start, draw.count, self._size)
         except VitroError as error:
-            return _Failure(type(error), error.cause, error.remedy)
-
-
-class _Indices:
-    """(step, number) of a process's samples, from a step on, for ever."""
-
-    def __init__(self, first_step: int, batch: int, process: int, processes: int) -> None:
-        self._first_step, self._numbers = first_step, range(process, batch, processes)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        step = self._first_step
-        while True:
-            for number in self._numbers:
-                yield step, number
-            step += 1
+            return error
 
 
 def clip_stream(
@@ -77,18 +54,19 @@ def clip_stream(
         DatasetError: a frame that cannot be read.
     """
     reader = _Reader(datasets, sampler, size)
+    process, processes = share
     ahead: dict[str, Any] = {"num_workers": workers, "worker_init_fn": _leave_interrupts} if workers else {}
     loader = DataLoader(
         reader,
         batch_size=None,
-        sampler=_Indices(first_step, batch, *share),  # type: ignore[arg-type]
+        sampler=((step, number) for step in count(first_step) for number in range(process, batch, processes)),
         # One of its own: a loader seeds its workers, and a resumed run must not take numbers off the global one.
         generator=torch.Generator().manual_seed(0),
         **ahead,
     )
     for read in loader:
-        if isinstance(read, _Failure):
-            raise read.kind(read.cause, read.remedy)
+        if isinstance(read, VitroError):
+            raise read
         yield read
 
 

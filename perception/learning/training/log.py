@@ -14,10 +14,8 @@ from perception.learning.training.files import GOES_ON, write_png
 from perception.pictures import HOLE_RGB, Image, write
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 480, 80, 20, 40, 40
-#: The thick line is the mean over this share of the run.
-_SMOOTH = 0.02
-#: And over at least so many steps.
-_LEAST_SMOOTH = 10
+#: The thick line is the mean over this share of the run, and over at least so many steps.
+_SMOOTH, _LEAST_SMOOTH = 0.02, 10
 _STEPS, _MEAN, _GRID = (70, 95, 150), (120, 200, 255), (55, 55, 55)
 
 
@@ -43,7 +41,8 @@ class LogRow:
         return cls(step, loss, grad_norm, rate, frames, speed, round(samples * frames / seconds, 3), round(seconds, 4))
 
 
-_COLUMNS = [field.name for field in fields(LogRow)]
+_FIELDS = fields(LogRow)
+_COLUMNS = [field.name for field in _FIELDS]
 
 
 class TrainingLog:
@@ -55,13 +54,20 @@ class TrainingLog:
 
     def begin(self, steps_done: int) -> int:
         """Keeps the first `steps_done` steps of what is there; says how many it drops. Raises as `write_whole`."""
-        rows = _read(self._path)
+        text = self._path.read_text(errors="replace") if self._path.exists() else ""
+        rows = []
+        for cells in csv.DictReader(io.StringIO(text)):
+            try:
+                numbers: dict[str, Any] = {f.name: (int if f.type is int else float)(cells[f.name]) for f in _FIELDS}
+            except (TypeError, ValueError, KeyError):
+                break  # a kill may have cut the last row off
+            rows.append(LogRow(**numbers))
         self.rows = [row for row in rows if row.step <= steps_done]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        kept = io.StringIO()
+        writer = csv.DictWriter(kept, _COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(asdict, self.rows))
-        write_whole(self._path, text.getvalue().encode(), GOES_ON)
+        write_whole(self._path, kept.getvalue().encode(), GOES_ON)
         return len(rows) - len(self.rows)
 
     def add(self, row: LogRow) -> None:
@@ -86,45 +92,22 @@ def loss_curve(steps: np.ndarray, losses: np.ndarray) -> Image:
     import cv2
 
     image = np.full((_HEIGHT, _WIDTH, 3), HOLE_RGB, np.uint8)
-    low, high = 0.0, max(float(np.percentile(losses, 99)) * 1.1, 1e-6)
-    first, last = float(steps[0]), float(max(steps[-1], steps[0] + 1))
+    high, first, last = max(np.percentile(losses, 99) * 1.1, 1e-6), steps[0], max(steps[-1], steps[0] + 1)
 
     def place(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         across = _LEFT + (x - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT)
-        down = _HEIGHT - _BOTTOM - (np.clip(y, low, high) - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+        down = _HEIGHT - _BOTTOM - np.clip(y, 0, high) / high * (_HEIGHT - _TOP - _BOTTOM)
         return np.rint(np.stack([across, down], -1)).astype(np.int32)
 
-    for share in np.linspace(0, 1, 5):
-        value, step = low + share * (high - low), first + share * (last - first)
-        y = int(place(np.array([first]), np.array([value]))[0, 1])
+    values, marks = np.linspace(0, high, 5), np.linspace(first, last, 5)
+    for value, step, (x, y) in zip(values, marks, place(marks, values).tolist(), strict=True):
         cv2.line(image, (_LEFT, y), (_WIDTH - _RIGHT, y), _GRID, 1)
         write(image, f"{value:.3g}", (12, y + 5), 0.5, 1)
-        x = int(place(np.array([step]), np.array([low]))[0, 0])
         write(image, f"{step:.0f}", (min(x - 10, _WIDTH - 70), _HEIGHT - 14), 0.5, 1)
+    width = max(_LEAST_SMOOTH, round(_SMOOTH * len(losses)))
+    counts = np.minimum(np.arange(1, len(losses) + 1), width)
+    means = np.convolve(losses, np.ones(width))[: len(losses)] / counts
     cv2.polylines(image, [place(steps, losses)], False, _STEPS, 1, cv2.LINE_AA)
-    cv2.polylines(image, [place(steps, _running_mean(losses))], False, _MEAN, 2, cv2.LINE_AA)
+    cv2.polylines(image, [place(steps, means)], False, _MEAN, 2, cv2.LINE_AA)
     write(image, "loss by step, and its running mean (thick)", (_LEFT, 26), 0.6, 1)
     return image
-
-
-def _running_mean(values: np.ndarray) -> np.ndarray:
-    """Of each value and those just before it."""
-    width = max(_LEAST_SMOOTH, round(_SMOOTH * len(values)))
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - width)
-    return (sums[ends] - sums[starts]) / (ends - starts)
-
-
-def _read(path: Path) -> list[LogRow]:
-    """The whole rows of a log; a kill may have cut the last one off."""
-    if not path.exists():
-        return []
-    rows = []
-    for cells in csv.DictReader(io.StringIO(path.read_text(errors="replace"))):
-        try:
-            numbers: dict[str, Any] = {f.name: (int if f.type is int else float)(cells[f.name]) for f in fields(LogRow)}
-            rows.append(LogRow(**numbers))
-        except (TypeError, ValueError, KeyError):
-            break
-    return rows

@@ -1,5 +1,6 @@
 """The LoRA that learns: put on a frozen transformer through peft, and written as the release writes its own."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from perception.estimators.dkt.names import transformer_release_name
 
 #: The linear layers of every block that get a pair, by the release's names: those that the trainer adapts on
 #: whose code the release is built. The paper names none.
-TARGETS = ("q", "k", "v", "o", "ffn.0", "ffn.2")
+_TARGETS = re.compile(r"blocks\.\d+\.(\w+_attn\.[qkvo]|ffn\.[02])")
 _ADAPTER = "default"
 
 
 def add_lora(transformer: WanTransformer3DModel, rank: int, seed: int) -> WanTransformer3DModel:
-    """The transformer with a pair of float32 matrices beside each of its blocks' `TARGETS`, which alone learn.
+    """The transformer with a pair of float32 matrices beside each of its blocks' `_TARGETS`, which alone learn.
 
     W + B A x, undivided, as inference adds them (peft: alpha = rank). A is drawn from `seed`, B is zero: the
     model begins as its base.
     """
-    targets = [name for name in module_names(transformer) if _is_target(transformer_release_name(name))]
+    names = {name: transformer_release_name(name) for name in module_names(transformer)}
+    targets = [name for name, release in names.items() if _TARGETS.fullmatch(release)]
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=targets)
     before = torch.get_rng_state()
     torch.manual_seed(seed)
@@ -85,8 +87,3 @@ def read_lora(path: Path, transformer: torch.nn.Module) -> dict[str, Tensor]:
     for module, pair in pairs.items():
         tensors |= {f"{module}.lora_A.weight": stored[pair.a], f"{module}.lora_B.weight": stored[pair.b]}
     return tensors
-
-
-def _is_target(module: str) -> bool:
-    block, _, layer = module.partition("attn.") if "attn." in module else module.partition("ffn.")
-    return block.startswith("blocks.") and (layer if "attn." in module else f"ffn.{layer}") in TARGETS

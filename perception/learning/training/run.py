@@ -58,7 +58,12 @@ class TrainingRun:
             self.datasets, self.validation_clips = split(given, settings.validation_clips)
         sampler = Sampler(self.datasets, settings.longest, settings.seed, LEVELS)
         self._lock = hold_run(out) if self._is_main else None
-        self._base = self._find_base(accelerator)
+        base_folder = settings.weights or out / "base"
+        if settings.weights is None:
+            if self._is_main and not base_folder.is_dir():
+                write_tiny_base(base_folder)
+            accelerator.wait_for_everyone()
+        self._base = find_base(base_folder)
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         base = load_base(self._base, dtype, accelerator.device)
         self.description = TINY if settings.base else f"DKT base {base.name} of {settings.weights}"
@@ -79,8 +84,11 @@ class TrainingRun:
             PerceptionError: a LoRA to begin from that is damaged, or of another model.
             TrainingError: a checkpoint that is damaged, missing, or of another model.
         """
-        checkpoint = self._checkpoint(from_)
-        changed: list[str] = []
+        known, folder, changed = self.checkpoints, self.checkpoints.folder / from_, list[str]()
+        if from_ and not folder.is_dir():
+            there = ", ".join(path.name for path in known.there()) or "none"
+            raise TrainingError(f"There is no checkpoint {from_} in {self.out}.", f"There are: {there}.")
+        checkpoint = known.at(folder, self._identity) if from_ else known.newest(self._identity)
         if checkpoint is not None:
             restore(self.trainer, checkpoint)
             changed = self._changes(checkpoint)
@@ -88,7 +96,7 @@ class TrainingRun:
             put_lora(self.trainer.transformer, read_lora(self.settings.init_lora, self.trainer.transformer))
         if self._is_main:
             if checkpoint is not None:
-                self.checkpoints.drop_after(checkpoint)
+                known.drop_after(checkpoint)
             content = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
             write_whole(self.out / "settings.yaml", content.encode(), GOES_ON)
             self.lost_steps = self.log.begin(self.steps_done)
@@ -130,15 +138,6 @@ class TrainingRun:
         accelerator.wait_for_everyone()
         return [f"validation at step {step}, {score.describe()}" for score in self.scores if "all" in score.metrics]
 
-    def _checkpoint(self, from_: str) -> StepCheckpoint | None:
-        if not from_:
-            return self.checkpoints.newest(self._identity)
-        folder = self.checkpoints.folder / from_
-        if not folder.is_dir():
-            there = ", ".join(path.name for path in self.checkpoints.there()) or "none"
-            raise TrainingError(f"There is no checkpoint {from_} in {self.out}.", f"There are: {there}.")
-        return self.checkpoints.at(folder, self._identity)
-
     def _changes(self, checkpoint: StepCheckpoint) -> list[str]:
         """Settings and data that are not those of the checkpoint: the run goes on, but not as it would have."""
         now = self.settings.model_dump(mode="json", exclude=_FREE)
@@ -147,15 +146,6 @@ class TrainingRun:
         if checkpoint.sampler.get("data") != self.trainer.sampler.state(0)["data"]:
             changed.append("the data sets hold other clips")
         return changed
-
-    def _find_base(self, accelerator: Accelerator) -> BaseFiles:
-        if self.settings.weights is not None:
-            return find_base(self.settings.weights)
-        folder = self.out / "base"
-        if self._is_main and not folder.is_dir():
-            write_tiny_base(folder)
-        accelerator.wait_for_everyone()
-        return find_base(folder)
 
 
 def publish_model(folder: Path, base: BaseFiles, transformer: torch.nn.Module) -> None:

@@ -112,9 +112,12 @@ def read_settings(config: Path | None, given: Mapping[str, Any]) -> TrainingSett
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
+        causes = [
+            ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, "))))
+            for one in error.errors()
+        ]
         raise ConfigurationError(
-            f"The training settings{f' of {config}' if config else ''} cannot be used: "
-            f"{'; '.join(map(_cause, error.errors()))}.",
+            f"The training settings{f' of {config}' if config else ''} cannot be used: {'; '.join(causes)}.",
             "Mend them; perception/learning/training/settings.py lists all with their defaults, "
             "docs/training.md explains them.",
         ) from error
@@ -132,9 +135,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} holds no settings.", "Write lines such as: learning_rate: 1.0e-5")
     return content
-
-
-def _cause(error: Mapping[str, Any]) -> str:
-    what = error["msg"].removeprefix("Value error, ")
-    field = ".".join(map(str, error["loc"]))
-    return f"{field}: {what}" if field else what

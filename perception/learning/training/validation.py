@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from hardware.cameras.clips.clip import ClipFrame
+from perception.depth_types import Kind
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.learning.datasets.base import DatasetClip, DatasetFrame
@@ -65,7 +66,11 @@ def validate(
     devices = [device] if device.type == "cuda" else []
     scores = []
     with torch.random.fork_rng(devices):
-        estimator = open_estimator("dkt", _options(model, settings, device))
+        # Exact: nothing is compiled for a few clips.
+        where, precision = str(device), settings.precision
+        steps, size = settings.validation_steps, settings.size
+        options = EstimatorOptions(model, size=size, steps=steps, mode="exact", device=where, dtype=precision)
+        estimator = open_estimator("dkt", options)
         for number, (clip, count) in enumerate(zip(clips, lengths, strict=True)):
             frames = [clip.frame(i) for i in range(count)]
             stream = estimator.stream(count, *frames[0].color.shape[:2])
@@ -77,37 +82,21 @@ def validate(
     return scores
 
 
-def _options(model: Path, settings: TrainingSettings, device: torch.device) -> EstimatorOptions:
-    return EstimatorOptions(
-        weights=model,
-        size=settings.size,
-        steps=settings.validation_steps,
-        # Nothing is compiled for a few clips.
-        mode="exact",
-        device=str(device),
-        dtype=settings.precision,
-    )
-
-
 def _score(
     frames: Sequence[DatasetFrame], maps: Sequence[NDArray[np.float32]]
 ) -> tuple[dict[str, dict[str, float]], list[NDArray[np.float32]]]:
     """Metrics by region, and the maps as depths [m]."""
-    sums, answers = LineSums(), [comparable(values, "disparity") for values in maps]
+    kind: Kind = "disparity"
+    sums, answers = LineSums(), [comparable(values, kind) for values in maps]
     regions = [regions_of(frame, "") for frame in frames]
     for frame, answer, region in zip(frames, answers, regions, strict=True):
-        sums.add(*pairs(answer, target(frame.depth_m, "disparity"), region["all"], "disparity"))
-    line = sums.line()
-    depths_m = [aligned_m(answer, "disparity", line) for answer in answers]
-    metrics = {}
-    for name in REGIONS:
-        own = DepthMetrics.empty()
-        for frame, depth_m, region in zip(frames, depths_m, regions, strict=True):
-            if name in region:
-                own += DepthMetrics.of(depth_m, frame.depth_m, region[name])
-        if own.pixels:
-            metrics[name] = own.compute()
-    return metrics, depths_m
+        sums.add(*pairs(answer, target(frame.depth_m, kind), region["all"], kind))
+    depths_m = [aligned_m(answer, kind, sums.line()) for answer in answers]
+    metrics = {name: DepthMetrics.empty() for name in REGIONS}
+    for frame, depth_m, region in zip(frames, depths_m, regions, strict=True):
+        for name in region.keys() & metrics:
+            metrics[name] += DepthMetrics.of(depth_m, frame.depth_m, region[name])
+    return {name: own.compute() for name, own in metrics.items() if own.pixels}, depths_m
 
 
 def _picture(frames: Sequence[DatasetFrame], depths_m: Sequence[NDArray[np.float32]]) -> Image:
@@ -116,17 +105,9 @@ def _picture(frames: Sequence[DatasetFrame], depths_m: Sequence[NDArray[np.float
     near_m, far_m = depth_range(*(frames[i].depth_m for i in shown))
     rows = []
     for i in shown:
-        panels = (
-            frames[i].color,
-            colour_depth(frames[i].depth_m, near_m, far_m),
-            colour_depth(depths_m[i], near_m, far_m),
-        )
-        titles = (f"frame {i}", "truth", "prediction, aligned")
-        rows.append(np.hstack([titled(_wide(p), title) for p, title in zip(panels, titles, strict=True)]))
+        truth, predicted = (colour_depth(depth_m, near_m, far_m) for depth_m in (frames[i].depth_m, depths_m[i]))
+        panels = {f"frame {i}": frames[i].color, "truth": truth, "prediction, aligned": predicted}
+        times = max(1, -(-_LEAST_WIDTH // truth.shape[1]))
+        rows.append(np.hstack([titled(p.repeat(times, 0).repeat(times, 1), title) for title, p in panels.items()]))
     sheet = np.vstack(rows)
     return np.hstack([sheet, legend(sheet.shape[0], near_m, far_m, "metres")])
-
-
-def _wide(panel: Image) -> Image:
-    times = max(1, -(-_LEAST_WIDTH // panel.shape[1]))
-    return np.ascontiguousarray(panel.repeat(times, 0).repeat(times, 1))
