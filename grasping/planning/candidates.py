@@ -100,21 +100,20 @@ class Reach:
         failures["out of reach"] += int((~reached.any(axis=1)).sum())
         grasp, branch = np.nonzero(reached)
         opening = np.minimum(rows[:, WIDTH] + PRE_OPEN_M, self.arm.mount.gripper_stroke_m)
-        free = self._free(np.concatenate([approach[reached], lift[reached]], axis=1), opening[grasp], around)
+        paths, widths = np.concatenate([approach[reached], lift[reached]], axis=1), opening[grasp]
+        closing_in = CollisionChecker(self.arm, self.workspace, around.approach, 0.0)
+        free = closing_in.free(paths, np.repeat(widths, 2 * _STEPS)).reshape(-1, 2 * _STEPS).all(axis=1)
+        # Its start is also the end of the transit.
+        free &= CollisionChecker(self.arm, self.workspace, around.transit, 0.0).free(paths[:, 0], widths)
         failures["collision at the grasp"] += len(set(grasp) - set(grasp[free]))
-        return [
-            Candidate(
-                arm=self.arm,
-                row=rows[c],
-                T_world_tcp=T[c],
-                approach_rad=approach[c, k],
-                lift_rad=lift[c, k],
-                tip_rad=float(tip[c, k]),
-                pre_open_m=float(opening[c]),
-                value=self._value(rows[c], T[c], approach[c, k, 0], float(tip[c, k])),
-            )
-            for c, k in zip(grasp[free], branch[free], strict=True)
-        ]
+        found = []
+        for c, k in zip(grasp[free], branch[free], strict=True):
+            way, tip_rad, open_m = approach[c, k], float(tip[c, k]), float(opening[c])
+            cost = _TRAVEL_COST * np.abs(way[0] - self.start_rad).max() + _TIP_COST * tip_rad
+            cost += _DISTANCE_COST * np.linalg.norm(T[c, :2, 3] - self.arm.T_world_base[:2, 3])
+            value = float(rows[c, SCORE] - cost)
+            found.append(Candidate(self.arm, rows[c], T[c], way, lift[c, k], tip_rad, open_m, value))
+        return found
 
     def _within(
         self, rows: NDArray, T_world_camera: Matrix, target_points_m: NDArray, failures: Counter[str]
@@ -129,28 +128,12 @@ class Reach:
         T[1::2] = T[1::2] @ _HALF_TURN
         within = inside(T[:, :3, 3], self.workspace)
         failures["outside the workspace"] += int((~within).sum())
-        clear = np.array([not _meets_palm(target_points_m, pose) for pose in T])
+        low, high = PALM_LOW_M - _PALM_SLACK_M, PALM_HIGH_M + _PALM_SLACK_M
+        # The object may not reach into the gripper's body, between and behind the fingers.
+        points = (apply(invert(pose), target_points_m) for pose in T)
+        clear = np.array([not ((p > low) & (p < high)).all(axis=1).any() for p in points])
         failures["palm against the object"] += int((within & ~clear).sum())
         return rows[within & clear], T[within & clear]
-
-    def _free(self, joints_rad: NDArray, widths_m: NDArray, around: Around) -> NDArray[np.bool_]:
-        """Whether each path (N, S, 6), approach then lift, is free; its start also as the end of the transit."""
-        closing_in = CollisionChecker(self.arm, self.workspace, around.approach, 0.0)
-        transit = CollisionChecker(self.arm, self.workspace, around.transit, 0.0)
-        steps = joints_rad.shape[1]
-        free = closing_in.free(joints_rad, np.repeat(widths_m, steps)).reshape(-1, steps).all(axis=1)
-        return free & transit.free(joints_rad[:, 0], widths_m)
-
-    def _value(self, row: NDArray, T_world_tcp: Matrix, pre_grasp_rad: NDArray, tip_rad: float) -> float:
-        cost = _TRAVEL_COST * np.abs(pre_grasp_rad - self.start_rad).max() + _TIP_COST * tip_rad
-        cost += _DISTANCE_COST * np.linalg.norm(T_world_tcp[:2, 3] - self.arm.T_world_base[:2, 3])
-        return float(row[SCORE] - cost)
-
-
-def _meets_palm(points_world_m: NDArray, T_world_tcp: Matrix) -> bool:
-    """Whether an object's points reach into the gripper's body, between and behind the fingers."""
-    points = apply(invert(T_world_tcp), points_world_m)
-    return bool(((points > PALM_LOW_M - _PALM_SLACK_M) & (points < PALM_HIGH_M + _PALM_SLACK_M)).all(axis=1).any())
 
 
 def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArray]:

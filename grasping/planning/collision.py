@@ -21,7 +21,7 @@ TABLE_CLEARANCE_M = 0.010
 GRASP_TABLE_CLEARANCE_M = 0.003
 #: What is held is carried as this many points at most, each a ball of this radius [m].
 _HELD_POINTS = 40
-_HELD_RADIUS_M = 0.010
+HELD_RADIUS_M = 0.010
 #: Configurations checked at once: bounds memory.
 _BATCH = 2000
 
@@ -39,13 +39,12 @@ class Held:
     """What the fingers hold, as balls fixed to the tool: points_tcp_m (K, 3)."""
 
     points_tcp_m: NDArray[np.float64]
-    radius_m: float = _HELD_RADIUS_M
 
     @classmethod
     def from_points(cls, points_world_m: NDArray, T_world_tcp: Matrix) -> "Held":
         """An object's perceived points (M, 3) at the moment the fingers close on it."""
         points = apply(invert(T_world_tcp), points_world_m) if len(points_world_m) else np.zeros((1, 3))
-        cells = np.round(points / (2 * _HELD_RADIUS_M)).astype(int)
+        cells = np.round(points / (2 * HELD_RADIUS_M)).astype(int)
         _, keep = np.unique(cells, axis=0, return_index=True)
         if len(keep) > _HELD_POINTS:
             keep = keep[np.linspace(0, len(keep) - 1, _HELD_POINTS).astype(int)]
@@ -69,8 +68,6 @@ class Surroundings:
     rest: DistanceField
     clearance_m: float = CLEARANCE_M
     table_m: float = TABLE_CLEARANCE_M
-    #: What is held stands on the table when the lift begins: the table is then not asked about it.
-    held_table_m: float | None = TABLE_CLEARANCE_M
 
 
 @dataclass(frozen=True)
@@ -95,37 +92,23 @@ class CollisionChecker:
         free = np.all((joints_rad >= JOINT_LOWER_RAD) & (joints_rad <= JOINT_UPPER_RAD), axis=1)
         free &= self.arm.lowest_m(placed) >= self.around.table_m
         free &= inside(placed.T_world_tcp[:, :3, 3], self.workspace)
-        free &= self._clear_of_obstacles(placed)
+        # The base stands still: it is no concern of a motion.
+        for field, part in ((self.around.hand, COVER.hand), (self.around.rest, ~COVER.hand & (COVER.frame > 0))):
+            free &= (field.at(placed.centers_m[:, part]) >= COVER.radius_m[part] + self.around.clearance_m).all(axis=1)
         free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
         if self.held is not None:
-            free &= self._carries_freely(placed, self.held)
+            points = self.held.in_world(placed.T_world_tcp)
+            free &= (self.around.hand.at(points) >= HELD_RADIUS_M).all(axis=1)
+            free &= points[..., 2].min(axis=1) >= TABLE_CLEARANCE_M
+            none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
+            free &= _clear_of_itself(placed, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)
         return free
-
-    def _clear_of_obstacles(self, placed: Placement) -> NDArray[np.bool_]:
-        # The base stands still: it is no concern of a motion.
-        spheres, need = placed.centers_m[:, _MOVING], COVER.radius_m[_MOVING] + self.around.clearance_m
-        if self.around.hand is self.around.rest:
-            return np.all(self.around.rest.at(spheres) >= need, axis=1)
-        hand = COVER.hand[_MOVING]
-        hand_free = np.all(self.around.hand.at(spheres[:, hand]) >= need[hand], axis=1)
-        return hand_free & np.all(self.around.rest.at(spheres[:, ~hand]) >= need[~hand], axis=1)
-
-    def _carries_freely(self, placed: Placement, held: Held) -> NDArray[np.bool_]:
-        points = held.in_world(placed.T_world_tcp)
-        free = (self.around.hand.at(points) >= held.radius_m).all(axis=1)
-        if self.around.held_table_m is not None:
-            free &= points[..., 2].min(axis=1) >= self.around.held_table_m
-        none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
-        return free & _clear_of_itself(placed, points, np.full(points.shape[1], held.radius_m), none_may_touch)
 
 
 def inside(tools_m: NDArray, workspace: Workspace) -> NDArray[np.bool_]:
     """Whether tool positions (..., 3) are where the tool may go."""
     limits = np.array([workspace.tool_x_m, workspace.tool_y_m, workspace.tool_z_m])
     return np.all((tools_m >= limits[:, 0]) & (tools_m <= limits[:, 1]), axis=-1)
-
-
-_MOVING = np.flatnonzero(COVER.frame > 0)
 
 
 def _clear_of_itself(placed: Placement, points: NDArray, radii: NDArray, may_touch: NDArray) -> NDArray[np.bool_]:

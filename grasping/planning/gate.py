@@ -10,7 +10,6 @@ What may touch what:
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,54 +47,48 @@ Motions = Mapping[Phase, JointTrajectory]
 Joints = Mapping[str, NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
-class SafetyGate:
-    """Checks picks in one cell."""
+def check_motions(
+    cell: Cell,
+    motions: Motions,
+    *,
+    arm: str,
+    T_world_tcp: Matrix,
+    pre_open_m: float,
+    grasp_width_m: float,
+    measured: Joints,
+    target_points_m: NDArray[np.float64],
+    other_points_m: NDArray[np.float64],
+) -> GateReport:
+    """Whether a pick may be carried out from where the arms are.
 
-    cell: Cell
-
-    def check(
-        self,
-        motions: Motions,
-        *,
-        arm: str,
-        T_world_tcp: Matrix,
-        pre_open_m: float,
-        grasp_width_m: float,
-        measured: Joints,
-        target_points_m: NDArray[np.float64],
-        other_points_m: NDArray[np.float64],
-    ) -> GateReport:
-        """Whether a pick may be carried out from where the arms are.
-
-        Args:
-            motions: one trajectory for every phase.
-            arm: the arm that moves; all others stay at `measured`.
-            T_world_tcp: where the fingers are promised to close.
-            pre_open_m, grasp_width_m: finger opening before and while holding.
-            measured: joints (6,) [rad] of every arm, read back now.
-            target_points_m, other_points_m: (M, 3) world points of the object to pick, and of all others.
-        """
-        violations = _limit_violations(motions, arm, measured)
-        if violations:
-            # Motions that are not even finite or continuous cannot be placed in the world.
-            return GateReport(False, tuple(violations[:_MOST_VIOLATIONS]), 0, float("nan"))
-        held_points = apply(invert(T_world_tcp), target_points_m)
-        reaching = GateWorld(self.cell, arm, measured, other_points_m, target_points_m=target_points_m)
-        carrying = GateWorld(self.cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
-        leaving = GateWorld(self.cell, arm, measured, other_points_m)
-        stages = {
-            Phase.TRANSIT: (reaching, pre_open_m),
-            Phase.APPROACH: (reaching, pre_open_m),
-            Phase.LIFT: (carrying, grasp_width_m),
-            Phase.PLACE: (carrying, grasp_width_m),
-            Phase.RETREAT: (leaving, pre_open_m),
-        }
-        walk = _Walk(self.cell, T_world_tcp)
-        for phase, (world, width_m) in stages.items():
-            walk.along(phase, motions[phase], world, width_m)
-        violations = walk.violations
-        return GateReport(not violations, tuple(violations[:_MOST_VIOLATIONS]), walk.checked, walk.clearance_m)
+    Args:
+        motions: one trajectory for every phase.
+        arm: the arm that moves; all others stay at `measured`.
+        T_world_tcp: where the fingers are promised to close.
+        pre_open_m, grasp_width_m: finger opening before and while holding.
+        measured: joints (6,) [rad] of every arm, read back now.
+        target_points_m, other_points_m: (M, 3) world points of the object to pick, and of all others.
+    """
+    violations = _limit_violations(motions, arm, measured)
+    if violations:
+        # Motions that are not even finite or continuous cannot be placed in the world.
+        return GateReport(False, tuple(violations[:_MOST_VIOLATIONS]), 0, float("nan"))
+    held_points = apply(invert(T_world_tcp), target_points_m)
+    reaching = GateWorld(cell, arm, measured, other_points_m, target_points_m=target_points_m)
+    carrying = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
+    leaving = GateWorld(cell, arm, measured, other_points_m)
+    stages = {
+        Phase.TRANSIT: (reaching, pre_open_m),
+        Phase.APPROACH: (reaching, pre_open_m),
+        Phase.LIFT: (carrying, grasp_width_m),
+        Phase.PLACE: (carrying, grasp_width_m),
+        Phase.RETREAT: (leaving, pre_open_m),
+    }
+    walk = _Walk(cell, T_world_tcp)
+    for phase, (world, width_m) in stages.items():
+        walk.along(phase, motions[phase], world, width_m)
+    violations = walk.violations
+    return GateReport(not violations, tuple(violations[:_MOST_VIOLATIONS]), walk.checked, walk.clearance_m)
 
 
 class _Walk:
@@ -115,7 +108,8 @@ class _Walk:
         for time_s, joints in zip(*_sample(motion), strict=True):
             tool, rotation = world.move(joints, width_m)
             self.checked += 1
-            self._note_workspace(phase, time_s, tool)
+            if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
+                self._note(phase, time_s, "the tool", f"leaves the workspace at {np.round(tool, 3).tolist()} m")
             for touch in self._relevant_touches(phase, tool, world):
                 if not touch.other.startswith(f"{world.arm} "):
                     self.clearance_m = min(self.clearance_m, touch.gap_m)
@@ -123,8 +117,12 @@ class _Walk:
                     self._note(phase, time_s, touch.moving, f"meets {touch.other}")
             if len(self.violations) >= _MOST_VIOLATIONS:
                 return
-        if phase is Phase.APPROACH:
-            self._note_promise(tool, rotation)
+        off_m = float(np.linalg.norm(tool - self._promised[:3, 3]))
+        off_rad = rotation_angle(rotation, self._promised[:3, :3])
+        if phase is Phase.APPROACH and (off_m > POSE_SLACK_M or off_rad > POSE_SLACK_RAD):
+            self.violations.append(
+                f"{Phase.APPROACH} ends {off_m * 1000:.1f} mm and {np.rad2deg(off_rad):.1f} deg from the promised grasp"
+            )
 
     def _relevant_touches(self, phase: Phase, tool: NDArray, world: GateWorld) -> Iterator[Touch]:
         """The touches that the rules of a phase do not allow."""
@@ -137,18 +135,6 @@ class _Walk:
             if still_low and touch.moving == "held" and touch.other in ("table", "object"):
                 continue
             yield touch
-
-    def _note_workspace(self, phase: Phase, time_s: float, tool: NDArray) -> None:
-        if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
-            self._note(phase, time_s, "the tool", f"leaves the workspace at {np.round(tool, 3).tolist()} m")
-
-    def _note_promise(self, tool: NDArray, rotation: NDArray) -> None:
-        off_m = float(np.linalg.norm(tool - self._promised[:3, 3]))
-        off_rad = rotation_angle(rotation, self._promised[:3, :3])
-        if off_m > POSE_SLACK_M or off_rad > POSE_SLACK_RAD:
-            self.violations.append(
-                f"{Phase.APPROACH} ends {off_m * 1000:.1f} mm and {np.rad2deg(off_rad):.1f} deg from the promised grasp"
-            )
 
     def _note(self, phase: Phase, time_s: float, moving: str, what: str) -> None:
         """One line for each pair and phase: when it first happens."""
@@ -170,7 +156,13 @@ def _limit_violations(motions: Motions, arm: str, measured: Joints) -> list[str]
         violations += [f"{phase}: {problem}" for problem in _problems(motions[phase])]
     if violations:
         return violations
-    return _jumps(motions, arm, measured)
+    here, whence, allowed = np.asarray(measured[arm], float), f"where the {arm} arm is", START_RAD
+    for phase in Phase:
+        away = float(np.abs(motions[phase].positions_rad[0] - here).max())
+        if away > allowed:
+            violations.append(f"{phase} starts {np.rad2deg(away):.1f} deg from {whence}")
+        here, whence, allowed = motions[phase].positions_rad[-1], f"the end of {phase}", CONTINUITY_RAD
+    return violations
 
 
 def _sample(motion: JointTrajectory) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -205,14 +197,3 @@ def _problems(motion: JointTrajectory) -> list[str]:
     if (hardest := np.abs(change / between[:, None]).max()) > MAX_ACCELERATION_RAD_S2 * _SLACK:
         problems.append(f"a joint accelerates at {hardest:.1f} rad/s², {MAX_ACCELERATION_RAD_S2} allowed")
     return problems
-
-
-def _jumps(motions: Motions, arm: str, measured: Joints) -> list[str]:
-    violations = []
-    here, whence, allowed = np.asarray(measured[arm], float), f"where the {arm} arm is", START_RAD
-    for phase in Phase:
-        away = float(np.abs(motions[phase].positions_rad[0] - here).max())
-        if away > allowed:
-            violations.append(f"{phase} starts {np.rad2deg(away):.1f} deg from {whence}")
-        here, whence, allowed = motions[phase].positions_rad[-1], f"the end of {phase}", CONTINUITY_RAD
-    return violations

@@ -3,8 +3,9 @@
 Shares no code with the planner, so that one mistake cannot pass both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -54,14 +55,10 @@ class GateWorld:
     def __post_init__(self) -> None:
         self.model = self._compile()
         self._data = mujoco.MjData(self.model)
-        address = {name: self.model.joint(name).qposadr[0] for name in self._joint_names()}
         for name, joints in self.measured.items():
-            for joint, angle in zip(ARM_JOINTS, joints, strict=True):
-                self._data.qpos[address[f"{name}/{joint}"]] = angle
-            for joint in FINGER_JOINTS:
-                self._data.qpos[address[f"{name}/{joint}"]] = _OTHER_FINGERS_M
-        self._joints = [address[f"{self.arm}/{joint}"] for joint in ARM_JOINTS]
-        self._fingers = [address[f"{self.arm}/{joint}"] for joint in FINGER_JOINTS]
+            self._data.qpos[self._addresses(name, ARM_JOINTS)] = joints
+            self._data.qpos[self._addresses(name, FINGER_JOINTS)] = _OTHER_FINGERS_M
+        self._joints, self._fingers = (self._addresses(self.arm, joints) for joints in (ARM_JOINTS, FINGER_JOINTS))
         self._hand = self.model.body(f"{self.arm}/gripper_base").id
         self._names = [self._name(geom) for geom in range(self.model.ngeom)]
 
@@ -83,8 +80,8 @@ class GateWorld:
                 a, b = b, a
             yield Touch(a, b, float(gap))
 
-    def _joint_names(self) -> list[str]:
-        return [f"{name}/{joint}" for name in self.cell.arms for joint in (*ARM_JOINTS, *FINGER_JOINTS)]
+    def _addresses(self, arm: str, joints: tuple[str, ...]) -> list[int]:
+        return [int(self.model.joint(f"{arm}/{joint}").qposadr[0]) for joint in joints]
 
     def _name(self, geom: int) -> str:
         """`left link3` for a link, else what kind of thing: `table`, `bin`, `object`, `target`, `held`."""
@@ -103,7 +100,12 @@ class GateWorld:
             spec.add_exclude(bodyname1=f"{name}/base_link", bodyname2=f"{name}/link1")
         for body in spec.bodies:
             for geom in body.geoms:
-                _set_bits(geom, body.name, self.arm)
+                # Another arm than the one that moves is part of the world.
+                arm, _, link = body.name.partition("/")
+                geom.contype, geom.conaffinity = 0, _ARM | _HELD
+                if arm == self.arm:
+                    geom.contype, geom.conaffinity = _ARM, _ARM | (_HELD if link in _MEETS_HELD else 0)
+                    geom.margin = CLEARANCE_SEEN_M
         self._add_surroundings(spec)
         return spec.compile()
 
@@ -111,8 +113,7 @@ class GateWorld:
         world = spec.worldbody
         bits = {"contype": 0, "conaffinity": _ARM | _HELD}
         world.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], **bits)
-        for i, (center, half) in enumerate(_bin_walls(self.cell)):
-            world.add_geom(name=f"bin#{i}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half, **bits)
+        _add_boxes(world, "bin", _bin_walls(self.cell), **bits)
         _add_boxes(world, "object", upright_boxes(self.other_points_m, to_ground=True), **bits)
         if self.target_points_m is not None:
             _add_boxes(world, "target", upright_boxes(self.target_points_m), **bits)
@@ -138,20 +139,9 @@ def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDAr
     return boxes
 
 
-def _add_boxes(body: mujoco.MjsBody, name: str, boxes: list[tuple[NDArray, NDArray]], **options: float) -> None:
+def _add_boxes(body: mujoco.MjsBody, name: str, boxes: Iterable[tuple[Any, Any]], **options: float) -> None:
     for i, (center, half) in enumerate(boxes):
         body.add_geom(name=f"{name}#{i}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half, mass=0, **options)
-
-
-def _set_bits(geom: mujoco.MjsGeom, body: str, moving_arm: str) -> None:
-    """The moving arm sees itself and the world; another arm is part of the world."""
-    name, _, link = body.partition("/")
-    if name == moving_arm:
-        geom.contype = _ARM
-        geom.conaffinity = _ARM | (_HELD if link in _MEETS_HELD else 0)
-        geom.margin = CLEARANCE_SEEN_M
-    else:
-        geom.contype, geom.conaffinity = 0, _ARM | _HELD
 
 
 def _bin_walls(cell: Cell) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:

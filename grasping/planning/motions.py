@@ -12,9 +12,8 @@ from core.cell import Bin, Cell
 from core.errors import PlanningError
 from core.transforms import Matrix, rotation_z, transform
 from grasping.grasp_set import WIDTH
-from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import Around, Candidate
-from grasping.planning.collision import CollisionChecker, Held, Surroundings, inside
+from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, Surroundings, inside
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import (
     LIFT_M,
@@ -28,8 +27,7 @@ from grasping.planning.inverse_kinematics import (
     solve,
 )
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.timing import smooth, time_path
-from grasping.planning.transit import connect
+from grasping.planning.paths import connect, smooth, time_path
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 
@@ -76,7 +74,11 @@ def plan_motions(
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
     places = islice(_places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), _PLACES)
     place, carry = _to_bin(lift[-1], places, carrying, seed)
-    leaving = CollisionChecker(arm, cell.workspace, _after_release(around, held, place, arm, cell), open_m)
+    # On the way to the park pose, what was let go stands in the bin, fallen upright onto its floor.
+    points = held.in_world(arm.place(place.joints_rad[None], 0.0).T_world_tcp)[0]
+    points = points - [0.0, 0.0, max(points[:, 2].min() - cell.bin.wall_m, 0.0)]
+    filled = around.without_target.with_points(points)
+    leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
     park = _free_path(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
     try:
         return {
@@ -88,13 +90,6 @@ def plan_motions(
         }
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
-
-
-def _after_release(around: Around, held: Held, place: Place, arm: ArmModel, cell: Cell) -> Surroundings:
-    """What is in the way to the park pose: as before, and what now stands in the bin."""
-    T_world_tcp = arm.place(place.joints_rad[None], 0.0).T_world_tcp[0]
-    field = around.without_target.with_points(_points_in_bin(held, T_world_tcp, cell.bin))
-    return Surroundings(field, field)
 
 
 def _line(candidate: Candidate, poses: Matrix) -> NDArray[np.float64]:
@@ -143,10 +138,10 @@ def _places_over_bin(
     joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
     pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
     joints = joints[pose, branch]
-    tipping = np.arccos(np.clip(_uprightness(T[pose], T_world_tcp), -1.0, 1.0))
+    # By how much what stood upright at the grasp leans there.
+    tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
     order = np.argsort(np.abs(joints - from_rad).max(axis=1) + _TIPPING_COST * tipping)
-    order = order[carrying.free(joints[order])]
-    for k in order:
+    for k in order[carrying.free(joints[order])]:
         withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
         if withdraw is not None:
             yield Place(joints[k], withdraw)
@@ -156,19 +151,12 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
     """Joints (S, 6) of a free line from joints (6,) at a pose (1, 4, 4): back along the tool's axis, else
     up, where the fingers pass beside the object just as well."""
     arm = leaving.arm
-    ways = [approach_poses(T_world_tcp, LINE_STEPS)]
-    ways += [lift_poses(T_world_tcp, tip, arm.T_world_base, LINE_STEPS) for tip in TIPS_RAD]
-    for poses in ways:
+    lifts = [lift_poses(T_world_tcp, tip, arm.T_world_base, LINE_STEPS) for tip in TIPS_RAD]
+    for poses in (approach_poses(T_world_tcp, LINE_STEPS), *lifts):
         path = follow(joints_rad[None, None], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
         if np.isfinite(path).all() and leaving.free(path).all():
             return path
     return None
-
-
-def _points_in_bin(held: Held, T_world_tcp: Matrix, bin_: Bin) -> NDArray[np.float64]:
-    """World points (K, 3) of an object let go at a tool pose, fallen upright onto the bin's floor."""
-    points = held.in_world(T_world_tcp[None])[0]
-    return points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]
 
 
 def _rotations(R_grasp: NDArray) -> list[NDArray]:
@@ -188,14 +176,8 @@ def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:
     points = held.points_tcp_m @ R.T
     low, high = points.min(axis=0), points.max(axis=0)
     middle = (low[:2] + high[:2]) / 2
-    height = bin_.size_m[2] + RIM_CLEARANCE_M + held.radius_m - min(float(low[2]), 0.0)
+    height = bin_.size_m[2] + RIM_CLEARANCE_M + HELD_RADIUS_M - min(float(low[2]), 0.0)
     return transform(R, (*(np.array(bin_.center_m) - middle), height))
-
-
-def _uprightness(T_world_tcp: Matrix, T_world_grasp: Matrix) -> NDArray[np.float64]:
-    """Cosine of the angle by which what stood upright at the grasp leans at poses (P, 4, 4)."""
-    up_in_tool = T_world_grasp[2, :3]
-    return T_world_tcp[:, 2, :3] @ up_in_tool
 
 
 PLANNER = PlannerSpecification("ompl", "RRT-Connect and straight lines, timed by TOPP-RA; on the CPU", plan_motions)

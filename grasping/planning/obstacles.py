@@ -80,7 +80,11 @@ class DistanceField:
             window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
             if window is None:
                 continue
-            outside = np.abs(apply(invert(T_world_box), self._centers(window))) - half
+            axes = (
+                o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True)
+            )
+            centers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+            outside = np.abs(apply(invert(T_world_box), centers)) - half
             away = np.linalg.norm(np.maximum(outside, 0.0), axis=-1) + np.minimum(outside.max(axis=-1), 0.0)
             values[window] = np.minimum(values[window], away)
         return DistanceField(self.origin_m, values)
@@ -88,11 +92,15 @@ class DistanceField:
     def with_points(self, points_m: NDArray) -> "DistanceField":
         """The field with perceived surfaces added; what a camera cannot see below a point is solid too."""
         values = self.distance_m.copy()
-        if len(points_m):
-            window = self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)
-            if window is not None:
-                away = distance_transform_edt(~self._columns(points_m, window)) * VOXEL_M - _VOXEL_SLACK_M
-                values[window] = np.minimum(values[window], away)
+        if len(points_m) and (window := self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)):
+            shape = np.array([w.stop - w.start for w in window])
+            index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
+            index = index[((index >= 0) & (index < shape)).all(axis=1)]
+            top = np.full(shape[:2], -1)
+            np.maximum.at(top, (index[:, 0], index[:, 1]), index[:, 2])
+            solid = np.arange(shape[2]) <= top[..., None]
+            away = distance_transform_edt(~solid) * VOXEL_M - _VOXEL_SLACK_M
+            values[window] = np.minimum(values[window], away)
         return DistanceField(self.origin_m, values)
 
     def at(self, points_m: NDArray) -> NDArray[np.float32]:
@@ -109,19 +117,6 @@ class DistanceField:
             return None
         x, y, z = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
         return x, y, z
-
-    def _centers(self, window: tuple[slice, slice, slice]) -> NDArray[np.float64]:
-        axes = [o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True)]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-
-    def _columns(self, points_m: NDArray, window: tuple[slice, slice, slice]) -> NDArray[np.bool_]:
-        """Voxels of a window from each point's down to the table."""
-        shape = np.array([w.stop - w.start for w in window])
-        index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
-        index = index[((index >= 0) & (index < shape)).all(axis=1)]
-        top = np.full(shape[:2], -1)
-        np.maximum.at(top, (index[:, 0], index[:, 1]), index[:, 2])
-        return np.arange(shape[2]) <= top[..., None]
 
 
 def bin_boxes(bin_: Bin) -> list[OrientedBox]:

@@ -15,10 +15,10 @@ from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.collision import CollisionChecker, Surroundings
-from grasping.planning.gate import Joints, SafetyGate
+from grasping.planning.gate import Joints, check_motions
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.obstacles import DistanceField, OrientedBox, SceneCloud, bin_boxes
+from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.registry import find_planner
 from perception.depth_types import TableView
 
@@ -56,17 +56,6 @@ def plan_grasp(
     """
     specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
-    search = _Search(grasps, view, cell, _check_joints(arm_states, cell), seed)
-    plan = search.run(specification, deadline_s)
-    if plan is None:
-        raise PlanningError(
-            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
-            "Move the object nearer to an arm or away from its neighbours, or allow more time.",
-        )
-    return plan
-
-
-def _check_joints(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
     if missing := set(cell.arms) - set(arm_states):
         raise ConfigurationError(
             f"Where these arms are is unknown: {', '.join(sorted(missing))}.", "Read the state of every arm first."
@@ -75,7 +64,14 @@ def _check_joints(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> 
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
             raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
-    return joints
+    search = _Search(grasps, view, cell, joints, seed)
+    plan = search.run(specification, deadline_s)
+    if plan is None:
+        raise PlanningError(
+            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
+            "Move the object nearer to an arm or away from its neighbours, or allow more time.",
+        )
+    return plan
 
 
 def _well_formed(rows: NDArray) -> NDArray[np.bool_]:
@@ -97,9 +93,11 @@ class _Search:
         self.rows = grasps.rows[_well_formed(grasps.rows)]
         self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
         self.tried = 0
-        self._gate = SafetyGate(cell)
         fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
-        self._fixed = {name: fixed.with_boxes(self._other_arms(name)) for name in cell.arms}
+        # The arms that stand still while `name` moves, where they were measured.
+        others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
+        still = {name: oriented_boxes(arm, joints[name], _ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
+        self._fixed = {name: fixed.with_boxes(box for arm in others[name] for box in still[arm]) for name in cell.arms}
         self._around: dict[tuple[str, int], Around] = {}
 
     def run(self, planner: PlannerSpecification, deadline_s: float) -> GraspPlan | None:
@@ -161,7 +159,8 @@ class _Search:
         points = self.cloud.of(candidate.target)
         around = self._around_of(name, candidate.target)
         motions = planner.plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
-        report = self._gate.check(
+        report = check_motions(
+            self.cell,
             motions,
             arm=name,
             T_world_tcp=candidate.T_world_tcp,
@@ -192,12 +191,3 @@ class _Search:
             others = self._fixed[name].with_points(self.cloud.without(label))
             self._around[key] = Around(others.with_points(self.cloud.of(label)), others)
         return self._around[key]
-
-    def _other_arms(self, name: str) -> list[OrientedBox]:
-        """The arms that stand still while `name` moves, where they were measured."""
-        return [
-            box
-            for other, arm in self.arms.items()
-            if other != name
-            for box in oriented_boxes(arm, self.joints[other], _ASSUMED_WIDTH_M)
-        ]

@@ -7,7 +7,7 @@ from core.cell import Cell
 from core.transforms import invert, rotation_z, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Surroundings
-from grasping.planning.gate import SafetyGate
+from grasping.planning.gate import check_motions
 from grasping.planning.gate_model import GateWorld
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
@@ -37,7 +37,7 @@ def check(plan, motions=None, cell: Cell = CELL, **changed):
         "target_points_m": cloud.of(0),
         "other_points_m": np.zeros((0, 3)),
     }
-    return SafetyGate(cell).check(motions or plan.motions, **(known | changed))
+    return check_motions(cell, motions or plan.motions, **(known | changed))
 
 
 def changed(plan, phase: Phase, times_s=None, positions_rad=None):

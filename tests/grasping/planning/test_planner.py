@@ -10,9 +10,8 @@ from grasping.planning.collision import CollisionChecker, Held, Surroundings
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.paths import PACE, connect, is_path_free, smooth, time_path
 from grasping.planning.planner import plan_grasp
-from grasping.planning.timing import PACE, smooth, time_path
-from grasping.planning.transit import connect, is_path_free
 from hardware.robot.description import (
     JOINT_LOWER_RAD,
     JOINT_UPPER_RAD,

@@ -1,16 +1,20 @@
-"""Paths to trajectories: a smooth curve through the waypoints, timed to the arm's limits by TOPP-RA."""
+"""Free paths between two configurations, straight where that works, else RRT-Connect and shortcuts; and their
+way to trajectories: a smooth curve through the waypoints, timed to the arm's limits by TOPP-RA."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PlanningError
+from grasping.planning.collision import CollisionChecker
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
 PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.25, Phase.LIFT: 0.35, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}
@@ -19,8 +23,90 @@ _SAMPLE_S = 0.01
 _SAME_RAD = 1e-6
 #: How finely straight pieces are pinned before a spline goes through them, coarsest (smoothest) first.
 _PINNING_RAD = (np.inf, 0.4, 0.15, 0.06)
+#: A path is checked at configurations this far apart [rad] in the joint that moves most.
+STEP_RAD = 0.03
+_SHORTCUTS = 40
 
 logging.getLogger("toppra").setLevel(logging.ERROR)
+
+
+def connect(
+    start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, limit_s: float, seed: int
+) -> NDArray[np.float64] | None:
+    """Waypoints (N, 6) of a free path, or None when none was found within `limit_s`; seed draws the shortcuts."""
+    straight = np.array([start_rad, goal_rad])
+    if is_path_free(straight, checker):
+        return straight
+    path = _rrt_connect(start_rad, goal_rad, checker, limit_s)
+    return None if path is None else _shortcut(path, checker, seed)
+
+
+def is_path_free(waypoints_rad: NDArray, checker: CollisionChecker) -> bool:
+    """Whether a polyline (N, 6) is free all along."""
+    return bool(checker.free(densify(waypoints_rad, STEP_RAD)).all())
+
+
+def _rrt_connect(
+    start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, limit_s: float
+) -> NDArray[np.float64] | None:
+    from ompl import base, geometric
+
+    _prepare_ompl()
+    space = base.RealVectorStateSpace(6)
+    bounds = base.RealVectorBounds(6)
+    for i in range(6):
+        bounds.setLow(i, float(JOINT_LOWER_RAD[i]))
+        bounds.setHigh(i, float(JOINT_UPPER_RAD[i]))
+    space.setBounds(bounds)
+    setup = geometric.SimpleSetup(space)
+    # The bindings take a Python bool only: a numpy one raises in C++.
+    setup.setStateValidityChecker(lambda state: bool(checker.free(np.array([[state[i] for i in range(6)]]))[0]))
+    information = setup.getSpaceInformation()
+    information.setStateValidityCheckingResolution(2 * STEP_RAD / space.getMaximumExtent())
+    start, goal = space.allocState(), space.allocState()
+    for i in range(6):
+        start[i], goal[i] = float(start_rad[i]), float(goal_rad[i])
+    setup.setStartAndGoalStates(start, goal)
+    planner = geometric.RRTConnect(information)
+    planner.setRange(0.8)
+    setup.setPlanner(planner)
+    give_up = time.monotonic() + limit_s
+    setup.solve(base.PlannerTerminationCondition(lambda: time.monotonic() > give_up))
+    if not setup.haveExactSolutionPath():
+        return None
+    states = setup.getSolutionPath().getStates()
+    return np.array([[state[i] for i in range(6)] for state in states])
+
+
+@cache
+def _prepare_ompl() -> None:
+    """OMPL takes a seed only before its first random number, so it gets one seed a process."""
+    from ompl import util
+
+    util.setLogLevel(util.LOG_ERROR)
+    util.RNG.setSeed(1)
+
+
+def _shortcut(path_rad: NDArray, checker: CollisionChecker, seed: int) -> NDArray[np.float64]:
+    """Replaces detours by straight pieces, at random places of a path."""
+    rng = np.random.default_rng(seed)
+    path = path_rad
+    for _ in range(_SHORTCUTS):
+        if len(path) < 3:
+            break
+        points = densify(path, 0.3)
+        i, j = np.sort(rng.choice(len(points), 2, replace=False))
+        if j - i < 2 or not is_path_free(points[[i, j]], checker):
+            continue
+        path = np.concatenate([points[: i + 1], points[j:]])
+        # Points that lie on the straight piece between their neighbours are dropped.
+        kept = [path[0]]
+        for here, after in pairwise(path[1:]):
+            a, b = here - kept[-1], after - here
+            if np.linalg.norm(a) * np.linalg.norm(b) - a @ b > 1e-9:
+                kept.append(here)
+        path = np.array([*kept, path[-1]])
+    return path
 
 
 def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[NDArray[np.float64]]:
@@ -29,9 +115,15 @@ def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[N
     The spline is pinned to the polyline as loosely as it stays free; where there is room for none, every
     straight stretch is a piece of its own.
     """
+    from scipy.interpolate import CubicSpline
+
     for spacing in _PINNING_RAD:
         pinned = densify(waypoints_rad, spacing)
-        if len(pinned) < 3 or is_free(_spline(pinned)(np.linspace(0, 1, 20 * len(pinned)))):
+        if len(pinned) < 3:
+            return [pinned]
+        knots = _knots(pinned)
+        spline = CubicSpline(knots / knots[-1], pinned, bc_type="natural")
+        if is_free(spline(np.linspace(0, 1, 20 * len(pinned)))):
             return [pinned]
     return [np.array(stretch) for stretch in pairwise(_distinct(waypoints_rad))]
 
@@ -83,14 +175,6 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     positions = profile(times)
     positions[0], positions[-1] = points[0], points[-1]
     return JointTrajectory(times, positions)
-
-
-def _spline(points: NDArray) -> Callable[[NDArray], NDArray]:
-    from scipy.interpolate import CubicSpline
-
-    knots = _knots(points)
-    spline = CubicSpline(knots / knots[-1], points, bc_type="natural")
-    return lambda share: spline(share)
 
 
 def _knots(points: NDArray) -> NDArray[np.float64]:
