@@ -41,9 +41,7 @@ class Arm(Protocol):
     name: str
 
     def connect(self) -> None: ...
-
     def enable(self) -> None: ...
-
     def state(self, max_age_s: float = 0.2) -> ArmState:
         """Fresh state; raises ArmError when the newest feedback is older than `max_age_s`."""
         ...

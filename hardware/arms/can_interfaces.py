@@ -29,8 +29,13 @@ def check_can_interface(channel: str) -> None:
         raise ArmError(f"There is no CAN interface {channel}.{others}", f"Plug in the CAN adapter. {remedy}")
     if not _is_up(channel):
         raise ArmError(f"The CAN interface {channel} is down.", remedy)
-    bitrate = _bitrate(channel)
-    if bitrate is not None and bitrate != BITRATE:
+    try:
+        command = ["ip", "-details", "-json", "link", "show", channel]
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=5)
+        bitrate = int(json.loads(answer.stdout)[0]["linkinfo"]["info_data"]["bittiming"]["bitrate"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError, TypeError):
+        return  # it cannot be told: virtual CAN, or no `ip` command
+    if bitrate != BITRATE:
         raise ArmError(
             f"The CAN interface {channel} runs at {bitrate} bit/s; the PiPER needs {BITRATE}.",
             f"Run: sudo ip link set {channel} down && sudo ip link set {channel} up type can bitrate {BITRATE}.",
@@ -53,16 +58,6 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-def _bitrate(channel: str) -> int | None:
-    """None where it cannot be told: virtual CAN, or no `ip` command."""
-    try:
-        command = ["ip", "-details", "-json", "link", "show", channel]
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=5)
-        return int(json.loads(answer.stdout)[0]["linkinfo"]["info_data"]["bittiming"]["bitrate"])
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError, TypeError):
-        return None
 
 
 class ChannelLock:

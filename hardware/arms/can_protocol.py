@@ -138,7 +138,7 @@ NEW_FIRMWARE = (1, 6, 3)
 
 
 def millidegrees(joints_rad: ArrayLike) -> list[int]:
-    """Joint angles as the integers of the protocol, 0.001 degree each."""
+    """Joint angles as the protocol's integers."""
     return [int(v) for v in np.rint(np.rad2deg(np.asarray(joints_rad, float)) * 1000.0)]
 
 

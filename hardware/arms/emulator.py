@@ -27,24 +27,13 @@ class ArmPlant(Protocol):
     """Motors and encoders of one arm: the digital cell's physics, or an ideal servo in tests."""
 
     def drive_joints(self, targets_rad: NDArray[np.float64]) -> None: ...
-
     def drive_gripper(self, width_m: float, force_n: float) -> None: ...
-
-    def set_power(self, on: bool) -> None:
-        """Off lets the arm fall, as the real one does."""
-        ...
-
+    def set_power(self, on: bool) -> None: ...  # off lets the arm fall, as the real one does
     def joints_rad(self) -> NDArray[np.float64]: ...
-
     def velocities_rad_s(self) -> NDArray[np.float64]: ...
-
     def torques_nm(self) -> NDArray[np.float64]: ...
-
     def gripper_width_m(self) -> float: ...
-
-    def gripper_force_n(self) -> float:
-        """Force with which the fingers press on what they hold, 0 when they hold nothing."""
-        ...
+    def gripper_force_n(self) -> float: ...  # with which the fingers press on what they hold, 0 on nothing
 
 
 @dataclass
@@ -91,8 +80,13 @@ class PiperEmulator:
         while (message := self._bus.recv(timeout=0.0)) is not None:
             if not self.faults.unplugged and not self.faults.master_mode:
                 self._obey(message.arbitration_id, bytes(message.data))
-        self._servo(now_s - self._updated_s)
-        self._updated_s = now_s
+        elapsed_s, self._updated_s = now_s - self._updated_s, now_s
+        if self.powered and elapsed_s > 0.0:
+            # The setpoint moves towards the target, no faster than the mode's share of full speed.
+            step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
+            limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
+            self._setpoint = self._setpoint + np.clip(step, -limit, limit)
+            self._plant.drive_joints(self._setpoint)
         periods = (1 / _STATE_HZ, 1 / _MOTOR_FAST_HZ, 1 / _MOTOR_SLOW_HZ)
         for (publish, due_s), period_s in zip(list(self._due_s.items()), periods, strict=True):
             if now_s >= due_s - 1e-9:
@@ -110,16 +104,24 @@ class PiperEmulator:
         if identifier == protocol.Command.STOP:
             self._obey_stop(data[0])
         elif identifier == protocol.Command.MODE and self._mode != protocol.ControlMode.TEACH:
-            self._mode = (
-                protocol.ControlMode.CAN if data[0] == protocol.ControlMode.CAN else protocol.ControlMode.STANDBY
-            )
+            modes = protocol.ControlMode
+            self._mode = modes.CAN if data[0] == modes.CAN else modes.STANDBY
             self._speed = min(data[2], 100) / 100
         elif identifier in protocol.JOINT_COMMANDS:
             self._obey_joints(protocol.JOINT_COMMANDS.index(protocol.Command(identifier)), data)
         elif identifier == protocol.Command.GRIPPER:
-            self._obey_gripper(data)
+            opening, effort, code, _ = protocol.GRIPPER_COMMAND.unpack(data)
+            self._gripper_on = code in (protocol.GripperCode.ENABLE, protocol.GripperCode.ENABLE_AND_CLEAR)
+            if self._gripper_on and self._status != protocol.EMERGENCY_STOP:
+                width_m = min(max(opening * 1e-6, 0.0), self.stored_stroke_mm * 1e-3)
+                self._plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
         elif identifier == protocol.Command.ENABLE:
-            self._obey_enable(data[0], data[1])
+            motors = slice(None) if data[0] in (protocol.ALL_MOTORS, 0xFF) else slice(data[0] - 1, data[0])
+            on = data[1] == protocol.ENABLE_ON
+            if on and self._enables_owed > 0:
+                self._enables_owed -= 1  # after RESUME the first enable goes unheard
+            else:
+                self._set_enabled(motors, on)
         elif identifier == protocol.Command.GRIPPER_STROKE and not self._enabled.any():
             self.stored_stroke_mm = data[1]
         elif identifier == protocol.Command.ENQUIRY and data[0] == protocol.ENQUIRE_GRIPPER_STROKE:
@@ -149,20 +151,6 @@ class PiperEmulator:
         self._status = protocol.NORMAL
         self._target[joints] = wanted
 
-    def _obey_gripper(self, data: bytes) -> None:
-        opening, effort, code, _ = protocol.GRIPPER_COMMAND.unpack(data)
-        self._gripper_on = code in (protocol.GripperCode.ENABLE, protocol.GripperCode.ENABLE_AND_CLEAR)
-        if self._gripper_on and self._status != protocol.EMERGENCY_STOP:
-            width_m = min(max(opening * 1e-6, 0.0), self.stored_stroke_mm * 1e-3)
-            self._plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
-
-    def _obey_enable(self, motor: int, flag: int) -> None:
-        motors = slice(None) if motor in (protocol.ALL_MOTORS, 0xFF) else slice(motor - 1, motor)
-        if flag == protocol.ENABLE_ON and self._enables_owed > 0:
-            self._enables_owed -= 1  # after RESUME the first enable goes unheard
-        else:
-            self._set_enabled(motors, flag == protocol.ENABLE_ON)
-
     def _set_enabled(self, motors: slice, on: bool) -> None:
         was_powered = self.powered
         self._enabled[motors] = on
@@ -171,18 +159,12 @@ class PiperEmulator:
             self._setpoint = self._target.copy()
             self._plant.set_power(self.powered)
 
-    def _servo(self, elapsed_s: float) -> None:
-        """Moves the setpoint towards the target, no faster than the mode's share of full speed."""
-        if not self.powered or elapsed_s <= 0.0:
-            return
-        step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
-        limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
-        self._setpoint = self._setpoint + np.clip(step, -limit, limit)
-        self._plant.drive_joints(self._setpoint)
-
     def _publish_state(self) -> None:
         """Joints first, so that a listener whose queue is empty has surely read them."""
-        joints = self._reported_joints()
+        joints = protocol.millidegrees(self._plant.joints_rad())
+        if not self.faults.frozen:
+            self._frozen_joints = joints
+        joints = [0] * 6 if self.faults.zeroed else self._frozen_joints
         for i, identifier in enumerate(protocol.JOINT_FEEDBACK):
             self._send(identifier, protocol.PAIR.pack(*joints[2 * i : 2 * i + 2]))
         width = round(self._plant.gripper_width_m() * 1e6) if self.stored_stroke_mm else 0
@@ -193,12 +175,6 @@ class PiperEmulator:
         moving = int(np.max(np.abs(self._target - self._setpoint)) > 1e-3)
         status = (self._mode, arm_status, protocol.MOVE_J, 0, moving, 0, self.faults.error_bits)
         self._send(protocol.Feedback.STATUS, protocol.STATUS.pack(*status))
-
-    def _reported_joints(self) -> list[int]:
-        joints = protocol.millidegrees(self._plant.joints_rad())
-        if not self.faults.frozen:
-            self._frozen_joints = joints
-        return [0] * 6 if self.faults.zeroed else self._frozen_joints
 
     def _publish_motors_fast(self) -> None:
         speeds = np.clip(np.rint(self._plant.velocities_rad_s() * 1000), -32768, 32767)

@@ -38,7 +38,6 @@ class Movable(Protocol):
     name: str
 
     def ready(self, max_age_s: float = 0.1) -> ArmState: ...
-
     def command(self, joints_rad: NDArray[np.float64]) -> None: ...
 
 

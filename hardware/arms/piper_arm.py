@@ -86,7 +86,11 @@ class PiperArm:
             state = self._demand_no_fault(self.state())
         self._bus.send_gripper(min(max(state.gripper_width_m, 0.0), self._mount.gripper_stroke_m), _KEEP_FORCE_N)
         self.hold()
-        self._await_can_control()
+        if not wait_until(
+            lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S
+        ):
+            cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
+            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
         """What the arm reports now.
@@ -217,10 +221,3 @@ class PiperArm:
                 "Check the CAN cable, its adapter and the arm's power; then "
                 f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}, and start again.",
             )
-
-    def _await_can_control(self) -> None:
-        if not wait_until(
-            lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S
-        ):
-            cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
-            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")

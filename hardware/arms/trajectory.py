@@ -42,20 +42,7 @@ def check_trajectory(trajectory: JointTrajectory, measured_rad: NDArray[np.float
         raise ArmError(f"The trajectory for the {arm} arm contains NaN or infinite values.", _REPLAN)
     if times[0] != 0.0 or np.any(np.diff(times) <= 0.0):
         raise ArmError(f"The trajectory for the {arm} arm has times that do not rise from 0.", _REPLAN)
-    _check_limits(positions, arm)
-    _check_speed(times, positions, arm)
-    away = np.abs(positions[0] - measured_rad)
-    if np.max(away) > START_TOLERANCE_RAD:
-        joint = int(np.argmax(away))
-        raise ArmError(
-            f"The {arm} arm is not where the trajectory starts: joint {joint + 1} is at "
-            f"{np.rad2deg(measured_rad[joint]):.1f} degrees, the start at {np.rad2deg(positions[0, joint]):.1f}.",
-            _REPLAN,
-        )
-
-
-def _check_limits(positions_rad: NDArray[np.float64], arm: str) -> None:
-    outside = np.maximum(JOINT_LOWER_RAD - positions_rad, positions_rad - JOINT_UPPER_RAD).max(axis=0)
+    outside = np.maximum(JOINT_LOWER_RAD - positions, positions - JOINT_UPPER_RAD).max(axis=0)
     if np.max(outside) > LIMIT_SLACK_RAD:
         joint = int(np.argmax(outside))
         low, high = np.rad2deg(JOINT_LOWER_RAD[joint]), np.rad2deg(JOINT_UPPER_RAD[joint])
@@ -64,16 +51,19 @@ def _check_limits(positions_rad: NDArray[np.float64], arm: str) -> None:
             f"({low:.0f} to {high:.0f} degrees) by {np.rad2deg(outside[joint]):.1f} degrees.",
             _REPLAN,
         )
-
-
-def _check_speed(times_s: NDArray[np.float64], positions_rad: NDArray[np.float64], arm: str) -> None:
-    if len(times_s) < 2:
-        return
-    speeds = np.abs(np.diff(positions_rad, axis=0) / np.diff(times_s)[:, None]).max(axis=0)
+    speeds = np.abs(np.diff(positions, axis=0) / np.diff(times)[:, None]).max(axis=0, initial=0.0)
     if np.max(speeds) > MAX_SPEED_RAD_S * _SPEED_SLACK:
         joint = int(np.argmax(speeds))
         raise ArmError(
             f"The trajectory for the {arm} arm moves joint {joint + 1} at {speeds[joint]:.1f} rad/s; "
             f"the arm allows {MAX_SPEED_RAD_S:.1f}.",
             "Plan again with more time.",
+        )
+    away = np.abs(positions[0] - measured_rad)
+    if np.max(away) > START_TOLERANCE_RAD:
+        joint = int(np.argmax(away))
+        raise ArmError(
+            f"The {arm} arm is not where the trajectory starts: joint {joint + 1} is at "
+            f"{np.rad2deg(measured_rad[joint]):.1f} degrees, the start at {np.rad2deg(positions[0, joint]):.1f}.",
+            _REPLAN,
         )
