@@ -22,7 +22,7 @@ from perception.learning.speed.models import FolderWeights, RandomWeights, Weigh
 from perception.learning.speed.plain import PlainPipeline
 from perception.learning.speed.watch import matmul_rate
 from perception.learning.speed.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
-from perception.weights.models import weights_folder
+from perception.weights.models import find_model
 
 _SMALL_BECAUSE = (
     "There is no CUDA device: a small model of the same build at a small size, which shows how the ways compare "
@@ -131,7 +131,7 @@ def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
             )
         return FolderWeights(options.weights)
     size = options.size or ("1.3b" if is_cuda else "small")
-    fetched = weights_folder(f"dkt-{size}") if size != "small" else None
+    fetched = find_model(f"dkt-{size}").folder if size != "small" else None
     if fetched is not None and fetched.is_dir() and not options.random_weights:
         return FolderWeights(fetched)
     return RandomWeights(size)

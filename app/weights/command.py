@@ -35,7 +35,7 @@ def fetch_weights(options: FetchOptions) -> int:
     """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
     from app.console import Console
     from perception.weights.fetch import demand_disk, fetch, plan_fetch
-    from perception.weights.models import is_complete, weights_folder
+    from perception.weights.models import find_model, is_complete
 
     console, name = Console(options.as_json), options.name
     if not is_complete(name):
@@ -43,7 +43,7 @@ def fetch_weights(options: FetchOptions) -> int:
         _show_plan(console, plan)
         demand_disk(plan)
         fetch(plan, console.bytes_bar)
-    folder = weights_folder(name)
+    folder = find_model(name).folder
     console.say(f"  [green]✓[/] {name} is complete in {folder}")
     console.result({"model": name, "folder": str(folder), "complete": True, "size": _size_on_disk(folder)})
     return 0
@@ -95,9 +95,9 @@ add_command(weights_app, "where", show_weights, JsonOption)
 
 def _state(name: str) -> dict[str, Any]:
     """One model's folder, the bytes in it (files that models share count for each), what fetches it."""
-    from perception.weights.models import MODELS, is_complete, weights_folder
+    from perception.weights.models import MODELS, find_model, is_complete
 
-    folder = weights_folder(name)
+    folder = find_model(name).folder
     size = _size_on_disk(folder)
     return {
         "name": name,
@@ -118,17 +118,17 @@ def _size_on_disk(folder: Path) -> int:
 def _to_verify(model: str) -> list[tuple[Path, str]]:
     """Folders, each with the name that it was fetched under ('' for a folder given as such)."""
     from core.errors import PerceptionError
-    from perception.weights.models import MODELS, weights_folder
+    from perception.weights.models import MODELS, find_model
     from perception.weights.sources import weights_root
 
     if model in MODELS:
-        folder = weights_folder(model)
+        folder = find_model(model).folder
         if not folder.is_dir():
             raise PerceptionError(f"{model} is not in {weights_root()}.", f"python main.py weights fetch {model}")
         return [(folder, model)]
     if model:
         return [(Path(model), "")]
-    if there := [(weights_folder(name), name) for name in MODELS if _state(name)["state"] != "absent"]:
+    if there := [(find_model(name).folder, name) for name in MODELS if _state(name)["state"] != "absent"]:
         return there
     raise PerceptionError(f"There are no weights in {weights_root()}.", "python main.py weights where")
 

@@ -23,7 +23,6 @@ class FetchPlan:
     """What a fetch will do; `encoder` is empty where the model's prompt is embedded already."""
 
     model: Model
-    folder: Path
     listings: tuple[Listing, ...]
     encoder: tuple[Listing, ...]
     keep_encoder: bool
@@ -31,21 +30,16 @@ class FetchPlan:
     @property
     def missing_bytes(self) -> int:
         """How much will be transferred."""
-        return _missing(self.listings, self.folder) + _missing(self.encoder, encoder_folder())
+        return _missing(self.listings, self.model.folder) + _missing(self.encoder, TEXT_ENCODER.folder)
 
     @property
     def needed_bytes(self) -> int:
         """How much more disk it takes at its fullest: the encoder goes before the model comes."""
-        encoder, model = _missing(self.encoder, encoder_folder()), _missing(self.listings, self.folder)
+        encoder, model = _missing(self.encoder, TEXT_ENCODER.folder), _missing(self.listings, self.model.folder)
         if self.keep_encoder or not self.encoder:
             return encoder + model
         freed = next(file.size for file in _files(self.encoder) if file.local_path == TEXT_ENCODER_FILE)
         return max(encoder, encoder + model - freed)
-
-
-def encoder_folder() -> Path:
-    """Where the text encoder is fetched to and the embedded prompts stay."""
-    return weights_root() / TEXT_ENCODER.name
 
 
 def plan_fetch(name: str, keep_encoder: bool = False) -> FetchPlan:
@@ -57,9 +51,11 @@ def plan_fetch(name: str, keep_encoder: bool = False) -> FetchPlan:
     """
     model = find_model(name)
     listings = tuple(list_source(source) for source in model.sources)
-    needs_encoder = bool(model.prompt) and not _is_embedded(model.prompt)
+    manifest, prompt = read_manifest(TEXT_ENCODER.folder) if model.prompt else None, prompt_file(model.prompt)
+    is_embedded = manifest and prompt in manifest.files and prompt not in manifest.other_sizes(TEXT_ENCODER.folder)
+    needs_encoder = model.prompt and not is_embedded
     encoder = tuple(list_source(source) for source in TEXT_ENCODER.sources) if needs_encoder else ()
-    return FetchPlan(model, weights_root() / model.name, listings, encoder, keep_encoder)
+    return FetchPlan(model, listings, encoder, keep_encoder)
 
 
 def demand_disk(plan: FetchPlan) -> None:
@@ -68,7 +64,7 @@ def demand_disk(plan: FetchPlan) -> None:
     Raises:
         PerceptionError: too little is free.
     """
-    place = next(folder for folder in (plan.folder, *plan.folder.parents) if folder.exists())
+    place = next(folder for folder in (plan.model.folder, *plan.model.folder.parents) if folder.exists())
     free, needed = shutil.disk_usage(place).free, plan.needed_bytes
     if needed > free:
         raise PerceptionError(
@@ -85,7 +81,7 @@ def fetch(plan: FetchPlan, bar: Bar) -> Manifest:
         PerceptionError: a file that cannot be had or arrives damaged, another fetch at work.
         StorageError: the disk takes no more.
     """
-    root = weights_root()
+    root, folder = weights_root(), plan.model.folder
     # Two fetches at a time would append to the same partial files.
     busy = PerceptionError(
         f"Another `weights fetch` is at work in {root}.", "Wait for it to end, then run this one again."
@@ -95,11 +91,14 @@ def fetch(plan: FetchPlan, bar: Bar) -> Manifest:
         with hold(root / ".lock", busy):
             if plan.encoder:
                 _fetch_prompts(plan, bar)
-            records = {file.local_path: _obtain(file, plan.folder, bar) for file in _files(plan.listings)}
+            records = {file.local_path: _obtain(file, folder, bar) for file in _files(plan.listings)}
             if plan.model.prompt:
-                records[CONTEXT] = _copy_prompt(plan)
+                prompts, name = read_manifest(TEXT_ENCODER.folder), prompt_file(plan.model.prompt)
+                assert prompts is not None, "the prompts were embedded before"
+                replace_file(folder / CONTEXT, (TEXT_ENCODER.folder / name).read_bytes())
+                records[CONTEXT] = prompts.files[name]
             manifest = Manifest(plan.model.name, records)
-            write_manifest(plan.folder, manifest)
+            write_manifest(folder, manifest)
             return manifest
     except OSError as error:
         raise StorageError(
@@ -115,9 +114,16 @@ def _obtain(file: RemoteFile, folder: Path, bar: Bar) -> FileRecord:
     for copy in _copies(file, target):
         with bar(f"check {file.local_path}", file.size) as advance:
             same = is_content(file, copy, advance)
-        if same:
-            _link(copy, target)
-            break
+        if not same:
+            continue
+        if copy != target:
+            # One copy on the disk under two names, where the disk can; either name may be deleted.
+            target.unlink(missing_ok=True)
+            try:
+                os.link(copy, target)
+            except OSError:
+                shutil.copyfile(copy, target)
+        break
     else:
         partial = _partial(file)
         download(file, partial, bar)
@@ -127,7 +133,7 @@ def _obtain(file: RemoteFile, folder: Path, bar: Bar) -> FileRecord:
 
 def _fetch_prompts(plan: FetchPlan, bar: Bar) -> None:
     """Embeds every prompt there is, so that the text encoder is needed once for all models."""
-    folder = encoder_folder()
+    folder = TEXT_ENCODER.folder
     records = {file.local_path: _obtain(file, folder, bar) for file in _files(plan.encoder)}
     encoder = records[TEXT_ENCODER_FILE]
     for path in embed_prompts(folder, bar):
@@ -137,19 +143,6 @@ def _fetch_prompts(plan: FetchPlan, bar: Bar) -> None:
     write_manifest(folder, Manifest(TEXT_ENCODER.name, records))
     if not plan.keep_encoder:
         (folder / TEXT_ENCODER_FILE).unlink()
-
-
-def _copy_prompt(plan: FetchPlan) -> FileRecord:
-    manifest = read_manifest(encoder_folder())
-    assert manifest is not None, "the prompts were embedded before"
-    name = prompt_file(plan.model.prompt)
-    replace_file(plan.folder / CONTEXT, (encoder_folder() / name).read_bytes())
-    return manifest.files[name]
-
-
-def _is_embedded(prompt: str) -> bool:
-    manifest, name = read_manifest(encoder_folder()), prompt_file(prompt)
-    return manifest is not None and name in manifest.files and name not in manifest.other_sizes(encoder_folder())
 
 
 def _files(listings: tuple[Listing, ...]) -> list[RemoteFile]:
@@ -176,14 +169,3 @@ def _copies(file: RemoteFile, target: Path) -> list[Path]:
             records = manifest.files if manifest and file.sha256 else {}
             copies += [folder / path for path, record in records.items() if record.sha256 == file.sha256]
     return [path for path in copies if path.is_file() and path.stat().st_size == file.size]
-
-
-def _link(copy: Path, target: Path) -> None:
-    """One copy on the disk under two names, where the disk can; either name may be deleted."""
-    if copy == target:
-        return
-    target.unlink(missing_ok=True)
-    try:
-        os.link(copy, target)
-    except OSError:
-        shutil.copyfile(copy, target)

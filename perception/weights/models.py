@@ -1,7 +1,5 @@
 """The models whose weights Vitro fetches: those of the estimators, and what embeds prompts for them."""
 
-from pathlib import Path
-
 from core.errors import ConfigurationError, PerceptionError
 from perception.estimators.dkt.estimator import SMALL_BASE
 from perception.estimators.registry import ESTIMATORS
@@ -39,26 +37,13 @@ def find_model(name: str) -> Model:
     return MODELS[name]
 
 
-def weights_folder(name: str) -> Path:
-    """Where the weights of the model called `name` are, or will be.
-
-    Raises:
-        ConfigurationError: no such model.
-    """
-    return find_model(name).folder
-
-
 def is_complete(name: str) -> bool:
     """Whether every file of the model is there in its full size; cheap, reads no weights.
 
     Raises:
         ConfigurationError: no such model.
     """
-    return is_whole(weights_folder(name))
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether a folder has a manifest and the files that it names, in their sizes."""
+    folder = find_model(name).folder
     try:
         manifest = read_manifest(folder)
     except PerceptionError:

@@ -80,7 +80,12 @@ def load_encoder(file: Path) -> "UMT5EncoderModel":
         model = UMT5EncoderModel(_config(tensors, file))
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
     expected.pop("encoder.embed_tokens.weight", None)  # the same tensor as `shared`
-    _demand(file, renamed, expected)
+    missing, extra = sorted(set(expected) - set(renamed)), sorted(set(renamed) - set(expected))
+    odd = sorted(name for name in set(renamed) & set(expected) if renamed[name].shape != expected[name])
+    kinds = (("lacks", missing), ("has unknown", extra), ("has misshapen", odd))
+    problems = [f"{what} {', '.join(names[:3])}{' and more' * (len(names) > 3)}" for what, names in kinds if names]
+    if problems:
+        raise PerceptionError(f"{file} is not Wan's umT5 encoder: it {'; it '.join(problems)}.", _AGAIN)
     model.load_state_dict(renamed, strict=False, assign=True)
     model.encoder.embed_tokens.weight = model.shared.weight
     return model.eval()
@@ -157,13 +162,3 @@ def _config(tensors: Mapping[str, "Tensor"], file: Path) -> "UMT5Config":
         is_encoder_decoder=False,
         use_cache=False,
     )
-
-
-def _demand(file: Path, found: Mapping[str, "Tensor"], expected: Mapping[str, tuple[int, ...]]) -> None:
-    missing = sorted(set(expected) - set(found))
-    extra = sorted(set(found) - set(expected))
-    odd = sorted(name for name in set(found) & set(expected) if found[name].shape != expected[name])
-    kinds = (("lacks", missing), ("has unknown", extra), ("has misshapen", odd))
-    problems = [f"{what} {', '.join(names[:3])}{' and more' * (len(names) > 3)}" for what, names in kinds if names]
-    if problems:
-        raise PerceptionError(f"{file} is not Wan's umT5 encoder: it {'; it '.join(problems)}.", _AGAIN)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
-from perception.estimators.dkt.files import read_header
+from perception.estimators.dkt.files import read_header, read_pth
 from perception.weights.hub import Advance
 
 if TYPE_CHECKING:
@@ -57,8 +57,15 @@ def dead_links(folder: Path) -> list[str]:
 
 def broken_json(folder: Path) -> list[str]:
     """Configurations that are no JSON objects, in words."""
-    files = [path for path in (*folder.glob("*.json"), *folder.glob("*/*.json")) if path.is_file()]
-    return [f"{path} is no JSON object: it is damaged." for path in sorted(files) if not _is_json(path)]
+    broken = []
+    for path in sorted(path for path in (*folder.glob("*.json"), *folder.glob("*/*.json")) if path.is_file()):
+        try:
+            is_object = isinstance(json.loads(path.read_bytes()), dict)
+        except (OSError, ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            broken.append(f"{path} is no JSON object: it is damaged.")
+    return broken
 
 
 def demand_whole(file: Path) -> None:
@@ -87,50 +94,27 @@ def read_through(file: Path, advance: Advance) -> Contents:
         dtypes.add(str(tensor.dtype).removeprefix("torch."))
         if not tensor.is_floating_point():
             integers.append(name)
-        elif bad := _count_not_finite(tensor):
-            not_finite[name] = bad
+        elif tensor.numel():
+            # float8 knows neither of the two; the extremes take a thirtieth of the time of looking at each number.
+            values = tensor if tensor.element_size() > 1 else tensor.float()
+            if not all(extreme.isfinite() for extreme in values.aminmax()):
+                not_finite[name] = values.numel() - int(values.isfinite().sum())
         advance(tensor.nbytes)
     return Contents(count, tuple(sorted(dtypes)), parameters, not_finite, tuple(integers))
 
 
-def _is_json(path: Path) -> bool:
-    try:
-        return isinstance(json.loads(path.read_bytes()), dict)
-    except (OSError, ValueError, RecursionError):
-        return False
-
-
-def _count_not_finite(tensor: "Tensor") -> int:
-    if not tensor.numel():
-        return 0
-    # float8 knows neither of the two; the extremes take a thirtieth of the time of looking at each number.
-    values = tensor if tensor.element_size() > 1 else tensor.float()
-    if all(extreme.isfinite() for extreme in values.aminmax()):
-        return 0
-    return values.numel() - int(values.isfinite().sum())
-
-
 def _tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     """The tensors of a file one after the other, mapped rather than read. Raises as `read_through`."""
-    try:
-        if file.suffix == ".safetensors":
-            yield from _safetensors(file)
-        else:
-            from perception.estimators.dkt.files import read_pth
-
-            yield from read_pth(file).items()
-    except (OSError, RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())[:200].rstrip(".")
-        size = file.stat().st_size if file.exists() else 0
-        raise PerceptionError(f"{file} ({size} bytes) is damaged: {said}.", "Fetch it again.") from error
-
-
-def _safetensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(file, "pt") as opened:
-            for name in opened.keys():  # noqa: SIM118 - no dict: it is not iterable
-                yield name, opened.get_tensor(name)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
+        if file.suffix == ".safetensors":
+            with safe_open(file, "pt") as opened:
+                for name in opened.keys():  # noqa: SIM118 - no dict: it is not iterable
+                    yield name, opened.get_tensor(name)
+        else:
+            yield from read_pth(file).items()
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        size = file.stat().st_size if file.exists() else 0
+        raise PerceptionError(f"{file} ({size} bytes) is damaged: {said}.", "Fetch it again.") from error

@@ -1,8 +1,29 @@
 """Verifying a folder of weights: every file read to its end, every tensor accounted for, every fault named."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from perception.estimators.dkt.files import (
+    LORA,
+    PROMPT,
+    TRANSFORMER,
+    VAE,
+    DktFiles,
+    find_files,
+    find_parts,
+    read_header,
+)
+from perception.estimators.dkt.load import (
+    changeable_weights,
+    check_context,
+    check_transformer,
+    check_vae,
+    demand_same_latents,
+)
+from perception.estimators.dkt.lora import LoraPair, is_unused, pair_keys
+from perception.estimators.dkt.model import RELEASED
+from perception.estimators.dkt.sizes import TransformerSize, VaeSize
 from perception.weights.hub import Bar, sha256_of
 from perception.weights.manifest import Manifest, read_manifest
 from perception.weights.models import MODELS
@@ -16,8 +37,8 @@ from perception.weights.scan import (
     weight_files,
 )
 
-#: How many tensors of a file are named for the same fault.
-_NAMED = 5
+#: How many tensors of a file are named for the same fault, and how many modules of a LoRA.
+_NAMED, _NAMED_MODULES = 5, 8
 
 
 @dataclass(frozen=True)
@@ -69,11 +90,11 @@ def verify_folder(folder: Path, bar: Bar, model: str = "") -> FolderReport:
 
 def _verify_files(folder: Path, model: str, bar: Bar, problems: Problems) -> list[WeightFile]:
     """What every file that can be read holds; names and shapes are known of a DKT's alone."""
-    from perception.weights import dkt_parts
-
     is_dkt = model not in MODELS or bool(MODELS[model].prompt)
     if is_dkt:
-        found = dkt_parts.components(folder, problems)
+        with problems.collect():
+            find_files(folder)
+        found = [(name, file) for name, files in find_parts(folder).items() for file in files]
     else:
         found = [(str(file.parent.relative_to(folder)), file) for file in weight_files(folder)]
     whole = []
@@ -81,7 +102,7 @@ def _verify_files(folder: Path, model: str, bar: Bar, problems: Problems) -> lis
         with problems.collect():
             demand_whole(file)
             whole.append((component, file))
-    recognised = dkt_parts.recognise(folder, {file for _, file in whole}, problems) if is_dkt else {}
+    recognised = _recognise_dkt(folder, {file for _, file in whole}, problems) if is_dkt else {}
     parts = []
     for component, file in whole:
         name = str(file.relative_to(folder))
@@ -98,12 +119,8 @@ def _odd_numbers(file: Path, contents: Contents, may_count: bool) -> list[str]:
     odd = {"numbers that are not finite": [f"{name} ({count})" for name, count in contents.not_finite.items()]}
     if not may_count:
         odd["whole numbers in place of weights"] = list(contents.integers)
-    return [f"{file} holds {what}: {_few(names)}." for what, names in odd.items() if names]
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more tensors" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    more = {what: f" and {len(names) - _NAMED} more tensors" * (len(names) > _NAMED) for what, names in odd.items()}
+    return [f"{file} holds {what}: {', '.join(names[:_NAMED])}{more[what]}." for what, names in odd.items() if names]
 
 
 def _compare(folder: Path, manifest: Manifest, bar: Bar, problems: Problems) -> None:
@@ -123,3 +140,61 @@ def _compare(folder: Path, manifest: Manifest, bar: Bar, problems: Problems) -> 
                 continue
         if digest != record.sha256:
             problems.append(f"{folder / path} has changed: SHA-256 {digest[:12]}…, fetched {record.sha256[:12]}….")
+
+
+def _recognise_dkt(folder: Path, whole: Container[Path], problems: Problems) -> dict[str, str]:
+    """What each component is; names and shapes of all tensors are checked.
+
+    Components that are missing or have a file that is not `whole` are left out, and what depends on them too.
+    """
+    recognised: dict[str, str] = {}
+    files = _files(folder)
+    transformer: TransformerSize | None = None
+    vae: VaeSize | None = None
+    with problems.collect():
+        if all(file in whole for file in files.transformer):
+            transformer = check_transformer(files)
+            size = RELEASED.get((transformer.dim, transformer.layers), "small").upper()
+            heads = f"{transformer.heads} heads of {transformer.head_dim}"
+            recognised[TRANSFORMER] = f"{size}: {transformer.layers} layers, {heads}"
+    with problems.collect():
+        if files.vae in whole:
+            vae = check_vae(files)
+            recognised[VAE] = f"{vae.base_dim} channels x {vae.dim_mult}, {vae.z_dim} latents"
+    if transformer is None:
+        return recognised
+    with problems.collect():
+        if vae is not None:
+            demand_same_latents(transformer, vae)
+    with problems.collect():
+        if files.context in whole:
+            recognised[PROMPT] = f"{check_context(files, transformer)} tokens"
+    if files.lora in whole and (description := _check_lora(files.lora, transformer, problems)):
+        recognised[LORA] = description
+    return recognised
+
+
+def _files(folder: Path) -> DktFiles:
+    """The files, with one that is not `whole` for each that is missing or not to be told from others."""
+    absent, parts = folder / "absent", find_parts(folder)
+    transformer, (vae, prompt) = tuple(parts[TRANSFORMER]), (next(iter(parts[name]), absent) for name in (VAE, PROMPT))
+    lora = parts[LORA][0] if len(parts[LORA]) == 1 else absent
+    return DktFiles(folder, transformer or (absent,), vae, lora, prompt)
+
+
+def _check_lora(file: Path, transformer: TransformerSize, problems: Problems) -> str:
+    """What it is, '' if wrong; modules that do not fit are problems of their own, the first few of them named."""
+    shapes = {name: info.shape for name, info in read_header(file).items()}
+    modules: dict[str, list[str]] = {}
+    for name in (name for name in shapes if not is_unused(name)):
+        modules.setdefault(name.split(".lora_")[0], []).append(name)
+    weights, wrong = changeable_weights(transformer), Problems()
+    pairs: dict[str, LoraPair] = {}
+    for names in modules.values() or [[]]:
+        with wrong.collect():
+            pairs |= pair_keys({name: shapes[name] for name in names}, weights)
+    problems += wrong[:_NAMED_MODULES]
+    if len(wrong) > _NAMED_MODULES:
+        problems.append(f"{file} does not fit in {len(wrong) - _NAMED_MODULES} more modules.")
+    ranks = sorted({pair.rank for pair in pairs.values()})
+    return "" if wrong else f"rank {', '.join(map(str, ranks))} on {len(pairs)} modules"

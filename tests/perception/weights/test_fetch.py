@@ -22,8 +22,8 @@ from perception.weights.models import (
     TEXT_ENCODER,
     TEXT_ENCODER_FILE,
     TOKENIZER_FILE,
+    find_model,
     is_complete,
-    weights_folder,
 )
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import COMMIT, Hub, quiet_bar
@@ -140,7 +140,7 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_was(hub: Hub, resets: bool)
     hub.cuts, hub.resets = {"model.safetensors": [10_000, 20_000]}, resets
     told = Told()
     fetch(plan_fetch(PLAIN), told.bar)
-    folder = weights_folder(PLAIN)
+    folder = find_model(PLAIN).folder
     assert told.bytes["fetch model.safetensors"] == len(WEIGHTS)
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     starts = [start for file, start in hub.transfers if file == "model.safetensors"]
@@ -163,7 +163,7 @@ def test_a_server_that_ignores_ranges_costs_only_time(hub: Hub) -> None:
     hub.cuts, hub.ignores_ranges = {"model.safetensors": [10_000]}, True
     told = Told()
     fetch(plan_fetch(PLAIN), told.bar)
-    assert (weights_folder(PLAIN) / "model.safetensors").read_bytes() == WEIGHTS
+    assert (find_model(PLAIN).folder / "model.safetensors").read_bytes() == WEIGHTS
     assert told.bytes["fetch model.safetensors"] == len(WEIGHTS)
 
 
@@ -185,7 +185,7 @@ def test_a_killed_fetch_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
     assert "complete" in process.communicate()[0]
     assert process.returncode == 0
     assert hub.transfers[-1] == ("model.safetensors", kept)
-    assert (weights_folder(PLAIN) / "model.safetensors").read_bytes() == big
+    assert (find_model(PLAIN).folder / "model.safetensors").read_bytes() == big
     assert not list(partials.iterdir())
 
 

@@ -11,7 +11,7 @@ from app.options import JsonOption
 from app.weights.command import VerifyOptions, show_weights, verify_weights
 from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
-from perception.weights.models import MODELS, is_complete, weights_folder
+from perception.weights.models import MODELS, find_model, is_complete
 from tests.support.hub_server import Hub
 from tests.support.tiny.hub import LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, bring, only_hub, release, run
 
@@ -33,7 +33,7 @@ def test_damage_on_the_way_is_seen_and_thrown_away(hub: Hub, file: str, tmp_path
     with pytest.raises(PerceptionError, match=f"{file} arrived damaged"):
         bring()
     assert not is_complete(PLAIN)
-    assert not (weights_folder(PLAIN) / file).exists()
+    assert not (find_model(PLAIN).folder / file).exists()
     assert not list((tmp_path / "weights" / ".partial").iterdir())
     hub.swapped = {}
     bring()
@@ -135,8 +135,8 @@ def test_licences_and_sizes_are_shown_first_and_the_hub_keeps_silent(hub: Hub) -
 
 def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     bring()
-    (weights_folder("dkt-14b")).mkdir()
-    (weights_folder("dkt-14b") / VAE).write_bytes(b"half")
+    (find_model("dkt-14b").folder).mkdir()
+    (find_model("dkt-14b").folder / VAE).write_bytes(b"half")
     assert show_weights(JsonOption(as_json=True)) == 0
     result = json.loads(capsys.readouterr().out)
     models = {row["name"]: row for row in result["models"]}

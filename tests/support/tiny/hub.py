@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import save
 
 from perception.weights.fetch import fetch, plan_fetch
-from perception.weights.models import TEXT_ENCODER_FILE, TOKENIZER_FILE, weights_folder
+from perception.weights.models import TEXT_ENCODER_FILE, TOKENIZER_FILE, find_model
 from tests.support.hub_server import Hub, quiet_bar, serve
 from tests.support.paths import MAIN
 from tests.support.tiny.dkt import TinyDkt, tiny_dkt
@@ -71,7 +71,7 @@ def only_hub(repos: dict[str, dict[str, bytes]], root: Path, monkeypatch: pytest
 
 def bring(name: str = PLAIN, keep: bool = False) -> Path:
     fetch(plan_fetch(name, keep), quiet_bar)
-    return weights_folder(name)
+    return find_model(name).folder
 
 
 class Told:
