@@ -78,8 +78,8 @@ def _read(column: Field[Any], value: Any) -> Any:
     if value is None:
         return None if _may_be_empty(column.name) else _default(column)
     kind = _kind(column.name)
-    if is_dataclass(kind):
-        return kind(**value)
+    if is_dataclass(kind):  # a newer Vitro may have written more of it
+        return kind(**{part.name: value[part.name] for part in fields(kind) if part.name in value})
     return utc(value) if kind is datetime else kind(value) if issubclass(kind, Enum) else value
 
 

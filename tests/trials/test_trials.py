@@ -145,6 +145,14 @@ def test_a_log_that_lacks_a_column_gets_it_with_the_records_default(path: Path) 
         assert store.get(trial).simulator_verdict is True
 
 
+def test_what_a_newer_vitro_logged_is_read_without_what_is_not_known_here(path: Path) -> None:
+    store = TrialStore(path)
+    trial = finish(store, begin(store)).id
+    sql(path, """UPDATE trials SET metric = '{"scale": 2.0, "shift": null, "worst_mm": 4.0}'""")
+    with TrialStore(path) as store:
+        assert store.get(trial).metric == MetricFit(scale=2.0)
+
+
 # Files that cannot be trusted are named and left as they are.
 
 
