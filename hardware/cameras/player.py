@@ -8,8 +8,11 @@ The connection FD gets pickled pairs: ("intrinsics", Intrinsics), then ("frame",
 as there is one, then ("end", count) or ("error", (cause, remedy)).
 """
 
+import fcntl
 import os
 import queue
+import select
+import signal
 import sys
 import threading
 import time
@@ -61,7 +64,7 @@ class Playback:
         if COLOR not in self.streams:
             raise CameraError(f"{path} holds no colour images.", "Record it again with the colour stream on.")
         has_serial = self._device.supports(rs.camera_info.serial_number)
-        self.serial = self._device.get_info(rs.camera_info.serial_number) if has_serial else path.stem
+        self.serial = (has_serial and self._device.get_info(rs.camera_info.serial_number)) or path.stem
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._start()
 
@@ -199,13 +202,20 @@ def _play(path: Path, answers: Connection) -> None:
 
 
 def _follow_parent() -> None:
-    """Ends this process, whatever librealsense is doing, when the one that started it is gone."""
-    sys.stdin.buffer.read()
-    os._exit(0)
+    """Ends this process, whatever librealsense is doing, when the one that started it, and with it our input, is gone.
+
+    The kernel does it: where librealsense hangs, no thread of Python runs any more.
+    """
+    flags = fcntl.fcntl(sys.stdin, fcntl.F_GETFL)
+    fcntl.fcntl(sys.stdin, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(sys.stdin, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(sys.stdin, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([sys.stdin], [], [], 0)[0]:  # it was gone before
+        os._exit(0)
 
 
 def main() -> None:
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    _follow_parent()
     _play(Path(sys.argv[1]), Connection(int(sys.argv[2])))
     # Not by returning: librealsense's destructors wait for threads that wait for the interpreter.
     os._exit(0)

@@ -1,6 +1,7 @@
 """A damaged recording gives what is sound of it and says what is not; it never takes the program along."""
 
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,14 +79,30 @@ def test_a_db3_with_a_garbled_image_never_gives_wrong_pixels(tmp_path: Path, sou
         assert_equal(frame, replace(written, infrared=frame.infrared and written.infrared))
 
 
-def test_a_description_librealsense_hangs_on_is_refused(
-    tmp_path: Path, sound_db3: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorded, "_OPEN_S", 3.0)
+@pytest.fixture
+def hanging_db3(tmp_path: Path, sound_db3: bytes) -> Path:
     file = tmp_path / "r.db3"
     file.write_bytes(sound_db3.replace(b"/device_0/sensor_1/Color_0/info", b"/device_0/sensor01/Color_0/info"))
+    return file
+
+
+def test_a_description_librealsense_hangs_on_is_refused(hanging_db3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "_OPEN_S", 3.0)
     with pytest.raises(CameraError, match="librealsense hangs on it"):
-        open_recording(file)
+        open_recording(hanging_db3)
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 4.0], ids=["while it starts", "while librealsense hangs"])
+def test_the_player_ends_with_the_program_that_started_it(hanging_db3: Path, wait_s: float) -> None:
+    answers, player = recorded._start_player(hanging_db3)
+    with answers, player:
+        assert player.stdin is not None
+        time.sleep(wait_s)
+        player.stdin.close()  # as when the program is killed
+        try:
+            assert player.wait(timeout=30.0) in (0, -signal.SIGKILL)
+        finally:
+            player.kill()
 
 
 @pytest.mark.parametrize(("blow", "said"), [(signal.SIGKILL, "crashes"), (signal.SIGSTOP, "hangs")])
