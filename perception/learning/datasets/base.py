@@ -69,8 +69,6 @@ class DatasetClip(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set found at a place; it has at least one clip."""
-
     name: str
     clips: tuple[DatasetClip, ...]
 
@@ -104,7 +102,6 @@ def stamp_of(files: Iterable[Path]) -> str:
 
 
 def stems_of(folder: Path, ending: str) -> tuple[str, ...]:
-    """What the files that end so begin with, in order."""
     return tuple(sorted(file.name.removesuffix(ending) for file in folder.glob(f"*{ending}")))
 
 

@@ -80,7 +80,6 @@ def _read(folder: Path, stem: str) -> DatasetFrame:
 
 
 def _mask(folder: Path, stem: str) -> NDArray[np.int32]:
-    """(H, W) instance numbers, 255 where there is none."""
     exr = folder / f"{stem}_mask.exr"
     if exr.exists():
         return np.rint(255 * files.read_exr(exr)).astype(np.int32)

@@ -65,8 +65,6 @@ class _Facts:
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """One clip folder."""
-
     folder: Path
 
     @property

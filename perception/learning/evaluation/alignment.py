@@ -35,7 +35,6 @@ class LineSums:
     xy: float = 0.0
 
     def add(self, x: Array, y: Array) -> None:
-        """Takes more pairs."""
         if not len(x):
             return
         n, mean_x, mean_y = len(x), float(x.mean()), float(y.mean())
@@ -64,7 +63,6 @@ def comparable(values: NDArray[np.float32], kind: Kind) -> Array:
 
 
 def target(depth_m: NDArray[np.float32], kind: Kind) -> Array:
-    """(H, W) what it is fitted to."""
     return depth_m.astype(np.float64) if kind == "depth" else 1 / depth_m.astype(np.float64)
 
 

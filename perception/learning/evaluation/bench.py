@@ -53,7 +53,6 @@ class DepthBench:
         self._pictured = [names[i] for i in places]
 
     def leave_out_estimator(self, name: str, error: VitroError) -> None:
-        """It could not be loaded: the others go on."""
         self.not_loaded[name] = f"{name}: {error.cause}"
         self._report(error)
 
@@ -68,7 +67,6 @@ class DepthBench:
         return {clip: key for clip, key in keys.items() if clip not in kept and clip not in self.not_read}
 
     def kept(self, estimator: str) -> int:
-        """Of how many clips it has a result."""
         return len(self._results[estimator])
 
     def evaluate(self, clip: str, key: str, estimator: Estimator, progress: Progress) -> ClipResult | None:
@@ -107,7 +105,6 @@ class DepthBench:
 
     @property
     def clips(self) -> list[str]:
-        """Those that could be read."""
         return [clip for clip in self.samples if clip not in self.not_read]
 
     def write(self, tables: Sequence[ResultTable], results: Results, seed: int) -> list[Path]:

@@ -92,8 +92,6 @@ def evaluate(
 
 
 class _Evaluation:
-    """The running sums over one clip."""
-
     def __init__(
         self, samples: ClipSamples, estimator: Estimator, builder: FigureBuilder | None, progress: Progress
     ) -> None:
@@ -106,7 +104,6 @@ class _Evaluation:
         self._done = 0
 
     def evaluate_part(self, places: Sequence[int], path: Path) -> None:
-        """Frames that share one scale and shift."""
         found = collect_predictions(self._samples, self._estimator, places, path, self._tick)
         self.seconds += found.seconds
         self.misses += [(self._samples.numbers[places[i]], why) for i, why in found.misses]

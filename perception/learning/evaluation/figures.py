@@ -41,8 +41,6 @@ class Figure:
 
 
 class FigureBuilder:
-    """Gathers a figure's data while a clip is evaluated."""
-
     def __init__(self, samples: ClipSamples) -> None:
         self._samples = samples
         self._place = len(samples) // 2
@@ -82,14 +80,12 @@ class FigureBuilder:
 
 
 def pack_figure(figure: Figure) -> bytes:
-    """As the bytes of an .npz file."""
     buffer = BytesIO()
     np.savez_compressed(buffer, **vars(figure))
     return buffer.getvalue()
 
 
 def read_figure(file: Path) -> Figure:
-    """What `pack_figure` made."""
     with np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return Figure(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
@@ -135,7 +131,6 @@ def colour_error(depth_m: NDArray[np.float32], truth_m: NDArray[np.float32]) -> 
 
 
 def error_colours(values: NDArray[np.uint8]) -> Image:
-    """255: worst."""
     return np.ascontiguousarray(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO)[..., ::-1], np.uint8)
 
 

@@ -182,7 +182,6 @@ def pack(metrics: Metrics) -> list[list[float]]:
 
 
 def unpack(packed: list[list[float]]) -> Metrics:
-    """What `pack` made."""
     (length,), places, sums = packed
     values = np.zeros(int(length))
     values[np.asarray(places, int)] = sums

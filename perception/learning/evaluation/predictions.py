@@ -86,7 +86,6 @@ def _of_clip(estimator: Estimator, samples: ClipSamples, places: Sequence[int]) 
 
 
 def _table(sample: Sample) -> Plane:
-    """Raises a PerceptionError where nothing tells it."""
     if sample.table.plane is None:
         raise PerceptionError(
             f"Nothing tells where the table is: {sample.table.why}", "Show the cell's tags, or depth."

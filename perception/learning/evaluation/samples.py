@@ -69,7 +69,6 @@ class ClipSamples:
         return self._sample(place)
 
     def release(self) -> None:
-        """Forgets the frames and keeps the tables."""
         self._sample.cache_clear()
 
     def parts(self) -> tuple[range, ...]:

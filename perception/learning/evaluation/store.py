@@ -78,7 +78,6 @@ class PairStore:
             replace_file(file, json.dumps(plain(content)).encode())
 
     def figure(self, clip: str, estimator: str) -> Figure | None:
-        """None where there is none, or a damaged one."""
         try:
             return read_figure(self._file(clip, estimator).with_suffix(".npz"))
         except (OSError, ValueError, KeyError, TypeError, EOFError):
@@ -89,7 +88,6 @@ class PairStore:
 
 
 def slug(clip: str) -> str:
-    """A clip's name as a file's."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", clip).lstrip(".") or "clip"
 
 

@@ -46,7 +46,6 @@ class ResultRow:
     note: str = ""
 
     def ranked(self, rank: float, note: str = "") -> "ResultRow":
-        """The same with a rank, and more to note."""
         return replace(self, rank=rank, note=self.note + note)
 
 
@@ -77,7 +76,6 @@ class ResultTable:
 
 
 def markdown(tables: Sequence[ResultTable]) -> str:
-    """Each table under a heading."""
     lines: list[str] = []
     for table in tables:
         rows = [table.header(), ["---"] * len(table.header()), *table.cells()]

@@ -44,7 +44,6 @@ class Checkpoints:
         self.folder, self._keep = folder, keep
 
     def there(self) -> list[Path]:
-        """Their folders, oldest first."""
         return sorted(path for path in self.folder.glob("step-*") if path.is_dir())
 
     def save(self, trainer: Trainer, identity: Mapping[str, Any]) -> Path:

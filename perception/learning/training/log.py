@@ -36,7 +36,6 @@ class LogRow:
     def of(
         cls, step: int, loss: float, grad_norm: float, rate: float, frames: int, samples: int, seconds: float
     ) -> "LogRow":
-        """Of a step with `samples` in all."""
         speed = round(samples / seconds, 3)
         return cls(step, loss, grad_norm, rate, frames, speed, round(samples * frames / seconds, 3), round(seconds, 4))
 
@@ -81,7 +80,6 @@ class TrainingLog:
             csv.DictWriter(file, _COLUMNS, lineterminator="\n").writerow(asdict(row))
 
     def draw(self, path: Path) -> None:
-        """The loss over the steps as a PNG."""
         if self.rows:
             steps, losses = np.array([[row.step, row.loss] for row in self.rows]).T
             write_png(path, loss_curve(steps, losses))

@@ -53,7 +53,6 @@ def lora_tensors(transformer: torch.nn.Module) -> dict[str, Tensor]:
 
 
 def put_lora(transformer: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copies matrices of the same keys and shapes in."""
     live = lora_tensors(transformer)
     with torch.no_grad():
         for key, parameter in live.items():

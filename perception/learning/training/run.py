@@ -18,11 +18,10 @@ from perception.learning.training.base import TINY, BaseFiles, find_base, load_b
 from perception.learning.training.checkpoint import Checkpoints, StepCheckpoint, model_identity, restore
 from perception.learning.training.draws import Sampler, split
 from perception.learning.training.files import GOES_ON, hold_run
-from perception.learning.training.flow import LEVELS
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.lora import lora_bytes, put_lora, read_lora
 from perception.learning.training.settings import TrainingSettings
-from perception.learning.training.trainer import Trainer
+from perception.learning.training.trainer import LEVELS, Trainer
 from perception.learning.training.validation import ClipScore, Progress, validate
 
 #: Settings that change nothing of what is computed, or that may change between two parts of a run.
@@ -74,7 +73,6 @@ class TrainingRun:
 
     @property
     def model(self) -> Path:
-        """The weights folder with the LoRA as it was last written."""
         return self.out / "model"
 
     def begin(self, from_: str = "") -> tuple[StepCheckpoint | None, list[str]]:
@@ -111,7 +109,6 @@ class TrainingRun:
         return self.trainer.is_stopping
 
     def step(self, stop: bool = False) -> LogRow:
-        """`Trainer.step`, written down."""
         row = self.trainer.step(stop)
         if self._is_main:
             self.log.add(row)

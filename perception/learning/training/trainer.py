@@ -1,9 +1,10 @@
-"""The loop's body: one optimizer step of flow matching on as many processes as there are."""
+"""One optimizer step of flow matching on as many processes as there are, with the release's noise levels."""
 
 import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Literal
 
 import torch
 from accelerate import Accelerator, DistributedType
@@ -13,18 +14,19 @@ from torch import Tensor, nn
 from core.errors import ConfigurationError, TrainingError
 from core.threads import fix_threads
 from perception.estimators.dkt.codec import CausalEncoder
-from perception.estimators.dkt.sampler import Schedule
+from perception.estimators.dkt.sampler import Schedule, released_schedule
 from perception.estimators.dkt.transformer import ExactTransformer
 from perception.learning.datasets.base import Dataset
 from perception.learning.training.base import Base
 from perception.learning.training.clips import TrainingClip, known_of_latents
 from perception.learning.training.draws import Draw, Sampler
-from perception.learning.training.flow import level_weights, noised, training_levels, velocity_loss
 from perception.learning.training.loader import DrawnClip, clip_stream
 from perception.learning.training.log import LogRow
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
 
+#: Noise levels of the released `training_loss`: the sampler's schedule in this many steps.
+LEVELS = 1000
 #: One process, or several that hold all of the model each.
 _KINDS = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 #: The others wait so long for the one that validates.
@@ -123,7 +125,11 @@ class Trainer:
                 self.accelerator.backward(loss)
                 losses.append(loss.detach())
                 draws.append(draw)
-        mean, self.is_stopping = self._agreed(torch.stack(losses).mean(), stop)
+        # The mean loss of all processes, and whether any of them is to stop.
+        loss = torch.stack(losses).mean()
+        own = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
+        gathered = self.accelerator.gather(own[None])
+        mean, self.is_stopping = float(gathered[:, 0].mean()), bool(gathered[:, 1].max() > 0)
         grad_norm = float(self.accelerator.clip_grad_norm_(self._learning, self.settings.clip_norm))
         if not (math.isfinite(mean) and math.isfinite(grad_norm)):
             self.optimizer.zero_grad()
@@ -142,15 +148,8 @@ class Trainer:
     def _next(self) -> DrawnClip:
         if self._clips is None:
             share = self.accelerator.process_index, self.accelerator.num_processes
-            self._clips = clip_stream(
-                self._datasets,
-                self.sampler,
-                self.settings.size,
-                self.steps_done,
-                self.settings.batch,
-                share,
-                self._workers,
-            )
+            size, batch = self.settings.size, self.settings.batch
+            self._clips = clip_stream(self._datasets, self.sampler, size, self.steps_done, batch, share, self._workers)
         return next(self._clips)
 
     def _loss(self, draw: Draw, clip: TrainingClip) -> Tensor:
@@ -159,17 +158,11 @@ class Trainer:
         colors = encode(self._vae, clip.color.to(device)).float()
         truth = encode(self._vae, clip.disparity.to(device)).float()
         noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(draw.noise_seed)).to(device)
-        mixed = noised(truth, noise, float(self._levels.sigmas[draw.level]))
+        latents, velocity = noised(truth, noise, float(self._levels.sigmas[draw.level]))
         dtype = self._vae.dtype
-        predicted = self.model(draw.level, mixed.latents.to(dtype), colors.to(dtype))
+        predicted = self.model(draw.level, latents.to(dtype), colors.to(dtype))
         known = known_of_latents(clip.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
-        return velocity_loss(predicted, mixed.velocity, known) * self._level_weights[draw.level].to(device)
-
-    def _agreed(self, loss: Tensor, stop: bool) -> tuple[float, bool]:
-        """The mean loss of all processes, and whether any of them is to stop."""
-        own = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
-        gathered = self.accelerator.gather(own[None])
-        return float(gathered[:, 0].mean()), bool(gathered[:, 1].max() > 0)
+        return velocity_loss(predicted, velocity, known) * self._level_weights[draw.level].to(device)
 
 
 @torch.no_grad()
@@ -178,3 +171,39 @@ def encode(vae: nn.Module, frames: Tensor) -> Tensor:
     encoder = CausalEncoder(vae)  # type: ignore[arg-type]
     pushed = (encoder.push(frame.to(vae.dtype)) for frame in frames.split(1, 2))  # type: ignore[attr-defined]
     return torch.cat([latent for latent in pushed if latent is not None], 2)
+
+
+def training_levels(dtype: torch.dtype) -> Schedule:
+    """All levels t = 5 s / (1 + 4 s), s = 1, 0.999, .. 0.001, as inference's schedule of 1,000 steps has them.
+
+    dtype: in which the transformer is told its timestep (released: rounded to it).
+    """
+    return released_schedule(LEVELS, dtype)
+
+
+def noised(truth: Tensor, noise: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    """Where truth x_0 is after the share t of the straight way to noise x_1, and its velocity x_1 - x_0 there."""
+    return (1 - t) * truth + t * noise, noise - truth
+
+
+def velocity_loss(predicted: Tensor, velocity: Tensor, known: Tensor) -> Tensor:
+    """Mean squared error (1, 16, T, h, w) over what is known; with everything known the plain mean.
+
+    known: (1, 1, T, h, w) in 0..1, the weight of each latent.
+    """
+    errors = (predicted.float() - velocity.float()).square()
+    weight = known.expand_as(errors)
+    return (errors * weight).sum() / weight.sum()
+
+
+def level_weights(weighting: Literal["plain", "released"]) -> Tensor:
+    """(LEVELS,) what each level's loss is multiplied with; 1 on average.
+
+    `released`: a bell around timestep 500 down to 0 at its lowest, of the released scheduler.
+    """
+    if weighting == "plain":
+        return torch.ones(LEVELS)
+    timesteps = training_levels(torch.float32).sigmas[:-1] * LEVELS
+    bell = torch.exp(-2 * ((timesteps - LEVELS / 2) / LEVELS) ** 2)
+    raised = bell - bell.min()
+    return raised * (LEVELS / raised.sum())

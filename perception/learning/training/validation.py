@@ -85,7 +85,6 @@ def validate(
 def _score(
     frames: Sequence[DatasetFrame], maps: Sequence[NDArray[np.float32]]
 ) -> tuple[dict[str, dict[str, float]], list[NDArray[np.float32]]]:
-    """Metrics by region, and the maps as depths [m]."""
     kind: Kind = "disparity"
     sums, answers = LineSums(), [comparable(values, kind) for values in maps]
     regions = [regions_of(frame, "") for frame in frames]

@@ -29,8 +29,6 @@ AHEAD = 3
 
 @dataclass(frozen=True)
 class ClipSplit:
-    """The clips to train on and those held out of the same data sets."""
-
     training: tuple[DatasetClip, ...]
     held_out: tuple[DatasetClip, ...]
 
@@ -72,7 +70,6 @@ class Batch:
     weights: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
         return Batch(*(tensor.to(device) for tensor in (self.inputs, self.targets, self.weights)))
 
     def split(self, parts: int) -> list["Batch"]:
@@ -82,8 +79,6 @@ class Batch:
 
 
 class BatchSource:
-    """The batches of a run from any step on."""
-
     def __init__(
         self, clips: Sequence[DatasetClip], batch: int, crop: tuple[int, int] | None, seed: int, width: int = 0
     ) -> None:
@@ -95,8 +90,9 @@ class BatchSource:
         """
         self._clips, self._batch, self._crop, self._seed, self._width = clips, batch, crop, seed, width
         some = [KnownFrame.of(clip.frame(0)).nbytes for clip in clips[:: -(-len(clips) // SIZED_CLIPS)]]
-        kept_bytes = min(REMEMBERED_BYTES, int(REMEMBERED_SHARE * _memory_bytes()))
-        self._frame = lru_cache(maxsize=max(1, kept_bytes * len(some) // sum(some)))(self._read)
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        kept = max(1, min(REMEMBERED_BYTES, int(REMEMBERED_SHARE * memory_bytes)) * len(some) // sum(some))
+        self._frame = lru_cache(maxsize=kept)(lambda number, frame: KnownFrame.of(clips[number].frame(frame)))
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Endless; closing the iterator ends its thread.
@@ -117,7 +113,6 @@ class BatchSource:
                     future.cancel()
 
     def batch(self, step: int) -> Batch:
-        """The batch of one step."""
         samples = [self._sample(np.random.default_rng([self._seed, step, i])) for i in range(self._batch)]
         sizes = {f"{q.shape[1]}x{q.shape[0]}" for _, q, _ in samples}
         if len(sizes) > 1:
@@ -132,23 +127,12 @@ class BatchSource:
         number = int(rng.integers(len(self._clips)))
         frame = self._frame(number, int(rng.integers(len(self._clips[number]))))
         times = max(1, round(frame.intrinsics.width / self._width)) if self._width else 1
+        height, width = (side // times for side in frame.object_.shape)
         if self._crop is None:
-            height, width = (side // times for side in frame.object_.shape)
-            smaller = frame.shrunk(int(rng.integers(1, times + 1)))
-            return sample(rng, smaller, (height, width))
-        frame = frame.shrunk(times)
-        if min(h - c for h, c in zip(frame.object_.shape, self._crop, strict=True)) < 0:
-            height, width = frame.object_.shape
+            return sample(rng, frame.shrunk(int(rng.integers(1, times + 1))), (height, width))
+        if height < self._crop[0] or width < self._crop[1]:
             raise TrainingError(
                 f"Crops of {self._crop[1]}x{self._crop[0]} do not fit the frames of {width}x{height}.",
                 "Choose a smaller --crop.",
             )
-        return sample(rng, frame, self._crop)
-
-    def _read(self, number: int, frame: int) -> KnownFrame:
-        return KnownFrame.of(self._clips[number].frame(frame))
-
-
-def _memory_bytes() -> int:
-    """Of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return sample(rng, frame.shrunk(times), self._crop)

@@ -55,11 +55,9 @@ class Optimizer:
             done.result()
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
         return {"muon": [muon.state_dict() for muon in self._muons], "adam": self._adam.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on where `state` was taken."""
         for muon, own in zip(self._muons, state["muon"], strict=True):
             muon.load_state_dict(own)
         self._adam.load_state_dict(state["adam"])

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS, LOG_B
 from perception.estimators.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
-from perception.learning.training.files import GOES_ON
+from perception.learning.training.files import GOES_ON, write_png
 from perception.learning.training.log import LogRow, TrainingLog
 from perception.learning.training.validation import Progress
 from perception.learning.vitro_s.batches import Batch, BatchSource, split_clips
@@ -136,11 +135,10 @@ class VitroTraining:
     def _validation(self, progress: Progress, is_thorough: bool = False) -> Validation:
         model = VitroS(copy.deepcopy(self.slow), UNCALIBRATED, str(self._device))
         validation = validate(model, self.clips.held_out, progress, is_thorough)
-        write_whole(self.out / PICTURE, validation_picture(model, self.clips.held_out), GOES_ON)
+        write_png(self.out / PICTURE, validation_picture(model, self.clips.held_out))
         return validation
 
     def close(self) -> None:
-        """Ends the threads that draw batches and work on them."""
         self._batches.close()  # type: ignore[attr-defined]
         self._workers.shutdown()
 
@@ -148,19 +146,9 @@ class VitroTraining:
         return {"parameters": parameters(self.net), "channels": CHANNELS}
 
     def _resume(self) -> None:
-        """Goes on from the checkpoint where there is one."""
-        path = self.out / STATE
+        path, remedy = self.out / STATE, "Move it away to begin anew, or choose another --out."
         if not path.exists():
             return
-        state = self._read(path)
-        self.net.load_state_dict(state["net"])
-        self.slow.load_state_dict(state["slow"])
-        self._optimizer.restore(state["optimizer"])
-        self.steps_done = int(state["step"])
-        self.changes = tuple(changes(self._facts | state.get("settings", {}), self._facts))
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        remedy = "Move it away to begin anew, or choose another --out."
         try:
             state = read_archive(path)
             kind, network = state["format"], state["network"]
@@ -168,7 +156,11 @@ class VitroTraining:
             raise TrainingError(f"{path} is damaged ({error}).", remedy) from error
         if kind != _FORMAT or network != self._identity():
             raise TrainingError(f"{path} is of another model ({kind}, {network}; here {self._identity()}).", remedy)
-        return state
+        self.net.load_state_dict(state["net"])
+        self.slow.load_state_dict(state["slow"])
+        self._optimizer.restore(state["optimizer"])
+        self.steps_done = int(state["step"])
+        self.changes = tuple(changes(self._facts | state.get("settings", {}), self._facts))
 
 
 def loss(answer: Tensor, q: Tensor, weight: Tensor) -> Tensor:
@@ -184,15 +176,10 @@ def loss(answer: Tensor, q: Tensor, weight: Tensor) -> Tensor:
     log_b = answer[:, 1].clamp(*LOG_B)
     likelihood = (weight * (error.detach().abs() * torch.exp(-log_b) + log_b)).sum() / total
     above = functional.binary_cross_entropy_with_logits(answer[:, 2], (q > ABOVE_Q).float(), weight, reduction="sum")
-    return value + GRADIENT * _gradient(error, weight) + LIKELIHOOD * likelihood + OUTLINE * above / total
-
-
-def _gradient(error: Tensor, weight: Tensor) -> Tensor:
-    total = error.new_zeros(())
+    gradient = error.new_zeros(())
     for scale in range(SCALES):
         e, w = error[:, :: 2**scale, :: 2**scale], weight[:, :: 2**scale, :: 2**scale]
-        across = torch.minimum(w[:, :, 1:], w[:, :, :-1])
-        down = torch.minimum(w[:, 1:], w[:, :-1])
-        total = total + (across * (e[:, :, 1:] - e[:, :, :-1]).abs()).sum() / across.sum().clamp(min=1.0)
-        total = total + (down * (e[:, 1:] - e[:, :-1]).abs()).sum() / down.sum().clamp(min=1.0)
-    return total
+        across, down = torch.minimum(w[:, :, 1:], w[:, :, :-1]), torch.minimum(w[:, 1:], w[:, :-1])
+        gradient = gradient + (across * (e[:, :, 1:] - e[:, :, :-1]).abs()).sum() / across.sum().clamp(min=1.0)
+        gradient = gradient + (down * (e[:, 1:] - e[:, :-1]).abs()).sum() / down.sum().clamp(min=1.0)
+    return value + GRADIENT * gradient + LIKELIHOOD * likelihood + OUTLINE * above / total

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from perception.estimators.vitro_s.model import DENSITIES_PX_M, TOLERANCE_M, UNCALIBRATED, VitroS, working_intrinsics
 from perception.learning.datasets.base import DatasetClip
 from perception.learning.training.validation import Progress
-from perception.learning.vitro_s.disturbed import sensed
-from perception.learning.vitro_s.samples import KnownFrame
+from perception.learning.vitro_s.samples import KnownFrame, sensed
+from perception.pictures import Image, turbo
 
 #: Bins of confidence in which what is right is counted; object pixels kept of a picture.
 BINS, KEPT = 20, 4000
@@ -28,7 +28,6 @@ class Scores:
     table_mm: float
 
     def describe(self, step: int) -> str:
-        """In a line."""
         hard, ordinary, table = (
             f"{mm:.1f} mm" if np.isfinite(mm) else "(none seen)"
             for mm in (self.hard_mm, self.ordinary_mm, self.table_mm)
@@ -67,21 +66,18 @@ def validate(model: VitroS, clips: Sequence[DatasetClip], progress: Progress, is
         for kind, mask in (("hard", hard), ("ordinary", frame.object_ & ~hard), ("table", on_table)):
             errors[kind].append(error_m[known & mask])
         within.append((error_m < 0.05 * frame.depth_m)[known & hard])
-        rows = np.flatnonzero(known & frame.object_ & _is_fine(frame))
-        rows = rng.permutation(rows)[:KEPT]
+        # Whether the network sees it made smaller, as it does what a camera shows.
+        smallest = working_intrinsics(frame.intrinsics, frame.table, min(DENSITIES_PX_M))
+        is_fine = smallest.width < frame.intrinsics.width
+        rows = rng.permutation(np.flatnonzero(known & frame.object_ & is_fine))[:KEPT]
         confidence.append(seen.confidence.ravel()[rows])
         is_right.append((error_m < TOLERANCE_M).ravel()[rows])
         progress(number + 1, len(frames))
-    hard_mm, ordinary_mm, table_mm = (_median_mm(errors[kind]) for kind in ("hard", "ordinary", "table"))
+    joined = (np.concatenate(own) for own in errors.values())
+    hard_mm, ordinary_mm, table_mm = (float(np.median(own) * 1000) if len(own) else np.nan for own in joined)
     share = np.concatenate(within)
-    scores = Scores(len(frames), hard_mm, float(share.mean()) if len(share) else float("nan"), ordinary_mm, table_mm)
+    scores = Scores(len(frames), hard_mm, float(share.mean()) if len(share) else np.nan, ordinary_mm, table_mm)
     return Validation(scores, np.concatenate(confidence), np.concatenate(is_right))
-
-
-def _is_fine(frame: KnownFrame) -> bool:
-    """Whether the network sees it made smaller, as it does what a camera shows."""
-    smallest = working_intrinsics(frame.intrinsics, frame.table, min(DENSITIES_PX_M))
-    return smallest.width < frame.intrinsics.width
 
 
 def calibrate(validation: Validation) -> NDArray[np.float64]:
@@ -97,8 +93,8 @@ def calibrate(validation: Validation) -> NDArray[np.float64]:
     return np.stack([np.concatenate([[0.0], said, [1.0]]), np.concatenate([[0.0], rising, [rising[-1]]])])
 
 
-def validation_picture(model: VitroS, clips: Sequence[DatasetClip]) -> bytes:
-    """A PNG: colour, true depth, prediction and confidence, a clip a row."""
+def validation_picture(model: VitroS, clips: Sequence[DatasetClip]) -> Image:
+    """Colour, true depth, prediction and confidence, a clip a row."""
     import cv2
 
     rows = []
@@ -107,19 +103,7 @@ def validation_picture(model: VitroS, clips: Sequence[DatasetClip]) -> bytes:
         seen = model.see(frame.color, frame.intrinsics, frame.table)
         truth = 1 / frame.depth_m
         low, high = np.nanpercentile(truth, [1, 99])
-        maps = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
-        tiles = [frame.color[..., ::-1], *(_coloured(m) for m in (*maps, seen.confidence))]
-        rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in tiles]))
-    return bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
-
-
-def _coloured(share: NDArray) -> NDArray[np.uint8]:
-    import cv2
-
-    grey = (np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
-    return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO), np.uint8)
-
-
-def _median_mm(errors_m: Sequence[NDArray]) -> float:
-    together = np.concatenate(errors_m)
-    return float(np.median(together) * 1000) if len(together) else float("nan")
+        shares = [(disparity - low) / max(high - low, 1e-6) for disparity in (truth, 1 / seen.depth_m)]
+        greys = [(np.nan_to_num(own).clip(0, 1) * 255).astype(np.uint8) for own in (*shares, seen.confidence)]
+        rows.append(np.hstack([cv2.resize(tile, (320, 192)) for tile in (frame.color, *map(turbo, greys))]))
+    return np.asarray(np.vstack(rows), np.uint8)

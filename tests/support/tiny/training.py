@@ -14,9 +14,8 @@ from perception.learning.synthesis.clips.clip_files import encode_frame
 from perception.learning.training.base import find_base, load_base, write_tiny_base
 from perception.learning.training.checkpoint import model_identity
 from perception.learning.training.draws import Sampler
-from perception.learning.training.flow import LEVELS
 from perception.learning.training.settings import TrainingSettings
-from perception.learning.training.trainer import Trainer, make_accelerator
+from perception.learning.training.trainer import LEVELS, Trainer, make_accelerator
 
 SIZE = (32, 32)
 

@@ -9,9 +9,9 @@ import torch
 from core.errors import ConfigurationError, DatasetError, TrainingError
 from perception.learning.datasets.base import Dataset
 from perception.learning.training.draws import Sampler, seen_in_training, split
-from perception.learning.training.flow import LEVELS
 from perception.learning.training.loader import clip_stream, naming_lost_readers
 from perception.learning.training.settings import read_settings
+from perception.learning.training.trainer import LEVELS
 from tests.support.tiny.training import SIZE, BallClip, BlindClip, ball_data
 
 

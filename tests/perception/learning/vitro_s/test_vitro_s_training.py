@@ -13,8 +13,7 @@ from perception.estimators.vitro_s.model import UNCALIBRATED, load_vitro_s, weig
 from perception.estimators.vitro_s.network import MULTIPLE, OUTPUTS
 from perception.learning.datasets.base import open_dataset
 from perception.learning.vitro_s.batches import HELD_OUT_EVERY, BatchSource, split_clips
-from perception.learning.vitro_s.disturbed import disturbed_color, disturbed_plane, sensed
-from perception.learning.vitro_s.samples import KnownFrame, sample
+from perception.learning.vitro_s.samples import KnownFrame, disturbed_color, disturbed_plane, sample, sensed
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.training import STATE, VitroTraining, loss
 from perception.learning.vitro_s.validation import Scores, Validation, calibrate
