@@ -57,10 +57,19 @@ def folders_with_files(root: Path, ending: str) -> list[Path]:
     return folders_with(root, lambda names: any(name.endswith(ending) for name in names))
 
 
-def read_color(file: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB. Raises a DatasetError where it is missing or damaged."""
-    with _of_a_data_set():
-        return image_file.read_image(file)
+@contextmanager
+def _of_a_data_set() -> Iterator[None]:
+    try:
+        yield
+    except CameraError as error:
+        raise DatasetError(error.cause, _AGAIN) from error
+
+
+#: Each raises a DatasetError where its file is missing or damaged. Of an image (H, W, 3) uint8 RGB; of a PNG pixels
+#: as stored, (H, W) or (H, W, 3) RGB, of 8 or 16 bits; an array.
+read_color = _of_a_data_set()(image_file.read_image)
+read_png = _of_a_data_set()(image_file.read_png)
+read_npy = _of_a_data_set()(image_file.read_npy)
 
 
 def read_exr(file: Path, channels: str = "R") -> NDArray[np.float32]:
@@ -76,26 +85,6 @@ def read_exr(file: Path, channels: str = "R") -> NDArray[np.float32]:
     if lacking := [name for name in channels if name not in own]:
         raise DatasetError(f"{file} has no channel {lacking[0]!r}.", _AGAIN)
     return own[channels] if len(channels) == 1 else np.stack([own[name] for name in channels], -1)
-
-
-def read_png(file: Path) -> NDArray[Any]:
-    """Pixels as stored: (H, W) or (H, W, 3) RGB, of 8 or 16 bits. Raises a DatasetError as `read_color`."""
-    with _of_a_data_set():
-        return image_file.read_png(file)
-
-
-def read_npy(file: Path) -> NDArray[Any]:
-    """An array. Raises a DatasetError as `read_color`."""
-    with _of_a_data_set():
-        return image_file.read_npy(file)
-
-
-@contextmanager
-def _of_a_data_set() -> Iterator[None]:
-    try:
-        yield
-    except CameraError as error:
-        raise DatasetError(error.cause, _AGAIN) from error
 
 
 def read_json(file: Path) -> Any:

@@ -25,8 +25,7 @@ from perception.estimators.estimator import Estimator
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
 from perception.learning.evaluation.figures import Figure, FigureBuilder
-from perception.learning.evaluation.jitter import JitterMeter
-from perception.learning.evaluation.metrics import ConfidenceMetrics, DepthMetrics, Metrics, NormalMetrics
+from perception.learning.evaluation.metrics import ConfidenceMetrics, DepthMetrics, JitterMeter, Metrics, NormalMetrics
 from perception.learning.evaluation.predictions import collect_predictions
 from perception.learning.evaluation.regions import hard_of, regions_of, things_of
 from perception.learning.evaluation.samples import ClipSamples, Sample
@@ -129,7 +128,7 @@ class _Evaluation:
         for i, place in enumerate(places):
             kind = self._estimator.as_depth(found.maps[i]).kind
             depth_m = aligned_m(comparable(found.maps[i], kind), kind, line)
-            self._add("aligned", self._samples[place], depth_m, place)
+            self._add("aligned", self._samples[place], depth_m)
             self._tick()
 
     def _evaluate_frame(
@@ -144,14 +143,14 @@ class _Evaluation:
         sums.add(*pairs(comparable(values, kind), target(sample.frame.depth_m, kind), everything, kind))
         self.tables[sample.table.source] += 1
         depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(sample, values)
-        self._add("used", sample, depth_m, place)
+        self._add("used", sample, depth_m)
         outside = np.isfinite(sample.outside.depth_m)
         if hard_of(sample.frame) is not None and outside.any():
             by_sensor_m = values
             if not relative.is_sensor:
                 line = fit_to_sensor(relative, sample.outside.depth_m, outside)
                 by_sensor_m = aligned_m(comparable(values, kind), kind, line)
-            self._add("sensor", sample, by_sensor_m, place)
+            self._add("sensor", sample, by_sensor_m)
         return depth_m
 
     def _used_m(self, sample: Sample, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -168,11 +167,11 @@ class _Evaluation:
         self.unused.append((self._samples.numbers[sample.place], why))
         return np.full(values.shape, np.nan, np.float32)
 
-    def _add(self, protocol: str, sample: Sample, depth_m: NDArray[np.float32], place: int) -> None:
+    def _add(self, protocol: str, sample: Sample, depth_m: NDArray[np.float32]) -> None:
         regions, truth_m = regions_of(sample.frame, self._samples.kind), sample.frame.depth_m
         self._sum(protocol, {name: DepthMetrics.of(depth_m, truth_m, region) for name, region in regions.items()})
         if self._builder is not None and protocol != "sensor":
-            self._builder.add(place, depth_m, protocol == "used")
+            self._builder.add(sample.place, depth_m, protocol == "used")
 
     def _sum(self, protocol: str, metrics: Mapping[str, Metrics]) -> None:
         own = self.metrics.setdefault(protocol, {}) if metrics else {}

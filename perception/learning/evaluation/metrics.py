@@ -17,11 +17,16 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from perception.learning.datasets.base import DatasetFrame
+from perception.learning.evaluation.regions import things_of
+
 THRESHOLDS = (1.05, 1.10, 1.25)
 ANGLES_DEG = (11.25, 22.5, 30.0)
 #: Errors are binned by their logarithm, bins 2.3 % wide from 10 um to 10 m; the last takes what is more.
 _MM_EDGES = np.geomspace(0.01, 10_000, 601)
 _DEG_EDGES = np.linspace(0, 180, 1801)
+#: Poses that differ by less [m, or unitless rotation] are one place; true depth by less [m]: nothing moved.
+SAME_PLACE, SAME_DEPTH_M = 1e-6, 1e-4
 #: Bins of equal width of the confidence that is said.
 CONFIDENCE_BINS = 10
 
@@ -133,6 +138,52 @@ class JitterMetrics(Metrics):
         return {"jitter_mm": _median(values[..., 1:], _MM_EDGES)}
 
 
+class JitterMeter:
+    """Gathers a film's depth for as long as its camera and its scene stand still.
+
+    Frame by frame (Welford, 1962): pixels without an answer in a frame count in those that have one.
+    """
+
+    def __init__(self) -> None:
+        self._first: DatasetFrame | None = None
+        self._is_still = True
+        self._frames = 0
+        self._answers: NDArray[np.float64] = np.empty(0)
+        self._mean_m: NDArray[np.float64] = np.empty(0)
+        self._square_m2: NDArray[np.float64] = np.empty(0)
+
+    def add(self, frame: DatasetFrame, depth_m: NDArray[np.float32]) -> None:
+        """Takes the metric depth (H, W) [m] of the next frame, NaN: none."""
+        if self._first is None:
+            self._first = frame
+            self._answers, self._mean_m, self._square_m2 = (np.zeros(depth_m.shape) for _ in range(3))
+        earlier, pose = self._first, frame.T_world_camera
+        self._is_still = bool(
+            self._is_still
+            and earlier.T_world_camera is not None
+            and pose is not None
+            and np.abs(earlier.T_world_camera - pose).max() <= SAME_PLACE
+            and np.allclose(earlier.depth_m, frame.depth_m, rtol=0, atol=SAME_DEPTH_M, equal_nan=True)
+        )
+        if not self._is_still:
+            return
+        self._frames += 1
+        answered = np.isfinite(depth_m)
+        self._answers += answered
+        off_m = np.where(answered, depth_m - self._mean_m, 0.0)
+        self._mean_m += off_m / np.maximum(self._answers, 1)
+        self._square_m2 += off_m * np.where(answered, depth_m - self._mean_m, 0.0)
+
+    def metrics(self) -> dict[str, JitterMetrics]:
+        """By region: `objects`, and those of glass and mirrors; none where something moved or one frame is all."""
+        if self._first is None or not self._is_still or self._frames < 2:
+            return {}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            deviation_m = np.sqrt(self._square_m2 / (self._answers - 1))
+        deviation_m[self._answers < 2] = np.nan
+        return {name: JitterMetrics.of(deviation_m, mask) for name, mask in things_of(self._first).items()}
+
+
 @dataclass(frozen=True)
 class ConfidenceMetrics(Metrics):
     """said, true, share (of the pixels), calibration_error; said_0, true_0, share_0 of the first bin, and so on.
@@ -170,22 +221,6 @@ class ConfidenceMetrics(Metrics):
             found[f"true_{k}"] = _ratio(held[..., k], pixels[..., k])
             found[f"share_{k}"] = _ratio(pixels[..., k], total)
         return found
-
-
-_BY_LENGTH = {kind.length: kind for kind in (DepthMetrics, NormalMetrics, JitterMetrics, ConfidenceMetrics)}
-
-
-def pack(metrics: Metrics) -> list[list[float]]:
-    """As JSON: the length, and the sums that are not 0 with their places."""
-    places = np.flatnonzero(metrics.values)
-    return [[float(metrics.length)], places.tolist(), metrics.values[places].tolist()]
-
-
-def unpack(packed: list[list[float]]) -> Metrics:
-    (length,), places, sums = packed
-    values = np.zeros(int(length))
-    values[np.asarray(places, int)] = sums
-    return _BY_LENGTH[int(length)](values)
 
 
 def _mm_bins(errors_m: Array) -> Array:

@@ -9,17 +9,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.files import replace_file, writing
 from core.json_values import plain
 from core.work import hold_folder
 from perception.estimators.specification import EstimatorSpecification
 from perception.learning.evaluation.evaluate import ClipResult
 from perception.learning.evaluation.figures import Figure, pack_figure, read_figure
-from perception.learning.evaluation.metrics import pack, unpack
+from perception.learning.evaluation.metrics import (
+    ConfidenceMetrics,
+    DepthMetrics,
+    JitterMetrics,
+    Metrics,
+    NormalMetrics,
+)
 from perception.learning.evaluation.samples import ClipSamples
 
 #: Changes with what is measured: results of another version are measured anew.
 VERSION = 6
+_BY_LENGTH = {kind.length: kind for kind in (DepthMetrics, NormalMetrics, JitterMetrics, ConfidenceMetrics)}
 
 
 class PairStore:
@@ -105,3 +114,16 @@ def key_of(samples: ClipSamples, estimator: EstimatorSpecification, weights: Pat
     stamps = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     facts = (VERSION, samples.kind, clip.name, clip.stamp(), samples.numbers, estimator.name, stamps, cell)
     return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def pack(metrics: Metrics) -> list[list[float]]:
+    """As JSON: the length, and the sums that are not 0 with their places."""
+    places = np.flatnonzero(metrics.values)
+    return [[float(metrics.length)], places.tolist(), metrics.values[places].tolist()]
+
+
+def unpack(packed: list[list[float]]) -> Metrics:
+    (length,), places, sums = packed
+    values = np.zeros(int(length))
+    values[np.asarray(places, int)] = sums
+    return _BY_LENGTH[int(length)](values)

@@ -110,13 +110,10 @@ def split(datasets: Sequence[Dataset], held_out: int) -> tuple[list[Dataset], li
 
 def seen_in_training(clips: Sequence[DatasetClip], datasets: Sequence[Dataset]) -> int:
     """How many of these clips are drawn from for training too: the same files, as names repeat between sets."""
-    names = {_own_name(clip) for clip in clips}
+    # Without the folders above them, which depend on where a set was said to be.
+    own = [(PurePosixPath(clip.name).name, clip.stamp()) for clip in clips]
+    names = {name for name, _ in own}
+    pool = [(PurePosixPath(clip.name).name, clip) for dataset in datasets for clip in dataset.clips]
     # Stamps look at every file: only those of clips that may be the same are asked for.
-    alike = [clip for dataset in datasets for clip in dataset.clips if _own_name(clip) in names]
-    drawn_from = {(_own_name(clip), clip.stamp()) for clip in alike}
-    return sum((_own_name(clip), clip.stamp()) in drawn_from for clip in clips)
-
-
-def _own_name(clip: DatasetClip) -> str:
-    """Without the folders above it, which depend on where a set was said to be."""
-    return PurePosixPath(clip.name).name
+    drawn_from = {(name, clip.stamp()) for name, clip in pool if name in names}
+    return sum(one in drawn_from for one in own)

@@ -68,12 +68,10 @@ class TrainingRun:
         self.description = TINY if settings.base else f"DKT base {base.name} of {settings.weights}"
         self.trainer = Trainer(accelerator, base, self.datasets, sampler, settings)
         self._identity = model_identity(self._base.identity(), self.trainer)
+        #: The weights folder with the LoRA as it was last written.
+        self.model = out / "model"
         self.checkpoints = Checkpoints(out / "checkpoints", settings.keep)
         self.log = TrainingLog(out / "log.csv")
-
-    @property
-    def model(self) -> Path:
-        return self.out / "model"
 
     def begin(self, from_: str = "") -> tuple[StepCheckpoint | None, list[str]]:
         """Goes on from the last checkpoint, from the one called `from_`, or begins; and what has changed since.

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -20,7 +20,7 @@ from perception.learning.datasets.base import Dataset
 from perception.learning.training.base import Base
 from perception.learning.training.clips import TrainingClip, known_of_latents
 from perception.learning.training.draws import Draw, Sampler
-from perception.learning.training.loader import DrawnClip, clip_stream
+from perception.learning.training.loader import clip_stream
 from perception.learning.training.log import LogRow
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
@@ -101,13 +101,14 @@ class Trainer:
         optimizer = torch.optim.AdamW(self._learning, settings.learning_rate, weight_decay=settings.weight_decay)
         model = VelocityModel(self.transformer, base.prompt, self._levels)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
-        self.steps_done, self.is_stopping = 0, False
-        self._clips: Iterator[DrawnClip] | None = None
+        self.is_stopping = False
+        self.start(0)
 
     def start(self, steps_done: int) -> None:
         """Goes on after so many steps; weights and optimizer are as they were then."""
-        self.steps_done = steps_done
-        self._clips = None
+        self.steps_done, share = steps_done, (self.accelerator.process_index, self.accelerator.num_processes)
+        size, batch = self.settings.size, self.settings.batch
+        self._clips = clip_stream(self._datasets, self.sampler, size, steps_done, batch, share, self._workers)
 
     def step(self, stop: bool = False) -> LogRow:
         """One step of the whole batch. stop: this process is asked to stop; `is_stopping` says whether any was.
@@ -119,7 +120,7 @@ class Trainer:
         began_s = time.monotonic()
         losses, draws = [], []
         for _ in range(self.accelerator.gradient_accumulation_steps):
-            draw, clip = self._next()
+            draw, clip = next(self._clips)
             with self.accelerator.accumulate(self.model):
                 loss = self._loss(draw, clip)
                 self.accelerator.backward(loss)
@@ -144,13 +145,6 @@ class Trainer:
         seconds = time.monotonic() - began_s
         rate, frames = self.settings.learning_rate, draws[0].count
         return LogRow.of(self.steps_done, mean, grad_norm, rate, frames, self.settings.batch, seconds)
-
-    def _next(self) -> DrawnClip:
-        if self._clips is None:
-            share = self.accelerator.process_index, self.accelerator.num_processes
-            size, batch = self.settings.size, self.settings.batch
-            self._clips = clip_stream(self._datasets, self.sampler, size, self.steps_done, batch, share, self._workers)
-        return next(self._clips)
 
     def _loss(self, draw: Draw, clip: TrainingClip) -> Tensor:
         """How far the predicted velocity of a clip is from the true one."""

@@ -9,16 +9,15 @@ from perception.depth_types import RelativeDepth
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.evaluation.alignment import LineSums, aligned_m, comparable, fit_to_sensor, pairs, target
 from perception.learning.evaluation.evaluate import confidence_metrics
-from perception.learning.evaluation.jitter import JitterMeter
 from perception.learning.evaluation.metrics import (
     ConfidenceMetrics,
     DepthMetrics,
+    JitterMeter,
     JitterMetrics,
     NormalMetrics,
-    pack,
-    unpack,
 )
 from perception.learning.evaluation.report import ranks, summarise
+from perception.learning.evaluation.store import pack, unpack
 
 NAN = np.float32(np.nan)
 
