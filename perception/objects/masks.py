@@ -4,14 +4,14 @@ Solids (the workspace, the bin, the links of the arms) are boxes that the camera
 Where depth is known a pixel is judged by its own point, so that a glass before the bin stays whole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.cell_parts import PAPER_RATIO, ArmMount
+from core.cell_parts import PAPER_RATIO
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES
@@ -61,7 +61,7 @@ def object_region(
     region &= ~arms_mask(view, cell, intrinsics, arm_joints, depth_m)
     papers = tags_mask(view.tags, intrinsics)
     if depth_m is not None:
-        papers &= ~(_heights(view, intrinsics, depth_m) > PAPER_CLEAR_M)
+        papers &= ~(view.plane.height(intrinsics.rays() * depth_m[..., None]) > PAPER_CLEAR_M)
     return region & ~papers
 
 
@@ -83,8 +83,17 @@ def arms_mask(
     """(H, W) True on the arms at these joints, their fingers anywhere between closed and open."""
     mask = np.zeros((intrinsics.height, intrinsics.width), bool)
     for name, joints_rad in arm_joints.items():
-        for box in _arm_boxes(cell.arms[name], view.T_camera_world, joints_rad):
-            mask |= _cover(box, intrinsics, depth_m)
+        arm = cell.arms[name]
+        T_camera_base = view.T_camera_world @ arm.T_world_base
+        closed = link_poses(joints_rad, 0.0, arm.firmware)
+        opened = link_poses(joints_rad, arm.gripper_stroke_m, arm.firmware)
+        for link, shapes in SHAPES.items():
+            # A finger slides along its z from where it closes to where it opens.
+            slide = (invert(closed[link]) @ opened[link])[:3, 3]
+            for shape in shapes:
+                T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
+                along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
+                mask |= _cover(Box(T, shape.half_extents_m + along + ARM_MARGIN_M), intrinsics, depth_m)
     return mask
 
 
@@ -117,23 +126,6 @@ def _workspace_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m
     # From below the table too: noise there is the detector's to judge, by the plane.
     low[2] = -TALLEST_M
     return np.all((points >= low) & (points <= high), axis=-1)
-
-
-def _heights(view: TableView, intrinsics: Intrinsics, depth_m: NDArray) -> NDArray[np.float64]:
-    return view.plane.height(intrinsics.rays() * depth_m[..., None])
-
-
-def _arm_boxes(arm: ArmMount, T_camera_world: Matrix, joints_rad: NDArray[np.float64]) -> Iterator[Box]:
-    T_camera_base = T_camera_world @ arm.T_world_base
-    closed = link_poses(joints_rad, 0.0, arm.firmware)
-    opened = link_poses(joints_rad, arm.gripper_stroke_m, arm.firmware)
-    for link, shapes in SHAPES.items():
-        # A finger slides along its z from where it closes to where it opens.
-        slide = (invert(closed[link]) @ opened[link])[:3, 3]
-        for shape in shapes:
-            T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
-            along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
-            yield Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
 
 
 def _cover(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:

@@ -41,22 +41,27 @@ class Anchors:
         return image[self.pixels[:, 1], self.pixels[:, 0]]
 
     def where(self, keep: NDArray[np.bool_]) -> "Anchors":
+        """Those of them that are kept (N,)."""
         return Anchors(self.relative[keep], self.depth_m[keep], self.tag[keep], self.near[keep], self.pixels[keep])
 
 
 def find_anchors(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Anchors:
     """The anchors of a view, where the estimator has an answer."""
     truth = view.plane.depth(frame.intrinsics.rays())
-    owner = _tag_owner(view, truth.shape) if view.source == "tags" else _sensor_owner(view, frame)
+    if view.source == "tags":
+        owner = _tag_owner(view, truth.shape)
+    else:
+        owner = np.where(_on_grid(plane_inliers(frame, view.plane), TABLE_GRID_PX), TABLE, _OTHER)
     v, u = np.nonzero((owner != _OTHER) & np.isfinite(relative.values) & np.isfinite(truth))
-    tag = owner[v, u]
-    return Anchors(
-        relative.values[v, u].astype(float),
-        truth[v, u].astype(float),
-        tag,
-        np.where(tag >= 0, tag, _nearest_tag(view.tags, u, v)),
-        np.stack([u, v], axis=1),
-    )
+    tag = owner[v, u].astype(np.int64)
+    near = np.full(len(u), TABLE)
+    if view.tags:
+        centres = np.array([seen.corners_px.mean(axis=0) for seen in view.tags])
+        squared = (u[:, None] - centres[:, 0]) ** 2 + (v[:, None] - centres[:, 1]) ** 2
+        near = np.array([seen.id for seen in view.tags])[np.argmin(squared, axis=1)]
+    near = np.where(tag >= 0, tag, near)
+    pixels = np.stack([u, v], axis=1)
+    return Anchors(relative.values[v, u].astype(float), truth[v, u].astype(float), tag, near, pixels)
 
 
 def tag_pixels(tag: SeenTag, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -85,19 +90,7 @@ def _tag_owner(view: TableView, shape: tuple[int, ...]) -> NDArray[np.int64]:
     return owner
 
 
-def _sensor_owner(view: TableView, frame: RgbdImage) -> NDArray[np.int64]:
-    return np.where(_on_grid(plane_inliers(frame, view.plane), TABLE_GRID_PX), TABLE, _OTHER).astype(np.int64)
-
-
 def _on_grid(mask: NDArray[np.bool_], step_px: int) -> NDArray[np.bool_]:
     grid = np.zeros_like(mask)
     grid[::step_px, ::step_px] = True
     return mask & grid
-
-
-def _nearest_tag(tags: tuple[SeenTag, ...], u: NDArray, v: NDArray) -> NDArray[np.int64]:
-    if not tags:
-        return np.full(len(u), TABLE)
-    centres = np.array([tag.corners_px.mean(axis=0) for tag in tags])
-    squared = (u[:, None] - centres[:, 0]) ** 2 + (v[:, None] - centres[:, 1]) ** 2
-    return np.array([tag.id for tag in tags])[np.argmin(squared, axis=1)]

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import CalibrationError, PerceptionError
 from core.image import RgbdImage
-from perception.depth_types import MetricDepth, RelativeDepth, TableView
-from perception.table.anchors import find_anchors
-from perception.table.metric_scale import FARTHEST_M, fit_metric, to_metres
+from perception.depth_types import Kind, MetricDepth, RelativeDepth, TableView
+from perception.table.anchors import Anchors, find_anchors
+from perception.table.metric_scale import fit_metric, median_mm, to_metres
 
 #: Relative values between which the frames' lines are compared (percentiles of all maps).
 _LOW, _HIGH = 10, 90
@@ -57,25 +56,31 @@ def fit_clip(
     Raises:
         PerceptionError: no frame can be fitted, with the first one's reason.
     """
-    fitted: list[tuple[int, RgbdImage, RelativeDepth, TableView, MetricDepth]] = []
+    fits: dict[int, tuple[Anchors, Kind, MetricDepth]] = {}
     refused: dict[int, str] = {}
     for number, frame, relative in zip(numbers, frames, maps, strict=True):
         try:
             view = locate(frame)
-            fitted.append((number, frame, relative, view, fit_metric(relative, view, frame)))
+            own = fit_metric(relative, view, frame)
+            fits[number] = find_anchors(relative, view, frame), relative.kind, own
         except (PerceptionError, CalibrationError) as error:
             refused[number] = error.cause
-    if not fitted:
+    if not fits:
         raise PerceptionError(
             next(iter(refused.values()), "There is no frame to fit."),
             "If the cell's tags or the bare table are out of view, record them, with depth, and name the cell with "
             "--cell; if they are in view, this estimator's answer is at fault.",
         )
-    scale, shift = _median_line([m for *_, m in fitted], maps)
-    scaled = tuple(
-        _compare(number, frame, relative, view, own, (scale, shift)) for number, frame, relative, view, own in fitted
-    )
-    return ClipScale(scale, shift, fitted[0][3].source, scaled, refused)
+    scale, shift = _median_line([own for *_, own in fits.values()], maps)
+    scaled = []
+    for number, (anchors, kind, own) in fits.items():
+        values = anchors.relative.astype(np.float32)
+        by_clip_m = to_metres(values, kind, scale, shift)
+        drift_m = by_clip_m - to_metres(values, kind, own.scale, own.shift)
+        residual_mm = median_mm(by_clip_m - anchors.depth_m)
+        scaled.append(ScaledFrame(number, own.scale, own.shift, residual_mm, median_mm(drift_m)))
+    source = next(own.anchor_source for *_, own in fits.values())
+    return ClipScale(scale, shift, source, tuple(scaled), refused)
 
 
 def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> tuple[float, float]:
@@ -86,29 +91,3 @@ def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> 
     at_high = np.median([fit.scale * high + fit.shift for fit in fits])
     scale = float((at_high - at_low) / (high - low))
     return scale, float(at_low - scale * low)
-
-
-def _compare(
-    number: int,
-    frame: RgbdImage,
-    relative: RelativeDepth,
-    view: TableView,
-    own: MetricDepth,
-    line: tuple[float, float],
-) -> ScaledFrame:
-    anchors = find_anchors(relative, view, frame)
-    values = anchors.relative.astype(np.float32)
-    by_clip = to_metres(values, relative.kind, *line)
-    by_own = to_metres(values, relative.kind, own.scale, own.shift)
-    return ScaledFrame(
-        number,
-        own.scale,
-        own.shift,
-        _median_mm(by_clip - anchors.depth_m),
-        _median_mm(by_clip - by_own),
-    )
-
-
-def _median_mm(errors_m: NDArray) -> float:
-    """What has no depth by one of the two lines is a miss."""
-    return 1000 * float(np.median(np.nan_to_num(np.abs(errors_m), nan=FARTHEST_M)))

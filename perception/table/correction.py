@@ -106,10 +106,11 @@ def find_correction(anchors: Anchors, fitted: NDArray[np.float64], shape: tuple[
         return _none_because(f"only {len(folds)} of the {LEAST_FOLDS} places that a check needs are in view")
     before_mm, after_mm = _leave_out(cells, folds)
     means_mm = float(before_mm.mean()), float(after_mm.mean())
-    if not _helps(before_mm, after_mm):
+    gain_mm = means_mm[0] - means_mm[1]
+    is_much = gain_mm >= max(LEAST_GAIN_MM, LEAST_SHARE * means_mm[0])
+    if not (is_much and (after_mm - before_mm).max() <= MOST_HARM_MM):
         return _none_because("what is left out gains too little by it", *means_mm)
-    everywhere = np.ones(len(cells.tag), bool)
-    known = _join(cells, everywhere)
+    known = _join(cells, np.ones(len(cells.tag), bool))
     largest_mm = 1000 * float(np.abs(cells.predict(known, known)[0]).max())
     if largest_mm > LARGEST_MM:
         return _none_because(f"it would move the table by {largest_mm:.0f} mm, {LARGEST_MM:.0f} mm allowed", *means_mm)
@@ -137,13 +138,6 @@ def apply_correction(depth_m: NDArray[np.float32], correction: TableCorrection) 
 
 def _none_because(why: str, before_mm: float = np.nan, after_mm: float = np.nan) -> TableCorrection:
     return TableCorrection(CorrectionNote(False, why, 0.0, before_mm, after_mm), {})
-
-
-def _helps(before_mm: NDArray[np.float64], after_mm: NDArray[np.float64]) -> bool:
-    """Whether what was left out (F,) comes nearer to the truth, by enough, and nowhere at others' cost."""
-    gain_mm = before_mm.mean() - after_mm.mean()
-    is_much = gain_mm >= max(LEAST_GAIN_MM, LEAST_SHARE * before_mm.mean())
-    return bool(is_much and (after_mm - before_mm).max() <= MOST_HARM_MM)
 
 
 def _kernel(a: NDArray, b: NDArray) -> NDArray[np.float64]:

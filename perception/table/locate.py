@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
-from core.cell_parts import Tag
 from core.errors import CalibrationError, PerceptionError
 from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, rotation_angle, transform
@@ -46,13 +45,23 @@ def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -
         PerceptionError: fewer than two tags, or too badly placed to give the table's height.
         CalibrationError: a tag has another size or place than the cell file says.
     """
-    _demand_two(tags, cell)
-    T_camera_world = _solve(tags, intrinsics, cell)
-    residual_px = _residual(tags, T_camera_world, intrinsics, cell)
+    if len(tags) < 2:
+        raise PerceptionError(
+            f"Two or more of the cell's tags ({', '.join(str(tag.id) for tag in cell.tags)}) must be in view, only tag "
+            f"{tags[0].id} is: the rotation of one small tag cannot be trusted.",
+            "Uncover the tags, light them evenly and clear what stands before them.",
+        )
+    T_camera_world, residual_px = _solve(tags, intrinsics, cell)
     contradictions = _contradictions(tags, T_camera_world, intrinsics, cell)
     if contradictions or residual_px > MAX_RESIDUAL_PX:
         raise _contradiction(tags, contradictions, residual_px, intrinsics, cell)
-    _demand_height(tags, T_camera_world, intrinsics, cell)
+    sigma_m = _height_sigma(tags, T_camera_world, intrinsics, cell)
+    if sigma_m > MAX_HEIGHT_SIGMA_M:
+        raise PerceptionError(
+            f"The tags in view ({', '.join(str(tag.id) for tag in tags)}) give the table's height only to "
+            f"{1000 * sigma_m:.0f} mm (at most {1000 * MAX_HEIGHT_SIGMA_M:.0f} mm is accepted).",
+            "Uncover more tags, nearer to and farther from the camera.",
+        )
     return TableView("tags", _plane(T_camera_world), T_camera_world, tags, residual_px, 0.0)
 
 
@@ -63,44 +72,23 @@ def camera_shift(view: TableView, cell: Cell) -> tuple[float, float]:
     return shift_m, rotation_angle(T_world_camera[:3, :3], T_nominal[:3, :3])
 
 
-def _demand_two(tags: tuple[SeenTag, ...], cell: Cell) -> None:
-    if len(tags) >= 2:
-        return
-    raise PerceptionError(
-        f"Two or more of the cell's tags ({', '.join(str(tag.id) for tag in cell.tags)}) must be in view, only tag "
-        f"{tags[0].id} is: the rotation of one small tag cannot be trusted.",
-        "Uncover the tags, light them evenly and clear what stands before them.",
-    )
-
-
-def _tags_by_id(cell: Cell) -> dict[int, Tag]:
-    return {tag.id: tag for tag in cell.tags}
-
-
 def _world_corners(tags: tuple[SeenTag, ...], cell: Cell) -> NDArray[np.float64]:
-    known = _tags_by_id(cell)
-    return np.concatenate([apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m)) for tag in tags])
+    T_world_tags = {tag.id: tag.T_world_tag for tag in cell.tags}
+    return np.concatenate([apply(T_world_tags[tag.id], tag_corners_m(tag.size_m)) for tag in tags])
 
 
-def _pixels(tags: tuple[SeenTag, ...]) -> NDArray[np.float64]:
-    return np.concatenate([tag.corners_px for tag in tags])
-
-
-def _solve(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> Matrix:
-    """T_camera_world: closed form for coplanar points (IPPE), then Levenberg-Marquardt."""
+def _solve(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> tuple[Matrix, float]:
+    """T_camera_world by closed form for coplanar points (IPPE), then Levenberg-Marquardt; mean reprojection error."""
     import cv2
 
-    world, pixels, K = _world_corners(tags, cell), _pixels(tags), intrinsics.matrix
+    world, pixels = _world_corners(tags, cell), np.concatenate([tag.corners_px for tag in tags])
+    K = intrinsics.matrix
     _, rvecs, tvecs, _ = cv2.solvePnPGeneric(world, pixels, K, None, flags=cv2.SOLVEPNP_IPPE)
     poses = [cv2.solvePnPRefineLM(world, pixels, K, None, r, t) for r, t in zip(rvecs, tvecs, strict=True)]
     candidates = [transform(Rotation.from_rotvec(np.ravel(r)).as_matrix(), np.ravel(t)) for r, t in poses]
-    return min(candidates, key=lambda T: float(np.abs(intrinsics.project(apply(T, world)) - pixels).sum()))
-
-
-def _residual(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> float:
-    """Mean reprojection error [px]."""
-    error_px = intrinsics.project(apply(T_camera_world, _world_corners(tags, cell))) - _pixels(tags)
-    return float(np.linalg.norm(error_px, axis=1).mean())
+    errors_px = [intrinsics.project(apply(T, world)) - pixels for T in candidates]
+    best = int(np.argmin([np.abs(error_px).sum() for error_px in errors_px]))
+    return candidates[best], float(np.linalg.norm(errors_px[best], axis=1).mean())
 
 
 def _plane(T_camera_world: Matrix) -> Plane:
@@ -108,24 +96,17 @@ def _plane(T_camera_world: Matrix) -> Plane:
     return Plane(normal, float(normal @ T_camera_world[:3, 3]))
 
 
-def _measure_corners(tag: SeenTag, T_camera_world: Matrix, intrinsics: Intrinsics) -> NDArray[np.float64]:
-    """(4, 2) world x, y [m] at which the rays through the tag's corners meet the table."""
-    pixels = np.column_stack([tag.corners_px, np.ones(4)])
-    rays = pixels @ np.linalg.inv(intrinsics.matrix).T
-    plane = _plane(T_camera_world)
-    points = rays * (plane.offset_m / (rays @ plane.normal))[:, None]
-    return apply(invert(T_camera_world), points)[:, :2]
-
-
 def _contradictions(
     tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell
 ) -> dict[int, str]:
-    """Per tag that contradicts the cell file, in what it does."""
-    known, contradictions = _tags_by_id(cell), {}
+    """Per tag that contradicts the cell file, in what it does: by where the rays through its corners meet the table."""
+    contradictions, plane = {}, _plane(T_camera_world)
     for tag in tags:
-        corners = _measure_corners(tag, T_camera_world, intrinsics)
+        rays = np.column_stack([tag.corners_px, np.ones(4)]) @ np.linalg.inv(intrinsics.matrix).T
+        points_camera = rays * (plane.offset_m / (rays @ plane.normal))[:, None]
+        corners = apply(invert(T_camera_world), points_camera)[:, :2]
+        nominal = _world_corners((tag,), cell)[:, :2]
         side_m = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean())
-        nominal = apply(known[tag.id].T_world_tag, tag_corners_m(tag.size_m))[:, :2]
         off_m = float(np.linalg.norm(corners.mean(axis=0) - nominal.mean(axis=0)))
         if abs(side_m / tag.size_m - 1) > SIZE_TOLERANCE:
             contradictions[tag.id] = f"measures {1000 * side_m:.0f} mm, the cell file says {1000 * tag.size_m:.0f} mm"
@@ -144,8 +125,7 @@ def _contradiction(
     culprits = []
     for tag in tags if len(tags) > 2 else ():
         others = tuple(t for t in tags if t is not tag)
-        T = _solve(others, intrinsics, cell)
-        rest_px = _residual(others, T, intrinsics, cell)
+        T, rest_px = _solve(others, intrinsics, cell)
         own = _contradictions((tag,), T, intrinsics, cell)
         if own and rest_px <= MAX_RESIDUAL_PX and not _contradictions(others, T, intrinsics, cell):
             culprits.append((rest_px, f"Tag {tag.id} {own[tag.id]} (measured by the other tags)."))
@@ -155,17 +135,6 @@ def _contradiction(
         f"their corners lie {residual_px:.1f} px from where the cell file has them, {MAX_RESIDUAL_PX:.1f} px accepted"
     )
     return CalibrationError(f"The tags contradict one another: {listed}.", remedy)
-
-
-def _demand_height(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> None:
-    """Propagates the corners' noise to the table's height over the objects' workspace."""
-    sigma_m = _height_sigma(tags, T_camera_world, intrinsics, cell)
-    if sigma_m > MAX_HEIGHT_SIGMA_M:
-        raise PerceptionError(
-            f"The tags in view ({', '.join(str(tag.id) for tag in tags)}) give the table's height only to "
-            f"{1000 * sigma_m:.0f} mm (at most {1000 * MAX_HEIGHT_SIGMA_M:.0f} mm is accepted).",
-            "Uncover more tags, nearer to and farther from the camera.",
-        )
 
 
 def _height_sigma(tags: tuple[SeenTag, ...], T_camera_world: Matrix, intrinsics: Intrinsics, cell: Cell) -> float:

@@ -40,51 +40,53 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
             little depth, or the fit is poor (`MAX_RESIDUAL_MM`, `MAX_LEFT_OUT_MM`) or inverted.
     """
     _demand_values(relative, frame)
-    anchors = find_anchors(relative, view, frame)
-    if relative.kind == "metric":
-        return _keep_metres(relative, view, anchors)
-    _demand_anchors(anchors, relative)
-    is_inverse = relative.kind == "disparity"
-    a, b = _fit(anchors, is_inverse)
+    anchors, is_metric = find_anchors(relative, view, frame), relative.kind == "metric"
+    if not is_metric:
+        _demand_anchors(anchors, relative)
+    a, b = (1.0, 0.0) if is_metric else _fit(anchors, relative.kind)
     if not a > 0:
         raise PerceptionError(
             f"{relative.estimator} has near and far the wrong way round (fitted scale {a:.3g}).",
             "Try another estimator; if it is always so, its `kind` is declared wrongly.",
         )
     depth_m = to_metres(relative.values, relative.kind, a, b)
-    correction = _correction(anchors, depth_m)
-    depth_m = apply_correction(depth_m, correction)
-    residual_mm = _map_error_mm(anchors, depth_m)
-    left_out = correction.tags_mm if correction.note.used else _errors_left_out_mm(anchors, is_inverse)
-    _demand_residual(residual_mm, left_out, relative)
-    fit = (a, b, residual_mm, left_out, len(anchors))
-    return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, correction.note)
-
-
-def to_metres(values: NDArray[np.float32], kind: Kind, scale: float, shift: float) -> NDArray[np.float32]:
-    """Depth [m] of an estimator's answer by a fitted scale and shift, NaN where that is behind or too far."""
-    if kind == "metric":
-        return np.where(values > 0, values, np.nan).astype(np.float32)
-    return _metric(values, scale, shift, kind == "disparity").astype(np.float32)
-
-
-def _keep_metres(relative: RelativeDepth, view: TableView, anchors: Anchors) -> MetricDepth:
-    depth_m = to_metres(relative.values, relative.kind, 1.0, 0.0)
-    if not np.isfinite(depth_m).any():
+    if is_metric and not np.isfinite(depth_m).any():
         raise PerceptionError(f"{relative.estimator} gives no depth at all.", "Check the camera's depth stream.")
-    correction = None if relative.is_sensor else _correction(anchors, depth_m)
+    correction = None if relative.is_sensor else _find_correction(anchors, depth_m)
     if correction is not None:
         depth_m = apply_correction(depth_m, correction)
-    ids = np.unique(anchors.tag[anchors.tag >= 0])
-    per_tag = {int(id_): _map_error_mm(anchors.where(anchors.tag == id_), depth_m) for id_ in ids}
-    per_tag |= {} if correction is None else correction.tags_mm
-    per_tag |= {tag.id: float("nan") for tag in view.tags if tag.id not in per_tag}
-    fit = (1.0, 0.0, _map_error_mm(anchors, depth_m), per_tag, len(anchors))
-    note = None if correction is None else correction.note
+    error_m = anchors.of(depth_m) - anchors.depth_m
+    residual_mm = median_mm(error_m)
+    tags_mm = {} if correction is None else correction.tags_mm
+    ids = [int(id_) for id_ in np.unique(anchors.tag[anchors.tag >= 0])]
+    if is_metric:
+        tags_mm = {id_: median_mm(error_m[anchors.tag == id_]) for id_ in ids} | tags_mm
+        tags_mm |= {tag.id: float("nan") for tag in view.tags if tag.id not in tags_mm}
+    else:
+        if correction is None or not correction.note.used:
+            tags_mm = {id_: _error_left_out_mm(anchors, id_, relative.kind) for id_ in ids if len(ids) > 1}
+        _demand_residual(residual_mm, tags_mm, relative)
+    fit, note = (a, b, residual_mm, tags_mm, len(anchors)), None if correction is None else correction.note
     return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, note)
 
 
-def _correction(anchors: Anchors, depth_m: NDArray[np.float32]) -> TableCorrection:
+def to_metres(values: NDArray, kind: Kind, scale: float, shift: float) -> NDArray:
+    """Depth [m] of an estimator's answer by a fitted scale and shift, NaN where that is behind or too far."""
+    depth_m = values if kind == "metric" else scale * values.astype(float) + shift
+    if kind == "disparity":
+        with np.errstate(divide="ignore"):
+            depth_m = np.where(depth_m > 1 / FARTHEST_M, 1 / depth_m, np.nan)
+    return np.where(depth_m > 0, depth_m, np.nan).astype(values.dtype)
+
+
+def median_mm(errors_m: NDArray) -> float:
+    """Median size [mm] of errors (N,) [m], NaN without any; where there is no depth (NaN) is a miss."""
+    if not len(errors_m):
+        return float("nan")
+    return 1000 * float(np.median(np.nan_to_num(np.abs(errors_m), nan=FARTHEST_M)))
+
+
+def _find_correction(anchors: Anchors, depth_m: NDArray[np.float32]) -> TableCorrection:
     """What the anchors say of depth (H, W) [m], where it has any."""
     found_m = anchors.of(depth_m).astype(float)
     seen = np.isfinite(found_m)
@@ -141,18 +143,22 @@ def _demand_residual(residual_mm: float, left_out: dict[int, float], relative: R
         raise PerceptionError(f"{cause}, but tags left out of the fit are missed ({worst}).", remedy)
 
 
-def _fit(anchors: Anchors, is_inverse: bool) -> tuple[float, float]:
-    """Scale and shift: a consensus start, then Tukey's reweighting of the errors in metres."""
-    target = 1 / anchors.depth_m if is_inverse else anchors.depth_m
+def _fit(anchors: Anchors, kind: Kind) -> tuple[float, float]:
+    """Scale and shift: a consensus start, then least squares with Tukey's reweighting of the errors in metres."""
+    x, y = anchors.relative, 1 / anchors.depth_m if kind == "disparity" else anchors.depth_m
     # d z = z^2 d(1/z): with this weight errors of disparity count in metres.
-    to_metres = anchors.depth_m**2 if is_inverse else np.ones(len(anchors))
-    weight = _balance(anchors)
-    a, b = _consensus(anchors.relative, target, to_metres, weight)
+    to_m = anchors.depth_m**2 if kind == "disparity" else np.ones(len(anchors))
+    balance = _balance(anchors)
+    a, b = _consensus(x, y, to_m, balance)
     for _ in range(12):
-        error_m = to_metres * (target - a * anchors.relative - b)
-        sigma = max(1.4826 * _weighted_median(np.abs(error_m), weight), _SIGMA_FLOOR_M)
-        tukey = np.clip(1 - (error_m / (_TUKEY_SIGMAS * sigma)) ** 2, 0, None) ** 2
-        a, b = _line(anchors.relative, target, weight * tukey * to_metres**2)
+        error_m = to_m * (y - a * x - b)
+        order = np.argsort(np.abs(error_m))
+        middle = np.searchsorted(np.cumsum(balance[order]), 0.5 * balance.sum())
+        sigma = max(1.4826 * np.abs(error_m[order][middle]), _SIGMA_FLOOR_M)
+        weight = balance * np.clip(1 - (error_m / (_TUKEY_SIGMAS * sigma)) ** 2, 0, None) ** 2 * to_m**2
+        mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
+        a = float(np.sum(weight * (x - mean_x) * (y - mean_y)) / np.sum(weight * (x - mean_x) ** 2))
+        b = float(mean_y - a * mean_x)
     return a, b
 
 
@@ -191,44 +197,8 @@ def _consensus(relative: NDArray, target: NDArray, to_metres: NDArray, weight: N
     return float(slopes[best]), float(shifts[best])
 
 
-def _line(x: NDArray, y: NDArray, weight: NDArray) -> tuple[float, float]:
-    """Weighted least squares of y = a x + b."""
-    mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
-    a = np.sum(weight * (x - mean_x) * (y - mean_y)) / np.sum(weight * (x - mean_x) ** 2)
-    return float(a), float(mean_y - a * mean_x)
-
-
-def _weighted_median(values: NDArray, weight: NDArray) -> float:
-    order = np.argsort(values)
-    return float(values[order][np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())])
-
-
-def _metric(values: NDArray, a: float, b: float, is_inverse: bool) -> NDArray[np.float64]:
-    fitted = a * values.astype(float) + b
-    if is_inverse:
-        with np.errstate(divide="ignore"):
-            fitted = np.where(fitted > 1 / FARTHEST_M, 1 / fitted, np.nan)
-    return np.where(fitted > 0, fitted, np.nan)
-
-
-def _error_mm(anchors: Anchors, depth_m: NDArray) -> float:
-    """Median error [mm] of depths (N,) at the anchors, NaN without any; what has no depth is a miss."""
-    if not len(anchors):
-        return float("nan")
-    return 1000 * float(np.median(np.nan_to_num(np.abs(depth_m - anchors.depth_m), nan=FARTHEST_M)))
-
-
-def _map_error_mm(anchors: Anchors, depth_m: NDArray[np.float32]) -> float:
-    """`_error_mm` of a map (H, W) [m]."""
-    return _error_mm(anchors, anchors.of(depth_m))
-
-
-def _errors_left_out_mm(anchors: Anchors, is_inverse: bool) -> dict[int, float]:
-    """Per tag, the error at it of a fit that knows neither it nor the table around it."""
-    ids = np.unique(anchors.tag[anchors.tag >= 0])
-    errors = {}
-    for id_ in ids if len(ids) > 1 else []:
-        a, b = _fit(anchors.where(anchors.near != id_), is_inverse)
-        own = anchors.where(anchors.tag == id_)
-        errors[int(id_)] = _error_mm(own, _metric(own.relative, a, b, is_inverse))
-    return errors
+def _error_left_out_mm(anchors: Anchors, id_: int, kind: Kind) -> float:
+    """The error at a tag of a fit that knows neither it nor the table around it."""
+    a, b = _fit(anchors.where(anchors.near != id_), kind)
+    own = anchors.where(anchors.tag == id_)
+    return median_mm(to_metres(own.relative, kind, a, b) - own.depth_m)

@@ -31,9 +31,16 @@ def fit_table(frame: RgbdImage) -> TableView:
         PerceptionError: hardly any depth, or no plane that carries enough of it.
     """
     rays, inverse, near_centre = _samples(frame)
-    w = _refine(rays, inverse, _ransac(rays, inverse, near_centre))
+    w = _ransac(rays, inverse, near_centre)
+    for _ in range(8):  # least squares with Tukey's weights, which fade to zero at twice the inlier tolerance
+        tukey = np.clip(1 - ((inverse - rays @ w) / (2 * INLIER_TOLERANCE)) ** 2, 0, None) ** 2
+        if np.count_nonzero(tukey) < 3:
+            break
+        w = np.linalg.lstsq(rays * np.sqrt(tukey)[:, None], inverse * np.sqrt(tukey), rcond=None)[0]
     inliers = np.abs(inverse - rays @ w) < INLIER_TOLERANCE
-    plane = _plane(w)
+    # w = normal / offset; turning the normal towards the camera makes the offset negative.
+    size = float(np.linalg.norm(w))
+    plane = Plane(-w / size, -1 / size)
     points = rays[inliers] / inverse[inliers, None]
     residual_m = float(np.median(np.abs(plane.height(points)))) if inliers.any() else np.inf
     if inliers.mean() < MIN_INLIERS or residual_m > MAX_RESIDUAL_M:
@@ -82,22 +89,6 @@ def _ransac(rays: NDArray, inverse: NDArray, weight: NDArray) -> NDArray[np.floa
     subset = rng.permutation(len(rays))[:4000]
     carried = np.abs(inverse[subset] - planes @ rays[subset].T) < INLIER_TOLERANCE
     return planes[int(np.argmax(carried @ weight[subset]))]
-
-
-def _refine(rays: NDArray, inverse: NDArray, w: NDArray) -> NDArray[np.float64]:
-    """Least squares with Tukey's weights, which fade to zero at twice the inlier tolerance."""
-    for _ in range(8):
-        tukey = np.clip(1 - ((inverse - rays @ w) / (2 * INLIER_TOLERANCE)) ** 2, 0, None) ** 2
-        if np.count_nonzero(tukey) < 3:
-            return w
-        w = np.linalg.lstsq(rays * np.sqrt(tukey)[:, None], inverse * np.sqrt(tukey), rcond=None)[0]
-    return w
-
-
-def _plane(w: NDArray) -> Plane:
-    """w = normal / offset; the normal is turned towards the camera, which makes the offset negative."""
-    size = float(np.linalg.norm(w))
-    return Plane(-w / size, -1 / size)
 
 
 def _nominal_world(plane: Plane, middle_ray: NDArray) -> NDArray[np.float64]:

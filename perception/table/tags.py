@@ -48,23 +48,24 @@ def detect_tags(color: NDArray[np.uint8], cell_tags: Sequence[Tag]) -> tuple[See
     Raises:
         PerceptionError: one id is seen twice, so no position can be given to it.
     """
+    import cv2
+
     sizes = {tag.id: tag.size_m for tag in cell_tags}
-    found = [d for d in _detections(_grey(color)) if d.tag_id in sizes and _is_trustworthy(d)]
+    grey = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.ndim == 3 else color
+    grey = np.ascontiguousarray(grey, dtype=np.uint8)
+    found = [d for d in _detections(grey) if d.tag_id in sizes and _is_trustworthy(d)]
     twice = sorted(id_ for id_, count in Counter(d.tag_id for d in found).items() if count > 1)
     if twice:
         raise PerceptionError(
             f"Tag {', '.join(map(str, twice))} is seen more than once.",
             "Remove or cover every print of it but the one that the cell file describes.",
         )
-    tags = (SeenTag(d.tag_id, sizes[d.tag_id], _corners_px(d), float(d.decision_margin)) for d in found)
-    return tuple(sorted(tags, key=lambda tag: tag.id))
-
-
-def _grey(color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    grey = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.ndim == 3 else color
-    return np.ascontiguousarray(grey, dtype=np.uint8)
+    tags = []
+    for d in sorted(found, key=lambda d: d.tag_id):
+        # Ours start at the lower left; pupil's pixel centres lie at half numbers and its tag is upside down.
+        corners_px = np.roll(np.asarray(d.corners, float), -2, axis=0) - _HALF_PIXEL
+        tags.append(SeenTag(d.tag_id, sizes[d.tag_id], corners_px, float(d.decision_margin)))
+    return tuple(tags)
 
 
 def _detections(grey: NDArray[np.uint8]) -> list[Any]:
@@ -82,11 +83,6 @@ def _detections(grey: NDArray[np.uint8]) -> list[Any]:
             # then crashes a process as it ends: one reference too many keeps it from ever running.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(_detector))
         return list(_detector.detect(grey))
-
-
-def _corners_px(detection: Any) -> NDArray[np.float64]:
-    """Ours start at the lower left; pupil's pixel centres lie at half numbers and its tag is upside down."""
-    return np.roll(np.asarray(detection.corners, float), -2, axis=0) - _HALF_PIXEL
 
 
 def _is_trustworthy(detection: Any) -> bool:
