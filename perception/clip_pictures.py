@@ -82,16 +82,15 @@ def contact_sheet(
     blank = np.full_like(panels[0], HOLE_RGB)
     panels += [blank] * (-len(panels) % across)
     gap = np.full((panels[0].shape[0], _GAP, 3), 255, np.uint8)
-    rows = [_join(panels[i : i + across], gap) for i in range(0, len(panels), across)]
+    rows = [
+        np.hstack([part for panel in panels[i : i + across] for part in (panel, gap)][:-1])
+        for i in range(0, len(panels), across)
+    ]
     bar = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
     sheet = np.vstack([part for row in rows for part in (row, bar)][:-1])
     side = colours.legend(min(sheet.shape[0], 480))
     below = np.full((sheet.shape[0] - side.shape[0], side.shape[1], 3), HOLE_RGB, np.uint8)
     return np.hstack([sheet, np.vstack([side, below])])
-
-
-def _join(panels: Sequence[Image], gap: Image) -> Image:
-    return np.hstack([part for panel in panels for part in (panel, gap)][:-1])
 
 
 def _fit(image: Image, height: int, width: int) -> Image:

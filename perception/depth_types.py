@@ -1,10 +1,12 @@
 """What flows between the perception stages: relative depth in, metric depth out."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.json_values import plain
 
 #: What the numbers of a depth map are, see `RelativeDepth`.
 Kind = Literal["disparity", "depth", "metric"]
@@ -92,11 +94,9 @@ class CorrectionNote:
     before_mm: float
     after_mm: float
 
-    def facts(self) -> dict[str, bool | str | float | None]:
+    def facts(self) -> dict[str, Any]:
         """For logs and reports, with None for what was not measured."""
-        measured = {"largest_mm": self.largest_mm, "before_mm": self.before_mm, "after_mm": self.after_mm}
-        rounded = {key: round(mm, 2) if np.isfinite(mm) else None for key, mm in measured.items()}
-        return {"used": self.used, "why": self.why, **rounded}
+        return {key: round(value, 2) if isinstance(value, float) else value for key, value in plain(self).items()}
 
 
 @dataclass(frozen=True)

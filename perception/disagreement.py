@@ -1,6 +1,6 @@
 """Where two depth maps of one frame disagree: by pixel, over the workspace, by object, and as a picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from perception.table.locate import locate_table
 
 Depth = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
 
 #: A pixel beyond this disagrees: fingers that close a centimetre off miss the rim of a glass.
 BEYOND_MM = 10.0
@@ -60,7 +61,7 @@ class Disagreement:
 class ObjectDisagreement:
     """box: left, top, right, bottom [px] of an object's pixels."""
 
-    box: tuple[int, int, int, int]
+    box: Box
     disagreement: Disagreement
 
 
@@ -85,25 +86,10 @@ class Comparison:
         }
 
 
-def compare(
-    first_m: Depth, second_m: Depth, regions: tuple[Mask, Mask], plane: Plane, intrinsics: Intrinsics
-) -> Comparison:
-    """Compares two metric maps (H, W) [m, NaN holes].
-
-    regions: where by each of the maps a point lies at which an object may stand; the workspace is both together.
-    """
-    whole = compare_images(first_m, second_m)
-    patches = object_patches((first_m, second_m), regions, plane, intrinsics)
-    return Comparison(
-        delta_mm=whole.delta_mm,
-        image=whole.image,
-        workspace=measure(first_m, second_m, regions[0] | regions[1]),
-        objects=tuple(ObjectDisagreement(_box(patch), measure(first_m, second_m, patch)) for patch in patches),
-    )
-
-
 def compare_in_cell(frame: RgbdImage, cell: Cell, first_m: Depth, second_m: Depth) -> Comparison:
-    """Compares two metric maps of a frame over the workspace that its tags, or its table, show.
+    """Compares two metric maps (H, W) [m, NaN holes] of a frame over the workspace that its tags, or its table, show.
+
+    The workspace is where by either map a point lies at which an object may stand.
 
     Raises:
         PerceptionError, CalibrationError: no table that can be trusted is seen.
@@ -112,17 +98,16 @@ def compare_in_cell(frame: RgbdImage, cell: Cell, first_m: Depth, second_m: Dept
     # Nobody wrote down where the arms stood: parked, as for any recording.
     joints = dict.fromkeys(cell.arms, PARK_JOINTS)
     first, second = (object_region(view, cell, frame.intrinsics, joints, depth_m) for depth_m in (first_m, second_m))
-    return compare(first_m, second_m, (first, second), view.plane, frame.intrinsics)
+    patches = _find_objects((first_m, second_m), (first, second), view.plane, frame.intrinsics)
+    objects = (ObjectDisagreement(box, measure(first_m, second_m, patch)) for box, patch in patches)
+    workspace = measure(first_m, second_m, first | second)
+    return replace(compare_images(first_m, second_m), workspace=workspace, objects=tuple(objects))
 
 
 def compare_images(first_m: Depth, second_m: Depth) -> Comparison:
     """Compares two metric maps of which no table is known."""
-    return Comparison(
-        delta_mm(first_m, second_m),
-        measure(first_m, second_m, np.ones(first_m.shape, bool)),
-        workspace=None,
-        objects=(),
-    )
+    everywhere = measure(first_m, second_m, np.ones(first_m.shape, bool))
+    return Comparison(delta_mm(first_m, second_m), everywhere, workspace=None, objects=())
 
 
 def delta_mm(first_m: Depth, second_m: Depth) -> NDArray[np.float32]:
@@ -136,9 +121,8 @@ def measure(first_m: Depth, second_m: Depth, where: Mask) -> Disagreement:
     has_first, has_second = np.isfinite(first), np.isfinite(second)
     signed_mm = 1000 * (second - first)[has_first & has_second]
     size_mm = np.abs(signed_mm)
-    if not len(signed_mm):
-        median = p95 = beyond = shift = float("nan")
-    else:
+    median = p95 = beyond = shift = float("nan")
+    if len(signed_mm):
         median, p95 = (float(x) for x in np.percentile(size_mm, [50, 95]))
         beyond, shift = float((size_mm > BEYOND_MM).mean()), float(np.median(signed_mm))
     total = max(1, len(first))
@@ -147,10 +131,10 @@ def measure(first_m: Depth, second_m: Depth, where: Mask) -> Disagreement:
     return Disagreement(len(signed_mm), only_first, only_second, median, p95, beyond, shift)
 
 
-def object_patches(
+def _find_objects(
     depths_m: tuple[Depth, Depth], regions: tuple[Mask, Mask], plane: Plane, intrinsics: Intrinsics
-) -> list[Mask]:
-    """(H, W) masks of what stands on the table in either map, one for each connected patch, largest first."""
+) -> list[tuple[Box, Mask]]:
+    """Box and (H, W) mask of each connected patch of what stands on the table in either map, largest first."""
     import cv2
 
     rays = intrinsics.rays()
@@ -160,48 +144,37 @@ def object_patches(
     # Lone pixels at edges would join what lies apart.
     cleaned = cv2.morphologyEx(stands.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    kept = [label for label in range(1, count) if areas[label] >= OBJECT_PIXELS]
-    return [labels == label for label in sorted(kept, key=lambda label: -areas[label])]
-
-
-def _box(patch: Mask) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(patch.any(1)), np.flatnonzero(patch.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    largest_first = sorted(range(1, count), key=lambda label: -stats[label, cv2.CC_STAT_AREA])
+    objects = []
+    for label in largest_first:
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area >= OBJECT_PIXELS:
+            objects.append(((left, top, left + width, top + height), labels == label))
+    return objects
 
 
 def disagreement_picture(
     color: Image, first_m: Depth, second_m: Depth, comparison: Comparison, titles: tuple[str, str]
 ) -> Image:
     """Colour with the objects numbered, the disagreement, and below them both maps, with two legends."""
-    far_mm = _range_mm(comparison.delta_mm)
+    delta = comparison.delta_mm
+    seen = np.isfinite(delta)
+    far_mm = float(np.clip(np.percentile(delta[seen], 98), _LEAST_MM, _MOST_MM)) if seen.any() else _LEAST_MM
+    image = viridis(np.clip(255 * np.where(seen, delta, 0) / far_mm, 0, 255).astype(np.uint8))
+    image[~seen] = HOLE_RGB
+    image[np.isfinite(first_m) != np.isfinite(second_m)] = ONE_ALONE_RGB
     near_m, far_m = depth_range(first_m, second_m)
-    height = color.shape[0]
     above = [
         titled(_with_boxes(color, comparison), "colour"),
-        titled(_with_boxes(_colour_delta(first_m, second_m, comparison.delta_mm, far_mm), comparison), _DELTA_TITLE),
-        legend(height, far_mm, 0, "mm", digits=0, colour=viridis),
+        titled(_with_boxes(image, comparison), _DELTA_TITLE),
+        legend(len(color), far_mm, 0, "mm", digits=0, colour=viridis),
     ]
     below = [
         titled(colour_depth(first_m, near_m, far_m), titles[0]),
         titled(colour_depth(second_m, near_m, far_m), titles[1]),
-        legend(height, near_m, far_m, "metres"),
+        legend(len(color), near_m, far_m, "metres"),
     ]
     return np.vstack([np.hstack(above), np.hstack(below)])
-
-
-def _range_mm(delta_mm: NDArray[np.float32]) -> float:
-    seen = delta_mm[np.isfinite(delta_mm)]
-    return float(np.clip(np.percentile(seen, 98), _LEAST_MM, _MOST_MM)) if len(seen) else _LEAST_MM
-
-
-def _colour_delta(first_m: Depth, second_m: Depth, delta_mm: NDArray[np.float32], far_mm: float) -> Image:
-    seen = np.isfinite(delta_mm)
-    share = np.where(seen, delta_mm, 0) / far_mm
-    image = viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
-    image[~seen] = HOLE_RGB
-    image[np.isfinite(first_m) != np.isfinite(second_m)] = ONE_ALONE_RGB
-    return image
 
 
 def _with_boxes(image: Image, comparison: Comparison) -> Image:

@@ -35,11 +35,13 @@ def normals_from_depth(
     bar = least / _WORSE
     for dv in (-radius_px, 0, radius_px):
         for du in (-radius_px, 0, radius_px):
-            beside = _shift(planes, dv, du), _shift(misfit, dv, du)
-            cost = _cost(*beside, inverse, x, y)
+            plane, own = _shift(planes, dv, du), _shift(misfit, dv, du)
+            # How badly a window fits its own pixels and the one it is to answer for.
+            off = plane[..., 0] * x + plane[..., 1] * y + plane[..., 2] - inverse
+            cost = np.where(np.isfinite(own), own + np.nan_to_num(off) ** 2, np.inf)
             better = cost < np.minimum(least, bar)
             least = np.where(better, cost, least)
-            chosen = np.where(better[..., None], beside[0], chosen)
+            chosen = np.where(better[..., None], plane, chosen)
     normals = chosen / np.linalg.norm(chosen, axis=-1, keepdims=True)
     # n . ray = d / z: towards the camera it is negative.
     facing = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2]
@@ -74,12 +76,6 @@ def _fit_windows(inverse: Array, valid: NDArray[np.bool_], x: Array, y: Array, r
     misfit = np.maximum(ww - a * xw - b * yw, 0)
     planes = np.stack([a, b, mw - a * mx - b * my], -1)
     return np.where(fits[..., None], planes, np.nan), np.where(fits, misfit, np.inf)
-
-
-def _cost(planes: Array, misfit: Array, inverse: Array, x: Array, y: Array) -> Array:
-    """How badly a window fits its own pixels and the one it is to answer for; infinite where it has no fit."""
-    off = planes[..., 0] * x + planes[..., 1] * y + planes[..., 2] - inverse
-    return np.where(np.isfinite(misfit), misfit + np.nan_to_num(off) ** 2, np.inf)
 
 
 def _sum(values: Array, radius_px: int) -> Array:
