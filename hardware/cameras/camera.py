@@ -1,6 +1,6 @@
 """The camera interface: freshness is part of it, so no caller can act on an old picture."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from core.errors import CameraError
 from core.image import Intrinsics
@@ -33,21 +33,14 @@ class Freshness:
 class Camera(Protocol):
     """A source of `RgbdFrame`s: a D435, a recording, or the digital cell's renderer.
 
-    Use as a context manager; `close` is idempotent. Every failure is a `CameraError`.
+    Implementations inherit from it. Use as a context manager; `close` is idempotent. Every failure is a `CameraError`.
     """
 
-    @property
-    def name(self) -> str:
-        """What reports call it: `d435 <serial>`, `sim`, or the recording's path."""
-        ...
-
-    @property
-    def intrinsics(self) -> Intrinsics: ...
-
-    @property
-    def is_live(self) -> bool:
-        """False for recordings: nothing may move on what they show."""
-        ...
+    #: What reports call it: `d435 <serial>`, `sim`, or the recording's path.
+    name: str
+    intrinsics: Intrinsics
+    #: False for recordings: nothing may move on what they show.
+    is_live: bool
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame exposed after this call.
@@ -60,6 +53,8 @@ class Camera(Protocol):
 
     def close(self) -> None: ...
 
-    def __enter__(self) -> "Camera": ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *exc: object) -> None: ...
+    def __exit__(self, *exc: object) -> None:
+        self.close()

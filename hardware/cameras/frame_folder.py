@@ -19,7 +19,7 @@ from core.errors import CameraError
 from core.files import writing
 from core.image import Intrinsics, known_depth
 from core.image_file import read_image, read_npy
-from hardware.cameras.camera import EndOfRecording
+from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 
 _FRAME = re.compile(r"\d{6}\.png")
@@ -31,7 +31,7 @@ _LAYOUT = (
 )
 
 
-class FrameFolderCamera:
+class FrameFolderCamera(Camera):
     """Plays a frame folder in the order of its frame numbers.
 
     Raises:
@@ -63,24 +63,17 @@ class FrameFolderCamera:
         image = self._images[self._next]
         self._next += 1
         number = int(image.stem)
-        return RgbdFrame(
-            color=_read_color(image, self.intrinsics),
-            depth_m=_read_depth(image.with_suffix(".depth.npy"), self.intrinsics),
-            intrinsics=self.intrinsics,
-            serial=self._serial,
-            number=number,
-            stamp_s=number / _NOMINAL_FPS,
-            source=self.name,
-        )
+        color, k = read_image(image), self.intrinsics
+        if color.shape[:2] != (k.height, k.width):
+            raise CameraError(
+                f"{image} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",
+                "Give the intrinsics of these images: they change with every resize or crop.",
+            )
+        depth_m = _read_depth(image.with_suffix(".depth.npy"), k)
+        return RgbdFrame(color, depth_m, k, self._serial, number, number / _NOMINAL_FPS, self.name)
 
     def close(self) -> None:
         self._next = len(self._images)
-
-    def __enter__(self) -> "FrameFolderCamera":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def is_frame_folder(path: Path) -> bool:
@@ -99,6 +92,8 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
             their intrinsics.
         StorageError: the folder cannot be written.
     """
+    import cv2
+
     path = Path(path)
     count, first = 0, None
     with writing(path):
@@ -115,21 +110,14 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
                 raise CameraError(
                     f"Frame {frame.number} has other intrinsics than the first.", "Write a folder a camera."
                 )
-            _write_frame(path / f"{count:06d}.png", frame)
+            image = path / f"{count:06d}.png"
+            if np.isfinite(frame.depth_m).any():  # depth first: an image without it would be read as one that has none
+                np.save(image.with_suffix(".depth.npy"), frame.depth_m.astype(np.float32))
+            image.write_bytes(cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))[1].tobytes())
             count += 1
     if not count:
         raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
     return count
-
-
-def _write_frame(image: Path, frame: RgbdFrame) -> None:
-    """Depth first: an image without it would be read as one that has none."""
-    import cv2
-
-    if np.isfinite(frame.depth_m).any():
-        np.save(image.with_suffix(".depth.npy"), frame.depth_m.astype(np.float32))
-    _, png = cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
-    image.write_bytes(png.tobytes())
 
 
 def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
@@ -155,16 +143,6 @@ def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
             f"{file} has values no camera has: {k}.", "Give focal lengths and sizes above zero, in pixels."
         )
     return k, str(values.get("serial", folder.name))
-
-
-def _read_color(file: Path, k: Intrinsics) -> NDArray[np.uint8]:
-    color = read_image(file)
-    if color.shape[:2] != (k.height, k.width):
-        raise CameraError(
-            f"{file} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",
-            "Give the intrinsics of these images: they change with every resize or crop.",
-        )
-    return color
 
 
 def _read_depth(file: Path, k: Intrinsics) -> NDArray[np.float32]:

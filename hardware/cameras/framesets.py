@@ -1,5 +1,6 @@
 """From librealsense's frames to `RgbdFrame`s: the same code for a live camera and a recording."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ _BROWN_MODELS = (
     rs.distortion.modified_brown_conrady,
     rs.distortion.inverse_brown_conrady,
 )
+#: Frames between sensor and host whose stamps are not on the host's clock: passed over as too old.
+_IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,33 @@ def exposure_of(frames: Any) -> Exposure | None:
     color, depth = frames.get_color_frame(), frames.get_depth_frame()
     left, right = frames.get_infrared_frame(1), frames.get_infrared_frame(2)
     others = [frame for frame in (depth, left, right) if frame]
-    if not color or not depth or any(abs(f.timestamp - color.timestamp) >= tolerance_ms(color) for f in others):
+    # Half the time between two colour images.
+    tolerance_ms = 500.0 / color.profile.fps() if color else 0.0
+    if not color or not depth or any(abs(f.timestamp - color.timestamp) >= tolerance_ms for f in others):
         return None
     return Exposure(color, depth, (left, right) if left and right else None)
 
 
-def tolerance_ms(color: Any) -> float:
-    """Half the time between two colour images [ms]."""
-    return 500.0 / color.profile.fps()
+def was_exposed_after(color: Any, called_ms: float, passed_over: int) -> bool:
+    """Whether an image was exposed after `called_ms` of the host's wall clock.
+
+    Without the device's clock translated to the host's, librealsense stamps images as they arrive,
+    one frame's time after their exposure at most; the bare device clock says nothing, so images
+    that may have been under way are counted instead.
+    """
+    domain = color.get_frame_timestamp_domain()
+    if domain == rs.timestamp_domain.hardware_clock:
+        return passed_over >= _IN_FLIGHT
+    if domain == rs.timestamp_domain.system_time:
+        called_ms += 1000.0 / color.profile.fps()
+    return color.timestamp >= called_ms
+
+
+def age_s(color: Any) -> float:
+    """How long ago an image was exposed, as far as its stamp tells."""
+    if color.get_frame_timestamp_domain() == rs.timestamp_domain.hardware_clock:
+        return 0.0
+    return min(max(time.time() - color.timestamp / 1000.0, 0.0), 1.0)
 
 
 def intrinsics_of(profile: Any) -> Intrinsics:

@@ -28,7 +28,7 @@ from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.framesets import Exposure, FrameReader
 from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, ExposureMatcher, StreamKey
-from hardware.cameras.recording_index import open_index
+from hardware.cameras.recording_index import RecordingIndex
 
 _STALL_S = 10.0
 _POLL_S = 0.05
@@ -120,7 +120,7 @@ class Player:
 
     def __init__(self, path: Path) -> None:
         self._name = str(path)
-        self._index = open_index(path)
+        self._index = RecordingIndex(path)
         self._playback = Playback(path)
         streams = self._playback.streams
         self._reader = FrameReader(streams[COLOR], streams.get(DEPTH), self._playback.serial, self._name)
@@ -140,36 +140,25 @@ class Player:
             CameraError: at the end, where frames were damaged or had no depth.
         """
         while True:
-            if frame := self._next_exposure():
-                return frame
+            while images := self._matcher.pop():
+                color = images[COLOR]
+                if self._freshness.admits(color.frame_number, color.timestamp):
+                    left, right = (images.get(key) for key in INFRARED)
+                    exposure = Exposure(color, images.get(DEPTH), (left, right) if left and right else None)
+                    self.given += 1
+                    return self._reader.read(exposure, color.frame_number, color.timestamp / 1000.0)
             if self._ended:
                 self._check_nothing_was_lost()
                 return None
-            self._pull()
-
-    def _pull(self) -> None:
-        """Moves one image from the file to where it waits for its counterpart."""
-        arrived = self._playback.next()
-        if arrived is None:
-            self._matcher.finish()
-            self._ended = True
-            return
-        key, image = arrived
-        if self._index.is_intact(key, self._arrived[key]):
-            self._intact[key] += 1
-            self._matcher.add(key, image)
-        self._arrived[key] += 1
-
-    def _next_exposure(self) -> RgbdFrame | None:
-        while images := self._matcher.pop():
-            color = images[COLOR]
-            if not self._freshness.admits(color.frame_number, color.timestamp):
-                continue
-            left, right = (images.get(key) for key in INFRARED)
-            exposure = Exposure(color, images.get(DEPTH), (left, right) if left and right else None)
-            self.given += 1
-            return self._reader.read(exposure, color.frame_number, color.timestamp / 1000.0)
-        return None
+            if arrived := self._playback.next():
+                key, image = arrived
+                if self._index.is_intact(key, self._arrived[key]):
+                    self._intact[key] += 1
+                    self._matcher.add(key, image)
+                self._arrived[key] += 1
+            else:
+                self._matcher.finish()
+                self._ended = True
 
     def _check_nothing_was_lost(self) -> None:
         counts = {key: self._index.counts.get(key, 0) for key in self._playback.streams}
@@ -190,17 +179,6 @@ class Player:
             )
 
 
-def _play(path: Path, answers: Connection) -> None:
-    try:
-        player = Player(path)
-        answers.send(("intrinsics", player.intrinsics))
-        while (frame := player.read()) is not None:
-            answers.send(("frame", frame))
-        answers.send(("end", player.given))
-    except CameraError as error:
-        answers.send(("error", (error.cause, error.remedy)))
-
-
 def _follow_parent() -> None:
     """Ends this process, whatever librealsense is doing, when the one that started it, and with it our input, is gone.
 
@@ -216,7 +194,15 @@ def _follow_parent() -> None:
 
 def main() -> None:
     _follow_parent()
-    _play(Path(sys.argv[1]), Connection(int(sys.argv[2])))
+    answers = Connection(int(sys.argv[2]))
+    try:
+        player = Player(Path(sys.argv[1]))
+        answers.send(("intrinsics", player.intrinsics))
+        while (frame := player.read()) is not None:
+            answers.send(("frame", frame))
+        answers.send(("end", player.given))
+    except CameraError as error:
+        answers.send(("error", (error.cause, error.remedy)))
     # Not by returning: librealsense's destructors wait for threads that wait for the interpreter.
     os._exit(0)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import CameraError
-from core.image import Intrinsics
 from hardware.cameras.attached import choose, describe, load_librealsense
-from hardware.cameras.camera import Freshness
+from hardware.cameras.camera import Camera, Freshness
 from hardware.cameras.frame import RgbdFrame
 
 _log = logging.getLogger(__name__)
@@ -27,8 +26,6 @@ _START_S = 5.0
 _SETTLING_S = 0.5
 _RECONNECT_S = 5.0
 _STOP_S = 3.0
-#: Frames between sensor and host whose stamps are not on the host's clock: passed over as too old.
-_IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class RealSenseConfig:
             raise CameraError(f"A D435 gives no {self.fps} frames a second.", "Set fps to 6, 15 or 30.")
 
 
-class RealSenseCamera:
+class RealSenseCamera(Camera):
     """A D435: colour, depth aligned to it, and both infrared images where asked.
 
     Stamps are of `time.monotonic`. A camera that was unplugged is waited for and started again by
@@ -84,10 +81,6 @@ class RealSenseCamera:
         self._pipeline: Any = None
         self._start()
 
-    @property
-    def intrinsics(self) -> Intrinsics:
-        return self._reader.intrinsics
-
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame exposed after this call.
 
@@ -100,10 +93,10 @@ class RealSenseCamera:
             raise CameraError(f"{self.name} is closed.", "Open the camera again.")
         if self._is_silent:
             self._restart()
-        frame = self._next_or_none(timeout_s)
+        frame = self._next(timeout_s)
         if frame is None and not self._is_attached():
             self._restart()
-            frame = self._next_or_none(timeout_s)
+            frame = self._next(timeout_s)
         self._is_silent = frame is None
         if frame is None:
             raise CameraError(
@@ -117,31 +110,25 @@ class RealSenseCamera:
 
         from hardware.cameras.framesets import FrameReader
 
-        pipeline = rs.pipeline(self._context)
-        try:
-            profile = pipeline.start(self._librealsense_config())
-        except RuntimeError as error:
-            raise CameraError(
-                f"{self.name}, on USB {self._usb}, does not start with {self.config} ({error}).",
-                "Close other programs that use it and plug it into a USB 3 port, then run `python main.py doctor`.",
-            ) from error
-        self._pipeline = pipeline
-        color = profile.get_stream(rs.stream.color)
-        self._reader = FrameReader(color, profile.get_stream(rs.stream.depth), self._serial, "d435")
-        self._first_number = self._last_number + 1
-        self._settle()
-
-    def _librealsense_config(self) -> Any:
-        import pyrealsense2 as rs
-
-        c = self.config
-        config = rs.config()
+        c, config, pipeline = self.config, rs.config(), rs.pipeline(self._context)
         config.enable_device(self._serial)
         config.enable_stream(rs.stream.color, c.width, c.height, rs.format.rgb8, c.fps)
         config.enable_stream(rs.stream.depth, *_DEPTH_SIZE, rs.format.z16, c.fps)
         for index in (1, 2) if c.infrared else ():
             config.enable_stream(rs.stream.infrared, index, *_DEPTH_SIZE, rs.format.y8, c.fps)
-        return config
+        try:
+            profile = pipeline.start(config)
+        except RuntimeError as error:
+            raise CameraError(
+                f"{self.name}, on USB {self._usb}, does not start with {c} ({error}).",
+                "Close other programs that use it and plug it into a USB 3 port, then run `python main.py doctor`.",
+            ) from error
+        self._pipeline = pipeline
+        color = profile.get_stream(rs.stream.color)
+        self._reader = FrameReader(color, profile.get_stream(rs.stream.depth), self._serial, "d435")
+        self.intrinsics = self._reader.intrinsics
+        self._first_number = self._last_number + 1
+        self._settle()
 
     def _settle(self) -> None:
         """Lets the exposure find itself: the first images are dark or burnt."""
@@ -156,32 +143,29 @@ class RealSenseCamera:
         while time.monotonic() < settled_s:
             self._pipeline.try_wait_for_frames(int(1000 * _SETTLING_S))
 
-    def _next_or_none(self, timeout_s: float) -> RgbdFrame | None:
-        try:
-            return self._next(timeout_s)
-        except RuntimeError as error:  # librealsense's word for a device that went away
-            _log.debug("reading %s: %s", self.name, error)
-            return None
-
     def _next(self, timeout_s: float) -> RgbdFrame | None:
-        from hardware.cameras.framesets import exposure_of
+        """None where the camera gives no frame in time or went away."""
+        from hardware.cameras.framesets import age_s, exposure_of, was_exposed_after
 
         called_ms, deadline_s = 1000.0 * time.time(), time.monotonic() + timeout_s
-        self._pipeline.poll_for_frames()  # what waited here is older than the call
         passed_over = 0
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            arrived, frames = self._pipeline.try_wait_for_frames(max(int(1000 * left_s), 1))
-            exposure = exposure_of(frames) if arrived else None
-            if exposure is None:
-                continue
-            if not _was_exposed_after(exposure.color, called_ms, passed_over):
-                passed_over += 1
-                continue
-            number = self._first_number + exposure.color.frame_number
-            stamp_s = time.monotonic() - _age_s(exposure.color)
-            if self._freshness.admits(number, stamp_s):
-                self._last_number = number
-                return self._reader.read(exposure, number, stamp_s)
+        try:
+            self._pipeline.poll_for_frames()  # what waited here is older than the call
+            while (left_s := deadline_s - time.monotonic()) > 0:
+                arrived, frames = self._pipeline.try_wait_for_frames(max(int(1000 * left_s), 1))
+                exposure = exposure_of(frames) if arrived else None
+                if exposure is None:
+                    continue
+                if not was_exposed_after(exposure.color, called_ms, passed_over):
+                    passed_over += 1
+                    continue
+                number = self._first_number + exposure.color.frame_number
+                stamp_s = time.monotonic() - age_s(exposure.color)
+                if self._freshness.admits(number, stamp_s):
+                    self._last_number = number
+                    return self._reader.read(exposure, number, stamp_s)
+        except RuntimeError as error:  # librealsense's word for a device that went away
+            _log.debug("reading %s: %s", self.name, error)
         return None
 
     def _is_attached(self) -> bool:
@@ -207,38 +191,6 @@ class RealSenseCamera:
         stopping.join(_STOP_S)
         if stopping.is_alive():
             _log.warning("%s did not stop within %.0f s and was abandoned", self.name, _STOP_S)
-
-    def __enter__(self) -> "RealSenseCamera":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-def _was_exposed_after(color: Any, called_ms: float, passed_over: int) -> bool:
-    """Whether an image was exposed after `called_ms` of the host's wall clock.
-
-    Without the device's clock translated to the host's, librealsense stamps images as they arrive,
-    one frame's time after their exposure at most; the bare device clock says nothing, so images
-    that may have been under way are counted instead.
-    """
-    import pyrealsense2 as rs
-
-    domain = color.get_frame_timestamp_domain()
-    if domain == rs.timestamp_domain.hardware_clock:
-        return passed_over >= _IN_FLIGHT
-    if domain == rs.timestamp_domain.system_time:
-        called_ms += 1000.0 / color.profile.fps()
-    return color.timestamp >= called_ms
-
-
-def _age_s(color: Any) -> float:
-    """How long ago an image was exposed, as far as its stamp tells."""
-    import pyrealsense2 as rs
-
-    if color.get_frame_timestamp_domain() == rs.timestamp_domain.hardware_clock:
-        return 0.0
-    return min(max(time.time() - color.timestamp / 1000.0, 0.0), 1.0)
 
 
 def _stop(pipeline: Any) -> None:

@@ -41,7 +41,7 @@ def open_recording(path: Path) -> Camera:
     return RecordedCamera(path)
 
 
-class RecordedCamera:
+class RecordedCamera(Camera):
     """Plays a RealSense recording frame by frame, as fast as it is read.
 
     librealsense runs in a process of its own (`player`), which a damaged file may hang or crash.
@@ -78,7 +78,16 @@ class RecordedCamera:
 
     def _answer(self, timeout_s: float) -> Any:
         """What the player sends next; its last word is raised, and again whenever asked for more."""
-        kind, value = self._receive(timeout_s)
+        watchdog = threading.Timer(timeout_s, self._player.kill)
+        watchdog.daemon = True
+        started_s = time.monotonic()
+        watchdog.start()
+        try:
+            kind, value = self._answers.recv()
+        except (EOFError, OSError):
+            kind, value = "failure", "hangs" if time.monotonic() - started_s >= timeout_s else "crashes"
+        finally:
+            watchdog.cancel()
         if kind in ("intrinsics", "frame"):
             return value
         if kind == "end":
@@ -92,26 +101,8 @@ class RecordedCamera:
         self._end()
         raise self._last_error
 
-    def _receive(self, timeout_s: float) -> tuple[str, Any]:
-        watchdog = threading.Timer(timeout_s, self._player.kill)
-        watchdog.daemon = True
-        started_s = time.monotonic()
-        watchdog.start()
-        try:
-            return self._answers.recv()
-        except (EOFError, OSError):
-            return "failure", "hangs" if time.monotonic() - started_s >= timeout_s else "crashes"
-        finally:
-            watchdog.cancel()
-
     def close(self) -> None:
         self._end()
-
-    def __enter__(self) -> "RecordedCamera":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def _start_player(path: Path) -> tuple[Connection, subprocess.Popen[bytes]]:

@@ -12,7 +12,7 @@ from core.errors import CameraError, StorageError
 from core.files import writing
 from hardware.cameras.camera import Freshness
 from hardware.cameras.frame import RgbdFrame
-from hardware.cameras.recording_index import open_index
+from hardware.cameras.recording_index import RecordingIndex
 
 if TYPE_CHECKING:
     from hardware.cameras.software_device import RecordedDevice
@@ -128,7 +128,7 @@ class Recorder:
     def _written(self) -> int:
         """How many whole frames are on the disk."""
         try:
-            return min(open_index(self._partial).counts.values(), default=0)
+            return min(RecordingIndex(self._partial).counts.values(), default=0)
         except CameraError:
             return 0
 

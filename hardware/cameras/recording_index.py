@@ -7,8 +7,8 @@ content is, and decodes a damaged image of a `.db3` into wrong pixels. The file 
 import re
 import sqlite3
 import zlib
+from collections import Counter
 from pathlib import Path
-from typing import Protocol
 
 from core.errors import CameraError
 from hardware.cameras.pairing import StreamKey
@@ -19,37 +19,71 @@ _DB3_MAGIC = b"SQLite format 3\0"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-class RecordingIndex(Protocol):
-    """The frames a recording holds. counts: by stream, in the order of time."""
-
-    @property
-    def counts(self) -> dict[StreamKey, int]: ...
-
-    def is_intact(self, key: StreamKey, position: int) -> bool:
-        """Whether the image at this position of its stream is as it was written."""
-        ...
-
-
-def open_index(path: Path) -> RecordingIndex:
-    """Reads the index of a `.bag` or `.db3`.
+class RecordingIndex:
+    """The images that a `.bag` or `.db3` holds. counts: by stream.
 
     Raises:
         CameraError: the file is empty, cut off, damaged in its index or something else.
     """
-    is_db3 = path.suffix.lower() == ".db3"
-    magic = _DB3_MAGIC if is_db3 else _BAG_MAGIC
+
+    def __init__(self, path: Path) -> None:
+        self._rows: dict[StreamKey, list[int]] = {}
+        is_db3 = path.suffix.lower() == ".db3"
+        magic = _DB3_MAGIC if is_db3 else _BAG_MAGIC
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(magic))
+        except OSError as error:
+            raise CameraError(f"{path} cannot be read ({error.strerror}).", "Mend its permissions.") from error
+        if start != magic:
+            what = "is not a RealSense recording" if start else "is empty"
+            remedy = "Give a .bag or .db3 of a RealSense camera or of `python main.py record`."
+            raise CameraError(f"{path} {what}.", remedy)
+        self.counts = self._count_db3(path) if is_db3 else _count_bag(path)
+        if not self.counts:
+            raise CameraError(f"{path} holds no image of a RealSense camera.", "Give a recording of colour and depth.")
+
+    def _count_db3(self, path: Path) -> dict[StreamKey, int]:
+        query = "SELECT id FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
+        try:
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+            topics = self._database.execute("SELECT id, name FROM topics WHERE typeof(name) = 'text'").fetchall()
+            for topic, name in topics:
+                if key := _stream(name):
+                    self._rows[key] = [row for (row,) in self._database.execute(query, (topic,))]
+        except sqlite3.Error as error:
+            raise _damage_error(path, str(error)) from error
+        return {key: len(rows) for key, rows in self._rows.items()}
+
+    def is_intact(self, key: StreamKey, position: int) -> bool:
+        """Whether the image at this position of its stream is as it was written.
+
+        librealsense heeds the checksums of a `.bag`'s compressed chunks: it ends playback there, so counts tell.
+        """
+        if not self._rows:
+            return True
+        query = "SELECT data FROM messages WHERE id = ?"
+        try:
+            (data,) = self._database.execute(query, (self._rows[key][position],)).fetchone()
+        except (sqlite3.Error, IndexError, TypeError):
+            return False
+        return _png_is_intact(data)
+
+
+def _count_bag(path: Path) -> dict[StreamKey, int]:
+    from rosbags.rosbag1 import Reader
+
+    counts: Counter[StreamKey] = Counter()
     try:
-        with path.open("rb") as file:
-            start = file.read(len(magic))
-    except OSError as error:
-        raise CameraError(f"{path} cannot be read ({error.strerror}).", "Mend its permissions.") from error
-    if start != magic:
-        what = "is not a RealSense recording" if start else "is empty"
-        raise CameraError(f"{path} {what}.", "Give a .bag or .db3 of a RealSense camera or of `python main.py record`.")
-    index: RecordingIndex = _Db3Index(path) if is_db3 else _BagIndex(path)
-    if not index.counts:
-        raise CameraError(f"{path} holds no image of a RealSense camera.", "Give a recording of colour and depth.")
-    return index
+        with Reader(path) as reader:
+            for connection in reader.connections:
+                if key := _stream(connection.topic):
+                    counts[key] += connection.msgcount
+    except Exception as error:  # rosbags asserts and indexes its way through: any of these means damage
+        raise _damage_error(path, str(error) or "its index is damaged") from error
+    return counts
 
 
 def _damage_error(path: Path, why: str) -> CameraError:
@@ -59,50 +93,6 @@ def _damage_error(path: Path, why: str) -> CameraError:
 def _stream(topic: str) -> StreamKey | None:
     match = _IMAGES.fullmatch(topic)
     return (match[1].lower(), int(match[2])) if match else None
-
-
-class _BagIndex:
-    def __init__(self, path: Path) -> None:
-        from rosbags.rosbag1 import Reader
-
-        self.counts: dict[StreamKey, int] = {}
-        try:
-            with Reader(path) as reader:
-                for connection in reader.connections:
-                    if key := _stream(connection.topic):
-                        self.counts[key] = self.counts.get(key, 0) + connection.msgcount
-        except Exception as error:  # rosbags asserts and indexes its way through: any of these means damage
-            raise _damage_error(path, str(error) or "its index is damaged") from error
-
-    def is_intact(self, key: StreamKey, position: int) -> bool:
-        """librealsense heeds the checksums of compressed chunks: it ends playback there, so counts tell."""
-        return True
-
-
-class _Db3Index:
-    def __init__(self, path: Path) -> None:
-        try:
-            self._database = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-            )
-            topics = self._database.execute("SELECT id, name FROM topics WHERE typeof(name) = 'text'").fetchall()
-            self._rows = {key: self._rows_of(topic) for topic, name in topics if (key := _stream(name))}
-        except sqlite3.Error as error:
-            raise _damage_error(path, str(error)) from error
-        self.counts = {key: len(rows) for key, rows in self._rows.items()}
-
-    def _rows_of(self, topic: int) -> list[int]:
-        query = "SELECT id FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
-        return [row for (row,) in self._database.execute(query, (topic,))]
-
-    def is_intact(self, key: StreamKey, position: int) -> bool:
-        try:
-            (data,) = self._database.execute(
-                "SELECT data FROM messages WHERE id = ?", (self._rows[key][position],)
-            ).fetchone()
-        except (sqlite3.Error, IndexError, TypeError):
-            return False
-        return _png_is_intact(data)
 
 
 def _png_is_intact(message: bytes) -> bool:

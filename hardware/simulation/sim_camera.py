@@ -9,6 +9,7 @@ from core.cell import Cell
 from core.clock import Clock
 from core.errors import CameraError
 from core.image import Intrinsics, RgbdImage
+from hardware.cameras.camera import Camera
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.rendering.renderer import Renderer, Rendering
@@ -22,7 +23,7 @@ COLOR_NOISE = 1.2
 STILL = 1e-5
 
 
-class SimCamera:
+class SimCamera(Camera):
     """A camera that exposes a snapshot of the cell one frame period after it is asked.
 
     Every exposure has sensor noise of its own; only the noise-free rendering is reused, while nothing moved.
@@ -95,12 +96,6 @@ class SimCamera:
     def close(self) -> None:
         self._closed = True
         self._last = None
-
-    def __enter__(self) -> "SimCamera":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _rendering(self, state: CellState) -> Rendering:
         if self._last is None or not _looks_the_same(self._last[0], state):
