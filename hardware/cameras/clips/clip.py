@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,35 +63,51 @@ def read_ahead(items: Iterator[Item], most: int = AHEAD) -> Generator[Item, None
                 items.close()
 
 
-class Census:
-    """Counts a clip's frames while it is checked; all must have the size of the first."""
+class FileClip(Generic[Item]):
+    """A clip that is played from its file's beginning each time; its frames are counted when it is opened."""
 
-    def __init__(self, name: str, progress: Progress | None, total: int | None) -> None:
-        self._name = name
+    fps = NOMINAL_FPS
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        self.name = str(path)
+        self.count = self.width = self.height = 0
+        self._path = path
         self._progress = progress
-        self._total = total
-        self.count = 0
-        self.size = (0, 0)
 
-    def add(self, width: int, height: int, what: str = "") -> None:
-        """Takes the next frame, which messages call `what`.
+    def frames(self, start: int = 0) -> Iterator[ClipFrame]:
+        number = -1
+        for number, frame in enumerate(self._play()):
+            if number >= start:
+                yield self._convert(frame)
+        if number + 1 != self.count:
+            raise CameraError(
+                f"{self.name} had {self.count} frames and now has {number + 1}.", "Leave the file alone; run it again."
+            )
+
+    def _play(self) -> Iterator[Item]:
+        raise NotImplementedError
+
+    def _convert(self, frame: Item) -> ClipFrame:
+        raise NotImplementedError
+
+    def _count_frame(self, width: int, height: int, total: int | None, what: str = "") -> None:
+        """Takes the next frame, of `total` where that is known; messages call it `what`.
 
         Raises:
             CameraError: a size other than the first frame's.
         """
         if not self.count:
-            self.size = (width, height)
-        if (width, height) != self.size:
+            self.width, self.height = width, height
+        if (width, height) != (self.width, self.height):
             raise CameraError(
-                f"{what or f'Frame {self.count}'} of {self._name} is {width}x{height}, "
-                f"those before it are {self.size[0]}x{self.size[1]}.",
+                f"{what or f'Frame {self.count}'} of {self.name} is {width}x{height}, "
+                f"those before it are {self.width}x{self.height}.",
                 "Give frames of one size: resize it, or take it out.",
             )
         self.count += 1
         if self._progress:
-            self._progress(self.count, self._total)
+            self._progress(self.count, total)
 
-    def demand_some(self) -> None:
-        """Raises a CameraError where no frame came."""
+    def _demand_frames(self) -> None:
         if not self.count:
-            raise CameraError(f"{self._name} holds no frame.", "Record or export it again.")
+            raise CameraError(f"{self.name} holds no frame.", "Record or export it again.")

@@ -13,10 +13,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from core.errors import CameraError
-from hardware.cameras.clips.clip import NOMINAL_FPS, Census, ClipFrame, Progress
+from hardware.cameras.clips.clip import NOMINAL_FPS, ClipFrame, FileClip, Progress
 
 _COPY_AGAIN = "Copy or export the video again; to use what is left of it: ffmpeg -i OLD -c:v ffv1 NEW.mkv"
 #: What libav also takes for videos: text that it would typeset, and still images.
@@ -30,7 +29,7 @@ _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _TOLERATED_FRAMES = 2.5
 
 
-class VideoClip:
+class VideoClip(FileClip[VideoFrame]):
     """A video file, decoded from its beginning each time.
 
     Raises:
@@ -38,38 +37,39 @@ class VideoClip:
     """
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        self.name = str(path)
-        self._path = path
+        super().__init__(path, progress)
         with _open(path) as (container, stream):
             self.fps = float(stream.average_rate or stream.guessed_rate or NOMINAL_FPS)
             due_s = _due_s(container, stream)
-            census = Census(self.name, progress, stream.frames or round(due_s * self.fps) or None)
+            total = stream.frames or round(due_s * self.fps) or None
             end_s = 0.0
             for frame in self._decode(container, stream):
                 is_turned = _quarters(frame) % 2
-                census.add(*((frame.height, frame.width) if is_turned else (frame.width, frame.height)))
-                end_s = max(end_s, _end_s(frame, self.fps))
+                self._count_frame(*((frame.height, frame.width) if is_turned else (frame.width, frame.height)), total)
+                if frame.pts is None or frame.time_base is None:
+                    end_s = float("inf")  # without times nothing can be missed
+                else:
+                    lasts_s = float(frame.duration * frame.time_base) if frame.duration else 1 / self.fps
+                    end_s = max(end_s, float(frame.pts * frame.time_base) + lasts_s)
         if due_s - end_s > _TOLERATED_FRAMES / self.fps:
             raise CameraError(
-                f"{path} is cut off: its header announces {due_s:.2f} s and its {census.count} whole frames "
+                f"{path} is cut off: its header announces {due_s:.2f} s and its {self.count} whole frames "
                 f"end at {end_s:.2f} s.",
                 _COPY_AGAIN,
             )
-        census.demand_some()
-        self.count = census.count
-        self.width, self.height = census.size
+        self._demand_frames()
 
-    def frames(self, start: int = 0) -> Iterator[ClipFrame]:
-        """See `Clip.frames`."""
+    def _play(self) -> Iterator[VideoFrame]:
         with _open(self._path) as (container, stream):
-            number = -1
-            for number, frame in enumerate(self._decode(container, stream)):
-                if number >= start:
-                    yield ClipFrame(_rgb(frame))
-        if number + 1 != self.count:
-            raise CameraError(
-                f"{self.name} had {self.count} frames and now has {number + 1}.", "Leave the file alone; run it again."
-            )
+            yield from self._decode(container, stream)
+
+    def _convert(self, frame: VideoFrame) -> ClipFrame:
+        """RGB by the matrix and range that the video names, upright."""
+        is_large = frame.width > _SD_WIDTH or frame.height > _SD_HEIGHT
+        is_unnamed = frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb
+        matrix = Colorspace.ITU709 if is_unnamed and is_large else None
+        color = frame.to_ndarray(format="rgb24", interpolation=_EXACT, src_colorspace=matrix, threads=1)
+        return ClipFrame(np.ascontiguousarray(np.rot90(color, _quarters(frame))))
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         packets = container.demux(stream)
@@ -150,37 +150,17 @@ def _due_s(container: InputContainer, stream: VideoStream) -> float:
     start_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
     if stream.duration and stream.time_base:
         return start_s + float(stream.duration * stream.time_base)
-    if tagged_s := _tagged_s(stream.metadata.get("DURATION", "")):
-        return tagged_s
+    try:  # Matroska's HH:MM:SS.fraction
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        if tag_s := 3600 * int(hours) + 60 * int(minutes) + float(seconds):
+            return tag_s
+    except ValueError:
+        pass
     if container.duration and len(container.streams) == 1:
         return (container.start_time or 0) / av.time_base + container.duration / av.time_base
     return 0.0
 
 
-def _tagged_s(text: str) -> float:
-    """Seconds of Matroska's HH:MM:SS.fraction, else 0."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    except ValueError:
-        return 0.0
-
-
-def _end_s(frame: VideoFrame, fps: float) -> float:
-    if frame.pts is None or frame.time_base is None:
-        return float("inf")  # without times nothing can be missed
-    lasts_s = float(frame.duration * frame.time_base) if frame.duration else 1 / fps
-    return float(frame.pts * frame.time_base) + lasts_s
-
-
 def _quarters(frame: VideoFrame) -> int:
     """Quarter turns counterclockwise that make the frame upright."""
     return round(frame.rotation / 90) % 4
-
-
-def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB by the matrix and range that the video names, upright."""
-    is_large = frame.width > _SD_WIDTH or frame.height > _SD_HEIGHT
-    matrix = Colorspace.ITU709 if frame.colorspace == _UNSPECIFIED and is_large and not frame.format.is_rgb else None
-    color = frame.to_ndarray(format="rgb24", interpolation=_EXACT, src_colorspace=matrix, threads=1)
-    return np.ascontiguousarray(np.rot90(color, _quarters(frame)))
