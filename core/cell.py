@@ -1,15 +1,27 @@
 """One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pydantic import ValidationError, model_validator
 
-from core.cell_checks import arm_problems, bin_problems, camera_problems, tag_problems
 from core.cell_parts import ArmMount, Bin, CameraMount, Section, Table, Tag, Workspace
 from core.errors import ConfigurationError
+
+#: Nearest and farthest that a D435 measures, and the lowest that it is mounted [m].
+_DEPTH_RANGE_M = (0.28, 2.0)
+_LOWEST_CAMERA_M = 0.15
+#: Two arms stand at least this far apart; a base keeps this far from its axis to itself [m].
+_ARM_SPACING_M = 0.20
+_BASE_RADIUS_M = 0.07
+#: Arms stand on the table or on something this near it [m].
+_ARM_BESIDE_TABLE_M = 0.3
+#: A camera inside this cylinder around an arm's axis would be hit, or stands in the arm [m].
+_ARM_BODY_RADIUS_M, _ARM_BODY_HEIGHT_M = 0.15, 0.4
 
 
 class Cell(Section):
@@ -28,10 +40,10 @@ class Cell(Section):
     @model_validator(mode="after")
     def _is_buildable(self) -> "Cell":
         problems = [
-            *tag_problems(self.tags, self.table),
-            *arm_problems(self.arms, self.table),
-            *bin_problems(self.bin, self.table, self.arms, self.workspace),
-            *camera_problems(self.camera, self.table, self.arms),
+            *_tag_problems(self.tags, self.table),
+            *_arm_problems(self.arms, self.table),
+            *_bin_problems(self.bin, self.table, self.arms, self.workspace),
+            *_camera_problems(self.camera, self.table, self.arms),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -44,11 +56,16 @@ def load_cell(path: Path) -> Cell:
     Raises:
         ConfigurationError: no such file, not YAML, or a cell that cannot be built, by field.
     """
+    content = _read(path)
     try:
-        return Cell.model_validate(_read(path))
+        return Cell.model_validate(content)
     except ValidationError as error:
+        problems = []
+        for problem in error.errors():  # those of the whole cell name their fields themselves
+            what, field = problem["msg"].removeprefix("Value error, "), ".".join(map(str, problem["loc"]))
+            problems.append(f"{field}: {what}" if field else what)
         raise ConfigurationError(
-            f"The cell file {path} cannot be used: {'; '.join(map(_message, error.errors()))}.",
+            f"The cell file {path} cannot be used: {'; '.join(problems)}.",
             "Mend these fields; app/cells/sim.yaml is an example that works.",
         ) from error
 
@@ -72,8 +89,65 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    """One refusal; those of the whole cell name their fields themselves."""
-    what = error["msg"].removeprefix("Value error, ")
-    field = ".".join(map(str, error["loc"]))
-    return f"{field}: {what}" if field else what
+def _tag_problems(tags: Sequence[Tag], table: Table) -> Iterator[str]:
+    half = np.array(table.size_m) / 2
+    for tag in tags:
+        if np.any(np.abs(tag.paper_corners_m) > half):
+            yield f"tags: the paper of tag {tag.id} reaches over the table's edge"
+    for a, b in combinations(tags, 2):
+        if a.id == b.id:
+            yield f"tags: two tags share an id: {a.id}"
+            continue
+        one, other = a.paper_corners_m, b.paper_corners_m
+        # Two squares overlap where no side of either parts them.
+        sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
+        if all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides):
+            yield f"tags: the papers of tags {a.id} and {b.id} overlap"
+
+
+def _arm_problems(arms: Mapping[str, ArmMount], table: Table) -> Iterator[str]:
+    if not arms:
+        yield "arms: there is none, a cell has at least one"
+    for name, arm in arms.items():
+        over = np.maximum(np.abs(arm.base_m[:2]) - np.array(table.size_m) / 2, 0.0)
+        away_m = float(np.linalg.norm([*over, arm.base_m[2]]))
+        if away_m > _ARM_BESIDE_TABLE_M:
+            yield f"arms.{name}.base_m: {away_m:.2f} m from the table, at most {_ARM_BESIDE_TABLE_M} m is buildable"
+    for (one, a), (other, b) in combinations(arms.items(), 2):
+        if a.channel == b.channel:
+            yield f"arms: {one} and {other} share the channel {a.channel}"
+        if np.linalg.norm(np.subtract(a.base_m, b.base_m)) < _ARM_SPACING_M:
+            yield f"arms: {one} and {other} overlap: their bases stand less than {_ARM_SPACING_M:.2f} m apart"
+
+
+def _bin_problems(bin_: Bin, table: Table, arms: Mapping[str, ArmMount], workspace: Workspace) -> Iterator[str]:
+    center, half = np.array(bin_.center_m), np.array(bin_.size_m[:2]) / 2
+    low, high = center - half, center + half
+    if np.any(np.maximum(-low, high) > np.array(table.size_m) / 2):
+        yield "bin: it reaches over the table's edge"
+    if bin_.wall_m >= min(*half, bin_.size_m[2]):
+        yield "bin.wall_m: walls this thick leave no room inside"
+    objects = np.array([workspace.objects_x_m, workspace.objects_y_m])
+    if np.all((low < objects[:, 1]) & (high > objects[:, 0])):
+        yield "bin: it stands where objects may lie (workspace.objects_x_m, objects_y_m)"
+    for name, arm in arms.items():
+        if np.linalg.norm(np.maximum(np.abs(arm.base_m[:2] - center) - half, 0.0)) < _BASE_RADIUS_M:
+            yield f"bin: it overlaps the base of the {name} arm"
+
+
+def _camera_problems(camera: CameraMount, table: Table, arms: Mapping[str, ArmMount]) -> Iterator[str]:
+    position, target = np.array(camera.position_m), np.array(camera.target_m)
+    nearest_m, farthest_m = _DEPTH_RANGE_M
+    distance_m = float(np.linalg.norm(position - target))
+    if position[2] < _LOWEST_CAMERA_M:
+        yield f"camera.position_m: {position[2]:.2f} m above the table, at least {_LOWEST_CAMERA_M} m needed"
+    if position[2] <= target[2]:
+        yield "camera.position_m: the camera is not above its target"
+    if not nearest_m <= distance_m <= farthest_m:
+        yield f"camera: it looks from {distance_m:.2f} m; a D435 measures from {nearest_m} to {farthest_m} m"
+    if np.any(np.abs(target[:2]) > np.array(table.size_m) / 2):
+        yield "camera.target_m: the camera does not look at the table, its target lies outside"
+    for name, arm in arms.items():
+        aside_m, above_m = float(np.hypot(*(position - arm.base_m)[:2])), position[2] - arm.base_m[2]
+        if aside_m < _ARM_BODY_RADIUS_M and above_m < _ARM_BODY_HEIGHT_M:
+            yield f"camera.position_m: the camera stands in the {name} arm"

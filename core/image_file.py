@@ -29,7 +29,8 @@ def read_image(file: Path) -> NDArray[np.uint8]:
             # Large is no attack here: the file is the user's own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if image.format == "PNG":
-                _check_png(data)
+                # Pillow decodes pixels without looking at their checksums unless it is asked to.
+                Image.open(BytesIO(data)).verify()
             if image.mode not in _EIGHT_BIT_MODES:
                 raise CameraError(f"{file} is not 8 bit ({image.mode}).", "Save colour as 8-bit RGB or grey PNG.")
             upright = image if image.format == "PNG" else ImageOps.exif_transpose(image)
@@ -43,14 +44,6 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         raise CameraError(f"{file} cannot be decoded ({reason}).", _AGAIN) from error
     except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CameraError(f"{file} cannot be decoded ({error}).", _AGAIN) from error
-
-
-def _check_png(data: bytes) -> None:
-    """Pillow decodes pixels without looking at their checksums unless it is asked to."""
-    from PIL import Image
-
-    with Image.open(BytesIO(data)) as image:
-        image.verify()
 
 
 def read_png(file: Path) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -127,7 +127,11 @@ class Work:
             ConfigurationError: another run works there, or another command has unfinished work there.
             StorageError: it cannot be written.
         """
-        self._refuse_other_commands()
+        for other in set(self.out.glob(_folder_of("*"))) - {self.folder}:
+            raise ConfigurationError(
+                f"{self.out} holds the unfinished results of another command ({other.name}).",
+                f"Name another --out, or throw them away: rm -r {shlex.quote(str(other))}",
+            )
         created = [path for path in (self.out, *self.out.parents) if not path.exists()]
         with hold_folder(self.folder, _another_run(self.out), "lock"):
             try:
@@ -140,7 +144,9 @@ class Work:
             finally:
                 if not self.has_checkpoint:
                     shutil.rmtree(self.folder, ignore_errors=True)
-                    _remove_empty(created)
+                    with suppress(OSError):
+                        for path in created:
+                            path.rmdir()
 
     def load(self) -> dict[str, Any] | None:
         """The checkpoint, None where there is none or a damaged one."""
@@ -205,13 +211,6 @@ class Work:
         except (OSError, ValueError, AttributeError):
             return None
 
-    def _refuse_other_commands(self) -> None:
-        for other in set(self.out.glob(_folder_of("*"))) - {self.folder}:
-            raise ConfigurationError(
-                f"{self.out} holds the unfinished results of another command ({other.name}).",
-                f"Name another --out, or throw them away: rm -r {shlex.quote(str(other))}",
-            )
-
     def _why_anew(self, fresh: bool) -> str:
         if not self.has_checkpoint:
             return ""
@@ -230,11 +229,3 @@ def _folder_of(command: str) -> str:
 
 def _another_run(folder: Path) -> ConfigurationError:
     return ConfigurationError(f"Another run writes to {folder}.", "Wait for it, or name another --out.")
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for path in folders:
-        try:
-            path.rmdir()
-        except OSError:
-            return
