@@ -1,25 +1,24 @@
-"""The rooms of commands; a room's options are in its `cli.py`, what its commands do loads when one is called."""
+"""The rooms of commands; a room declares its options, what its commands do loads when one is called."""
 
 from collections.abc import Sequence
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from app.calibrate.cli import room as calibrate
-from app.clips.cli import clips
-from app.doctor.cli import room as doctor
-from app.refine.cli import refining
-from app.run.cli import room as run
-from app.synth.cli import synthesis
+from app import doctor, tag_sheet
+from app.clips import options as clips
+from app.refine import options as refine
+from app.run import options as run
+from app.synth import options as synth
 
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
-    "trials": ("app.trials.cli:room", "The log of trials."),
-    "weights": ("app.weights.command:weights_app", "The models' weights: fetched once, checked, found again."),
-    "bench": ("app.bench.cli:benches", "Slow proofs, with the results kept in docs/."),
-    "train": ("app.train.cli:trains", "Training of models, and going on with it."),
+    "trials": ("app.trials:room", "The log of trials."),
+    "weights": ("app.weights:room", "The models' weights: fetched once, checked, found again."),
+    "bench": ("app.bench.options:room", "Slow proofs, with the results kept in docs/."),
+    "train": ("app.train.options:room", "Training of models, and going on with it."),
 }
 
 app = typer.Typer(
@@ -39,16 +38,15 @@ class Group(TyperGroup):
 
     @property
     def commands(self) -> Any:
-        module, _, room = self.place.partition(":")
-        return typer.main.get_group(getattr(import_module(module), room)).commands
+        return typer.main.get_group(resolve_name(self.place)).commands
 
     @commands.setter
     def commands(self, none: Any) -> None:
         """Typer gives it the commands that it has by now: none."""
 
 
-for room in (run, doctor, calibrate, clips, refining, synthesis):
-    app.add_typer(room)
+for commands in (run, doctor, tag_sheet, clips, refine, synth):
+    app.add_typer(commands.room)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})
     app.add_typer(typer.Typer(), name=name, help=purpose, no_args_is_help=True, cls=group)

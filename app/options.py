@@ -5,10 +5,12 @@ option):
 
     @dataclass(frozen=True)
     class RecordOptions(JsonOption):
+        '''Record any camera to a file.'''
+
         out: Annotated[Path, typer.Option(help="The recording to write.")]
         frames: Annotated[int, typer.Option(min=1, help="How many frames to record.")] = 3
 
-    add_command(app, "record", record, RecordOptions)
+    add_command(app, "record", "app.run.record:record_camera", RecordOptions)
 
 Fields inherited from a base are options of every command that has it.
 """
@@ -18,6 +20,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
@@ -54,20 +57,23 @@ class Parser:
     parse: Callable[[str], Any]
 
 
-def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], options: type[Options]) -> None:
-    """Adds the command `name`: its options are the fields of `options`, its help is the docstring of `run`.
+def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:
+    """Adds the command `name`: its options are the fields of `options`, its help is the docstring of that class.
 
     The command exits with what `run` returns: 0 done, 1 failed; 2 after a ConfigurationError (wrong usage), 1 after
     any other VitroError, 130 after Ctrl-C.
-    """
 
+    Args:
+        run: what takes the options; "module:function": it is imported no sooner than the command is called.
+    """
     hints = get_type_hints(options, include_extras=True)
     parsers = {name: part for name, hint in hints.items() for part in get_args(hint) if isinstance(part, Parser)}
 
     def invoke(**given: Any) -> None:
         def work() -> int:
             parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
-            return run(options(**given | parsed))
+            work_: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
+            return work_(options(**given | parsed))
 
         raise typer.Exit(_exit_code(work))
 
@@ -86,7 +92,7 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int], opti
         ]
     )
     invoke.__annotations__ = hints
-    app.command(name, help=inspect.getdoc(run))(invoke)
+    app.command(name, help=inspect.getdoc(options))(invoke)
 
 
 def _in_order(options: type) -> list[Field[Any]]:

@@ -1,4 +1,4 @@
-"""What the benches take."""
+"""The benches, slow proofs whose results docs/ keeps, and what they take."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from app.option_types import Dtype, Size, Weights, parse_size
-from app.options import CellOption, JsonOption, Parser
+from app.options import CellOption, JsonOption, Parser, add_command
 from core.errors import ConfigurationError
+
+room = typer.Typer()
 
 #: What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds.
 DktSize = Literal["small", "1.3b", "14b"]
@@ -34,7 +36,7 @@ def parse_resolution(text: str) -> Size | None:
 
 @dataclass(frozen=True)
 class BenchGraspOptions(JsonOption):
-    """Scenes of the digital cell."""
+    """Grasp success a surface in the digital cell; goes on where it was interrupted."""
 
     surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
     estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
@@ -52,7 +54,7 @@ class BenchGraspOptions(JsonOption):
 
 @dataclass(frozen=True)
 class BenchDktOptions(JsonOption):
-    """A DKT and what it is measured on; None: what suits the device."""
+    """DKT's speed and memory: fast and exact beside plain diffusers, the paper and the arithmetic's floor."""
 
     weights: Annotated[
         Path | None, typer.Option(help="The model's folder; default: what is fetched, else random ones.")
@@ -82,7 +84,7 @@ class BenchDktOptions(JsonOption):
 
 @dataclass(frozen=True)
 class BenchDepthOptions(CellOption, JsonOption):
-    """A data set, and what is compared on it."""
+    """Depth or normals against a data set's truth; goes on where it was interrupted."""
 
     dataset: Annotated[str, typer.Option(help="transphy3d, cleargrasp, dreds, hiss or clearpose.")]
     root: Annotated[Path, typer.Option(help="Its folder, as it was unpacked.")]
@@ -107,3 +109,8 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
             f"There is no {wrong[0]!r}." if wrong else f"{text!r} names none.", f"Choose some of: {', '.join(choices)}."
         )
     return names
+
+
+add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
+add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
+add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)

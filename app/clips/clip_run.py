@@ -1,29 +1,26 @@
-"""Works through a clip with checkpoints: what `depth` and `normals` share."""
+"""Estimates the maps of a clip, with checkpoints that the same command goes on from."""
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from app.clips.map_file import MapFile
 from app.console import Console
 from app.interrupts import Interrupts
-from core.errors import CameraError, ConfigurationError, PerceptionError, StorageError
+from core.errors import PerceptionError, StorageError
 from core.files import writing
 from core.threads import fix_threads
-from core.work import Work, digest_of
+from core.work import Work
 from hardware.cameras.clips.clip import Clip, Progress, read_ahead
 from hardware.cameras.clips.files import may_have_depth, open_clip
 from perception.estimators.estimator import Estimator
-from perception.estimators.options import EstimatorOptions
-from perception.estimators.specification import EstimatorSpecification
 
 #: Work lost at most to a kill, besides that on the frame it falls on; longer where saving takes long itself.
 CHECKPOINT_EVERY_S = 60.0
@@ -45,66 +42,6 @@ class Checkpoint:
     estimator: str
     state: dict[str, Any]
     threads: int = 0
-
-
-def check_source(source: Path, out: Path) -> None:
-    """Refuses what is no source of frames for these results.
-
-    Raises:
-        CameraError: there is no such source.
-        ConfigurationError: the results would be written among the source's frames.
-    """
-    if not source.exists():
-        raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
-    if out.exists() and out.samefile(source):
-        raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
-
-
-def demand_depth(specification: EstimatorSpecification, source: Path, why: str) -> None:
-    """What needs more than colour is refused before anything is loaded.
-
-    Raises:
-        ConfigurationError: the source has colour alone.
-    """
-    if may_have_depth(source) or not (specification.needs_depth or specification.needs_table):
-        return
-    lacks = f"has no depth of its own, and {specification.name} is nothing else"
-    if specification.needs_table:
-        lacks = f"has no intrinsics.json and no depth, and {specification.name} must know the camera and its table"
-    raise ConfigurationError(
-        f"{source} {lacks} ({why}).",
-        "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json; or fetch a model that needs colour "
-        "alone (python main.py weights where) and name it with --estimator.",
-    )
-
-
-def identity_of(source: Path, estimator: str, settings: EstimatorOptions) -> dict[str, str]:
-    """What makes two runs the same work: the frames, the model's name and the words that set it up."""
-    words = {key: str(value) for key, value in asdict(settings).items()}
-    if settings.weights is not None and settings.weights.exists():
-        words["weights"] = digest_of(settings.weights, "**/*")
-    return {"source": digest_of(source), "estimator": estimator} | words
-
-
-def earlier_result(work: Work, fresh: bool, console: Console) -> dict[str, Any] | None:
-    """The summary of work that is done already, which it says; None where there is something to do."""
-    summary = work.result()
-    if summary is None or fresh:
-        return None
-    console.say(f"{escape(str(work.out))} holds this already; --fresh works it out anew.")
-    return summary
-
-
-@contextmanager
-def hold_work(work: Work, fresh: bool, console: Console) -> Iterator[None]:
-    """Holds the work's folder, says whether unfinished work is thrown away, and removes earlier results."""
-    work.refuse_foreign()
-    with work.hold(fresh) as why_anew:
-        if why_anew:
-            console.say(f"  starting anew: {why_anew}")
-        if work.forget():
-            console.say(f"  earlier results in {escape(str(work.out))} are removed")
-        yield
 
 
 @dataclass(frozen=True)
@@ -137,11 +74,19 @@ def estimate_maps(source: Path, estimator: Estimator, work: Work, console: Conso
     maps = MapFile(work.folder / f"{kind}.npy.part", (clip.count, clip.height, clip.width))
     if kind == "normals":
         maps = MapFile(maps.path, (*maps.shape, 3))
-    end = begin = _begin(work, maps, Checkpoint(0, 0, 0.0, estimator.name, {}), console)
+    end = Checkpoint(0, 0, 0.0, estimator.name, {})
+    saved = work.load()
+    if saved is not None and maps.holds(saved["maps"]):
+        end = Checkpoint(**saved)
+        console.say(f"  going on: {end.frames} of {clip.count} frames seen, {end.maps} maps written")
+    elif work.has_checkpoint:
+        console.say("  starting anew: the unfinished work is damaged")
+    with writing(maps.path):
+        maps.start(end.maps)
     # What is relative is written once more in metres, where that can be.
     _demand_disk(maps, copies=2 if kind in ("disparity", "depth") and may_have_depth(source) else 1)
     if maps.written < clip.count:
-        end = _Run(clip, estimator, maps, work, begin).finish(console)
+        end = _Run(clip, estimator, maps, work, end).finish(console)
     maps.close()
     facts = {
         "estimator": end.estimator,
@@ -153,19 +98,6 @@ def estimate_maps(source: Path, estimator: Estimator, work: Work, console: Conso
         "ms_per_frame": round(1000 * end.seconds / clip.count, 3),
     }
     return ClipMaps(clip, maps.path, facts)
-
-
-def _begin(work: Work, maps: MapFile, nothing: Checkpoint, console: Console) -> Checkpoint:
-    """The checkpoint to go on from, or `nothing`; `maps` is open after those that it counts."""
-    saved, begin = work.load(), nothing
-    if saved is not None and maps.holds(saved["maps"]):
-        begin = Checkpoint(**saved)
-        console.say(f"  going on: {begin.frames} of {maps.shape[0]} frames seen, {begin.maps} maps written")
-    elif work.has_checkpoint:
-        console.say("  starting anew: the unfinished work is damaged")
-    with writing(maps.path):
-        maps.start(begin.maps)
-    return begin
 
 
 def _demand_disk(maps: MapFile, copies: int) -> None:
@@ -246,11 +178,3 @@ class _Run:
         checkpoint = Checkpoint(self._frames, self._maps.written, seconds, self._estimator.name, state, self._threads)
         self._work.save(vars(checkpoint))
         return checkpoint
-
-
-def say_where(summary: dict[str, Any], file: str, out: Path, console: Console) -> None:
-    """Says how long the maps took and where they are."""
-    console.say(
-        f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{file} in [bold]{escape(str(out))}[/]"
-    )

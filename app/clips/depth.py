@@ -1,7 +1,7 @@
-"""`python main.py depth SOURCE --out DIR`: the depth of a clip, metric where it can be scaled."""
+"""`python main.py depth SOURCE --out DIR`, metric where the clip can be scaled, and `normals`."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,38 +10,51 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
-from app.clips.clip_run import (
-    ClipMaps,
-    check_source,
-    demand_depth,
-    earlier_result,
-    estimate_maps,
-    hold_work,
-    identity_of,
-    say_where,
-)
+from app.clips.clip_run import ClipMaps, estimate_maps
 from app.clips.map_file import FILES, METRIC, MapFile
-from app.clips.options import DepthOptions
+from app.clips.options import DepthOptions, NormalsOptions
 from app.clips.previews import SHEET, VIDEO, Samples, save_previews
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import cell_file
 from core.cell import load_cell
-from core.errors import CalibrationError, PerceptionError
+from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError
 from core.files import writing
 from core.image import RgbdImage
 from core.work import Work, digest_of
+from hardware.cameras.clips.files import may_have_depth
 from perception.depth_types import Kind, RelativeDepth, TableView
+from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import find_estimator, open_estimator
+from perception.estimators.running import pick_device
+from perception.estimators.specification import EstimatorSpecification
 from perception.table.clip_scale import ClipScale, fit_clip
 from perception.table.locate import locate_table
 from perception.table.metric_scale import to_metres
 
+NORMALS = "normals.npy"
 Locate = Callable[[RgbdImage], TableView]
+#: Of maps and the frames on their contact sheet: further files, and what the summary says of them.
+Finish = Callable[[ClipMaps, Samples], tuple[dict[str, Path], dict[str, Any]]]
+
+
+def run_depth(options: DepthOptions) -> int:
+    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json."""
+    console = Console(options.as_json)
+    console.result(estimate_depth(options, console))
+    return 0
+
+
+def run_normals(options: NormalsOptions) -> int:
+    """Writes normals.npy (F, H, W, 3: unit vectors in camera axes), pictures and summary.json."""
+    console, specification = Console(options.as_json), find_estimator(options.estimator, "normals")
+    facts = {"kind": "normals", "axes": "camera: x right, y down, z forward; facing the camera z < 0"}
+    console.result(_work_through(options, specification, "as asked", NORMALS, lambda *_: ({}, facts), console))
+    return 0
 
 
 def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
-    """Writes the maps, depth_m.npy where the clip can be scaled, pictures and summary.json; the summary.
+    """The summary of `depth`, whose results are on disk then.
 
     Raises:
         ConfigurationError: a wrong option.
@@ -49,36 +62,104 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
         CameraError: a damaged or empty clip, found before anything else is done.
         PerceptionError: weights that cannot be used, or a model that fails on this clip.
     """
-    from perception.estimators.running import pick_device
-
-    source, out, fresh = options.source, options.out, options.fresh
-    settings = replace(options.settings, device=str(pick_device(options.device)))
     name, why = choose_estimator(options.estimator, options.weights)
-    cell_path = cell_file(options.cell)
-    specification, locate = find_estimator(name), partial(locate_table, cell=load_cell(cell_path))
-    check_source(source, out)
-    identity = identity_of(source, specification.identity, settings) | {"cell": digest_of(cell_path)}
-    work = Work(out, "depth", identity, (*FILES.values(), SHEET, VIDEO))
-    if summary := earlier_result(work, fresh, console):
-        return summary
-    demand_depth(specification, source, why)
-    with console.stage("load") as line:
-        estimator = open_estimator(specification, settings, locate=lambda image: locate(image).plane)
-        line.detail = f"estimator {estimator.name} ({why})"
-    kind = specification.gives
+    specification, cell_path = find_estimator(name), cell_file(options.cell)
+    locate, kind = partial(locate_table, cell=load_cell(cell_path)), specification.gives
     assert kind != "normals"
-    with hold_work(work, fresh, console):
-        maps = estimate_maps(source, estimator, work, console)
-        samples = save_previews(maps, kind, work.folder, console)
-        files = {FILES[kind]: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)}
+
+    def finish(maps: ClipMaps, samples: Samples) -> tuple[dict[str, Path], dict[str, Any]]:
         scale, why_not = _fit(maps, samples, kind, locate)
-        if scale is not None:
-            files[METRIC] = _write_metric(maps.values, kind, scale, work.folder / f"{METRIC}.part", console)
+        if scale is None:
+            if kind != "metric":
+                console.say(f"  not scaled to metres: {escape(why_not)}")
+            return {}, {"kind": kind, "scale": None, "not_scaled": why_not}
+        residual_mm = max(frame.residual_mm for frame in scale.frames)
+        drift_mm = max(frame.drift_mm for frame in scale.frames)
+        console.say(
+            f"  metric by {scale.anchor_source} on {len(scale.frames)} frame(s): within {residual_mm:.1f} mm at the "
+            f"table, drift {drift_mm:.1f} mm"
+        )
+        line = {"scale": scale.scale, "shift": scale.shift, "by": scale.anchor_source}
+        facts = {"kind": kind, "scale": {**line, "frames": scale.frames, "refused": scale.refused}}
+        return {METRIC: _write_metric(maps.values, kind, scale, maps.path.with_name(f"{METRIC}.part"), console)}, facts
+
+    return _work_through(options, specification, why, FILES[kind], finish, console, locate, cell=digest_of(cell_path))
+
+
+def _work_through(
+    options: DepthOptions | NormalsOptions,
+    specification: EstimatorSpecification,
+    why: str,
+    file: str,
+    finish: Finish,
+    console: Console,
+    locate: Locate | None = None,
+    **inputs: str,
+) -> dict[str, Any]:
+    """What lies in --out already, or is worked out now; its summary.
+
+    Args:
+        why: this estimator.
+        file: what the maps are called there.
+        locate: finds the table in a frame, for estimators that need it.
+        inputs: what the results depend on besides clip and estimator.
+    """
+    source, out = options.source, options.out
+    settings = replace(options.settings, device=str(pick_device(options.device)))
+    if not source.exists():
+        raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
+    command, names = "normals" if file == NORMALS else "depth", (NORMALS,) if file == NORMALS else FILES.values()
+    identity = identity_of(source, specification.identity, settings) | inputs
+    work = Work(out, command, identity, (*names, SHEET, VIDEO))
+    summary = work.result()
+    if summary is not None and not options.fresh:
+        console.say(f"{escape(str(out))} holds this already; --fresh works it out anew.")
+        return summary
+    _demand_depth(specification, source, why)
+    with console.stage("load") as line:
+        estimator = open_estimator(specification, settings, locate=locate and (lambda image: locate(image).plane))
+        line.detail = f"estimator {estimator.name} ({why})"
+    work.refuse_foreign()
+    with work.hold(options.fresh) as why_anew:
+        if why_anew:
+            console.say(f"  starting anew: {why_anew}")
+        if work.forget():
+            console.say(f"  earlier results in {escape(str(out))} are removed")
+        maps = estimate_maps(source, estimator, work, console)
+        samples = save_previews(maps.clip, maps.values, specification.gives, work.folder, console)
+        more, facts = finish(maps, samples)
+        files = {file: maps.path} | {picture: work.folder / picture for picture in (SHEET, VIDEO)} | more
         request = {"source": str(source), "chosen": why, "settings": settings}
-        summary = work.publish(files, {**request, **maps.facts, "kind": kind, **_scale_facts(scale, why_not)})
-    _say_scale(summary, console)
-    say_where(summary, FILES[kind], out, console)
+        summary = work.publish(files, {**request, **maps.facts, **facts})
+    console.say(
+        f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
+        f"{file} in [bold]{escape(str(out))}[/]"
+    )
     return summary
+
+
+def identity_of(source: Path, estimator: str, settings: EstimatorOptions) -> dict[str, str]:
+    """What makes two runs the same work: the frames, the model's name and the words that set it up."""
+    words = {key: str(value) for key, value in asdict(settings).items()}
+    if settings.weights is not None and settings.weights.exists():
+        words["weights"] = digest_of(settings.weights, "**/*")
+    return {"source": digest_of(source), "estimator": estimator} | words
+
+
+def _demand_depth(specification: EstimatorSpecification, source: Path, why: str) -> None:
+    """Raises a ConfigurationError, before anything is loaded, where what needs more has a source of colour alone."""
+    if may_have_depth(source) or not (specification.needs_depth or specification.needs_table):
+        return
+    lacks = f"has no depth of its own, and {specification.name} is nothing else"
+    if specification.needs_table:
+        lacks = f"has no intrinsics.json and no depth, and {specification.name} must know the camera and its table"
+    raise ConfigurationError(
+        f"{source} {lacks} ({why}).",
+        "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json; or fetch a model that needs colour "
+        "alone (python main.py weights where) and name it with --estimator.",
+    )
 
 
 def _fit(maps: ClipMaps, samples: Samples, kind: Kind, locate: Locate) -> tuple[ClipScale | None, str]:
@@ -105,22 +186,3 @@ def _write_metric(maps: NDArray[np.float32], kind: Kind, scale: ClipScale, path:
             show(number, len(maps))
         metric.close()
     return path
-
-
-def _scale_facts(scale: ClipScale | None, why_not: str) -> dict[str, Any]:
-    if scale is None:
-        return {"scale": None, "not_scaled": why_not}
-    line = {"scale": scale.scale, "shift": scale.shift, "by": scale.anchor_source}
-    return {"scale": {**line, "frames": scale.frames, "refused": scale.refused}}
-
-
-def _say_scale(summary: dict[str, Any], console: Console) -> None:
-    if scale := summary["scale"]:
-        drift_mm = max(frame["drift_mm"] for frame in scale["frames"])
-        residual_mm = max(frame["residual_mm"] for frame in scale["frames"])
-        console.say(
-            f"  metric by {scale['by']} on {len(scale['frames'])} frame(s): within {residual_mm:.1f} mm at the table, "
-            f"drift {drift_mm:.1f} mm"
-        )
-    elif summary["kind"] != "metric":
-        console.say(f"  not scaled to metres: {escape(summary['not_scaled'])}")

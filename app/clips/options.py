@@ -1,4 +1,4 @@
-"""The options of `depth` and `normals`."""
+"""The commands that work through clips, `depth` and `normals`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from app.option_types import FreshOption, ModelOptions
-from app.options import CellOption, JsonOption
+from app.options import CellOption, JsonOption, add_command
+
+room = typer.Typer()
 
 Source = Annotated[Path, typer.Argument(help="A video, a folder of images, a frame folder, a .bag or a .db3.")]
 Out = Annotated[Path, typer.Option(help="The folder for the results; a run that was cut off goes on there.")]
@@ -15,7 +17,7 @@ Out = Annotated[Path, typer.Option(help="The folder for the results; a run that 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthOptions(JsonOption, FreshOption, CellOption, ModelOptions):
-    """What `depth` takes."""
+    """The depth of a clip of any length, in metres where the cell's tags or table are seen."""
 
     source: Source
     out: Out
@@ -26,10 +28,14 @@ class DepthOptions(JsonOption, FreshOption, CellOption, ModelOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class NormalsOptions(JsonOption, FreshOption, ModelOptions):
-    """What `normals` takes."""
+    """The surface normals of a clip of any length, as unit vectors in the camera's axes."""
 
     source: Source
     out: Out
     estimator: Annotated[
         str, typer.Option(help="dkt-normal-14b, dkt-normal (any --weights), or depth: of the frames' own depth.")
     ] = "dkt-normal-14b"
+
+
+add_command(room, "depth", "app.clips.depth:run_depth", DepthOptions)
+add_command(room, "normals", "app.clips.depth:run_normals", NormalsOptions)

@@ -12,11 +12,10 @@ from av.codec.codec import UnknownCodecError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from app.clips.clip_run import ClipMaps
 from app.console import Console
 from core.files import writing
 from core.image_file import write_image
-from hardware.cameras.clips.clip import ClipFrame
+from hardware.cameras.clips.clip import Clip, ClipFrame
 from perception.clip_pictures import MapColours, contact_sheet, side_by_side
 from perception.depth_types import Kind
 
@@ -29,14 +28,15 @@ _CODECS = (("libx264", {"preset": "veryfast", "crf": "21"}), ("mpeg4", {"qscale"
 Samples = dict[int, ClipFrame]
 
 
-def save_previews(maps: ClipMaps, kind: Kind | Literal["normals"], folder: Path, console: Console) -> Samples:
-    """Writes both pictures into a folder; returns the frames on the sheet.
+def save_previews(
+    clip: Clip, values: NDArray[np.float32], kind: Kind | Literal["normals"], folder: Path, console: Console
+) -> Samples:
+    """Writes both pictures of a clip and its maps into a folder; returns the frames on the sheet.
 
     Raises:
         CameraError: the clip changed meanwhile.
         StorageError: the folder takes no file.
     """
-    clip, values = maps.clip, maps.values
     numbers = sample_numbers(clip.count)
     samples = [np.array(values[number]) for number in numbers]
     colours = MapColours.of(kind, samples)

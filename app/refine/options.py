@@ -1,4 +1,4 @@
-"""The options of `refine`."""
+"""`refine`: a larger model looks again."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from app.option_types import FreshOption, ModelOptions
-from app.options import JsonOption
+from app.options import JsonOption, add_command
 from core.errors import ConfigurationError
 from perception.estimators.options import EstimatorOptions
+
+room = typer.Typer()
 
 #: `--against`: nothing; where it is left out, what a trial's own estimator said.
 NOTHING, LOGGED = "none", ""
@@ -17,7 +19,7 @@ NOTHING, LOGGED = "none", ""
 
 @dataclass(frozen=True, kw_only=True)
 class RefineOptions(JsonOption, FreshOption, ModelOptions):
-    """What `refine` takes."""
+    """Let a larger model look at a recording, or at logged trials, and show where it disagrees."""
 
     recording: Annotated[
         Path | None, typer.Argument(help="A .bag, a .db3, a frame folder, a video.", show_default=False)
@@ -60,7 +62,7 @@ class RefineOptions(JsonOption, FreshOption, ModelOptions):
             return replace(self.settings, weights=self.against_weights, offload=None)
         return EstimatorOptions(weights=self.against_weights, device=self.device)
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Raises a ConfigurationError where options contradict each other."""
         if (self.recording is None) != self.trials:
             raise ConfigurationError(
@@ -72,3 +74,6 @@ class RefineOptions(JsonOption, FreshOption, ModelOptions):
             raise ConfigurationError("Trials are refined where they lie.", "Leave out --out.")
         if self.last is not None and self.id is not None:
             raise ConfigurationError("--last and --id both choose trials.", "Give one of them.")
+
+
+add_command(room, "refine", "app.refine.trials:refine", RefineOptions)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from app.clips.clip_run import identity_of
+from app.clips.depth import identity_of
 from app.clips.map_file import FILES
 from app.refine.options import LOGGED, NOTHING, RefineOptions
 from app.refine.table import short

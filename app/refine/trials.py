@@ -9,6 +9,7 @@ from rich.markup import escape
 from app.console import Console
 from app.paths import cell_file, home, trial_folder
 from app.refine.options import LOGGED, NOTHING, RefineOptions
+from app.refine.recording import refine_recording
 from app.refine.refiner import (
     AGAINST,
     DISAGREEMENT,
@@ -29,6 +30,11 @@ from trials.store import TrialStore
 _OF_ONE_TRIAL = (CameraError, PerceptionError, CalibrationError, TrialError)
 #: The depth of a trial to compare with, None where there is none.
 Earlier = Callable[[LoggedTrial], StoredDepth | None]
+
+
+def refine(options: RefineOptions) -> int:
+    """Refines a recording or logged trials."""
+    return refine_trials(options) if options.recording is None else refine_recording(options, options.recording)
 
 
 def refine_trials(options: RefineOptions) -> int:

@@ -19,7 +19,7 @@ from app.run.options import RunOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_files import TrialLog
-from app.trials.tables import show_trials
+from app.trials import show_trials
 from calibration.cell_check import check_measured
 from core.cell import Cell, load_cell
 from core.image import RgbdImage

@@ -1,4 +1,4 @@
-"""The options of `run`, `dry-run`, `record` and `grasps`."""
+"""The commands that look at one scene: `run`, `dry-run`, `record` and `grasps`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from app.option_types import Weights
-from app.options import CellName, CellOption, JsonOption
+from app.options import CellName, CellOption, JsonOption, add_command
 from core.surfaces import Surface
+
+room = typer.Typer()
 
 Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (digital cell).")]
 
@@ -43,6 +45,8 @@ class PipelineOptions(DetectorOption):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(PipelineOptions, SeedOption, JsonOption):
+    """Grasp: capture, see, plan, ask, move, verify and log (the default command)."""
+
     surface: Annotated[Surface, typer.Option(help="The table's surface; trials are logged under it.")]
     camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
     arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
@@ -55,6 +59,8 @@ class RunOptions(PipelineOptions, SeedOption, JsonOption):
 
 @dataclass(frozen=True, kw_only=True)
 class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
+    """Everything but motion, on a recording; leaves a report folder with pictures."""
+
     recording: Annotated[Path, typer.Argument(help="A .bag or .db3 recording, or a frame folder.")]
     out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None
     frame: Annotated[int, typer.Option(min=0, help="Which frame to work on.")] = 0
@@ -62,6 +68,8 @@ class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordOptions(SeedOption, JsonOption):
+    """Record any camera to a RealSense file that plays back anywhere."""
+
     out: Annotated[Path, typer.Option(help="The recording to write: NAME.db3, or a folder for frames.")]
     camera: Annotated[str, typer.Option(help="auto, sim, d435, d435:SERIAL, or a recording to convert.")] = "auto"
     frames: Annotated[int, typer.Option(min=1, help="How many frames to record.")] = 3
@@ -72,6 +80,8 @@ class RecordOptions(SeedOption, JsonOption):
 
 @dataclass(frozen=True, kw_only=True)
 class GraspsOptions(DetectorOption, JsonOption):
+    """Grasps on one RGB-D image, as GraspNet rows in the camera frame, with a picture."""
+
     rgb: Annotated[Path, typer.Option(help="Colour image.")]
     depth: Annotated[Path, typer.Option(help="Aligned depth: .npy metres, .exr metres, or 16-bit .png.")]
     intrinsics: Annotated[str, typer.Option(help="fx,fy,cx,cy in pixels.")]
@@ -81,3 +91,9 @@ class GraspsOptions(DetectorOption, JsonOption):
     normals: Annotated[
         Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")
     ] = None
+
+
+add_command(room, "run", "app.run.command:run_trials", RunOptions)
+add_command(room, "dry-run", "app.run.dry_run:dry_run_recording", DryRunOptions)
+add_command(room, "record", "app.run.record:record_camera", RecordOptions)
+add_command(room, "grasps", "app.run.grasps:grasps_of_image", GraspsOptions)

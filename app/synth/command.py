@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from hardware.simulation.scene.scene import SceneObject
 
 
+def synth(options: SynthOptions) -> int:
+    """Renders a data set or checks one."""
+    return verify_data_set(options.out, options.as_json) if options.verify else render_data_set(options)
+
+
 def render_data_set(options: SynthOptions) -> int:
     """Renders the clips that are missing; 0 when all are there, with the card."""
     if options.clips is None:

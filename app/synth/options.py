@@ -1,4 +1,4 @@
-"""The options of `synth`."""
+"""`synth`: renders a TransPhy3D data set, or checks one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from app.option_types import Size, parse_size
-from app.options import CellOption, JsonOption, Parser
+from app.options import CellOption, JsonOption, Parser, add_command
 from core.surfaces import SURFACES
+
+room = typer.Typer()
 
 #: The tables of a data set; any: each clip draws its own.
 ClipSurface = StrEnum("ClipSurface", ["any", *SURFACES])  # type: ignore[misc]
@@ -18,7 +20,7 @@ _ANY = ClipSurface("any")
 
 @dataclass(frozen=True, kw_only=True)
 class SynthOptions(JsonOption, CellOption):
-    """What `synth` takes."""
+    """Render a TransPhy3D data set: clips with true depth, normals, instances and poses."""
 
     out: Annotated[Path, typer.Option(help="The data set's folder; a run that was cut off goes on there.")]
     clips: Annotated[int | None, typer.Option(min=1, help="How many clips it is to hold.", show_default=False)] = None
@@ -51,3 +53,6 @@ class SynthOptions(JsonOption, CellOption):
     ] = ""
     verify: Annotated[bool, typer.Option("--verify", help="Check every file of the set in --out; render none.")] = False
     repair: Annotated[bool, typer.Option("--repair", help="Check it, and render damaged clips again.")] = False
+
+
+add_command(room, "synth", "app.synth.command:synth", SynthOptions)

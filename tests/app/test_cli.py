@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +27,13 @@ def vitro(*arguments: str, home: Path, python: tuple[str, ...] = ()) -> subproce
         text=True,
         timeout=120,
     )
+
+
+def test_every_command_that_is_named_by_its_place_is_there() -> None:
+    places = [
+        place for file in (ROOT / "app").rglob("*.py") for place in re.findall(r'"(app[.\w]+:\w+)"', file.read_text())
+    ]
+    assert len(places) > 15 and all(resolve_name(place) for place in places)
 
 
 def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.weights.command import FetchOptions, fetch_weights
+from app.weights import FetchOptions, fetch_weights
 from core.errors import PerceptionError
 from perception.weights.fetch import demand_disk, fetch, plan_fetch
 from perception.weights.manifest import read_manifest

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.options import JsonOption
-from app.weights.command import VerifyOptions, show_weights, verify_weights
+from app.weights import VerifyOptions, WhereOptions, show_weights, verify_weights
 from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
 from perception.weights.models import MODELS, find_model, is_complete
@@ -137,7 +136,7 @@ def test_every_model_is_shown_with_its_state_and_command(hub: Hub, capsys: pytes
     bring()
     (find_model("dkt-14b").folder).mkdir()
     (find_model("dkt-14b").folder / VAE).write_bytes(b"half")
-    assert show_weights(JsonOption(as_json=True)) == 0
+    assert show_weights(WhereOptions(as_json=True)) == 0
     result = json.loads(capsys.readouterr().out)
     models = {row["name"]: row for row in result["models"]}
     assert set(models) == set(MODELS)

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from perception.weights.fetch import FetchPlan
     from perception.weights.verify import FolderReport
 
-weights_app = typer.Typer()
+room = typer.Typer()
 
 MARKS = {"complete": "[green]✓[/]", "partial": "[yellow]![/]", "absent": "–"}
 
 
 @dataclass(frozen=True)
 class FetchOptions(JsonOption):
+    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
+
     name: Annotated[str, typer.Argument(help="A model, as `weights where` lists them.")]
     keep_text_encoder: Annotated[
         bool, typer.Option("--keep-text-encoder", help="Keep its 11 GB once the prompts are embedded.")
@@ -28,11 +30,18 @@ class FetchOptions(JsonOption):
 
 @dataclass(frozen=True)
 class VerifyOptions(JsonOption):
+    """Read weights through and name everything that is wrong with them."""
+
     model: Annotated[str, typer.Argument(help="A model or a folder; default: every model that is there.")] = ""
 
 
+@dataclass(frozen=True)
+class WhereOptions(JsonOption):
+    """Every model: its folder, whether it is there, and the command that fetches it."""
+
+
 def fetch_weights(options: FetchOptions) -> int:
-    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
+    """0 when the model is complete."""
     from app.console import Console
     from perception.weights.fetch import demand_disk, fetch, plan_fetch
     from perception.weights.models import find_model, is_complete
@@ -50,7 +59,7 @@ def fetch_weights(options: FetchOptions) -> int:
 
 
 def verify_weights(options: VerifyOptions) -> int:
-    """Read weights through and name everything that is wrong with them."""
+    """1 where something is wrong."""
     from app.console import Console
     from core.json_values import plain
     from perception.weights.verify import verify_folder
@@ -64,8 +73,8 @@ def verify_weights(options: VerifyOptions) -> int:
     return 0 if sound else 1
 
 
-def show_weights(options: JsonOption) -> int:
-    """Every model: its folder, whether it is there, and the command that fetches it."""
+def show_weights(options: WhereOptions) -> int:
+    """Lists the models."""
     from rich.filesize import decimal
 
     from app.console import Console
@@ -88,9 +97,9 @@ def show_weights(options: JsonOption) -> int:
     return 0
 
 
-add_command(weights_app, "fetch", fetch_weights, FetchOptions)
-add_command(weights_app, "verify", verify_weights, VerifyOptions)
-add_command(weights_app, "where", show_weights, JsonOption)
+add_command(room, "fetch", fetch_weights, FetchOptions)
+add_command(room, "verify", verify_weights, VerifyOptions)
+add_command(room, "where", show_weights, WhereOptions)
 
 
 def _state(name: str) -> dict[str, Any]:

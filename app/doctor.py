@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import typer
+
 from app.console import Console
+from app.options import JsonOption, add_command
 from app.paths import home
 from core.errors import PerceptionError, VitroError
+
+room = typer.Typer()
 
 MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 #: Room for an evening's trials with pictures and a long recording.
@@ -24,15 +29,23 @@ class Finding:
     remedy: str = ""
 
 
-def examine(as_json: bool) -> int:
+@dataclass(frozen=True)
+class DoctorOptions(JsonOption):
+    """What this machine can run, and the command that mends what it cannot."""
+
+
+def examine(options: DoctorOptions) -> int:
     """Prints every finding; 1 if something that the digital cell needs is missing."""
-    console = Console(as_json)
+    console = Console(options.as_json)
     findings = [_run_check(subject, check) for subject, check in CHECKS.items()]
     for finding in findings:
         remedy = f"\n      → {finding.remedy}" if finding.remedy else ""
         console.say(f"  {MARKS[finding.state]} {finding.subject:<16} {finding.found}{remedy}")
     console.result({"findings": findings})
     return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+add_command(room, "doctor", examine, DoctorOptions)
 
 
 def _run_check(subject: str, check: Callable[[], Finding]) -> Finding:

@@ -13,11 +13,13 @@ room = typer.Typer()
 
 @dataclass(frozen=True, kw_only=True)
 class TagSheetOptions(CellOption):
+    """The cell's AprilTags as a PDF to print true to scale."""
+
     out: Annotated[Path, typer.Option(help="The PDF to write.")]
 
 
 def tag_sheet(options: TagSheetOptions) -> int:
-    """The cell's AprilTags as a PDF to print true to scale."""
+    """Writes the PDF, and says how to print it."""
     from app.console import Console
     from app.paths import cell_file
     from calibration.tag_sheet import write_tag_sheet

@@ -9,16 +9,15 @@ from pydantic.fields import FieldInfo
 
 from app.option_types import Size, parse_size
 from app.options import JsonOption, Parser, add_command
-from core.errors import ConfigurationError
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
 
-trains = typer.Typer()
+room = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainDktOptions(JsonOption):
-    """What `train dkt` takes beside the settings, which are None where they are not given."""
+    """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
 
     out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
     config: Annotated[
@@ -41,46 +40,25 @@ def _option_of(name: str, setting: FieldInfo) -> tuple[str, Any, None]:
     return name, parsed if kind == Size else Annotated[kind | None, option], None
 
 
-def train_dkt(options: TrainDktOptions) -> int:
-    """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
-    from app.train.dkt import train
-    from perception.learning.training.settings import read_settings
-
-    fields = TrainingSettings.model_fields
-    given = {name: value for name, value in vars(options).items() if name in fields and value != []}
-    return train(read_settings(options.config, given), options.out, options.from_, options.as_json)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainVitroSOptions(JsonOption, VitroSettings):
-    """What `train vitro-s` takes."""
+    """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
 
     out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500
 
 
-def train_vitro_s(options: TrainVitroSOptions) -> int:
-    """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
-    from app.train.vitro_s import train
-    from perception.estimators.vitro_s.network import MULTIPLE as NARROWEST_PX
-
-    if 0 < options.width < NARROWEST_PX:
-        raise ConfigurationError(
-            f"Frames {options.width} px wide show nothing.", f"Give --width {NARROWEST_PX} or more."
-        )
-    return train(options.out, options, options.checkpoint_every, options.as_json)
-
-
 add_command(
-    trains,
+    room,
     "dkt",
-    train_dkt,
+    "app.train.dkt:train",
     make_dataclass(
         "TrainDktOptions",
         [_option_of(name, one) for name, one in TrainingSettings.model_fields.items() if one.description],
         bases=(TrainDktOptions,),
+        namespace={"__doc__": TrainDktOptions.__doc__},
         frozen=True,
         kw_only=True,
     ),
 )
-add_command(trains, "vitro-s", train_vitro_s, TrainVitroSOptions)
+add_command(room, "vitro-s", "app.train.vitro_s:train", TrainVitroSOptions)

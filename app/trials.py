@@ -1,10 +1,58 @@
-"""The log of trials as people read it."""
+"""`python main.py trials list|summary`: the log as tables."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from app.console import Console
+from app.options import JsonOption, add_command
+from app.paths import home
 from trials.record import TrialRecord
-from trials.summary import PAPER, Proportion, SurfaceSummary
+from trials.summary import PAPER, Proportion, SurfaceSummary, summarise
+
+room = typer.Typer()
+
+
+@dataclass(frozen=True)
+class ListOptions(JsonOption):
+    """The logged trials, newest last; those a crash cut off are marked interrupted."""
+
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50
+
+
+@dataclass(frozen=True)
+class SummaryOptions(JsonOption):
+    """Success per surface and estimator with intervals, beside the paper's."""
+
+
+def list_trials(options: ListOptions) -> int:
+    """Shows the newest trials."""
+    console, trials = Console(options.as_json), _read_log(options.last)
+    show_trials(console, trials, f"The last {len(trials)} trial(s) in {home() / 'trials.db'}")
+    console.result({"trials": trials})
+    return 0
+
+
+def summarise_trials(options: SummaryOptions) -> int:
+    """Shows the success of all trials."""
+    console, trials = Console(options.as_json), _read_log()
+    summaries = summarise(trials)
+    show_success(console, summaries, f"{len(trials)} trial(s) in {home() / 'trials.db'}")
+    console.result({"summary": summaries})
+    return 0
+
+
+add_command(room, "list", list_trials, ListOptions)
+add_command(room, "summary", summarise_trials, SummaryOptions)
+
+
+def _read_log(last: int | None = None) -> Sequence[TrialRecord]:
+    from trials.store import TrialStore
+
+    with TrialStore(home() / "trials.db") as store:
+        return store.list(last=last)
 
 
 def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> None:
