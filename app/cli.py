@@ -16,7 +16,7 @@ from app.synth import options as synth
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
     "trials": ("app.trials:room", "The log of trials."),
-    "weights": ("app.weights:room", "The models' weights: fetched once, checked, found again."),
+    "weights": ("app.weights.options:room", "The models' weights: fetched once, checked, found again."),
     "bench": ("app.bench.options:room", "Slow proofs, with the results kept in docs/."),
     "train": ("app.train.options:room", "Training of models, and going on with it."),
 }

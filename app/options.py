@@ -12,7 +12,7 @@ option):
 
     add_command(app, "record", "app.run.record:record_camera", RecordOptions)
 
-Fields inherited from a base are options of every command that has it.
+Fields inherited from a base are options of every command that has it; those that several share are here.
 """
 
 import inspect
@@ -21,14 +21,22 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 from core.errors import ConfigurationError, VitroError
+from perception.estimators.options import EstimatorOptions
 
 Options = TypeVar("Options")
 CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
+
+#: In what numbers a model computes.
+Dtype = Literal["float32", "bfloat16"]
+Weights = Annotated[
+    Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
+]
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,56 @@ class Parser:
     """
 
     parse: Callable[[str], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshOption:
+    """What every command takes that goes on with what it finds."""
+
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever is there already.")] = False
+
+
+def parse_size(text: str, option: str = "--size") -> Size | None:
+    """(width, height) of `WIDTHxHEIGHT`, None of nothing; option: what messages call it.
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+    if not text:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigurationError(f"{option} {text!r} is not WIDTHxHEIGHT.", f"For example: {option} 832x480")
+    return int(parts[0]), int(parts[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(EstimatorOptions):
+    """What every command takes that runs a learned model; the defaults are those of `EstimatorOptions`."""
+
+    weights: Weights
+    size: Annotated[
+        Size | None,
+        Parser(parse_size),
+        typer.Option(help="WIDTHxHEIGHT in pixels that the model works at, as 832x480.", show_default=False),
+    ]
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.", show_default=False)]
+    window: Annotated[
+        int | None,
+        typer.Option(min=1, help="Length of its windows, in its own frames (DKT: latents).", show_default=False),
+    ]
+    stride: Annotated[int | None, typer.Option(min=1, help="From one window's start to the next.", show_default=False)]
+    dtype: Annotated[Dtype | None, typer.Option(help="What it computes in.", show_default=False)]
+    mode: Annotated[
+        Literal["exact", "fast"] | None,
+        typer.Option(help="As released, or to a stated tolerance.", show_default=False),
+    ]
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+    @property
+    def settings(self) -> EstimatorOptions:
+        """What of them the model itself takes."""
+        return EstimatorOptions(**{field.name: getattr(self, field.name) for field in fields(EstimatorOptions)})
 
 
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:

@@ -76,19 +76,19 @@ def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> 
 def show_success(console: Console, summaries: Sequence[SurfaceSummary], title: str) -> None:
     """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
     columns = ("surface", "estimator", "success (95 %)", "of", "sim", "agree", *PAPER)
-    console.table(title, columns, map(_success_row, summaries))
+    rows = []
+    for summary in summaries:
+        low, high = summary.success.interval
+        success = f"{_rate(summary.success)} ({low:.2f}–{high:.2f})"
+        number = f"{summary.success.of}+{summary.excluded}" if summary.excluded else str(summary.success.of)
+        paper = [f"{rates[summary.surface]:.2f}" if summary.surface in rates else "–" for rates in PAPER.values()]
+        own = (summary.surface, summary.estimator, success, number)
+        rows.append([*own, _rate(summary.simulated), _rate(summary.agreement), *paper])
+    console.table(title, columns, rows)
     console.say(
         "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
         "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
     )
-
-
-def _success_row(row: SurfaceSummary) -> list[str]:
-    low, high = row.success.interval
-    success = f"{_rate(row.success)} ({low:.2f}–{high:.2f})"
-    number = f"{row.success.of}+{row.excluded}" if row.excluded else str(row.success.of)
-    paper = [f"{rates[row.surface]:.2f}" if row.surface in rates else "–" for rates in PAPER.values()]
-    return [row.surface, row.estimator, success, number, _rate(row.simulated), _rate(row.agreement), *paper]
 
 
 def _rate(value: Proportion) -> str:

@@ -79,21 +79,15 @@ def _draw_tag(page: Image.Image, tag: Tag, left_mm: float, top_mm: float) -> Non
     border_mm = (_box_mm(tag) - tag.size_m * 1000) / 2
     page.paste(Image.fromarray(np.asarray(marker)), (_px(left_mm + border_mm), _px(top_mm + border_mm)))
     draw = ImageDraw.Draw(page)
-    _draw_cut_marks(draw, left_mm, top_mm, _box_mm(tag), _box_mm(tag) + _LABEL_MM)
+    for x, dx in ((left_mm, 2.0), (left_mm + _box_mm(tag), -2.0)):
+        for y, dy in ((top_mm, 2.0), (top_mm + _box_mm(tag) + _LABEL_MM, -2.0)):
+            draw.line([(_px(x), _px(y)), (_px(x + dx), _px(y))], fill=0, width=2)
+            draw.line([(_px(x), _px(y)), (_px(x), _px(y + dy))], fill=0, width=2)
     x, y = left_mm + border_mm, top_mm + _box_mm(tag) + 1.0
     arrow = [(x, y + 3.5), (x + 1.5, y), (x + 3.0, y + 3.5)]
     draw.polygon([(_px(a), _px(b)) for a, b in arrow], fill=0)
     place = f"x {tag.position_m[0] * 1000:+.0f}  y {tag.position_m[1] * 1000:+.0f} mm"
     _write(draw, x + 4.5, y, f"tag {tag.id}: {tag.size_m * 1000:.1f} mm\n{place}, turn {degrees(tag.yaw_rad):.0f}°")
-
-
-def _draw_cut_marks(
-    draw: ImageDraw.ImageDraw, left_mm: float, top_mm: float, width_mm: float, height_mm: float
-) -> None:
-    for x, dx in ((left_mm, 2.0), (left_mm + width_mm, -2.0)):
-        for y, dy in ((top_mm, 2.0), (top_mm + height_mm, -2.0)):
-            draw.line([(_px(x), _px(y)), (_px(x + dx), _px(y))], fill=0, width=2)
-            draw.line([(_px(x), _px(y)), (_px(x), _px(y + dy))], fill=0, width=2)
 
 
 def _blank_page(cell: Cell, number: int, total: int) -> Image.Image:

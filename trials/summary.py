@@ -70,18 +70,13 @@ def summarise(trials: Iterable[TrialRecord]) -> tuple[SurfaceSummary, ...]:
     groups: dict[tuple[str, str], list[TrialRecord]] = {}
     for trial in trials:
         groups.setdefault((trial.surface, trial.estimator), []).append(trial)
-    return tuple(_summary(*key, group) for key, group in sorted(groups.items()))
-
-
-def _summary(surface: str, estimator: str, group: list[TrialRecord]) -> SurfaceSummary:
-    counted = [trial for trial in group if counts(trial)]
-    judged = [trial for trial in counted if trial.simulator_verdict is not None]
-    both = [trial for trial in judged if trial.verified is not None]
-    return SurfaceSummary(
-        surface,
-        estimator,
-        success=Proportion(sum(trial.outcome is Outcome.SUCCESS for trial in counted), len(counted)),
-        simulated=Proportion(sum(trial.simulator_verdict is True for trial in judged), len(judged)),
-        agreement=Proportion(sum(trial.verified == trial.simulator_verdict for trial in both), len(both)),
-        excluded=len(group) - len(counted),
-    )
+    summaries = []
+    for key, group in sorted(groups.items()):
+        counted = [trial for trial in group if counts(trial)]
+        judged = [trial for trial in counted if trial.simulator_verdict is not None]
+        both = [trial for trial in judged if trial.verified is not None]
+        success = Proportion(sum(trial.outcome is Outcome.SUCCESS for trial in counted), len(counted))
+        simulated = Proportion(sum(trial.simulator_verdict is True for trial in judged), len(judged))
+        agreement = Proportion(sum(trial.verified == trial.simulator_verdict for trial in both), len(both))
+        summaries.append(SurfaceSummary(*key, success, simulated, agreement, excluded=len(group) - len(counted)))
+    return tuple(summaries)

@@ -76,16 +76,13 @@ def record_of(row: Any) -> TrialRecord:
 
 def _read(column: Field[Any], value: Any) -> Any:
     if value is None:
-        return None if _may_be_empty(column.name) else _default(column)
+        # A row that is older than its column has what the column's default says.
+        default = column.default if column.default_factory is MISSING else column.default_factory()
+        return None if _may_be_empty(column.name) else default
     kind = _kind(column.name)
     if is_dataclass(kind):  # a newer Vitro may have written more of it
         return kind(**{part.name: value[part.name] for part in fields(kind) if part.name in value})
     return utc(value) if kind is datetime else kind(value) if issubclass(kind, Enum) else value
-
-
-def _default(column: Field[Any]) -> Any:
-    """Of a row that is older than its column."""
-    return column.default if column.default_factory is MISSING else column.default_factory()
 
 
 def utc(stamp: datetime) -> datetime:

@@ -28,7 +28,12 @@ def bench_depths(options: BenchDepthOptions) -> int:
     """Evaluates the pairs that its folder lacks and writes tables and pictures; 1 where something was left out."""
     console = Console(options.as_json)
     estimators = find_estimators(options.estimators, "any")
-    _demand_one_model(estimators, options.weights)
+    models = [estimator.name for estimator in estimators if estimator.has_weights]
+    if options.weights is not None and len(models) != 1:
+        raise ConfigurationError(
+            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
+            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
+        )
     kind, dataset = options.dataset, open_dataset(options.dataset, options.root)
     out = options.out or home() / "bench-depth" / f"{kind}-{options.root.resolve().name}"
     store = PairStore(out)
@@ -63,16 +68,6 @@ def bench_depths(options: BenchDepthOptions) -> int:
     return 1 if left_out else 0
 
 
-def _demand_one_model(estimators: Sequence[EstimatorSpecification], weights: Path | None) -> None:
-    """Raises a ConfigurationError where weights are given and there is not one model that they can be of."""
-    models = [estimator.name for estimator in estimators if estimator.has_weights]
-    if weights is not None and len(models) != 1:
-        raise ConfigurationError(
-            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
-            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
-        )
-
-
 def _evaluate(bench: DepthBench, specification: EstimatorSpecification, weights: Path | None, console: Console) -> None:
     """Every clip by one estimator, which is loaded only if something of it is not there yet."""
     name, pending = specification.name, bench.pending(specification, weights)
@@ -95,20 +90,17 @@ def _evaluate(bench: DepthBench, specification: EstimatorSpecification, weights:
 
         for clip, key in pending.items():
             result = bench.evaluate(clip, key, estimator, progress)
-            if result is not None:
-                _say_misses(console, result)
             done += passes(bench.samples[clip])
-
-
-def _say_misses(console: Console, result: ClipResult) -> None:
-    """Once a clip, the first reason of each sort."""
-    for sort, missed in (("no answer", result.misses), ("not made metric", result.unused)):
-        if missed:
-            number, why = missed[0]
-            console.say(
-                f"  [yellow]![/] {escape(result.estimator)}, clip {escape(result.clip)}: {sort} on {len(missed)} of "
-                f"{result.frames} frames; frame {number}: {escape(why)}"
-            )
+            if result is None:
+                continue
+            for sort, missed in (("no answer", result.misses), ("not made metric", result.unused)):
+                if missed:
+                    # Once a clip, the first reason of each sort.
+                    number, why = missed[0]
+                    console.say(
+                        f"  [yellow]![/] {escape(name)}, clip {escape(clip)}: {sort} on {len(missed)} of "
+                        f"{result.frames} frames; frame {number}: {escape(why)}"
+                    )
 
 
 def _facts(own: Sequence[ClipResult]) -> dict[str, Any]:

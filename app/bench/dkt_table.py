@@ -55,7 +55,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """Everything a reader needs to judge the numbers; ran: how fast mode ran."""
+    """What a reader needs to judge the numbers; ran: how fast mode ran."""
 
     model: str
     ran: str
@@ -85,8 +85,9 @@ def table(result: BenchResult) -> tuple[str, Sequence[str], list[Sequence[str]]]
 
 def markdown(result: BenchResult) -> str:
     """The table as a document of its own."""
-    lines = [f"# {_TITLE}", "", result.conditions + ".", "", *_line_up(_COLUMNS, _rows(result)), "", NOTES, ""]
-    return "\n".join(lines)
+    cells = (_COLUMNS, ["---"] * len(_COLUMNS), *_rows(result))
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([f"# {_TITLE}", "", f"{result.conditions}.", "", *lines, "", NOTES, ""])
 
 
 def _rows(result: BenchResult) -> list[Sequence[str]]:
@@ -116,7 +117,3 @@ def _cells(row: Row, plain_ms: float | None) -> Sequence[str]:
 
 def _ms(value: float) -> str:
     return f"{value:.2f}"
-
-
-def _line_up(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]

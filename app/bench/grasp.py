@@ -26,7 +26,9 @@ from trials.summary import summarise
 def bench_grasps(options: BenchGraspOptions) -> int:
     """Runs the trials that its log lacks, so an interrupted bench goes on, and prints the success table."""
     console = Console(options.as_json)
-    scenes = list(options.scenes(names_in(options.surfaces, SURFACES)))
+    surfaces, seeds = names_in(options.surfaces, SURFACES), range(options.seed, options.seed + options.trials)
+    # Surfaces take turns, so a bench cut short is still balanced.
+    scenes = [(surface, seed) for seed in seeds for surface in surfaces]
     estimators = find_estimators(options.estimators)
     log = options.log or home() / "bench.db"
     with TrialStore(log) as store:

@@ -1,14 +1,14 @@
 """The benches, slow proofs whose results docs/ keeps, and what they take."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from app.option_types import Dtype, Size, Weights, parse_size
-from app.options import CellOption, JsonOption, Parser, add_command
+from app.options import CellOption, Dtype, JsonOption, Parser, Size, Weights, add_command, parse_size
 from core.errors import ConfigurationError
 
 room = typer.Typer()
@@ -29,11 +29,6 @@ def parse_lengths(text: str) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(map(int, parts))) or None
 
 
-def parse_resolution(text: str) -> Size | None:
-    """(width, height) [px]. Raises as `parse_size`."""
-    return parse_size(text, "--resolution")
-
-
 @dataclass(frozen=True)
 class BenchGraspOptions(JsonOption):
     """Grasp success a surface in the digital cell; goes on where it was interrupted."""
@@ -44,12 +39,6 @@ class BenchGraspOptions(JsonOption):
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
     log: Annotated[Path | None, typer.Option(help="Its own trial log; default runs/bench.db.")] = None
-
-    def scenes(self, surfaces: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """Surface and seed of every scene; surfaces take turns, so a bench cut short is still balanced."""
-        for seed in range(self.seed, self.seed + self.trials):
-            for surface in surfaces:
-                yield surface, seed
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class BenchDktOptions(JsonOption):
     ] = None
     resolution: Annotated[
         Size | None,
-        Parser(parse_resolution),
+        Parser(partial(parse_size, option="--resolution")),
         typer.Option(help="WIDTHxHEIGHT; default: 832x480 on CUDA, else 208x112.", show_default=False),
     ] = None
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 5

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.option_types import FreshOption, ModelOptions
-from app.options import CellOption, JsonOption, add_command
+from app.options import CellOption, FreshOption, JsonOption, ModelOptions, add_command
 
 room = typer.Typer()
 

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.option_types import FreshOption, ModelOptions
-from app.options import JsonOption, add_command
+from app.options import FreshOption, JsonOption, ModelOptions, add_command
 from core.errors import ConfigurationError
 from perception.estimators.options import EstimatorOptions
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
@@ -65,7 +66,10 @@ def refine_recording(options: RefineOptions, recording: Path) -> int:
     if options.against == LOGGED:
         options = replace(options, against=CELL_MODEL)
     demand_models(options)
-    out = options.out or home() / "refined" / _name_of(recording)
+    # A folder of its own for every recording, the same again when a run that was cut off goes on.
+    whole = recording.resolve()
+    name = f"{whole.stem}-{hashlib.sha256(str(whole).encode()).hexdigest()[:6]}"
+    out = options.out or home() / "refined" / name
     summary = _refine(options, recording, out, console)
     if (facts := summary[DISAGREEMENT]) is None:
         console.say(f"  not compared: {escape(summary['not_compared'])}")
@@ -168,25 +172,15 @@ def _compare_frames(
         comparison = comparison or compare_images(first_m, refined_m)
         titles = (f"{short(maps.names[0])}, frame {number}", short(maps.names[1]))
         facts.append({"frame": number} | comparison.facts())
-        pictures.append(_small(disagreement_picture(frame.color, first_m, refined_m, comparison, titles)))
+        picture = disagreement_picture(frame.color, first_m, refined_m, comparison, titles)
+        share = min(1.0, _WIDTH_PX / picture.shape[1])
+        small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(small, np.uint8))
     gap = np.full((_GAP_PX, *pictures[0].shape[1:]), 255, np.uint8)
     return facts, np.vstack([part for picture in pictures for part in (picture, gap)][:-1])
-
-
-def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    share = min(1.0, _WIDTH_PX / picture.shape[1])
-    return np.asarray(cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _median(values: NDArray[np.float64]) -> float | None:
     """Over the frames that have one."""
     seen = values[np.isfinite(values)]
     return round(float(np.median(seen)), 5) if len(seen) else None
-
-
-def _name_of(recording: Path) -> str:
-    """Its own folder for every recording, the same again when a run that was cut off goes on."""
-    whole = recording.resolve()
-    return f"{whole.stem}-{hashlib.sha256(str(whole).encode()).hexdigest()[:6]}"

@@ -21,15 +21,13 @@ from app.refine.refiner import (
     forget_comparison,
 )
 from app.refine.table import COLUMNS, how_much, row, short
-from app.run.trial_files import ESTIMATE, FRAMES, StoredDepth, read_depth
+from app.run.trial_files import ESTIMATE, FRAMES, read_depth
 from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
 #: What one trial may fail with while the others go on: a full disk or missing weights are no trial's fault.
 _OF_ONE_TRIAL = (CameraError, PerceptionError, CalibrationError, TrialError)
-#: The depth of a trial to compare with, None where there is none.
-Earlier = Callable[[LoggedTrial], StoredDepth | None]
 
 
 def refine(options: RefineOptions) -> int:
@@ -101,18 +99,15 @@ class _TrialsRun:
             StorageError: a full disk.
         """
         options = self._options
-        earlier: Earlier = _logged_depth
-        if options.against == NOTHING:
-            earlier = _nothing
-        elif options.against != LOGGED:
+        smaller = None
+        if options.against not in (NOTHING, LOGGED):
             smaller = Refiner(options.against, options.against_settings, AGAINST, options.fresh)
             self._refine_all(smaller)
-            earlier = smaller.stored
             smaller.unload()
         larger = Refiner(options.estimator, options.settings, REFINED, options.fresh)
         self._refine_all(larger)
         rows = [
-            self._try(trial, partial(self._compare, trial, larger, earlier), "compare")
+            self._try(trial, partial(self._compare, trial, larger, smaller), "compare")
             for trial in self.trials
             if trial.id not in self.failures
         ]
@@ -131,11 +126,12 @@ class _TrialsRun:
             if trial.id not in self.failures:
                 self._try(trial, partial(refiner.refine, trial), refiner.name)
 
-    def _compare(self, trial: LoggedTrial, larger: Refiner, earlier: Earlier) -> dict[str, Any]:
+    def _compare(self, trial: LoggedTrial, larger: Refiner, smaller: Refiner | None) -> dict[str, Any]:
         """One trial's row; the log is told of its refinement."""
         record = trial.record
-        refined, before = larger.stored(trial), earlier(trial)
-        facts = None
+        refined, before, facts = larger.stored(trial), None, None
+        if self._options.against != NOTHING:
+            before = smaller.stored(trial) if smaller else read_depth(trial.folder / ESTIMATE)
         if before is None:
             forget_comparison(trial.folder)
         else:
@@ -163,19 +159,6 @@ class _TrialsRun:
             self._console.error(error)
             self.failures[trial.id] = error
             return None
-
-
-def _logged_depth(trial: LoggedTrial) -> StoredDepth | None:
-    """What the trial's own estimator said when it ran, None where the trial ended before.
-
-    Raises:
-        TrialError: it is there and cannot be read.
-    """
-    return read_depth(trial.folder / ESTIMATE)
-
-
-def _nothing(trial: LoggedTrial) -> None:
-    """`--against none`."""
 
 
 def _cells(facts: dict[str, Any]) -> list[str]:

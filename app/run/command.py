@@ -21,7 +21,7 @@ from app.run.session import Session
 from app.run.trial_files import TrialLog
 from app.trials import show_trials
 from calibration.cell_check import check_measured
-from core.cell import Cell, load_cell
+from core.cell import load_cell
 from core.image import RgbdImage
 from hardware.worlds import choose_world, open_world
 from trials.store import TrialStore
@@ -69,7 +69,8 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
             world = opened.enter_context(closing(open_world(cell, camera, options.seed)))
             line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
         if not options.headless:
-            operator.page = _open_page(cell, console, opened)
+            operator.page = opened.enter_context(closing(LivePage(cell)))
+            console.say(f"watch it in 3D: [bold]{operator.page.address}[/]")
         console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
             f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"
@@ -80,9 +81,3 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
             session.run_trial(options.surface, options.seed + number, options.objects)
         if operator.page is not None and sys.stdin.isatty():
             console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})
-
-
-def _open_page(cell: Cell, console: Console, opened: ExitStack) -> LivePage:
-    page = opened.enter_context(closing(LivePage(cell)))
-    console.say(f"watch it in 3D: [bold]{page.address}[/]")
-    return page

@@ -22,7 +22,6 @@ from core.files import free_folder, writing
 from core.json_values import plain, to_json
 from grasping.grasp_set import SCORE, write_grasps
 from grasping.planning.grasp_plan import GraspPlan
-from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import open_recording
 from hardware.robot.description import PARK_JOINTS
 from perception.objects.clouds import organised_cloud, save_cloud, without_flying_pixels
@@ -54,7 +53,9 @@ def dry_run_recording(options: DryRunOptions) -> int:
     console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
     folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
     with console.stage("open") as line:
-        frames = _frames(options.recording, options.frame, options.clip)
+        # The frame with that index and those before it, as many as asked for where there are.
+        with closing(open_recording(options.recording)) as camera:
+            frames = tuple(deque((camera.read() for _ in range(options.frame + 1)), maxlen=options.clip))
         line.detail = f"{options.recording}, frame {frames[-1].number}"
     stages = Stages(Trial("", options.seed, frames), pipeline, console)
     failure: VitroError | None = None
@@ -86,12 +87,6 @@ def _of_assumed_arms(error: VitroError, trial: Trial) -> VitroError:
     )
 
 
-def _frames(recording: Path, index: int, clip: int) -> tuple[RgbdFrame, ...]:
-    """The frame with that index and those before it, `clip` in all where there are as many."""
-    with closing(open_recording(recording)) as camera:
-        return tuple(deque((camera.read() for _ in range(index + 1)), maxlen=clip))
-
-
 def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
     """Writes report.html, report.json, pictures, depth_m.npy, cloud.ply and grasps.npy; returns the JSON object."""
     with writing(folder):
@@ -115,6 +110,7 @@ def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path
 
 def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
     view, grasps, plan, notes = trial.view, trial.grasps, trial.plan, trial.notes()
+    residuals_mm = {} if trial.metric is None else trial.metric.tag_residuals_mm
     return {
         "recording": str(recording),
         "cell": pipeline.cell.name,
@@ -133,7 +129,7 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
         },
         "metric": plain(trial.fit())
         | {
-            "tag_residuals_mm": {} if trial.metric is None else _finite(trial.metric.tag_residuals_mm),
+            "tag_residuals_mm": {tag: mm for tag, mm in residuals_mm.items() if np.isfinite(mm)},
             "table_correction": notes.get("table_correction"),
         },
         "unsure": notes.get("unsure"),
@@ -141,10 +137,6 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
         "best_scores": [] if grasps is None else np.round(grasps.rows[:8, SCORE], 3),
         "plan": None if plan is None else _plan(plan, nominal=view is not None and view.source == "sensor"),
     }
-
-
-def _finite(values: dict[int, float]) -> dict[int, float]:
-    return {tag: mm for tag, mm in values.items() if np.isfinite(mm)}
 
 
 def _plan(plan: GraspPlan, nominal: bool) -> dict[str, Any]:

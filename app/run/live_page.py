@@ -80,24 +80,19 @@ class LivePage:
         )
 
     def _draw_arm(self, name: str, mount: ArmMount, joints_rad: NDArray[np.float64]) -> None:
-        poses = link_poses(joints_rad, mount.gripper_stroke_m, mount.firmware)
+        scene, poses = self._server.scene, link_poses(joints_rad, mount.gripper_stroke_m, mount.firmware)
         for link, shapes in SHAPES.items():
             for index, shape in enumerate(shapes):
                 T_world_shape = mount.T_world_base @ poses[link] @ shape.T_link_shape
-                self._draw_shape(f"/arms/{name}/{link}/{index}", shape.kind, shape.size_m, shape.rgb, T_world_shape)
-
-    def _draw_shape(
-        self, path: str, kind: str, size_m: tuple[float, ...], rgb: tuple[float, float, float], T_world_shape: Matrix
-    ) -> None:
-        scene, (red, green, blue) = self._server.scene, rgb
-        color = (round(255 * red), round(255 * green), round(255 * blue))
-        position, wxyz = T_world_shape[:3, 3], rotation_to_quaternion(T_world_shape[:3, :3])
-        if kind == "box":
-            scene.add_box(path, color, 2 * np.array(size_m), position=position, wxyz=wxyz)
-        elif kind == "cylinder":
-            scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, position=position, wxyz=wxyz)
-        else:
-            scene.add_icosphere(path, size_m[0], color, position=position, wxyz=wxyz)
+                path, size_m, (red, green, blue) = f"/arms/{name}/{link}/{index}", shape.size_m, shape.rgb
+                color = (round(255 * red), round(255 * green), round(255 * blue))
+                position, wxyz = T_world_shape[:3, 3], rotation_to_quaternion(T_world_shape[:3, :3])
+                if shape.kind == "box":
+                    scene.add_box(path, color, 2 * np.array(size_m), position=position, wxyz=wxyz)
+                elif shape.kind == "cylinder":
+                    scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, position=position, wxyz=wxyz)
+                else:
+                    scene.add_icosphere(path, size_m[0], color, position=position, wxyz=wxyz)
 
     def _draw_plan(self, plan: GraspPlan) -> None:
         mount = self._cell.arms[plan.arm]

@@ -116,7 +116,8 @@ class LiveTrial(Stages):
         return view
 
     def _pick(self) -> None:
-        frames = self.stage("capture", self._capture, capture_line)
+        read, clip = self._world.camera.read, self.pipeline.options.clip
+        frames = self.stage("capture", lambda: tuple(read(FRAME_TIMEOUT_S) for _ in range(clip)), capture_line)
         self.trial = replace(self.trial, frames=frames)
         seen_s = time.monotonic()
         plan = self.plan(frames, self._joints)
@@ -138,9 +139,6 @@ class LiveTrial(Stages):
             self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
         self.stage("clear", lambda: self._clear(execution), lambda _: "over the bin, opened, parked")
         self._machine.advance()
-
-    def _capture(self) -> tuple[RgbdFrame, ...]:
-        return tuple(self._world.camera.read(FRAME_TIMEOUT_S) for _ in range(self.pipeline.options.clip))
 
     def _approve(self, plan: GraspPlan, seen_s: float) -> Approval:
         """Puts on disk what is about to move, then asks."""
@@ -178,7 +176,9 @@ class LiveTrial(Stages):
             self._break_off(Reason.TRACKING if isinstance(error, TrackingError) else Reason.ARM, str(error))
             return error
         self._note_fault(str(error))
-        self._end(Outcome.REFUSED, _reason(stage, error), str(error))
+        # What a refusal is called: the part that failed where the error says so, else the stage's own.
+        named = Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]
+        self._end(Outcome.REFUSED, Reason.ARM if isinstance(error, ArmError) else named, str(error))
         self._machine.refuse()
         if stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL):
             return error
@@ -218,10 +218,3 @@ class LiveTrial(Stages):
         except ArmError:
             joints = {}  # the page shows the arms where they were last heard of
         self._operator.show(self.trial, joints)
-
-
-def _reason(stage: str, error: VitroError) -> Reason:
-    """What a refusal is called: the part that failed where the error says so, else the stage's own."""
-    if isinstance(error, ArmError):
-        return Reason.ARM
-    return Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.option_types import Weights
-from app.options import CellName, CellOption, JsonOption, add_command
+from app.options import CellName, CellOption, JsonOption, Weights, add_command
 from core.surfaces import Surface
 
 room = typer.Typer()

@@ -1,7 +1,7 @@
 """`python main.py record --out x.db3`: any camera to a recording that plays back anywhere."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from app.console import Console
@@ -33,7 +33,13 @@ def record_camera(options: RecordOptions) -> int:
             camera = _open(options, opened)
             line.detail = camera.name
         frames = console.progress(_read(camera, options.frames), "recording", options.frames)
-        count = _write(options.out, frames)
+        if options.out.suffix == ".db3":
+            recorder = opened.enter_context(Recorder(options.out))
+            for frame in frames:
+                recorder.write(frame)
+            count = recorder.count
+        else:
+            count = write_frame_folder(options.out, frames)
     if count == 0:
         raise CameraError(f"{camera.name} gave no frame.", "Check it with: python main.py doctor")
     console.say(
@@ -68,17 +74,6 @@ def _open(options: RecordOptions, opened: ExitStack) -> Camera:
 
 
 def _read(camera: Camera, count: int) -> Iterator[RgbdFrame]:
-    for _ in range(count):
-        try:
+    with suppress(EndOfRecording):
+        for _ in range(count):
             yield camera.read()
-        except EndOfRecording:
-            return
-
-
-def _write(out: Path, frames: Iterator[RgbdFrame]) -> int:
-    if out.suffix != ".db3":
-        return write_frame_folder(out, frames)
-    with Recorder(out) as recorder:
-        for frame in frames:
-            recorder.write(frame)
-        return recorder.count

@@ -6,6 +6,7 @@ estimate/    what the estimator made of it: depth_m.npy, its relative map, summa
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from grasping.pictures import draw_grasps
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
+from perception.clip_pictures import MapColours
 from perception.depth_types import MetricDepth, RelativeDepth
 from perception.pictures import confidence_picture, depth_picture, draw_tags
 from trials.record import TrialRecord
@@ -148,12 +150,10 @@ def read_frames(folder: Path) -> list[RgbdFrame]:
     if not (folder / FRAMES).is_dir():
         raise TrialError(f"{folder} holds no frames.", "Only trials that keep their frames can be looked at again.")
     frames = []
-    with FrameFolderCamera(folder / FRAMES) as camera:
+    with FrameFolderCamera(folder / FRAMES) as camera, suppress(EndOfRecording):
         while True:
-            try:
-                frames.append(camera.read())
-            except EndOfRecording:
-                return frames
+            frames.append(camera.read())
+    return frames
 
 
 def read_depth(folder: Path) -> StoredDepth | None:
@@ -187,14 +187,6 @@ def save_pictures(trial: Trial, folder: Path) -> Path:
     return folder
 
 
-def _relative_picture(color: NDArray[np.uint8], relative: RelativeDepth) -> NDArray[np.uint8]:
-    """What an estimator said that could not be made metric, beside what it saw: it shows why."""
-    from perception.clip_pictures import MapColours
-
-    colours = MapColours.of(relative.kind, [relative.values])
-    return np.hstack([color, colours.draw(relative.values), colours.legend(len(color))])
-
-
 def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
     frame, metric = trial.frame, trial.metric
     if frame is None:
@@ -208,7 +200,9 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
         depths_m, titles = [metric.depth_m, frame.depth_m], [f"{metric.estimator}, metric", *titles]
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if relative is not None and metric is None and np.isfinite(relative.values).any():
-        images["relative"] = _relative_picture(frame.color, relative)
+        # What could not be made metric, beside what the estimator saw: it shows why.
+        colours = MapColours.of(relative.kind, [relative.values])
+        images["relative"] = np.hstack([frame.color, colours.draw(relative.values), colours.legend(len(frame.color))])
     if relative is not None and relative.confidence is not None:
         images["confidence"] = confidence_picture(frame.color, relative.confidence, LEAST_CONFIDENCE)
     if trial.grasps is not None and len(trial.grasps):

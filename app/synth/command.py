@@ -16,6 +16,7 @@ from app.paths import cell_file
 from app.synth.options import SynthOptions
 from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
+from perception.learning.synthesis.clips.card import write_card
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
 from perception.learning.synthesis.clips.farm import Job, Step, render_here
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
@@ -34,12 +35,16 @@ def render_data_set(options: SynthOptions) -> int:
     if options.clips is None:
         raise ConfigurationError("--clips says nothing.", "For example: --clips 4")
     console = Console(options.as_json)
-    cell = _cell_of(options)
-    settings, user_objects = _with_meshes(_settings_of(options, cell), options.meshes, console)
+    settings, cell = _settings_of(options)
+    settings, user_objects = _with_meshes(settings, options.meshes, console)
     data_set = ClipSet(options.out, settings, options.clips)
     with Interrupts() as interrupts, data_set.hold():
         if options.repair:
-            _discard_damaged(data_set, console)
+            with console.stage("check") as line:
+                found = data_set.discard_damaged()
+                line.detail = f"{len(found)} problem(s)" if found else "nothing is damaged"
+            for problem in found:
+                console.say(f"  [red]✗[/] {escape(problem)}; moved to set-aside/ and rendered again")
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
@@ -49,27 +54,27 @@ def render_data_set(options: SynthOptions) -> int:
                 opened.enter_context(interrupts.deferring())
             _render(steps, data_set, missing, interrupts, console)
         seconds = time.monotonic() - started_s
-        _write_card(options.out, console)
+        with console.stage("card") as line:
+            write_card(options.out)
+            line.detail = f"{options.out / 'README.md'}, card.png"
     console.result(_say_what_came(data_set, len(missing), seconds, console))
     return 0
 
 
-def _cell_of(options: SynthOptions) -> Cell | None:
-    """The cell whose scenes are asked for; None where they are drawn."""
-    if options.scenes == "drawn":
-        return None
-    if options.views is not None:
-        raise ConfigurationError(
-            f"--views {options.views} and --scenes cell.", "Leave out --views: its camera stands still."
-        )
-    return load_cell(cell_file(options.cell))
-
-
-def _settings_of(options: SynthOptions, cell: Cell | None) -> SynthSettings:
-    own: dict[str, Any] = {"views": options.views or "orbit"} if cell is None else of_cell(cell)
-    width, height = options.size or ((416, 240) if cell is None else (cell.camera.width, cell.camera.height))
+def _settings_of(options: SynthOptions) -> tuple[SynthSettings, Cell | None]:
+    """The set's settings, and the cell whose scenes are asked for: None where they are drawn."""
+    cell, size = None, (416, 240)
+    own: dict[str, Any] = {"views": options.views or "orbit"}
+    if options.scenes == "cell":
+        if options.views is not None:
+            raise ConfigurationError(
+                f"--views {options.views} and --scenes cell.", "Leave out --views: its camera stands still."
+            )
+        cell = load_cell(cell_file(options.cell))
+        own, size = of_cell(cell), (cell.camera.width, cell.camera.height)
+    width, height = options.size or size
     own |= {name: getattr(options, name) for name in ("seed", "frames", "spp", "sensor", "zoom")}
-    return SynthSettings(width=width, height=height, surface=options.surface.value, **own)
+    return SynthSettings(width=width, height=height, surface=options.surface.value, **own), cell
 
 
 def verify_data_set(root: Path, as_json: bool) -> int:
@@ -112,14 +117,6 @@ def _with_meshes(
     return replace(settings, meshes=meshes.digest), meshes.objects
 
 
-def _discard_damaged(data_set: ClipSet, console: Console) -> None:
-    with console.stage("check") as line:
-        found = data_set.discard_damaged()
-        line.detail = f"{len(found)} problem(s)" if found else "nothing is damaged"
-    for problem in found:
-        console.say(f"  [red]✗[/] {escape(problem)}; moved to set-aside/ and rendered again")
-
-
 def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:
     """The work, here or on a cluster; what is half done when `opened` ends is removed."""
     if ray and job.numbers:
@@ -148,14 +145,6 @@ def _render(
         whole = data_set.count - len(left)
         console.say(f"{whole} of {data_set.count} clips are whole; the same command goes on with the others.")
         raise
-
-
-def _write_card(root: Path, console: Console) -> None:
-    from perception.learning.synthesis.clips.card import write_card
-
-    with console.stage("card") as line:
-        write_card(root)
-        line.detail = f"{root / 'README.md'}, card.png"
 
 
 def _say_what_came(data_set: ClipSet, rendered: int, seconds: float, console: Console) -> dict[str, Any]:

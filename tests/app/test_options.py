@@ -7,8 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.option_types import ModelOptions, Size, parse_size
-from app.options import CellOption, JsonOption, Parser, add_command
+from app.options import CellOption, JsonOption, ModelOptions, Parser, Size, add_command, parse_size
 from perception.estimators.options import EstimatorOptions
 
 

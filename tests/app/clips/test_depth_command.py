@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import app.clips.clip_run
 import app.clips.depth
 from app.cli import app as cli
-from app.option_types import parse_size
+from app.options import parse_size
 from core.errors import CameraError, ConfigurationError
 from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.weights import FetchOptions, fetch_weights
+from app.weights.command import fetch_weights
+from app.weights.options import FetchOptions
 from core.errors import PerceptionError
 from perception.weights.fetch import demand_disk, fetch, plan_fetch
 from perception.weights.manifest import read_manifest

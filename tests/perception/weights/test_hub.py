@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.weights import VerifyOptions, WhereOptions, show_weights, verify_weights
+from app.weights.command import show_weights, verify_weights
+from app.weights.options import VerifyOptions, WhereOptions
 from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
 from perception.weights.models import MODELS, find_model, is_complete

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from app.weights import VerifyOptions, verify_weights
+from app.weights.command import verify_weights
+from app.weights.options import VerifyOptions
 from perception.weights.hub import sha256_of
 from perception.weights.manifest import FileRecord, Manifest, write_manifest
 from perception.weights.verify import verify_folder

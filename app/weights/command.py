@@ -1,51 +1,25 @@
 """`python main.py weights fetch|verify|where`: the models' weights."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
+from rich.filesize import decimal
+from rich.markup import escape
 
-from app.options import JsonOption, add_command
-
-if TYPE_CHECKING:
-    from app.console import Console
-    from perception.weights.fetch import FetchPlan
-    from perception.weights.verify import FolderReport
-
-room = typer.Typer()
+from app.console import Console
+from app.weights.options import FetchOptions, VerifyOptions, WhereOptions
+from core.errors import PerceptionError
+from core.json_values import plain
+from perception.weights.fetch import PARTIAL, FetchPlan, demand_disk, fetch, plan_fetch
+from perception.weights.models import MODELS, find_model, is_complete
+from perception.weights.sources import weights_root
+from perception.weights.verify import FolderReport, verify_folder
 
 MARKS = {"complete": "[green]✓[/]", "partial": "[yellow]![/]", "absent": "–"}
 
 
-@dataclass(frozen=True)
-class FetchOptions(JsonOption):
-    """Fetch a model's weights from the Hugging Face hub; goes on where it was cut off."""
-
-    name: Annotated[str, typer.Argument(help="A model, as `weights where` lists them.")]
-    keep_text_encoder: Annotated[
-        bool, typer.Option("--keep-text-encoder", help="Keep its 11 GB once the prompts are embedded.")
-    ] = False
-
-
-@dataclass(frozen=True)
-class VerifyOptions(JsonOption):
-    """Read weights through and name everything that is wrong with them."""
-
-    model: Annotated[str, typer.Argument(help="A model or a folder; default: every model that is there.")] = ""
-
-
-@dataclass(frozen=True)
-class WhereOptions(JsonOption):
-    """Every model: its folder, whether it is there, and the command that fetches it."""
-
-
 def fetch_weights(options: FetchOptions) -> int:
     """0 when the model is complete."""
-    from app.console import Console
-    from perception.weights.fetch import demand_disk, fetch, plan_fetch
-    from perception.weights.models import find_model, is_complete
-
     console, name = Console(options.as_json), options.name
     if not is_complete(name):
         plan = plan_fetch(name, options.keep_text_encoder)
@@ -60,10 +34,6 @@ def fetch_weights(options: FetchOptions) -> int:
 
 def verify_weights(options: VerifyOptions) -> int:
     """1 where something is wrong."""
-    from app.console import Console
-    from core.json_values import plain
-    from perception.weights.verify import verify_folder
-
     console = Console(options.as_json)
     reports = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(options.model)]
     for report in reports:
@@ -75,13 +45,6 @@ def verify_weights(options: VerifyOptions) -> int:
 
 def show_weights(options: WhereOptions) -> int:
     """Lists the models."""
-    from rich.filesize import decimal
-
-    from app.console import Console
-    from perception.weights.fetch import PARTIAL
-    from perception.weights.models import MODELS
-    from perception.weights.sources import weights_root
-
     console, root = Console(options.as_json), weights_root()
     models = [_state(name) for name in MODELS]
     console.say(f"Weights in {root}")
@@ -97,15 +60,8 @@ def show_weights(options: WhereOptions) -> int:
     return 0
 
 
-add_command(room, "fetch", fetch_weights, FetchOptions)
-add_command(room, "verify", verify_weights, VerifyOptions)
-add_command(room, "where", show_weights, WhereOptions)
-
-
 def _state(name: str) -> dict[str, Any]:
     """One model's folder, the bytes in it (files that models share count for each), what fetches it."""
-    from perception.weights.models import MODELS, find_model, is_complete
-
     folder = find_model(name).folder
     size = _size_on_disk(folder)
     return {
@@ -126,10 +82,6 @@ def _size_on_disk(folder: Path) -> int:
 
 def _to_verify(model: str) -> list[tuple[Path, str]]:
     """Folders, each with the name that it was fetched under ('' for a folder given as such)."""
-    from core.errors import PerceptionError
-    from perception.weights.models import MODELS, find_model
-    from perception.weights.sources import weights_root
-
     if model in MODELS:
         folder = find_model(model).folder
         if not folder.is_dir():
@@ -142,9 +94,7 @@ def _to_verify(model: str) -> list[tuple[Path, str]]:
     raise PerceptionError(f"There are no weights in {weights_root()}.", "python main.py weights where")
 
 
-def _show_report(console: "Console", report: "FolderReport") -> None:
-    from rich.markup import escape
-
+def _show_report(console: Console, report: FolderReport) -> None:
     if report.parts:
         rows = [
             (
@@ -168,9 +118,7 @@ def _show_report(console: "Console", report: "FolderReport") -> None:
         console.say("  [bold]→[/] Copy it again from where it came, or: python main.py weights fetch dkt-1.3b")
 
 
-def _show_plan(console: "Console", plan: "FetchPlan") -> None:
-    from rich.filesize import decimal
-
+def _show_plan(console: Console, plan: FetchPlan) -> None:
     listings = (*plan.listings, *plan.encoder)
     rows = [(part.repo, str(len(part.files)), decimal(part.size), part.licence) for part in listings]
     console.table(f"{plan.model.name}, {plan.model.purpose}", ("from the hub", "files", "size", "licence"), rows)
