@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -10,13 +9,12 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import RgbdImage
-from core.transforms import Matrix, look_at
+from core.transforms import look_at
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.simulation.catalogue.cell_scene import CellState
 from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.sim_camera import SimCamera
 from hardware.world import SceneNote, Verdict
 
@@ -64,9 +62,21 @@ class DigitalCell:
         """Draws and settles a scene; the same surface, seed and count give the same one anywhere."""
         rng = np.random.default_rng(seed)
         self._surface, self._seed = surface, seed
-        self._T_world_camera = _jitter(self._cell, rng)
+        camera = self._cell.camera
+        eye_m, target_m = (
+            np.array(point) + rng.normal(0.0, CAMERA_JITTER_M, 3) for point in (camera.position_m, camera.target_m)
+        )
+        self._T_world_camera = look_at(eye_m, target_m)
         placed = stage(self._physics, rng, objects, surface)
-        return SceneNote(surface, seed, tuple(_describe(one) for one in placed))
+        described = tuple(
+            {
+                "family": one.item.family,
+                "material": one.item.material.name,
+                "T_world_object": np.round(one.T_world_object, 5).tolist(),
+            }
+            for one in placed
+        )
+        return SceneNote(surface, seed, described)
 
     def verdict(self) -> Verdict:
         return self._physics.verdict()
@@ -79,40 +89,8 @@ class DigitalCell:
         self.camera.close()
 
     def _snapshot(self) -> CellState:
-        return CellState(
-            self._surface,
-            self._physics.object_poses(),
-            self._physics.robot_shapes(),
-            self._T_world_camera,
-            self._seed,
-        )
-
-
-def _jitter(cell: Cell, rng: np.random.Generator) -> Matrix:
-    eye_m, target_m = (
-        np.array(p) + rng.normal(0.0, CAMERA_JITTER_M, 3) for p in (cell.camera.position_m, cell.camera.target_m)
-    )
-    return look_at(eye_m, target_m)
-
-
-def _describe(placed: PlacedObject) -> dict[str, object]:
-    return {
-        "family": placed.item.family,
-        "material": placed.item.material.name,
-        "T_world_object": np.round(placed.T_world_object, 5).tolist(),
-    }
-
-
-class Device(Protocol):
-    """Something that runs beside the physics and talks to threads of the wall clock."""
-
-    def update(self, now_s: float) -> None:
-        """Acts at simulated time `now_s`."""
-        ...
-
-    def drained(self) -> bool:
-        """Whether its listeners have read all it sent."""
-        ...
+        objects, robot = self._physics.object_poses(), self._physics.robot_shapes()
+        return CellState(self._surface, objects, robot, self._T_world_camera, self._seed)
 
 
 class SimClock:
@@ -122,7 +100,7 @@ class SimClock:
     the cell looked like at its end, never older than one feedback period.
     """
 
-    def __init__(self, step: Callable[[], None], timestep_s: float, devices: Sequence[Device]) -> None:
+    def __init__(self, step: Callable[[], None], timestep_s: float, devices: Sequence[PiperEmulator]) -> None:
         """step: advances the physics by `timestep_s`; devices: the emulated arms."""
         self._step = step
         self._timestep_s = timestep_s
@@ -138,20 +116,12 @@ class SimClock:
         self._wanted_s += max(duration_s, 0.0)
         while self._steps * self._timestep_s < self._wanted_s - self._timestep_s / 2:
             end_s = min(self.now_s() + _BATCH_S, self._wanted_s)
-            self._advance(end_s)
-            self._wait_for_readers()
-
-    def _advance(self, end_s: float) -> None:
-        while self._steps * self._timestep_s < end_s - self._timestep_s / 2:
-            self._step()
-            self._steps += 1
-            for device in self._devices:
-                device.update(self.now_s())
-
-    def _wait_for_readers(self) -> None:
-        """Bounded: a listener that has died must not hang the cell; its watchdog will say so."""
-        give_up_s = time.monotonic() + _PATIENCE_S
-        while not all(device.drained() for device in self._devices):
-            if time.monotonic() > give_up_s:
-                return
-            time.sleep(_NAP_S)
+            while self._steps * self._timestep_s < end_s - self._timestep_s / 2:
+                self._step()
+                self._steps += 1
+                for device in self._devices:
+                    device.update(self.now_s())
+            # Bounded: a listener that has died must not hang the cell; its watchdog will say so.
+            give_up_s = time.monotonic() + _PATIENCE_S
+            while not all(device.drained() for device in self._devices) and time.monotonic() <= give_up_s:
+                time.sleep(_NAP_S)

@@ -57,7 +57,7 @@ class DotProjector:
                 if not len(mine):
                     continue
                 ray, d, n = active[mine], directions[active[mine]], hits.normals[mine]
-                if is_specular(part.finish):
+                if _is_specular(part.finish):
                     directions[ray], through = _bounce(part.finish, d, n)
                     weight[ray] *= through
                     follow[mine] = True
@@ -82,7 +82,7 @@ class DotProjector:
         return dots * seen * _reflectance(finish, normals, view, to_light, uv) * cosine / distance**2
 
 
-def is_specular(finish: Finish) -> bool:
+def _is_specular(finish: Finish) -> bool:
     """True for a surface with no component but the mirror's or the lens's."""
     polished = finish.scattering is Scattering.BRUSHED and finish.roughness < MIRROR_ROUGHNESS
     return polished or finish.scattering in (Scattering.GLASS, Scattering.MIRROR)
@@ -112,7 +112,10 @@ def _bounce(finish: Finish, d: NDArray, n: NDArray) -> tuple[NDArray[np.float32]
 
 def _reflectance(finish: Finish, n: NDArray, view: NDArray, to_light: NDArray, uv: NDArray) -> NDArray:
     """BRDF times pi: Lambert's albedo, or Walter's GGX lobe (2007) of rough metal."""
-    albedo = _grey_at(finish.grey, uv)
+    height, width = finish.grey.shape
+    column = (uv[:, 0] % 1.0 * width).astype(np.int64).clip(0, width - 1)
+    row = (uv[:, 1] % 1.0 * height).astype(np.int64).clip(0, height - 1)
+    albedo = np.asarray(finish.grey[row, column])  # a texture repeats
     if finish.scattering is Scattering.BRUSHED:
         half = view + to_light
         half /= np.linalg.norm(half, axis=1, keepdims=True)
@@ -123,17 +126,7 @@ def _reflectance(finish: Finish, n: NDArray, view: NDArray, to_light: NDArray, u
         return albedo * lobe / (4 * facing.clip(0.05))
     if finish.scattering is Scattering.FROSTED:
         return albedo * FROSTED_CONTRAST
-    if finish.scattering is Scattering.GLAZE:
-        return albedo * 0.9
-    return albedo
-
-
-def _grey_at(grey: NDArray[np.float32], uv: NDArray) -> NDArray[np.float32]:
-    """A texture (h, w) at coordinates (N, 2), repeating; row 0 is at v = 0."""
-    height, width = grey.shape
-    column = (uv[:, 0] % 1.0 * width).astype(np.int64).clip(0, width - 1)
-    row = (uv[:, 1] % 1.0 * height).astype(np.int64).clip(0, height - 1)
-    return np.asarray(grey[row, column])
+    return albedo * 0.9 if finish.scattering is Scattering.GLAZE else albedo
 
 
 def _pattern_at(tangent_x: NDArray, tangent_y: NDArray) -> NDArray[np.float32]:
@@ -141,15 +134,8 @@ def _pattern_at(tangent_x: NDArray, tangent_y: NDArray) -> NDArray[np.float32]:
 
     scale = PATTERN_PX / (2 * HALF_TANGENT)
     at = [((t + HALF_TANGENT) * scale - 0.5).astype(np.float32)[None, :] for t in (tangent_x, tangent_y)]
-    dots = [
-        cv2.remap(dot_pattern(), x, y, cv2.INTER_LINEAR, borderValue=0.0)[0]
-        for x, y in zip(
-            np.array_split(at[0], len(at[0][0]) // 30000 + 1, 1),
-            np.array_split(at[1], len(at[1][0]) // 30000 + 1, 1),
-            strict=True,
-        )
-    ]
-    return np.concatenate(dots)
+    pieces = zip(*(np.array_split(one, one.shape[1] // 30000 + 1, 1) for one in at), strict=True)
+    return np.concatenate([cv2.remap(dot_pattern(), x, y, cv2.INTER_LINEAR, borderValue=0.0)[0] for x, y in pieces])
 
 
 @lru_cache(maxsize=1)
@@ -159,9 +145,8 @@ def dot_pattern() -> NDArray[np.float32]:
 
     rng = np.random.default_rng(435)
     count = int(PATTERN_PX / DOT_SPACING_PX)
-    grid = (
-        np.stack(np.meshgrid(np.arange(count), np.arange(count)), -1) + rng.uniform(0.0, 1.0, (count, count, 2))
-    ) * DOT_SPACING_PX
+    corners = np.stack(np.meshgrid(np.arange(count), np.arange(count)), -1)
+    grid = (corners + rng.uniform(0.0, 1.0, (count, count, 2))) * DOT_SPACING_PX
     pixels = grid.reshape(-1, 2).astype(int).clip(0, PATTERN_PX - 1)
     slide = np.zeros((PATTERN_PX, PATTERN_PX), np.float32)
     slide[pixels[:, 1], pixels[:, 0]] = rng.uniform(0.4, 1.0, len(pixels))

@@ -62,7 +62,11 @@ class SimCamera(Camera):
                 "Wait for at least one period.",
             )
         self._clock.sleep(period_s)
-        rendering = self._rendering(self._snapshot())
+        state = self._snapshot()
+        if self._last is None or not _looks_the_same(self._last[0], state):
+            renderer = Renderer(cell_scene(self._cell, state))
+            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, stereo=True))
+        rendering = self._last[1]
         assert rendering.infrared is not None
         infrared = rendering.infrared.expose(self._rng)
         self._number += 1
@@ -97,19 +101,11 @@ class SimCamera(Camera):
         self._closed = True
         self._last = None
 
-    def _rendering(self, state: CellState) -> Rendering:
-        if self._last is None or not _looks_the_same(self._last[0], state):
-            renderer = Renderer(cell_scene(self._cell, state))
-            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, stereo=True))
-        return self._last[1]
-
 
 def cell_intrinsics(cell: Cell) -> Intrinsics:
     """Intrinsics of the simulated camera: its principal point is the image's centre."""
-    mount = cell.camera
-    return Intrinsics(
-        mount.width, mount.height, mount.focal_px, mount.focal_px, (mount.width - 1) / 2, (mount.height - 1) / 2
-    )
+    width, height, focal_px = cell.camera.width, cell.camera.height, cell.camera.focal_px
+    return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
 
 
 def noisy_color(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -120,13 +116,11 @@ def noisy_color(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
 
 def _looks_the_same(a: CellState, b: CellState) -> bool:
     """True where nothing that a camera sees differs by more than `STILL`."""
-    if (a.surface, a.appearance_seed) != (b.surface, b.appearance_seed):
-        return False
-    if len(a.objects) != len(b.objects) or len(a.robot) != len(b.robot):
-        return False
-    if any(p.item is not q.item for p, q in zip(a.objects, b.objects, strict=True)):
-        return False
-    return bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
+    looks, others = (
+        (one.surface, one.appearance_seed, len(one.robot), [id(placed.item) for placed in one.objects])
+        for one in (a, b)
+    )
+    return looks == others and bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
 
 
 def _poses(state: CellState) -> NDArray[np.float64]:

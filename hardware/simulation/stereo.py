@@ -55,14 +55,9 @@ def right_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
 
 def ambient_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
     """The same view with half the pixels each way: ambient light carries little of the matching."""
-    return Intrinsics(
-        (intrinsics.width + 1) // 2,
-        (intrinsics.height + 1) // 2,
-        intrinsics.fx / 2,
-        intrinsics.fy / 2,
-        (intrinsics.cx + 0.5) / 2 - 0.5,
-        (intrinsics.cy + 0.5) / 2 - 0.5,
-    )
+    one = intrinsics
+    center = ((one.cx + 0.5) / 2 - 0.5, (one.cy + 0.5) / 2 - 0.5)
+    return Intrinsics((one.width + 1) // 2, (one.height + 1) // 2, one.fx / 2, one.fy / 2, *center)
 
 
 def compose(

@@ -1,5 +1,7 @@
 """How the digital cell looks in one trial, drawn from its seed: the three table surfaces, the lamps above, the room."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ STONE_IOR = 1.7
 _SIZE = (TEXTURE_PX, TEXTURE_PX)
 
 
+@lru_cache(maxsize=4)
 def table_finish(surface: str, seed: int) -> Finish:
     """What a table of this surface is made of in this trial.
 

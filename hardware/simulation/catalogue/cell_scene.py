@@ -1,16 +1,14 @@
 """The scene that a cell's camera sees: its table, tags and bin, then robot and objects as they are at one instant."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.cell_parts import Bin
 from core.transforms import transform
 from hardware.simulation.catalogue.appearance import lamps, room, table_finish
-from hardware.simulation.scene.materials import Finish, Scattering, plain
+from hardware.simulation.scene.materials import Scattering, plain
 from hardware.simulation.scene.scene import (
     TABLE_THICKNESS_M,
     PlacedObject,
@@ -39,17 +37,23 @@ class CellState:
 def cell_scene(cell: Cell, state: CellState) -> Scene:
     """A cell in a state as the renderer takes it."""
     seed = state.appearance_seed
-    parts = [table_top(cell.table.size_m, _finish(state.surface, seed)), _frame(cell), _floor(seed)]
+    grey = np.random.default_rng([seed, 4]).uniform(0.12, 0.45) * np.array([1.0, 0.97, 0.92])
+    floor = rectangle((8.0, 8.0)).at(transform(translation_m=(0, 0, FLOOR_Z_M)))
+    parts = [
+        table_top(cell.table.size_m, table_finish(state.surface, seed)),
+        _frame(cell),
+        ScenePart("floor", floor, plain(Scattering.MATTE, grey)),
+    ]
     if cell.tags:
         parts.append(tag_papers(cell.tags))
-    parts.append(ScenePart("bin", _open_box(cell.bin), plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
-    parts += _robot(state.robot)
+    slabs = join_triangles([box(half).at(transform(translation_m=center)) for center, half in cell.bin.slabs])
+    parts.append(ScenePart("bin", slabs, plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
+    by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
+    for shape in state.robot:
+        by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))
+    for i, (rgb, meshes) in enumerate(by_colour.items()):
+        parts.append(ScenePart(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb)))
     return Scene(state.surface, state.objects, tuple(parts), room(seed), lamps(seed), tags=cell.tags)
-
-
-@lru_cache(maxsize=4)
-def _finish(surface: str, seed: int) -> Finish:
-    return table_finish(surface, seed)
 
 
 def _frame(cell: Cell) -> ScenePart:
@@ -62,24 +66,3 @@ def _frame(cell: Cell) -> ScenePart:
     pieces += [((*corner, -TABLE_THICKNESS_M - height / 2), (0.025, 0.025, height / 2)) for corner in corners]
     boxes = [box(half).at(transform(translation_m=at)) for at, half in pieces]
     return ScenePart("frame", join_triangles(boxes), plain(Scattering.MATTE, (0.06, 0.06, 0.07)))
-
-
-def _floor(seed: int) -> ScenePart:
-    grey = np.random.default_rng([seed, 4]).uniform(0.12, 0.45) * np.array([1.0, 0.97, 0.92])
-    floor = rectangle((8.0, 8.0)).at(transform(translation_m=(0, 0, FLOOR_Z_M)))
-    return ScenePart("floor", floor, plain(Scattering.MATTE, grey))
-
-
-def _open_box(spec: Bin) -> Triangles:
-    return join_triangles([box(half).at(transform(translation_m=center)) for center, half in spec.slabs])
-
-
-def _robot(shapes: tuple[RobotShape, ...]) -> list[ScenePart]:
-    """The robot's primitives, those of one colour together."""
-    by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
-    for shape in shapes:
-        by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))
-    return [
-        ScenePart(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb))
-        for i, (rgb, meshes) in enumerate(by_colour.items())
-    ]

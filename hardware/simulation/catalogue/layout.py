@@ -5,7 +5,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.cell_parts import Bin
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.catalogue.tableware import FAMILIES, draw_tableware
@@ -48,10 +47,10 @@ def draw_layout(
             f"{count} objects do not fit the workspace of cell '{cell.name}'.",
             "Ask for fewer objects, or widen workspace.objects_x_m and objects_y_m.",
         )
-    layout = []
-    for item, R, (center, _, lowest), spot in zip(items, turns, outlines, spots, strict=True):
-        layout.append((item, transform(R, (*(spot - center), DROP_M - lowest))))
-    return layout
+    return [
+        (item, transform(R, (*(spot - center), DROP_M - lowest)))
+        for item, R, (center, _, lowest), spot in zip(items, turns, outlines, spots, strict=True)
+    ]
 
 
 def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tuple[PlacedObject, ...]:
@@ -92,37 +91,26 @@ def _outline(item: SceneObject, R: Matrix) -> tuple[Points, float, float]:
 
 def _scatter(cell: Cell, rng: Generator, radii_m: list[float], gap_m: float) -> list[Points] | None:
     """Centres of circles in the workspace that keep their gaps, or None when chance finds no room."""
-    area = cell.workspace
-    low, high = np.array([area.objects_x_m, area.objects_y_m]).T
+    low, high = np.array([cell.workspace.objects_x_m, cell.workspace.objects_y_m]).T
+    tags = [(tag.position_m, tag.size_m / np.sqrt(2) + TAG_MARGIN_M) for tag in cell.tags]
+
+    def is_free(spot: Points, radius_m: float) -> bool:
+        others = [(other, wide_m + gap_m) for other, wide_m in zip(spots, radii_m, strict=False)]
+        outside_bin = np.abs(spot - cell.bin.center_m) - np.array(cell.bin.size_m[:2]) / 2
+        return bool(np.linalg.norm(outside_bin.clip(0.0)) > radius_m + BIN_MARGIN_M) and all(
+            np.linalg.norm(spot - center) >= radius_m + room_m for center, room_m in others + tags
+        )
+
     for _ in range(40):
         spots: list[Points] = []
         for radius in radii_m:
-            tries = rng.uniform(low, high, (40, 2))
-            free = (s for s in tries if _is_free(cell, s, radius, gap_m, spots, radii_m))
-            spot = next(free, None)
+            spot = next((one for one in rng.uniform(low, high, (40, 2)) if is_free(one, radius)), None)
             if spot is None:
                 break
             spots.append(spot)
         if len(spots) == len(radii_m):
             return spots
     return None
-
-
-def _is_free(
-    cell: Cell, spot: Points, radius_m: float, gap_m: float, spots: list[Points], radii_m: list[float]
-) -> bool:
-    for other, other_radius in zip(spots, radii_m, strict=False):
-        if np.linalg.norm(spot - other) < radius_m + other_radius + gap_m:
-            return False
-    for tag in cell.tags:
-        if np.linalg.norm(spot - tag.position_m) < radius_m + tag.size_m / np.sqrt(2) + TAG_MARGIN_M:
-            return False
-    return _distance_to_bin(cell.bin, spot) > radius_m + BIN_MARGIN_M
-
-
-def _distance_to_bin(bin_: Bin, spot: Points) -> float:
-    outside = np.abs(spot - bin_.center_m) - np.array(bin_.size_m[:2]) / 2
-    return float(np.linalg.norm(outside.clip(0.0)))
 
 
 def _stays(T_now: Matrix, T_start: Matrix) -> bool:

@@ -80,25 +80,17 @@ def spoon(rng: Generator) -> Shape:
         grip_thickness=rng.uniform(0.0042, 0.0060),
         arch=rng.uniform(0.013, 0.016),
     )
-    path = _path(sizes)
+    # The middle line (N, 2) of (x, z): level with the bowl's rim, then over the arch down to the tip.
+    x = np.concatenate([np.linspace(0.0, sizes.bowl_length, 30), np.linspace(sizes.bowl_length, sizes.length, 33)[1:]])
+    rim, tip = sizes.bowl_depth + sizes.bowl_thickness / 2, sizes.grip_thickness / 2
+    z = np.interp(_along_handle(sizes, x), [0.0, 0.35, 0.7, 1.0], [rim, sizes.arch, sizes.arch, tip])
+    path = np.stack([x, np.convolve(np.pad(z, 3, mode="edge"), np.ones(7) / 7, mode="valid")], 1)
     mesh = sweep(path, _sections(sizes, path[:, 0]))
     shift = np.array([-sizes.length / 2, 0.0, -float(mesh.vertices_m[:, 2].min())])
     collision = _spoon_collision(sizes, path + shift[[0, 2]])
-    parameters = {
-        "length_m": sizes.length,
-        "height_m": sizes.arch + sizes.grip_thickness / 2,
-        "handle_m": 2 * sizes.grip_half_width,
-    }
+    height_m, handle_m = sizes.arch + sizes.grip_thickness / 2, 2 * sizes.grip_half_width
+    parameters = {"length_m": sizes.length, "height_m": height_m, "handle_m": handle_m}
     return Shape(translate(mesh, shift), collision, parameters, metal_fill=1.0)
-
-
-def _path(s: _Spoon) -> Points:
-    """Middle line (N, 2) of (x, z): level with the bowl's rim, then over the arch down to the tip."""
-    x = np.concatenate([np.linspace(0.0, s.bowl_length, 30), np.linspace(s.bowl_length, s.length, 33)[1:]])
-    rim = s.bowl_depth + s.bowl_thickness / 2
-    z = np.interp(_along_handle(s, x), [0.0, 0.35, 0.7, 1.0], [rim, s.arch, s.arch, s.grip_thickness / 2])
-    smooth = np.convolve(np.pad(z, 3, mode="edge"), np.ones(7) / 7, mode="valid")
-    return np.stack([x, smooth], 1)
 
 
 def _sections(s: _Spoon, x: Points) -> Points:
@@ -124,14 +116,9 @@ def _along_handle(s: _Spoon, x: Points) -> Points:
 def _spoon_collision(s: _Spoon, path: Points) -> tuple[Primitive, ...]:
     """Bars along the handle, a plate for the bowl's rim and one under it to rest on; path (N, 2) on the table."""
     middle, half = path[0, 0] + s.bowl_length / 2, s.bowl_thickness / 2
-    under = Primitive(
-        "box", (0.2 * s.bowl_length, 0.35 * s.bowl_half_width, half), transform(None, (middle, 0.0, half))
-    )
-    rim_half = s.bowl_depth / 2
-    rim = Primitive(
-        "box",
-        (0.42 * s.bowl_length, 0.8 * s.bowl_half_width, rim_half),
-        transform(None, (middle, 0.0, s.bowl_thickness + rim_half)),
-    )
+    under_m = (0.2 * s.bowl_length, 0.35 * s.bowl_half_width, half)
+    rim_m = (0.42 * s.bowl_length, 0.8 * s.bowl_half_width, s.bowl_depth / 2)
+    under = Primitive("box", under_m, transform(None, (middle, 0.0, half)))
+    rim = Primitive("box", rim_m, transform(None, (middle, 0.0, s.bowl_thickness + s.bowl_depth / 2)))
     picks = np.linspace(30, len(path) - 1, 7).astype(int)
     return under, rim, *bars(path[picks], 0.9 * s.grip_half_width, s.grip_thickness / 2)

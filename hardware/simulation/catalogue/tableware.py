@@ -142,32 +142,19 @@ def draw_tableware(rng: Generator, family: str | None = None, material: str | No
     if family is not None and family not in FAMILIES:
         raise ConfigurationError(f"There is no object family '{family}'.", f"Choose one of: {', '.join(FAMILIES)}.")
     if material is None:
-        material = _draw_material(rng, FAMILIES[family].materials if family else tuple(MATERIALS))
+        allowed = FAMILIES[family].materials if family else tuple(MATERIALS)
+        of_optics = {optics: [name for name in allowed if MATERIALS[name].optics == optics] for optics in MIX}
+        present = [optics for optics, names in of_optics.items() if names]
+        weights = np.array([MIX[optics] for optics in present])
+        names = of_optics[present[int(rng.choice(len(present), p=weights / weights.sum()))]]
+        material = names[int(rng.integers(len(names)))]
     if family is None:
         family = str(rng.choice([name for name, kind in FAMILIES.items() if material in kind.materials]))
     shape = FAMILIES[family].draw(rng)
     tints = MATERIALS[material].tints
     made_of = material_of(material, np.array(tints[rng.integers(len(tints))]) * rng.uniform(0.94, 1.0, 3))
-    return SceneObject(
-        family=family,
-        material=made_of,
-        mesh=shape.mesh,
-        mass_kg=_mass_kg(shape, made_of),
-        collision=shape.collision,
-        parameters={name: float(value) for name, value in shape.parameters.items()},
-    )
-
-
-def _draw_material(rng: Generator, allowed: tuple[str, ...]) -> str:
-    """Draws a material by the mix of optics, then evenly among those that have them."""
-    of_optics = {optics: [name for name in allowed if MATERIALS[name].optics == optics] for optics in MIX}
-    present = [optics for optics, names in of_optics.items() if names]
-    weights = np.array([MIX[optics] for optics in present])
-    names = of_optics[present[int(rng.choice(len(present), p=weights / weights.sum()))]]
-    return names[int(rng.integers(len(names)))]
-
-
-def _mass_kg(shape: Shape, material: Material) -> float:
-    fill = shape.metal_fill if material.optics == "specular" else 1.0
-    mass_kg = mass_properties(shape.mesh)[0] * material.density_kg_m3 * shape.solidity * fill
-    return float(np.clip(mass_kg, *MASS_BOUNDS_KG))
+    fill = shape.metal_fill if made_of.optics == "specular" else 1.0
+    mass_kg = mass_properties(shape.mesh)[0] * made_of.density_kg_m3 * shape.solidity * fill
+    sizes = {name: float(value) for name, value in shape.parameters.items()}
+    mass_kg = float(np.clip(mass_kg, *MASS_BOUNDS_KG))
+    return SceneObject(family, made_of, shape.mesh, mass_kg, collision=shape.collision, parameters=sizes)

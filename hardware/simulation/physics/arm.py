@@ -30,10 +30,9 @@ class SimulatedArm:
         self._qpos = np.array([joint.qposadr[0] for joint in joints])
         self._dofs = np.array([joint.dofadr[0] for joint in joints])
         self._motors = np.array([model.actuator(f"{self.name}_joint{k}").id for k in range(1, 8)])
-        prefix = f"{self.name}_"
-        self._bodies = np.array([b for b in range(model.nbody) if model.body(b).name.startswith(prefix)])
-        fingers = [model.body(f"{self.name}_{link}").id for link in ("link7", "link8")]
-        self.finger_bodies = (fingers[0], fingers[1])
+        names = [model.body(b).name for b in range(model.nbody)]
+        self._bodies = np.array([b for b, name in enumerate(names) if name.startswith(f"{self.name}_")])
+        self.finger_bodies = tuple(model.body(f"{self.name}_{link}").id for link in ("link7", "link8"))
         self.hand_body = model.body(f"{self.name}_link6").id
         data.qpos[self._qpos] = [*joints_rad, width_m / 2, width_m / 2]
         self.set_power(self._is_powered)
@@ -81,19 +80,14 @@ class SimulatedArm:
 
     def gripper_force_n(self) -> float:
         """Mean force of the two pads along their closing axis; 0 unless both press on something."""
-        with self._lock:
-            forces = self._finger_forces()
-        return float(forces.mean()) if (forces > 0).all() else 0.0
-
-    def _finger_forces(self) -> NDArray[np.float64]:
-        """Force pushing each finger open (2,) [N], summed over its contacts."""
-        model, data = self._model, self._data
         forces, wrench = np.zeros(2), np.zeros(6)
-        pairs = model.geom_bodyid[data.contact.geom]
-        for side, body in enumerate(self.finger_bodies):
-            opening = data.xmat[body].reshape(3, 3)[:, 2]
-            for contact in np.nonzero((pairs == body).any(1))[0]:
-                mujoco.mj_contactForce(model, data, contact, wrench)
-                on_second = data.contact.frame[contact].reshape(3, 3).T @ wrench[:3]
-                forces[side] += (1.0 if pairs[contact, 1] == body else -1.0) * (on_second @ opening)
-        return forces
+        with self._lock:
+            model, data = self._model, self._data
+            pairs = model.geom_bodyid[data.contact.geom]
+            for side, body in enumerate(self.finger_bodies):
+                opening = data.xmat[body].reshape(3, 3)[:, 2]
+                for contact in np.nonzero((pairs == body).any(1))[0]:
+                    mujoco.mj_contactForce(model, data, contact, wrench)
+                    on_second = data.contact.frame[contact].reshape(3, 3).T @ wrench[:3]
+                    forces[side] += (1.0 if pairs[contact, 1] == body else -1.0) * (on_second @ opening)
+        return float(forces.mean()) if (forces > 0).all() else 0.0

@@ -34,9 +34,6 @@ class _Story:
     worst_slip_m: float = 0.0
     lifted_by: str = ""
 
-    def let_go(self) -> None:
-        self.hand, self.anchor_m, self.slip_m, self.high_since_s = "", None, 0.0, None
-
 
 class LiftWatch:
     """Watches every object from rest on; `observe` often, then ask for the `verdict`."""
@@ -66,7 +63,7 @@ class LiftWatch:
                 if all((finger, body) in touching for finger in arm.finger_bodies):
                     story.hand, story.last_contact_s = arm.name, self._data.time
             if story.hand and self._data.time - story.last_contact_s > FLICKER_S:
-                story.let_go()
+                story.hand, story.anchor_m, story.slip_m, story.high_since_s = "", None, 0.0, None
             if story.hand:
                 self._follow(body, story)
 
@@ -97,7 +94,8 @@ class LiftWatch:
         """The object that was lifted properly, else the one that came nearest to it."""
         if not self._stories:
             return Verdict(False, "no object on the table")
-        number = max(range(len(self._stories)), key=lambda k: self._merit(self._stories[k]))
+        merits = [(bool(one.lifted_by), one.last_contact_s >= 0, one.best_rise_m) for one in self._stories]
+        number = max(range(len(merits)), key=merits.__getitem__)
         story, item = self._stories[number], self._objects[number]
         if story.last_contact_s < 0:
             return Verdict(False, "no object was held between both fingers")
@@ -107,10 +105,6 @@ class LiftWatch:
         if story.lifted_by:
             return Verdict(True, f"{moved} in the {story.lifted_by} hand; {where}")
         return Verdict(False, f"{moved}, no steady lift; {where}")
-
-    @staticmethod
-    def _merit(story: _Story) -> tuple[bool, bool, float]:
-        return bool(story.lifted_by), story.last_contact_s >= 0, story.best_rise_m
 
     def _place(self, number: int) -> str:
         """Where an object is now."""

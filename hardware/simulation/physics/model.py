@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.cell_parts import ArmMount, Bin
+from core.cell_parts import ArmMount
 from core.surfaces import Surface
 from core.transforms import Matrix, transform
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
-from hardware.simulation.scene.meshes import Primitive, mass_properties
+from hardware.simulation.scene.meshes import mass_properties
 from hardware.simulation.scene.scene import SceneObject
 
 #: Collision classes: an arm never meets itself (the safety gate sees to that before motion).
@@ -42,8 +42,11 @@ def build_model(
     spec.option.impratio = 10.0
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-    _add_table(spec, surface)
-    _add_bin(spec, cell.bin)
+    # An endless plane: an object beyond the table's edge counts as fallen off without falling.
+    plane = spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1.0, 1.0, 0.1])
+    _make_ground(plane, TABLE_FRICTION[Surface(surface)])
+    for center, half in cell.bin.slabs:
+        _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half), 0.5)
     for number, (name, mount) in enumerate(cell.arms.items()):
         _add_arm(spec, name, mount, FIRST_ARM_BIT << number)
     for number, (item, T) in enumerate(objects):
@@ -51,17 +54,6 @@ def build_model(
     for geom in spec.geoms:
         geom.solref, geom.solimp = SOLREF, SOLIMP
     return spec.compile()
-
-
-def _add_table(spec: mujoco.MjSpec, surface: str) -> None:
-    """An endless plane: an object beyond the table's edge counts as fallen off without falling."""
-    plane = spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1.0, 1.0, 0.1])
-    _make_ground(plane, TABLE_FRICTION[Surface(surface)])
-
-
-def _add_bin(spec: mujoco.MjSpec, bin_: Bin) -> None:
-    for center, half in bin_.slabs:
-        _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half), 0.5)
 
 
 def _make_ground(geom: mujoco.MjsGeom, friction: float) -> None:
@@ -108,22 +100,15 @@ def _add_object(spec: mujoco.MjSpec, name: str, item: SceneObject, T_world_objec
     body = spec.worldbody.add_body(name=name, pos=T_world_object[:3, 3], quat=quaternion(T_world_object))
     body.add_freejoint(name=name)
     volume, center, inertia = mass_properties(item.mesh)
-    inertia = inertia * item.mass_kg / volume
     body.mass, body.ipos, body.explicitinertial = item.mass_kg, center, True
-    a, b, c = inertia.diagonal()
-    body.fullinertia = [a, b, c, inertia[0, 1], inertia[0, 2], inertia[1, 2]]
+    body.fullinertia = (inertia * item.mass_kg / volume)[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
     for primitive in item.collision:
-        geom = _add_primitive(body, primitive)
+        kind, T = getattr(mujoco.mjtGeom, f"mjGEOM_{primitive.kind.upper()}"), primitive.T_body_shape
+        size = [*primitive.size_m, 0.0, 0.0][:3]
+        geom = body.add_geom(type=kind, size=size, pos=T[:3, 3], quat=quaternion(T), mass=0.0)
         geom.contype, geom.conaffinity = OBJECT_BIT, 0xFF
         geom.condim = 4 if primitive.kind == "box" else 6  # round ones roll, and come to rest
         geom.friction = (item.material.friction, TORSIONAL_M, ROLLING_M)
-
-
-def _add_primitive(body: mujoco.MjsBody, primitive: Primitive) -> mujoco.MjsGeom:
-    kind = getattr(mujoco.mjtGeom, f"mjGEOM_{primitive.kind.upper()}")
-    size = [*primitive.size_m, 0.0, 0.0][:3]
-    T = primitive.T_body_shape
-    return body.add_geom(type=kind, size=size, pos=T[:3, 3], quat=quaternion(T), mass=0.0)
 
 
 def quaternion(T: Matrix) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Mitsuba's view of a scene: a fixed set of meshes whose contents change, so that kernels compile once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,14 +55,21 @@ class PathTracer:
     def __init__(self, parts: Sequence[ScenePart], room: NDArray[np.float32], lamps: Sequence[Lamp]) -> None:
         """room: radiance (h, w, 3) by latitude and longitude."""
         mi = mitsuba()
-        scene: dict[str, Any] = {"type": "scene", "room": _room(room)}
+        y_up_to_z_up = mi.ScalarTransform4f(transform(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])))
+        scene: dict[str, Any] = {
+            "type": "scene",
+            "room": {"type": "envmap", "bitmap": mi.Bitmap(room), "to_world": y_up_to_z_up},
+        }
         for i, family in enumerate(FAMILIES):
             scene[f"family{i}"] = _family_mesh(family, [p for p in parts if _family(p.finish) is family])
         for i, part in enumerate(p for p in parts if _family(p.finish) is None):
             texture = _bitmap(part.finish.texture, smooth=part.name != "tags")
             scene[f"part{i}"] = _mesh(part.triangles, _bsdf(part.finish, texture))
         for i, lamp in enumerate(lamps):
-            scene[f"lamp{i}"] = _lamp(lamp)
+            # A mesh: the rectangle plugin would compile the lamp's place into the kernels.
+            square = rectangle((lamp.side_m, lamp.side_m)).at(lamp.T_world_lamp)
+            radiance = {"type": "rgb", "value": [float(c) for c in lamp.radiance]}
+            scene[f"lamp{i}"] = _mesh(square, {"type": "diffuse"}, {"type": "area", "radiance": radiance})
         # Without its guard, loading merges meshes and with them what the kernels see.
         self._scene = mi.load_dict(scene, optimize=False)
 
@@ -71,35 +79,30 @@ class PathTracer:
         """Denoised linear RGB radiance (H, W, 3); quality is the denoiser's: `high` or, in half the time, `fast`."""
         import pyoidn
 
-        sensor = mitsuba().load_dict(_sensor(intrinsics, T_world_camera))
-        passes = [self._trace(sensor, seed, min(SAMPLES_PER_PASS, spp)) for seed in range(-(-spp // SAMPLES_PER_PASS))]
-        traced = self._guides(sensor)
+        mi = mitsuba()
+        sensor = mi.load_dict(_sensor(intrinsics, T_world_camera))
+        paths = mi.load_dict({"type": "path", "max_depth": MAX_BOUNCES, "rr_depth": ROULETTE_FROM})
+        count = min(SAMPLES_PER_PASS, spp)
+        passes = [
+            np.array(mi.render(self._scene, sensor=sensor, integrator=paths, spp=count, seed=seed), np.float32)
+            for seed in range(-(-spp // SAMPLES_PER_PASS))
+        ]
+        # Albedo and shading normals, apart from the paths: in one integrator with them they double the cost.
+        aovs = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
+        image = mi.render(self._scene, sensor=sensor, integrator=aovs, spp=GUIDE_SAMPLES)
+        traced = np.nan_to_num(np.array(image, np.float32)[..., -6:])
         noisy = np.nan_to_num(np.mean(passes, axis=0), nan=0.0, posinf=BRIGHTEST).clip(0, BRIGHTEST)
         albedo, normal = (np.ascontiguousarray(traced[..., i : i + 3]) for i in (0, 3))
         guides = (albedo.clip(0, 1), normal.clip(-1, 1))
         return np.asarray(pyoidn.denoise(np.ascontiguousarray(noisy), *guides, hdr=True, quality=quality))
-
-    def _trace(self, sensor: Any, seed: int, spp: int) -> NDArray[np.float32]:
-        mi = mitsuba()
-        paths = mi.load_dict({"type": "path", "max_depth": MAX_BOUNCES, "rr_depth": ROULETTE_FROM})
-        return np.array(mi.render(self._scene, sensor=sensor, integrator=paths, spp=spp, seed=seed), np.float32)
-
-    def _guides(self, sensor: Any) -> NDArray[np.float32]:
-        """Albedo and shading normals (H, W, 6); in one integrator with the paths they double the cost."""
-        mi = mitsuba()
-        guides = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
-        image = mi.render(self._scene, sensor=sensor, integrator=guides, spp=GUIDE_SAMPLES)
-        return np.nan_to_num(np.array(image, np.float32)[..., -6:])
 
 
 def _family(finish: Finish) -> Finish | None:
     """The plain family of a finish, or None for one with a texture or values of its own."""
     if finish.texture.shape[:2] != (1, 1):
         return None
-    for family in FAMILIES:
-        if (finish.scattering, finish.ior, finish.roughness) == (family.scattering, family.ior, family.roughness):
-            return family
-    return None
+    look = (finish.scattering, finish.ior, finish.roughness)
+    return next((one for one in FAMILIES if (one.scattering, one.ior, one.roughness) == look), None)
 
 
 def _family_mesh(family: Finish, parts: Sequence[ScenePart]) -> Any:
@@ -110,10 +113,8 @@ def _family_mesh(family: Finish, parts: Sequence[ScenePart]) -> Any:
     colours = np.full((1, PALETTE * (len(parts) // PALETTE + 1), 3), 0.5, np.float32)
     for i, part in enumerate(parts):
         colours[0, i + 1] = part.finish.mean_rgb
-    painted = []
-    for i, mesh in enumerate(meshes):
-        uv = np.broadcast_to(np.array([(i + 0.5) / colours.shape[1], 0.5], np.float32), mesh.uv.shape)
-        painted.append(Triangles(mesh.corners_m, mesh.normals, uv))
+    at = [np.array([(i + 0.5) / colours.shape[1], 0.5], np.float32) for i in range(len(meshes))]
+    painted = [replace(mesh, uv=np.broadcast_to(uv, mesh.uv.shape)) for mesh, uv in zip(meshes, at, strict=True)]
     return _mesh(join_triangles(painted), _bsdf(family, _bitmap(colours, smooth=False)))
 
 
@@ -136,26 +137,19 @@ def _mesh(triangles: Triangles, bsdf: dict[str, Any], emitter: dict[str, Any] | 
 
 def _bsdf(finish: Finish, colour: dict[str, Any]) -> dict[str, Any]:
     """The Mitsuba description of a finish whose colour comes from a texture."""
-    match finish.scattering:
-        case Scattering.GLASS:
-            return {"type": "dielectric", "int_ior": finish.ior, "ext_ior": 1.0, "specular_transmittance": colour}
-        case Scattering.MIRROR:
-            return _twosided({"type": "conductor", "material": "none", "specular_reflectance": colour})
-        case Scattering.BRUSHED:
-            rough = {"type": "roughconductor", "material": "none", "alpha": finish.roughness, "distribution": "ggx"}
-            return _twosided(rough | {"specular_reflectance": colour})
-        case Scattering.GLAZE:
-            glaze = {"type": "plastic", "int_ior": finish.ior, "nonlinear": True, "diffuse_reflectance": colour}
-            return _twosided(glaze)
-        case Scattering.MATTE:
-            return _twosided({"type": "diffuse", "reflectance": colour})
-        case Scattering.FROSTED:
-            sheet = {"type": "principledthin", "base_color": colour, "roughness": finish.roughness, "eta": finish.ior}
-            return sheet | {"spec_trans": 0.7, "diff_trans": 1.0}
-
-
-def _twosided(bsdf: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "twosided", "bsdf": bsdf}
+    if finish.scattering is Scattering.GLASS:
+        return {"type": "dielectric", "int_ior": finish.ior, "ext_ior": 1.0, "specular_transmittance": colour}
+    if finish.scattering is Scattering.FROSTED:
+        sheet = {"type": "principledthin", "base_color": colour, "roughness": finish.roughness, "eta": finish.ior}
+        return sheet | {"spec_trans": 0.7, "diff_trans": 1.0}
+    rough = {"alpha": finish.roughness, "distribution": "ggx"}
+    opaque: dict[Scattering, dict[str, Any]] = {
+        Scattering.MIRROR: {"type": "conductor", "material": "none", "specular_reflectance": colour},
+        Scattering.BRUSHED: {"type": "roughconductor", "material": "none", "specular_reflectance": colour} | rough,
+        Scattering.GLAZE: {"type": "plastic", "int_ior": finish.ior, "nonlinear": True, "diffuse_reflectance": colour},
+        Scattering.MATTE: {"type": "diffuse", "reflectance": colour},
+    }
+    return {"type": "twosided", "bsdf": opaque[finish.scattering]}
 
 
 def _bitmap(texture: NDArray[np.float32], smooth: bool) -> dict[str, Any]:
@@ -163,23 +157,11 @@ def _bitmap(texture: NDArray[np.float32], smooth: bool) -> dict[str, Any]:
     return {"type": "bitmap", "bitmap": bitmap, "raw": True, "filter_type": "bilinear" if smooth else "nearest"}
 
 
-def _lamp(lamp: Lamp) -> Any:
-    """A lamp as a mesh: the rectangle plugin would compile its place into the kernels."""
-    emitter = {"type": "area", "radiance": {"type": "rgb", "value": [float(c) for c in lamp.radiance]}}
-    triangles = rectangle((lamp.side_m, lamp.side_m)).at(lamp.T_world_lamp)
-    return _mesh(triangles, {"type": "diffuse"}, emitter)
-
-
-def _room(radiance: NDArray[np.float32]) -> dict[str, Any]:
-    mi = mitsuba()
-    y_up_to_z_up = transform(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
-    return {"type": "envmap", "bitmap": mi.Bitmap(radiance), "to_world": mi.ScalarTransform4f(y_up_to_z_up)}
-
-
 def _sensor(intrinsics: Intrinsics, T_world_camera: Matrix) -> dict[str, Any]:
     """A pinhole camera. Mitsuba's pixel i spans i..i+1 where OpenCV's is centred on i; its x points left."""
     mi = mitsuba()
     width, height = intrinsics.width, intrinsics.height
+    float_rgb = {"pixel_format": "rgb", "component_format": "float32"}
     return {
         "type": "perspective",
         "to_world": mi.ScalarTransform4f(T_world_camera @ np.diag([-1.0, -1.0, 1.0, 1.0])),
@@ -189,13 +171,6 @@ def _sensor(intrinsics: Intrinsics, T_world_camera: Matrix) -> dict[str, Any]:
         "principal_point_offset_y": 0.5 - (intrinsics.cy + 0.5) / height,
         "near_clip": 0.01,
         "far_clip": 100.0,
-        "film": {
-            "type": "hdrfilm",
-            "width": width,
-            "height": height,
-            "rfilter": {"type": "box"},
-            "pixel_format": "rgb",
-            "component_format": "float32",
-        },
+        "film": {"type": "hdrfilm", "width": width, "height": height, "rfilter": {"type": "box"}} | float_rgb,
         "sampler": {"type": "independent"},
     }

@@ -65,16 +65,14 @@ class Renderer:
             stereo: with what the stereo's eyes see of the same instant; the left one coincides with the camera.
         """
         radiance = self._tracer.radiance(intrinsics, T_world_camera, spp)
-        infrared = self._infrared(intrinsics, T_world_camera, radiance) if stereo else None
+        infrared = None
+        if stereo:
+            T_world_right, right = beside(T_world_camera, BASELINE_M), right_intrinsics(intrinsics)
+            ambient = self._tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
+            projector = DotProjector(self._caster, beside(T_world_camera, PROJECTOR_X_M))
+            dots = (projector.image(intrinsics, T_world_camera), projector.image(right, T_world_right))
+            infrared = compose(radiance, ambient, dots)
         return Rendering(develop(radiance), self._caster.truth(intrinsics, T_world_camera), infrared)
-
-    def _infrared(self, intrinsics: Intrinsics, T_world_camera: Matrix, radiance: NDArray[np.float32]) -> InfraredPair:
-        T_world_right = beside(T_world_camera, BASELINE_M)
-        right = right_intrinsics(intrinsics)
-        ambient = self._tracer.radiance(ambient_intrinsics(right), T_world_right, AMBIENT_SAMPLES, quality="fast")
-        projector = DotProjector(self._caster, beside(T_world_camera, PROJECTOR_X_M))
-        dots = (projector.image(intrinsics, T_world_camera), projector.image(right, T_world_right))
-        return compose(radiance, ambient, dots)
 
 
 def develop(radiance: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -73,20 +73,14 @@ def plain(scattering: Scattering, rgb: ArrayLike, ior: float = 1.5, roughness: f
 
 def noise(rng: Generator, shape: tuple[int, int], cells: tuple[int, int], octaves: int = 4) -> NDArray:
     """Smooth periodic noise (h, w) in about -1..1: octaves of random grids, halved and refined each time."""
-    total, weight = np.zeros(shape), 1.0
+    total = np.zeros(shape)
     for octave in range(octaves):
         rows, columns = min(cells[0] << octave, shape[0]), min(cells[1] << octave, shape[1])
-        total += weight * _interpolate(rng.uniform(-1, 1, (rows, columns)), shape)
-        weight *= 0.5
+        grid = rng.uniform(-1, 1, (rows, columns))
+        for axis in (0, 1):  # smoothstep between the grid's values
+            at = np.arange(shape[axis]) * grid.shape[axis] / shape[axis]
+            low = np.floor(at).astype(int)
+            t = np.expand_dims((at - low) ** 2 * (3 - 2 * (at - low)), 1 - axis)
+            grid = np.take(grid, low, axis) * (1 - t) + np.take(grid, (low + 1) % grid.shape[axis], axis) * t
+        total += 0.5**octave * grid
     return total
-
-
-def _interpolate(grid: NDArray, shape: tuple[int, int]) -> NDArray:
-    """Periodic smoothstep interpolation of a coarse grid."""
-    for axis in (0, 1):
-        at = np.arange(shape[axis]) * grid.shape[axis] / shape[axis]
-        low = np.floor(at).astype(int)
-        t = (at - low) ** 2 * (3 - 2 * (at - low))
-        t = t[:, None] if axis == 0 else t[None, :]
-        grid = np.take(grid, low, axis) * (1 - t) + np.take(grid, (low + 1) % grid.shape[axis], axis) * t
-    return grid

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.cell_parts import Tag
-from core.transforms import Matrix, transform
+from core.transforms import Matrix, apply, transform
 from hardware.simulation.scene.light import Lamp
 from hardware.simulation.scene.materials import Finish, Material, Scattering
 from hardware.simulation.scene.meshes import Mesh, Primitive
@@ -115,9 +115,7 @@ class Scene:
         """(3,) The middle of the objects, half of their mean height above the table; else the origin."""
         if not self.objects:
             return np.zeros(3)
-        corners = np.concatenate(
-            [p.item.mesh.vertices_m @ p.T_world_object[:3, :3].T + p.T_world_object[:3, 3] for p in self.objects]
-        )
+        corners = np.concatenate([apply(one.T_world_object, one.item.mesh.vertices_m) for one in self.objects])
         return np.array([*(corners[:, :2].min(0) + corners[:, :2].max(0)) / 2, corners[:, 2].mean()])
 
 

@@ -40,7 +40,13 @@ def smooth(vertices_m: NDArray, faces: NDArray) -> Triangles:
     corners = np.asarray(vertices_m, np.float64)[faces]
     area_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     unit = area_normal / np.maximum(np.linalg.norm(area_normal, axis=1, keepdims=True), 1e-20)
-    corner, face = _corners_and_neighbours(np.asarray(faces))
+    # Pairs of a face corner and a face that shares its vertex, each corner's own face included.
+    vertex = np.asarray(faces).ravel()
+    count = np.bincount(vertex)
+    valence = count[vertex]
+    corner = np.repeat(np.arange(len(vertex)), valence)
+    step = np.arange(len(corner)) - np.repeat(np.cumsum(valence) - valence, valence)
+    face = np.argsort(vertex, kind="stable")[np.repeat((np.cumsum(count) - count)[vertex], valence) + step] // 3
     near = np.einsum("ij,ij->i", unit[corner // 3], unit[face]) > np.cos(CREASE_RAD)
     corner, face = corner[near], face[near]
     normals = np.stack([np.bincount(corner, area_normal[face, i], 3 * len(faces)) for i in range(3)], axis=1)
@@ -51,18 +57,6 @@ def smooth(vertices_m: NDArray, faces: NDArray) -> Triangles:
         normals.reshape(-1, 3, 3).astype(np.float32),
         np.zeros((len(faces), 3, 2), np.float32),
     )
-
-
-def _corners_and_neighbours(faces: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs (face corner, face that shares its vertex), each face's own included."""
-    vertex = faces.ravel()
-    order = np.argsort(vertex, kind="stable")
-    count = np.bincount(vertex)
-    start = np.concatenate([[0], np.cumsum(count)[:-1]])
-    valence = count[vertex]
-    corner = np.repeat(np.arange(len(vertex)), valence)
-    step = np.arange(len(corner)) - np.repeat(np.cumsum(valence) - valence, valence)
-    return corner, order[np.repeat(start[vertex], valence) + step] // 3
 
 
 def rectangle(size_m: tuple[float, float], uv_span: tuple[float, float] = (1.0, 1.0)) -> Triangles:
