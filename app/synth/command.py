@@ -18,7 +18,7 @@ from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
 from perception.learning.synthesis.clips.card import write_card
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
-from perception.learning.synthesis.clips.farm import Job, Step, render_here
+from perception.learning.synthesis.clips.farm import Job, RayFarm, Step, render_here
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 
 if TYPE_CHECKING:
@@ -120,8 +120,6 @@ def _with_meshes(
 def _begin(job: Job, ray: str, opened: ExitStack) -> Generator[Step]:
     """The work, here or on a cluster; what is half done when `opened` ends is removed."""
     if ray and job.numbers:
-        from perception.learning.synthesis.clips.ray_farm import RayFarm
-
         return opened.enter_context(closing(opened.enter_context(RayFarm(ray)).render(job)))
     return opened.enter_context(closing(render_here(job)))
 

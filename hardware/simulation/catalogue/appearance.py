@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.surfaces import Surface
-from hardware.simulation.scene.light import ROOM_PX, Lamp, lamp_over_table, paint
 from hardware.simulation.scene.materials import TEXTURE_PX, Finish, Scattering, noise, plain
+from hardware.simulation.scene.scene import ROOM_PX, Lamp, lamp_over_table, paint
 
 #: Polished and waxed stone; one value, because it is compiled into kernels.
 STONE_IOR = 1.7
@@ -75,7 +75,7 @@ def lamps(seed: int) -> tuple[Lamp, ...]:
 
 
 def room(seed: int) -> NDArray[np.float32]:
-    """Radiance (128, 256, 3) of the room around, as `light.ROOM_PX` tells.
+    """Radiance (128, 256, 3) of the room around, as `ROOM_PX` tells.
 
     Walls with windows, doors, shelves and pictures give glass something to bend and metal something to mirror.
     """

@@ -7,8 +7,17 @@ from numpy.random import Generator
 
 from core.transforms import transform
 from hardware.simulation.catalogue.collision import bars, disc, foot, stack_of_cylinders
-from hardware.simulation.scene.meshes import Points, Primitive, Shape, lathe, rounded_box, sweep, translate
-from hardware.simulation.scene.profiles import curve, fillet
+from hardware.simulation.scene.meshes import (
+    Points,
+    Primitive,
+    Shape,
+    curve,
+    fillet,
+    lathe,
+    rounded_box,
+    sweep,
+    translate,
+)
 
 
 def can(rng: Generator) -> Shape:

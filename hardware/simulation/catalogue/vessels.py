@@ -16,8 +16,7 @@ from hardware.simulation.catalogue.collision import (
     simplify,
     stack_of_cylinders,
 )
-from hardware.simulation.scene.meshes import Points, Shape, lathe, merge, rod
-from hardware.simulation.scene.profiles import curve, vessel_profile
+from hardware.simulation.scene.meshes import Points, Shape, curve, lathe, merge, rod, vessel_profile
 
 
 def tumbler(rng: Generator) -> Shape:

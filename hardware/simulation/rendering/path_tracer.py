@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from core.transforms import Matrix, transform
 from hardware.simulation.rendering.backend import mitsuba
-from hardware.simulation.scene.light import Lamp
 from hardware.simulation.scene.materials import (
     BRUSHED_ROUGHNESS,
     GLASS_IOR,
@@ -21,7 +20,7 @@ from hardware.simulation.scene.materials import (
     Scattering,
     plain,
 )
-from hardware.simulation.scene.scene import ScenePart
+from hardware.simulation.scene.scene import Lamp, ScenePart
 from hardware.simulation.scene.triangles import Triangles, join_triangles, rectangle
 
 #: Light runs far inside the wall of a glass: with 10 its rim is black.

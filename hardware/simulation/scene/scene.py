@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.cell_parts import Tag
-from core.transforms import Matrix, apply, transform
-from hardware.simulation.scene.light import Lamp
+from core.transforms import Matrix, apply, look_at, transform
 from hardware.simulation.scene.materials import Finish, Material, Scattering
 from hardware.simulation.scene.meshes import Mesh, Primitive
 from hardware.simulation.scene.triangles import Triangles, box, join_triangles, rectangle, smooth
@@ -20,6 +19,9 @@ ON_SIDE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 TAG_LIFT_M = 2e-4
 #: A tag36h11 is 8 modules of black square inside a white border of one module.
 TAG_MODULES = 10
+#: A room's radiance by latitude (row 0 is straight up) and longitude: coarse enough to sample quickly; mirrors
+#: show it a little out of focus.
+ROOM_PX = (128, 256)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,15 @@ class RobotShape:
 
 
 @dataclass(frozen=True)
+class Lamp:
+    """A square lamp: it shines along its own +z."""
+
+    T_world_lamp: Matrix
+    side_m: float
+    radiance: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Scene:
     """World: the table is z = 0, z up, objects near the origin.
 
@@ -151,3 +162,21 @@ def _tag_texture(tag_id: int) -> NDArray[np.float32]:
     # Row 0 of a texture is at v = 0, the lower edge of the paper.
     printed = np.pad(marker, 1, constant_values=255)[::-1].astype(np.float32) / 255
     return np.repeat((0.03 + 0.82 * printed)[..., None], 3, axis=-1)
+
+
+def lamp_over_table(
+    azimuth_rad: float, distance_m: float, height_m: float, side_m: float, irradiance: NDArray[np.float64]
+) -> Lamp:
+    """A lamp that faces the table's centre and brings it this linear RGB irradiance (3,).
+
+    Args:
+        distance_m: from the table's centre, along the table.
+    """
+    eye_m = (distance_m * np.cos(azimuth_rad), distance_m * np.sin(azimuth_rad), height_m)
+    radiance = irradiance * (distance_m**2 + height_m**2) / side_m**2
+    return Lamp(look_at(eye_m, (0.0, 0.0, 0.0), up=(0.1, 1.0, 0.2)), side_m, radiance)
+
+
+def paint(room: NDArray, left: float, width: float, rows: slice, rgb: NDArray) -> None:
+    """Paints a rectangle of a room, columns wrapping round."""
+    room[rows, np.arange(int(left), int(left + width)) % room.shape[1]] = rgb

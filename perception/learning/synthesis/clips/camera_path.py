@@ -86,7 +86,7 @@ def jumps(seed: Sequence[int], focus: Focus, frames: int, narrowness: float = 1.
     return _poses(focus, distance, azimuth, elevation, drift)
 
 
-def drawn_intrinsics(seed: Sequence[int], width: int, height: int, zoom: float = 1.0) -> Intrinsics:
+def draw_intrinsics(seed: Sequence[int], width: int, height: int, zoom: float = 1.0) -> Intrinsics:
     """A pinhole camera of this picture size [px].
 
     zoom: its focal length is up to so many times a usual one's. Above 1 the principal point is shifted too, as

@@ -61,30 +61,23 @@ def write_card(root: Path) -> None:
 
 def contact_sheet(folders: Iterable[Path]) -> NDArray[np.uint8]:
     """Clips below each other: frames across the clip, each beside its true depth."""
-    return np.vstack([_row(folder) for folder in folders])
-
-
-def _row(folder: Path) -> NDArray[np.uint8]:
-    clip = RenderedClip(folder)
-    chosen = [round(i) for i in np.linspace(0, len(clip) - 1, _COLUMNS)]
-    frames = [clip.frame(i) for i in chosen]
-    near_m, far_m = depth_range(*(frame.depth_m for frame in frames))
-    pictures = [p for f in frames for p in (f.color, colour_depth(f.depth_m, near_m, far_m))]
-    row = np.hstack([_thumb(picture) for picture in pictures])
-    write(row, clip.name, (6, 16), 0.4, 1)
-    return row
-
-
-def _thumb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
-    height = round(picture.shape[0] * _THUMB_PX / picture.shape[1])
-    return np.asarray(cv2.resize(picture, (_THUMB_PX, height), interpolation=cv2.INTER_AREA), np.uint8)
+    rows = []
+    for folder in folders:
+        clip = RenderedClip(folder)
+        frames = [clip.frame(round(i)) for i in np.linspace(0, len(clip) - 1, _COLUMNS)]
+        near_m, far_m = depth_range(*(frame.depth_m for frame in frames))
+        pictures = [p for f in frames for p in (f.color, colour_depth(f.depth_m, near_m, far_m))]
+        size = (_THUMB_PX, round(pictures[0].shape[0] * _THUMB_PX / pictures[0].shape[1]))
+        row = np.hstack([np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.uint8) for p in pictures])
+        write(row, clip.name, (6, 16), 0.4, 1)
+        rows.append(row)
+    return np.vstack(rows)
 
 
 def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
-    frames = len(clips) * settings["frames"]
-    views = _VIEWS[settings["views"]]
+    frames, views = len(clips) * settings["frames"], _VIEWS[settings["views"]]
     by_clip = [[one for one in clip["objects"] if "of" not in one] for clip in clips]
     objects = [one for own in by_clip for one in own]
     parts = [f"{one['family']}, {one['material']}" for clip in clips for one in clip["objects"] if "of" in one]
@@ -95,28 +88,27 @@ def _text(settings: Mapping[str, Any], clips: list[dict[str, Any]]) -> str:
             f"{len(clips)} of {settings['clips']} clips of {settings['frames']} frames ({frames:,} frames, {views}), "
             f"{settings['width']}x{settings['height']} pixels, seed {settings['seed']}, "
             f"surface {settings['surface']}, with{'' if settings['sensor'] else 'out'} a sensor's depth"
-            f"{_made_of(settings)}.",
+            f"{_extras(settings)}.",
             "",
-            *(f"{count} rendered by {line}." for line, count in _counted(clip["renderer"] for clip in clips)),
+            *(f"{count} rendered by {line}." for line, count in _by_frequency(clip["renderer"] for clip in clips)),
             "",
             "![Some of the clips: colour, true depth](card.png)",
             "",
             "## Contents",
             "",
-            *_table("surface", "clips", _counted(clip["surface"] for clip in clips)),
-            *_table("container", "clips", _counted(clip["container"] or "none" for clip in clips)),
+            *_table("surface", "clips", _by_frequency(clip["surface"] for clip in clips)),
+            *_table("container", "clips", _by_frequency(clip["container"] or "none" for clip in clips)),
             *_table("objects", "clips", sorted(Counter(str(len(own)) for own in by_clip).items())),
-            *_table("optics", "objects", _counted(one["optics"] for one in objects)),
-            *_table("material", "objects", _counted(one["material"] for one in objects)),
-            *_table("family", "objects", _counted(one["family"] for one in objects)),
-            *_table("part of an object", "parts", _counted(parts)),
+            *_table("optics", "objects", _by_frequency(one["optics"] for one in objects)),
+            *_table("material", "objects", _by_frequency(one["material"] for one in objects)),
+            *_table("family", "objects", _by_frequency(one["family"] for one in objects)),
+            *_table("part of an object", "parts", _by_frequency(parts)),
             _LAYOUT,
         ]
     )
 
 
-def _made_of(settings: Mapping[str, Any]) -> str:
-    """What else was asked for, where it was."""
+def _extras(settings: Mapping[str, Any]) -> str:
     return "".join(
         [
             f", scenes of cell {settings['cell']} ({settings['cell_digest']})" if settings["cell"] else "",
@@ -126,7 +118,7 @@ def _made_of(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
+def _by_frequency(names: Iterable[str]) -> list[tuple[str, int]]:
     """The most frequent first, then by name."""
     return sorted(Counter(names).items(), key=lambda pair: (-pair[1], pair[0]))
 

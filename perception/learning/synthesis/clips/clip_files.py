@@ -202,7 +202,9 @@ def encode_frame(
         frame_name(frame, IDS): encode_png(instance_ids.astype(np.uint8)),
     }
     if sensor_m is not None:
-        files[frame_name(frame, SENSOR)] = _npy(sensor_m.astype(np.float32))
+        file = BytesIO()
+        np.save(file, sensor_m.astype(np.float32), allow_pickle=False)
+        files[frame_name(frame, SENSOR)] = file.getvalue()
     return files
 
 
@@ -212,9 +214,3 @@ def encode_png(picture: NDArray[Any]) -> bytes:
 
     flipped = picture[..., ::-1] if picture.ndim == 3 else picture
     return cv2.imencode(".png", np.ascontiguousarray(flipped), [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1].tobytes()
-
-
-def _npy(values: NDArray[np.float32]) -> bytes:
-    file = BytesIO()
-    np.save(file, values, allow_pickle=False)
-    return file.getvalue()

@@ -98,7 +98,12 @@ class ClipSet:
                     "Give the same ones to go on with it, or name another --out.",
                 )
             self.count = max(self.count, int(facts["clips"]))
-        elif self.root.exists() and (not self.root.is_dir() or _holds_anything(self.root)):
+            return
+        # A run that was killed early leaves a data set without its dataset.json.
+        ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
+        if self.root.exists() and (
+            not self.root.is_dir() or any(path.name not in ours for path in self.root.iterdir())
+        ):
             raise ConfigurationError(
                 f"{self.root} is there and no data set of this command.", "Name a new or empty folder with --out."
             )
@@ -143,9 +148,3 @@ def verify(root: Path) -> Iterator[list[str]]:
             yield [f"{folder} is one more than the {count} clips of {SETTINGS}"]
         else:
             yield problems_of(folder, thorough=True, digest=digest)
-
-
-def _holds_anything(root: Path) -> bool:
-    """More than a data set without its dataset.json, as a run leaves that was killed early."""
-    ours = (_LOCK, "clips", f".{SETTINGS}.partial", _SET_ASIDE, "README.md", "card.png")
-    return any(path.name not in ours for path in root.iterdir())

@@ -6,12 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.cell import Cell
 from hardware.simulation.rendering.backend import mitsuba
 from hardware.simulation.rendering.renderer import Renderer, Rendering
-from hardware.simulation.scene.scene import PlacedObject, SceneObject
+from hardware.simulation.scene.scene import SceneObject
 from hardware.simulation.sim_camera import noisy_color
 from hardware.simulation.stereo import sense_depth
 from perception.learning.synthesis.clips.clip_files import CLIP, INTRINSICS, as_json, encode_frame
@@ -39,29 +38,19 @@ def render_clip(
         CLIP: as_json(_facts(settings, number, shot)),
         INTRINSICS: as_json(asdict(shot.intrinsics) | {"serial": "transphy3d"}),
     }
-    yield from _frames(shot, settings, [settings.seed, number, _NOISE])
-
-
-def _frames(shot: Shot, settings: SynthSettings, noise_seed: Sequence[int]) -> Iterator[Mapping[str, bytes]]:
-    """A camera that stands still is rendered once; its frames differ by their sensors' noise."""
     renderer = Renderer(shot.scene)
-    poses = shot.T_world_cameras
     seen: Rendering | None = None
-    for frame, T_world_camera in enumerate(poses):
-        if seen is None or (T_world_camera != poses[frame - 1]).any():
+    for frame, T_world_camera in enumerate(shot.T_world_cameras):
+        # A camera that stands still is rendered once; its frames differ by their sensors' noise.
+        if seen is None or (T_world_camera != shot.T_world_cameras[frame - 1]).any():
             seen = renderer.render(shot.intrinsics, T_world_camera, settings.spp, settings.sensor)
-        color, truth = seen.color, seen.truth
+        noise_seed = [settings.seed, number, _NOISE, frame]
+        color, truth, sensor_m = seen.color, seen.truth, None
         if settings.views == "still":
-            color = noisy_color(color, np.random.default_rng([*noise_seed, frame, _COLOR]))
-        sensor_m = _sensor_depth_m(seen, shot, [*noise_seed, frame])
+            color = noisy_color(color, np.random.default_rng([*noise_seed, _COLOR]))
+        if seen.infrared is not None:
+            sensor_m = sense_depth(*seen.infrared.expose(np.random.default_rng(noise_seed)), shot.intrinsics)
         yield encode_frame(frame, color, truth.depth_m, truth.normals, truth.instance_ids, sensor_m)
-
-
-def _sensor_depth_m(seen: Rendering, shot: Shot, noise_seed: Sequence[int]) -> NDArray[np.float32] | None:
-    """Depth (H, W) [m] as a stereo camera has it, NaN in holes; None where it was not asked for."""
-    if seen.infrared is None:
-        return None
-    return sense_depth(*seen.infrared.expose(np.random.default_rng(noise_seed)), shot.intrinsics)
 
 
 def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
@@ -74,26 +63,16 @@ def _facts(settings: SynthSettings, number: int, shot: Shot) -> dict[str, Any]:
         "views": settings.views,
         "surface": scene.surface,
         "container": scene.container,
-        "objects": [entry for placed in scene.objects for entry in _entries(placed)],
+        # What an object holds has an id of its own, and `of` says whose it is.
+        "objects": [
+            {"id": id_, "family": piece.family, "material": piece.material.name, "optics": piece.material.optics}
+            | ({} if piece is placed.item else {"of": placed.instance_id})
+            for placed in scene.objects
+            for id_, piece in placed.pieces().items()
+        ],
         "table": {"normal": [0.0, 0.0, 1.0], "offset_m": 0.0},
         "tags": [tag.model_dump(mode="json") for tag in scene.tags],
         "T_world_camera": shot.T_world_cameras.tolist(),
-        "renderer": renderer_line(settings.spp),
+        "renderer": f"mitsuba {version('mitsuba')} {mitsuba().variant()}, {settings.spp} samples a pixel, "
+        f"denoised by Open Image Denoise {version('pyoidn')}",
     }
-
-
-def _entries(placed: PlacedObject) -> list[dict[str, Any]]:
-    """An object, and what it holds: that has an id of its own, and `of` says whose it is."""
-    return [
-        {"id": id_, "family": piece.family, "material": piece.material.name, "optics": piece.material.optics}
-        | ({} if piece is placed.item else {"of": placed.instance_id})
-        for id_, piece in placed.pieces().items()
-    ]
-
-
-def renderer_line(spp: int) -> str:
-    """What draws the pictures: the renderer, its variant (CPU or CUDA), the denoiser and their versions."""
-    return (
-        f"mitsuba {version('mitsuba')} {mitsuba().variant()}, {spp} samples a pixel, "
-        f"denoised by Open Image Denoise {version('pyoidn')}"
-    )

@@ -61,12 +61,9 @@ class SynthSettings:
         _demand(self.surface in surfaces, f"surface {self.surface!r}", f"one of: {', '.join(surfaces)}")
         _demand(SAMPLES[0] <= self.spp <= SAMPLES[1], f"spp {self.spp}", _range("samples", SAMPLES))
         _demand(ZOOMS[0] <= self.zoom <= ZOOMS[1], f"zoom {self.zoom}", _range("a zoom", ZOOMS))
-        self._demand_of_scenes()
-
-    def _demand_of_scenes(self) -> None:
-        """The cell's camera and objects are its own; scenes that are drawn know no cell."""
         scenes = f"scenes {self.scenes!r}"
         _demand(self.scenes in get_args(Scenes), scenes, f"one of: {', '.join(get_args(Scenes))}")
+        # The cell's camera and objects are its own; scenes that are drawn know no cell.
         if self.scenes == "cell":
             _demand(bool(self.cell), f"{scenes} of no cell", "a cell's name")
             _demand(self.views == "still", f"{scenes} and views {self.views!r}", "no views: its camera stands still")

@@ -13,11 +13,11 @@ from core.transforms import look_at
 from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
-from hardware.simulation.scene.scene import Scene, SceneObject, ScenePart
+from hardware.simulation.scene.scene import Scene, SceneObject
 from perception.learning.synthesis.clips.camera_path import (
     FRAMES_A_TURN,
     Focus,
-    drawn_intrinsics,
+    draw_intrinsics,
     jumps,
     narrowness,
     orbit,
@@ -54,13 +54,16 @@ def draw_shot(
         ConfigurationError: the cell has no room for objects.
     """
     seed = [settings.seed, number]
+    width, height = settings.width, settings.height
     surface = None if settings.surface == ANY_SURFACE else settings.surface
     if cell is not None:
-        poses = _cell_views([*seed, _CAMERA], cell, settings.frames)
-        pinhole = _cell_pinhole(cell, settings.width, settings.height)
-        return Shot(_draw_cell_scene(seed, cell, surface), pinhole, poses)
+        # The cell's camera at another picture size, its principal point in the middle.
+        focal_px = round(cell.camera.focal_px * width / cell.camera.width, 3)
+        pinhole = Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
+        views = _draw_cell_views([*seed, _CAMERA], cell, settings.frames)
+        return Shot(_draw_cell_scene(seed, cell, surface), pinhole, views)
     scene = draw_scene(seed, surface, user_objects)
-    pinhole = drawn_intrinsics([*seed, _LENS], settings.width, settings.height, settings.zoom)
+    pinhole = draw_intrinsics([*seed, _LENS], width, height, settings.zoom)
     if settings.views == "orbit":
         # The scene is cleared for a whole turn, so that a shorter clip is the start of a longer one.
         poses = orbit([*seed, _CAMERA], _focus(scene), max(settings.frames, FRAMES_A_TURN))
@@ -73,34 +76,24 @@ def clear_view(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
     """The scene without a wall that hides it from one of the cameras (F, 3), and without an arm in a lens's way."""
     parts = []
     for part in scene.backdrop:
-        if part.name == "wall" and _stands_between(part, eyes_m, scene.center_m):
-            # Out of sight but there: a scene with fewer meshes would be compiled anew.
-            parts.append(part.at(HIDDEN))
-        elif part.name != "arm" or _clearance_m(part, eyes_m) > _LENS_CLEARANCE_M:
+        corners = part.triangles.corners_m.reshape(-1, 3)
+        if part.name == "wall":
+            at, normal = corners[0].astype(float), part.triangles.normals[0, 0].astype(float)
+            side = np.sign((scene.center_m - at) @ normal)
+            if (side * ((eyes_m - at) @ normal) < _LENS_CLEARANCE_M).any():
+                # Out of sight but there: a scene with fewer meshes would be compiled anew.
+                part = part.at(HIDDEN)
+        if part.name != "arm" or min(np.linalg.norm(corners - eye, axis=1).min() for eye in eyes_m) > _LENS_CLEARANCE_M:
             parts.append(part)
     return replace(scene, backdrop=tuple(parts))
 
 
-def _stands_between(wall: ScenePart, eyes_m: NDArray[np.float64], centre_m: NDArray[np.float64]) -> bool:
-    """Whether a flat wall has a camera behind it, or within reach of the lens."""
-    at, normal = wall.triangles.corners_m[0, 0].astype(float), wall.triangles.normals[0, 0].astype(float)
-    side = np.sign((centre_m - at) @ normal)
-    return bool((side * ((eyes_m - at) @ normal) < _LENS_CLEARANCE_M).any())
-
-
-def _clearance_m(part: ScenePart, eyes_m: NDArray[np.float64]) -> float:
-    corners = part.triangles.corners_m.reshape(-1, 3)
-    return float(min(np.linalg.norm(corners - eye, axis=1).min() for eye in eyes_m))
-
-
 def _focus(scene: Scene) -> Focus:
-    centre = scene.center_m
-    reach_m = 0.0
+    centre, reach_m = scene.center_m, 0.0
     for placed in scene.objects:
         radius_m = np.linalg.norm(placed.item.mesh.vertices_m, axis=1).max()
         reach_m = max(reach_m, float(np.linalg.norm(placed.T_world_object[:3, 3] - centre) + radius_m))
-    x, y, z = (float(c) for c in centre)
-    return Focus((x, y, z), reach_m, scene.container is not None)
+    return Focus(tuple(centre.tolist()), reach_m, scene.container is not None)
 
 
 def _draw_cell_scene(seed: Sequence[int], cell: Cell, surface: str | None = None) -> Scene:
@@ -119,16 +112,9 @@ def _draw_cell_scene(seed: Sequence[int], cell: Cell, surface: str | None = None
     return cell_scene(cell, state)
 
 
-def _cell_views(seed: Sequence[int], cell: Cell, frames: int) -> NDArray[np.float64]:
+def _draw_cell_views(seed: Sequence[int], cell: Cell, frames: int) -> NDArray[np.float64]:
     """T_world_camera (F, 4, 4): one drawn place near the cell's camera for the whole clip, as that one stands still."""
     rng = np.random.default_rng(list(seed))
     eye = np.array(cell.camera.position_m) * rng.uniform(*NEARER_FARTHER) + rng.normal(0, OFF_PLACE_M, 3)
     target = np.array(cell.camera.target_m) + rng.normal(0, OFF_AIM_M, 3) * [1, 1, 0]
-    T = np.round(look_at((eye[0], eye[1], eye[2]), (target[0], target[1], target[2])), 9)
-    return np.repeat(T[None], frames, axis=0)
-
-
-def _cell_pinhole(cell: Cell, width: int, height: int) -> Intrinsics:
-    """The cell's camera at another picture size, its principal point in the middle."""
-    focal_px = round(cell.camera.focal_px * width / cell.camera.width, 3)
-    return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
+    return np.repeat(np.round(look_at(eye, target), 9)[None], frames, axis=0)

@@ -54,9 +54,8 @@ def draw_backdrop(rng: Generator, surface: str) -> Backdrop:
     if tray:
         solids = _tray_boxes(rng)
         walls = join_triangles([box(half).at(T) for half, T in solids])
-        parts.append(
-            ScenePart("tray", walls, draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary").finish)
-        )
+        material = draw_material(rng, "transparent" if rng.random() < 0.3 else "ordinary")
+        parts.append(ScenePart("tray", walls, material.finish))
     books = [] if tray else [_book(rng) for _ in range(BOOKS) if rng.random() < 0.4]
     for i in range(BOOKS):
         half, T = books[i] if i < len(books) else (np.full(3, 0.01), HIDDEN)
@@ -76,8 +75,7 @@ def _room_parts(rng: Generator) -> list[ScenePart]:
     T = HIDDEN
     if rng.random() < WALL:
         azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(0.3, 1.4)
-        at = np.array([distance * np.cos(azimuth), distance * np.sin(azimuth), 0.0])
-        T = look_at((at[0], at[1], 0.0), (0.0, 0.0, 0.0))
+        T = look_at((distance * np.cos(azimuth), distance * np.sin(azimuth), 0.0), (0.0, 0.0, 0.0))
     wall = rectangle((5.0, 3.0), uv_span=(3.0, 2.0)).at(T)
     return [*parts, ScenePart("wall", wall, Finish(Scattering.MATTE, draw_pattern(rng)))]
 
@@ -88,20 +86,14 @@ def _tags(rng: Generator, size_m: NDArray, T_world_table: Matrix) -> tuple[tuple
     drawn = max(count, 1)
     spots = rng.uniform(-0.5, 0.5, (drawn, 2)) * np.minimum(size_m - 0.15, 1.0)
     ids = rng.choice(TAG_IDS, drawn, replace=False)
-    tags = tuple(
-        _tag_in_world(int(id_), float(rng.uniform(0.03, 0.1)), spot, float(rng.uniform(-np.pi, np.pi)), T_world_table)
-        for id_, spot in zip(ids, spots, strict=True)
-    )
-    papers = tag_papers(tags)
-    return (tags, papers) if count else ((), papers.at(HIDDEN))
-
-
-def _tag_in_world(id_: int, size_m: float, spot_m: NDArray, yaw_rad: float, T_world_table: Matrix) -> Tag:
-    """A tag that lies at spot_m (2,), turned by yaw_rad, on the table."""
-    T = T_world_table @ transform(rotation_z(yaw_rad), (*spot_m, 0.0))
-    x, y = (round(float(c), DECIMALS) for c in T[:2, 3])
-    yaw = round(float(np.arctan2(T[1, 0], T[0, 0])), DECIMALS)
-    return Tag(id=id_, size_m=round(size_m, DECIMALS), position_m=(x, y), yaw_rad=yaw)
+    tags = []
+    for id_, spot in zip(ids, spots, strict=True):
+        size, turn = round(float(rng.uniform(0.03, 0.1)), DECIMALS), rotation_z(float(rng.uniform(-np.pi, np.pi)))
+        T = T_world_table @ transform(turn, (*spot, 0.0))
+        x, y, yaw = (round(float(c), DECIMALS) for c in (*T[:2, 3], np.arctan2(T[1, 0], T[0, 0])))
+        tags.append(Tag(id=int(id_), size_m=size, position_m=(x, y), yaw_rad=yaw))
+    papers = tag_papers(tuple(tags))
+    return (tuple(tags), papers) if count else ((), papers.at(HIDDEN))
 
 
 def _tray_boxes(rng: Generator) -> list[Box]:
@@ -109,13 +101,10 @@ def _tray_boxes(rng: Generator) -> list[Box]:
     half, height, wall = rng.uniform(0.10, 0.2, 2), rng.uniform(0.01, 0.05), rng.uniform(0.0015, 0.006)
     yaw = rotation_z(rng.uniform(-np.pi, np.pi))
     boxes: list[Box] = []
-    for side in (-1, 1):
-        for axis in (0, 1):
-            size = np.array([half[0], half[1], height])
-            size[axis] = wall
-            at = np.array([0.0, 0.0, height])
-            at[axis] = side * half[axis]
-            boxes.append((size, transform(yaw) @ transform(translation_m=at)))
+    for side, axis in ((-1, 0), (-1, 1), (1, 0), (1, 1)):
+        size, at = np.array([*half, height]), np.array([0.0, 0.0, height])
+        size[axis], at[axis] = wall, side * half[axis]
+        boxes.append((size, transform(yaw) @ transform(translation_m=at)))
     return boxes
 
 

@@ -52,7 +52,9 @@ def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Se
     free_id = 1
     for item, T in zip(objects, resting, strict=True):
         if np.linalg.norm(T[:2, 3]) < FARTHEST_M and T[2, 3] > -0.02:
-            placed.append(PlacedObject(_spill(item, T), T, free_id))
+            if T[2, 2] <= 0.995:  # a liquid stays only in what stands upright
+                item = replace(item, contents=tuple(piece for piece in item.contents if piece.family != LIQUID))
+            placed.append(PlacedObject(item, T, free_id))
             free_id += len(placed[-1].pieces())
     return Scene(
         surface, tuple(placed), backdrop.parts, draw_room(rng), draw_lamps(rng), backdrop.container, backdrop.tags
@@ -119,10 +121,3 @@ def _attitude(rng: Generator) -> NDArray[np.float64]:
         return heading @ np.diag([1.0, -1.0, -1.0])
     axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     return axes * np.sign(np.linalg.det(axes))
-
-
-def _spill(item: SceneObject, T_world_object: Matrix) -> SceneObject:
-    """A liquid stays only in what stands upright."""
-    if T_world_object[2, 2] > 0.995:
-        return item
-    return replace(item, contents=tuple(piece for piece in item.contents if piece.family != LIQUID))

@@ -1,7 +1,5 @@
 """What drawn objects are made of: the optics that fool a depth sensor, and those that do not."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -23,15 +21,20 @@ from hardware.simulation.scene.materials import (
 MIX: dict[Optics, float] = {"transparent": 0.70, "specular": 0.13, "ordinary": 0.17}
 #: kg/m³: enough to settle plausibly.
 GLASS, PLASTIC, METAL, CERAMIC, WOOD = 2500.0, 1200.0, 7800.0, 2300.0, 700.0
+#: Names and densities; one that stands twice is drawn twice as often.
+KINDS: dict[Optics, tuple[tuple[str, float], ...]] = {
+    "transparent": (*2 * (("clear glass", GLASS),), *2 * (("clear plastic", PLASTIC),), ("tinted glass", GLASS)),
+    "specular": (("polished metal", METAL), ("brushed metal", METAL)),
+    "ordinary": (("glazed ceramic", CERAMIC), ("matte", WOOD)),
+}
 
 
 def draw_material(rng: Generator, optics: Optics | None = None) -> Material:
     """A material, of the mix of optics unless one is named."""
     if optics is None:
         optics = list(MIX)[int(rng.choice(len(MIX), p=list(MIX.values())))]
-    kinds = _KINDS[optics]
-    name, density_kg_m3, draw_finish = kinds[int(rng.integers(len(kinds)))]
-    return Material(name, optics, density_kg_m3, draw_finish(rng))
+    name, density_kg_m3 = KINDS[optics][int(rng.integers(len(KINDS[optics])))]
+    return Material(name, optics, density_kg_m3, _draw_finish(rng, name))
 
 
 def draw_liquid(rng: Generator) -> Material:
@@ -43,35 +46,27 @@ def draw_liquid(rng: Generator) -> Material:
     return Material("opaque liquid", "ordinary", 1000.0, plain(Scattering.GLAZE, _colour(rng), GLAZE_IOR))
 
 
-def _clear_glass(rng: Generator) -> Finish:
-    clear = rng.uniform(0.96, 0.995) * np.array([1.0, rng.uniform(1.0, 1.005), 1.0])
-    return plain(Scattering.GLASS, clear.clip(0, 0.998), GLASS_IOR)
-
-
-def _clear_plastic(rng: Generator) -> Finish:
-    return plain(Scattering.GLASS, [rng.uniform(0.95, 0.995)] * 3, PLASTIC_IOR)
-
-
-def _tinted_glass(rng: Generator) -> Finish:
-    return plain(Scattering.GLASS, _tint(rng, 0.35), GLASS_IOR)
-
-
-def _mirror(rng: Generator) -> Finish:
-    tone = rng.uniform(0.6, 0.9) * np.array([1.0, rng.uniform(0.86, 1.0), rng.uniform(0.65, 1.0)])
-    return plain(Scattering.MIRROR, tone)
-
-
-def _brushed(rng: Generator) -> Finish:
-    tone = rng.uniform(0.45, 0.8) * np.array([1.0, rng.uniform(0.85, 1.0), rng.uniform(0.6, 1.0)])
-    return plain(Scattering.BRUSHED, tone, roughness=BRUSHED_ROUGHNESS)
-
-
-def _glazed(rng: Generator) -> Finish:
-    return plain(Scattering.GLAZE, _colour(rng), GLAZE_IOR)
-
-
-def _matte(rng: Generator) -> Finish:
+def _draw_finish(rng: Generator, name: str) -> Finish:
+    match name:
+        case "clear glass":
+            clear = rng.uniform(0.96, 0.995) * np.array([1.0, rng.uniform(1.0, 1.005), 1.0])
+            return plain(Scattering.GLASS, clear.clip(0, 0.998), GLASS_IOR)
+        case "clear plastic":
+            return plain(Scattering.GLASS, [rng.uniform(0.95, 0.995)] * 3, PLASTIC_IOR)
+        case "tinted glass":
+            return plain(Scattering.GLASS, _tint(rng, 0.35), GLASS_IOR)
+        case "polished metal":
+            return plain(Scattering.MIRROR, _tone(rng, (0.6, 0.9), 0.86, 0.65))
+        case "brushed metal":
+            return plain(Scattering.BRUSHED, _tone(rng, (0.45, 0.8), 0.85, 0.6), roughness=BRUSHED_ROUGHNESS)
+        case "glazed ceramic":
+            return plain(Scattering.GLAZE, _colour(rng), GLAZE_IOR)
     return plain(Scattering.MATTE, _colour(rng))
+
+
+def _tone(rng: Generator, brightness: tuple[float, float], green: float, blue: float) -> NDArray[np.float64]:
+    """What a metal reflects: white, or warm down to these shares of green and blue."""
+    return rng.uniform(*brightness) * np.array([1.0, rng.uniform(green, 1.0), rng.uniform(blue, 1.0)])
 
 
 def _tint(rng: Generator, darkest: float) -> NDArray[np.float64]:
@@ -84,16 +79,3 @@ def _colour(rng: Generator) -> NDArray[np.float64]:
     """An albedo: grey more often than colourful."""
     grey = rng.uniform(0.03, 0.85)
     return (grey * np.exp(rng.normal(0, rng.choice([0.05, 0.5]), 3))).clip(0.02, 0.88)
-
-
-_Kind = tuple[str, float, Callable[[Generator], Finish]]
-#: Name, density and finish; one that stands twice is drawn twice as often.
-_KINDS: dict[Optics, tuple[_Kind, ...]] = {
-    "transparent": (
-        *(2 * (("clear glass", GLASS, _clear_glass),)),
-        *(2 * (("clear plastic", PLASTIC, _clear_plastic),)),
-        ("tinted glass", GLASS, _tinted_glass),
-    ),
-    "specular": (("polished metal", METAL, _mirror), ("brushed metal", METAL, _brushed)),
-    "ordinary": (("glazed ceramic", CERAMIC, _glazed), ("matte", WOOD, _matte)),
-}

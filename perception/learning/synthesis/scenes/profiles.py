@@ -52,7 +52,8 @@ def draw_profile(rng: Generator) -> Profile:
         parts.add("ripples")
         r = r + _waves(z, start, top, rng.uniform(0.006, 0.02), rng.uniform(3e-4, 1.5e-3))
     if "lip" in parts:
-        r = r + _lip(rng, z, height)
+        reach, out = rng.uniform(0.05, 0.2) * height, rng.uniform(0.001, 0.006)
+        r = r + out * np.exp(-(((height - z) / reach) ** 2) * 3)
     base = start if low else 0.0
     return Profile(np.stack([r.clip(0.002), z], 1), base, frozenset(parts), shaped)
 
@@ -117,10 +118,3 @@ def _through(*groups: list[tuple[float, float]]) -> tuple[Points, Points, Points
 def _waves(z: Points, low: float, high: float, pitch_m: float, depth_m: float) -> Points:
     window = np.clip(np.minimum(z - low, high - z) / 0.004, 0, 1)
     return depth_m * window * np.sin(2 * np.pi * z / pitch_m)
-
-
-def _lip(rng: Generator, z: Points, height: float) -> Points:
-    """A rim that flares, or a bead."""
-    reach = rng.uniform(0.05, 0.2) * height
-    out = rng.uniform(0.001, 0.006)
-    return out * np.exp(-(((height - z) / reach) ** 2) * 3)

@@ -6,8 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from hardware.simulation.scene.meshes import SEGMENTS, Mesh, Points, Shape, lathe, merge, rod, rounded_box, translate
-from hardware.simulation.scene.profiles import fillet, inner_wall, vessel_profile
+from hardware.simulation.scene.meshes import (
+    SEGMENTS,
+    Mesh,
+    Points,
+    Shape,
+    fillet,
+    inner_wall,
+    lathe,
+    merge,
+    rod,
+    rounded_box,
+    translate,
+    vessel_profile,
+)
 from perception.learning.synthesis.scenes.profiles import Profile, draw_profile
 from perception.learning.synthesis.scenes.sections import draw_reach, draw_section, reach_at
 
@@ -37,10 +49,24 @@ class _Hollow:
 
 def draw_vessel(rng: Generator) -> Shape:
     """What has a wall, open at the top: cup, glass, bottle, jar, bowl, vase and all between."""
-    while True:
-        shape = _vessel(rng, draw_profile(rng))
-        if shape is not None:
-            return shape
+    hollow = None
+    while hollow is None:
+        profile = draw_profile(rng)
+        kind, reach = draw_reach(rng, profile)
+        hollow = _draw_hollow(rng, profile)
+    foot = [(0.0, 0.0), *hollow.below_rz.tolist()]
+    rounding_m = min(0.003, 2 * hollow.wall_m)
+    outline = vessel_profile(foot, hollow.outer_rz, hollow.wall_m, hollow.floor_m, rounding_m)
+    mesh = lathe(outline, reach_at(outline, profile, reach))
+    is_plain = not profile.parts & {"stem", "neck"}
+    if is_plain and kind == "circle" and rng.random() < HANDLE:
+        mesh = merge(mesh, _handle(rng, hollow.outer_rz, hollow.wall_m))
+    is_filled = rng.random() < FILLED
+    liquid = _liquid(rng, hollow.inner_rz, hollow.floor_m, profile, reach) if is_filled else None
+    is_lidded = rng.random() < LIDDED and "lip" not in profile.parts
+    lid = _lid(rng, hollow.outer_rz[-1]) if is_lidded else None
+    parts = " and ".join(sorted(profile.parts & {"stem", "neck"})) or "open"
+    return Shape(mesh, family=f"vessel, {parts}, {kind}", liquid=liquid, lid=lid)
 
 
 def draw_moulding(rng: Generator) -> Shape:
@@ -50,7 +76,8 @@ def draw_moulding(rng: Generator) -> Shape:
     shrink = 1.0 - wall / max(float(outer[:, 0].max()), 4 * wall)
     middle = np.array([0.0, outer[:, 1].mean()])
     inner = lathe(middle + shrink * (outer - middle), reach)
-    return Shape(merge(lathe(outer, reach), _inside_out(inner)), family=f"moulding, {kind}")
+    inside_out = Mesh(inner.vertices_m, inner.faces[:, ::-1].copy())
+    return Shape(merge(lathe(outer, reach), inside_out), family=f"moulding, {kind}")
 
 
 def draw_solid(rng: Generator) -> Shape:
@@ -58,7 +85,8 @@ def draw_solid(rng: Generator) -> Shape:
     if rng.random() < 0.4:
         half = np.exp(rng.uniform(np.log(0.012), np.log(0.075), 3))
         radius = float(half.min() * rng.uniform(0.05, 0.7))
-        return Shape(_standing(rounded_box(half, radius)), family="block")
+        block = rounded_box(half, radius)
+        return Shape(translate(block, (0.0, 0.0, -float(block.vertices_m[:, 2].min()))), family="block")
     if rng.random() < 0.5:
         outer, reach, kind = _closed_outline(rng)
         return Shape(lathe(outer, reach), family=f"solid, {kind}")
@@ -80,27 +108,6 @@ def draw_shape(rng: Generator) -> Shape:
     """Any of the kinds."""
     kinds, shares = zip(*KINDS, strict=True)
     return kinds[int(rng.choice(len(kinds), p=shares))](rng)
-
-
-def _vessel(rng: Generator, profile: Profile) -> Shape | None:
-    """The vessel around a profile, or None where its wall leaves no hollow."""
-    kind, reach = draw_reach(rng, profile)
-    hollow = _draw_hollow(rng, profile)
-    if hollow is None:
-        return None
-    foot = [(0.0, 0.0), *hollow.below_rz.tolist()]
-    rounding_m = min(0.003, 2 * hollow.wall_m)
-    outline = vessel_profile(foot, hollow.outer_rz, hollow.wall_m, hollow.floor_m, rounding_m)
-    mesh = lathe(outline, reach_at(outline, profile, reach))
-    is_plain = not profile.parts & {"stem", "neck"}
-    if is_plain and kind == "circle" and rng.random() < HANDLE:
-        mesh = merge(mesh, _handle(rng, hollow.outer_rz, hollow.wall_m))
-    is_filled = rng.random() < FILLED
-    liquid = _liquid(rng, hollow.inner_rz, hollow.floor_m, profile, reach) if is_filled else None
-    is_lidded = rng.random() < LIDDED and "lip" not in profile.parts
-    lid = _lid(rng, hollow.outer_rz[-1]) if is_lidded else None
-    parts = " and ".join(sorted(profile.parts & {"stem", "neck"})) or "open"
-    return Shape(mesh, family=f"vessel, {parts}, {kind}", liquid=liquid, lid=lid)
 
 
 def _draw_hollow(rng: Generator, profile: Profile) -> _Hollow | None:
@@ -125,9 +132,7 @@ def _liquid(rng: Generator, inner_rz: Points, floor_m: float, profile: Profile, 
     if len(wet) < 4 or wet[:, 0].min() < 0.002:
         return None
     (low_r, low), (high_r, high) = wet[0], wet[-1]
-    bottom = [[0.0, low], [low_r * 0.98, low]]
-    top = [[high_r * 0.98, high], [0.0, high]]
-    outline = np.concatenate([bottom, wet[1:], top])
+    outline = np.array([[0.0, low], [low_r * 0.98, low], *wet[1:], [high_r * 0.98, high], [0.0, high]])
     return lathe(outline, reach_at(outline, profile, reach))
 
 
@@ -143,8 +148,7 @@ def _lid(rng: Generator, rim_rz: Points) -> Mesh:
         beside = rim_r + _LID_BESIDE_M
         corners = [[0, under], [beside, under], [beside, low], [radius + 5e-4, low]]
         corners += [[radius, low + height], [0, low + height]]
-    outline = fillet(np.array(corners), _LID_ROUNDING_M)
-    return lathe(outline)
+    return lathe(fillet(corners, _LID_ROUNDING_M))
 
 
 def _handle(rng: Generator, outer_rz: Points, wall_m: float) -> Mesh:
@@ -171,11 +175,3 @@ def _closed_outline(rng: Generator) -> tuple[Points, Points, str]:
     angle = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
     kind, section = draw_section(rng, angle)
     return np.stack([r, z - z.min()], 1), np.broadcast_to(section, (len(t), SEGMENTS)), kind
-
-
-def _inside_out(mesh: Mesh) -> Mesh:
-    return Mesh(mesh.vertices_m, mesh.faces[:, ::-1].copy())
-
-
-def _standing(mesh: Mesh) -> Mesh:
-    return translate(mesh, (0.0, 0.0, -float(mesh.vertices_m[:, 2].min())))

@@ -5,10 +5,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from core.transforms import look_at, transform
-from hardware.simulation.scene.light import ROOM_PX, Lamp, lamp_over_table, paint
 from hardware.simulation.scene.materials import Scattering, noise, plain
 from hardware.simulation.scene.meshes import Primitive
-from hardware.simulation.scene.scene import ScenePart
+from hardware.simulation.scene.scene import ROOM_PX, Lamp, ScenePart, lamp_over_table, paint
 from hardware.simulation.scene.triangles import Triangles, box, join_triangles, primitive
 from perception.learning.synthesis.scenes.textures import draw_colour
 
@@ -16,7 +15,7 @@ Range = tuple[int, int]
 
 
 def draw_room(rng: Generator) -> NDArray[np.float32]:
-    """Radiance (128, 256, 3), as `light.ROOM_PX` tells.
+    """Radiance (128, 256, 3), as `ROOM_PX` tells.
 
     A sky-to-floor gradient of drawn colours, cluttered with soft noise, rectangles as furniture and
     bright ones as windows and lights.

@@ -56,11 +56,15 @@ def _blotches(rng: Generator) -> Image:
     cells = int(rng.choice([2, 3, 4, 8, 16]))
     mixed = noise(rng, _SIZE, (cells, cells), int(rng.integers(2, 6)))
     mixed = 1 / (1 + np.exp(-mixed * rng.uniform(1.0, 8.0)))
-    return _between(mixed, draw_colour(rng), _near(rng, draw_colour(rng)))
+    one, other = draw_colour(rng), draw_colour(rng)
+    return _between(mixed, one, (other * np.exp(rng.normal(0, 0.25, 3))).clip(0.015, 1.0))
 
 
 def _stripes(rng: Generator) -> Image:
-    along = _ramp(rng) * rng.integers(3, 40)
+    u, v = np.meshgrid(np.linspace(0, 1, TEXTURE_PX), np.linspace(0, 1, TEXTURE_PX))
+    # In a drawn direction, so that it repeats without a seam in most.
+    ramp = u if rng.random() < 0.4 else v if rng.random() < 0.5 else (u + v) / 2
+    along = ramp * rng.integers(3, 40)
     waves = np.sin(2 * np.pi * (along + rng.uniform(0, 0.4) * noise(rng, _SIZE, (3, 3), 2)))
     return _between((waves > rng.uniform(-0.7, 0.7)).astype(float), draw_colour(rng), draw_colour(rng))
 
@@ -148,15 +152,5 @@ def draw_colour(rng: Generator, darkest: float = 0.02) -> NDArray[np.float64]:
     return (light * np.exp(rng.normal(0, rng.choice([0.03, 0.25, 0.7]), 3))).clip(0.015, 1.0)
 
 
-def _near(rng: Generator, colour: NDArray) -> NDArray[np.float64]:
-    return (colour * np.exp(rng.normal(0, 0.25, 3))).clip(0.015, 1.0)
-
-
 def _between(share: NDArray, one: NDArray, other: NDArray) -> Image:
     return share[..., None] * one + (1 - share[..., None]) * other
-
-
-def _ramp(rng: Generator) -> Image:
-    """0..1 across the texture in a drawn direction, so that it repeats without a seam in most."""
-    u, v = np.meshgrid(np.linspace(0, 1, TEXTURE_PX), np.linspace(0, 1, TEXTURE_PX))
-    return u if rng.random() < 0.4 else v if rng.random() < 0.5 else (u + v) / 2

@@ -101,7 +101,11 @@ def read_user_meshes(folder: Path) -> UserMeshes:
             f"Meshes of {folder} cannot be used: {'; '.join(refused)}.",
             f"Mend or remove them. Usable: {listed or 'none'}.",
         )
-    return UserMeshes(tuple(objects.values()), _digest([*files, folder / HINTS_FILE]))
+    content = hashlib.sha256()
+    for file in [*files, folder / HINTS_FILE]:
+        if file.exists():
+            content.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return UserMeshes(tuple(objects.values()), content.hexdigest()[:16])
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -226,11 +230,3 @@ def _hint(name: str, value: Any) -> Hint:
     if hint.color and (color.shape != (3,) or not ((color >= 0) & (color <= 1)).all()):
         raise ValueError(f"{name}: a color is three numbers from 0 to 1")
     return hint
-
-
-def _digest(files: list[Path]) -> str:
-    content = hashlib.sha256()
-    for file in files:
-        if file.exists():
-            content.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return content.hexdigest()[:16]

@@ -6,8 +6,7 @@ import pytest
 from core.errors import ConfigurationError
 from core.transforms import apply, invert
 from hardware.simulation.catalogue.tableware import FAMILIES, GLASS, MASS_BOUNDS_KG, draw_tableware
-from hardware.simulation.scene.meshes import Mesh, Primitive, lathe, mass_properties, rounded_box
-from hardware.simulation.scene.profiles import fillet
+from hardware.simulation.scene.meshes import Mesh, Primitive, fillet, lathe, mass_properties, rounded_box
 from hardware.simulation.scene.scene import SceneObject
 
 OPEN_VESSELS = ("tumbler", "wine glass", "jar", "bowl", "mug")

@@ -12,7 +12,7 @@ from perception.learning.synthesis.clips.camera_path import (
     NEAREST_M,
     NEAREST_NARROW_M,
     Focus,
-    drawn_intrinsics,
+    draw_intrinsics,
     jumps,
     narrowness,
     orbit,
@@ -82,14 +82,14 @@ def test_jumps_are_independent_views() -> None:
 
 
 def test_a_drawn_camera_has_the_size_asked_for_and_its_centre_in_the_middle() -> None:
-    camera = drawn_intrinsics([3], 240, 416)
+    camera = draw_intrinsics([3], 240, 416)
     assert (camera.width, camera.height) == (240, 416)
     assert camera.fx == camera.fy and 0.6 < camera.fx / 416 < 0.9
     assert (camera.cx, camera.cy) == (119.5, 207.5)
 
 
 def test_a_zoomed_camera_sees_a_part_of_a_larger_picture() -> None:
-    usual, zoomed = ([drawn_intrinsics([seed], 416, 240, zoom) for seed in range(40)] for zoom in (1.0, 2.0))
+    usual, zoomed = ([draw_intrinsics([seed], 416, 240, zoom) for seed in range(40)] for zoom in (1.0, 2.0))
     factors = np.array([z.fx / u.fx for z, u in zip(zoomed, usual, strict=True)])
     assert (factors >= 1).all() and (factors <= 2).all() and np.ptp(factors) > 0.7
     off = np.array([[(k.cx - 207.5) / 416, (k.cy - 119.5) / 240] for k in zoomed])
@@ -102,4 +102,4 @@ def test_independent_narrow_views_stay_farther_away() -> None:
         away = np.linalg.norm(from_centre(focus, jumps([1], focus, 200, zoom)), axis=1)
         assert away.min() == pytest.approx(min(NEAREST_M * zoom, NEAREST_NARROW_M), abs=0.03)
         assert away.max() < FARTHEST_M + 1e-6
-    assert narrowness(drawn_intrinsics([0], 240, 416, 4.0)) > 1.0
+    assert narrowness(draw_intrinsics([0], 240, 416, 4.0)) > 1.0

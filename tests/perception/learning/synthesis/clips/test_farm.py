@@ -17,8 +17,7 @@ from ray._private.runtime_env.packaging import create_package
 from core.cell import load_cell
 from core.errors import ConfigurationError
 from perception.learning.synthesis.clips.clip_files import clips_in, problems_of
-from perception.learning.synthesis.clips.farm import Job, render_here
-from perception.learning.synthesis.clips.ray_farm import NOT_SENT, RayFarm
+from perception.learning.synthesis.clips.farm import NOT_SENT, Job, RayFarm, render_here
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.scenes.rendering import SIM_CELL
 from tests.support.small_set import ROOT
@@ -93,7 +92,7 @@ def test_what_is_sent_to_a_cluster_is_enough_to_render_with(tmp_path: Path) -> N
     names = packed(ROOT, tmp_path / "sent.zip")
     assert {Path(name).suffix for name in names} == {".py", ".urdf"}
     ZipFile(tmp_path / "sent.zip").extractall(tmp_path / "there")
-    modules = "perception.learning.synthesis.clips.ray_farm, perception.learning.synthesis.clips.render"
+    modules = "perception.learning.synthesis.clips.farm, perception.learning.synthesis.clips.render"
     subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=tmp_path / "there", check=True)
 
 
