@@ -35,9 +35,8 @@ def draw_layout(
         ConfigurationError: so many objects do not fit the workspace, or no such family.
     """
     items = [draw_tableware(rng, family, material) for _ in range(count)]
-    turns = [_attitude(rng, item) for item in items]
-    outlines = [_outline(item, R) for item, R in zip(items, turns, strict=True)]
-    radii = [radius for _, radius, _ in outlines]
+    starts = [_draw_start(rng, item) for item in items]
+    radii = [radius for _, _, radius, _ in starts]
     for gap_m in GAPS_M:
         spots = _scatter(cell, rng, radii, gap_m)
         if spots is not None:
@@ -49,7 +48,7 @@ def draw_layout(
         )
     return [
         (item, transform(R, (*(spot - center), DROP_M - lowest)))
-        for item, R, (center, _, lowest), spot in zip(items, turns, outlines, spots, strict=True)
+        for item, (R, center, _, lowest), spot in zip(items, starts, spots, strict=True)
     ]
 
 
@@ -73,20 +72,17 @@ def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tup
     )
 
 
-def _attitude(rng: Generator, item: SceneObject) -> Matrix:
-    """3x3 rotation: upright with any heading or, for some families, lying with any side up."""
+def _draw_start(rng: Generator, item: SceneObject) -> tuple[Matrix, Points, float, float]:
+    """A 3x3 rotation, upright with any heading or, for some families, lying with any side up; then, seen from above,
+    the circle around the turned object (centre (2,), radius), and its lowest z."""
     heading, roll = rng.uniform(-np.pi, np.pi, 2)
+    R = rotation_z(heading)
     if rng.random() < FAMILIES[item.family].lying:
-        return rotation_z(heading) @ ON_SIDE @ rotation_z(roll)
-    return rotation_z(heading)
-
-
-def _outline(item: SceneObject, R: Matrix) -> tuple[Points, float, float]:
-    """The circle around a turned object seen from above (centre (2,), radius) and its lowest z."""
+        R = R @ ON_SIDE @ rotation_z(roll)
     vertices = apply(transform(R), item.mesh.vertices_m.astype(float))
     center = (vertices[:, :2].min(0) + vertices[:, :2].max(0)) / 2
     radius = float(np.linalg.norm(vertices[:, :2] - center, axis=1).max())
-    return center, radius, float(vertices[:, 2].min())
+    return R, center, radius, float(vertices[:, 2].min())
 
 
 def _scatter(cell: Cell, rng: Generator, radii_m: list[float], gap_m: float) -> list[Points] | None:

@@ -79,16 +79,9 @@ class _Spoon:
 
 def spoon(rng: Generator) -> Shape:
     """A spoon along x, one closed sweep from a cupped bowl to an arched handle; it rests on bowl and tip."""
-    sizes = _Spoon(
-        length=rng.uniform(0.135, 0.175),
-        bowl_length=rng.uniform(0.044, 0.054),
-        bowl_half_width=rng.uniform(0.015, 0.019),
-        bowl_depth=rng.uniform(0.007, 0.009),
-        bowl_thickness=rng.uniform(0.0020, 0.0026),
-        grip_half_width=rng.uniform(0.0045, 0.0065),
-        grip_thickness=rng.uniform(0.0042, 0.0060),
-        arch=rng.uniform(0.013, 0.016),
-    )
+    low = [0.135, 0.044, 0.015, 0.007, 0.0020, 0.0045, 0.0042, 0.013]
+    high = [0.175, 0.054, 0.019, 0.009, 0.0026, 0.0065, 0.0060, 0.016]
+    sizes = _Spoon(*rng.uniform(low, high))
     # The middle line (N, 2) of (x, z): level with the bowl's rim, then over the arch down to the tip.
     x = np.concatenate([np.linspace(0.0, sizes.bowl_length, 30), np.linspace(sizes.bowl_length, sizes.length, 33)[1:]])
     rim, tip = sizes.bowl_depth + sizes.bowl_thickness / 2, sizes.grip_thickness / 2

@@ -1,7 +1,7 @@
 """The digital cell's catalogue: families of tableware and what they are made of; `draw_tableware` draws one object.
 
 What is trained on drawn scenes (`perception.learning.synthesis.scenes`) has never seen these families, materials
-and tints, nor the tables, rooms and lamps of `appearance`, and can be measured on them.
+and tints, nor the tables, rooms and lamps of `cell_scene`, and can be measured on them.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.errors import ConfigurationError
 from hardware.simulation.catalogue import solids, vessels
@@ -33,68 +33,43 @@ MASS_BOUNDS_KG = (0.02, 0.45)
 
 GLASS, TINTED, PLASTIC = "clear glass", "tinted glass", "clear plastic"
 CHROME, STEEL, CERAMIC, MATTE = "chrome", "brushed steel", "glazed ceramic", "matte"
-RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class MaterialFamily:
-    """What a material has whatever its tint, the tints it comes in, and the finish that one gives it."""
+    """What a material has whatever its tint, and the finish that one gives it."""
 
     optics: Optics
     density_kg_m3: float
     friction: float
-    tints: tuple[RGB, ...]
-    finish: Callable[[ArrayLike], Finish]
+    finish: Callable[[NDArray[np.float32]], Finish]
 
 
+def _glass(rgb: ArrayLike, ior: float) -> Finish:
+    return plain(Scattering.GLASS, rgb, ior)
+
+
+STEEL_FINISH = plain(Scattering.BRUSHED, (0.70, 0.69, 0.67), roughness=BRUSHED_ROUGHNESS)
 #: kg/m³ of soda-lime glass, PET and polystyrene, sheet steel, stoneware, painted wood and board.
 MATERIALS = {
-    GLASS: MaterialFamily(
-        "transparent",
-        2500.0,
-        0.45,
-        ((1.0, 1.0, 1.0), (0.97, 1.0, 0.98)),
-        lambda _: plain(Scattering.GLASS, (0.99, 0.995, 0.99), GLASS_IOR),
-    ),
-    TINTED: MaterialFamily(
-        "transparent",
-        2500.0,
-        0.45,
-        ((0.35, 0.62, 0.36), (0.66, 0.42, 0.16), (0.35, 0.52, 0.80), (0.75, 0.45, 0.55), (0.45, 0.45, 0.48)),
-        # Two interfaces a wall, so the square root gives the tint to one wall.
-        lambda tint: plain(Scattering.GLASS, np.sqrt(0.3 + 0.7 * np.asarray(tint)), GLASS_IOR),
-    ),
-    PLASTIC: MaterialFamily(
-        "transparent",
-        1200.0,
-        0.50,
-        ((1.0, 1.0, 1.0), (0.93, 0.97, 1.0)),
-        lambda _: plain(Scattering.GLASS, (0.99, 0.99, 0.99), PLASTIC_IOR),
-    ),
-    CHROME: MaterialFamily(
-        "specular", 7850.0, 0.40, ((0.95, 0.95, 0.96),), lambda _: plain(Scattering.MIRROR, (0.82, 0.83, 0.84))
-    ),
-    STEEL: MaterialFamily(
-        "specular",
-        7850.0,
-        0.40,
-        ((0.78, 0.77, 0.75), (0.80, 0.68, 0.50)),
-        lambda _: plain(Scattering.BRUSHED, (0.70, 0.69, 0.67), roughness=BRUSHED_ROUGHNESS),
-    ),
-    CERAMIC: MaterialFamily(
-        "ordinary",
-        2300.0,
-        0.50,
-        ((0.92, 0.91, 0.88), (0.22, 0.38, 0.62), (0.55, 0.25, 0.20), (0.28, 0.45, 0.36)),
-        lambda tint: plain(Scattering.GLAZE, tint, GLAZE_IOR),
-    ),
-    MATTE: MaterialFamily(
-        "ordinary",
-        700.0,
-        0.70,
-        ((0.80, 0.24, 0.18), (0.18, 0.42, 0.70), (0.88, 0.72, 0.20), (0.55, 0.40, 0.26), (0.25, 0.25, 0.27)),
-        lambda tint: plain(Scattering.MATTE, tint),
-    ),
+    GLASS: MaterialFamily("transparent", 2500.0, 0.45, lambda _: _glass((0.99, 0.995, 0.99), GLASS_IOR)),
+    # Two interfaces a wall, so the square root gives the tint to one wall.
+    TINTED: MaterialFamily("transparent", 2500.0, 0.45, lambda tint: _glass(np.sqrt(0.3 + 0.7 * tint), GLASS_IOR)),
+    PLASTIC: MaterialFamily("transparent", 1200.0, 0.50, lambda _: _glass((0.99, 0.99, 0.99), PLASTIC_IOR)),
+    CHROME: MaterialFamily("specular", 7850.0, 0.40, lambda _: plain(Scattering.MIRROR, (0.82, 0.83, 0.84))),
+    STEEL: MaterialFamily("specular", 7850.0, 0.40, lambda _: STEEL_FINISH),
+    CERAMIC: MaterialFamily("ordinary", 2300.0, 0.50, lambda tint: plain(Scattering.GLAZE, tint, GLAZE_IOR)),
+    MATTE: MaterialFamily("ordinary", 700.0, 0.70, lambda tint: plain(Scattering.MATTE, tint)),
+}
+#: The tints that each comes in.
+TINTS = {
+    GLASS: ((1.0, 1.0, 1.0), (0.97, 1.0, 0.98)),
+    TINTED: ((0.35, 0.62, 0.36), (0.66, 0.42, 0.16), (0.35, 0.52, 0.80), (0.75, 0.45, 0.55), (0.45, 0.45, 0.48)),
+    PLASTIC: ((1.0, 1.0, 1.0), (0.93, 0.97, 1.0)),
+    CHROME: ((0.95, 0.95, 0.96),),
+    STEEL: ((0.78, 0.77, 0.75), (0.80, 0.68, 0.50)),
+    CERAMIC: ((0.92, 0.91, 0.88), (0.22, 0.38, 0.62), (0.55, 0.25, 0.20), (0.28, 0.45, 0.36)),
+    MATTE: ((0.80, 0.24, 0.18), (0.18, 0.42, 0.70), (0.88, 0.72, 0.20), (0.55, 0.40, 0.26), (0.25, 0.25, 0.27)),
 }
 
 
@@ -151,7 +126,7 @@ def draw_tableware(rng: Generator, family: str | None = None, material: str | No
     if family is None:
         family = str(rng.choice([name for name, kind in FAMILIES.items() if material in kind.materials]))
     shape = FAMILIES[family].draw(rng)
-    tints = MATERIALS[material].tints
+    tints = TINTS[material]
     made_of = material_of(material, np.array(tints[rng.integers(len(tints))]) * rng.uniform(0.94, 1.0, 3))
     fill = shape.metal_fill if made_of.optics == "specular" else 1.0
     mass_kg = mass_properties(shape.mesh)[0] * made_of.density_kg_m3 * shape.solidity * fill

@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
 
 from core.surfaces import SURFACES
 from core.transforms import Matrix, apply, rotation_z, transform
-from hardware.simulation.physics.settle import settle
+from hardware.simulation.physics.model import body_pose, is_at_rest, quaternion
 from hardware.simulation.scene.materials import Material
 from hardware.simulation.scene.meshes import Mesh, mass_properties
 from hardware.simulation.scene.scene import ON_SIDE, Piece, PlacedObject, Scene, SceneObject
-from perception.learning.synthesis.scenes.backdrop import draw_backdrop
+from perception.learning.synthesis.scenes.backdrop import Box, draw_backdrop, draw_lamps, draw_room
 from perception.learning.synthesis.scenes.materials import draw_liquid, draw_material
 from perception.learning.synthesis.scenes.shapes import draw_shape
-from perception.learning.synthesis.scenes.surroundings import draw_lamps, draw_room
 
 MOST_OBJECTS = 7
 #: Objects that roll farther than this from the middle are taken away.
@@ -28,6 +29,14 @@ UPRIGHT, LYING, HEAD = 0.70, 0.17, 0.05
 TWIN = 0.2
 #: The families of contents.
 LIQUID, LID = "liquid", "lid"
+#: Time step, longest fall, and time between looks at whether all are at rest.
+STEP_S, LONGEST_S, LOOK_EVERY_S = 0.004, 2.4, 0.2
+#: At rest: no body faster than this.
+REST_SPEED_M_S, REST_TURN_RAD_S = 0.01, 0.15
+#: Sliding, torsional [m] and rolling [m] friction: objects that rolled for ever would leave the picture.
+FRICTION = (0.5, 0.01, 0.0015)
+#: A hull of more corners than this only costs time.
+HULL_CORNERS = 96
 
 
 def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Sequence[SceneObject] = ()) -> Scene:
@@ -47,7 +56,7 @@ def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Se
     objects = _draw_objects(rng, user_objects)
     reach_m = 0.1 if backdrop.container else 0.13 + 0.02 * len(objects)
     starts = _starts(rng, objects, reach_m)
-    resting = settle([(item.mesh, item.mass_kg, T) for item, T in zip(objects, starts, strict=True)], backdrop.solids)
+    resting = settle(objects, starts, backdrop.solids)
     placed: list[PlacedObject] = []
     free_id = 1
     for item, T in zip(objects, resting, strict=True):
@@ -121,3 +130,48 @@ def _attitude(rng: Generator) -> NDArray[np.float64]:
         return heading @ np.diag([1.0, -1.0, -1.0])
     axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     return axes * np.sign(np.linalg.det(axes))
+
+
+def settle(objects: Sequence[SceneObject], starts: Sequence[Matrix], solids: Sequence[Box]) -> list[Matrix]:
+    """T_world_object of objects after falling from `starts`, each as its convex hull. The table is z = 0, endless.
+
+    Args:
+        solids: what stands fast.
+    """
+    spec = mujoco.MjSpec()
+    spec.option.timestep = STEP_S
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[2, 2, 0.1], friction=FRICTION, condim=6)
+    for half, T in solids:
+        spec.worldbody.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX, size=half, pos=T[:3, 3], quat=quaternion(T), friction=FRICTION
+        )
+    for i, (item, T) in enumerate(zip(objects, starts, strict=True)):
+        spec.add_mesh(name=f"hull{i}", uservert=_hull(item.mesh).ravel())
+        body = spec.worldbody.add_body(name=f"object{i}", pos=T[:3, 3], quat=quaternion(T))
+        body.add_freejoint()
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"hull{i}", mass=item.mass_kg, friction=FRICTION, condim=6
+        )
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    for _ in range(int(LONGEST_S / LOOK_EVERY_S)):
+        mujoco.mj_step(model, data, int(LOOK_EVERY_S / STEP_S))
+        if is_at_rest(data.qvel, REST_SPEED_M_S, REST_TURN_RAD_S):
+            break
+    return [body_pose(data, f"object{i}") for i in range(len(objects))]
+
+
+def _hull(mesh: Mesh) -> NDArray[np.float64]:
+    """(N, 3) corners of the convex hull, thinned to the outermost in evenly spread directions where there are many."""
+    vertices = mesh.vertices_m.astype(float)
+    corners = vertices[ConvexHull(vertices).vertices]
+    if len(corners) <= HULL_CORNERS:
+        return corners
+    index = np.arange(HULL_CORNERS) + 0.5
+    z, angle = 1 - 2 * index / HULL_CORNERS, np.pi * (1 + 5**0.5) * index
+    outward = np.stack([np.sqrt(1 - z**2) * np.cos(angle), np.sqrt(1 - z**2) * np.sin(angle), z], 1)
+    # The foot's rim decides whether an object stands: the lowest corners always stay.
+    low = np.flatnonzero(corners[:, 2] < corners[:, 2].min() + 5e-4)
+    keep = np.unique(np.concatenate([low[:: max(1, len(low) // 24)], (corners @ outward.T).argmax(0)]))
+    return corners[keep]

@@ -1,15 +1,20 @@
 """Outside profiles of vessels as a continuum: feet, stems, bodies, shoulders, necks, threads and lips in any mix.
 
-No family is listed: what a bottle, a goblet or a flask is comes out of which of these parts a draw has.
+No family is listed: what a bottle, a goblet or a flask is comes out of which of these parts a draw has. A section is
+how far the outline reaches in every direction around its axis, with a mean near 1: the profile's radii are multiplied
+by it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from scipy.interpolate import PchipInterpolator
 
-from hardware.simulation.scene.meshes import Points
+from hardware.simulation.scene.meshes import SEGMENTS, Points
+
+Draw = Callable[[Generator, Points], Points]
 
 #: Share of the draws that have each part.
 STEM, NECK, THREADS, RIPPLES, LIP = 0.28, 0.26, 0.5, 0.1, 0.3
@@ -118,3 +123,79 @@ def _through(*groups: list[tuple[float, float]]) -> tuple[Points, Points, Points
 def _waves(z: Points, low: float, high: float, pitch_m: float, depth_m: float) -> Points:
     window = np.clip(np.minimum(z - low, high - z) / 0.004, 0, 1)
     return depth_m * window * np.sin(2 * np.pi * z / pitch_m)
+
+
+def circle(rng: Generator, angle_rad: Points) -> Points:
+    """Round: most glassware."""
+    return np.ones_like(angle_rad)
+
+
+def superellipse(rng: Generator, angle_rad: Points) -> Points:
+    """From oval to nearly rectangular: |x/a|^n + |y/b|^n = 1 (Lamé), a b = 1."""
+    power, aspect = rng.uniform(2.2, 9.0), rng.uniform(0.62, 1.0)
+    x, y = np.abs(np.cos(angle_rad)) * np.sqrt(aspect), np.abs(np.sin(angle_rad)) / np.sqrt(aspect)
+    return (x**power + y**power) ** (-1 / power) * 0.92
+
+
+def polygon(rng: Generator, angle_rad: Points) -> Points:
+    """A regular polygon of 3 to 8 sides with rounded corners."""
+    sides = rng.integers(3, 9)
+    sector = 2 * np.pi / sides
+    within = (angle_rad % sector) - sector / 2
+    flat = np.cos(sector / 2) / np.cos(within)
+    return 1.0 + rng.uniform(0.5, 0.9) * (flat / flat.mean() - 1.0)
+
+
+def lobes(rng: Generator, angle_rad: Points) -> Points:
+    """Flutes, petals and stars: a cosine, sharpened or flattened."""
+    count = int(rng.integers(3, 17))
+    depth = rng.uniform(0.02, 0.22) * min(1.0, 5.0 / count)
+    wave = np.cos(count * angle_rad)
+    return 1.0 + depth * np.sign(wave) * np.abs(wave) ** rng.uniform(0.5, 1.6)
+
+
+def heart(rng: Generator, angle_rad: Points) -> Points:
+    """One dent and one point, as moulded hearts and leaves have."""
+    dent, point = rng.uniform(0.15, 0.35), rng.uniform(0.08, 0.22)
+    turn = (angle_rad + np.pi) % (2 * np.pi) - np.pi
+    back = np.pi - np.abs(turn)
+    return 1.0 - dent * np.exp(-((turn / 0.45) ** 2)) + point * np.exp(-((back / 0.35) ** 2))
+
+
+#: Share of the lobed and many-sided sections that are twisted on their way up, and the greatest twist [rad].
+TWISTED, MOST_TWIST_RAD = 0.2, 1.5
+#: Every kind with its share of the draws.
+SECTIONS: tuple[tuple[Draw, float], ...] = (
+    (circle, 0.74),
+    (superellipse, 0.12),
+    (polygon, 0.05),
+    (lobes, 0.07),
+    (heart, 0.02),
+)
+
+
+def draw_section(rng: Generator, angle_rad: Points) -> tuple[str, Points]:
+    """The kind of one drawn section and its reach at the angles given."""
+    kinds, shares = zip(*SECTIONS, strict=True)
+    kind = kinds[int(rng.choice(len(kinds), p=shares))]
+    return kind.__name__, kind(rng, angle_rad)
+
+
+def draw_reach(rng: Generator, profile: Profile) -> tuple[str, Points]:
+    """A section's kind and the factors (len(z), SEGMENTS) on radii at the profile's own heights z."""
+    z = profile.outer_rz[:, 1]
+    angle = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
+    kind, section = draw_section(rng, angle)
+    twist = 0.0
+    if kind in ("lobes", "polygon") and rng.random() < TWISTED:
+        twist = rng.uniform(-MOST_TWIST_RAD, MOST_TWIST_RAD) / z[-1]
+    sections = np.stack([np.interp(angle + twist * height, angle, section, period=2 * np.pi) for height in z])
+    return kind, 1.0 + profile.shaped[:, None] * (sections - 1.0)
+
+
+def reach_at(outline_rz: Points, profile: Profile, reach: Points) -> Points:
+    """The factors (N, SEGMENTS) at the heights of an outline (N, 2) that was made from the profile."""
+    z = profile.outer_rz[:, 1]
+    low = np.clip(np.searchsorted(z, outline_rz[:, 1]) - 1, 0, len(z) - 2)
+    share = ((outline_rz[:, 1] - z[low]) / (z[low + 1] - z[low])).clip(0, 1)[:, None]
+    return (1 - share) * reach[low] + share * reach[low + 1]

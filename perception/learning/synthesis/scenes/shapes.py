@@ -20,8 +20,7 @@ from hardware.simulation.scene.meshes import (
     translate,
     vessel_profile,
 )
-from perception.learning.synthesis.scenes.profiles import Profile, draw_profile
-from perception.learning.synthesis.scenes.sections import draw_reach, draw_section, reach_at
+from perception.learning.synthesis.scenes.profiles import Profile, draw_profile, draw_reach, draw_section, reach_at
 
 #: Share of the vessels that have each; a handle only where the section is round.
 HANDLE, FILLED, LIDDED = 0.12, 0.16, 0.1

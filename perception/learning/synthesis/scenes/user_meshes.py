@@ -142,7 +142,7 @@ def _read_mesh(file: Path, units: str, up: str) -> Mesh:
     Raises:
         BadMesh: unreadable, empty, with vertices that are no numbers, open, or of absurd size.
     """
-    mesh = _closed(_load(file))
+    mesh = _load(file)
     mesh.vertices = mesh.vertices * METRES[units] @ UPS[up].T
     low, high = mesh.bounds
     _check_size(float((high - low).max()), units)
@@ -157,7 +157,7 @@ def _read_mesh(file: Path, units: str, up: str) -> Mesh:
 
 
 def _load(file: Path) -> Any:
-    """Everything in the file as one trimesh, as its vertices are written."""
+    """Everything in the file as one closed trimesh, vertices that lie on each other joined."""
     import trimesh
 
     if not file.stat().st_size:
@@ -172,20 +172,15 @@ def _load(file: Path) -> Any:
         raise BadMesh("has vertices that are no numbers (NaN or infinite)")
     if len(loaded.faces) > MOST_FACES:
         raise BadMesh(f"has {len(loaded.faces):,} triangles: more than {MOST_FACES:,}")
-    return loaded
-
-
-def _closed(mesh: Any) -> Any:
-    """The mesh with vertices that lie on each other joined."""
-    mesh.merge_vertices(merge_tex=True, merge_norm=True)
-    mesh.update_faces(mesh.nondegenerate_faces())
-    edges = np.sort(mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    loaded.merge_vertices(merge_tex=True, merge_norm=True)
+    loaded.update_faces(loaded.nondegenerate_faces())
+    edges = np.sort(loaded.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     _, uses = np.unique(edges, axis=0, return_counts=True)
     if odd := int((uses % 2).sum()):
         raise BadMesh(f"is open ({odd} of its {len(uses)} edges border one triangle): light would get lost in its wall")
-    if not mesh.is_winding_consistent:
+    if not loaded.is_winding_consistent:
         raise BadMesh("has triangles that face both ways: its inside cannot be told from its outside")
-    return mesh
+    return loaded
 
 
 def _check_size(side_m: float, units: str) -> None:

@@ -11,8 +11,7 @@ from core.clock import WallClock
 from core.errors import CameraError
 from core.surfaces import SURFACES
 from core.transforms import apply, invert, transform
-from hardware.simulation.catalogue.appearance import lamps, room, table_finish
-from hardware.simulation.catalogue.cell_scene import cell_scene
+from hardware.simulation.catalogue.cell_scene import cell_scene, lamps, room, table_finish
 from hardware.simulation.catalogue.tableware import GLASS, MATTE, TINTED, draw_tableware, material_of
 from hardware.simulation.rendering.backend import _llvm_version
 from hardware.simulation.rendering.path_tracer import PathTracer
