@@ -13,7 +13,7 @@ from hardware.simulation.catalogue.tableware import FAMILIES
 from hardware.simulation.rendering.raycast import RayCaster
 from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.scene.triangles import box, rectangle
-from perception.learning.synthesis.scenes import sections, shapes, textures
+from perception.learning.synthesis.scenes import profiles, shapes, textures
 from perception.learning.synthesis.scenes.backdrop import Backdrop, draw_backdrop
 from perception.learning.synthesis.scenes.drawing import LID, LIQUID, draw_object, draw_scene
 from perception.learning.synthesis.scenes.shapes import draw_moulding, draw_solid, draw_vessel
@@ -41,8 +41,8 @@ def test_nothing_is_drawn_from_the_cells_catalogue_nor_the_cells_objects_from_wh
         assert len(files) > 5
         for file in files:
             assert not [name for name in modules_imported_by(file) if name.startswith(other)], file
-    shape_draws = {draw for draw, _ in shapes.KINDS} | {draw for draw, _ in sections.SECTIONS}
-    assert {draw.__module__ for draw in shape_draws} == {shapes.__name__, sections.__name__}
+    shape_draws = {draw for draw, _ in shapes.KINDS} | {draw for draw, _ in profiles.SECTIONS}
+    assert {draw.__module__ for draw in shape_draws} == {shapes.__name__, profiles.__name__}
     assert {family.draw.__module__.rpartition(".")[0] for family in FAMILIES.values()} == {others[0]}
     drawn = {shapes.draw_shape(np.random.default_rng([seed, 4])).family.split(",")[0] for seed in range(150)}
     assert drawn == {"vessel", "moulding", "solid", "block"}
