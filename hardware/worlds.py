@@ -23,7 +23,11 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
         CameraError, ArmError: half of the real cell is missing.
     """
     if camera == "auto" and arms == "auto":
-        camera, arms = _camera_here(), _arms_here()
+        from hardware.arms.can_interfaces import find_can_interfaces
+        from hardware.cameras.attached import find_cameras
+
+        camera = "d435" if find_cameras() else "sim"
+        arms = "piper" if find_can_interfaces() else "sim"
         if (camera, arms) == ("d435", "sim"):
             raise ArmError(
                 "A RealSense is attached, but no CAN interface is up.",
@@ -41,12 +45,11 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
         arms = "sim" if camera == "sim" else "piper"
     kind = camera.partition(":")[0]
     if kind not in ("sim", "d435"):
-        remedy = "Choose auto, sim, d435 or d435:SERIAL."
         if Path(camera).exists():
             raise ConfigurationError(
                 f"Nothing may move on a recording ({camera}).", f"Use: python main.py dry-run {camera}"
             )
-        raise ConfigurationError(f"There is no camera called {camera!r}.", remedy)
+        raise ConfigurationError(f"There is no camera called {camera!r}.", "Choose auto, sim, d435 or d435:SERIAL.")
     if arms not in ("sim", "piper"):
         raise ConfigurationError(f"There are no arms called {arms!r}.", "Choose auto, sim or piper.")
     if (kind == "sim") != (arms == "sim"):
@@ -64,18 +67,6 @@ def open_world(cell: Cell, camera: str, seed: int) -> World:
 
         return DigitalCell(cell, seed)
     return RealCell(cell, serial=camera.partition(":")[2] or cell.camera.serial)
-
-
-def _camera_here() -> str:
-    from hardware.cameras.attached import find_cameras
-
-    return "d435" if find_cameras() else "sim"
-
-
-def _arms_here() -> str:
-    from hardware.arms.can_interfaces import find_can_interfaces
-
-    return "piper" if find_can_interfaces() else "sim"
 
 
 class RealCell:

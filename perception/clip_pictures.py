@@ -50,9 +50,17 @@ class MapColours:
 
     def legend(self, height: int) -> Image:
         """What the colours mean."""
-        if self.kind == "normals":
-            return _normal_ball(height)
-        return legend(height, self.near, self.far, _CAPTIONS[self.kind])
+        if self.kind != "normals":
+            return legend(height, self.near, self.far, _CAPTIONS[self.kind])
+        # A ball as the camera sees it: every direction in its colour.
+        side = max(24, round(84 * height / 480))
+        x, y = np.meshgrid(*[np.linspace(-1.1, 1.1, side, dtype=np.float32)] * 2)
+        square = x**2 + y**2
+        normals = np.stack([x, y, -np.sqrt(np.clip(1 - square, 0, None))], -1)
+        normals[square > 1] = np.nan
+        image = np.full((height, side, 3), HOLE_RGB, np.uint8)
+        image[:side] = _colour_normals(normals)[:height]
+        return image
 
 
 def side_by_side(color: Image, values: NDArray[np.float32], colours: MapColours) -> Image:
@@ -105,16 +113,4 @@ def _colour_normals(normals: NDArray[np.float32]) -> Image:
     shown = np.where(seen[..., None], normals, 0) * np.array([1, -1, -1], np.float32)
     image = np.clip(np.rint(127.5 + 127.5 * shown), 0, 255).astype(np.uint8)
     image[~seen] = HOLE_RGB
-    return image
-
-
-def _normal_ball(height: int) -> Image:
-    """A ball as the camera sees it: every direction in its colour."""
-    side = max(24, round(84 * height / 480))
-    x, y = np.meshgrid(*[np.linspace(-1.1, 1.1, side, dtype=np.float32)] * 2)
-    square = x**2 + y**2
-    normals = np.stack([x, y, -np.sqrt(np.clip(1 - square, 0, None))], -1)
-    normals[square > 1] = np.nan
-    image = np.full((height, side, 3), HOLE_RGB, np.uint8)
-    image[:side] = _colour_normals(normals)[:height]
     return image

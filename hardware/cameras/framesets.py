@@ -111,7 +111,11 @@ class FrameReader:
 
     def read(self, exposure: Exposure, number: int, stamp_s: float) -> RgbdFrame:
         """Copies one exposure (librealsense reuses its memory)."""
-        color, depth_m = self._rgb(exposure.color), self._depth_m(exposure)
+        pixels, conversion = _pixels(exposure.color), _TO_RGB[self._layout]
+        if self._layout in (rs.format.yuyv, rs.format.uyvy):
+            pixels = pixels.view(np.uint8).reshape(exposure.color.height, exposure.color.width, 2)
+        color = pixels.copy() if conversion is None else np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)
+        depth_m = self._depth_m(exposure)
         if self._undistort is not None:
             color = np.asarray(cv2.remap(color, *self._undistort, cv2.INTER_LINEAR), np.uint8)
             nearest = cv2.remap(depth_m, *self._undistort, cv2.INTER_NEAREST, borderValue=np.nan)
@@ -127,13 +131,6 @@ class FrameReader:
             source=self._source,
             infrared=None if infrared is None else (_pixels(infrared[0]).copy(), _pixels(infrared[1]).copy()),
         )
-
-    def _rgb(self, frame: Any) -> NDArray[np.uint8]:
-        data = _pixels(frame)
-        if self._layout in (rs.format.yuyv, rs.format.uyvy):
-            data = data.view(np.uint8).reshape(frame.height, frame.width, 2)
-        conversion = _TO_RGB[self._layout]
-        return data.copy() if conversion is None else np.asarray(cv2.cvtColor(data, conversion), np.uint8)
 
     def _depth_m(self, exposure: Exposure) -> NDArray[np.float32]:
         if exposure.depth is None:

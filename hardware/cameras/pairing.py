@@ -62,25 +62,19 @@ class ExposureMatcher(Generic[F]):
 
     def pop(self) -> dict[StreamKey, F] | None:
         """The next whole exposure by stream, or None until more frames are added."""
-        while self._pending and self._is_decided(self._pending[0].timestamp):
-            color = self._pending.popleft()
-            exposure = {COLOR: color}
+        while self._pending:
+            stamp_ms = self._pending[0].timestamp
+            # It waits until no frame still to come can be nearer than those at hand, or too many wait behind it.
+            if not (self._finished or len(self._pending) > self._depth) and not all(
+                frames and frames[-1].timestamp >= stamp_ms for frames in self._others.values()
+            ):
+                return None
+            exposure = {COLOR: self._pending.popleft()}
             for key, frames in self._others.items():
-                if frame := self._take(frames, color.timestamp):
-                    exposure[key] = frame
+                while len(frames) > 1 and abs(frames[1].timestamp - stamp_ms) <= abs(frames[0].timestamp - stamp_ms):
+                    frames.popleft()
+                if frames and abs(frames[0].timestamp - stamp_ms) < self._tolerance_ms:
+                    exposure[key] = frames.popleft()
             if self._required <= exposure.keys():
                 return exposure
-        return None
-
-    def _is_decided(self, stamp_ms: float) -> bool:
-        """Whether no frame still to come can be nearer to this stamp than those at hand."""
-        if self._finished or len(self._pending) > self._depth:
-            return True
-        return all(frames and frames[-1].timestamp >= stamp_ms for frames in self._others.values())
-
-    def _take(self, frames: deque[F], stamp_ms: float) -> F | None:
-        while len(frames) > 1 and abs(frames[1].timestamp - stamp_ms) <= abs(frames[0].timestamp - stamp_ms):
-            frames.popleft()
-        if frames and abs(frames[0].timestamp - stamp_ms) < self._tolerance_ms:
-            return frames.popleft()
         return None

@@ -103,7 +103,7 @@ class Recorder:
         if session is None:
             return
         session.close()
-        written = self._written()
+        written = self._count_written()
         if written < self.count:  # librealsense drops images on a full disk without a word
             raise StorageError(
                 f"Only {written} of {self.count} frames could be written to {self._path.parent}.",
@@ -115,17 +115,17 @@ class Recorder:
 
     def _catches_up(self) -> bool:
         """Waits until the frames so far are on the disk; False where the writer stands still."""
-        written, deadline_s = self._written(), time.monotonic() + _STANDSTILL_S
+        written, deadline_s = self._count_written(), time.monotonic() + _STANDSTILL_S
         while written < self.count:
             if time.monotonic() > deadline_s:
                 return False
             time.sleep(_POLL_S)
-            before, written = written, self._written()
+            before, written = written, self._count_written()
             if written > before:
                 deadline_s = time.monotonic() + _STANDSTILL_S
         return True
 
-    def _written(self) -> int:
+    def _count_written(self) -> int:
         """How many whole frames are on the disk."""
         try:
             return min(RecordingIndex(self._partial).counts.values(), default=0)
