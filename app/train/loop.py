@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from app.console import Console
 from app.interrupts import Interrupts
-from perception.learning.training.log import LogRow
+from perception.learning.training.files import LogRow
 from perception.learning.training.validation import Progress
 
 #: Steps over which speed and loss are averaged for show.

@@ -17,8 +17,7 @@ from perception.learning.datasets.base import Dataset, DatasetClip, open_dataset
 from perception.learning.training.base import TINY, BaseFiles, find_base, load_base, write_tiny_base
 from perception.learning.training.checkpoint import Checkpoints, StepCheckpoint, model_identity, restore
 from perception.learning.training.draws import Sampler, split
-from perception.learning.training.files import GOES_ON, hold_run
-from perception.learning.training.log import LogRow, TrainingLog
+from perception.learning.training.files import GOES_ON, LogRow, TrainingLog, hold_run
 from perception.learning.training.lora import lora_bytes, put_lora, read_lora
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.training.trainer import LEVELS, Trainer

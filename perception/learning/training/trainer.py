@@ -20,8 +20,8 @@ from perception.learning.datasets.base import Dataset
 from perception.learning.training.base import Base
 from perception.learning.training.clips import TrainingClip, known_of_latents
 from perception.learning.training.draws import Draw, Sampler
+from perception.learning.training.files import LogRow
 from perception.learning.training.loader import clip_stream
-from perception.learning.training.log import LogRow
 from perception.learning.training.lora import add_lora
 from perception.learning.training.settings import TrainingSettings
 

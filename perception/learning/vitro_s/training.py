@@ -2,13 +2,14 @@
 
 import copy
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from core.errors import TrainingError
@@ -19,11 +20,9 @@ from perception.estimators.running import pick_device
 from perception.estimators.vitro_s.encoding import CHANNELS, LOG_B
 from perception.estimators.vitro_s.model import UNCALIBRATED, VitroS, read_weights, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet, average_into, pad_to_multiple, parameters
-from perception.learning.training.files import GOES_ON, write_png
-from perception.learning.training.log import LogRow, TrainingLog
+from perception.learning.training.files import GOES_ON, LogRow, TrainingLog, write_png
 from perception.learning.training.validation import Progress
 from perception.learning.vitro_s.batches import Batch, BatchSource, split_clips
-from perception.learning.vitro_s.optimizer import Optimizer
 from perception.learning.vitro_s.settings import VitroSettings
 from perception.learning.vitro_s.validation import Scores, Validation, calibrate, validate, validation_picture
 
@@ -35,6 +34,12 @@ KEEP = 0.998
 SCALES, GRADIENT, LIKELIHOOD, OUTLINE = 3, 0.5, 0.05, 0.15
 #: Above the table: by 4 mm where the camera is 0.6 m over it.
 ABOVE_Q = 0.027
+ADAM_RATE, MUON_RATE = 2e-4, 2e-3
+WEIGHT_DECAY, BETAS, MOMENTUM = 1e-2, (0.9, 0.98), 0.95
+#: Parts of the kernels that can be stepped at the same time.
+HANDS = 2
+#: The first and the last layer are AdamW's, as Muon's authors advise.
+_ADAMS_MODULES = ("stem", "head")
 
 
 class VitroTraining:
@@ -161,6 +166,61 @@ class VitroTraining:
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
         self.changes = tuple(changes(self._facts | state.get("settings", {}), self._facts))
+
+
+class Optimizer:
+    """Muon for the convolutions, AdamW for the rest, under one factor on their rates.
+
+    Muon (Jordan et al. 2024; `torch.optim.Muon`) takes orthogonal steps, for which a matrix is needed: a
+    convolution's kernel counts as one of its outputs by all of its inputs. On this network AdamW alone learns
+    far more slowly (docs/lab/vitro-s.md).
+    """
+
+    def __init__(self, net: VitroNet) -> None:
+        """net: its kernels lie in memory as channels_last has them."""
+        self._kernels = [p for name, p in net.named_parameters() if _is_kernel(name, p)]
+        self._others = [p for name, p in net.named_parameters() if not _is_kernel(name, p)]
+        # Matrices that share the kernels' memory.
+        self._matrices = [nn.Parameter(_matrix(kernel.data)) for kernel in self._kernels]
+        self._muons = [
+            torch.optim.Muon(self._matrices[i::HANDS], MUON_RATE, weight_decay=WEIGHT_DECAY, momentum=MOMENTUM)
+            for i in range(HANDS)
+        ]
+        self._adam = torch.optim.AdamW(self._others, ADAM_RATE, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What `step` wants gradients of, in its order."""
+        return [*self._kernels, *self._others]
+
+    def step(self, gradients: Sequence[Tensor], factor: float, workers: Executor) -> None:
+        """Moves the weights, each part of them in a worker; factor (0 to 1) scales all rates."""
+        for matrix, gradient in zip(self._matrices, gradients, strict=False):
+            matrix.grad = _matrix(gradient)
+        for other, gradient in zip(self._others, gradients[len(self._matrices) :], strict=True):
+            other.grad = gradient
+        rates = [*((muon, MUON_RATE) for muon in self._muons), (self._adam, ADAM_RATE)]
+        for optimizer, rate in rates:
+            optimizer.param_groups[0]["lr"] = rate * factor
+        for done in [workers.submit(optimizer.step) for optimizer, _ in rates]:
+            done.result()
+
+    def state(self) -> dict[str, Any]:
+        return {"muon": [muon.state_dict() for muon in self._muons], "adam": self._adam.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for muon, own in zip(self._muons, state["muon"], strict=True):
+            muon.load_state_dict(own)
+        self._adam.load_state_dict(state["adam"])
+
+
+def _is_kernel(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 4 and not name.startswith(_ADAMS_MODULES)
+
+
+def _matrix(kernel: Tensor) -> Tensor:
+    """(out, h * w * in) view of a kernel (out, in, h, w) in channels_last memory."""
+    return kernel.permute(0, 2, 3, 1).contiguous().flatten(1)
 
 
 def loss(answer: Tensor, q: Tensor, weight: Tensor) -> Tensor:
