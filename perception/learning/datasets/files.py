@@ -32,13 +32,13 @@ def demand_folder(root: Path) -> None:
         ) from error
 
 
-def wrong_layout(kind: str, root: Path, wanted: str, remedy: str = "") -> DatasetError:
+def wrong_layout(kind: str, root: Path, wanted: str) -> DatasetError:
     """Says that nothing of a kind's layout is under `root`, and what is."""
     names = sorted(p.name + "/" * p.is_dir() for p in root.iterdir())
     found = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
     return DatasetError(
         f"{root} is no {kind} data set: looked for {wanted}, found {found or 'nothing'}.",
-        remedy or "Name the folder that was unpacked, or choose the --dataset that it is.",
+        "Name the folder that was unpacked, or choose the --dataset that it is.",
     )
 
 

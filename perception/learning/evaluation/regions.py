@@ -24,20 +24,15 @@ def regions_of(frame: DatasetFrame, kind: str) -> Regions:
     with np.errstate(invalid="ignore"):
         everything = (frame.depth_m > near_m) & (frame.depth_m < far_m)
     found = {"all": everything}
-    if frame.transparent is not None:
-        found["transparent"] = everything & frame.transparent
-    if frame.specular is not None:
-        found["specular"] = everything & frame.specular
-    hard = hard_of(frame)
-    if hard is not None:
-        found["hard"] = everything & hard
+    optics = {"transparent": frame.transparent, "specular": frame.specular, "hard": hard_of(frame)}
+    found |= {name: everything & mask for name, mask in optics.items() if mask is not None}
     if frame.table is not None and frame.instance_ids is not None:
         off_m = frame.table.height(frame.intrinsics.rays() * frame.depth_m[..., None])
         found["table"] = everything & (frame.instance_ids == 0) & (np.abs(off_m) < _ON_TABLE_M)
-    if hard is not None and frame.instance_ids is not None:
+    if "hard" in found and frame.instance_ids is not None:
         for family in sorted(set(frame.families.values())):
             own = [id_ for id_, name in frame.families.items() if name == family]
-            found[f"{FAMILY}{family}"] = everything & hard & np.isin(frame.instance_ids, own)
+            found[f"{FAMILY}{family}"] = found["hard"] & np.isin(frame.instance_ids, own)
     return {name: mask for name, mask in found.items() if name == "all" or mask.any()}
 
 

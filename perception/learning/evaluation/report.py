@@ -69,21 +69,16 @@ _PAPER = {
 
 def tables_of(results: Results, kind: str, name: str, seed: int) -> tuple[ResultTable, ...]:
     """results: by estimator, all of the same clips. kind, name: the data set's."""
-    tables = [
-        _table(results, kind, name, protocol, region, seed)
-        for protocol in _TITLES
-        for region in _regions(results, protocol)
-    ]
+    tables = []
+    for protocol in _TITLES:
+        found = {region for own in results.values() for clip in own for region in clip.metrics.get(protocol, {})}
+        if "specular" not in found:
+            # It and `transparent` are one where nothing is mirror-like.
+            found.discard("hard")
+        families = sorted(region for region in found if region.startswith(FAMILY)) if protocol == "used" else []
+        for region in [*(region for region in _REGIONS if region in found), *families]:
+            tables.append(_table(results, kind, name, protocol, region, seed))
     return tuple(table for table in tables if table.rows)
-
-
-def _regions(results: Results, protocol: str) -> list[str]:
-    """Those that tell something: `hard` and `transparent` are one where nothing is mirror-like."""
-    found = {region for own in results.values() for clip in own for region in clip.metrics.get(protocol, {})}
-    if "specular" not in found:
-        found.discard("hard")
-    families = sorted(region for region in found if region.startswith(FAMILY)) if protocol == "used" else []
-    return [region for region in _REGIONS if region in found] + families
 
 
 def _table(results: Results, kind: str, name: str, protocol: str, region: str, seed: int) -> ResultTable:
