@@ -57,7 +57,6 @@ class Console:
         return self._rich.is_terminal
 
     def say(self, text: str) -> None:
-        """One line, with rich markup."""
         self._rich.print(text)
 
     def error(self, error: VitroError) -> None:
@@ -102,7 +101,6 @@ class Console:
         self._rich.print(table, crop=False)
 
     def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
-        """Yields the items behind a progress bar."""
         with self._bar(label, total, 0, MofNCompleteColumn(), TimeElapsedColumn()) as update:
             for number, item in enumerate(items, start=1):
                 yield item

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import typer
 
@@ -113,13 +114,10 @@ def _models() -> Finding:
     return Finding("models", "pass", f"{what} ({why})")
 
 
-def _add_on(name: str, module: str) -> Callable[[], Finding]:
-    def check() -> Finding:
-        if importlib.util.find_spec(module) is None:
-            return Finding(name, "warn", "not installed (optional)", "See docs/add-ons.md")
-        return Finding(name, "pass", "installed")
-
-    return check
+def _add_on(name: str, module: str) -> Finding:
+    if importlib.util.find_spec(module) is None:
+        return Finding(name, "warn", "not installed (optional)", "See docs/add-ons.md")
+    return Finding(name, "pass", "installed")
 
 
 def _disk() -> Finding:
@@ -144,8 +142,8 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "renderer": _renderer,
     "CUDA": _cuda,
     "models": _models,
-    "AnyGrasp": _add_on("AnyGrasp", "gsnet"),
-    "cuRobo": _add_on("cuRobo", "curobo"),
+    "AnyGrasp": partial(_add_on, "AnyGrasp", "gsnet"),
+    "cuRobo": partial(_add_on, "cuRobo", "curobo"),
     "disk": _disk,
     "trial log": _log,
 }

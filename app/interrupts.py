@@ -19,7 +19,6 @@ class Interrupts:
         self._saved: dict[int, object] = {}
 
     def should_stop(self) -> bool:
-        """What a motion polls."""
         return self.stop_requested
 
     @contextmanager

@@ -19,7 +19,6 @@ class TagSheetOptions(CellOption):
 
 
 def tag_sheet(options: TagSheetOptions) -> int:
-    """Writes the PDF, and says how to print it."""
     from app.console import Console
     from app.paths import cell_file
     from calibration.tag_sheet import write_tag_sheet

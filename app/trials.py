@@ -28,7 +28,6 @@ class SummaryOptions(JsonOption):
 
 
 def list_trials(options: ListOptions) -> int:
-    """Shows the newest trials."""
     console, trials = Console(options.as_json), _read_log(options.last)
     show_trials(console, trials, f"The last {len(trials)} trial(s) in {home() / 'trials.db'}")
     console.result({"trials": trials})
@@ -36,7 +35,6 @@ def list_trials(options: ListOptions) -> int:
 
 
 def summarise_trials(options: SummaryOptions) -> int:
-    """Shows the success of all trials."""
     console, trials = Console(options.as_json), _read_log()
     summaries = summarise(trials)
     show_success(console, summaries, f"{len(trials)} trial(s) in {home() / 'trials.db'}")
@@ -56,7 +54,6 @@ def _read_log(last: int | None = None) -> Sequence[TrialRecord]:
 
 
 def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> None:
-    """One line a trial."""
     rows = [
         (
             str(trial.id),

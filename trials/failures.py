@@ -71,18 +71,15 @@ def database_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, ValueError) as error:
-        raise _explain(error, where) from error
-
-
-def _explain(error: Exception, where: str) -> VitroError:
-    original = getattr(error, "orig", None) or error
-    code = getattr(original, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in _SQLITE:
-        return sqlite_error(code & 0xFF, where, str(original))
-    if isinstance(original, OSError) and "://" not in where:
-        return StorageError(f"The trial log {where} cannot be opened ({original.strerror}).", storage_remedy(original))
-    cause = str(original).split("\n", 1)[0].rstrip(".")
-    return TrialError(
-        f"The trial log {where} cannot be used: {cause}.",
-        "Check its name, its server and its driver, then run again.",
-    )
+        original = getattr(error, "orig", None) or error
+        code = getattr(original, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _SQLITE:
+            raise sqlite_error(code & 0xFF, where, str(original)) from error
+        if isinstance(original, OSError) and "://" not in where:
+            wrong = f"The trial log {where} cannot be opened ({original.strerror})."
+            raise StorageError(wrong, storage_remedy(original)) from error
+        cause = str(original).split("\n", 1)[0].rstrip(".")
+        raise TrialError(
+            f"The trial log {where} cannot be used: {cause}.",
+            "Check its name, its server and its driver, then run again.",
+        ) from error

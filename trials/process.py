@@ -19,7 +19,6 @@ class ProcessStamp:
 
     @staticmethod
     def own() -> "ProcessStamp":
-        """The stamp of this process."""
         process = psutil.Process()
         return ProcessStamp(process.pid, _started_s(process), socket.gethostname())
 

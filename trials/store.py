@@ -71,7 +71,6 @@ class TrialStore:
             _write(connection, replace(known, notes={**known.notes, "later": later}))
 
     def get(self, trial: int) -> TrialRecord:
-        """One trial by its id."""
         with self._transaction() as connection:
             return self._get(connection, trial)
 

@@ -23,7 +23,6 @@ class Proportion:
 
     @property
     def rate(self) -> float | None:
-        """hits / of, None of nothing."""
         return self.hits / self.of if self.of else None
 
     @property

@@ -70,7 +70,6 @@ def values_of(row: TrialRecord | ProcessStamp) -> dict[str, Any]:
 
 
 def record_of(row: Any) -> TrialRecord:
-    """The record of a row as the database gives it."""
     return TrialRecord(**{column.name: _read(column, getattr(row, column.name)) for column in fields(TrialRecord)})
 
 

@@ -1,7 +1,7 @@
 """`python main.py bench dkt`: what DKT takes, fast and exact, beside diffusers' classes used plainly."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,42 +30,31 @@ _SMALL_BECAUSE = (
 )
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is run."""
-
-    weights: Weights
-    settings: DktSettings
-    device: torch.device
-    frames: tuple[int, ...]
-    repeats: int
-    note: str
-
-
 def measure_dkt(options: BenchDktOptions) -> int:
     """Measures every way at every length and prints the table; 1 where none of it ran."""
     console = Console(options.as_json)
-    plan = _plan(options)
+    bench = _Bench(options, console)
     if options.out is not None:
         _demand_writable(options.out)
-    if plan.note:
-        console.say(plan.note)
+    if bench.is_small:
+        console.say(_SMALL_BECAUSE)
+    settings = bench.settings
     with console.stage("matmul") as line:
-        rate = matmul_rate(plan.device, plan.settings.dtype)
+        rate = matmul_rate(bench.device, settings.dtype)
         line.detail = f"measured matmul rate {rate / 1e12:.2f} TFLOP/s"
-    released, exact_maps = _released_rows(plan, console)
-    fast, ran = _fast_rows(plan, console, exact_maps)
+    released, exact_maps = bench.measure_released()
+    fast, ran = bench.measure_fast(exact_maps)
     rows = [*released, *fast]
     result = BenchResult(
-        model=plan.weights.description,
+        model=bench.weights.description,
         ran=ran,
-        device=describe_device(plan.device),
-        dtype=str(plan.settings.dtype).removeprefix("torch."),
-        resolution=plan.settings.size,
-        steps=plan.settings.steps,
-        repeats=plan.repeats,
+        device=describe_device(bench.device),
+        dtype=str(settings.dtype).removeprefix("torch."),
+        resolution=settings.size,
+        steps=settings.steps,
+        repeats=bench.repeats,
         matmul_flops=rate,
-        floors=tuple(_floor(plan, count, rate) for count in plan.frames),
+        floors=tuple(bench.floor(count, rate) for count in bench.frames),
         rows=tuple(rows),
     )
     console.say("")
@@ -95,33 +84,84 @@ def _demand_writable(path: Path) -> None:
             path.unlink()
 
 
-def _floor(plan: _Plan, count: int, rate: float) -> Floor:
-    """What the arithmetic of the released computation takes at the measured rate."""
-    windows = plan.settings.window, plan.settings.stride
-    flops = clip_flops(*plan.weights.sizes, count, plan.settings.size, windows)
-    encode, denoise, decode = flops.encode, plan.settings.steps * flops.step, flops.decode
-    return Floor(count, *(1e3 * each / rate / count for each in (encode, denoise, decode)))
+class _Bench:
+    """What is run: a model, on clips of some lengths, each as often as counts."""
+
+    def __init__(self, options: BenchDktOptions, console: Console) -> None:
+        self._console = console
+        self.device = pick_device(options.device)
+        is_cuda = self.device.type == "cuda"
+        if self.device.index is not None:
+            torch.cuda.set_device(self.device)
+        self.settings = DktSettings(
+            str(self.device),
+            pick_dtype(EstimatorOptions(dtype=options.dtype), self.device, torch.bfloat16),
+            size=options.resolution or ((832, 480) if is_cuda else (208, 112)),
+            steps=options.steps,
+            offload=options.offload,
+        )
+        self.frames = options.frames or ((1, 5, 21, 81) if is_cuda else (1, 5))
+        self.repeats = options.repeats or (5 if is_cuda else 3)
+        self.is_small = not is_cuda and options.size is None and options.weights is None
+        self.weights = _choose_weights(options, is_cuda)
+
+    def floor(self, count: int, rate: float) -> Floor:
+        """What the arithmetic of the released computation takes at the measured rate."""
+        windows = self.settings.window, self.settings.stride
+        flops = clip_flops(*self.weights.sizes, count, self.settings.size, windows)
+        encode, denoise, decode = flops.encode, self.settings.steps * flops.step, flops.decode
+        return Floor(count, *(1e3 * each / rate / count for each in (encode, denoise, decode)))
+
+    def measure_released(self) -> tuple[list[Row], dict[int, Maps]]:
+        """diffusers' classes used plainly and our exact mode, on the same modules; exact's maps by length."""
+        rows, maps = [], {}
+        with fitting(self.weights.description):
+            built = self.weights.build(self.settings)
+            exact = assemble(built.transformer, built.vae, built.prompt, self.settings, "")
+        for count in self.frames:
+            rows.append(self._measure("plain", count, lambda _: PlainPipeline(built, self.settings))[0])
+            row, maps[count] = self._measure("exact", count, lambda _: Streamed(exact))
+            rows.append(row)
+        return rows, {count: given for count, given in maps.items() if given is not None}
+
+    def measure_fast(self, exact: dict[int, Maps]) -> tuple[list[Row], str]:
+        """Fast mode, streamed and warm, on the model's twin, as both modes use a model up; and how it ran."""
+        rows = []
+        with fitting(self.weights.description):
+            built = self.weights.build(self.settings)
+            fast = assemble(built.transformer, built.vae, built.prompt, replace(self.settings, mode="fast"), "")
+        for count in self.frames:
+            # As a process that sees clips of this length alone: code compiled for others is slower.
+            torch.compiler.reset()
+            ways: dict[str, Callable[[Frames], Way]] = {"fast": lambda _: Streamed(fast)}
+            if count in WARM and fits_one_window(fast, count):
+                ways["warm"] = lambda frames: Warm(fast, frames)
+            for way, make in ways.items():
+                row, maps = self._measure(way, count, make)
+                if maps is not None and count in exact:
+                    row = replace(row, difference=difference(maps, exact[count]))
+                rows.append(row)
+        return rows, fast.describe()
+
+    def _measure(self, way: str, count: int, make: Callable[[Frames], Way]) -> tuple[Row, Maps | None]:
+        """One row of the table; what fails there is told there."""
+        frames = drifting_clip(count, self.settings.size)
+        with self._console.stage(f"{way}, {count}") as line:
+            try:
+                timing, maps = measure(lambda: make(frames), frames, self.repeats, self.device)
+                line.detail = f"{timing.whole_ms:.1f} ms/frame"
+                return Row(way, count, timing), maps
+            except PerceptionError as error:
+                failed = error.cause
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                failed = "no memory"
+            line.detail = failed
+            return Row(way, count, None, failed=failed), None
 
 
-def _plan(options: BenchDktOptions) -> _Plan:
-    device = pick_device(options.device)
-    is_cuda = device.type == "cuda"
-    if device.index is not None:
-        torch.cuda.set_device(device)
-    settings = DktSettings(
-        str(device),
-        pick_dtype(EstimatorOptions(dtype=options.dtype), device, torch.bfloat16),
-        size=options.resolution or ((832, 480) if is_cuda else (208, 112)),
-        steps=options.steps,
-        offload=options.offload,
-    )
-    frames = options.frames or ((1, 5, 21, 81) if is_cuda else (1, 5))
-    is_small = not is_cuda and options.size is None and options.weights is None
-    note = _SMALL_BECAUSE if is_small else ""
-    return _Plan(_weights(options, is_cuda), settings, device, frames, options.repeats or (5 if is_cuda else 3), note)
-
-
-def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
+def _choose_weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
     """The folder asked for, else random ones if asked for, else those fetched if there are any."""
     if options.weights is not None:
         if options.random_weights or options.size is not None:
@@ -135,56 +175,3 @@ def _weights(options: BenchDktOptions, is_cuda: bool) -> Weights:
     if fetched is not None and fetched.is_dir() and not options.random_weights:
         return FolderWeights(fetched)
     return RandomWeights(size)
-
-
-def _released_rows(plan: _Plan, console: Console) -> tuple[list[Row], dict[int, Maps]]:
-    """diffusers' classes used plainly and our exact mode, on the same modules; exact's maps by length."""
-    rows, maps = [], {}
-    with fitting(plan.weights.description):
-        built = plan.weights.build(plan.settings)
-        exact = assemble(built.transformer, built.vae, built.prompt, plan.settings, "")
-    for count in plan.frames:
-        rows.append(_measured(plan, console, "plain", count, lambda _: PlainPipeline(built, plan.settings))[0])
-        row, maps[count] = _measured(plan, console, "exact", count, lambda _: Streamed(exact))
-        rows.append(row)
-    return rows, {count: given for count, given in maps.items() if given is not None}
-
-
-def _fast_rows(plan: _Plan, console: Console, exact: dict[int, Maps]) -> tuple[list[Row], str]:
-    """Fast mode, streamed and warm, on the model's twin, as both modes use a model up; and how it ran."""
-    rows = []
-    with fitting(plan.weights.description):
-        built = plan.weights.build(plan.settings)
-        fast = assemble(built.transformer, built.vae, built.prompt, replace(plan.settings, mode="fast"), "")
-    for count in plan.frames:
-        # As a process that sees clips of this length alone: code compiled for others is slower.
-        torch.compiler.reset()
-        ways: dict[str, Callable[[Frames], Way]] = {"fast": lambda _: Streamed(fast)}
-        if count in WARM and fits_one_window(fast, count):
-            ways["warm"] = lambda frames: Warm(fast, frames)
-        for way, make in ways.items():
-            row, maps = _measured(plan, console, way, count, make)
-            if maps is not None and count in exact:
-                row = replace(row, difference=difference(maps, exact[count]))
-            rows.append(row)
-    return rows, fast.describe()
-
-
-def _measured(
-    plan: _Plan, console: Console, way: str, count: int, make: Callable[[Frames], Way]
-) -> tuple[Row, Maps | None]:
-    """One row of the table; what fails there is told there."""
-    frames = drifting_clip(count, plan.settings.size)
-    with console.stage(f"{way}, {count}") as line:
-        try:
-            timing, maps = measure(lambda: make(frames), frames, plan.repeats, plan.device)
-            line.detail = f"{timing.whole_ms:.1f} ms/frame"
-            return Row(way, count, timing), maps
-        except PerceptionError as error:
-            failed = error.cause
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            failed = "no memory"
-        line.detail = failed
-        return Row(way, count, None, failed=failed), None

@@ -70,7 +70,6 @@ class BenchResult:
 
     @property
     def conditions(self) -> str:
-        """In a line."""
         return (
             f"{self.model}, {self.resolution[0]}x{self.resolution[1]}, {self.steps} steps, {self.dtype}, on "
             f"{self.device}; medians of {self.repeats} runs after a warm-up; measured matmul rate "
@@ -79,12 +78,10 @@ class BenchResult:
 
 
 def table(result: BenchResult) -> tuple[str, Sequence[str], list[Sequence[str]]]:
-    """Title, columns and rows for `Console.table`."""
     return _TITLE, _COLUMNS, _rows(result)
 
 
 def markdown(result: BenchResult) -> str:
-    """The table as a document of its own."""
     cells = (_COLUMNS, ["---"] * len(_COLUMNS), *_rows(result))
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([f"# {_TITLE}", "", f"{result.conditions}.", "", *lines, "", NOTES, ""])

@@ -76,7 +76,6 @@ class MapFile:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Closes the file; all can be read."""
         if self._file is not None:
             self._file.close()
             self._file = None

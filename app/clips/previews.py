@@ -8,7 +8,6 @@ from typing import Literal, cast
 
 import av
 import numpy as np
-from av.codec.codec import UnknownCodecError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -69,7 +68,7 @@ def _video(path: Path, fps: float) -> Iterator[Callable[[NDArray[np.uint8]], Non
         def add(image: NDArray[np.uint8]) -> None:
             nonlocal stream
             if stream is None:
-                codec, options = next((name, options) for name, options in _CODECS if _writes(name))
+                codec, options = next((name, options) for name, options in _CODECS if name in av.codecs_available)
                 rate = Fraction(max(fps, 0.1)).limit_denominator(1001)
                 stream = cast(VideoStream, container.add_stream(codec, rate, options=options))
                 stream.height, stream.width = image.shape[:2]
@@ -80,10 +79,3 @@ def _video(path: Path, fps: float) -> Iterator[Callable[[NDArray[np.uint8]], Non
         yield add
         for packet in stream.encode(None) if stream is not None else []:
             container.mux(packet)
-
-
-def _writes(codec: str) -> bool:
-    try:
-        return bool(av.Codec(codec, "w"))
-    except UnknownCodecError:
-        return False

@@ -50,7 +50,6 @@ class LoggedTrial:
 
     @property
     def id(self) -> int:
-        """In the log."""
         return self.record.id
 
 

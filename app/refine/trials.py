@@ -31,7 +31,6 @@ _OF_ONE_TRIAL = (CameraError, PerceptionError, CalibrationError, TrialError)
 
 
 def refine(options: RefineOptions) -> int:
-    """Refines a recording or logged trials."""
     return refine_trials(options) if options.recording is None else refine_recording(options, options.recording)
 
 

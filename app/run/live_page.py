@@ -54,7 +54,15 @@ class LivePage:
 
     def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
         """Draws whatever the trial has reached; called before approval and after each trial."""
-        self._text.content = _summary(trial)
+        lines = [f"## {trial.surface} table, scene {trial.seed}"]
+        if trial.estimate is not None:
+            lines.append(f"depth by **{trial.estimate.relative.estimator}**")
+        if trial.plan is not None:
+            lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
+        if trial.outcome is not None:
+            lines.append(f"**{trial.outcome}** {trial.reason}")
+        lines += [f"- {stage}: {seconds:.2f} s" for stage, seconds in trial.stages_s.items()]
+        self._text.content = "\n\n".join(lines[:4]) + "\n\n" + "\n".join(lines[4:])
         if trial.frame is not None:
             self._image.image = trial.frame.color
         for name, mount in self._cell.arms.items():
@@ -110,15 +118,3 @@ class LivePage:
             position=plan.T_world_tcp[:3, 3],
             wxyz=rotation_to_quaternion(plan.T_world_tcp[:3, :3]),
         )
-
-
-def _summary(trial: Trial) -> str:
-    lines = [f"## {trial.surface} table, scene {trial.seed}"]
-    if trial.estimate is not None:
-        lines.append(f"depth by **{trial.estimate.relative.estimator}**")
-    if trial.plan is not None:
-        lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
-    if trial.outcome is not None:
-        lines.append(f"**{trial.outcome}** {trial.reason}")
-    lines += [f"- {stage}: {seconds:.2f} s" for stage, seconds in trial.stages_s.items()]
-    return "\n\n".join(lines[:4]) + "\n\n" + "\n".join(lines[4:])

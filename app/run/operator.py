@@ -70,7 +70,6 @@ class Operator:
         return Approval(True, "by key")
 
     def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
-        """Draws the trial on the live page, where there is one."""
         if self.page is not None:
             self.page.show(trial, joints_rad)
 

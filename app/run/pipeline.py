@@ -97,7 +97,6 @@ class Stages:
         return result
 
     def locate(self, frame: RgbdFrame) -> TableView:
-        """Where the table is."""
         return locate_table(frame, self.pipeline.cell)
 
     def plan(self, frames: Sequence[RgbdFrame], joints: Callable[[], ArmJoints]) -> GraspPlan:

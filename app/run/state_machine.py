@@ -6,28 +6,14 @@ approval; a fault in any of them leads through `fault`, where the arms are told 
 """
 
 from pathlib import Path
-from typing import Protocol
 
 from statemachine import State, StateMachine
 
 DIAGRAM = Path(__file__).parents[2] / "docs" / "state-machine.md"
 
 
-class Clearance(Protocol):
-    """What must hold before anything moves; the trial itself answers."""
-
-    @property
-    def gate_passed(self) -> bool: ...
-
-    @property
-    def approved(self) -> bool: ...
-
-    @property
-    def may_move(self) -> bool: ...
-
-
 class TrialMachine(StateMachine):
-    """One pick, from an idle cell to a logged row."""
+    """One pick, from an idle cell to a logged row; the trial itself answers what must hold before anything moves."""
 
     allow_event_without_transition = False
 
@@ -73,12 +59,10 @@ class TrialMachine(StateMachine):
 
     @property
     def stage(self) -> str:
-        """Name of the current state."""
         return str(self.current_state_value)
 
     @property
     def is_moving(self) -> bool:
-        """True in the states in which an arm may be in motion."""
         return self.stage in ("execute", "verify", "clear")
 
 

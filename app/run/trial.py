@@ -57,7 +57,6 @@ class Trial:
         return self if self.outcome else replace(self, outcome=outcome, reason=reason, message=message)
 
     def fit(self) -> MetricFit:
-        """Scale, shift and residual of the metric depth."""
         metric = self.metric
         return MetricFit() if metric is None else MetricFit(metric.scale, metric.shift, metric.residual_mm)
 
@@ -76,7 +75,6 @@ class Trial:
         )
 
     def notes(self) -> dict[str, Any]:
-        """What the stages found out, for the log's row."""
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}

@@ -81,7 +81,6 @@ class LogEntry:
         return self._folder
 
     def finish(self, trial: Trial) -> None:
-        """Completes the row with the trial's outcome."""
         self._store.update(trial.row(self._record))
 
     def save_files(self, trial: Trial) -> None:

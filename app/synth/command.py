@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 
 def synth(options: SynthOptions) -> int:
-    """Renders a data set or checks one."""
     return verify_data_set(options.out, options.as_json) if options.verify else render_data_set(options)
 
 

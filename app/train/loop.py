@@ -95,7 +95,6 @@ class Loop:
 
     @property
     def loss(self) -> float | None:
-        """The mean over the last steps."""
         return sum(row.loss for row in self._recent) / len(self._recent) if self._recent else None
 
     @property
@@ -104,7 +103,6 @@ class Loop:
         return self._batch * (self._training.steps_done - self.began_at) / self.seconds
 
     def speed(self) -> str:
-        """Loss and speed over the last steps."""
         seconds, samples = sum(row.seconds for row in self._recent), self._batch * len(self._recent)
         frames = self._batch * sum(row.frames for row in self._recent)
         more = f"  {frames / seconds:.2f} frames/s" if frames != samples else ""

@@ -44,7 +44,6 @@ def verify_weights(options: VerifyOptions) -> int:
 
 
 def show_weights(options: WhereOptions) -> int:
-    """Lists the models."""
     console, root = Console(options.as_json), weights_root()
     models = [_state(name) for name in MODELS]
     console.say(f"Weights in {root}")
