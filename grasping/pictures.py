@@ -12,7 +12,6 @@ from grasping.grasp_set import SCORE, WIDTH, T_camera_tcp
 #: What is drawn: fingers this long, and a wrist behind them.
 FINGER_M, WRIST_M = 0.045, 0.040
 _NEAREST_M = 0.05
-_FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_grasps(
@@ -32,22 +31,17 @@ def draw_grasps(
         lines = _gripper_lines(rows[rank], intrinsics)
         if lines is None:
             continue
-        ink = _ink(rows[rank, SCORE], rows[:, SCORE])
+        # From red over yellow to green, RGB.
+        low, high = rows[:, SCORE].min(), rows[:, SCORE].max()
+        share = (rows[rank, SCORE] - low) / (high - low) if high > low else 1.0
+        ink = (int(255 * min(1.0, 2 - 2 * share)), int(255 * min(1.0, 2 * share)), 40)
         for rim, tone in ((2 * thick + 1, (0, 0, 0)), (thick, ink)):
             for line in lines:
                 cv2.polylines(image, [line], False, tone, rim, cv2.LINE_AA, shift=4)
-        x, y = (lines[1][-1] / 16).astype(int)
+        x, y = (lines[1][-1] / 16).astype(int).tolist()
+        number, corner = str(numbers[rank] if numbers else rank + 1), (x + 3, y - 3)
         for rim, tone in ((3 * thick, (0, 0, 0)), (thick, (255, 255, 255))):
-            cv2.putText(
-                image,
-                str(numbers[rank] if numbers else rank + 1),
-                (int(x) + 3, int(y) - 3),
-                _FONT,
-                0.55 * scale,
-                tone,
-                rim,
-                cv2.LINE_AA,
-            )
+            cv2.putText(image, number, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * scale, tone, rim, cv2.LINE_AA)
     return image
 
 
@@ -61,10 +55,3 @@ def _gripper_lines(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int3
     if min(line[:, 2].min() for line in lines) < _NEAREST_M:
         return None
     return [np.rint(16 * intrinsics.project(line)).astype(np.int32) for line in lines]
-
-
-def _ink(score: float, scores: NDArray) -> tuple[int, int, int]:
-    """From red over yellow to green, RGB."""
-    span = scores.max() - scores.min()
-    share = (score - scores.min()) / span if span > 0 else 1.0
-    return int(255 * min(1.0, 2 - 2 * share)), int(255 * min(1.0, 2 * share)), 40

@@ -70,37 +70,27 @@ def recentre(proposals: Proposals, fit: Fit, max_opening_m: float) -> Proposals:
 
 
 def _insert(proposals: Proposals, obstacles: PointCloud) -> Fit:
-    x, y, z = _in_gripper(proposals, obstacles.points_m)
-    opening = proposals.opening_m.astype(np.float32)
-    depth = np.minimum(_depth_to_obstacles(x, y, z, opening), _depth_to_table(proposals))
-    depth = np.minimum(depth, MAX_DEPTH_M).astype(np.float32)
-    between = (np.abs(x) < TIP.half_x_m) & (np.abs(y) < opening / 2) & (z < depth) & (z > depth - PAD_LENGTH_M)
-    point, grasp = np.nonzero(between)
-    places = np.stack([axis[point, grasp] for axis in (x, y, z)], 1).astype(float)
-    aligned = np.abs(np.einsum("ni,ni->n", obstacles.normals[point], proposals.R[grasp, :, 1]))
-    return _contacts(depth.astype(float), grasp, places, aligned, obstacles.seen[point])
-
-
-def _in_gripper(proposals: Proposals, points_m: NDArray) -> NDArray[np.float32]:
-    """(3, M, B) coordinates of M points along every candidate's axes, from its centre."""
+    # (3, M, B) coordinates of the obstacles' points along every candidate's axes, from its centre.
     origin = np.einsum("bi,bik->kb", proposals.center_m, proposals.R)
     weights = np.concatenate([proposals.R.transpose(2, 1, 0), -origin[:, None]], axis=1)
-    homogeneous = np.column_stack([points_m, np.ones(len(points_m))])
+    homogeneous = np.column_stack([obstacles.points_m, np.ones(len(obstacles))])
     # Contiguous single-precision matrix products: five times faster than products of strided views.
-    return homogeneous.astype(np.float32) @ np.ascontiguousarray(weights, np.float32)
-
-
-def _depth_to_obstacles(x: NDArray, y: NDArray, z: NDArray, opening: NDArray) -> NDArray:
-    """(B,) the deepest insertion at which no part has swept over a point."""
-    ahead = z > -SWEEP_M
-    across = np.abs(y)
+    x, y, z = homogeneous.astype(np.float32) @ np.ascontiguousarray(weights, np.float32)
+    opening = proposals.opening_m.astype(np.float32)
+    ahead, across = z > -SWEEP_M, np.abs(y)
     depth = np.full(x.shape[1], np.inf, np.float32)
     for part in PARTS:
         gap = opening / 2 if part.moves else 0.0
         hit = ahead & (np.abs(x) < part.half_x_m + CLEARANCE_M)
         hit &= (across > gap + part.y_inner_m) & (across < gap + part.y_outer_m + CLEARANCE_M)
         depth = np.minimum(depth, np.where(hit, z, np.inf).min(0) + part.z_start_m - CLEARANCE_M)
-    return depth
+    depth = np.minimum(depth, _depth_to_table(proposals))
+    depth = np.minimum(depth, MAX_DEPTH_M).astype(np.float32)
+    between = (np.abs(x) < TIP.half_x_m) & (np.abs(y) < opening / 2) & (z < depth) & (z > depth - PAD_LENGTH_M)
+    point, grasp = np.nonzero(between)
+    places = np.stack([axis[point, grasp] for axis in (x, y, z)], 1).astype(float)
+    aligned = np.abs(np.einsum("ni,ni->n", obstacles.normals[point], proposals.R[grasp, :, 1]))
+    return _contacts(depth.astype(float), grasp, places, aligned, obstacles.seen[point])
 
 
 def _depth_to_table(proposals: Proposals) -> NDArray:

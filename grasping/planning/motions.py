@@ -41,6 +41,7 @@ RIM_CLEARANCE_M = 0.02
 _TIPPING_COST = 1.0
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
+_DOWN = np.diag([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,9 @@ def plan_motions(
     filled = around.without_target.with_points(points)
     leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
     park = _free_path(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
+    pieces = (transit, [approach], [lift], carry, [place.withdraw_rad, *park])
     try:
-        return {
-            Phase.TRANSIT: time_path(transit, Phase.TRANSIT),
-            Phase.APPROACH: time_path([approach], Phase.APPROACH),
-            Phase.LIFT: time_path([lift], Phase.LIFT),
-            Phase.PLACE: time_path(carry, Phase.PLACE),
-            Phase.RETREAT: time_path([place.withdraw_rad, *park], Phase.RETREAT),
-        }
+        return {phase: time_path(path, phase) for phase, path in zip(Phase, pieces, strict=True)}
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
 
@@ -133,7 +129,13 @@ def _places_over_bin(
     """
     arm, held = carrying.arm, carrying.held
     assert held is not None
-    T = np.array([_over_bin(R, held, bin_) for R in _rotations(T_world_tcp[:3, :3])])
+    # The grasp's own rotation turned about the vertical, then approaches leaning every way.
+    rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + [
+        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ _DOWN
+        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
+        if lean > 0 or azimuth == 0
+    ]
+    T = np.array([_over_bin(R, held, bin_) for R in rotations])
     T = T[inside(T[:, :3, 3], carrying.workspace)]
     joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
     pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
@@ -157,18 +159,6 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
         if np.isfinite(path).all() and leaving.free(path).all():
             return path
     return None
-
-
-def _rotations(R_grasp: NDArray) -> list[NDArray]:
-    """The grasp's own rotation turned about the vertical, then approaches leaning every way."""
-    turned = [rotation_z(angle) @ R_grasp for angle in _TURNS_RAD]
-    down = np.diag([1.0, -1.0, -1.0])
-    leaning = [
-        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ down
-        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
-        if lean > 0 or azimuth == 0
-    ]
-    return turned + leaning
 
 
 def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:

@@ -67,19 +67,13 @@ def plan_grasp(
     search = _Search(grasps, view, cell, joints, seed)
     plan = search.run(specification, deadline_s)
     if plan is None:
+        failures = ", ".join(f"{what} {count}x" for what, count in search.failures.most_common() if count)
+        tally = failures or "none was given"
         raise PlanningError(
-            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {search.tally()}.",
+            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {tally}.",
             "Move the object nearer to an arm or away from its neighbours, or allow more time.",
         )
     return plan
-
-
-def _well_formed(rows: NDArray) -> NDArray[np.bool_]:
-    """(N,) rows of finite numbers whose nine form a rotation."""
-    R = rows[:, ROTATION].reshape(-1, 3, 3)
-    with np.errstate(invalid="ignore"):
-        unit = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2)) < _ROTATION_SLACK
-        return np.isfinite(rows).all(axis=1) & unit & (np.linalg.det(R) > 0)
 
 
 class _Search:
@@ -90,7 +84,11 @@ class _Search:
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
-        self.rows = grasps.rows[_well_formed(grasps.rows)]
+        R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
+        with np.errstate(invalid="ignore"):
+            unit = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2)) < _ROTATION_SLACK
+            is_well_formed = np.isfinite(grasps.rows).all(axis=1) & unit & (np.linalg.det(R) > 0)
+        self.rows = grasps.rows[is_well_formed]
         self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
         self.tried = 0
         fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
@@ -114,10 +112,6 @@ class _Search:
                 except NoPathError as reason:
                     self.failures[str(reason)] += 1
         return None
-
-    def tally(self) -> str:
-        """What failed how often, most frequent first."""
-        return ", ".join(f"{what} {count}x" for what, count in self.failures.most_common() if count) or "none was given"
 
     def _arms_that_can_start(self) -> list[str]:
         """Arms that stand free, so that a motion may begin there.

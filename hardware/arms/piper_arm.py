@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +87,8 @@ class PiperArm:
             state = self._demand_no_fault(self.state())
         self._bus.send_gripper(min(max(state.gripper_width_m, 0.0), self._mount.gripper_stroke_m), _KEEP_FORCE_N)
         self.hold()
-        if not wait_until(
-            lambda: self._bus.read().control_mode == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S
-        ):
-            cause = f"The {self.name} arm stays in control mode {self._bus.read().control_mode} and ignores commands."
+        if not wait_until(lambda: self._bus.control_mode() == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S):
+            cause = f"The {self.name} arm stays in control mode {self._bus.control_mode()} and ignores commands."
             raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
@@ -102,16 +101,8 @@ class PiperArm:
         reading = self._bus.read()
         with self._latching():
             self._watch.check_plausible(reading.joints_rad, reading.stamp_s)
-        self._stopped = self._stopped or reading.emergency_stop
-        return ArmState(
-            joints_rad=reading.joints_rad,
-            gripper_width_m=reading.gripper_width_m,
-            gripper_effort_nm=reading.gripper_effort_nm,
-            enabled=reading.enabled,
-            stopped=self._stopped,
-            faults=reading.faults,
-            stamp_s=reading.stamp_s,
-        )
+        self._stopped = self._stopped or reading.stopped
+        return replace(reading, stopped=self._stopped)
 
     def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
         """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds.

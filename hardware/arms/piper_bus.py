@@ -7,7 +7,6 @@ and turn NaN into -150 degrees), so callers must send only what they have checke
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
+from hardware.arms.arm import ArmState
 from hardware.arms.can_interfaces import check_can_interface
 from hardware.arms.watchdog import FrameWatch
 
@@ -28,20 +28,6 @@ FEEDBACK = (
     protocol.Feedback.GRIPPER,
     *protocol.MOTOR_SLOW,
 )
-
-
-@dataclass(frozen=True)
-class PiperReading:
-    """The SDK's newest numbers in SI units, with when the oldest joint frame among them arrived."""
-
-    joints_rad: NDArray[np.float64]
-    gripper_width_m: float
-    gripper_effort_nm: float
-    enabled: bool
-    emergency_stop: bool
-    control_mode: int
-    faults: tuple[str, ...]
-    stamp_s: float
 
 
 class PiperBus:
@@ -103,8 +89,8 @@ class PiperBus:
             raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
         return self._watch
 
-    def read(self) -> PiperReading:
-        """The newest numbers, however old: the caller checks `watch`."""
+    def read(self) -> ArmState:
+        """The newest numbers, however old (stamped by the oldest joint frame): the caller checks `watch`."""
         _, stamp_s = self.watch.oldest_s(protocol.JOINT_FEEDBACK)
         joint = self._sdk.GetArmJointMsgs().joint_state
         gripper = self._sdk.GetArmGripperMsgs().gripper_state
@@ -112,17 +98,20 @@ class PiperBus:
         slow = self._sdk.GetArmLowSpdInfoMsgs()
         motors = [getattr(slow, f"motor_{i}").foc_status_code for i in range(1, 7)]
         joints = [getattr(joint, f"joint_{i}") for i in range(1, 7)]
-        mode, arm_status = int(status.ctrl_mode), int(status.arm_status)
-        return PiperReading(
+        arm_status = int(status.arm_status)
+        return ArmState(
             joints_rad=protocol.radians(joints),
             gripper_width_m=gripper.grippers_angle * 1e-6,
             gripper_effort_nm=abs(gripper.grippers_effort) * 1e-3,
             enabled=all(bits & protocol.MotorBit.ENABLED for bits in motors),
-            emergency_stop=arm_status == protocol.EMERGENCY_STOP,
-            control_mode=mode,
-            faults=protocol.faults(arm_status, status.err_code, mode, motors, gripper.status_code),
+            stopped=arm_status == protocol.EMERGENCY_STOP,
+            faults=protocol.faults(arm_status, status.err_code, int(status.ctrl_mode), motors, gripper.status_code),
             stamp_s=stamp_s,
         )
+
+    def control_mode(self) -> int:
+        """Who commands the arm (`ControlMode`), as it last reported."""
+        return int(self._sdk.GetArmStatus().arm_status.ctrl_mode)
 
     def firmware(self) -> tuple[int, int, int] | None:
         """The controller's version, (1, 6, 3) for S-V1.6-3; None until it has answered."""

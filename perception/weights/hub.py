@@ -94,7 +94,11 @@ def list_source(source: Source) -> Listing:
 
     try:
         info = HfApi(endpoint=endpoint()).model_info(source.repo, files_metadata=True, timeout=_ANSWER_TIMEOUT_S)
-        files = [_remote_file(source, info, file) for file in info.siblings or () if _is_wanted(source, file.rfilename)]
+        files = [
+            _remote_file(source, info, file)
+            for file in info.siblings or ()
+            if any(_matches(file.rfilename, pattern) for pattern in source.patterns)
+        ]
     except (HTTPError, OfflineModeIsEnabled) as error:
         raise _refusal(error, source.repo) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -141,11 +145,7 @@ def download(file: RemoteFile, partial: Path, bar: Bar) -> None:
 
 
 def is_content(file: RemoteFile, path: Path, advance: Advance) -> bool:
-    """Whether `path` holds the file as the hub states it: its SHA-256, or git's blob id for small ones.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Whether `path` holds the file as the hub states it: its SHA-256, or git's blob id for small ones."""
     if path.stat().st_size != file.size:
         return False
     if file.sha256:
@@ -155,11 +155,6 @@ def is_content(file: RemoteFile, path: Path, advance: Advance) -> bool:
 
 
 def sha256_of(path: Path, advance: Advance = lambda count: None) -> str:
-    """The file's SHA-256.
-
-    Raises:
-        OSError: it cannot be read.
-    """
     return _digest(path, hashlib.sha256(), advance)
 
 
@@ -243,12 +238,7 @@ def _remote_file(source: Source, info: "ModelInfo", file: "RepoSibling") -> Remo
     return RemoteFile(source.repo, info.sha, file.rfilename, local_path, file.size, sha256, file.blob_id)
 
 
-def _is_wanted(source: Source, path: str) -> bool:
-    """A file that a pattern names and that stays within the folder it is fetched to."""
-    inside = not path.startswith("/") and ".." not in PurePosixPath(path).parts
-    return inside and any(_matches(path, pattern) for pattern in source.patterns)
-
-
 def _matches(path: str, pattern: str) -> bool:
-    """As in a shell: `*` stops at folders."""
-    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+    """As in a shell: `*` stops at folders. What leaves the folder it would be fetched to matches nothing."""
+    inside = not path.startswith("/") and ".." not in PurePosixPath(path).parts
+    return inside and path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)

@@ -55,9 +55,5 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes it whole or not at all.
-
-    Raises:
-        OSError: the folder takes no file.
-    """
+    """Writes it whole or not at all (OSError where the folder takes no file)."""
     replace_file(folder / MANIFEST, (to_json(manifest, indent=1) + "\n").encode())
