@@ -9,9 +9,8 @@ from scipy.spatial import cKDTree
 from core.transforms import Matrix, apply, invert
 from grasping.detection.confidence import note_of_empty, sure_depth, sure_points
 from grasping.detection.detector import DetectorInput, DetectorSpecification
-from grasping.detection.insertion import Fit, clear_of_table, holds, insert, recentre
 from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
-from grasping.detection.proposals import Proposals, propose
+from grasping.detection.proposals import Fit, Proposals, clear_of_table, holds, insert, propose, recentre
 from grasping.detection.segmentation import bystanders, clusters, explain, object_points, table_frame
 from grasping.grasp_set import OBJECT, ROW, SCORE, GraspSet, empty_grasps, suppress
 

@@ -87,7 +87,7 @@ class ArmModel:
     def lowest_m(self, placement: Placement) -> NDArray[np.float64]:
         """(N,) height of the lowest point of everything beyond the shoulder: exact, not by spheres."""
         carrier = placement.T_world_frame[:, _LOW_FRAME]
-        center = _LOW_CENTER_M + _LOW_SLIDE * placement.gripper_width_m[:, None, None]
+        center = _T_LOW[:, :3, 3] + _LOW_SLIDE * placement.gripper_width_m[:, None, None]
         middle = (carrier[..., 2, :3] * center).sum(-1) + carrier[..., 2, 3]
         across = np.einsum("nsk,skj->nsj", carrier[..., 2, :3], _LOW_ROTATION)
         box = (np.abs(across) * _LOW_HALF_M).sum(-1)
@@ -159,9 +159,9 @@ _CARRIED = [slice(*np.searchsorted(COVER.frame, (i, i + 1))) for i in range(7)]
 _SLIDING = np.flatnonzero(COVER.slide.any(axis=1))
 _LOW = [(link, shape) for link, shapes in SHAPES.items() if _FRAME[link] >= 2 for shape in shapes]
 _LOW_FRAME = np.array([_FRAME[link] for link, _ in _LOW])
-_LOW_CENTER_M = np.array([_in_frame(link, shape.T_link_shape)[:3, 3] for link, shape in _LOW])
+_T_LOW = np.array([_in_frame(link, shape.T_link_shape) for link, shape in _LOW])
 _LOW_SLIDE = np.array([_slide(link) for link, _ in _LOW])
-_LOW_ROTATION = np.array([_in_frame(link, shape.T_link_shape)[:3, :3] for link, shape in _LOW])
+_LOW_ROTATION = _T_LOW[:, :3, :3].copy()
 _LOW_HALF_M = np.array([shape.half_extents_m for _, shape in _LOW])
 _LOW_IS_TUBE = np.array([shape.kind == "cylinder" for _, shape in _LOW])
 _PALM = SHAPES["gripper_base"][0]

@@ -106,10 +106,6 @@ class GateWorld:
                 if arm == self.arm:
                     geom.contype, geom.conaffinity = _ARM, _ARM | (_HELD if link in _MEETS_HELD else 0)
                     geom.margin = CLEARANCE_SEEN_M
-        self._add_surroundings(spec)
-        return spec.compile()
-
-    def _add_surroundings(self, spec: mujoco.MjSpec) -> None:
         world = spec.worldbody
         bits = {"contype": 0, "conaffinity": _ARM | _HELD}
         world.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], **bits)
@@ -121,6 +117,7 @@ class GateWorld:
             hand = spec.body(f"{self.arm}/gripper_base")
             points = self.held_points_tcp_m + np.array([0.0, 0.0, TCP_OFFSET_M])
             _add_boxes(hand, "held", upright_boxes(points), contype=_HELD, conaffinity=0, margin=CLEARANCE_SEEN_M)
+        return spec.compile()
 
 
 def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDArray, NDArray]]:

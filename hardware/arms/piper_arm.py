@@ -13,9 +13,8 @@ from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.can_interfaces import ChannelLock
-from hardware.arms.handshake import shake_hands, wait_until
 from hardware.arms.motion import Follower, check_grip, settle_gripper
-from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus
+from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus, shake_hands, wait_until
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
 from hardware.arms.watchdog import FeedbackError, JointWatch
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
