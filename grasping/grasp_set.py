@@ -71,7 +71,7 @@ def T_camera_tcp(row: NDArray) -> NDArray[np.float64]:
     return T
 
 
-def checked_rows(rows: Any, source: str = "The grasps") -> NDArray[np.float64]:
+def check_rows(rows: Any, source: str = "The grasps") -> NDArray[np.float64]:
     """Rows (N, 17) as float64, or why they are none.
 
     Accepts anything array-like and graspnetAPI's `GraspGroup` and `Grasp` (their array is
@@ -110,7 +110,7 @@ def write_grasps(path: Path, rows: NDArray) -> None:
         StorageError: a path that cannot be written.
     """
     with writing(path), path.open("wb") as file:
-        np.save(file, checked_rows(rows))
+        np.save(file, check_rows(rows))
 
 
 def suppress(

@@ -18,7 +18,7 @@ from core.errors import ConfigurationError
 from grasping.detection.confidence import note_of_empty, sure_points
 from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.segmentation import clusters, object_points
-from grasping.grasp_set import OBJECT, GraspSet, checked_rows, empty_grasps, fingertips, suppress
+from grasping.grasp_set import OBJECT, GraspSet, check_rows, empty_grasps, fingertips, suppress
 
 NAME = "anygrasp"
 #: Where the checkpoint file is.
@@ -69,7 +69,7 @@ class AnyGraspDetector:
         group = self._find(cloud)
         if group is None or len(group) == 0:
             return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)
-        rows = checked_rows(group, "AnyGrasp's grasps")
+        rows = check_rows(group, "AnyGrasp's grasps")
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
         rows[:, OBJECT] = labels[distance.argmin(1)]
         found = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])

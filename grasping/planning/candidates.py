@@ -15,14 +15,7 @@ from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
 from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside
-from grasping.planning.inverse_kinematics import (
-    LIMIT_MARGIN_RAD,
-    TIPS_RAD,
-    approach_poses,
-    follow,
-    lift_poses,
-    solve,
-)
+from grasping.planning.inverse_kinematics import LIMIT_MARGIN_RAD, TIPS_RAD, approach_poses, follow, lift_poses, solve
 from grasping.planning.obstacles import DistanceField
 
 #: The fingers open this much wider than the object before they close in [m].

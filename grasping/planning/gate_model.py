@@ -122,17 +122,17 @@ class GateWorld:
 
 def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDArray, NDArray]]:
     """Boxes (center, half sizes) that hold points (M, 3), column by column; down to z = 0 on request."""
+    if not len(points_m):
+        return []
     boxes = []
-    cells = np.floor(points_m[:, :2] / _CELL_M).astype(int) if len(points_m) else np.zeros((0, 2), int)
-    _, column = np.unique(cells, axis=0, return_inverse=True)
-    order = np.lexsort((points_m[:, 2], column)) if len(points_m) else np.zeros(0, int)
+    _, column = np.unique(np.floor(points_m[:, :2] / _CELL_M).astype(int), axis=0, return_inverse=True)
+    order = np.lexsort((points_m[:, 2], column))
     points, column = points_m[order], column[order]
     breaks = (np.diff(column) > 0) | ((np.diff(points[:, 2]) > _GAP_M) & (not to_ground))
     for run in np.split(points, np.flatnonzero(breaks) + 1):
-        if len(run):
-            low, high = run.min(axis=0), run.max(axis=0)
-            low[2] = min(low[2], 0.0) if to_ground else low[2]
-            boxes.append(((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2)))
+        low, high = run.min(axis=0), run.max(axis=0)
+        low[2] = min(low[2], 0.0) if to_ground else low[2]
+        boxes.append(((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2)))
     return boxes
 
 

@@ -72,7 +72,7 @@ class PiperEmulator:
         plant.set_power(False)
 
     @property
-    def powered(self) -> bool:
+    def is_powered(self) -> bool:
         return bool(self._enabled.all())
 
     def update(self, now_s: float) -> None:
@@ -81,7 +81,7 @@ class PiperEmulator:
             if not self.faults.unplugged and not self.faults.master_mode:
                 self._obey(message.arbitration_id, bytes(message.data))
         elapsed_s, self._updated_s = now_s - self._updated_s, now_s
-        if self.powered and elapsed_s > 0.0:
+        if self.is_powered and elapsed_s > 0.0:
             # The setpoint moves towards the target, no faster than the mode's share of full speed.
             step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
             limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
@@ -140,7 +140,7 @@ class PiperEmulator:
             self._enables_owed = 1
 
     def _obey_joints(self, pair: int, data: bytes) -> None:
-        if self._mode != protocol.ControlMode.CAN or self._status == protocol.EMERGENCY_STOP or not self.powered:
+        if self._mode != protocol.ControlMode.CAN or self._status == protocol.EMERGENCY_STOP or not self.is_powered:
             return
         joints = slice(2 * pair, 2 * pair + 2)
         wanted = protocol.radians(protocol.PAIR.unpack(data))
@@ -152,12 +152,12 @@ class PiperEmulator:
         self._target[joints] = wanted
 
     def _set_enabled(self, motors: slice, on: bool) -> None:
-        was_powered = self.powered
+        was_powered = self.is_powered
         self._enabled[motors] = on
-        if self.powered != was_powered:
+        if self.is_powered != was_powered:
             self._target = self._plant.joints_rad().copy()
             self._setpoint = self._target.copy()
-            self._plant.set_power(self.powered)
+            self._plant.set_power(self.is_powered)
 
     def _publish_state(self) -> None:
         """Joints first, so that a listener whose queue is empty has surely read them."""

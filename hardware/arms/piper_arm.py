@@ -32,7 +32,7 @@ _POWER_CYCLE = "Support the arm, clear the cause, switch its power off and on, t
 
 
 class PiperArm:
-    """One PiPER with its gripper. Use as a context manager; it leaves holding its pose, powered.
+    """One PiPER with its gripper; closed, it is left holding its pose, powered.
 
     No method resumes an emergency stop or cuts the power: both would let the arm fall. A stop, and
     feedback once lost or false, stay latched until `close` and a new `connect`.
@@ -127,11 +127,7 @@ class PiperArm:
         return settle_gripper(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n))
 
     def hold(self) -> None:
-        """Stays where it is, powered.
-
-        Raises:
-            ArmError: not ready (see `ready`).
-        """
+        """Stays where it is, powered. Raises as `ready`."""
         state = self.ready()
         self._bus.send_joint_mode()
         target, last = state.joints_rad, self._commanded
@@ -151,12 +147,6 @@ class PiperArm:
         finally:
             if self._lock is not None:
                 self._lock.release()
-
-    def __enter__(self) -> "PiperArm":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def ready(self, max_age_s: float = 0.1) -> ArmState:
         """A fresh state of an arm that may move.

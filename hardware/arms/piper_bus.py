@@ -32,12 +32,7 @@ _ANSWER_TIMEOUT_S = 0.3
 BusType = Literal["socketcan", "virtual"]
 
 #: Frames a reading is made of. All must be fresh for any of it to count.
-FEEDBACK = (
-    protocol.Feedback.STATUS,
-    *protocol.JOINT_FEEDBACK,
-    protocol.Feedback.GRIPPER,
-    *protocol.MOTOR_SLOW,
-)
+FEEDBACK = (protocol.Feedback.STATUS, *protocol.JOINT_FEEDBACK, protocol.Feedback.GRIPPER, *protocol.MOTOR_SLOW)
 
 
 class PiperBus:

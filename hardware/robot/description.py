@@ -24,10 +24,7 @@ FINGER_JOINTS = ("joint7", "joint8")
 FINGERS = ("link7", "link8")
 
 #: Where a firmware family has its joints' zeros [rad], from the file's on.
-ZERO_RAD: dict[Firmware, NDArray[np.float64]] = {
-    "new": np.zeros(6),
-    "old": np.deg2rad([0.0, -2.0, 2.0, 0.0, 0.0, 0.0]),
-}
+ZERO_RAD: dict[Firmware, NDArray[np.float64]] = {"new": np.zeros(6), "old": np.deg2rad([0.0, -2.0, 2.0, 0.0, 0.0, 0.0])}
 #: Not in a URDF.
 MAX_ACCELERATION_RAD_S2 = 5.0
 #: The folded pose [rad], a few degrees off the end stops, the gripper raised above the base: nothing

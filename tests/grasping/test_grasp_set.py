@@ -11,7 +11,7 @@ from grasping.grasp_set import (
     SCORE,
     TRANSLATION,
     T_camera_tcp,
-    checked_rows,
+    check_rows,
     fingertips,
     rotation,
     suppress,
@@ -46,7 +46,7 @@ def test_rows_come_back_from_a_file_as_they_were(tmp_path):
 
 def test_no_grasps_are_a_file_too(tmp_path):
     write_grasps(tmp_path / "none.npy", np.zeros((0, ROW)))
-    assert checked_rows(np.load(tmp_path / "none.npy")).shape == (0, ROW)
+    assert check_rows(np.load(tmp_path / "none.npy")).shape == (0, ROW)
 
 
 def test_graspnet_groups_and_single_grasps_are_accepted():
@@ -56,8 +56,8 @@ def test_graspnet_groups_and_single_grasps_are_accepted():
     class Grasp:
         grasp_array = random_rows(1)[0]
 
-    np.testing.assert_array_equal(checked_rows(GraspGroup()), GraspGroup.grasp_group_array)
-    np.testing.assert_array_equal(checked_rows(Grasp()), Grasp.grasp_array[None])
+    np.testing.assert_array_equal(check_rows(GraspGroup()), GraspGroup.grasp_group_array)
+    np.testing.assert_array_equal(check_rows(Grasp()), Grasp.grasp_array[None])
 
 
 def broken(change):
@@ -88,7 +88,7 @@ def mirrored(rows):
 )
 def test_what_is_no_grasp_is_refused_with_the_reason(rows, cause):
     with pytest.raises(PerceptionError, match=cause):
-        checked_rows(rows)
+        check_rows(rows)
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):

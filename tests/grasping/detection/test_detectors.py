@@ -14,7 +14,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.point_cloud import FreeSpace, observed_surface
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import object_points, table_frame
-from grasping.grasp_set import DEPTH, OBJECT, ROW, SCORE, WIDTH, T_camera_tcp, checked_rows, fingertips, suppress
+from grasping.grasp_set import DEPTH, OBJECT, ROW, SCORE, WIDTH, T_camera_tcp, check_rows, fingertips, suppress
 from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
 
 STANDING = ("tumbler", "wine glass", "bottle", "jar", "bowl", "mug", "flask", "can", "box", "ball", "shaker", "spoon")
@@ -82,7 +82,7 @@ def test_nothing_is_believed_where_the_camera_looked_through():
 def test_rows_are_sorted_valid_apart_from_each_other_and_within_the_gripper():
     scene = lay(drawn("bottle", seed=1))
     grasps = grasps_on(scene, 0.07)
-    rows = checked_rows(grasps.rows)
+    rows = check_rows(grasps.rows)
     assert len(rows) >= 20
     assert (np.diff(rows[:, SCORE]) <= 0).all()
     assert ((rows[:, SCORE] > 0) & (rows[:, SCORE] <= 1)).all()

@@ -1,5 +1,7 @@
 """What stops an emulated arm: faults of the bus, the motors and the mounting, and the emergency stop."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -139,7 +141,7 @@ def test_the_cell_file_must_name_the_firmware_and_gripper_that_are_there(build):
 
 
 def test_closing_leaves_the_arm_holding_and_may_be_repeated(cell):
-    with cell.arm:
+    with closing(cell.arm):
         cell.arm.follow(from_here(cell))
     cell.arm.close()
     assert cell.plant.power
