@@ -113,9 +113,7 @@ def write_grasps(path: Path, rows: NDArray) -> None:
         np.save(file, check_rows(rows))
 
 
-def suppress(
-    rows: NDArray[np.float64], distance_m: float = NMS_DISTANCE_M, angle_rad: float = NMS_ANGLE_RAD
-) -> NDArray[np.float64]:
+def suppress(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Non-maximum suppression: of rows nearer than both limits, the best score stays, sorted by it.
 
     A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper.
@@ -131,6 +129,6 @@ def suppress(
         kept.append(i)
         along = np.einsum("ij,nij->nj", R[i], R)
         trace = along[:, 0] + np.abs(along[:, 1] + along[:, 2])
-        close = np.linalg.norm(t - t[i], axis=1) < distance_m
-        alive &= ~(close & (np.arccos(np.clip((trace - 1) / 2, -1, 1)) < angle_rad))
+        close = np.linalg.norm(t - t[i], axis=1) < NMS_DISTANCE_M
+        alive &= ~(close & (np.arccos(np.clip((trace - 1) / 2, -1, 1)) < NMS_ANGLE_RAD))
     return rows[kept]

@@ -5,7 +5,7 @@ transform of the voxels that their points occupy. The table is the plane z = 0 a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,6 @@ class DistanceField:
 
     origin_m: NDArray[np.float64]
     distance_m: NDArray[np.float32]
-    _strides: NDArray[np.intp] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _, y, z = self.distance_m.shape
-        object.__setattr__(self, "_strides", np.array([y * z, z, 1]))
 
     @classmethod
     def empty(cls, cell: Cell) -> "DistanceField":
@@ -107,7 +102,7 @@ class DistanceField:
         """Distance [m] at points (..., 3), from the centre of the voxel each lies in; FAR_M outside the field."""
         index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(np.intp)
         shape = np.array(self.distance_m.shape)
-        flat = np.clip(index, 0, shape - 1) @ self._strides
+        flat = np.clip(index, 0, shape - 1) @ np.array([shape[1] * shape[2], shape[2], 1])
         return np.where(((index >= 0) & (index < shape)).all(axis=-1), self.distance_m.reshape(-1)[flat], FAR_M)
 
     def _window(self, low_m: NDArray, high_m: NDArray) -> tuple[slice, slice, slice] | None:
