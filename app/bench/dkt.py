@@ -19,9 +19,18 @@ from perception.estimators.options import EstimatorOptions
 from perception.estimators.running import fitting, is_out_of_memory, pick_device, pick_dtype
 from perception.learning.speed.flops import clip_flops
 from perception.learning.speed.models import FolderWeights, RandomWeights, Weights
-from perception.learning.speed.plain import PlainPipeline
 from perception.learning.speed.watch import matmul_rate
-from perception.learning.speed.ways import Frames, Maps, Streamed, Warm, Way, difference, drifting_clip, measure
+from perception.learning.speed.ways import (
+    Frames,
+    Maps,
+    PlainPipeline,
+    Streamed,
+    Warm,
+    Way,
+    difference,
+    drifting_clip,
+    measure,
+)
 from perception.weights.models import find_model
 
 _SMALL_BECAUSE = (

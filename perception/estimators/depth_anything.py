@@ -1,11 +1,6 @@
 """Depth-Anything-V2-Large through transformers: relative disparity of one image."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import PerceptionError
 from perception.estimators.loading import find_folder, load_part, report_damage
@@ -27,7 +22,7 @@ class DepthAnything:
             PerceptionError: weights that are missing, damaged or of another model.
         """
         import torch
-        from transformers import DPTImageProcessorPil
+        from transformers import DepthAnythingForDepthEstimation, DPTImageProcessorPil
 
         from perception.estimators.running import demand_multiple, fitting, pick_device, pick_dtype
 
@@ -35,7 +30,12 @@ class DepthAnything:
         # Released in float32, and used so on CUDA too.
         self._dtype = pick_dtype(options, self._device, torch.float32)
         folder = find_folder(NAME, options.weights)
-        self._model = _load_model(folder, self._dtype)
+        self._model = load_part(NAME, DepthAnythingForDepthEstimation, folder, self._dtype)
+        if (predicts := self._model.config.depth_estimation_type) != "relative":
+            raise PerceptionError(
+                f"{folder} is a Depth-Anything for {predicts} depth, which is not disparity.",
+                "Take the relative model: depth-anything/Depth-Anything-V2-Large-hf.",
+            )
         with report_damage(NAME, folder):
             self._processor = DPTImageProcessorPil.from_pretrained(folder, local_files_only=True)
             self._patch_px = int(self._processor.ensure_multiple_of)
@@ -47,14 +47,11 @@ class DepthAnything:
 
     def estimate(self, seen: Sequence[Observation]) -> Map:
         """Disparity (H, W), at least 0 but for the resampling."""
-        return self.disparity(seen[-1].color)
-
-    def disparity(self, color: NDArray[np.uint8]) -> Map:
-        """Of an image (H, W, 3) uint8 RGB."""
         import torch
 
         from perception.estimators.running import fitting
 
+        color = seen[-1].color
         height, width = color.shape[:2]
         size = self._size or self._released_size(height, width)
         pixels = self._processor(
@@ -89,15 +86,3 @@ ESTIMATOR = EstimatorSpecification(
         (Source("depth-anything/Depth-Anything-V2-Large-hf", ("*.json", "model.safetensors"), "CC-BY-NC-4.0"),),
     ),
 )
-
-
-def _load_model(folder: Path, dtype: Any) -> Any:
-    from transformers import DepthAnythingForDepthEstimation
-
-    model = load_part(NAME, DepthAnythingForDepthEstimation, folder, dtype)
-    if model.config.depth_estimation_type != "relative":
-        raise PerceptionError(
-            f"{folder} is a Depth-Anything for {model.config.depth_estimation_type} depth, which is not disparity.",
-            "Take the relative model: depth-anything/Depth-Anything-V2-Large-hf.",
-        )
-    return model

@@ -37,7 +37,8 @@ def load_part(name: str, kind: Any, folder: Path, dtype: "torch.dtype", known_as
     Raises:
         PerceptionError: the folder is missing, holds another model, or lacks or exceeds its tensors.
     """
-    says = _class_names(name, folder)
+    config = read_config(name, folder / "config.json")
+    says = {*(config.get("architectures") or ()), config.get("_class_name")} - {None}
     if not says & {kind.__name__, *known_as}:
         raise PerceptionError(
             f"{folder} holds {', '.join(sorted(says)) or 'an unnamed model'}, not the {kind.__name__} of {name}.",
@@ -97,12 +98,6 @@ def report_damage(name: str, folder: Path) -> Iterator[None]:
         # What follows the first sentence advises programmers.
         first = " ".join(str(error).split()).split(". ")[0]
         raise PerceptionError(f"{folder} cannot be loaded: {first[:300].rstrip('.')}.", _fetch(name)) from error
-
-
-def _class_names(name: str, folder: Path) -> set[str]:
-    """The class names that a part's configuration gives."""
-    config = read_config(name, folder / "config.json")
-    return {*(config.get("architectures") or ()), config.get("_class_name")} - {None}
 
 
 def _variant(folder: Path) -> str | None:

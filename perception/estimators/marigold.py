@@ -62,6 +62,8 @@ class Marigold:
         color = seen[-1].color
         height, width = color.shape[:2]
         size = self._size or _released_size(height, width)
+        across, down = (-(-side // self._cell_px) for side in size)
+        shape = (1, self._pipeline.vae.config.latent_channels, down, across)
         with fitting(NAME, size, self._cell_px), torch.inference_mode():
             image = torch.from_numpy(color).permute(2, 0, 1)[None].to(self._pipeline.device) / 255
             image = interpolate(image, size[::-1], mode="bilinear", antialias=True).clamp(0, 1)
@@ -69,20 +71,12 @@ class Marigold:
                 image,
                 num_inference_steps=1,
                 ensemble_size=1,
-                latents=self._zeros(size),
+                latents=torch.zeros(shape, device=self._pipeline.device, dtype=self._pipeline.dtype),  # no noise
                 processing_resolution=0,
                 match_input_resolution=False,
                 output_type="pt",
             ).prediction
             return interpolate(depth.float(), (height, width), mode="bilinear")[0, 0].cpu().numpy()
-
-    def _zeros(self, size: tuple[int, int]) -> "torch.Tensor":
-        """The latent that the one step starts from: no noise."""
-        import torch
-
-        width, height = (-(-side // self._cell_px) for side in size)
-        channels = self._pipeline.vae.config.latent_channels
-        return torch.zeros(1, channels, height, width, device=self._pipeline.device, dtype=self._pipeline.dtype)
 
 
 ESTIMATOR = EstimatorSpecification(

@@ -1,6 +1,5 @@
 """The estimators there are. A new one is a file with its specification, and a line in the list below."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -62,7 +61,8 @@ def find_estimators(text: str, output: Output = "depth") -> tuple[EstimatorSpeci
     found = tuple(find_estimator(part, output) for part in parts)
     if not found:
         raise ConfigurationError("--estimators names none.", f"Choose some of: {', '.join(ESTIMATORS)}.")
-    if twice := _duplicate(one.name for one in found):
+    names = [one.name for one in found]
+    if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
         raise ConfigurationError(f"Two of {text} are called '{twice}'.", "Give one of them another name.")
     return found
 
@@ -104,9 +104,3 @@ def open_estimator(
 
 def _gives(specification: EstimatorSpecification, output: Output) -> bool:
     return output == "any" or (specification.gives == "normals") == (output == "normals")
-
-
-def _duplicate(names: Iterable[str]) -> str | None:
-    """The first name that comes a second time."""
-    known: set[str] = set()
-    return next((name for name in names if name in known or known.add(name)), None)  # type: ignore[func-returns-value]

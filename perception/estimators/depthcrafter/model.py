@@ -101,15 +101,14 @@ class DepthCrafterModel:
 
 def tell_frames_apart(unet: UNetSpatioTemporalConditionModel) -> None:
     """Lets SVD's UNet see each frame's own embedding: its encoder_hidden_states become (1, F, C) for F frames."""
+
+    def own_embedding(block: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Before a block, which repeats its one sequence (1, F, C) to (F, F, C): frame f keeps token f."""
+        return args, kwargs | {"encoder_hidden_states": kwargs["encoder_hidden_states"][0].unsqueeze(1)}
+
     for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
         if getattr(block, "has_cross_attention", False):
-            block.register_forward_pre_hook(_own_embedding, with_kwargs=True)
-
-
-def _own_embedding(block: torch.nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """Before a block of SVD's UNet, which repeats its one sequence (1, F, C) to (F, F, C): frame f keeps token f."""
-    own = kwargs["encoder_hidden_states"][0].unsqueeze(1)
-    return args, kwargs | {"encoder_hidden_states": own}
+            block.register_forward_pre_hook(own_embedding, with_kwargs=True)
 
 
 def shrink(images: Tensor, side_px: int) -> Tensor:

@@ -52,7 +52,7 @@ class DepthCrafterStream:
         self._final: Tensor | None = None
 
     def push(self, seen: Observation) -> list[NDArray[np.float32]]:
-        """See `ModelStream.push`; a window's maps come when it is full."""
+        """A window's maps come when it is full."""
         self._fresh.append(torch.from_numpy(seen.color.copy()))
         self._seen += 1
         is_full = _length(self._latents) + len(self._fresh) == self._windows.frames
@@ -70,13 +70,11 @@ class DepthCrafterStream:
         return self._decode(is_last=True)
 
     def state(self) -> dict[str, Any]:
-        """See `ModelStream.state`; its size does not depend on how much of the clip is done."""
         tensors = {key: getattr(self, f"_{key}") for key in _TENSORS}
         kept = {key: None if tensor is None else tensor.cpu().clone() for key, tensor in tensors.items()}
         return {"seen": self._seen, "turns": self._turns, "fresh": list(self._fresh), **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """See `ModelStream.restore`."""
         self._seen, self._turns, self._fresh = state["seen"], state["turns"], list(state["fresh"])
         for key in _TENSORS:
             tensor = state[key]
@@ -100,9 +98,12 @@ class DepthCrafterStream:
     def _close_window(self, is_last: bool = False) -> list[NDArray[np.float32]]:
         """Denoises the window that is being filled, blends what it shares with the last one, decodes what is final."""
         assert self._latents is not None and self._embeddings is not None
+        # The first window's noise, turned so that shared frames keep theirs.
+        noise = _noise(0, (self._windows.frames, *self._latents.shape[1:]))
+        noise = noise.roll(self._turns * self._windows.shared, dims=0)[: len(self._latents)]
         with self._running():
             new = self._model.denoise(
-                self._window_noise(), self._shared, self._embeddings, self._latents, self._windows.steps
+                noise.to(self._model.device), self._shared, self._embeddings, self._latents, self._windows.steps
             )
             if self._shared is not None:
                 rise = torch.linspace(0, 1, len(self._shared), device=new.device).view(-1, 1, 1, 1)
@@ -113,13 +114,6 @@ class DepthCrafterStream:
         self._latents, self._embeddings = self._latents[done:].clone(), self._embeddings[done:].clone()
         self._turns += 1
         return self._decode(is_last)
-
-    def _window_noise(self) -> Tensor:
-        """Noise of this window's frames: the first window's, turned so that shared frames keep theirs."""
-        assert self._latents is not None
-        whole = _noise(0, (self._windows.frames, *self._latents.shape[1:]))
-        turned = whole.roll(self._turns * self._windows.shared, dims=0)
-        return turned[: len(self._latents)].to(self._model.device)
 
     def _decode(self, is_last: bool) -> list[NDArray[np.float32]]:
         maps: list[NDArray[np.float32]] = []

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -108,7 +107,13 @@ def _load(name: str, weights: Model, options: EstimatorOptions) -> DktEstimator:
             f"Run python main.py weights fetch {weights.name}, or name a folder with --weights.",
         )
     model = load_dkt(folder, settings_for(options))
-    _demand_size(name, model.size_name, folder)
+    # A name that says a size holds to it; `dkt` takes any.
+    asked = next((size for size in _NAMED if name.endswith(size)), None)
+    if asked is not None and model.size_name != asked:
+        raise PerceptionError(
+            f"{folder} holds a DKT of {model.size_name}, not {name}.",
+            "Choose --estimator dkt, which takes any, or other weights.",
+        )
     return DktEstimator(model, "normal" if weights.prompt == "normal" else "depth")
 
 
@@ -127,16 +132,6 @@ def settings_for(options: EstimatorOptions) -> "DktSettings":
     }
     mode = options.mode or ("fast" if device.type == "cuda" else "exact")
     return DktSettings(str(device), pick_dtype(options, device, torch.bfloat16), mode, **given)
-
-
-def _demand_size(name: str, found: str, folder: Path) -> None:
-    """A name that says a size holds to it; `dkt` takes any."""
-    asked = next((size for size in _NAMED if name.endswith(size)), None)
-    if asked is not None and found != asked:
-        raise PerceptionError(
-            f"{folder} holds a DKT of {found}, not {name}.",
-            "Choose --estimator dkt, which takes any, or other weights.",
-        )
 
 
 def _weights(name: str, purpose: str, lora: str, base: str, prompt: Literal["depth", "normal"]) -> Model:

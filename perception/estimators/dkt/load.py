@@ -16,7 +16,6 @@ from perception.estimators.dkt.lora import LoraPair, fuse, pair_keys
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
 from perception.estimators.dkt.sizes import (
     TEXT_TOKENS,
-    Shapes,
     TransformerSize,
     VaeSize,
     demand_tensors,
@@ -68,7 +67,10 @@ def check_transformer(files: DktFiles) -> TransformerSize:
 
 def check_vae(files: DktFiles) -> VaeSize:
     """Accounts for the tensors of the VAE. Raises as `check_files`."""
-    shapes = _vae_shapes(files.vae)
+    if files.vae.suffix == ".pth":
+        shapes = {name: tuple(tensor.shape) for name, tensor in read_pth(files.vae).items()}
+    else:
+        shapes = {name: info.shape for name, info in read_header(files.vae).items()}
     size = vae_size(shapes, files.folder)
     demand_tensors("VAE", shapes, _shapes(_bare_vae(size), _vae_namer(size)))
     return size
@@ -198,12 +200,6 @@ def _shapes(model: torch.nn.Module, namer: Callable[[str], str]) -> dict[str, tu
 
 def _assign(model: torch.nn.Module, tensors: Mapping[str, Tensor], namer: Callable[[str], str]) -> None:
     model.load_state_dict({name: tensors[namer(name)] for name in model.state_dict()}, assign=True)
-
-
-def _vae_shapes(file: Path) -> Shapes:
-    if file.suffix == ".pth":
-        return {name: tuple(tensor.shape) for name, tensor in read_pth(file).items()}
-    return {name: info.shape for name, info in read_header(file).items()}
 
 
 def _tensors(file: Path, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:

@@ -30,8 +30,13 @@ SLACK = 1.15
 
 def weight_bytes(module: nn.Module, outside: torch.device | None = None) -> int:
     """Bytes of parameters and buffers, or of those alone that lie outside a device."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return sum(t.numel() * t.element_size() for t in tensors if outside is None or not _is_on(t, outside))
+
+    def counts(tensor: torch.Tensor) -> bool:
+        if outside is None or tensor.device.type != outside.type:
+            return True
+        return outside.index not in (None, tensor.device.index)  # a device without a number is any of its kind
+
+    return sum(t.numel() * t.element_size() for t in [*module.parameters(), *module.buffers()] if counts(t))
 
 
 def working_bytes(transformer: WanTransformer3DModel, vae: AutoencoderKLWan, size: tuple[int, int], window: int) -> int:
@@ -50,11 +55,6 @@ def free_bytes(device: torch.device) -> int:
     gc.collect()
     torch.cuda.empty_cache()
     return torch.cuda.mem_get_info(device)[0]
-
-
-def _is_on(tensor: torch.Tensor, device: torch.device) -> bool:
-    """A device without a number is any of its kind."""
-    return tensor.device.type == device.type and device.index in (None, tensor.device.index)
 
 
 _CPU = torch.device("cpu")

@@ -160,11 +160,7 @@ class RetryStream:
         self._kept: list[NDArray[np.uint8]] | None = None if size == fallback else []
 
     def push(self, seen: Observation) -> Maps:
-        """See `ModelStream.push`.
-
-        Raises:
-            PerceptionError: no memory at the smaller size either, or once maps were given.
-        """
+        """Raises PerceptionError: no memory at the smaller size either, or once maps were given."""
         if self._kept is not None:
             self._kept.append(seen.color)
         return self._run(lambda stream: stream.push(seen))

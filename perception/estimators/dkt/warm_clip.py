@@ -44,7 +44,9 @@ class WarmClip:
         self._encoder, self._decoder = CausalEncoder(model.vae), CausalDecoder(model.vae)
         self._start = self._encoder.state(), self._decoder.state()
         weight = model.vae.quant_conv.weight
-        self._noise = self._draw().to(weight)
+        (across, down), latents = self._shape.size, latent_count(frames)
+        noise = NoiseStream(model.vae.config.z_dim, latents, down // 8, across // 8)
+        self._noise = torch.cat([noise.next() for _ in range(latents)], 2).to(weight)
         self._frames = torch.zeros(frames, height, width, 3, dtype=torch.uint8, pin_memory=weight.is_cuda)
         self._uploaded = torch.zeros_like(self._frames, device=weight.device)
         self._map = torch.zeros(height, width, pin_memory=weight.is_cuda)
@@ -79,18 +81,17 @@ class WarmClip:
     def _compute(self) -> None:
         """From the frames' buffer to the map's."""
         self._uploaded.copy_(self._frames, non_blocking=True)
-        latents = self._decode(self._denoise(self._encode()))
-        self._map.copy_(self._shape.disparity(latents[-1][:, :, -1:])[0], non_blocking=True)
-        self._is_finite.copy_(torch.stack([frames.isfinite().all() for frames in latents]).all(), non_blocking=True)
+        decoded = self._decode(self._denoise())
+        self._map.copy_(self._shape.disparity(decoded[-1][:, :, -1:])[0], non_blocking=True)
+        self._is_finite.copy_(torch.stack([frames.isfinite().all() for frames in decoded]).all(), non_blocking=True)
 
-    def _encode(self) -> Tensor:
+    def _denoise(self) -> Tensor:
+        """The latents of the uploaded frames' maps."""
         self._encoder.restore(self._start[0])
-        dtype = self._noise.dtype
-        latents = [self._encoder.push(self._shape.scaled(frame)[:, :, None].to(dtype)) for frame in self._uploaded]
-        return torch.cat([latent for latent in [*latents, self._encoder.finish()] if latent is not None], 2)
-
-    def _denoise(self, colors: Tensor) -> Tensor:
         latents, schedule = self._noise, self._model.schedule
+        images = (self._shape.scaled(frame)[:, :, None].to(latents.dtype) for frame in self._uploaded)
+        encoded = [*map(self._encoder.push, images), self._encoder.finish()]
+        colors = torch.cat([latent for latent in encoded if latent is not None], 2)
         for step in range(schedule.steps):
             latents = latents + self._model.transformer.velocity(step, latents, colors) * schedule.change(step)
         return latents
@@ -105,11 +106,6 @@ class WarmClip:
             decoded.append(frames)
         self._decoder.restore(self._start[1])
         return decoded
-
-    def _draw(self) -> Tensor:
-        (width, height), latents = self._shape.size, latent_count(self._count)
-        noise = NoiseStream(self._model.vae.config.z_dim, latents, height // 8, width // 8)
-        return torch.cat([noise.next() for _ in range(latents)], 2)
 
     def _capture(self, pool: Any) -> None:
         """Records the graph; where that fails, clips run without one, with a warning."""

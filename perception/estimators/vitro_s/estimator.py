@@ -26,16 +26,14 @@ class VitroSEstimator:
     def estimate(self, seen: Sequence[Observation]) -> tuple[Map, Map]:
         from perception.estimators.running import fitting
 
-        still = join_still([_without_empty_depth(one) for one in seen])
+        has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
+        still = join_still(
+            [one if has else replace(one, depth_m=None) for one, has in zip(seen, has_depth, strict=True)]
+        )
         assert still.intrinsics is not None and still.table is not None
         with fitting(NAME):
             found = self._model.see(still.color, still.intrinsics, still.table, still.depth_m)
         return found.depth_m, found.confidence
-
-
-def _without_empty_depth(seen: Observation) -> Observation:
-    has_depth = seen.depth_m is not None and np.isfinite(seen.depth_m).any()
-    return seen if has_depth else replace(seen, depth_m=None)
 
 
 def _load(options: EstimatorOptions) -> VitroSEstimator:

@@ -83,7 +83,8 @@ class VitroS:
         smaller = [working_intrinsics(intrinsics, plane, density) for density in DENSITIES_PX_M]
         q, b = combine(np.concatenate([self._answers(color, small, plane, sensor_m) for small in smaller], 1))
         depth_m = decode_depth(q, plane_disparity(intrinsics.rays(), plane))
-        return Seen(depth_m, self._confidence(depth_m, np.log(b)))
+        confidence = np.interp(laplace_probability(depth_m, np.log(b)), *self._calibration)
+        return Seen(depth_m, confidence.astype(np.float32))
 
     @torch.inference_mode()
     def _answers(self, color: NDArray[np.uint8], small: Intrinsics, plane: Plane, sensor_m: Map | None) -> Map:
@@ -104,9 +105,6 @@ class VitroS:
         whole = color.shape[:2]
         large = functional.interpolate(answers, whole, mode="bilinear", align_corners=False).numpy()
         return large.reshape(2, len(looks), 2, *whole).swapaxes(0, 1)
-
-    def _confidence(self, depth_m: Map, log_b: Map) -> Map:
-        return np.interp(laplace_probability(depth_m, log_b), *self._calibration).astype(np.float32)
 
 
 def combine(answers: Map) -> tuple[Map, Map]:

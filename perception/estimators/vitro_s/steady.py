@@ -38,7 +38,10 @@ def join_still(seen: Sequence[Observation]) -> Observation:
     if len(still) == 1:
         return newest
     tables = [one.table for one in still if one.table is not None]
-    table = _mean_plane(tables) if tables else None
+    table = None
+    if tables:
+        normal = np.mean([plane.normal for plane in tables], axis=0)
+        table = Plane(normal / np.linalg.norm(normal), float(np.mean([plane.offset_m for plane in tables])))
     return replace(newest, color=_mean_color(still, same), depth_m=_median_depth(still, same), table=table)
 
 
@@ -75,8 +78,3 @@ def _median_depth(still: list[Observation], same: list[NDArray[np.bool_]]) -> ND
     count = np.isfinite(stack).sum(0)
     middle = np.take_along_axis(stack, np.maximum(count - 1, 0)[None] // 2, 0)[0]
     return np.where(2 * count >= np.stack(same).sum(0), middle, np.nan).astype(np.float32)
-
-
-def _mean_plane(planes: list[Plane]) -> Plane:
-    normal = np.mean([plane.normal for plane in planes], axis=0)
-    return Plane(normal / np.linalg.norm(normal), float(np.mean([plane.offset_m for plane in planes])))

@@ -13,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.estimators.dkt.model import Dkt
+from perception.estimators.dkt.codec import FRAMES_PER_LATENT, FrameShape, latent_count
+from perception.estimators.dkt.model import Dkt, DktSettings
+from perception.estimators.dkt.sampler import SEED, blend_weights, released_schedule
 from perception.estimators.dkt.stream import Transformer
+from perception.estimators.dkt.transformer import ExactTransformer
 from perception.estimators.dkt.warm_clip import WarmClip
 from perception.estimators.specification import Observation
+from perception.learning.speed.models import Built
 from perception.learning.speed.watch import PeakMemory, Stopwatch, wait_for
 
 Frames = list[NDArray[np.uint8]]
@@ -49,6 +53,61 @@ class Timing:
     peak_bytes: int | None
     repeats: int
     note: str = ""
+
+
+class PlainPipeline:
+    """DKT as anyone would write it with diffusers' classes: what fast mode is measured against.
+
+    The whole clip is encoded, denoised and decoded at once; every token is computed in every step: 512 of the
+    prompt and 257 of the empty image; nothing is folded, compiled or streamed. Where a clip is longer than a
+    window, the windows' velocities are blended at every step, as in the released sampler.
+    """
+
+    note = ""
+
+    def __init__(self, built: Built, settings: DktSettings) -> None:
+        self._vae, self._settings = built.vae, settings
+        weight = built.vae.quant_conv.weight
+        self._device, self._dtype = weight.device, weight.dtype
+        self._schedule = released_schedule(settings.steps, settings.dtype)
+        self._transformer = ExactTransformer(built.transformer, built.prompt.to(weight), self._schedule)
+        self._mean, self._std = (
+            torch.tensor(values).to(weight).reshape(1, -1, 1, 1, 1)
+            for values in (built.vae.config.latents_mean, built.vae.config.latents_std)
+        )
+
+    @torch.no_grad()
+    def run(self, frames: list[NDArray[np.uint8]], watch: Stopwatch) -> NDArray[np.float32]:
+        """Disparities (F, H, W) of frames (H, W, 3)."""
+        height, width = frames[0].shape[:2]
+        shape = FrameShape(height, width, self._settings.size)
+        padded = frames + [frames[-1]] * ((latent_count(len(frames)) - 1) * FRAMES_PER_LATENT + 1 - len(frames))
+        clip = torch.cat([shape.to_model(frame, self._device, self._dtype) for frame in padded], 2)
+        with watch.stage("encode"):
+            colors = (self._vae.encode(clip).latent_dist.mode() - self._mean) / self._std
+        noise = torch.randn(colors.shape, generator=torch.Generator().manual_seed(SEED)).to(colors)
+        with watch.stage("denoise"):
+            latents = noise
+            for step in range(self._schedule.steps):
+                latents = latents + self._blend(step, latents, colors) * self._schedule.change(step)
+        with watch.stage("decode"):
+            decoded = self._vae.decode(latents * self._std + self._mean).sample
+        return shape.disparity(decoded[:, :, : len(frames)]).cpu().numpy()
+
+    def _blend(self, step: int, latents: Tensor, colors: Tensor) -> Tensor:
+        """The velocity of the whole clip, from that of its windows."""
+        window, stride, total = self._settings.window, self._settings.stride, latents.shape[2]
+        value, weight = torch.zeros_like(latents), latents.new_zeros(1, 1, total, 1, 1)
+        start, end = 0, 0
+        while end < total:
+            end = min(start + window, total)
+            here = slice(start, end)
+            ramp = blend_weights(end - start, window - stride, start == 0, end == total).to(latents)
+            ramp = ramp.reshape(1, 1, -1, 1, 1)
+            value[:, :, here] += self._transformer.velocity(step, latents[:, :, here], colors[:, :, here]) * ramp
+            weight[:, :, here] += ramp
+            start += stride
+        return value / weight
 
 
 class Streamed:
@@ -86,7 +145,10 @@ def measure(make: Callable[[], Way], frames: Frames, repeats: int, device: torch
     The peak is that of the runs that count; of a warm clip, which keeps what it takes, that of all.
     """
     memory = PeakMemory(device)
-    _give_back()
+    # Left to this way is what the last one no longer holds.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
     memory.reset()
     way = make()
     way.run(frames, Stopwatch(device))
@@ -141,10 +203,3 @@ def _watch(model: Dkt, watch: Stopwatch) -> Iterator[Dkt]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _give_back() -> None:
-    """Leaves to the next way what the last one no longer holds."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

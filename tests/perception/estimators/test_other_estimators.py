@@ -13,6 +13,7 @@ from core.errors import ConfigurationError, PerceptionError
 from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
+from perception.estimators.specification import Observation
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
@@ -125,7 +126,7 @@ def test_depth_anything_sees_imagenets_colours_at_518_px_in_patches_of_14(tmp_pa
     seen: list[torch.Tensor] = []
     estimator._model.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     color = _image(120, 160)
-    estimator.disparity(color)
+    estimator.estimate([Observation(color)])
     # 160 * 518 / 120 = 690.7, of which 686 is the nearest multiple of 14.
     resized = np.asarray(Image.fromarray(color).resize((686, 518), Image.Resampling.BICUBIC), np.float32) / 255
     expected = (resized - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
