@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from rich.markup import escape
@@ -31,8 +32,8 @@ class Training(Protocol):
         """Whether to stop after the step just made; of several processes one may have been asked to."""
         ...
 
-    def step(self, stop: bool) -> LogRow:
-        """The next step, written down; stop: this process is asked to stop after it."""
+    def step(self, should_stop: Callable[[], bool]) -> LogRow:
+        """The next step, written down; should_stop: whether this process is asked to stop after it."""
         ...
 
     def save(self) -> object:
@@ -74,7 +75,7 @@ class Loop:
         ):
             said_s = began_s
             while training.steps_done < self._steps:
-                self._recent.append(training.step(interrupts.stop_requested))
+                self._recent.append(training.step(interrupts.should_stop))
                 step = training.steps_done
                 show(step, self.speed())
                 if not self._console.is_terminal and time.monotonic() - said_s > _LINE_EVERY_S:

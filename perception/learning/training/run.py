@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -105,8 +106,8 @@ class TrainingRun:
     def is_stopping(self) -> bool:
         return self.trainer.is_stopping
 
-    def step(self, stop: bool = False) -> LogRow:
-        row = self.trainer.step(stop)
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> LogRow:
+        row = self.trainer.step(should_stop)
         if self._is_main:
             self.log.add(row)
         return row

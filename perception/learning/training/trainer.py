@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -110,8 +110,11 @@ class Trainer:
         size, batch = self.settings.size, self.settings.batch
         self._clips = clip_stream(self._datasets, self.sampler, size, steps_done, batch, share, self._workers)
 
-    def step(self, stop: bool = False) -> LogRow:
-        """One step of the whole batch. stop: this process is asked to stop; `is_stopping` says whether any was.
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> LogRow:
+        """One step of the whole batch.
+
+        Args:
+            should_stop: whether this process is asked to, read once the loss is known; `is_stopping`: whether any was.
 
         Raises:
             TrainingError: the loss or its gradient is not finite: nothing was changed.
@@ -128,7 +131,7 @@ class Trainer:
                 draws.append(draw)
         # The mean loss of all processes, and whether any of them is to stop.
         loss = torch.stack(losses).mean()
-        own = torch.stack([loss.float(), loss.new_tensor(float(stop), dtype=torch.float32)])
+        own = torch.stack([loss.float(), loss.new_tensor(float(should_stop()), dtype=torch.float32)])
         gathered = self.accelerator.gather(own[None])
         mean, self.is_stopping = float(gathered[:, 0].mean()), bool(gathered[:, 1].max() > 0)
         grad_norm = float(self.accelerator.clip_grad_norm_(self._learning, self.settings.clip_norm))

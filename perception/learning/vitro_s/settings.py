@@ -35,6 +35,10 @@ class VitroSettings:
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuses a `crop` that is no size, before anything is read."""
+        _ = self.crop_shape
+
     def facts(self) -> dict[str, str]:
         """What a checkpoint keeps of them, to say in what a run goes on otherwise."""
         values = {field.name: str(getattr(self, field.name)) for field in fields(VitroSettings) if field.name != "init"}
@@ -49,7 +53,7 @@ class VitroSettings:
         """
         if self.crop == WHOLE:
             return None
-        width, _, height = self.crop.partition("x")
+        width, _, height = self.crop.lower().partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             raise ConfigurationError(f"--crop {self.crop!r} is not WIDTHxHEIGHT.", "For example: --crop 160x96")
         return int(height), int(width)

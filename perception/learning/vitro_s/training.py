@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,12 @@ class VitroTraining:
         batches = BatchSource(self.clips.training, settings.batch, settings.crop_shape, settings.seed, settings.width)
         self._batches: Iterator[Batch] = batches.from_step(self.steps_done)
 
-    def step(self, stop: bool = False) -> LogRow:
-        """One step of the optimizer; stop: it is to be the last.
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> LogRow:
+        """One step of the optimizer; should_stop: whether it is to be the last, read when it is done.
 
         Raises:
             TrainingError: the loss is not finite; the last checkpoint stands.
         """
-        self.is_stopping = stop
         began_s, factor = time.monotonic(), self.settings.factor(self.steps_done)
         value, gradients = self._gradients(next(self._batches))
         if not np.isfinite(value):
@@ -96,6 +95,7 @@ class VitroTraining:
         seconds = time.monotonic() - began_s
         row = LogRow.of(self.steps_done, value, norm, factor, 1, self.settings.batch, seconds)
         self._log.add(row)
+        self.is_stopping = should_stop()
         return row
 
     def _gradients(self, batch: Batch) -> tuple[float, list[Tensor]]:
