@@ -26,6 +26,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import typer
 
 from core.errors import ConfigurationError, VitroError
+from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
 Options = TypeVar("Options")
@@ -36,7 +37,6 @@ Dtype = Literal["float32", "bfloat16"]
 Weights = Annotated[
     Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
 ]
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +70,6 @@ class FreshOption:
     """What every command takes that goes on with what it finds."""
 
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, whatever is there already.")] = False
-
-
-def parse_size(text: str, option: str = "--size") -> Size | None:
-    """(width, height) of `WIDTHxHEIGHT`, None of nothing; option: what messages call it.
-
-    Raises:
-        ConfigurationError: anything else.
-    """
-    if not text:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ConfigurationError(f"{option} {text!r} is not WIDTHxHEIGHT.", f"For example: {option} 832x480")
-    return int(parts[0]), int(parts[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,13 +116,13 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
     def invoke(**given: Any) -> None:
         def work() -> int:
             parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
-            work_: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
-            return work_(options(**given | parsed))
+            command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
+            return command(options(**given | parsed))
 
         raise typer.Exit(_exit_code(work))
 
-    for name_ in parsers:
-        hints[name_] = Annotated[str, *get_args(hints[name_])[1:]]
+    for option in parsers:
+        hints[option] = Annotated[str, *get_args(hints[option])[1:]]
     invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellOption, Dtype, JsonOption, Parser, Size, Weights, add_command, parse_size
+from app.options import CellOption, Dtype, JsonOption, Parser, Weights, add_command
 from core.errors import ConfigurationError
+from core.size import Size, parse_size
 
 room = typer.Typer()
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellOption, JsonOption, Parser, Size, add_command, parse_size
+from app.options import CellOption, JsonOption, Parser, add_command
+from core.size import Size, parse_size
 from core.surfaces import SURFACES
 
 room = typer.Typer()

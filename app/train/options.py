@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 
-from app.options import JsonOption, Parser, Size, add_command, parse_size
+from app.options import JsonOption, Parser, add_command
+from core.size import Size, parse_size
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
 

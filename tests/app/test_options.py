@@ -7,7 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.options import CellOption, JsonOption, ModelOptions, Parser, Size, add_command, parse_size
+from app.options import CellOption, JsonOption, ModelOptions, Parser, add_command
+from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.errors import ConfigurationError
+from core.size import parse_size
 
 WARM_UP = 50
 WHOLE = "whole"
@@ -53,10 +53,8 @@ class VitroSettings:
         """
         if self.crop == WHOLE:
             return None
-        width, _, height = self.crop.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            raise ConfigurationError(f"--crop {self.crop!r} is not WIDTHxHEIGHT.", "For example: --crop 160x96")
-        return int(height), int(width)
+        size = parse_size(self.crop, "--crop")
+        return None if size is None else size[::-1]
 
     def factor(self, step: int) -> float:
         """On the optimizer's rates, of a step counted from 0."""

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 import app.clips.clip_run
 import app.clips.depth
 from app.cli import app as cli
-from app.options import parse_size
 from core.errors import CameraError, ConfigurationError
+from core.size import parse_size
 from hardware.cameras.clips.clip import Clip
 from hardware.cameras.clips.files import open_clip
 from hardware.cameras.frame_folder import write_frame_folder

@@ -214,8 +214,12 @@ def test_a_crop_larger_than_the_frames_is_named(tmp_path: Path, data: Path) -> N
     with pytest.raises(TrainingError, match="smaller --crop"):
         run.step()
     run.close()
-    with pytest.raises(ConfigurationError, match="not WIDTHxHEIGHT"):
-        VitroTraining(tmp_path, settings(data, crop="wide"))
+
+
+def test_a_crop_is_understood_or_refused_before_anything_is_read(data: Path) -> None:
+    assert settings(data, crop="160X96").crop_shape == (96, 160)
+    with pytest.raises(ConfigurationError, match="--crop 'wide' is not WIDTHxHEIGHT"):
+        settings(data, crop="wide")
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
