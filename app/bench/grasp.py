@@ -14,7 +14,7 @@ from app.run.session import Session
 from app.run.trial_files import TrialLog
 from app.trials import show_success
 from core.cell import load_cell
-from core.errors import TrackingError
+from core.errors import ArmError
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
 from perception.estimators.registry import find_estimators
@@ -48,7 +48,13 @@ def _run_missing(
     store: TrialStore,
     console: Console,
 ) -> bool:
-    """Runs until nothing is missing (True) or an arm is blocked: then its cell must be opened anew (False)."""
+    """Runs until nothing is missing (True) or an arm fails: then its cell must be opened anew (False).
+
+    A trial that an arm ended keeps its row and is not repeated, so each opening gets further than the last.
+
+    Raises:
+        ArmError: an arm failed before the row of its trial was begun; opened anew it would fail there again.
+    """
     cell = load_cell(cell_file("sim"))
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
         sessions = {}
@@ -56,14 +62,17 @@ def _run_missing(
             pipeline = Pipeline(cell, PipelineOptions(estimator=estimator.choice), world.truth)
             operator = Operator(console, interrupts, assume_yes=True)
             sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator)
-        done = {(trial.surface, trial.estimator, trial.seed) for trial in store.list()}
+        begun = store.list()
+        done = {(trial.surface, trial.estimator, trial.seed) for trial in begun}
         for number, (surface, seed) in enumerate(scenes, start=1):
             for name, session in sessions.items():
                 if (surface, name, seed) not in done:
                     console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {name}")
                     try:
                         session.run_trial(surface, seed, options.objects)
-                    except TrackingError as error:
+                    except ArmError as error:
+                        if len(store.list()) == len(begun):
+                            raise
                         console.error(error)
                         return False
     return True
