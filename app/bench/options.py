@@ -43,6 +43,21 @@ class BenchGraspOptions(JsonOption):
 
 
 @dataclass(frozen=True)
+class BenchValidityOptions(JsonOption):
+    """Grasps against the true shapes, without physics: in minutes; goes on where it was interrupted."""
+
+    surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
+    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
+    degradations: Annotated[
+        bool, typer.Option("--degradations", help="Also the truth made worse in known ways: what the chain forgives.")
+    ] = False
+    trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20
+    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
+    out: Annotated[Path | None, typer.Option(help="Results and failures; default runs/bench-validity.")] = None
+
+
+@dataclass(frozen=True)
 class BenchDktOptions(JsonOption):
     """DKT's speed and memory: fast and exact beside plain diffusers, the paper and the arithmetic's floor."""
 
@@ -102,5 +117,6 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
 
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
+add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)

@@ -129,6 +129,15 @@ class Reach:
         return rows[within & clear], T[within & clear]
 
 
+def is_reachable(T_world_tcp: Matrix, arm: ArmModel, workspace: Workspace) -> NDArray[np.bool_]:
+    """Whether an arm gets straight to tools (N, 4, 4) and lifts them, either way round, were nothing in its way."""
+    either_way = []
+    for T in (T_world_tcp, T_world_tcp @ _HALF_TURN):
+        approach, lift, _ = _paths(T, arm)
+        either_way.append((np.isfinite(approach[..., 0]).all(-1) & np.isfinite(lift[..., 0]).all(-1)).any(-1))
+    return inside(T_world_tcp[:, :3, 3], workspace) & (either_way[0] | either_way[1])
+
+
 def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArray]:
     """Joint paths of approach and lift (C, 8, S, 6), each through the grasp, NaN where none exists, and
     by how much (C, 8) each lift tips the tool [rad]."""

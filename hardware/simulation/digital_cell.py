@@ -15,6 +15,7 @@ from hardware.arms.piper_arm import PiperArm
 from hardware.simulation.catalogue.cell_scene import CellState
 from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
+from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.sim_camera import SimCamera
 from hardware.world import SceneNote, Verdict
 
@@ -77,6 +78,10 @@ class DigitalCell:
             for one in placed
         )
         return SceneNote(surface, seed, described)
+
+    def true_objects(self) -> tuple[PlacedObject, ...]:
+        """What stands where now: for evaluation only."""
+        return self._physics.object_poses()
 
     def verdict(self) -> Verdict:
         return self._physics.verdict()

@@ -7,6 +7,7 @@ from typing import Literal
 from core.errors import ConfigurationError
 from core.plugins import is_plugin, load_plugin, naming_failures
 from perception.estimators import depth_anything, marigold, oracle, plane, sensor
+from perception.estimators.degraded import DEGRADED
 from perception.estimators.depthcrafter import estimator as depthcrafter
 from perception.estimators.dkt import estimator as dkt
 from perception.estimators.estimator import Estimator, Locate, Truth
@@ -38,10 +39,10 @@ def find_estimator(name: str, output: Output = "depth") -> EstimatorSpecificatio
     Raises:
         ConfigurationError: there is none, or it gives something else than `output`.
     """
-    found = ESTIMATORS.get(name)
+    found = ESTIMATORS.get(name) or DEGRADED.get(name)
     if is_plugin(name):
         found = load_plugin(Path(name), "ESTIMATOR", EstimatorSpecification)
-        if found.name in ESTIMATORS:
+        if found.name in ESTIMATORS or found.name in DEGRADED:
             raise ConfigurationError(f"{name} is called '{found.name}', as one of Vitro's.", "Give it another name.")
         found = replace(found, file=Path(name).expanduser().resolve())
     fitting = [known for known, one in ESTIMATORS.items() if _gives(one, output)]
