@@ -55,6 +55,10 @@ class BenchValidityOptions(JsonOption):
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
     out: Annotated[Path | None, typer.Option(help="Results and failures; default runs/bench-validity.")] = None
+    dataset: Annotated[
+        str | None, typer.Option(help="Instead, real captures with their truth: cleargrasp.", show_default=False)
+    ] = None
+    root: Annotated[Path | None, typer.Option(help="The data set's folder.", show_default=False)] = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.options import BenchValidityOptions, names_in
+from app.bench.validity_captures import BEST, capture_rows, judge_captures
 from app.bench.validity_sheet import Judged, draw_failure, draw_tolerance, write_page
 from app.bench.validity_table import SceneResult, summarise_validity, validity_rows
 from app.console import Console
@@ -18,7 +19,7 @@ from app.paths import cell_file, home
 from app.run.options import PipelineOptions
 from app.run.pipeline import ArmJoints, Pipeline
 from core.cell import Cell, load_cell
-from core.errors import VitroError
+from core.errors import ConfigurationError, VitroError
 from core.files import writing
 from core.json_values import to_json
 from core.surfaces import SURFACES
@@ -32,6 +33,7 @@ from hardware.simulation.digital_cell import DigitalCell
 from perception.depth_types import MetricDepth, TableView
 from perception.estimators.degraded import DEGRADED
 from perception.estimators.registry import find_estimators
+from perception.learning.datasets.base import open_dataset
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 
@@ -60,6 +62,8 @@ class _Staged:
 def bench_validity(options: BenchValidityOptions) -> int:
     """Judges what its folder lacks, then prints the table and writes the sheet of failures."""
     console = Console(options.as_json)
+    if options.dataset is not None or options.root is not None:
+        return _bench_captures(options, console)
     surfaces, seeds = names_in(options.surfaces, SURFACES), range(options.seed, options.seed + options.trials)
     estimators = [one.choice for one in find_estimators(options.estimators)]
     estimators += list(DEGRADED) if options.degradations else []
@@ -80,6 +84,15 @@ def bench_validity(options: BenchValidityOptions) -> int:
         "  top 1, top 10: valid against the true shapes, of scenes and of grasps; reach: an arm's joints, no obstacle."
     )
     console.result({"out": str(out), "summary": summaries})
+    return 0
+
+
+def _bench_captures(options: BenchValidityOptions, console: Console) -> int:
+    if options.dataset is None or options.root is None:
+        raise ConfigurationError("--dataset and --root belong together.", "Give both, or neither.")
+    summaries = judge_captures(open_dataset(options.dataset, options.root), options.estimators, console)
+    console.table(f"Grasps on {options.root}, the best {BEST} of an object", *capture_rows(summaries))
+    console.result({"summary": summaries})
     return 0
 
 

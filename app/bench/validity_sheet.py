@@ -14,13 +14,16 @@ from grasping.pictures import draw_grasps
 from grasping.validity import Cause
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import Plane
-from perception.pictures import Image, colour_depth, legend, titled, write
+from perception.pictures import Image, colour_depth, legend, titled
 
 #: Pixels around the true objects that a picture shows, and the height that takes the last colour [m].
 _MARGIN_PX, _HIGHEST_M = 90, 0.20
 #: Side of each of a failure's two pictures.
 _SIDE_PX = 480
 _OUTLINE_RGB = (255, 60, 220)
+#: Where the picture of the tolerance has its axes and a degradation's column [px], and the surfaces' colours.
+_LEFT, _TOP, _BOTTOM, _STEP = 70, 40, 420, 76
+_INKS = ((200, 70, 30), (30, 110, 200), (30, 150, 70))
 _STYLE = (
     "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px;text-align:left;"
     "border-bottom:1px solid #ddd}figure{display:inline-block;margin:8px;vertical-align:top}img{width:620px}"
@@ -113,33 +116,47 @@ def draw_tolerance(file: Path, summaries: Sequence[ValiditySummary]) -> None:
 
     chosen = [one for one in summaries if one.estimator.startswith("oracle")]
     names = list(dict.fromkeys(one.estimator for one in chosen))
-    surfaces = list(dict.fromkeys(one.surface for one in chosen))
-    left, bottom, step, top = 70, 420, 76, 40
-    image = np.full((520, left + step * max(len(names), 1) + 30, 3), 255, np.uint8)
+    image = np.full((520, _LEFT + _STEP * max(len(names), 1) + 30, 3), 255, np.uint8)
     for share in np.linspace(0, 1, 6):
-        y = round(bottom - share * (bottom - top))
-        cv2.line(image, (left - 5, y), (image.shape[1] - 20, y), (225, 225, 225), 1)
-        write(image, f"{share:.1f}", (20, y + 5), 0.5, 1)
-    inks = ((200, 70, 30), (30, 110, 200), (30, 150, 70))
-    for number, surface in enumerate(surfaces):
-        ink, last = inks[number % 3], None
-        for one in (one for one in chosen if one.surface == surface):
-            x = left + step * names.index(one.estimator) + step // 2 + 8 * number
-            low, rate, high = (
-                round(bottom - share * (bottom - top))
-                for share in (one.top_1.interval[0], one.top_1.rate or 0.0, one.top_1.interval[1])
-            )
-            kind = one.estimator.partition("+")[2].partition("-")[0]
-            cv2.line(image, (x, low), (x, high), ink, 1, cv2.LINE_AA)
-            cv2.circle(image, (x, rate), 5, ink, -1, cv2.LINE_AA)
-            if last is not None and last[0] == kind:
-                cv2.line(image, last[1], (x, rate), ink, 2, cv2.LINE_AA)
-            last = kind, (x, rate)
-        write(image, surface, (left + 130 * number, 25), 0.5, 1)
-        cv2.circle(image, (left + 130 * number - 12, 20), 5, ink, -1, cv2.LINE_AA)
+        cv2.line(image, (_LEFT - 5, _row(share)), (image.shape[1] - 20, _row(share)), (225, 225, 225), 1)
+        _label(image, f"{share:.1f}", (20, _row(share) + 5))
     for number, name in enumerate(names):
         kind, _, degree = name.partition("+")[2].partition("-")
-        write(image, kind or "truth", (left + step * number + 8, bottom + 30), 0.45, 1)
-        write(image, degree, (left + step * number + 8, bottom + 50), 0.45, 1)
-    write(image, "share of scenes whose best grasp is valid, 95 % intervals", (left, 500), 0.5, 1)
+        _label(image, kind or "truth", (_LEFT + _STEP * number + 8, _BOTTOM + 30))
+        _label(image, degree, (_LEFT + _STEP * number + 8, _BOTTOM + 50))
+    for number, surface in enumerate(dict.fromkeys(one.surface for one in chosen)):
+        ink = _INKS[number % len(_INKS)]
+        _draw_surface(image, [one for one in chosen if one.surface == surface], names, ink, 8 * number)
+        _label(image, surface, (_LEFT + 130 * number, 25))
+        cv2.circle(image, (_LEFT + 130 * number - 12, 20), 5, ink, -1, cv2.LINE_AA)
+    _label(image, "share of scenes whose best grasp is valid, 95 % intervals", (_LEFT, 500))
     write_image(file, image)
+
+
+def _draw_surface(
+    image: Image, summaries: Sequence[ValiditySummary], names: Sequence[str], ink: tuple[int, int, int], aside_px: int
+) -> None:
+    """One surface's points with their intervals; those of one kind of degradation are joined."""
+    import cv2
+
+    last: tuple[str, tuple[int, int]] | None = None
+    for one in summaries:
+        x = _LEFT + _STEP * names.index(one.estimator) + _STEP // 2 + aside_px
+        low, high = one.top_1.interval
+        kind, point = one.estimator.partition("+")[2].partition("-")[0], (x, _row(one.top_1.rate or 0.0))
+        cv2.line(image, (x, _row(low)), (x, _row(high)), ink, 1, cv2.LINE_AA)
+        cv2.circle(image, point, 5, ink, -1, cv2.LINE_AA)
+        if last is not None and last[0] == kind:
+            cv2.line(image, last[1], point, ink, 2, cv2.LINE_AA)
+        last = kind, point
+
+
+def _row(share: float) -> int:
+    """The picture's row of a share 0..1."""
+    return round(_BOTTOM - share * (_BOTTOM - _TOP))
+
+
+def _label(image: Image, text: str, at: tuple[int, int]) -> None:
+    import cv2
+
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.48, (40, 40, 40), 1, cv2.LINE_AA)

@@ -10,8 +10,10 @@ from app.bench import validity
 from app.bench.options import BenchValidityOptions
 from app.bench.validity import RESULTS, bench_validity
 from app.bench.validity_table import SceneResult, summarise_validity
+from core.errors import ConfigurationError
 from grasping.validity import Cause
 from tests.support.quick_cell import QuickCell
+from tests.support.real_captures import captures_folder
 
 
 def run(capsys: pytest.CaptureFixture[str], out: Path, **more: Any) -> dict[str, Any]:
@@ -46,3 +48,18 @@ def test_shares_are_of_scenes_and_of_grasps_and_only_the_best_grasps_failures_ar
     shares = [(share.hits, share.of) for share in (summary.top_1, summary.top_10, summary.no_grasp)]
     assert shares == [(1, 3), (3, 5), (1, 3)]
     assert summary.causes == {"slip": 1, "missed": 1}
+
+
+def test_real_glass_is_missed_with_the_sensors_depth_and_grasped_with_the_truth(capsys) -> None:
+    if not captures_folder().is_dir():
+        pytest.skip("real captures are not part of the repository (shared/real)")
+    asked = BenchValidityOptions(estimators="oracle,raw", dataset="cleargrasp", root=captures_folder(), as_json=True)
+    assert bench_validity(asked) == 0
+    oracle, raw = json.loads(capsys.readouterr().out)["summary"]
+    assert oracle["objects"] == raw["objects"] > 0
+    assert oracle["valid"]["hits"] > 4 * raw["valid"]["hits"]
+
+
+def test_a_data_set_without_its_folder_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="belong together"):
+        bench_validity(BenchValidityOptions(dataset="cleargrasp"))
