@@ -4,7 +4,7 @@ Row: score, width, height, depth, R (9, row-major), t (3), object id. Columns of
 closing y, z = x cross y. t lies on the object; the fingertips reach t + depth * x. SI units.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ ROTATION = slice(4, 13)
 TRANSLATION = slice(13, 16)
 OBJECT = 16
 
+#: What a detector may know of a grasp beyond its row, each 0..1 and the more the better: its score as the logarithm
+#: of it (0 is 1/1000) with the confidence left out; mean confidence of the depth under the fingers; room left of the
+#: stroke (1: 3 cm); share of the contacts that was seen, not completed; insertion (1: 25 mm); height of the tips over
+#: the table (1: 10 cm); their distance to other things (1: 5 cm).
+FEATURES = ("score", "confidence", "margin", "seen", "insertion", "height", "clearance")
+
 #: graspnetAPI's non-maximum suppression, which AnyGrasp applies too.
 NMS_DISTANCE_M = 0.03
 NMS_ANGLE_RAD = np.deg2rad(30.0)
@@ -30,7 +36,8 @@ class GraspSet:
     """rows (N, 17) float64 sorted by falling score, and what they were found in.
 
     cloud_m: (M, 3) object points in the camera frame; labels: (M,) object id of each point.
-    note: why there are no rows, as words that end a sentence; empty where there are some.
+    note: why there are no rows, or what is doubtful about them, as words that end a sentence. features (N, F): of
+    the rows, in the order of `FEATURES`, NaN where unknown; None: of all.
     """
 
     rows: NDArray[np.float64]
@@ -38,9 +45,20 @@ class GraspSet:
     labels: NDArray[np.int32]
     detector: str
     note: str = ""
+    features: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getitem__(self, index: NDArray) -> "GraspSet":
+        """Some of the grasps, in the same surroundings."""
+        features = None if self.features is None else self.features[index]
+        return replace(self, rows=self.rows[index], features=features)
+
+    @property
+    def features_or_unknown(self) -> NDArray[np.float64]:
+        """(N, F), NaN where unknown."""
+        return np.full((len(self), len(FEATURES)), np.nan) if self.features is None else self.features
 
 
 def empty_grasps(detector: str, note: str, cloud_m: NDArray | None = None, labels: NDArray | None = None) -> GraspSet:
@@ -114,21 +132,32 @@ def write_grasps(path: Path, rows: NDArray) -> None:
 
 
 def suppress(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-maximum suppression: of rows nearer than both limits, the best score stays, sorted by it.
+    """Non-maximum suppression: the rows that `local_maxima` names."""
+    return rows[local_maxima(rows)]
+
+
+def local_maxima(rows: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Indices by falling score: of rows nearer than both limits, the best score stays.
 
     A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper.
     """
-    rows = rows[np.argsort(-rows[:, SCORE], kind="stable")]
+    order = np.argsort(-rows[:, SCORE], kind="stable")
+    rows = rows[order]
     R = rows[:, ROTATION].reshape(-1, 3, 3)
     t = fingertips(rows)
     alive = np.ones(len(rows), bool)
-    kept = []
+    kept: list[int] = []
     for i in range(len(rows)):
         if not alive[i]:
             continue
         kept.append(i)
-        along = np.einsum("ij,nij->nj", R[i], R)
-        trace = along[:, 0] + np.abs(along[:, 1] + along[:, 2])
         close = np.linalg.norm(t - t[i], axis=1) < NMS_DISTANCE_M
-        alive &= ~(close & (np.arccos(np.clip((trace - 1) / 2, -1, 1)) < NMS_ANGLE_RAD))
-    return rows[kept]
+        alive &= ~(close & (turn_between(R, R[i]) < NMS_ANGLE_RAD))
+    return order[kept]
+
+
+def turn_between(R: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles (N,) [rad] between grasps' rotations (N, 3, 3) and another (3, 3), whichever finger is which."""
+    along = np.einsum("ij,nij->nj", other, R)
+    trace = along[:, 0] + np.abs(along[:, 1] + along[:, 2])
+    return np.arccos(np.clip((trace - 1) / 2, -1, 1))

@@ -51,7 +51,8 @@ class TrialRecord:
 
     id: 0 until the log has given one. world: `hardware` or `digital cell`. outcome: None while the trial runs.
     verified: what the gripper said, None where it was never asked. simulator_verdict: the digital cell's own
-    judgement, None on a real one. stages_s: seconds by stage. notes: whatever the stages added.
+    judgement, None on a real one. expected: the probability of success that the tried grasp was given. stages_s:
+    seconds by stage. notes: whatever the stages added.
     """
 
     id: int = 0
@@ -70,6 +71,7 @@ class TrialRecord:
     detail: str = ""
     verified: bool | None = None
     simulator_verdict: bool | None = None
+    expected: float | None = None
     stages_s: Mapping[str, float] = field(default_factory=dict)
     metric: MetricFit = MetricFit()
     notes: Mapping[str, Any] = field(default_factory=dict)

@@ -59,7 +59,8 @@ def _run_missing(
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
         sessions = {}
         for estimator in estimators:
-            pipeline = Pipeline(cell, PipelineOptions(estimator=estimator.choice), world.truth)
+            chosen = PipelineOptions(estimator=estimator.choice, boldness=options.boldness)
+            pipeline = Pipeline(cell, chosen, world.truth)
             operator = Operator(console, interrupts, assume_yes=True)
             sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator)
         begun = store.list()

@@ -11,6 +11,9 @@ from core.surfaces import Surface
 
 room = typer.Typer()
 
+Boldness = Annotated[
+    float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
+]
 Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (digital cell).")]
 
 
@@ -40,6 +43,7 @@ class PipelineOptions(DetectorOption):
     weights: Weights = None
     clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
     planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    boldness: Boldness = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,11 @@ from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector, find_detector
-from grasping.grasp_set import GraspSet
+from grasping.grasp_set import SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
+from grasping.success import WORDS, load_success_model
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import MetricDepth, TableView
 from perception.estimators.options import EstimatorOptions
@@ -55,6 +56,7 @@ class Pipeline:
         self.planner_name = part_name(find_planner(options.planner).name, options.planner)
         self.detector_name = part_name(find_detector(options.detector).name, options.detector)
         self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
+        self.success = load_success_model()
         self.detector = create_detector(options.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
 
     def estimate(self, frames: Sequence[RgbdFrame], view: TableView) -> Estimate:
@@ -63,11 +65,27 @@ class Pipeline:
         return Estimate(relative, unsure_share(relative, view, self.cell, frames[-1].intrinsics))
 
     def detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
-        """Grasps on what stands on the table; none where nothing graspable does."""
+        """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
-        return self.detector.detect(
-            DetectorInput(metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence)
-        )
+        given = DetectorInput(metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence)
+        return self.success.rank(self.detector.detect(given))
+
+    def bold_enough(self, grasps: GraspSet) -> GraspSet:
+        """Those that may be tried.
+
+        Raises:
+            PlanningError: none is likely enough, and what the likeliest lacks.
+        """
+        tried = grasps[grasps.rows[:, SCORE] >= 1 - self.options.boldness]
+        if not len(tried):
+            lacks = WORDS[self.success.weakest(grasps.features_or_unknown[0])]
+            raise PlanningError(
+                f"No grasp was found that is likely enough: the best of {len(grasps)} is expected to succeed in "
+                f"{grasps.rows[0, SCORE]:.0%}; above all it lacks {lacks}.",
+                f"Raise --boldness ({self.options.boldness:g} tries {1 - self.options.boldness:.0%} and more), move "
+                "the object or the light, or try another --estimator.",
+            )
+        return tried
 
     def plan(self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int) -> GraspPlan:
         """The best grasp that an arm can reach, with motions that the gate passed."""
@@ -129,4 +147,4 @@ class Stages:
                 "Look at the trial's pictures of depth and confidence: what is missing was not seen, what is red not "
                 "known well. Move it or the light (in the digital cell: another --seed), or try another --estimator.",
             )
-        return grasps
+        return self.pipeline.bold_enough(grasps)

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.run.trial import Estimate
 from core.cell import Cell
-from grasping.grasp_set import GraspSet
+from grasping.grasp_set import SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
@@ -45,14 +45,15 @@ def scale_line(metric: MetricDepth) -> str:
 
 def detect_line(grasps: GraspSet) -> str:
     note = f"; {grasps.note}" if grasps.note else ""
-    return f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s), best {grasps.rows[0, 0]:.2f}{note}"
+    objects = len(np.unique(grasps.labels))
+    return f"{len(grasps)} grasps on {objects} object(s), best expects {grasps.rows[0, SCORE]:.0%}{note}"
 
 
 def plan_line(plan: GraspPlan) -> str:
     seconds = sum(motion.duration_s for motion in plan.motions.values())
     return (
-        f"{plan.arm} arm, {plan.candidates_tried} candidate(s) tried, {seconds:.1f} s of motion, "
-        f"gate passed {plan.gate.configurations_checked} configurations"
+        f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {plan.candidates_tried} candidate(s) tried, "
+        f"{seconds:.1f} s of motion, gate passed {plan.gate.configurations_checked} configurations"
     )
 
 

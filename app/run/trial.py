@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from grasping.execution import Verification
-from grasping.grasp_set import GraspSet
+from grasping.grasp_set import FEATURES, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
@@ -69,10 +71,19 @@ class Trial:
             detail=self.message,
             verified=self.verification.held if self.verification else None,
             simulator_verdict=self.verdict.success if self.verdict else None,
+            expected=round(float(self.plan.row[SCORE]), 4) if self.plan else None,
             stages_s=self.stages_s,
             metric=self.fit(),
             notes=self.notes(),
         )
+
+    def _features(self, plan: GraspPlan) -> dict[str, float | None]:
+        """What the detector knew of the planned grasp, None where it knew nothing."""
+        if self.grasps is None or not len(self.grasps):
+            return {}
+        of_plan = np.abs(self.grasps.rows - plan.row).sum(axis=1).argmin()
+        values = self.grasps.features_or_unknown[of_plan]
+        return {name: round(float(v), 4) if np.isfinite(v) else None for name, v in zip(FEATURES, values, strict=True)}
 
     def notes(self) -> dict[str, Any]:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
@@ -88,6 +99,7 @@ class Trial:
                 "row": self.plan.row,
                 "T_world_tcp": self.plan.T_world_tcp,
                 "candidates": self.plan.candidates_tried,
+                "features": self._features(self.plan),
                 "gate": list(self.plan.gate.violations) or "passed",
             }
         if self.tracking:

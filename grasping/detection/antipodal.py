@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from core.transforms import Matrix, apply, invert
-from grasping.detection.confidence import note_of_empty, sure_depth, sure_points
+from grasping.detection.confidence import note_of_empty, note_of_unsure
 from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
-from grasping.detection.proposals import Fit, Proposals, clear_of_table, holds, insert, propose, recentre
+from grasping.detection.proposals import MAX_DEPTH_M, Fit, Proposals, clear_of_table, holds, insert, propose, recentre
 from grasping.detection.segmentation import bystanders, clusters, explain, object_points, table_frame
-from grasping.grasp_set import OBJECT, ROW, SCORE, GraspSet, empty_grasps, suppress
+from grasping.grasp_set import FEATURES, OBJECT, ROW, SCORE, GraspSet, empty_grasps, local_maxima
 
 NAME = "antipodal"
 MAX_ROWS = 200
@@ -26,6 +26,8 @@ EDGE_PX, CUT_OFF_FACTOR = 4, 0.1
 FINGER_HEIGHT_M = 0.02
 #: So many seen points tell how sure the depth is at a grasp: a patch of two to three centimetres.
 NEAREST_SEEN = 48
+#: What was seen at all, however doubtful, is told by this from what was completed.
+LEAST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,18 @@ class AntipodalDetector:
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
         if not (labels >= 0).any():
             return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
-        kept, note = sure_points(weight, labels)
-        points, weight, labels, unsure = points[kept], weight[kept], labels[kept], points[~kept]
-        if not len(points):
-            return empty_grasps(NAME, note)
+        # Doubtful depth is worked with: the probability of success is what it lowers.
+        note = note_of_unsure(weight, labels)
+        kept = labels >= 0
+        points, weight, labels, loose = (
+            points[kept],
+            np.maximum(weight[kept], LEAST_WEIGHT),
+            labels[kept],
+            points[~kept],
+        )
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
         T_camera_table = table_frame(given.plane)
-        space = FreeSpace.of(sure_depth(given.depth_m, given.confidence), given.intrinsics, T_camera_table)
+        space = FreeSpace.of(given.depth_m, given.intrinsics, T_camera_table)
         known = None if given.normals is None else normals_at(points, given.normals, given.intrinsics)
         surface = observed_surface(points, weight, T_camera_table, known)
         # What is beyond the image's edge, nobody knows.
@@ -54,28 +61,32 @@ class AntipodalDetector:
         far_edge = np.array([given.intrinsics.width - 1, given.intrinsics.height - 1])
         cut_off = np.isin(labels, labels[((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)])
         objects, labels = explain(surface, labels, cut_off, space)
-        # What is unsure is not grasped, and may still be hit.
-        others = apply(invert(T_camera_table), np.concatenate([bystanders(given), unsure]))
+        # What is too small to be grasped may still be hit.
+        others = apply(invert(T_camera_table), np.concatenate([bystanders(given), loose]))
         # Walls and people are obstacles only.
         small = [k for k, thing in enumerate(objects) if np.ptp(thing.points_m[:, :2], axis=0).max() < MAX_EXTENT_M]
         each = [self._grasps_on(k, objects, others, T_camera_table) for k in small]
-        rows = np.concatenate([np.zeros((0, ROW)), *each])
-        rows[np.isin(rows[:, OBJECT], labels[cut_off]), SCORE] *= CUT_OFF_FACTOR
-        found = suppress(rows)[:MAX_ROWS]
-        note = note if len(found) else "every grasp is too wide for the gripper or collides"
-        return GraspSet(found, points.astype(np.float32), labels, NAME, note)
+        rows = np.concatenate([np.zeros((0, ROW)), *(rows for rows, _ in each)])
+        features = np.concatenate([np.zeros((0, len(FEATURES))), *(features for _, features in each)])
+        of_cut_off = np.isin(rows[:, OBJECT], labels[cut_off])
+        rows[of_cut_off, SCORE] *= CUT_OFF_FACTOR
+        features[of_cut_off, 0] = np.maximum(features[of_cut_off, 0] + np.log10(CUT_OFF_FACTOR) / 3, 0)
+        best = local_maxima(rows)[:MAX_ROWS]
+        note = note if len(best) else "every grasp is too wide for the gripper or collides"
+        return GraspSet(rows[best], points.astype(np.float32), labels, NAME, note, features[best])
 
     def _grasps_on(
         self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix
-    ) -> NDArray[np.float64]:
-        target = objects[k]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rows (N, 17) on one object and their features (N, F)."""
+        target, none = objects[k], (np.zeros((0, ROW)), np.zeros((0, len(FEATURES))))
         rng = np.random.default_rng((self.seed, k))
         budget = max(LEAST_BUDGET, BUDGET // len(objects))
         proposals = clear_of_table(propose(target, self.max_opening_m, budget, rng))
         if len(proposals) > budget:
             proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
         if not len(proposals):
-            return np.zeros((0, ROW))
+            return none
         low, high = target.points_m.min(0) - GRIPPER_REACH_M, target.points_m.max(0) + GRIPPER_REACH_M
         points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
         points = points[((points > low) & (points < high)).all(1)]
@@ -85,10 +96,12 @@ class AntipodalDetector:
         obstacles = target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
         proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m)
         if not len(proposals):
-            return np.zeros((0, ROW))
+            return none
         fit = insert(proposals, obstacles)
-        scores = _score(proposals, fit, target, self.max_opening_m)
-        return _rows(proposals, fit, scores, k, T_camera_table)[holds(fit)]
+        scores, sureness = _score(proposals, fit, target, self.max_opening_m), _sureness(proposals, target)
+        rows = _rows(proposals, fit, scores * sureness, k, T_camera_table)
+        features = _features(proposals, fit, scores, sureness, points, self.max_opening_m)
+        return rows[holds(fit)], features[holds(fit)]
 
 
 DETECTOR = DetectorSpecification(
@@ -108,14 +121,39 @@ def _rows(proposals: Proposals, fit: Fit, scores: NDArray, k: int, T_camera_tabl
     return rows
 
 
+def _sureness(proposals: Proposals, surface: PointCloud) -> NDArray[np.float64]:
+    """(B,) mean confidence of what was seen nearest to each grasp: 1 for an estimator that tells none."""
+    seen = surface.seen > 0
+    if not seen.any():
+        return np.ones(len(proposals))
+    count = min(NEAREST_SEEN, int(seen.sum()))
+    nearest = cKDTree(surface.points_m[seen]).query(proposals.center_m, k=[*range(1, count + 1)])[1]
+    return surface.seen[seen][nearest].mean(1)
+
+
+def _features(
+    proposals: Proposals, fit: Fit, scores: NDArray, sureness: NDArray, others_m: NDArray, max_opening_m: float
+) -> NDArray[np.float64]:
+    """(B, F) in the order of `FEATURES`, of proposals whose `fit` is final; others_m: points of other things."""
+    tips = proposals.center_m + fit.depth_m[:, None] * proposals.R[:, :, 2]
+    away_m = np.full(len(tips), np.inf)
+    fits = np.isfinite(tips).all(1)
+    if len(others_m):
+        away_m[fits] = cKDTree(others_m).query(tips[fits])[0] - fit.width_m[fits] / 2
+    shares = (
+        1 + np.log10(np.maximum(scores, 1e-3)) / 3,
+        sureness,
+        (max_opening_m - fit.width_m) / 0.03,
+        fit.seen.max(1) / np.maximum(sureness, LEAST_WEIGHT),
+        fit.depth_m / MAX_DEPTH_M,
+        tips[:, 2] / 0.10,
+        away_m / 0.05,
+    )
+    return np.clip(np.stack(shares, axis=1), 0, 1)
+
+
 def _score(proposals: Proposals, fit: Fit, surface: PointCloud, max_opening_m: float) -> NDArray[np.float64]:
-    """(B,) scores 0..1 of proposals whose `fit` is final, on one object's completed surface."""
-    # The mean confidence of what was seen nearest to the grasp: 1 for an estimator that tells none.
-    seen, sureness = surface.seen > 0, np.ones(len(proposals))
-    if seen.any():
-        count = min(NEAREST_SEEN, int(seen.sum()))
-        nearest = cKDTree(surface.points_m[seen]).query(proposals.center_m, k=[*range(1, count + 1)])[1]
-        sureness = surface.seen[seen][nearest].mean(1)
+    """(B,) scores 0..1 of the shape of proposals whose `fit` is final, on one object's completed surface."""
     # Off to the side an object swings out of the fingers; above or below it hangs or stands.
     arm = proposals.center_m - surface.points_m.mean(0)
     sideways = arm - np.einsum("bi,bi->b", arm, proposals.R[:, :, 1])[:, None] * proposals.R[:, :, 1]
@@ -124,7 +162,6 @@ def _score(proposals: Proposals, fit: Fit, surface: PointCloud, max_opening_m: f
         _term(fit.alignment.min(1), 0.80, 0.98),  # slips: outside a friction cone of 0.5 at 0.89
         _term(fit.counts.min(1), 0, 8),  # touches an edge or a stray point
         0.6 + 0.4 * fit.seen.max(1),  # rests on guesses only
-        sureness,  # depth that may be wrong
         np.exp(-((horizontal / 0.05) ** 2) - (sideways[:, 2] / 0.15) ** 2),  # swings
         _term(max_opening_m - fit.width_m, 0.002, 0.020),  # no room for an error of depth
         _term(fit.depth_m, -0.005, 0.015),  # holds by the very tips

@@ -15,10 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from grasping.detection.confidence import note_of_empty, sure_points
+from grasping.detection.confidence import note_of_empty, note_of_unsure
 from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.segmentation import clusters, object_points
-from grasping.grasp_set import OBJECT, GraspSet, check_rows, empty_grasps, fingertips, suppress
+from grasping.grasp_set import (
+    FEATURES,
+    OBJECT,
+    WIDTH,
+    GraspSet,
+    check_rows,
+    empty_grasps,
+    fingertips,
+    local_maxima,
+)
 
 NAME = "anygrasp"
 #: Where the checkpoint file is.
@@ -62,19 +71,32 @@ class AnyGraspDetector:
         """Its network takes points alone, so normals go unused."""
         points, weight = object_points(given)
         labels = clusters(points) if len(points) else np.zeros(0, np.int32)
-        kept, note = sure_points(weight, labels)
+        kept, note = labels >= 0, note_of_unsure(weight, labels)
         cloud, labels = points[kept].astype(np.float32), labels[kept]
         if not len(cloud):
-            return empty_grasps(NAME, note or note_of_empty(given.region, given.confidence))
+            return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
         group = self._find(cloud)
         if group is None or len(group) == 0:
             return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)
         rows = check_rows(group, "AnyGrasp's grasps")
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
-        rows[:, OBJECT] = labels[distance.argmin(1)]
-        found = suppress(rows[(distance.min(1) < OWNER_M) & (rows[:, 1] <= self._max_opening_m)])
-        note = "" if len(found) else "AnyGrasp's are all too wide for this gripper or far from every object"
-        return GraspSet(found, cloud, labels, NAME, note)
+        owner = distance.argmin(1)
+        rows[:, OBJECT] = labels[owner]
+        usable = (distance.min(1) < OWNER_M) & (rows[:, WIDTH] <= self._max_opening_m)
+        rows, sureness = rows[usable], weight[kept][owner[usable]]
+        best = local_maxima(rows)
+        note = note if len(best) else "AnyGrasp's are all too wide for this gripper or far from every object"
+        features = self._features(rows[best], sureness[best], given)
+        return GraspSet(rows[best], cloud, labels, NAME, note, features)
+
+    def _features(self, rows: NDArray, sureness: NDArray, given: DetectorInput) -> NDArray:
+        """(N, F) what its rows tell; its own score is of another kind and stays out."""
+        features = np.full((len(rows), len(FEATURES)), np.nan)
+        height_m = given.plane.height(fingertips(rows))
+        known = {"confidence": sureness, "margin": (self._max_opening_m - rows[:, WIDTH]) / 0.03}
+        for name, values in (known | {"height": height_m / 0.10}).items():
+            features[:, FEATURES.index(name)] = np.clip(values, 0, 1)
+        return features
 
 
 DETECTOR = DetectorSpecification(

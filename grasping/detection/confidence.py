@@ -1,4 +1,4 @@
-"""What an estimator is unsure of is not grasped: points, whole objects, and what to tell the operator.
+"""What an estimator is unsure of, for the operator; how much that lowers a grasp's chance is `grasping.success`'s.
 
 A confidence is taken for what a calibrated one is: the probability that the depth of a pixel is within
 2 cm of the truth, which is about what a grasp with fingers 3 cm long forgives.
@@ -12,7 +12,7 @@ from core.image import Intrinsics
 from perception.depth_types import RelativeDepth, TableView
 from perception.objects.masks import object_region
 
-#: A pixel less sure than this is more than twice as likely wrong as right: no contact is planned on it.
+#: A pixel less sure than this is more than twice as likely wrong as right.
 LEAST_CONFIDENCE = 0.33
 #: An object of which more is unsure has a shape that nobody knows.
 MAX_UNSURE = 0.5
@@ -22,35 +22,23 @@ NOTED_SHARE = 0.02
 STANDS_M = 0.01
 
 
-def sure_points(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> tuple[NDArray[np.bool_], str]:
-    """Which points of clusters (labels (N,), -1 for none) may be grasped (N,), and why objects are left alone.
+def note_of_unsure(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> str:
+    """Which clusters of points (labels (N,), -1 for none; weight (N,): their confidence) have a doubtful shape.
 
-    Unsure points are dropped, and clusters that are mostly unsure; the note is empty where no cluster was.
+    Empty where none has.
     """
     unsure = is_unsure(weight)
-    kept = ~unsure & (labels >= 0)
-    shares = []
-    for label in np.unique(labels[labels >= 0]):
-        share = float(unsure[labels == label].mean())
-        if share > MAX_UNSURE:
-            kept &= labels != label
-            shares.append(share)
+    shares = [float(unsure[labels == label].mean()) for label in np.unique(labels[labels >= 0])]
+    shares = [share for share in shares if share > MAX_UNSURE]
     if not shares:
-        return kept, ""
-    least = f"{min(shares):.0%}"
-    what = f"one thing: unsure of {least} of it"
-    if len(shares) > 1:
-        what = f"{len(shares)} things: unsure of at least {least} of each"
-    return kept, f"the estimator is out of its depth on {what}"
-
-
-def sure_depth(depth_m: NDArray[np.float32], confidence: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Depth (H, W) with holes where it is unsure: what was looked through is told by sure pixels alone."""
-    return depth_m if confidence is None else np.where(is_unsure(confidence), np.nan, depth_m).astype(np.float32)
+        return ""
+    if len(shares) == 1:
+        return f"the estimator is unsure of {shares[0]:.0%} of one thing"
+    return f"the estimator is unsure of {len(shares)} things, of at least {min(shares):.0%} of each"
 
 
 def is_unsure(confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Where nothing is planned, for pixels (H, W) or points (N,); a confidence that is no number is none."""
+    """For pixels (H, W) or points (N,); a confidence that is no number is none."""
     return np.asarray(~(confidence >= LEAST_CONFIDENCE))
 
 

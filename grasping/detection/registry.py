@@ -9,7 +9,7 @@ from core.errors import ConfigurationError
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.detection import antipodal, anygrasp
 from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
-from grasping.grasp_set import SCORE, GraspSet, check_rows
+from grasping.grasp_set import FEATURES, SCORE, GraspSet, check_rows
 
 #: By name, in the order in which people are told of them.
 DETECTORS = {specification.name: specification for specification in (antipodal.DETECTOR, anygrasp.DETECTOR)}
@@ -65,5 +65,8 @@ class _OwnDetector:
             if grasps.cloud_m.shape != (len(grasps.labels), 3):
                 raise ValueError(f"cloud_m is {grasps.cloud_m.shape} for {len(grasps.labels)} labels")
             rows = check_rows(grasps.rows, f"{self._name}'s grasps")
+            shape = (len(rows), len(FEATURES))
+            if grasps.features is not None and grasps.features.shape != shape:
+                raise ValueError(f"features is {grasps.features.shape}, not {shape}")
         best_first = np.argsort(-rows[:, SCORE], kind="stable")
-        return replace(grasps, rows=rows[best_first], detector=self._name)
+        return replace(grasps, rows=rows, detector=self._name)[best_first]

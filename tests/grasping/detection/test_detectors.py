@@ -14,7 +14,19 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.point_cloud import FreeSpace, observed_surface
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import object_points, table_frame
-from grasping.grasp_set import DEPTH, OBJECT, ROW, SCORE, WIDTH, T_camera_tcp, check_rows, fingertips, suppress
+from grasping.grasp_set import (
+    DEPTH,
+    FEATURES,
+    OBJECT,
+    ROW,
+    SCORE,
+    WIDTH,
+    T_camera_tcp,
+    check_rows,
+    fingertips,
+    suppress,
+)
+from grasping.success import load_success_model
 from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
 
 STANDING = ("tumbler", "wine glass", "bottle", "jar", "bowl", "mug", "flask", "can", "box", "ball", "shaker", "spoon")
@@ -167,26 +179,41 @@ def test_the_same_grasp_ranks_lower_on_depth_that_is_less_sure():
         assert is_right[0] == (side == 0)
 
 
-def test_an_object_of_which_the_estimator_is_unsure_is_left_alone_but_not_run_into():
+def test_an_object_of_which_the_estimator_is_unsure_comes_last_and_is_told():
     scene = lay(drawn("can", seed=1, xy=(0.03, -0.05)), drawn("box", seed=2, xy=(0.03, 0.05)))
     both, height = grasps_on(scene), scene.plane.height(INTRINSICS.rays() * scene.depth_m[..., None])
     owner = fingertips(both.rows)[both.rows[:, OBJECT] == both.rows[0, OBJECT]]
     near = np.linalg.norm(INTRINSICS.rays() * scene.depth_m[..., None] - owner.mean(0), axis=2) < 0.07
-    grasps = detect_with(scene, np.where(near & (height > 0.004), 0.1, 1.0))
-    assert len(grasps) and "unsure of" in grasps.note
-    assert np.linalg.norm(fingertips(grasps.rows) - owner.mean(0), axis=1).min() > 0.04
-    assert [scene.judge(row) for row in grasps.rows[:10]].count("holds") >= 8
+    grasps = load_success_model().rank(detect_with(scene, np.where(near & (height > 0.004), 0.1, 1.0)))
+    assert "unsure of" in grasps.note
+    assert np.linalg.norm(fingertips(grasps.rows) - owner.mean(0), axis=1)[0] > 0.04
 
 
-@pytest.mark.parametrize("confidence", [0.2, np.nan])
-def test_an_estimator_out_of_its_depth_gives_no_grasp_and_the_reason(confidence: float):
-    scene = lay(drawn("can", seed=1))
-    grasps = detect_with(scene, np.full(scene.depth_m.shape, confidence))
-    assert grasps.rows.shape == (0, ROW)
-    assert "out of its depth" in grasps.note and "100%" in grasps.note
+@pytest.mark.parametrize("confidence", [0.2, 0.0, np.nan])
+def test_an_estimator_out_of_its_depth_lowers_the_chance_and_says_so(confidence: float):
+    scene, model = lay(drawn("can", seed=1)), load_success_model()
+    grasps, sure = (
+        model.rank(detect_with(scene, np.full(scene.depth_m.shape, confidence))),
+        model.rank(grasps_on(scene)),
+    )
+    assert len(grasps) and grasps.rows[0, SCORE] < sure.rows[0, SCORE]
+    assert "100%" in grasps.note
     bare = lay()
     told = detect_with(bare, np.where(np.arange(848) < 200, 0.1, 1.0) * np.ones((480, 1))).note
     assert "nothing stands" in told and "unsure of 24%" in told
+
+
+def test_features_are_shares_and_a_neighbour_takes_from_the_distance():
+    alone, crowded = (
+        grasps_on(lay(drawn("can", seed=1, xy=(0.03, 0.0)), *others))
+        for others in ((), (drawn("box", seed=2, xy=(0.03, 0.12)), drawn("box", seed=2, xy=(0.03, -0.12))))
+    )
+    for grasps in (alone, crowded):
+        assert grasps.features.shape == (len(grasps), len(FEATURES))
+        assert ((grasps.features >= 0) & (grasps.features <= 1)).all()
+    clearance = FEATURES.index("clearance")
+    assert alone.features[:, clearance].min() == 1
+    assert crowded.features[:, clearance].min() < 1
 
 
 def test_an_empty_table_gives_an_empty_set_that_says_so():
