@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellOption, Dtype, JsonOption, Parser, Weights, add_command
+from app.options import CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
 from app.run.options import Boldness
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
@@ -45,7 +45,7 @@ class BenchGraspOptions(JsonOption):
 
 
 @dataclass(frozen=True)
-class BenchValidityOptions(JsonOption):
+class BenchValidityOptions(FreshOption, JsonOption):
     """Grasps against the true shapes, without physics: in minutes; goes on where it was interrupted."""
 
     surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"

@@ -70,6 +70,8 @@ def bench_validity(options: BenchValidityOptions) -> int:
     out = options.out or home() / "bench-validity"
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
+        if options.fresh:
+            (out / RESULTS).unlink(missing_ok=True)
     scenes = [(surface, seed, options.objects) for seed in seeds for surface in surfaces]
     _judge_missing(scenes, estimators, out, console)
     wanted = {(*scene, _shown(choice)) for scene in scenes for choice in estimators}

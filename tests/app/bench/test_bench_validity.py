@@ -36,6 +36,8 @@ def test_the_truth_is_graspable_and_a_bare_table_is_missed_with_a_picture(tmp_pa
     assert run(capsys, tmp_path)["summary"] == [oracle, plane]
     monkeypatch.setattr(validity, "DigitalCell", None)
     assert run(capsys, tmp_path)["summary"] == [oracle, plane]
+    with pytest.raises(TypeError):
+        run(capsys, tmp_path, fresh=True)
 
 
 def test_shares_are_of_scenes_and_of_grasps_and_only_the_best_grasps_failures_are_counted() -> None:
