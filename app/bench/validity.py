@@ -143,6 +143,8 @@ def _judge(staged: _Staged, pipeline: Pipeline, estimator: str) -> tuple[SceneRe
     try:
         metric = fit_metric(pipeline.estimate((frame,), view).relative, view, frame)
         grasps = pipeline.detect(frame, view, metric, staged.joints)
+        if len(grasps):
+            grasps = pipeline.bold_enough(grasps)
         causes, rows, note = _causes(staged, pipeline, metric, grasps)
     except VitroError as error:
         causes, note = (Cause.REFUSED,), error.cause
