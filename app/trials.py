@@ -60,6 +60,7 @@ def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> 
             trial.surface,
             trial.estimator,
             trial.outcome or "running",
+            str(trial.attempts),
             trial.reason,
             _yes_no(trial.verified),
             _yes_no(trial.simulator_verdict),
@@ -67,25 +68,32 @@ def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> 
         )
         for trial in trials
     ]
-    console.table(title, ("trial", "surface", "estimator", "outcome", "reason", "held", "sim", "s"), rows)
+    console.table(title, ("trial", "surface", "estimator", "outcome", "tries", "reason", "held", "sim", "s"), rows)
 
 
 def show_success(console: Console, summaries: Sequence[SurfaceSummary], title: str) -> None:
     """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
-    columns = ("surface", "estimator", "success (95 %)", "of", "sim", "agree", *PAPER)
+    most = max((summary.attempts for summary in summaries), default=1)
+    within = f"in {most} tries" if most > 1 else "success"
+    columns = ("surface", "estimator", "1st try (95 %)", f"{within} (95 %)", "of", "sim 1st", "sim", "agree", *PAPER)
     rows = []
     for summary in summaries:
-        low, high = summary.success.interval
-        success = f"{_rate(summary.success)} ({low:.2f}–{high:.2f})"
         number = f"{summary.success.of}+{summary.excluded}" if summary.excluded else str(summary.success.of)
         paper = [f"{rates[summary.surface]:.2f}" if summary.surface in rates else "–" for rates in PAPER.values()]
-        own = (summary.surface, summary.estimator, success, number)
-        rows.append([*own, _rate(summary.simulated), _rate(summary.agreement), *paper])
+        own = (summary.surface, summary.estimator, _with_interval(summary.first), _with_interval(summary.success))
+        simulated = (_rate(summary.first_simulated), _rate(summary.simulated), _rate(summary.agreement))
+        rows.append([*own, number, *simulated, *paper])
     console.table(title, columns, rows)
     console.say(
         "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
-        "  simulator's verdict; agree: how often the two say the same; the last two: the DKT paper, real cell."
+        "  simulator's verdict; agree: of attempts, how often the two say the same; the last two: the DKT paper,\n"
+        "  real cell."
     )
+
+
+def _with_interval(value: Proportion) -> str:
+    low, high = value.interval
+    return f"{_rate(value)} ({low:.2f}–{high:.2f})"
 
 
 def _rate(value: Proportion) -> str:

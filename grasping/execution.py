@@ -37,10 +37,11 @@ class Lift:
 
 @dataclass(frozen=True)
 class Verification:
-    """detail: the finger openings and the effort it was told from, in words."""
+    """detail: the finger openings and the effort it was told from, in words. closed_m: the gap that they closed to."""
 
     grip: Grip
     detail: str
+    closed_m: float
 
     @property
     def held(self) -> bool:
@@ -105,16 +106,17 @@ class Execution:
 def verify(lift: Lift) -> Verification:
     """Held after closing and still held after the lift, by finger opening and effort."""
     closed, lifted = lift.closed, lift.lifted
+    closed_m = closed.gripper_width_m
     widths = (
         f"{closed.gripper_width_m * 1000:.1f} mm closed, {lifted.gripper_width_m * 1000:.1f} mm lifted, "
         f"{lifted.gripper_effort_nm:.2f} N·m"
     )
     if closed.gripper_width_m < EMPTY_WIDTH_M:
-        return Verification(Grip.EMPTY, f"fingers met: {widths}")
+        return Verification(Grip.EMPTY, f"fingers met: {widths}", closed_m)
     if closed.gripper_effort_nm < HELD_EFFORT_NM:
-        return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}")
+        return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}", closed_m)
     # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
     # that is lost lets them meet.
     if lifted.gripper_width_m < EMPTY_WIDTH_M or lifted.gripper_effort_nm < HELD_EFFORT_NM:
-        return Verification(Grip.SLIP, f"lost on the way up: {widths}")
-    return Verification(Grip.HELD, widths)
+        return Verification(Grip.SLIP, f"lost on the way up: {widths}", closed_m)
+    return Verification(Grip.HELD, widths, closed_m)

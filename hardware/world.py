@@ -61,8 +61,12 @@ class World(Protocol):
         """Lays the scene of one trial: settles objects, or says what the operator must lay."""
         ...
 
+    def begin_attempt(self) -> None:
+        """Another attempt at the scene as it now is: the next verdict is of it alone."""
+        ...
+
     def verdict(self) -> Verdict | None:
-        """The simulator's own judgement of the lift since `stage`; None on real cells."""
+        """The simulator's own judgement of the lift since `stage` or `begin_attempt`; None on real cells."""
         ...
 
     def close(self) -> None: ...

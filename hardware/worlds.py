@@ -102,6 +102,9 @@ class RealCell:
         """Records which table the operator laid; the objects are his."""
         return SceneNote(surface, seed)
 
+    def begin_attempt(self) -> None:
+        pass
+
     def verdict(self) -> Verdict | None:
         return None
 

@@ -34,6 +34,10 @@ class Reason(StrEnum):
     CRASH = "crash"
 
 
+#: Reasons that tell of equipment and people, not of the system under test.
+INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH})
+
+
 @dataclass(frozen=True)
 class MetricFit:
     """The fit that made depth metric; None where it was not reached or not measured."""
@@ -51,8 +55,10 @@ class TrialRecord:
 
     id: 0 until the log has given one. world: `hardware` or `digital cell`. outcome: None while the trial runs.
     verified: what the gripper said, None where it was never asked. simulator_verdict: the digital cell's own
-    judgement, None on a real one. expected: the probability of success that the tried grasp was given. stages_s:
-    seconds by stage. notes: whatever the stages added.
+    judgement, None on a real one: whether any attempt was a lift. expected: the probability of success that the last
+    tried grasp was given. attempts: how many were begun. first_outcome, first_simulator_verdict: of the first
+    attempt, None where it was not reached or, in old rows, was the only one. stages_s: seconds by stage, of all
+    attempts. notes: whatever the stages added in the last attempt; of several, each one's as a list, `attempts`.
     """
 
     id: int = 0
@@ -72,6 +78,9 @@ class TrialRecord:
     verified: bool | None = None
     simulator_verdict: bool | None = None
     expected: float | None = None
+    attempts: int = 1
+    first_outcome: Outcome | None = None
+    first_simulator_verdict: bool | None = None
     stages_s: Mapping[str, float] = field(default_factory=dict)
     metric: MetricFit = MetricFit()
     notes: Mapping[str, Any] = field(default_factory=dict)

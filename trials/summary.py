@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trials.record import Outcome, Reason, TrialRecord
+from trials.record import INVALID, Outcome, Reason, TrialRecord
 
 #: Success of real grasps in the DKT paper (arXiv 2512.23705): system -> surface -> rate.
 PAPER = {
     "RAW": {"translucent": 0.47, "reflective": 0.18, "diffuse": 0.56},
     "DKT-1.3B": {"translucent": 0.80, "reflective": 0.59, "diffuse": 0.81},
 }
-#: Reasons that tell of equipment and people, not of the system under test.
-INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH})
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,10 @@ class Proportion:
 class SurfaceSummary:
     """One surface and estimator.
 
-    success: by the gripper's own verification, over the trials that count. simulated: the same by
-    the simulator's verdict, over those that have one. agreement: how often the two say the same.
-    excluded: trials that do not count, by rule (`counts`), and stay in the log.
+    success: by the gripper's own verification, over the trials that count, within the attempts that were allowed.
+    simulated: the same by the simulator's verdict, over those that have one. agreement: of attempts, how often the two
+    say the same. excluded: trials that do not count, by rule (`counts`), and stay in the log. first, first_simulated:
+    success at the first attempt, over the trials whose first attempt counts. attempts: the most that a trial made.
     """
 
     surface: str
@@ -51,6 +50,9 @@ class SurfaceSummary:
     simulated: Proportion
     agreement: Proportion
     excluded: int
+    first: Proportion = Proportion(0, 0)
+    first_simulated: Proportion = Proportion(0, 0)
+    attempts: int = 1
 
 
 def counts(trial: TrialRecord) -> bool:
@@ -64,18 +66,46 @@ def counts(trial: TrialRecord) -> bool:
     return trial.outcome is not Outcome.INTERRUPTED or trial.reason is Reason.TRACKING
 
 
+def first_counts(trial: TrialRecord) -> bool:
+    """Whether its first attempt says something about the system: if there was a second, the first failed."""
+    return trial.attempts > 1 or counts(trial)
+
+
 def summarise(trials: Iterable[TrialRecord]) -> tuple[SurfaceSummary, ...]:
     """One summary for each surface and estimator in the log, in alphabetical order."""
     groups: dict[tuple[str, str], list[TrialRecord]] = {}
     for trial in trials:
         groups.setdefault((trial.surface, trial.estimator), []).append(trial)
-    summaries = []
-    for key, group in sorted(groups.items()):
-        counted = [trial for trial in group if counts(trial)]
-        judged = [trial for trial in counted if trial.simulator_verdict is not None]
-        both = [trial for trial in judged if trial.verified is not None]
-        success = Proportion(sum(trial.outcome is Outcome.SUCCESS for trial in counted), len(counted))
-        simulated = Proportion(sum(trial.simulator_verdict is True for trial in judged), len(judged))
-        agreement = Proportion(sum(trial.verified == trial.simulator_verdict for trial in both), len(both))
-        summaries.append(SurfaceSummary(*key, success, simulated, agreement, excluded=len(group) - len(counted)))
-    return tuple(summaries)
+    return tuple(_summary(*key, group) for key, group in sorted(groups.items()))
+
+
+def _summary(surface: str, estimator: str, group: list[TrialRecord]) -> SurfaceSummary:
+    counted = [trial for trial in group if counts(trial)]
+    first = [trial for trial in group if first_counts(trial)]
+    return SurfaceSummary(
+        surface,
+        estimator,
+        success=_share([trial.outcome is Outcome.SUCCESS for trial in counted]),
+        simulated=_share([trial.simulator_verdict for trial in counted]),
+        agreement=_share([held == lifted for trial in counted for held, lifted in _judgements(trial)]),
+        excluded=len(group) - len(counted),
+        first=_share([trial.attempts == 1 and trial.outcome is Outcome.SUCCESS for trial in first]),
+        first_simulated=_share(
+            [trial.simulator_verdict if trial.attempts == 1 else trial.first_simulator_verdict for trial in first]
+        ),
+        attempts=max(trial.attempts for trial in group),
+    )
+
+
+def _share(values: Iterable[bool | None]) -> Proportion:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return Proportion(sum(known), len(known))
+
+
+def _judgements(trial: TrialRecord) -> list[tuple[bool, bool]]:
+    """What the gripper and the simulator said of each attempt of which both said something."""
+    own = {"verified": trial.verified, "simulator_verdict": trial.simulator_verdict}
+    attempts = trial.notes.get("attempts", [own])
+    said = [(attempt["verified"], attempt["simulator_verdict"]) for attempt in attempts]
+    return [(held, lifted) for held, lifted in said if held is not None and lifted is not None]

@@ -62,7 +62,7 @@ def _run_missing(
             chosen = PipelineOptions(estimator=estimator.choice, boldness=options.boldness)
             pipeline = Pipeline(cell, chosen, world.truth)
             operator = Operator(console, interrupts, assume_yes=True)
-            sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator)
+            sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator, options.attempts)
         begun = store.list()
         done = {(trial.surface, trial.estimator, trial.seed) for trial in begun}
         for number, (surface, seed) in enumerate(scenes, start=1):

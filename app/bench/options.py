@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.options import CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
-from app.run.options import Boldness
+from app.run.options import Attempts, Boldness
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
 
@@ -41,6 +41,7 @@ class BenchGraspOptions(JsonOption):
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
     log: Annotated[Path | None, typer.Option(help="Its own trial log; default runs/bench.db.")] = None
+    attempts: Attempts = 3
     boldness: Boldness = 0.9
 
 

@@ -75,7 +75,7 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
             f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"
         )
-        session = Session(world, pipeline, log, operator)
+        session = Session(world, pipeline, log, operator, options.attempts)
         for number in range(options.trials):
             console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
             session.run_trial(options.surface, options.seed + number, options.objects)

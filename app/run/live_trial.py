@@ -45,18 +45,31 @@ REASONS = {
     "plan": Reason.NO_PLAN,
     "approve": Reason.OPERATOR,
 }
+#: How an attempt ended after which another may do better, and, once one was made, what need not end them all.
+FAILED_GRASPS = (Reason.EMPTY, Reason.SLIP)
+NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
 #: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
 OF_ONE_TRIAL = (PerceptionError, PlanningError)
 FATAL_STAGES = ("capture", "locate")
 
 
 class LiveTrial(Stages):
-    """Walks the state machine, one stage a state; `gate_passed`, `approved` and `may_move` are what it asks for."""
+    """Walks the state machine, one stage a state; `gate_passed`, `approved`, `may_move` and `may_retry` are what it
+    asks for. most_attempts: so many grasps of one object may be tried."""
 
-    def __init__(self, trial: Trial, world: World, pipeline: Pipeline, entry: LogEntry, operator: Operator) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        world: World,
+        pipeline: Pipeline,
+        entry: LogEntry,
+        operator: Operator,
+        most_attempts: int = 1,
+    ) -> None:
         super().__init__(trial, pipeline, operator.console)
         self.approved = False
         self.may_move = False
+        self._most_attempts = most_attempts
         self._world = world
         self._entry = entry
         self._operator = operator
@@ -66,8 +79,25 @@ class LiveTrial(Stages):
     def gate_passed(self) -> bool:
         return self.trial.plan is not None and self.trial.plan.gate.passed
 
+    @property
+    def may_retry(self) -> bool:
+        """Whether an attempt that ended as this one did is followed by another."""
+        if len(self.trial.attempts) >= self._most_attempts:
+            return False
+        reason = self.trial.reason
+        return reason in FAILED_GRASPS or (bool(self.trial.earlier) and reason in NOTHING_TO_TRY)
+
     def run(self) -> BaseException | None:
-        """From capture to the parked arm; the error that ends the session, if one did."""
+        """From capture to the parked arm, again while that may help; the error that ends the session, if one did."""
+        fatal = self._attempt()
+        while fatal is None and self.may_retry:
+            self._machine.retry()
+            fatal = self._attempt()
+        if self._machine.stage == "clear":
+            self._machine.advance()
+        return fatal
+
+    def _attempt(self) -> BaseException | None:
         try:
             self._pick()
         except MotionStopped:
@@ -76,6 +106,16 @@ class LiveTrial(Stages):
         except VitroError as error:
             return self._fail(error)
         return None
+
+    def _begin_again(self) -> None:
+        """Keeps what the attempt before came to; picture, plan, gate and approval are to be had anew."""
+        self.trial = replace(self.trial, verdict=self._world.verdict())
+        done, self.trial = self.trial, self.trial.again()
+        self.approved = self.may_move = False
+        self._entry.save_files(done)
+        self._entry.note(self.trial)
+        self._world.begin_attempt()
+        self.console.say(f"  attempt {len(self.trial.attempts)} of {self._most_attempts}")
 
     def crash(self, error: BaseException) -> None:
         """Holds the arms after what no stage foresaw."""
@@ -96,7 +136,8 @@ class LiveTrial(Stages):
     def stage(
         self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False
     ) -> Result:
-        self._machine.advance()
+        if not (name == "capture" and self._machine.stage == "capture"):  # where `retry` has led already
+            self._machine.advance()
         if self._machine.stage != name:
             raise RuntimeError(f"{name} does not follow here: the machine is in {self._machine.stage}")
         return super().stage(name, work, line, waits)
@@ -116,6 +157,8 @@ class LiveTrial(Stages):
         return view
 
     def _pick(self) -> None:
+        if self._machine.stage == "capture":
+            self._begin_again()
         read, clip = self._world.camera.read, self.pipeline.options.clip
         frames = self.stage("capture", lambda: tuple(read(FRAME_TIMEOUT_S) for _ in range(clip)), capture_line)
         self.trial = replace(self.trial, frames=frames)
@@ -138,7 +181,6 @@ class LiveTrial(Stages):
         else:
             self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
         self.stage("clear", lambda: self._clear(execution), lambda _: "over the bin, opened, parked")
-        self._machine.advance()
 
     def _approve(self, plan: GraspPlan, seen_s: float) -> Approval:
         """Puts on disk what is about to move, then asks."""
@@ -179,8 +221,10 @@ class LiveTrial(Stages):
         # What a refusal is called: the part that failed where the error says so, else the stage's own.
         named = Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]
         self._end(Outcome.REFUSED, Reason.ARM if isinstance(error, ArmError) else named, str(error))
-        self._machine.refuse()
-        if stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL):
+        fatal = stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL)
+        if fatal or not self.may_retry:
+            self._machine.refuse()
+        if fatal:
             return error
         self.console.error(error)
         return None

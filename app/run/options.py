@@ -14,6 +14,7 @@ room = typer.Typer()
 Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
+Attempts = Annotated[int, typer.Option(min=1, max=5, help="Grasps tried of an object that the fingers missed or lost.")]
 Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (digital cell).")]
 
 
@@ -56,6 +57,7 @@ class RunOptions(PipelineOptions, SeedOption, JsonOption):
     cell: CellName = ""
     trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
     objects: Objects = 1
+    attempts: Attempts = 3
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
     headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
 

@@ -140,6 +140,9 @@ class Stages:
 
     def _detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
         grasps = self.pipeline.detect(frame, view, metric, joints)
+        for attempt in self.trial.earlier:
+            if attempt.failed_grasp is not None:
+                grasps = attempt.failed_grasp.doubt(grasps)
         self.trial = replace(self.trial, grasps=grasps)
         if len(grasps) == 0:
             raise PlanningError(

@@ -19,6 +19,7 @@ class Session:
     pipeline: Pipeline
     log: TrialLog
     operator: Operator
+    most_attempts: int = 1
 
     def run_trial(self, surface: str, seed: int, objects: int) -> Trial:
         """Lays a scene and carries one trial from capture to its logged row.
@@ -44,7 +45,7 @@ class Session:
                 scene={"objects": scene.objects},
             )
         )
-        live = LiveTrial(Trial(surface, seed), self.world, self.pipeline, entry, self.operator)
+        live = LiveTrial(Trial(surface, seed), self.world, self.pipeline, entry, self.operator, self.most_attempts)
         try:
             fatal = live.run()
         except BaseException as error:

@@ -1,7 +1,8 @@
 """The states of one trial and every legal way between them.
 
 Motion states can be entered from `approve` alone, and only with a plan the gate passed and an
-approval; a fault in any of them leads through `fault`, where the arms are told to hold.
+approval; another attempt begins with a new picture and needs both anew. A fault in any of them
+leads through `fault`, where the arms are told to hold.
 `docs/state-machine.md` is generated from this class (`python -m app.run.state_machine`).
 """
 
@@ -13,7 +14,8 @@ DIAGRAM = Path(__file__).parents[2] / "docs" / "state-machine.md"
 
 
 class TrialMachine(StateMachine):
-    """One pick, from an idle cell to a logged row; the trial itself answers what must hold before anything moves."""
+    """One pick in one or more attempts, from an idle cell to a logged row; the trial itself answers what must hold
+    before anything moves."""
 
     allow_event_without_transition = False
 
@@ -54,6 +56,9 @@ class TrialMachine(StateMachine):
         | detect.to(log)
         | plan.to(log)
         | approve.to(log)
+    )
+    retry = (
+        clear.to(capture, cond="may_retry") | detect.to(capture, cond="may_retry") | plan.to(capture, cond="may_retry")
     )
     break_off = execute.to(fault) | verify.to(fault) | clear.to(fault)
 

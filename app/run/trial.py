@@ -1,4 +1,4 @@
-"""What is known of one trial: a record that grows by the result of each stage."""
+"""What is known of one trial: a record that grows by the result of each stage, attempt by attempt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from grasping.execution import Verification
-from grasping.grasp_set import FEATURES, SCORE, GraspSet
+from grasping.experience import FailedGrasp
+from grasping.grasp_set import FEATURES, OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import Verdict
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
-from trials.record import MetricFit, Outcome, Reason, TrialRecord
+from trials.record import INVALID, MetricFit, Outcome, Reason, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Trial:
-    """One attempt at one scene. None means not reached.
+    """One attempt at one scene, and the `earlier` ones, which failed. None means not reached.
 
     frames: those that the estimator sees at once, the newest last. tracking: how every motion so far was followed.
     faults: every error on the way, those after the outcome was settled too.
@@ -48,6 +49,24 @@ class Trial:
     reason: Reason = Reason.NONE
     message: str = ""
     faults: tuple[str, ...] = ()
+    earlier: tuple["Trial", ...] = ()
+
+    @property
+    def attempts(self) -> tuple["Trial", ...]:
+        """All so far, this one last."""
+        return (*self.earlier, self)
+
+    def again(self) -> "Trial":
+        """The next attempt at the scene, of which nothing is known yet."""
+        return Trial(self.surface, self.seed, earlier=(*self.earlier, replace(self, earlier=())))
+
+    @property
+    def failed_grasp(self) -> FailedGrasp | None:
+        """What this attempt teaches the next, None where no fingers closed in vain."""
+        if self.plan is None or self.grasps is None or self.verification is None or self.verification.held:
+            return None
+        points = self.grasps.cloud_m[self.grasps.labels == int(self.plan.row[OBJECT])]
+        return FailedGrasp(self.plan.row, points, self.verification.closed_m)
 
     @property
     def frame(self) -> RgbdFrame | None:
@@ -62,20 +81,61 @@ class Trial:
         metric = self.metric
         return MetricFit() if metric is None else MetricFit(metric.scale, metric.shift, metric.residual_mm)
 
+    def result(self) -> tuple[Outcome | None, Reason, str]:
+        """How all attempts together ended: outcome, reason, message.
+
+        What refuses another attempt leaves the failure of the last one that moved, unless people or equipment
+        ended it: then nobody knows how it would have gone on.
+        """
+        failures = [attempt for attempt in self.earlier if attempt.outcome is Outcome.FAILURE]
+        if self.outcome is not Outcome.REFUSED or not failures:
+            return self.outcome, self.reason, self.message
+        if self.reason in INVALID:
+            return Outcome.INTERRUPTED, self.reason, self.message
+        return Outcome.FAILURE, failures[-1].reason, f"{failures[-1].message}; then: {self.message}"
+
     def row(self, record: TrialRecord) -> TrialRecord:
         """The log's row of this trial as it stands. record: the row as it was at the start."""
+        outcome, reason, message = self.result()
+        attempts, first = self.attempts, self.attempts[0]
+        verified = [attempt.verification.held for attempt in attempts if attempt.verification]
+        verdicts = [attempt.verdict.success for attempt in attempts if attempt.verdict]
         return replace(
             record,
-            outcome=self.outcome,
-            reason=self.reason,
-            detail=self.message,
-            verified=self.verification.held if self.verification else None,
-            simulator_verdict=self.verdict.success if self.verdict else None,
-            expected=round(float(self.plan.row[SCORE]), 4) if self.plan else None,
-            stages_s=self.stages_s,
+            outcome=outcome,
+            reason=reason,
+            detail=message,
+            verified=verified[-1] if verified else None,
+            simulator_verdict=any(verdicts) if verdicts else None,
+            expected=self.expected,
+            attempts=len(attempts),
+            first_outcome=first.outcome,
+            first_simulator_verdict=first.verdict.success if first.verdict else None,
+            stages_s={
+                stage: round(sum(attempt.stages_s.get(stage, 0.0) for attempt in attempts), 3)
+                for stage in dict.fromkeys(name for attempt in attempts for name in attempt.stages_s)
+            },
             metric=self.fit(),
-            notes=self.notes(),
+            notes=self.notes() | ({"attempts": [attempt.facts() for attempt in attempts]} if self.earlier else {}),
         )
+
+    @property
+    def expected(self) -> float | None:
+        """The probability of success that the planned grasp was given."""
+        return round(float(self.plan.row[SCORE]), 4) if self.plan else None
+
+    def facts(self) -> dict[str, Any]:
+        """One attempt of several, as the row's notes keep it."""
+        return {
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "detail": self.message,
+            "verified": self.verification.held if self.verification else None,
+            "simulator_verdict": self.verdict.success if self.verdict else None,
+            "expected": self.expected,
+            "stages_s": self.stages_s,
+            **self.notes(),
+        }
 
     def _features(self, plan: GraspPlan) -> dict[str, float | None]:
         """What the detector knew of the planned grasp, None where it knew nothing."""

@@ -3,6 +3,7 @@
 frames/      what the camera gave, lossless: a frame folder
 estimate/    what the estimator made of it: depth_m.npy, its relative map, summary.json
 *.png        a picture of every stage that was reached
+attempt-2/   the same of a second attempt, and so on
 """
 
 import json
@@ -76,15 +77,15 @@ class LogEntry:
         Raises:
             VitroError: the disk takes no more: then nothing should move either.
         """
-        self.save_files(trial)
+        folder = self.save_files(trial)
         self._store.update(trial.row(self._record))
-        return self._folder
+        return folder
 
     def finish(self, trial: Trial) -> None:
         self._store.update(trial.row(self._record))
 
-    def save_files(self, trial: Trial) -> None:
-        """Writes frames, maps and pictures that are there by now.
+    def save_files(self, trial: Trial) -> Path:
+        """Writes frames, maps and pictures of the present attempt that are there by now; their folder.
 
         Raises:
             StorageError: the folder cannot be made or written.
@@ -93,8 +94,9 @@ class LogEntry:
             with writing(self._folder):
                 self._folder.rename(free_folder(self._folder.with_name(f"{self._folder.name}-earlier")))
         self._is_claimed = True
-        save_trial_files(trial, self._folder)
-        save_pictures(trial, self._folder)
+        folder = self._folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self._folder
+        save_trial_files(trial, folder)
+        return save_pictures(trial, folder)
 
 
 def save_trial_files(trial: Trial, folder: Path) -> None:

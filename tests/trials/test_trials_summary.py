@@ -44,5 +44,34 @@ def test_trials_that_people_or_equipment_ended_do_not_count_but_are_told() -> No
     assert sum(map(counts, log)) == 6
 
 
+def attempt(verified: bool | None, simulator_verdict: bool | None) -> dict:
+    return {"verified": verified, "simulator_verdict": simulator_verdict}
+
+
+def test_success_at_the_first_attempt_and_within_all_are_told_apart() -> None:
+    second = record(
+        attempts=2,
+        verified=True,
+        simulator_verdict=True,
+        first_outcome=Outcome.FAILURE,
+        first_simulator_verdict=False,
+        notes={"attempts": [attempt(False, False), attempt(True, True)]},
+    )
+    stopped = record(
+        attempts=2,
+        outcome=Outcome.INTERRUPTED,
+        reason=Reason.OPERATOR,
+        first_outcome=Outcome.FAILURE,
+        first_simulator_verdict=True,
+        simulator_verdict=True,
+        notes={"attempts": [attempt(False, True), attempt(None, False)]},
+    )
+    (summary,) = summarise([record(verified=True, simulator_verdict=True), second, stopped])
+    assert (summary.first, summary.first_simulated) == (Proportion(1, 3), Proportion(2, 3))
+    assert (summary.success, summary.simulated) == (Proportion(2, 2), Proportion(2, 2))
+    assert summary.agreement == Proportion(3, 3)
+    assert (summary.attempts, summary.excluded) == (2, 1)
+
+
 def test_the_papers_numbers_cover_every_surface() -> None:
     assert all(set(rates) == {"translucent", "reflective", "diffuse"} for rates in PAPER.values())

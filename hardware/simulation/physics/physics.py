@@ -74,10 +74,12 @@ class CellPhysics:
         for name, arm in self._arms.items():
             arm.bind(self.model, self.data, *poses[name])
         mujoco.mj_forward(self.model, self.data)
-        self._watch_from_here()
+        self.watch_from_here()
 
-    def _watch_from_here(self) -> None:
-        self._watch = LiftWatch(self.model, self.data, tuple(self._arms.values()), self._objects, self.cell)
+    def watch_from_here(self) -> None:
+        """Forgets the lifts so far: a verdict is of what happens to the objects from where they are now."""
+        with self.lock:
+            self._watch = LiftWatch(self.model, self.data, tuple(self._arms.values()), self._objects, self.cell)
 
     @property
     def time_s(self) -> float:
@@ -115,7 +117,7 @@ class CellPhysics:
                 if quiet * self.timestep_s >= REST_S:
                     break
             self.data.time = start_s
-            self._watch_from_here()
+            self.watch_from_here()
             return self.object_poses()
 
     def object_poses(self) -> tuple[PlacedObject, ...]:
@@ -142,6 +144,6 @@ class CellPhysics:
         return tuple(shapes)
 
     def verdict(self) -> Verdict:
-        """Whether a proper lift has happened since `load` or `settle`, and where its object is now."""
+        """Whether a proper lift has happened since the watch began, and where its object is now."""
         with self.lock:
             return self._watch.verdict()

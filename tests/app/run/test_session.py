@@ -11,6 +11,7 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.paths import trial_folder
 from app.run import operator
 from app.run.live_page import LivePage
 from app.run.live_trial import LiveTrial
@@ -43,7 +44,7 @@ class Bench:
         pipeline = Pipeline(self.world._cell, PipelineOptions(estimator="oracle"), self.world.truth)
         self.session = Session(self.world, pipeline, self.log, self.operator)
 
-    def run(self, seed: int = SCENE) -> Trial:
+    def run(self, seed: int = SCENE, attempts: int = 1) -> Trial:
         run_stage, actions = LiveTrial.stage, self.actions
 
         def stage(live: LiveTrial, name: str, work, *rest, **options):
@@ -55,7 +56,7 @@ class Bench:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(LiveTrial, "stage", stage)
-            return self.session.run_trial("diffuse", seed, 1)
+            return replace(self.session, most_attempts=attempts).run_trial("diffuse", seed, 1)
 
     def row(self):
         return self.store.get(self.ids[-1])
@@ -251,6 +252,80 @@ def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
     with pytest.raises(ZeroDivisionError):
         bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.CRASH)
+
+
+def push_the_object(bench: Bench, sideways_m: float = 0.06, attempts: tuple[int, ...] = (1,)) -> None:
+    """Moves the object aside when the plan of one of these attempts is carried out: the fingers close on nothing."""
+
+    def push(trial: Trial) -> None:
+        physics = bench.world._physics
+        if len(trial.attempts) in attempts:
+            with physics.lock:
+                physics.data.qpos[physics.model.joint("object0").qposadr[0] + 1] += sideways_m
+
+    at_stage(bench, "execute", push)
+
+
+def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_logged(
+    bench: Bench, tmp_path: Path
+) -> None:
+    push_the_object(bench)
+    trial = bench.run(attempts=3)
+    row = bench.row()
+    assert (row.outcome, row.attempts, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, 2, True, True)
+    assert (row.first_outcome, row.first_simulator_verdict) == (Outcome.FAILURE, False)
+    first, second = row.notes["attempts"]
+    assert (first["outcome"], first["reason"], first["simulator_verdict"]) == ("failure", "empty grasp", False)
+    assert (second["outcome"], second["plan"]["gate"]) == ("success", "passed")
+    assert second["plan"]["T_world_tcp"] != first["plan"]["T_world_tcp"]
+    assert trial.frame.number > trial.earlier[0].frame.number
+    folder = trial_folder(bench.store.where, row.id)
+    assert (folder / "chosen.png").exists() and (folder / "attempt-2" / "chosen.png").exists()
+    assert (folder / "attempt-2" / "frames").is_dir()
+
+
+def test_one_attempt_makes_no_second(bench: Bench) -> None:
+    push_the_object(bench)
+    bench.run(attempts=1)
+    row = bench.row()
+    assert (row.outcome, row.reason, row.attempts) == (Outcome.FAILURE, Reason.EMPTY, 1)
+    assert row.first_outcome is Outcome.FAILURE and "attempts" not in row.notes
+
+
+def test_another_attempt_is_asked_for_again_and_a_no_ends_the_trial(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.operator.assume_yes = False
+    answers = iter("yn")
+    monkeypatch.setattr(Console, "ask_key", lambda *args: next(answers))
+    push_the_object(bench)
+    bench.run(attempts=3)
+    row = bench.row()
+    assert (row.outcome, row.reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    assert (row.attempts, row.first_outcome) == (2, Outcome.FAILURE)
+
+
+def test_an_attempt_that_finds_nothing_leaves_the_failure_of_the_one_before(bench: Bench) -> None:
+    def take_away(trial: Trial) -> None:
+        bench.world._physics.load(())
+
+    at_stage(bench, "execute", take_away)
+    bench.run(attempts=3)
+    row = bench.row()
+    assert (row.outcome, row.reason, row.attempts) == (Outcome.FAILURE, Reason.EMPTY, 3)
+    assert [attempt["outcome"] for attempt in row.notes["attempts"]] == ["failure", "refused", "refused"]
+    assert "No grasp was found" in row.detail
+
+
+def test_what_the_attempt_before_came_to_is_on_disk_before_the_next_moves(bench: Bench) -> None:
+    push_the_object(bench)
+    seen = []
+    at_stage(bench, "locate", lambda trial: seen.append(bench.row()))
+    bench.run(attempts=2)
+    assert [(row.outcome, row.attempts, row.first_outcome) for row in seen] == [
+        (None, 1, None),
+        (None, 2, Outcome.FAILURE),
+    ]
 
 
 def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:

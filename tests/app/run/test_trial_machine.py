@@ -15,6 +15,7 @@ class Model:
     gate_passed: bool = True
     approved: bool = True
     may_move: bool = True
+    may_retry: bool = True
     state: str | None = None
 
 
@@ -59,6 +60,25 @@ def test_a_fault_in_motion_goes_through_fault_to_the_log(stage: str) -> None:
     assert machine.stage == "fault"
     machine.advance()
     assert machine.stage == "log"
+
+
+@pytest.mark.parametrize("stage", ["clear", "detect", "plan"])
+def test_another_attempt_begins_with_a_picture_and_only_where_it_may(stage: str) -> None:
+    machine = machine_at(stage)
+    machine.retry()
+    assert machine.stage == "capture"
+    machine = machine_at(stage, Model(may_retry=False))
+    with pytest.raises(TransitionNotAllowed):
+        machine.retry()
+
+
+@pytest.mark.parametrize("stage", sorted({*BEFORE_MOTION, "execute", "verify", "fault", "log"} - {"detect", "plan"}))
+def test_no_other_stage_leads_to_another_attempt(stage: str) -> None:
+    machine = machine_at(stage) if stage != "fault" else machine_at("execute")
+    if stage == "fault":
+        machine.break_off()
+    with pytest.raises(TransitionNotAllowed):
+        machine.retry()
 
 
 def test_only_approval_leads_into_motion() -> None:
