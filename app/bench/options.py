@@ -65,6 +65,15 @@ class BenchValidityOptions(FreshOption, JsonOption):
 
 
 @dataclass(frozen=True)
+class BenchCalibrateOptions(JsonOption):
+    """Fit the probability of a grasp's success to logged trials, and tell how well it holds for others."""
+
+    logs: Annotated[list[Path], typer.Argument(help="Trial logs, as of `bench grasp --boldness 1`.")]
+    source: Annotated[str, typer.Option(help="What they are, kept with the coefficients.")] = ""
+    out: Annotated[Path | None, typer.Option(help="Where coefficients go; grasping/success.json is what runs.")] = None
+
+
+@dataclass(frozen=True)
 class BenchDktOptions(JsonOption):
     """DKT's speed and memory: fast and exact beside plain diffusers, the paper and the arithmetic's floor."""
 
@@ -125,5 +134,6 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
+add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
