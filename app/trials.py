@@ -75,19 +75,22 @@ def show_success(console: Console, summaries: Sequence[SurfaceSummary], title: s
     """Success by surface and estimator with 95 % intervals, beside the paper's rates."""
     most = max((summary.attempts for summary in summaries), default=1)
     within = f"in {most} tries" if most > 1 else "success"
-    columns = ("surface", "estimator", "1st try (95 %)", f"{within} (95 %)", "of", "sim 1st", "sim", "agree", *PAPER)
+    clears = any(summary.cleared.of for summary in summaries)
+    columns = ["surface", "estimator", "1st try (95 %)", f"{within} (95 %)", "of", "sim 1st", "sim", "agree", *PAPER]
+    columns += ["cleared (95 %)"] if clears else []
     rows = []
     for summary in summaries:
         number = f"{summary.success.of}+{summary.excluded}" if summary.excluded else str(summary.success.of)
         paper = [f"{rates[summary.surface]:.2f}" if summary.surface in rates else "–" for rates in PAPER.values()]
         own = (summary.surface, summary.estimator, _with_interval(summary.first), _with_interval(summary.success))
         simulated = (_rate(summary.first_simulated), _rate(summary.simulated), _rate(summary.agreement))
-        rows.append([*own, number, *simulated, *paper])
+        cleared = [_with_interval(summary.cleared)] if clears else []
+        rows.append([*own, number, *simulated, *paper, *cleared])
     console.table(title, columns, rows)
     console.say(
         "  success: held after the lift by width and effort; of: trials that count + excluded ones; sim: the\n"
-        "  simulator's verdict; agree: of attempts, how often the two say the same; the last two: the DKT paper,\n"
-        "  real cell."
+        "  simulator's verdict; agree: of attempts, how often the two say the same; RAW, DKT: the paper, real\n"
+        "  cell; cleared: objects lifted of those laid, in scenes of several."
     )
 
 

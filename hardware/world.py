@@ -61,6 +61,10 @@ class World(Protocol):
         """Lays the scene of one trial: settles objects, or says what the operator must lay."""
         ...
 
+    def objects_left(self) -> int | None:
+        """How many objects are on the table still; None on real cells, where nobody but people knows."""
+        ...
+
     def begin_attempt(self) -> None:
         """Another attempt at the scene as it now is: the next verdict is of it alone."""
         ...

@@ -102,6 +102,9 @@ class RealCell:
         """Records which table the operator laid; the objects are his."""
         return SceneNote(surface, seed)
 
+    def objects_left(self) -> int | None:
+        return None
+
     def begin_attempt(self) -> None:
         pass
 

@@ -55,7 +55,8 @@ class TrialRecord:
 
     id: 0 until the log has given one. world: `hardware` or `digital cell`. outcome: None while the trial runs.
     verified: what the gripper said, None where it was never asked. simulator_verdict: the digital cell's own
-    judgement, None on a real one: whether any attempt was a lift. expected: the probability of success that the last
+    judgement, None on a real one: whether any attempt was a lift. objects: how many
+    were laid; pick: which pick of that scene this is. expected: the probability of success that the last
     tried grasp was given. attempts: how many were begun. first_outcome, first_simulator_verdict: of the first
     attempt, None where it was not reached or, in old rows, was the only one. stages_s: seconds by stage, of all
     attempts. notes: whatever the stages added in the last attempt; of several, each one's as a list, `attempts`.
@@ -77,6 +78,8 @@ class TrialRecord:
     detail: str = ""
     verified: bool | None = None
     simulator_verdict: bool | None = None
+    objects: int = 1
+    pick: int = 1
     expected: float | None = None
     attempts: int = 1
     first_outcome: Outcome | None = None

@@ -42,6 +42,7 @@ class SurfaceSummary:
     simulated: the same by the simulator's verdict, over those that have one. agreement: of attempts, how often the two
     say the same. excluded: trials that do not count, by rule (`counts`), and stay in the log. first, first_simulated:
     success at the first attempt, over the trials whose first attempt counts. attempts: the most that a trial made.
+    cleared: objects lifted of those laid, over the scenes of several that were worked on to their end.
     """
 
     surface: str
@@ -53,6 +54,7 @@ class SurfaceSummary:
     first: Proportion = Proportion(0, 0)
     first_simulated: Proportion = Proportion(0, 0)
     attempts: int = 1
+    cleared: Proportion = Proportion(0, 0)
 
 
 def counts(trial: TrialRecord) -> bool:
@@ -94,7 +96,20 @@ def _summary(surface: str, estimator: str, group: list[TrialRecord]) -> SurfaceS
             [trial.simulator_verdict if trial.attempts == 1 else trial.first_simulator_verdict for trial in first]
         ),
         attempts=max(trial.attempts for trial in group),
+        cleared=_cleared(group),
     )
+
+
+def _cleared(group: list[TrialRecord]) -> Proportion:
+    """By the simulator's verdict where there is one, else by the gripper's; an object lifted twice counts once."""
+    lifted: dict[int, int] = {}
+    laid: dict[int, int] = {}
+    for trial in group:
+        held = trial.verified if trial.simulator_verdict is None else trial.simulator_verdict
+        lifted[trial.seed] = lifted.get(trial.seed, 0) + (held is True)
+        if "scene_ended" in trial.notes.get("later", {}) or (trial.reason is Reason.TRACKING and trial.objects > 1):
+            laid[trial.seed] = trial.objects
+    return Proportion(sum(min(lifted[seed], count) for seed, count in laid.items()), sum(laid.values()))
 
 
 def _share(values: Iterable[bool | None]) -> Proportion:

@@ -70,7 +70,7 @@ def _run_missing(
                 if (surface, name, seed) not in done:
                     console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {name}")
                     try:
-                        session.run_trial(surface, seed, options.objects)
+                        session.run_scene(surface, seed, options.objects)
                     except ArmError as error:
                         if len(store.list()) == len(begun):
                             raise

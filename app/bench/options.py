@@ -38,7 +38,7 @@ class BenchGraspOptions(JsonOption):
     surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
     estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
     trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20
-    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene.")] = 1
+    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene; of several, all are picked.")] = 1
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
     log: Annotated[Path | None, typer.Option(help="Its own trial log; default runs/bench.db.")] = None
     attempts: Attempts = 3

@@ -78,6 +78,6 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
         session = Session(world, pipeline, log, operator, options.attempts)
         for number in range(options.trials):
             console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
-            session.run_trial(options.surface, options.seed + number, options.objects)
+            session.run_scene(options.surface, options.seed + number, options.objects)
         if operator.page is not None and sys.stdin.isatty():
             console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})

@@ -15,7 +15,9 @@ Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
 Attempts = Annotated[int, typer.Option(min=1, max=5, help="Grasps tried of an object that the fingers missed or lost.")]
-Objects = Annotated[int, typer.Option(min=1, max=6, help="Objects on the table (digital cell).")]
+Objects = Annotated[
+    int, typer.Option(min=1, max=6, help="Objects on the table (digital cell); `run` picks all of several.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)

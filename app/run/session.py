@@ -7,8 +7,11 @@ from app.run.operator import Operator
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_files import TrialLog
-from hardware.world import World
-from trials.record import TrialRecord
+from hardware.world import SceneNote, World
+from trials.record import Outcome, Reason, TrialRecord
+
+#: After so many picks that lifted nothing the rest of a scene is left.
+FAILURES_IN_A_ROW = 2
 
 
 @dataclass(frozen=True)
@@ -21,31 +24,62 @@ class Session:
     operator: Operator
     most_attempts: int = 1
 
-    def run_trial(self, surface: str, seed: int, objects: int) -> Trial:
-        """Lays a scene and carries one trial from capture to its logged row.
+    def run_scene(self, surface: str, seed: int, objects: int) -> list[Trial]:
+        """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
 
         Raises:
             VitroError: after the row is complete, when the cell needs a person before the next trial.
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
+        scene = self._lay(surface, seed, objects)
+        trials = [self._pick(scene, objects)]
+        if objects == 1:
+            return trials
+        while (why := self._end_of_scene(trials, objects)) is None:
+            if trials[-1].reason is Reason.OPERATOR:
+                return trials  # skipped by a person: it was not worked on to its end
+            self.operator.console.say(f"\n  pick {len(trials) + 1}")
+            self.world.begin_attempt()
+            trials.append(self._pick(scene, objects, pick=len(trials) + 1))
+        self.log.end_scene(why)
+        return trials
+
+    def _lay(self, surface: str, seed: int, objects: int) -> SceneNote:
         if self.world.is_real:
             self.operator.await_scene()
         with self.operator.console.stage("stage") as line:
             scene = self.world.stage(surface, seed, objects)
             line.detail = scene.summary
+        return scene
+
+    def _end_of_scene(self, trials: list[Trial], objects: int) -> str | None:
+        """Why nothing more is picked from a scene; None while something is."""
+        held = [trial.outcome is Outcome.SUCCESS for trial in trials]
+        left = self.world.objects_left()
+        if (objects - sum(held) if left is None else left) <= 0:
+            return "empty"
+        if held[-FAILURES_IN_A_ROW:] == [False] * FAILURES_IN_A_ROW:
+            return "failures in a row"
+        return "too many picks" if len(trials) >= 2 * objects else None
+
+    def _pick(self, scene: SceneNote, objects: int, pick: int = 1) -> Trial:
         entry = self.log.begin(
             TrialRecord(
-                surface=surface,
+                surface=scene.surface,
                 estimator=self.pipeline.estimator.name,
                 detector=self.pipeline.detector_name,
                 planner=self.pipeline.planner_name,
                 cell=self.pipeline.cell.name,
                 world=self.world.name,
-                seed=seed,
+                seed=scene.seed,
                 scene={"objects": scene.objects},
+                objects=objects,
+                pick=pick,
             )
         )
-        live = LiveTrial(Trial(surface, seed), self.world, self.pipeline, entry, self.operator, self.most_attempts)
+        live = LiveTrial(
+            Trial(scene.surface, scene.seed), self.world, self.pipeline, entry, self.operator, self.most_attempts
+        )
         try:
             fatal = live.run()
         except BaseException as error:

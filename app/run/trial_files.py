@@ -61,6 +61,10 @@ class TrialLog:
         self.ids.append(record.id)
         return LogEntry(self._store, record)
 
+    def end_scene(self, why: str) -> None:
+        """Notes with the scene's last pick that it was worked on to its end."""
+        self._store.annotate(self.ids[-1], scene_ended=why)
+
 
 class LogEntry:
     """One trial's row, and its folder: what an earlier log left under its number is moved aside, not mixed in."""

@@ -83,6 +83,9 @@ class DigitalCell:
         """What stands where now: for evaluation only."""
         return self._physics.object_poses()
 
+    def objects_left(self) -> int:
+        return self._physics.objects_left()
+
     def begin_attempt(self) -> None:
         self._physics.watch_from_here()
 

@@ -17,6 +17,7 @@ from hardware.world import Verdict
 LIFT_M, HOLD_S, SLIP_M = 0.05, 0.3, 0.02
 #: The lift begins at this rise; contact may flicker for so long without ending a hold.
 RISE_M, FLICKER_S = 0.003, 0.05
+ON_TABLE, IN_BIN, OFF_TABLE = "on table", "in bin", "off the table"
 
 
 @dataclass
@@ -106,15 +107,24 @@ class LiftWatch:
             return Verdict(True, f"{moved} in the {story.lifted_by} hand; {where}")
         return Verdict(False, f"{moved}, no steady lift; {where}")
 
+    def places(self) -> list[str]:
+        """Where every object is that no hand holds: `ON_TABLE`, `IN_BIN` or `OFF_TABLE`."""
+        return [self._resting_place(number) for number in range(len(self._objects))]
+
     def _place(self, number: int) -> str:
-        """Where an object is now."""
-        story, (x, y, z) = self._stories[number], self._data.xipos[self._bodies[number]]
-        bin_, table = self._cell.bin, self._cell.table
+        """Where an object is now, in words."""
+        story = self._stories[number]
         if story.hand:
             return "held"
+        place = self._resting_place(number)
+        return "dropped on table" if place == ON_TABLE and story.best_rise_m > LIFT_M else place
+
+    def _resting_place(self, number: int) -> str:
+        x, y, z = self._data.xipos[self._bodies[number]]
+        bin_, table = self._cell.bin, self._cell.table
         inside = abs(x - bin_.center_m[0]) < bin_.size_m[0] / 2 and abs(y - bin_.center_m[1]) < bin_.size_m[1] / 2
         if inside and z < 2 * bin_.size_m[2]:
-            return "in bin"
+            return IN_BIN
         if abs(x) > table.size_m[0] / 2 or abs(y) > table.size_m[1] / 2:
-            return "off the table"
-        return "dropped on table" if story.best_rise_m > LIFT_M else "on table"
+            return OFF_TABLE
+        return ON_TABLE

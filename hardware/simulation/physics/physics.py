@@ -14,7 +14,7 @@ from core.transforms import Matrix
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
 from hardware.simulation.physics.arm import SimulatedArm
-from hardware.simulation.physics.lift import LiftWatch
+from hardware.simulation.physics.lift import ON_TABLE, LiftWatch
 from hardware.simulation.physics.model import body_pose, build_model, is_at_rest
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.scene import PlacedObject, RobotShape, SceneObject
@@ -142,6 +142,11 @@ class CellPhysics:
                         T = mount.T_world_base @ poses[link] @ shape.T_link_shape
                         shapes.append(RobotShape(Primitive(shape.kind, shape.size_m, shape.T_link_shape), T, shape.rgb))
         return tuple(shapes)
+
+    def objects_left(self) -> int:
+        """How many objects are neither in the bin nor off the table."""
+        with self.lock:
+            return self._watch.places().count(ON_TABLE)
 
     def verdict(self) -> Verdict:
         """Whether a proper lift has happened since the watch began, and where its object is now."""

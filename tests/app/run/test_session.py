@@ -21,11 +21,12 @@ from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial import Trial
 from app.run.trial_files import TrialLog
-from core.errors import ArmError, CalibrationError, CameraError, StorageError
+from core.errors import ArmError, CalibrationError, CameraError, PlanningError, StorageError
 from grasping.planning.grasp_plan import Phase
 from tests.support.quick_cell import QuickCell
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
+from trials.summary import Proportion, summarise
 
 SCENE = 8  # a tinted glass bottle within both arms' reach
 
@@ -44,7 +45,7 @@ class Bench:
         pipeline = Pipeline(self.world._cell, PipelineOptions(estimator="oracle"), self.world.truth)
         self.session = Session(self.world, pipeline, self.log, self.operator)
 
-    def run(self, seed: int = SCENE, attempts: int = 1) -> Trial:
+    def run(self, seed: int = SCENE, attempts: int = 1, objects: int = 1) -> Trial:
         run_stage, actions = LiveTrial.stage, self.actions
 
         def stage(live: LiveTrial, name: str, work, *rest, **options):
@@ -56,7 +57,7 @@ class Bench:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(LiveTrial, "stage", stage)
-            return replace(self.session, most_attempts=attempts).run_trial("diffuse", seed, 1)
+            return replace(self.session, most_attempts=attempts).run_scene("diffuse", seed, objects)[-1]
 
     def row(self):
         return self.store.get(self.ids[-1])
@@ -326,6 +327,40 @@ def test_what_the_attempt_before_came_to_is_on_disk_before_the_next_moves(bench:
         (None, 1, None),
         (None, 2, Outcome.FAILURE),
     ]
+
+
+def test_a_scene_of_several_is_picked_from_until_nothing_is_left(bench: Bench) -> None:
+    bench.run(SCENE, objects=2)
+    rows = [bench.store.get(id) for id in bench.ids]
+    assert [row.pick for row in rows] == [*range(1, len(rows) + 1)] and {row.objects for row in rows} == {2}
+    assert {row.seed for row in rows} == {SCENE}
+    assert [row.simulator_verdict for row in rows] == [row.outcome is Outcome.SUCCESS for row in rows]
+    assert rows[-1].notes["later"]["scene_ended"] == "empty"
+    assert bench.world.objects_left() == 0
+    (summary,) = summarise(rows)
+    assert summary.cleared == Proportion(2, 2)
+
+
+def test_two_failures_in_a_row_leave_the_rest_of_a_scene(bench: Bench) -> None:
+    def refuse(trial: Trial) -> None:
+        raise PlanningError("No grasp was found.", "Move it.")
+
+    at_stage(bench, "detect", refuse)
+    bench.run(objects=3)
+    rows = [bench.store.get(id) for id in bench.ids]
+    assert [row.reason for row in rows] == [Reason.NO_GRASP, Reason.NO_GRASP]
+    assert rows[-1].notes["later"]["scene_ended"] == "failures in a row"
+    assert summarise(rows)[0].cleared == Proportion(0, 3)
+
+
+def test_a_person_who_skips_a_scene_of_several_is_not_asked_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.operator.assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
+    bench.run(objects=2)
+    assert len(bench.ids) == 1
+    assert summarise([bench.row()])[0].cleared.of == 0
 
 
 def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
