@@ -107,7 +107,7 @@ class Trial:
             detail=message,
             verified=verified[-1] if verified else None,
             simulator_verdict=any(verdicts) if verdicts else None,
-            expected=self.expected,
+            expected=next((one.expected for one in reversed(attempts) if one.plan), None),
             attempts=len(attempts),
             first_outcome=first.outcome,
             first_simulator_verdict=first.verdict.success if first.verdict else None,
