@@ -18,8 +18,8 @@ class DetectorInput:
     """A table in metric depth: depth_m (H, W) [m] with NaN holes, in the camera of `intrinsics`.
 
     plane: the table. region (H, W): False on what is not to be grasped (bin, tags, arms, off the table).
-    confidence (H, W): the probability, 0..1, that a pixel's depth is right (`detection.confidence` says what is left
-    alone for it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
+    confidence (H, W): the probability, 0..1, that a pixel's depth is right (a grasp's chance falls
+    with it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
     """
 
     depth_m: NDArray[np.float32]
