@@ -1,7 +1,5 @@
 """The bundled model vitro-s: colour and the table's plane in, metric depth and how sure it is out."""
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch.nn import functional
 
 from core.errors import PerceptionError
@@ -25,14 +22,13 @@ from perception.estimators.vitro_s.encoding import (
     plane_disparity,
 )
 from perception.estimators.vitro_s.network import VitroNet, pad_to_multiple
+from perception.weights.bundled import fill_network, read_tensors, tensors_bytes
 
 Map = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "vitro-s.safetensors"
 #: What the file's metadata must say.
 FORMAT = "vitro-s 2"
-#: And after it, the SHA-256 of the tensors: of two entries safetensors writes either first.
-_SAID = f"{FORMAT}, sha256 "
 #: Pictures are brought to so many pixels a metre at the table, where an object is as large as in training however far
 #: the camera is. Every one is seen as it is and mirrored, with and without the sensor's depth.
 DENSITIES_PX_M = (210.0, 290.0)
@@ -146,50 +142,19 @@ def load_vitro_s(path: Path | None = None, device: str = "cpu") -> VitroS:
 @lru_cache(maxsize=2)
 def read_weights(path: Path) -> tuple[VitroNet, NDArray[np.float64]]:
     """The network and its calibration from a file. Raises as `load_vitro_s`."""
-    remedy = (
-        "Check out perception/estimators/vitro_s/vitro-s.safetensors again."
-        if path == WEIGHTS
-        else "Name a file that `train vitro-s` wrote: the same training command, given once more, writes it anew."
-    )
-    if not path.is_file():
-        raise PerceptionError(f"There are no weights of vitro-s at {path}.", remedy)
-    try:
-        with safe_open(path, "pt") as file:
-            told = file.metadata() or {}
-            if not told.get("format", "").startswith(_SAID):
-                raise PerceptionError(f"{path} holds no weights of {FORMAT}.", remedy)
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise PerceptionError(f"{path} is damaged ({error}).", remedy) from error
-    if told["format"] != _SAID + _digest(tensors):
-        raise PerceptionError(f"{path} is damaged (it is not what its checksum says).", remedy)
-    net = VitroNet()
-    try:
-        calibration = tensors.pop(_CALIBRATION).double().numpy()
-        net.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
-    except KeyError as error:
-        raise PerceptionError(f"{path} lacks the calibration of its confidence.", remedy) from error
-    except RuntimeError as error:
-        raise PerceptionError(f"{path} is of another network: {str(error).splitlines()[-1].strip()}", remedy) from error
+    tensors = read_tensors(path, FORMAT)
+    if _CALIBRATION not in tensors:
+        raise PerceptionError(f"{path} lacks the calibration of its confidence.", "Name a file of `train vitro-s`.")
+    calibration, net = tensors.pop(_CALIBRATION).double().numpy(), VitroNet()
+    fill_network(net, tensors, path)
     return net, calibration
 
 
 def weights_bytes(net: VitroNet, calibration: NDArray[np.float64]) -> bytes:
     """A weights file: half precision, which changes depth by less than 0.1 mm."""
-    from safetensors.torch import save
-
-    tensors = {key: tensor.cpu().half().contiguous() for key, tensor in net.state_dict().items()}
+    tensors = {key: tensor.cpu().half() for key, tensor in net.state_dict().items()}
     tensors[_CALIBRATION] = torch.from_numpy(np.ascontiguousarray(calibration)).float()
-    return save(tensors, {"format": _SAID + _digest(tensors)})
-
-
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 over the names, kinds, shapes and bytes of all tensors."""
-    sha = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()
+    return tensors_bytes(tensors, FORMAT)
 
 
 def _demand(color: NDArray, intrinsics: Intrinsics, plane: Plane, sensor_m: Map | None) -> None:

@@ -66,9 +66,9 @@ def draw_shot(
     pinhole = draw_intrinsics([*seed, _LENS], width, height, settings.zoom)
     if settings.views == "orbit":
         # The scene is cleared for a whole turn, so that a shorter clip is the start of a longer one.
-        poses = orbit([*seed, _CAMERA], _focus(scene), max(settings.frames, FRAMES_A_TURN))
+        poses = orbit([*seed, _CAMERA], focus_of(scene), max(settings.frames, FRAMES_A_TURN))
     else:
-        poses = jumps([*seed, _CAMERA], _focus(scene), settings.frames, narrowness(pinhole))
+        poses = jumps([*seed, _CAMERA], focus_of(scene), settings.frames, narrowness(pinhole))
     return Shot(clear_view(scene, poses[:, :3, 3]), pinhole, poses[: settings.frames])
 
 
@@ -88,7 +88,7 @@ def clear_view(scene: Scene, eyes_m: NDArray[np.float64]) -> Scene:
     return replace(scene, backdrop=tuple(parts))
 
 
-def _focus(scene: Scene) -> Focus:
+def focus_of(scene: Scene) -> Focus:
     centre, reach_m = scene.center_m, 0.0
     for placed in scene.objects:
         radius_m = np.linalg.norm(placed.item.mesh.vertices_m, axis=1).max()

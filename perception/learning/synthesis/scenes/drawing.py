@@ -1,7 +1,7 @@
 """From a seed to a scene: what is on the table, what it is made of, how it came to lie."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
@@ -12,12 +12,12 @@ from scipy.spatial import ConvexHull
 from core.surfaces import SURFACES
 from core.transforms import Matrix, apply, rotation_z, transform
 from hardware.simulation.physics.model import body_pose, is_at_rest, quaternion
-from hardware.simulation.scene.materials import Material
+from hardware.simulation.scene.materials import Material, Optics
 from hardware.simulation.scene.meshes import Mesh, mass_properties
 from hardware.simulation.scene.scene import ON_SIDE, Piece, PlacedObject, Scene, SceneObject
 from perception.learning.synthesis.scenes.backdrop import Box, draw_backdrop, draw_lamps, draw_room
-from perception.learning.synthesis.scenes.materials import draw_liquid, draw_material
-from perception.learning.synthesis.scenes.shapes import draw_shape
+from perception.learning.synthesis.scenes.materials import MIX, draw_liquid, draw_material
+from perception.learning.synthesis.scenes.shapes import SHARES, draw_shape
 
 MOST_OBJECTS = 7
 #: Objects that roll farther than this from the middle are taken away.
@@ -39,7 +39,21 @@ FRICTION = (0.5, 0.01, 0.0015)
 HULL_CORNERS = 96
 
 
-def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Sequence[SceneObject] = ()) -> Scene:
+@dataclass(frozen=True)
+class Mix:
+    """Shares of the draws: of what objects are made of, and of the kinds of shape in the order of `shapes.KINDS`."""
+
+    optics: Mapping[Optics, float]
+    shapes: tuple[float, ...]
+
+
+#: That of TransPhy3D.
+TRANSPHY3D = Mix(MIX, SHARES)
+
+
+def draw_scene(
+    seed: Sequence[int], surface: str | None = None, user_objects: Sequence[SceneObject] = (), mix: Mix = TRANSPHY3D
+) -> Scene:
     """The scene of a seed: the same on any machine up to the physics' rounding.
 
     Args:
@@ -53,7 +67,7 @@ def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Se
     drawn_surface = SURFACES[int(rng.integers(len(SURFACES)))]
     surface = surface or drawn_surface
     backdrop = draw_backdrop(rng, surface)
-    objects = _draw_objects(rng, user_objects)
+    objects = _draw_objects(rng, user_objects, mix)
     reach_m = 0.1 if backdrop.container else 0.13 + 0.02 * len(objects)
     starts = _starts(rng, objects, reach_m)
     resting = settle(objects, starts, backdrop.solids)
@@ -70,10 +84,10 @@ def draw_scene(seed: Sequence[int], surface: str | None = None, user_objects: Se
     )
 
 
-def draw_object(rng: Generator) -> SceneObject:
+def draw_object(rng: Generator, mix: Mix = TRANSPHY3D) -> SceneObject:
     """One object of any shape and material; some filled, some with a lid."""
-    material = draw_material(rng)
-    shape = draw_shape(rng)
+    material = draw_material(rng, mix=mix.optics)
+    shape = draw_shape(rng, mix.shapes)
     contents = []
     if shape.liquid is not None:
         contents.append(Piece(LIQUID, draw_liquid(rng), shape.liquid))
@@ -87,7 +101,7 @@ def mass_kg(mesh: Mesh, material: Material) -> float:
     return float(np.clip(mass_properties(mesh)[0] * material.density_kg_m3, *MASS_KG))
 
 
-def _draw_objects(rng: Generator, user_objects: Sequence[SceneObject]) -> list[SceneObject]:
+def _draw_objects(rng: Generator, user_objects: Sequence[SceneObject], mix: Mix) -> list[SceneObject]:
     objects: list[SceneObject] = []
     for _ in range(1 + int(rng.binomial(MOST_OBJECTS - 1, 0.4))):
         if user_objects and rng.random() < 0.5:
@@ -95,7 +109,7 @@ def _draw_objects(rng: Generator, user_objects: Sequence[SceneObject]) -> list[S
         elif objects and rng.random() < TWIN:
             objects.append(objects[-1])
         else:
-            objects.append(draw_object(rng))
+            objects.append(draw_object(rng, mix))
     return objects
 
 

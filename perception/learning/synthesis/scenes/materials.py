@@ -1,5 +1,7 @@
 """What drawn objects are made of: the optics that fool a depth sensor, and those that do not."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -29,10 +31,10 @@ KINDS: dict[Optics, tuple[tuple[str, float], ...]] = {
 }
 
 
-def draw_material(rng: Generator, optics: Optics | None = None) -> Material:
+def draw_material(rng: Generator, optics: Optics | None = None, mix: Mapping[Optics, float] = MIX) -> Material:
     """A material, of the mix of optics unless one is named."""
     if optics is None:
-        optics = list(MIX)[int(rng.choice(len(MIX), p=list(MIX.values())))]
+        optics = list(mix)[int(rng.choice(len(mix), p=list(mix.values())))]
     name, density_kg_m3 = KINDS[optics][int(rng.integers(len(KINDS[optics])))]
     return Material(name, optics, density_kg_m3, _draw_finish(rng, name))
 

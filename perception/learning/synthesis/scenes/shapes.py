@@ -1,6 +1,6 @@
 """Drawn geometry: vessels with walls, hollow mouldings, solids; each a closed mesh standing on z = 0."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,11 +101,13 @@ KINDS: tuple[tuple[Callable[[Generator], Shape], float], ...] = (
     (draw_moulding, 0.06),
     (draw_solid, 0.10),
 )
+#: Those shares alone.
+SHARES = tuple(share for _, share in KINDS)
 
 
-def draw_shape(rng: Generator) -> Shape:
-    """Any of the kinds."""
-    kinds, shares = zip(*KINDS, strict=True)
+def draw_shape(rng: Generator, shares: Sequence[float] = SHARES) -> Shape:
+    """Any of the kinds; shares: of the draws, in their order."""
+    kinds = [kind for kind, _ in KINDS]
     return kinds[int(rng.choice(len(kinds), p=shares))](rng)
 
 

@@ -15,7 +15,7 @@ from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.scene.triangles import box, rectangle
 from perception.learning.synthesis.scenes import profiles, shapes, textures
 from perception.learning.synthesis.scenes.backdrop import Backdrop, draw_backdrop
-from perception.learning.synthesis.scenes.drawing import LID, LIQUID, draw_object, draw_scene
+from perception.learning.synthesis.scenes.drawing import LID, LIQUID, TRANSPHY3D, Mix, draw_object, draw_scene
 from perception.learning.synthesis.scenes.shapes import draw_moulding, draw_solid, draw_vessel
 from perception.table.tags import tag_corners_m
 from tests.support.paths import ROOT
@@ -128,3 +128,13 @@ def test_nothing_in_a_scene_shares_its_id_and_what_lies_holds_no_liquid() -> Non
         for placed in scene.objects:
             stands = placed.T_world_object[2, 2] > 0.99
             assert stands or LIQUID not in [extra.family for extra in placed.item.contents]
+
+
+def test_a_mix_says_what_is_drawn_and_the_papers_is_what_is_drawn_without_one() -> None:
+    metal = Mix({"transparent": 0.0, "specular": 1.0, "ordinary": 0.0}, (0.0, 0.0, 1.0))
+    things = [draw_object(np.random.default_rng(seed), metal) for seed in range(20)]
+    assert {thing.material.optics for thing in things} == {"specular"}
+    assert {thing.family.split(",")[0] for thing in things} <= {"solid", "block"}
+    for seed in range(5):
+        usual, told = (draw_object(np.random.default_rng(seed), *mix) for mix in ((), (TRANSPHY3D,)))
+        assert usual.material.name == told.material.name and np.array_equal(usual.mesh.vertices_m, told.mesh.vertices_m)
