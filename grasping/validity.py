@@ -8,7 +8,7 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from core.transforms import Matrix, apply, invert
-from grasping.detection.gripper import PAD_LENGTH_M, PARTS, TIP, lowest_corner, pre_opening
+from grasping.detection.gripper import PAD_LENGTH_M, PARTS, PRE_OPEN_MARGINS_M, TIP, lowest_corner, pre_opening
 
 #: Coulomb friction of the pads.
 FRICTION = 0.5
@@ -65,11 +65,14 @@ class TrueShapes:
         The tool: z approach, y closing, x = y cross z, its origin between the fingertips.
         """
         local = apply(invert(T_table_tcp), self.points_m)
-        opening_m = float(pre_opening(np.array(width_m), stroke_m))
         if not _near_box(local, np.array([TIP.half_x_m, width_m / 2, PAD_LENGTH_M / 2]), PHANTOM_M):
             return Cause.PHANTOM
-        if _meets_table(T_table_tcp, opening_m) or _meets(local, opening_m):
+        # As the planner opens the fingers: as wide as there is room for.
+        openings_m = [float(pre_opening(np.array(width_m), stroke_m, margin_m)) for margin_m in PRE_OPEN_MARGINS_M]
+        free_m = [m for m in openings_m if not _meets_table(T_table_tcp, m) and not _meets(local, m)]
+        if not free_m:
             return Cause.COLLISION
+        opening_m = free_m[0]
         contacts = self._contacts(T_table_tcp, opening_m)
         if contacts is None:
             return Cause.OUTSIDE

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.json_values import plain
+from perception.objects.object_map import ObjectMap
 
 #: What the numbers of a depth map are, see `RelativeDepth`.
 Kind = Literal["disparity", "depth", "metric"]
@@ -20,7 +21,8 @@ class RelativeDepth:
     scale and shift `disparity` (1/z, larger is nearer) or `depth` (z, larger is farther), or
     `metric` (z in metres already).
     confidence: (H, W) float32 in 0..1, or None where the estimator gives none.
-    is_sensor: the values are a depth sensor's own, and nothing changes them.
+    is_sensor: the values are a depth sensor's own, and nothing changes them. objects: those that the estimator told
+    apart, None where it does not.
     """
 
     values: NDArray[np.float32]
@@ -28,6 +30,7 @@ class RelativeDepth:
     estimator: str
     confidence: NDArray[np.float32] | None = None
     is_sensor: bool = False
+    objects: ObjectMap | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class MetricDepth:
     left out of the fit (with a correction: its mean error when left out of that). Both are NaN where
     nothing was measured (raw depth with holes there).
     For kind `metric` scale is 1 and shift 0. estimator: what made the relative depth. correction: what
-    was taken out besides, None where a sensor's own depth stays as it is.
+    was taken out besides, None where a sensor's own depth stays as it is. objects: those that were told apart.
     """
 
     depth_m: NDArray[np.float32]
@@ -121,3 +124,4 @@ class MetricDepth:
     estimator: str
     confidence: NDArray[np.float32] | None = None
     correction: CorrectionNote | None = None
+    objects: ObjectMap | None = None

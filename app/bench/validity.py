@@ -35,7 +35,6 @@ from perception.estimators.degraded import DEGRADED
 from perception.estimators.registry import find_estimators
 from perception.learning.datasets.base import open_dataset
 from perception.table.locate import locate_table
-from perception.table.metric_scale import fit_metric
 
 #: Lines of JSON, one a scene and estimator: what an interrupted bench goes on from.
 RESULTS = "results.jsonl"
@@ -141,7 +140,8 @@ def _judge(staged: _Staged, pipeline: Pipeline, estimator: str) -> tuple[SceneRe
     metric: MetricDepth | None = None
     note = ""
     try:
-        metric = fit_metric(pipeline.estimate((frame,), view).relative, view, frame)
+        relative = pipeline.estimate((frame,), view, staged.joints).relative
+        metric = pipeline.measure(frame, view, relative, staged.joints)
         grasps = pipeline.detect(frame, view, metric, staged.joints)
         if len(grasps):
             grasps = pipeline.bold_enough(grasps)

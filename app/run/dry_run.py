@@ -20,6 +20,7 @@ from core.cell import load_cell
 from core.errors import PlanningError, VitroError
 from core.files import free_folder, writing
 from core.json_values import plain, to_json
+from grasping.detection.gripper import as_openings
 from grasping.grasp_set import SCORE, write_grasps
 from grasping.planning.grasp_plan import GraspPlan
 from hardware.cameras.recorded import open_recording
@@ -32,6 +33,7 @@ CAPTIONS = {
     "color": "What the camera saw",
     "tags": "The tags that say where the table is",
     "depth": "Depth beside colour: near is red, holes are black",
+    "objects": "The objects on the table, and how thick each is believed to be",
     "confidence": "How sure the estimator is; grasps on what is red are the less likely",
     "relative": "What the estimator said, which could not be made metric: near is red",
     "grasps": "The best grasps, numbered by rank",
@@ -101,7 +103,7 @@ def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path
             points = organised_cloud(without_flying_pixels(trial.metric.depth_m), frame.intrinsics)
             save_cloud(folder / "cloud.ply", points, frame.color)
         if trial.grasps is not None:
-            write_grasps(folder / "grasps.npy", trial.grasps.rows)
+            write_grasps(folder / "grasps.npy", as_openings(trial.grasps.rows, pipeline.max_opening_m))
         pictures = [name for name in CAPTIONS if (folder / f"{name}.png").exists()]
         (folder / "report.json").write_text(to_json(report, indent=2))
         (folder / "report.html").write_text(_page(report, pictures))
@@ -133,6 +135,7 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
             "table_correction": notes.get("table_correction"),
         },
         "unsure": notes.get("unsure"),
+        "objects": notes.get("objects"),
         "grasps": 0 if grasps is None else len(grasps),
         "best_scores": [] if grasps is None else np.round(grasps.rows[:8, SCORE], 3),
         "plan": None if plan is None else _plan(plan, nominal=view is not None and view.source == "sensor"),

@@ -9,6 +9,7 @@ from core.errors import ConfigurationError, PlanningError
 from core.files import writing
 from core.image_file import write_image
 from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
+from grasping.detection.gripper import as_openings
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps
 
@@ -37,7 +38,7 @@ def grasps_of_image(options: GraspsOptions) -> int:
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
     normals = None if options.normals is None else read_normals(options.normals)
     with console.stage("detect") as line:
-        grasps = grasps_in(frame, options.detector, options.max_width, normals)
+        grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(
@@ -46,7 +47,7 @@ def grasps_of_image(options: GraspsOptions) -> int:
         )
     picture = options.out.with_name(f"{options.out.stem}-grasps.png")
     with writing(options.out):
-        write_grasps(options.out, grasps.rows)
+        write_grasps(options.out, as_openings(grasps.rows, options.max_width))
         write_image(picture, draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics))
     console.say(f"{len(grasps)} x 17 rows in [bold]{options.out}[/], the best {SHOWN_GRASPS} drawn in {picture}")
     console.result({"grasps": len(grasps), "out": str(options.out), "picture": str(picture)})

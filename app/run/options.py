@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -98,6 +98,10 @@ class GraspsOptions(DetectorOption, JsonOption):
     normals: Annotated[
         Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")
     ] = None
+    edges: Annotated[
+        Literal["auto", "kept", "restored"],
+        typer.Option(help="The depth's own, or restored by colour; auto: restored where the depth has no hole."),
+    ] = "auto"
 
 
 add_command(room, "run", "app.run.command:run_trials", RunOptions)

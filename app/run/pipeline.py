@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -25,10 +26,12 @@ from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
 from grasping.success import WORDS, load_success_model
 from hardware.cameras.frame import RgbdFrame
-from perception.depth_types import MetricDepth, TableView
+from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
-from perception.objects.masks import object_region
+from perception.objects.crisp import crisp_depth
+from perception.objects.masks import cell_masks, object_region
+from perception.objects.model import load_finder
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 
@@ -57,17 +60,42 @@ class Pipeline:
         self.detector_name = part_name(find_detector(options.detector).name, options.detector)
         self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
         self.success = load_success_model()
-        self.detector = create_detector(options.detector, min(arm.gripper_stroke_m for arm in cell.arms.values()))
+        self._finder = lru_cache(maxsize=1)(load_finder)
+        self.max_opening_m = min(arm.gripper_stroke_m for arm in cell.arms.values())
+        self.detector = create_detector(options.detector, self.max_opening_m)
 
-    def estimate(self, frames: Sequence[RgbdFrame], view: TableView) -> Estimate:
+    def estimate(self, frames: Sequence[RgbdFrame], view: TableView, joints: ArmJoints) -> Estimate:
         """Depth of the newest frame, and how unsure of it the estimator is."""
-        relative = self.estimator.estimate(frames, view.plane)
+        relative = self.estimator.estimate(
+            frames, view.plane, cell_masks(view, self.cell, frames[-1].intrinsics, joints)
+        )
         return Estimate(relative, unsure_share(relative, view, self.cell, frames[-1].intrinsics))
+
+    def measure(self, frame: RgbdFrame, view: TableView, relative: RelativeDepth, joints: ArmJoints) -> MetricDepth:
+        """Depth in metres, crisp at the outlines of the objects in the workspace, which it holds too.
+
+        It holds none where the depth's own edges tell them apart: a sensor's, or the truth.
+        """
+        metric = fit_metric(relative, view, frame)
+        if metric.objects is None:
+            if self.estimator.specification.is_crisp or relative.is_sensor:
+                return metric
+            masks = cell_masks(view, self.cell, frame.intrinsics, joints)
+            look = self._finder().predict(
+                frame.color, frame.intrinsics, view.plane, metric.depth_m, frame.depth_m, masks
+            )
+            depth_m = crisp_depth(metric.depth_m, look, view.plane, frame.intrinsics.rays(), is_learnt=False)
+            metric = replace(metric, depth_m=depth_m, objects=look.objects)
+        assert metric.objects is not None
+        region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
+        return replace(metric, objects=metric.objects.inside(region))
 
     def detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
         """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
-        given = DetectorInput(metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence)
+        given = DetectorInput(
+            metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
+        )
         return self.success.rank(self.detector.detect(given))
 
     def bold_enough(self, grasps: GraspSet) -> GraspSet:
@@ -129,9 +157,9 @@ class Stages:
         pipeline, frame = self.pipeline, frames[-1]
         view = self.stage("locate", lambda: self.locate(frame), lambda view: locate_line(view, pipeline.cell))
         self.trial = replace(self.trial, view=view)
-        estimate = self.stage("estimate", lambda: pipeline.estimate(frames, view), estimate_line)
+        estimate = self.stage("estimate", lambda: pipeline.estimate(frames, view, joints()), estimate_line)
         self.trial = replace(self.trial, estimate=estimate)
-        metric = self.stage("scale", lambda: fit_metric(estimate.relative, view, frame), scale_line)
+        metric = self.stage("scale", lambda: pipeline.measure(frame, view, estimate.relative, joints()), scale_line)
         self.trial = replace(self.trial, metric=metric)
         grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
         plan = self.stage("plan", lambda: pipeline.plan(grasps, view, joints(), self.trial.seed), plan_line)

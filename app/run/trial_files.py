@@ -30,6 +30,7 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
 from perception.clip_pictures import MapColours
 from perception.depth_types import MetricDepth, RelativeDepth
+from perception.objects.pictures import draw_objects
 from perception.pictures import confidence_picture, depth_picture, draw_tags
 from trials.record import TrialRecord
 from trials.store import TrialStore
@@ -208,6 +209,8 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
         # What could not be made metric, beside what the estimator saw: it shows why.
         colours = MapColours.of(relative.kind, [relative.values])
         images["relative"] = np.hstack([frame.color, colours.draw(relative.values), colours.legend(len(frame.color))])
+    if metric is not None and metric.objects is not None:
+        images["objects"] = draw_objects(frame.color, metric.objects)
     if relative is not None and relative.confidence is not None:
         images["confidence"] = confidence_picture(frame.color, relative.confidence, LEAST_CONFIDENCE)
     if trial.grasps is not None and len(trial.grasps):

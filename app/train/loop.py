@@ -32,6 +32,11 @@ class Training(Protocol):
         """Whether to stop after the step just made; of several processes one may have been asked to."""
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run's time is up before its steps are made; never, where it has none."""
+        ...
+
     def step(self, should_stop: Callable[[], bool]) -> LogRow:
         """The next step, written down; should_stop: whether this process is asked to stop after it."""
         ...
@@ -74,14 +79,14 @@ class Loop:
             self._console.steps_bar("steps", self._steps, self.began_at) as show,
         ):
             said_s = began_s
-            while training.steps_done < self._steps:
+            while training.steps_done < self._steps and not training.is_over:
                 self._recent.append(training.step(interrupts.should_stop))
                 step = training.steps_done
                 show(step, self.speed())
                 if not self._console.is_terminal and time.monotonic() - said_s > _LINE_EVERY_S:
                     said_s = time.monotonic()
                     self._console.say(f"  step {step} of {self._steps}  {self.speed()}, {self._left()} left")
-                is_last = step == self._steps
+                is_last = step == self._steps or training.is_over
                 if step % self._every == 0 or is_last or training.is_stopping:
                     training.save()
                 if training.is_stopping:

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from app.options import JsonOption, Parser, add_command
 from core.size import Size, parse_size
+from perception.learning.objects.settings import ObjectsSettings
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
 
@@ -62,3 +63,14 @@ add_command(
     ),
 )
 add_command(room, "vitro-s", "app.train.vitro_s:train", TrainVitroSOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainObjectsOptions(JsonOption, ObjectsSettings):
+    """The network that tells objects apart, on scenes rendered while it learns; goes on where it was cut off."""
+
+    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500
+
+
+add_command(room, "objects", "app.train.objects:train", TrainObjectsOptions)

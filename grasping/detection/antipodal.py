@@ -9,9 +9,11 @@ from scipy.spatial import cKDTree
 from core.transforms import Matrix, apply, invert
 from grasping.detection.confidence import note_of_empty, note_of_unsure
 from grasping.detection.detector import DetectorInput, DetectorSpecification
+from grasping.detection.gripper import PRE_OPEN_MARGINS_M
 from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
 from grasping.detection.proposals import MAX_DEPTH_M, Fit, Proposals, clear_of_table, holds, insert, propose, recentre
-from grasping.detection.segmentation import bystanders, clusters, explain, object_points, table_frame
+from grasping.detection.segmentation import bystanders, explain, table_frame
+from grasping.detection.whole_objects import complete_object, find_objects, may_be_grasped
 from grasping.grasp_set import FEATURES, OBJECT, ROW, SCORE, GraspSet, empty_grasps, local_maxima
 
 NAME = "antipodal"
@@ -38,19 +40,14 @@ class AntipodalDetector:
     seed: int = 0
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        points, weight = object_points(given)
-        labels = clusters(points) if len(points) else np.zeros(0, np.int32)
+        points, weight, labels, backs = find_objects(given)
         if not (labels >= 0).any():
             return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
         # Doubtful depth is worked with: the probability of success is what it lowers.
         note = note_of_unsure(weight, labels)
-        kept = labels >= 0
-        points, weight, labels, loose = (
-            points[kept],
-            np.maximum(weight[kept], LEAST_WEIGHT),
-            labels[kept],
-            points[~kept],
-        )
+        kept, loose = labels >= 0, points[labels < 0]
+        points, weight, labels, backs = points[kept], np.maximum(weight[kept], LEAST_WEIGHT), labels[kept], backs[kept]
+        is_told = may_be_grasped(labels, given)
         labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
         T_camera_table = table_frame(given.plane)
         space = FreeSpace.of(given.depth_m, given.intrinsics, T_camera_table)
@@ -60,11 +57,19 @@ class AntipodalDetector:
         pixels = given.intrinsics.project(points)
         far_edge = np.array([given.intrinsics.width - 1, given.intrinsics.height - 1])
         cut_off = np.isin(labels, labels[((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)])
-        objects, labels = explain(surface, labels, cut_off, space)
+        if given.objects is None or not given.objects.count:
+            objects, labels = explain(surface, labels, cut_off, space)
+            graspable = list(range(len(objects)))
+        else:
+            graspable = np.unique(labels[is_told]).tolist()
+            backs = apply(invert(T_camera_table), backs)
+            objects = [
+                complete_object(surface[labels == k], backs[labels == k], space) for k in range(labels.max() + 1)
+            ]
         # What is too small to be grasped may still be hit.
         others = apply(invert(T_camera_table), np.concatenate([bystanders(given), loose]))
         # Walls and people are obstacles only.
-        small = [k for k, thing in enumerate(objects) if np.ptp(thing.points_m[:, :2], axis=0).max() < MAX_EXTENT_M]
+        small = [k for k in graspable if np.ptp(objects[k].points_m[:, :2], axis=0).max() < MAX_EXTENT_M]
         each = [self._grasps_on(k, objects, others, T_camera_table) for k in small]
         rows = np.concatenate([np.zeros((0, ROW)), *(rows for rows, _ in each)])
         features = np.concatenate([np.zeros((0, len(FEATURES))), *(features for _, features in each)])
@@ -78,15 +83,8 @@ class AntipodalDetector:
     def _grasps_on(
         self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rows (N, 17) on one object and their features (N, F)."""
-        target, none = objects[k], (np.zeros((0, ROW)), np.zeros((0, len(FEATURES))))
-        rng = np.random.default_rng((self.seed, k))
-        budget = max(LEAST_BUDGET, BUDGET // len(objects))
-        proposals = clear_of_table(propose(target, self.max_opening_m, budget, rng))
-        if len(proposals) > budget:
-            proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
-        if not len(proposals):
-            return none
+        """Rows (N, 17) on one object and their features (N, F), the fingers opened as wide as there is room for."""
+        target = objects[k]
         low, high = target.points_m.min(0) - GRIPPER_REACH_M, target.points_m.max(0) + GRIPPER_REACH_M
         points = np.concatenate([thing.points_m for thing in objects if thing is not target] + [others_m])
         points = points[((points > low) & (points < high)).all(1)]
@@ -94,14 +92,28 @@ class AntipodalDetector:
         # Without normals and unseen: to be kept clear of, of no worth as a contact.
         obstacles = PointCloud(points, np.zeros_like(points), np.zeros(len(points)))
         obstacles = target[thin(target.points_m, 0.004, facing(target.normals))] + obstacles
-        proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m)
-        if not len(proposals):
-            return none
-        fit = insert(proposals, obstacles)
-        scores, sureness = _score(proposals, fit, target, self.max_opening_m), _sureness(proposals, target)
-        rows = _rows(proposals, fit, scores * sureness, k, T_camera_table)
-        features = _features(proposals, fit, scores, sureness, points, self.max_opening_m)
-        return rows[holds(fit)], features[holds(fit)]
+        for margin_m in PRE_OPEN_MARGINS_M:
+            rng = np.random.default_rng((self.seed, k))
+            proposals, fit = self._fit_proposals(
+                target, obstacles, margin_m, max(LEAST_BUDGET, BUDGET // len(objects)), rng
+            )
+            good = holds(fit)
+            if good.any():
+                scores, sureness = _score(proposals, fit, target, self.max_opening_m), _sureness(proposals, target)
+                rows = _rows(proposals, fit, scores * sureness, k, T_camera_table)
+                features = _features(proposals, fit, scores, sureness, points, self.max_opening_m)
+                return rows[good], features[good]
+        return np.zeros((0, ROW)), np.zeros((0, len(FEATURES)))
+
+    def _fit_proposals(
+        self, target: PointCloud, obstacles: PointCloud, margin_m: float, budget: int, rng: np.random.Generator
+    ) -> tuple[Proposals, Fit]:
+        """Proposals on one object, midway between their contacts, and how they fit there."""
+        proposals = clear_of_table(propose(target, self.max_opening_m, margin_m, budget, rng))
+        if len(proposals) > budget:
+            proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
+        proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m, margin_m)
+        return proposals, insert(proposals, obstacles)
 
 
 DETECTOR = DetectorSpecification(

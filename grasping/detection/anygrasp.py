@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.errors import ConfigurationError
 from grasping.detection.confidence import note_of_empty, note_of_unsure
 from grasping.detection.detector import DetectorInput, DetectorSpecification
-from grasping.detection.segmentation import clusters, object_points
+from grasping.detection.whole_objects import find_objects, may_be_grasped
 from grasping.grasp_set import (
     FEATURES,
     OBJECT,
@@ -68,9 +68,8 @@ class AnyGraspDetector:
         self._max_opening_m = max_opening_m
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        """Its network takes points alone, so normals go unused."""
-        points, weight = object_points(given)
-        labels = clusters(points) if len(points) else np.zeros(0, np.int32)
+        """Its network takes points alone, so normals go unused; it finds its own way past an object's back."""
+        points, weight, labels, _ = find_objects(given)
         kept, note = labels >= 0, note_of_unsure(weight, labels)
         cloud, labels = points[kept].astype(np.float32), labels[kept]
         if not len(cloud):
@@ -82,7 +81,8 @@ class AnyGraspDetector:
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
         owner = distance.argmin(1)
         rows[:, OBJECT] = labels[owner]
-        usable = (distance.min(1) < OWNER_M) & (rows[:, WIDTH] <= self._max_opening_m)
+        usable = may_be_grasped(labels[owner], given)
+        usable &= (distance.min(1) < OWNER_M) & (rows[:, WIDTH] <= self._max_opening_m)
         rows, sureness = rows[usable], weight[kept][owner[usable]]
         best = local_maxima(rows)
         note = note if len(best) else "AnyGrasp's are all too wide for this gripper or far from every object"

@@ -11,6 +11,7 @@ from core.errors import PerceptionError
 from core.image import Intrinsics
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
+from perception.objects.object_map import ObjectMap
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class DetectorInput:
     plane: the table. region (H, W): False on what is not to be grasped (bin, tags, arms, off the table).
     confidence (H, W): the probability, 0..1, that a pixel's depth is right (a grasp's chance falls
     with it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
+    objects: those on the table, where somebody told them apart already; depth_m is crisp at their outlines then.
     """
 
     depth_m: NDArray[np.float32]
@@ -28,10 +30,16 @@ class DetectorInput:
     region: NDArray[np.bool_]
     confidence: NDArray[np.float32] | None = None
     normals: NDArray[np.float32] | None = None
+    objects: ObjectMap | None = None
 
     def __post_init__(self) -> None:
         """Raises PerceptionError where the images are not of one size."""
         shape = (self.intrinsics.height, self.intrinsics.width)
+        if self.objects is not None and self.objects.ids.shape != shape:
+            raise PerceptionError(
+                f"The objects are told for a picture of {self.objects.ids.shape}, the intrinsics are for {shape}.",
+                "Tell objects apart in the very picture that depth is of.",
+            )
         for name in ("depth_m", "region", "confidence", "normals"):
             image, expected = getattr(self, name), (*shape, 3) if name == "normals" else shape
             if image is not None and image.shape != expected:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,14 @@ from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
+from perception.objects.crisp import crisp_depth
+from perception.objects.model import load_finder
 from perception.table.plane import fit_table, plane_inliers
 
+#: What is made of a depth image's edges.
+Edges = Literal["auto", "kept", "restored"]
+#: A depth image with a larger share of holes than this is a sensor's.
+LEAST_HOLES = 0.001
 #: What is farther is a room, not a table.
 FARTHEST_M = 3.0
 #: A camera that sees a table sees it from above: its normal has this much of "up" in the image. The
@@ -33,10 +40,13 @@ def grasps_in(
     detector: str = "antipodal",
     max_opening_m: float = 0.10,
     normals: NDArray[np.float32] | None = None,
+    edges: Edges = "auto",
 ) -> GraspSet:
     """Grasps (camera frame) on what stands on the table that the frame's own depth shows.
 
-    normals (H, W, 3) in camera axes, if any, are used instead of those of the depth.
+    normals (H, W, 3) in camera axes, if any, are used instead of those of the depth. edges: `restored`, where colour
+    shows that objects end, with each object bent to the depth's level; `kept`, as the depth has them; `auto`: kept
+    where the depth has holes, for then a sensor gave it, and restored in a network's, which has none.
 
     Raises:
         ConfigurationError: an unknown detector.
@@ -45,7 +55,21 @@ def grasps_in(
     finder = create_detector(detector, max_opening_m)
     plane = find_table(frame)
     region = table_region(frame, plane)
-    return finder.detect(DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals))
+    given = DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
+    if edges == "restored" or (edges == "auto" and not _has_holes(frame.depth_m)):
+        given = _restore_edges(given, frame)
+    return finder.detect(given)
+
+
+def _has_holes(depth_m: NDArray[np.float32]) -> bool:
+    return float(np.isnan(depth_m).mean()) > LEAST_HOLES
+
+
+def _restore_edges(given: DetectorInput, frame: RgbdImage) -> DetectorInput:
+    # By colour alone: soft depth would be copied.
+    look = load_finder().predict(frame.color, frame.intrinsics, given.plane)
+    depth_m = crisp_depth(frame.depth_m, look, given.plane, frame.intrinsics.rays(), is_learnt=False)
+    return replace(given, depth_m=depth_m, objects=look.objects.inside(given.region))
 
 
 def read_normals(path: Path) -> NDArray[np.float32]:

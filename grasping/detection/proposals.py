@@ -52,7 +52,9 @@ class Proposals:
         return Proposals(self.center_m[index], self.R[index], self.opening_m[index])
 
 
-def propose(surface: PointCloud, max_opening_m: float, budget: int, rng: np.random.Generator) -> Proposals:
+def propose(
+    surface: PointCloud, max_opening_m: float, margin_m: float, budget: int, rng: np.random.Generator
+) -> Proposals:
     """Proposals on one object's (completed) surface, a few times `budget` before anything is ruled out."""
     max_width_m = max_opening_m - LEAST_MARGIN_M
     center, closing, width = _contact_pairs(surface, max_width_m, min(budget // 3, MAX_SAMPLES), rng)
@@ -64,7 +66,7 @@ def propose(surface: PointCloud, max_opening_m: float, budget: int, rng: np.rand
     pair, turn = np.nonzero(approach[:, :, 2] < 0.05)
     z, y = approach[pair, turn], closing[pair]
     R = np.stack([np.cross(y, z), y, z], axis=2)
-    return Proposals(center[pair], R, pre_opening(width[pair], max_opening_m))
+    return Proposals(center[pair], R, pre_opening(width[pair], max_opening_m, margin_m))
 
 
 def _contact_pairs(
@@ -127,7 +129,7 @@ def clear_of_table(proposals: Proposals) -> Proposals:
 
 def insert(proposals: Proposals, obstacles: PointCloud) -> Fit:
     """Fits every candidate against the surfaces near it and the table (z = 0)."""
-    starts = range(0, len(proposals), _BATCH)
+    starts = range(0, max(len(proposals), 1), _BATCH)
     fits = [_insert(proposals[np.arange(s, min(s + _BATCH, len(proposals)))], obstacles) for s in starts]
     return Fit(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fit)))
 
@@ -137,12 +139,12 @@ def holds(fit: Fit) -> NDArray[np.bool_]:
     return (fit.depth_m >= MIN_DEPTH_M) & (fit.counts.min(1) >= MIN_CONTACTS)
 
 
-def recentre(proposals: Proposals, fit: Fit, max_opening_m: float) -> Proposals:
+def recentre(proposals: Proposals, fit: Fit, max_opening_m: float, margin_m: float) -> Proposals:
     """The proposals that fit and can open wide enough, their centre moved midway between contacts."""
     good = np.flatnonzero(holds(fit) & (fit.width_m + LEAST_MARGIN_M <= max_opening_m))
     chosen = proposals[good]
     center = chosen.center_m + chosen.R[:, :, 1] * fit.middle_m[good, None]
-    return Proposals(center, chosen.R, pre_opening(fit.width_m[good], max_opening_m))
+    return Proposals(center, chosen.R, pre_opening(fit.width_m[good], max_opening_m, margin_m))
 
 
 def _insert(proposals: Proposals, obstacles: PointCloud) -> Fit:

@@ -58,20 +58,31 @@ def object_points(given: DetectorInput) -> tuple[NDArray[np.float64], NDArray[np
             "Check that the camera's depth stream runs and that the region covers the table.",
         )
     points, height = _standing(given, valid)
-    weight = np.ones(len(points))
-    if given.confidence is not None:
-        weight = np.clip(np.nan_to_num(given.confidence[valid].astype(float)), 0, 1)
+    weight = confidence_of(given, valid)
     # Objects begin above the noise that the table's own points show.
     table = np.abs(height[np.abs(height) < 0.02])
     noise = 1.48 * float(np.median(table)) if len(table) > 500 else 0.0
     least = np.clip(NOISE_DEVIATIONS * noise, MIN_HEIGHT_M, MAX_MIN_HEIGHT_M)
     above = (height > least) & (height < MAX_HEIGHT_M)
     points, weight = points[above], weight[above]
-    voxel_m, keep = VOXEL_M, thin(points, VOXEL_M)
+    keep = thin_to_most(points)
+    return points[keep], weight[keep]
+
+
+def confidence_of(given: DetectorInput, pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) of some pixels (H, W); 1 where none is told."""
+    if given.confidence is None:
+        return np.ones(int(pixels.sum()))
+    return np.clip(np.nan_to_num(given.confidence[pixels].astype(float)), 0, 1)
+
+
+def thin_to_most(points: NDArray, salt: NDArray | None = None) -> NDArray[np.intp]:
+    """Indices of points (N, 3) thinned as `thin` does, and further while there are more than `MAX_POINTS`."""
+    voxel_m, keep = VOXEL_M, thin(points, VOXEL_M, salt)
     while len(keep) > MAX_POINTS:
         voxel_m *= 1.25
-        keep = thin(points, voxel_m)
-    return points[keep], weight[keep]
+        keep = thin(points, voxel_m, salt)
+    return keep
 
 
 def bystanders(given: DetectorInput) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from core.image import RgbdImage
 from core.plugins import failure_in
 from hardware.cameras.clips.clip import ClipFrame
 from perception.depth_types import Plane, RelativeDepth
-from perception.estimators.frame_stream import FrameStream, newest_map, split_answer
+from perception.estimators.frame_stream import FrameStream, as_answer, newest_map
 from perception.estimators.specification import (
+    Answer,
     ClipModel,
     EstimatorSpecification,
     FrameModel,
@@ -23,6 +24,7 @@ from perception.estimators.specification import (
     Observation,
     Progress,
 )
+from perception.objects.object_map import CellMasks
 from perception.table.plane import fit_table
 
 #: The simulator's depth (H, W) [m] of a picture, NaN or 0 for holes.
@@ -60,8 +62,10 @@ class Estimator:
         """Whether its maps depend on frames that come later, so that a clip must go through as a whole."""
         return isinstance(self.model, ClipModel)
 
-    def estimate(self, frames: Sequence[RgbdImage], table: Plane | None) -> RelativeDepth:
-        """Depth of the last of one or more consecutive frames; `table` is its plane where known.
+    def estimate(
+        self, frames: Sequence[RgbdImage], table: Plane | None, masks: CellMasks | None = None
+    ) -> RelativeDepth:
+        """Depth of the last of one or more consecutive frames; `table` and `masks` are its own, where known.
 
         Raises:
             PerceptionError: these frames give no depth, or what the model gives is none.
@@ -69,14 +73,20 @@ class Estimator:
         recent = frames[-self.specification.frames :]
         plane = table if table is not None else self._plane(recent[-1], None)
         seen = [self._observation(ClipFrame(frame.color, frame), plane) for frame in recent]
+        seen[-1] = replace(seen[-1], masks=masks)
         with self.failures():
             if isinstance(self.model, FrameModel):
-                values, confidence = split_answer(self.model.estimate(seen))
+                answer = as_answer(self.model.estimate(seen))
             else:
-                values, confidence = newest_map(self.model, seen), None
+                answer = Answer(newest_map(self.model, seen))
         size = recent[-1].color.shape[:2]
-        sure = None if confidence is None else self.check(confidence, size)
-        return self.as_depth(self.check(values, size), sure)
+        sure = None if answer.confidence is None else self.check(answer.confidence, size)
+        if answer.objects is not None and answer.objects.ids.shape != size:
+            raise PerceptionError(
+                f"{self.specification.name} gives objects of shape {answer.objects.ids.shape}, not {size}.",
+                "Bring them to the frame's own size.",
+            )
+        return replace(self.as_depth(self.check(answer.values, size), sure), objects=answer.objects)
 
     def as_depth(self, values: Map, confidence: Map | None = None) -> RelativeDepth:
         """A map (H, W) as the next stages take it, of an estimator that gives depth."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.estimators.specification import ClipModel, FrameModel, Map, Observation, Progress
+from perception.estimators.specification import Answer, ClipModel, FrameModel, Map, Observation, Progress
 
 
 class FrameStream:
@@ -21,7 +21,7 @@ class FrameStream:
 
     def push(self, seen: Observation) -> list[Map]:
         self._seen.append(seen)
-        values, _ = split_answer(self._model.estimate(list(self._seen)))
+        values = as_answer(self._model.estimate(list(self._seen))).values
         self._given += 1
         self._progress(self._given / self._count)
         return [values]
@@ -46,9 +46,11 @@ def newest_map(model: ClipModel, seen: Sequence[Observation]) -> Map:
     return maps[-1]
 
 
-def split_answer(answer: Map | tuple[Map, Map]) -> tuple[Map, Map | None]:
-    """The map, and how sure the model is of it where it says so."""
-    return answer if isinstance(answer, tuple) else (answer, None)
+def as_answer(answer: Map | tuple[Map, Map] | Answer) -> Answer:
+    """What a model of single moments gave, however little it says."""
+    if isinstance(answer, Answer):
+        return answer
+    return Answer(*answer) if isinstance(answer, tuple) else Answer(answer)
 
 
 def _pack(seen: Observation) -> dict[str, Any]:

@@ -28,5 +28,6 @@ ESTIMATOR = EstimatorSpecification(
     "disparity",
     load=lambda options: Oracle(),
     has_holes=True,
+    is_crisp=True,
     is_cheat=True,
 )

@@ -21,4 +21,5 @@ ESTIMATOR = EstimatorSpecification(
     load=lambda options: TablePlane(),
     needs_table=True,
     has_holes=True,
+    is_crisp=True,
 )

@@ -33,6 +33,7 @@ ESTIMATOR = EstimatorSpecification(
     needs_depth=True,
     has_holes=True,
     is_sensor=True,
+    is_crisp=True,
 )
 NORMALS = EstimatorSpecification(
     "depth",

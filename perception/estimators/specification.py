@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Kind, Plane
 from perception.estimators.options import EstimatorOptions
+from perception.objects.object_map import CellMasks, ObjectMap
 from perception.weights.sources import Model
 
 #: (H, W) float32, or (H, W, 3) for normals.
@@ -26,7 +27,7 @@ class Observation:
 
     color: (H, W, 3) uint8 RGB. depth_m: (H, W) float32 [m], a depth sensor's, NaN for holes. intrinsics: the
     camera's. table: its plane in the camera, for those that need it. truth_m: (H, W) [m], the simulator's own
-    depth, for a cheat alone.
+    depth, for a cheat alone. masks: where in the picture what the cell knows of is.
     """
 
     color: NDArray[np.uint8]
@@ -34,16 +35,27 @@ class Observation:
     intrinsics: Intrinsics | None = None
     table: Plane | None = None
     truth_m: Map | None = None
+    masks: CellMasks | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's map, with what else it knows: confidence (H, W), how sure it is of each pixel, 0 to 1; objects: those
+    that it told apart."""
+
+    values: Map
+    confidence: Map | None = None
+    objects: ObjectMap | None = None
 
 
 @runtime_checkable
 class FrameModel(Protocol):
     """A model that answers for one moment."""
 
-    def estimate(self, seen: Sequence[Observation], /) -> Map | tuple[Map, Map]:
+    def estimate(self, seen: Sequence[Observation], /) -> "Map | tuple[Map, Map] | Answer":
         """The map of the last of one or more consecutive observations, of its height and width.
 
-        A second map says how sure it is of each pixel, 0 to 1.
+        A second map says how sure it is of each pixel, 0 to 1; an `Answer` may say more.
 
         Raises:
             PerceptionError: these frames give no map.
@@ -99,6 +111,7 @@ class EstimatorSpecification:
     weights: what `weights fetch` brings of it. bundled: the folder of those that came along with the code.
     frames: of how many newest frames, at most, one answer is made.
     has_holes: NaN is an answer. is_sensor: the depth sensor's own values, which nothing may change.
+    is_crisp: its edges are the scene's own, so that nothing restores them.
     is_cheat: it sees the simulator's truth: a measure of the other stages, never a result.
     family: those of one family run at the same settings.
     file: where a lab's own is defined.
@@ -117,6 +130,7 @@ class EstimatorSpecification:
     frames: int = 1
     has_holes: bool = False
     is_sensor: bool = False
+    is_crisp: bool = False
     is_cheat: bool = False
     family: str = ""
     file: Path | None = None

@@ -17,6 +17,7 @@ from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES
 from hardware.robot.kinematics import link_poses
 from perception.depth_types import SeenTag, TableView
+from perception.objects.object_map import CellMasks
 
 Mask = NDArray[np.bool_]
 
@@ -65,6 +66,17 @@ def object_region(
     return region & ~papers
 
 
+def cell_masks(
+    view: TableView, cell: Cell, intrinsics: Intrinsics, arm_joints: Mapping[str, NDArray[np.float64]]
+) -> CellMasks:
+    """What the cell knows of a picture before anything of its depth is known; see `object_region`."""
+    region = object_region(view, cell, intrinsics, arm_joints)
+    if view.source == "sensor":
+        return CellMasks(region, np.zeros_like(region), np.zeros_like(region))
+    arms, images = (arms_mask(view, cell, intrinsics, arm_joints, mirrored=mirrored) for mirrored in (False, True))
+    return CellMasks(region, arms, images)
+
+
 def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:
     """(H, W) True on the bin and what lies in it."""
     size = np.array(cell.bin.size_m)
@@ -79,12 +91,17 @@ def arms_mask(
     intrinsics: Intrinsics,
     arm_joints: Mapping[str, NDArray[np.float64]],
     depth_m: NDArray | None = None,
+    mirrored: bool = False,
 ) -> Mask:
-    """(H, W) True on the arms at these joints, their fingers anywhere between closed and open."""
+    """(H, W) True on the arms at these joints, their fingers anywhere between closed and open.
+
+    mirrored: not on the arms, but where they would be seen in a table that is a mirror.
+    """
     mask = np.zeros((intrinsics.height, intrinsics.width), bool)
+    T_camera_world = view.T_camera_world @ np.diag([1.0, 1.0, -1.0, 1.0]) if mirrored else view.T_camera_world
     for name, joints_rad in arm_joints.items():
         arm = cell.arms[name]
-        T_camera_base = view.T_camera_world @ arm.T_world_base
+        T_camera_base = T_camera_world @ arm.T_world_base
         closed = link_poses(joints_rad, 0.0, arm.firmware)
         opened = link_poses(joints_rad, arm.gripper_stroke_m, arm.firmware)
         for link, shapes in SHAPES.items():

@@ -67,7 +67,7 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
             tags_mm = {id_: _error_left_out_mm(anchors, id_, relative.kind) for id_ in ids if len(ids) > 1}
         _demand_residual(residual_mm, tags_mm, relative)
     fit, note = (a, b, residual_mm, tags_mm, len(anchors)), None if correction is None else correction.note
-    return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, note)
+    return MetricDepth(depth_m, *fit, view.source, relative.estimator, relative.confidence, note, relative.objects)
 
 
 def to_metres(values: NDArray, kind: Kind, scale: float, shift: float) -> NDArray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.transforms import rotation_z
+from grasping.detection.gripper import PRE_OPEN_MARGINS_M, TIP
 from grasping.validity import Cause, TrueShapes
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.triangles import box, primitive
@@ -26,7 +27,7 @@ def from_above(height_m: float, turn_rad: float = 0.0, x_m: float = 0.0, y_m: fl
     [
         (from_above(0.055), 0.04, Cause.VALID),
         (from_above(0.055, np.pi / 2), 0.04, Cause.VALID),
-        (from_above(0.055), 0.02, Cause.COLLISION),  # it opens too little
+        (from_above(0.055), 0.002, Cause.COLLISION),  # it opens too little
         (from_above(0.0), 0.04, Cause.COLLISION),  # the palm meets the top
         (from_above(-0.005), 0.04, Cause.COLLISION),  # and so does the table
         (from_above(0.055, y_m=0.02), 0.04, Cause.COLLISION),  # a finger comes down on it
@@ -50,6 +51,14 @@ def test_what_another_object_stands_in_the_way_of_is_no_grasp() -> None:
     neighbour = BOX + np.array([0, 0.050, 0], np.float32)
     assert TrueShapes([BOX, neighbour]).judge(from_above(0.055), 0.04, STROKE_M) is Cause.COLLISION
     assert TrueShapes([BOX, neighbour]).judge(from_above(0.055, np.pi / 2), 0.04, STROKE_M) is Cause.VALID
+
+
+def test_between_neighbours_the_fingers_open_less() -> None:
+    roomy, narrow = PRE_OPEN_MARGINS_M
+    finger_m = TIP.y_outer_m - TIP.y_inner_m
+    gap_m = finger_m + (roomy + narrow) / 4
+    sides = [BOX + np.array([0, side * (0.04 + gap_m), 0], np.float32) for side in (-1, 1)]
+    assert TrueShapes([BOX, *sides]).judge(from_above(0.055), 0.04, STROKE_M) is Cause.VALID
 
 
 def test_a_verdict_does_not_depend_on_how_triangles_are_wound() -> None:

@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.specification import EstimatorSpecification, Map, Observation
+from perception.estimators.specification import Answer, EstimatorSpecification, Observation
 from perception.estimators.vitro_s.steady import LONGEST, join_still
 
 if TYPE_CHECKING:
     from perception.estimators.vitro_s.model import VitroS
+    from perception.objects.model import ObjectFinder
 
 NAME = "vitro-s"
 
 
 class VitroSEstimator:
-    """Sees the newest frame, joined with those before it in which nothing moved."""
+    """Sees the newest frame, joined with those before it in which nothing moved, and looks twice: at all of it, then
+    for the objects in it."""
 
-    def __init__(self, model: "VitroS") -> None:
-        self._model = model
+    def __init__(self, model: "VitroS", finder: "ObjectFinder") -> None:
+        self._model, self._finder = model, finder
 
-    def estimate(self, seen: Sequence[Observation]) -> tuple[Map, Map]:
+    def estimate(self, seen: Sequence[Observation]) -> Answer:
         from perception.estimators.running import fitting
+        from perception.objects.crisp import crisp_depth
 
         has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
         still = join_still(
@@ -32,21 +35,28 @@ class VitroSEstimator:
         )
         assert still.intrinsics is not None and still.table is not None
         with fitting(NAME):
-            found = self._model.see(still.color, still.intrinsics, still.table, still.depth_m)
-        return found.depth_m, found.confidence
+            first = self._model.see(still.color, still.intrinsics, still.table, still.depth_m)
+            look = self._finder.predict(
+                still.color, still.intrinsics, still.table, first.depth_m, still.depth_m, seen[-1].masks
+            )
+        rays = still.intrinsics.rays()
+        depth_m = crisp_depth(first.depth_m, look, still.table, rays, is_learnt=True)
+        confidence = np.where(look.objects.mask, look.confidence, first.confidence)
+        return Answer(depth_m, confidence.astype(np.float32), look.objects)
 
 
 def _load(options: EstimatorOptions) -> VitroSEstimator:
     """The bundled weights, or those of a training run: `options.weights` is its file or the folder of one."""
     from perception.estimators.running import fitting, pick_device
     from perception.estimators.vitro_s.model import WEIGHTS, load_vitro_s
+    from perception.objects.model import load_finder
 
     weights = options.weights
     if weights is not None and weights.is_dir():
         weights /= WEIGHTS.name
     device = pick_device(options.device)
     with fitting(NAME):
-        return VitroSEstimator(load_vitro_s(weights, str(device)))
+        return VitroSEstimator(load_vitro_s(weights, str(device)), load_finder(device=str(device)))
 
 
 ESTIMATOR = EstimatorSpecification(

@@ -37,6 +37,8 @@ class TrainingRun:
     and model/, a weights folder as `python main.py depth --estimator dkt --weights` takes it.
     """
 
+    is_over = False
+
     def __init__(self, out: Path, settings: TrainingSettings, accelerator: Accelerator) -> None:
         """Reads data and base, and builds the trainer.
 

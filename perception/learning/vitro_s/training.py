@@ -50,6 +50,8 @@ class VitroTraining:
         PerceptionError: weights to begin from that cannot be used.
     """
 
+    is_over = False
+
     def __init__(self, out: Path, settings: VitroSettings) -> None:
         self.out, self.settings = out, settings
         self.clips = split_clips(settings.data)
@@ -176,17 +178,22 @@ class Optimizer:
     far more slowly (docs/lab/vitro-s.md).
     """
 
-    def __init__(self, net: VitroNet) -> None:
-        """net: its kernels lie in memory as channels_last has them."""
-        self._kernels = [p for name, p in net.named_parameters() if _is_kernel(name, p)]
-        self._others = [p for name, p in net.named_parameters() if not _is_kernel(name, p)]
+    def __init__(
+        self, net: nn.Module, adams_modules: tuple[str, ...] = _ADAMS_MODULES, adam_rate: float = ADAM_RATE
+    ) -> None:
+        """net: its kernels lie in memory as channels_last has them; adams_modules: whose kernels AdamW moves too."""
+        self._adam_rate = adam_rate
+        named = list(net.named_parameters())
+        kernels = {name for name, p in named if p.ndim == 4 and not name.startswith(adams_modules)}
+        self._kernels = [p for name, p in named if name in kernels]
+        self._others = [p for name, p in named if name not in kernels]
         # Matrices that share the kernels' memory.
         self._matrices = [nn.Parameter(_matrix(kernel.data)) for kernel in self._kernels]
         self._muons = [
             torch.optim.Muon(self._matrices[i::HANDS], MUON_RATE, weight_decay=WEIGHT_DECAY, momentum=MOMENTUM)
             for i in range(HANDS)
         ]
-        self._adam = torch.optim.AdamW(self._others, ADAM_RATE, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True)
+        self._adam = torch.optim.AdamW(self._others, adam_rate, weight_decay=WEIGHT_DECAY, betas=BETAS, fused=True)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -199,7 +206,7 @@ class Optimizer:
             matrix.grad = _matrix(gradient)
         for other, gradient in zip(self._others, gradients[len(self._matrices) :], strict=True):
             other.grad = gradient
-        rates = [*((muon, MUON_RATE) for muon in self._muons), (self._adam, ADAM_RATE)]
+        rates = [*((muon, MUON_RATE) for muon in self._muons), (self._adam, self._adam_rate)]
         for optimizer, rate in rates:
             optimizer.param_groups[0]["lr"] = rate * factor
         for done in [workers.submit(optimizer.step) for optimizer, _ in rates]:
@@ -212,10 +219,6 @@ class Optimizer:
         for muon, own in zip(self._muons, state["muon"], strict=True):
             muon.load_state_dict(own)
         self._adam.load_state_dict(state["adam"])
-
-
-def _is_kernel(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim == 4 and not name.startswith(_ADAMS_MODULES)
 
 
 def _matrix(kernel: Tensor) -> Tensor:

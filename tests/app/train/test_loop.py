@@ -17,9 +17,14 @@ class CountedSteps:
 
     lost_steps = 0
 
-    def __init__(self, pressed_at: int) -> None:
+    def __init__(self, pressed_at: int, over_at: int = 1000) -> None:
+        """over_at: the step after which its time is up."""
         self.steps_done, self.is_stopping, self.saved_at = 0, False, 0
-        self._pressed_at = pressed_at
+        self._pressed_at, self._over_at = pressed_at, over_at
+
+    @property
+    def is_over(self) -> bool:
+        return self.steps_done >= self._over_at
 
     def step(self, should_stop: Callable[[], bool]) -> LogRow:
         self.steps_done += 1
@@ -47,3 +52,11 @@ def test_without_it_all_steps_are_made() -> None:
     training = CountedSteps(pressed_at=-1)
     Loop(training, Console(is_quiet=True), steps=5, batch=1, checkpoint_every=100).run(0, False)
     assert training.steps_done == training.saved_at == 5
+
+
+def test_a_training_whose_time_is_up_ends_with_a_checkpoint() -> None:
+    training = CountedSteps(pressed_at=-1, over_at=3)
+    Loop(training, Console(is_quiet=True), steps=5, batch=1, checkpoint_every=100).run(0, False)
+    assert training.steps_done == training.saved_at == 3
+    Loop(training, Console(is_quiet=True), steps=5, batch=1, checkpoint_every=100).run(0, False)
+    assert training.steps_done == 3, "and no step is made when it is called again"

@@ -4,6 +4,7 @@ import pytest
 from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import apply, invert, rotation_z, transform
+from grasping.detection.gripper import PRE_OPEN_MARGINS_M
 from grasping.grasp_set import GraspSet
 from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.collision import CollisionChecker, Held, Surroundings
@@ -131,6 +132,15 @@ def test_neighbours_and_a_stretched_out_arm_are_avoided():
     stretched = PARKED | {"right": reach.motions[Phase.LIFT].positions_rad[-1]}
     found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), joints=stretched)
     assert found.arm == "left" and found.gate.passed
+
+
+def test_the_fingers_open_wide_where_there_is_room_and_less_between_neighbours():
+    x, y, radius = 0.02, 0.10, 0.02
+    wide, narrow = PRE_OPEN_MARGINS_M
+    assert plan_for(scene((x, y, radius, 0.12))).pre_open_m == pytest.approx(2 * radius + wide)
+    ring = [(x + 0.0875 * np.cos(a), y + 0.0875 * np.sin(a), 0.015, 0.12) for a in np.arange(12) * np.pi / 6]
+    among = plan_for(scene((x, y, radius, 0.12), *ring, graspable=0, scores=(0.8, 0.8)))
+    assert among.gate.passed and among.pre_open_m == pytest.approx(2 * radius + narrow)
 
 
 # What cannot be planned

@@ -1,5 +1,6 @@
 """Estimators answer as they promise, and the cheat says that it is one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,14 @@ import pytest
 from app.estimator_choice import choose_estimator
 from core.errors import ConfigurationError, PerceptionError
 from core.image import RgbdImage
+from hardware.cameras.clips.clip import ClipFrame
+from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import ESTIMATORS, open_estimator
+from perception.estimators.specification import Answer, EstimatorSpecification, Observation
+from perception.objects.object_map import CellMasks, ObjectMap
+from perception.table.locate import locate_table
+from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
 from tests.support.tiny.dkt import tiny_dkt
 
@@ -35,6 +42,30 @@ def test_every_built_in_estimator_answers_in_the_frames_shape(name: str, frame) 
     assert answer.values.shape == frame.color.shape[:2]
     assert answer.values.dtype == np.float32
     assert answer.estimator == estimator.name
+
+
+class Told:
+    """A model that tells objects apart where the cell says they may be."""
+
+    def estimate(self, seen: Sequence[Observation]) -> Answer:
+        depth_m, masks = seen[-1].depth_m, seen[-1].masks
+        assert depth_m is not None
+        ids = np.zeros(depth_m.shape, np.int32) if masks is None else masks.region.astype(np.int32)
+        return Answer(depth_m, np.ones_like(depth_m), ObjectMap(ids, ids.astype(np.float32), np.zeros_like(depth_m)))
+
+
+def test_what_a_model_knows_of_objects_goes_on_to_metric_depth_and_its_clips_are_maps_alone(frame) -> None:
+    specification = EstimatorSpecification("told", "for this test", "metric", lambda options: Told(), needs_depth=True)
+    estimator = Estimator(specification, Told())
+    region = np.zeros(frame.color.shape[:2], bool)
+    region[100:200, 300:400] = True
+    answer = estimator.estimate([frame, frame], None, CellMasks(region, region, region))
+    assert answer.objects is not None and answer.confidence is not None
+    np.testing.assert_array_equal(answer.objects.mask, region)
+    assert fit_metric(answer, locate_table(frame, CELL), frame).objects is answer.objects
+    assert estimator.estimate([frame], None).objects.count == 0
+    stream = estimator.stream(1, *frame.color.shape[:2])
+    np.testing.assert_array_equal(stream.push(ClipFrame(frame.color, frame))[0], frame.depth_m)
 
 
 def test_an_unknown_estimator_lists_the_choices() -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.transforms import apply
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
-from perception.objects.masks import arms_mask, bin_mask, object_region, tags_mask
+from perception.objects.masks import arms_mask, bin_mask, cell_masks, object_region, tags_mask
 from perception.table.locate import fit_table, locate_table
 from tests.support.drawn_cell import CELL, draw_frame
 
@@ -83,6 +83,31 @@ def test_an_arm_hides_only_what_lies_behind_it(frame, view) -> None:
     behind = np.full_like(frame.depth_m, 3.0)
     np.testing.assert_array_equal(arms_mask(view, CELL, frame.intrinsics, joints, behind), arm)
     assert not arms_mask(view, CELL, frame.intrinsics, {}).any()
+
+
+def test_the_arms_images_are_where_a_mirrored_camera_would_see_the_arms(frame, view) -> None:
+    """What hangs over a table that is a mirror is seen in it as from below the table."""
+    joints = {"left": np.array([0.0, 1.6, -1.3, 0.0, 0.6, 0.0])}
+    image = arms_mask(view, CELL, frame.intrinsics, joints, mirrored=True)
+    flip = np.diag([1.0, 1.0, -1.0, 1.0])
+    below = replace(view, T_camera_world=view.T_camera_world @ flip)
+    np.testing.assert_array_equal(image, arms_mask(below, CELL, frame.intrinsics, joints))
+    tip = apply(CELL.arms["left"].T_world_base @ forward_kinematics(joints["left"]), np.zeros(3))
+    assert image[_pixel(view, frame, tip[0], tip[1], -tip[2])]
+
+
+def test_what_the_cell_knows_of_a_picture_is_in_its_masks(frame, view) -> None:
+    joints = {"left": np.array([0.0, 1.6, -1.3, 0.0, 0.6, 0.0])}
+    masks = cell_masks(view, CELL, frame.intrinsics, joints)
+    np.testing.assert_array_equal(masks.region, object_region(view, CELL, frame.intrinsics, joints))
+    np.testing.assert_array_equal(masks.arms, arms_mask(view, CELL, frame.intrinsics, joints))
+    assert masks.arm_images.any() and not (masks.arms & masks.region).any()
+    assert not cell_masks(view, CELL, frame.intrinsics, {}).arm_images.any()
+
+
+def test_without_tags_nobody_knows_where_the_arms_are(frame) -> None:
+    masks = cell_masks(fit_table(frame), CELL, frame.intrinsics, _PARKED)
+    assert masks.region.any() and not masks.arms.any() and not masks.arm_images.any()
 
 
 def test_tags_are_masked_with_their_white_border(frame, view) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.cell import load_cell
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, rotation_z, transform
-from grasping.detection.gripper import PARTS, TIP, lowest_corner, pre_opening
+from grasping.detection.gripper import PARTS, PRE_OPEN_MARGINS_M, TIP, lowest_corner, pre_opening
 from grasping.grasp_set import WIDTH, T_camera_tcp
 from hardware.simulation.catalogue.tableware import draw_tableware
 from hardware.simulation.scene.meshes import Mesh
@@ -34,9 +34,12 @@ class Tabletop:
     normals: NDArray[np.float64]
 
     def judge(self, row: NDArray, max_opening_m: float = 0.10) -> str:
-        """What becomes of a grasp: `holds`, or why it does not."""
-        T = self.T_world_camera @ T_camera_tcp(row)
-        opening = pre_opening(row[WIDTH], max_opening_m)
+        """What becomes of a grasp, its fingers opened as wide as there is room for: `holds`, or why it does not."""
+        openings = (pre_opening(row[WIDTH], max_opening_m, margin_m) for margin_m in PRE_OPEN_MARGINS_M)
+        verdicts = [self._judge(self.T_world_camera @ T_camera_tcp(row), float(opening)) for opening in openings]
+        return next((one for one in verdicts if one not in ("hits the table", "collides")), verdicts[-1])
+
+    def _judge(self, T: Matrix, opening: float) -> str:
         if T[2, 3] < lowest_corner(T[None, :3, :3], np.array([opening]))[0]:
             return "hits the table"
         local = (self.points_m - T[:3, 3]) @ T[:3, :3]

@@ -26,6 +26,7 @@ from perception.estimators.vitro_s.estimator import ESTIMATOR, VitroSEstimator
 from perception.estimators.vitro_s.model import VitroS, weights_bytes
 from perception.estimators.vitro_s.network import VitroNet
 from perception.estimators.vitro_s.steady import CHANGED, LONGEST, join_still
+from perception.objects.model import load_finder
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
@@ -60,7 +61,7 @@ def weights(tmp_path):
 
 
 def _estimator(model: VitroS, locate=None) -> Estimator:
-    return Estimator(ESTIMATOR, VitroSEstimator(model), locate=locate)
+    return Estimator(ESTIMATOR, VitroSEstimator(model, load_finder()), locate=locate)
 
 
 def _shifted(frame: RgbdFrame, noise: float, seed: int) -> RgbdFrame:
@@ -167,7 +168,7 @@ def test_foreign_weights_and_unknown_options_are_refused(tmp_path, weights) -> N
 
     foreign = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, foreign)
-    for path, told in ((foreign, "no weights of vitro-s"), (tmp_path / "none", "no weights of vitro-s at")):
+    for path, told in ((foreign, "no weights of vitro-s"), (tmp_path / "none", "no weights at")):
         with pytest.raises(PerceptionError, match=told):
             open_estimator("vitro-s", EstimatorOptions(weights=path))
     with pytest.raises(ConfigurationError, match="no --steps"):
@@ -216,7 +217,9 @@ def test_a_trial_on_depth_that_is_unsure_is_left_to_the_bold_and_says_what_it_la
     )
     grasps = pipeline.detect(frame, view, fit_metric(sure, view, frame), {})
     assert len(grasps) and set(grasps.labels) == {0}
-    pipeline.estimator = SimpleNamespace(name="vitro-s", estimate=lambda frames, table: unsure)
+    pipeline.estimator = SimpleNamespace(
+        name="vitro-s", estimate=lambda frames, table, masks: unsure, specification=pipeline.estimator.specification
+    )
     stages = Stages(Trial("diffuse", 0, (frame,)), pipeline, Console(is_quiet=True))
     with pytest.raises(PlanningError, match=r"No grasp was found.*likely enough.*lacks"):
         stages.plan((frame,), dict)
