@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grasping.grasp_set import WIDTH
 from hardware.robot.description import SHAPES, TCP_OFFSET_M
 
-#: Opened this much wider than the object before the approach, both sides together; by the least margin
-#: where the gripper opens no wider.
-PRE_OPEN_MARGIN_M, LEAST_MARGIN_M = 0.012, 0.006
+#: Opened this much wider than the object before the approach, both sides together: by the first margin where there is
+#: room, since depth errs by a centimetre; by the least margin where the gripper opens no wider.
+PRE_OPEN_MARGINS_M, LEAST_MARGIN_M = (0.030, 0.012), 0.006
 #: The pad that may touch: this far back from the fingertips.
 PAD_LENGTH_M = 0.030
 
@@ -46,6 +47,14 @@ PARTS = _parts()
 TIP = min(PARTS, key=lambda part: part.z_start_m)
 
 
+def as_openings(rows: NDArray, max_opening_m: float) -> NDArray[np.float64]:
+    """GraspNet rows (N, 17) whose width is what the gripper opens to, as graspnetAPI and AnyGrasp mean it; within
+    Vitro it is the object's own."""
+    opened = np.array(rows, float)
+    opened[:, WIDTH] = pre_opening(opened[:, WIDTH], max_opening_m)
+    return opened
+
+
 def lowest_corner(R_table_tcp: NDArray, opening_m: NDArray) -> NDArray:
     """How far the gripper reaches below its tcp [m], (B,): the tcp must be at least this high.
 
@@ -61,6 +70,6 @@ def lowest_corner(R_table_tcp: NDArray, opening_m: NDArray) -> NDArray:
     return np.max(reach, axis=0)
 
 
-def pre_opening(width_m: NDArray, max_opening_m: float) -> NDArray:
+def pre_opening(width_m: NDArray, max_opening_m: float, margin_m: float = PRE_OPEN_MARGINS_M[0]) -> NDArray:
     """The gap between the fingers [m] on the way in to objects of these widths."""
-    return np.minimum(width_m + PRE_OPEN_MARGIN_M, max_opening_m)
+    return np.minimum(width_m + margin_m, max_opening_m)

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert, rotation_z, transform
+from grasping.detection.gripper import LEAST_MARGIN_M, PRE_OPEN_MARGINS_M, pre_opening
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
 from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside
 from grasping.planning.inverse_kinematics import LIMIT_MARGIN_RAD, TIPS_RAD, approach_poses, follow, lift_poses, solve
 from grasping.planning.obstacles import DistanceField
 
-#: The fingers open this much wider than the object before they close in [m].
-PRE_OPEN_M = 0.012
 _STEPS = 8
 #: What a radian of joint travel and a metre from the base cost, in units of score.
 _TRAVEL_COST, _DISTANCE_COST = 0.05, 0.4
@@ -92,27 +91,37 @@ class Reach:
         reached = np.isfinite(approach[..., 0]).all(axis=-1) & np.isfinite(lift[..., 0]).all(axis=-1)
         failures["out of reach"] += int((~reached.any(axis=1)).sum())
         grasp, branch = np.nonzero(reached)
-        opening = np.minimum(rows[:, WIDTH] + PRE_OPEN_M, self.arm.mount.gripper_stroke_m)
-        paths, widths = np.concatenate([approach[reached], lift[reached]], axis=1), opening[grasp]
-        closing_in = CollisionChecker(self.arm, self.workspace, around.approach, 0.0)
-        free = closing_in.free(paths, np.repeat(widths, 2 * _STEPS)).reshape(-1, 2 * _STEPS).all(axis=1)
-        # Its start is also the end of the transit.
-        free &= CollisionChecker(self.arm, self.workspace, around.transit, 0.0).free(paths[:, 0], widths)
+        paths = np.concatenate([approach[reached], lift[reached]], axis=1)
+        opening, free = np.zeros(len(grasp)), np.zeros(len(grasp), bool)
+        for margin_m in PRE_OPEN_MARGINS_M:
+            left = np.flatnonzero(~free)
+            if not len(left):
+                break
+            opening[left] = pre_opening(rows[grasp[left], WIDTH], self.arm.mount.gripper_stroke_m, margin_m)
+            free[left] = self._is_free(paths[left], opening[left], around)
         failures["collision at the grasp"] += len(set(grasp) - set(grasp[free]))
         found = []
-        for c, k in zip(grasp[free], branch[free], strict=True):
-            way, tip_rad, open_m = approach[c, k], float(tip[c, k]), float(opening[c])
+        for c, k, open_m in zip(grasp[free], branch[free], opening[free].tolist(), strict=True):
+            way, tip_rad = approach[c, k], float(tip[c, k])
             cost = _TRAVEL_COST * np.abs(way[0] - self.start_rad).max() + _TIP_COST * tip_rad
             cost += _DISTANCE_COST * np.linalg.norm(T[c, :2, 3] - self.arm.T_world_base[:2, 3])
             value = float(rows[c, SCORE] - cost)
             found.append(Candidate(self.arm, rows[c], T[c], way, lift[c, k], tip_rad, open_m, value))
         return found
 
+    def _is_free(self, paths_rad: NDArray, opening_m: NDArray, around: Around) -> NDArray[np.bool_]:
+        """(C,) Whether paths (C, 2 S, 6), approach and lift, hit nothing with the fingers so far open (C,)."""
+        closing_in = CollisionChecker(self.arm, self.workspace, around.approach, 0.0)
+        free = closing_in.free(paths_rad, np.repeat(opening_m, 2 * _STEPS)).reshape(-1, 2 * _STEPS).all(axis=1)
+        # Its start is also the end of the transit.
+        transit = CollisionChecker(self.arm, self.workspace, around.transit, 0.0)
+        return np.asarray(free & transit.free(paths_rad[:, 0], opening_m))
+
     def _within(
         self, rows: NDArray, T_world_camera: Matrix, target_points_m: NDArray, failures: Counter[str]
     ) -> tuple[NDArray, NDArray]:
         """Rows and tool poses (M, 4, 4) that fit the gripper and the workspace, both ways of turning it."""
-        fits = rows[:, WIDTH] + PRE_OPEN_M / 2 <= self.arm.mount.gripper_stroke_m
+        fits = rows[:, WIDTH] + LEAST_MARGIN_M <= self.arm.mount.gripper_stroke_m
         failures["wider than the gripper"] += int((~fits).sum())
         rows = np.repeat(rows[fits], 2, axis=0)
         if not len(rows):
