@@ -25,6 +25,11 @@ class Training(Protocol):
     lost_steps: int
 
     @property
+    def seconds_left(self) -> float:
+        """Until the run's time is up; infinity where it has none."""
+        ...
+
+    @property
     def steps_done(self) -> int: ...
 
     @property
@@ -115,5 +120,6 @@ class Loop:
         return f"loss {self.loss:.4f}  {samples / seconds:.2f} samples/s{more}"
 
     def _left(self) -> str:
-        left_s = sum(row.seconds for row in self._recent) / len(self._recent) * (self._steps - self._recent[-1].step)
+        each_s = sum(row.seconds for row in self._recent) / len(self._recent)
+        left_s = min(each_s * (self._steps - self._recent[-1].step), self._training.seconds_left)
         return f"{left_s / 3600:.1f} h" if left_s > 5400 else f"{left_s / 60:.1f} min"

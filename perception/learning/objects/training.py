@@ -1,6 +1,7 @@
 """Training the objects' network on scenes that are rendered as it learns: steps, checkpoints, validation, weights."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -79,6 +80,11 @@ class ObjectsTraining:
     def is_over(self) -> bool:
         """Whether its minutes are gone, where it has any."""
         return self.share >= 1.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the minutes that it has; infinity where it has none."""
+        return 60 * self.settings.minutes - self._seconds if self.settings.minutes else math.inf
 
     @property
     def share(self) -> float:

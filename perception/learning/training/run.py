@@ -1,6 +1,7 @@
 """A training run in a folder: what it begins from, what it leaves, and how it goes on."""
 
 import errno
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class TrainingRun:
     and model/, a weights folder as `python main.py depth --estimator dkt --weights` takes it.
     """
 
-    is_over = False
+    is_over, seconds_left = False, math.inf
 
     def __init__(self, out: Path, settings: TrainingSettings, accelerator: Accelerator) -> None:
         """Reads data and base, and builds the trainer.

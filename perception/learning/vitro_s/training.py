@@ -1,6 +1,7 @@
 """Training vitro-s on TransPhy3D folders: steps, checkpoints that go on to the bit, validation, weights."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -50,7 +51,7 @@ class VitroTraining:
         PerceptionError: weights to begin from that cannot be used.
     """
 
-    is_over = False
+    is_over, seconds_left = False, math.inf
 
     def __init__(self, out: Path, settings: VitroSettings) -> None:
         self.out, self.settings = out, settings

@@ -1,5 +1,6 @@
 """A training ends where it is asked to, with a checkpoint of the step just made."""
 
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from perception.learning.training.validation import Progress
 class CountedSteps:
     """A training of no work, at whose step `pressed_at` somebody presses Ctrl-C."""
 
-    lost_steps = 0
+    lost_steps, seconds_left = 0, math.inf
 
     def __init__(self, pressed_at: int, over_at: int = 1000) -> None:
         """over_at: the step after which its time is up."""
