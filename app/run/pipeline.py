@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,11 @@ from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.objects.crisp import crisp_depth
 from perception.objects.masks import cell_masks, object_region
-from perception.objects.model import load_finder
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
+
+if TYPE_CHECKING:
+    from perception.objects.model import ObjectFinder
 
 ArmJoints = Mapping[str, NDArray[np.float64]]
 Result = TypeVar("Result")
@@ -60,9 +62,16 @@ class Pipeline:
         self.detector_name = part_name(find_detector(options.detector).name, options.detector)
         self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
         self.success = load_success_model()
-        self._finder = lru_cache(maxsize=1)(load_finder)
         self.max_opening_m = min(arm.gripper_stroke_m for arm in cell.arms.values())
         self.detector = create_detector(options.detector, self.max_opening_m)
+
+    @cached_property
+    def _finder(self) -> "ObjectFinder":
+        """For estimators that tell no objects apart themselves; torch is not imported for those that need none."""
+        from perception.estimators.running import pick_device
+        from perception.objects.model import load_finder
+
+        return load_finder(device=str(pick_device("auto")))
 
     def estimate(self, frames: Sequence[RgbdFrame], view: TableView, joints: ArmJoints) -> Estimate:
         """Depth of the newest frame, and how unsure of it the estimator is."""
@@ -81,9 +90,7 @@ class Pipeline:
             if self.estimator.specification.is_crisp or relative.is_sensor:
                 return metric
             masks = cell_masks(view, self.cell, frame.intrinsics, joints)
-            look = self._finder().predict(
-                frame.color, frame.intrinsics, view.plane, metric.depth_m, frame.depth_m, masks
-            )
+            look = self._finder.predict(frame.color, frame.intrinsics, view.plane, metric.depth_m, frame.depth_m, masks)
             depth_m = crisp_depth(metric.depth_m, look, view.plane, frame.intrinsics.rays(), is_learnt=False)
             metric = replace(metric, depth_m=depth_m, objects=look.objects)
         assert metric.objects is not None

@@ -20,7 +20,6 @@ from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
 from perception.objects.crisp import crisp_depth
-from perception.objects.model import load_finder
 from perception.table.plane import fit_table, plane_inliers
 
 #: What is made of a depth image's edges.
@@ -66,6 +65,8 @@ def _has_holes(depth_m: NDArray[np.float32]) -> bool:
 
 
 def _restore_edges(given: DetectorInput, frame: RgbdImage) -> DetectorInput:
+    from perception.objects.model import load_finder
+
     # By colour alone: soft depth would be copied.
     look = load_finder().predict(frame.color, frame.intrinsics, given.plane)
     depth_m = crisp_depth(frame.depth_m, look, given.plane, frame.intrinsics.rays(), is_learnt=False)

@@ -1,13 +1,16 @@
 """An estimator's depth with the objects' outlines restored: soft edges hang between object and table, and fingers
 would collide with them."""
 
-import cv2
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from perception.depth_types import Plane
 from perception.estimators.vitro_s.encoding import decode_depth, encode_depth, plane_disparity
-from perception.objects.model import ObjectPrediction
+
+if TYPE_CHECKING:
+    from perception.objects.model import ObjectPrediction
 
 Map = NDArray[np.float32]
 
@@ -19,7 +22,7 @@ SKIRT_PX, LEAST_OBJECT = 20, 0.2
 SURE_PX, SPREAD_PX = 8.0, 12.0
 
 
-def crisp_depth(estimate_m: Map, look: ObjectPrediction, plane: Plane, rays: Map, is_learnt: bool) -> Map:
+def crisp_depth(estimate_m: Map, look: "ObjectPrediction", plane: Plane, rays: Map, is_learnt: bool) -> Map:
     """(H, W) [m]: objects end at their outlines, and close around them lies the table.
 
     estimate_m (H, W) [m], NaN holes; rays (H, W, 3). is_learnt: the network learnt on answers of this estimator and
@@ -43,6 +46,8 @@ def crisp_depth(estimate_m: Map, look: ObjectPrediction, plane: Plane, rays: Map
 
 def _spread(difference: Map, its: NDArray[np.bool_]) -> Map:
     """A smooth map of what an estimate says beyond the network's front, from deep inside an outline outwards."""
+    import cv2
+
     inside = cv2.distanceTransform(np.pad(its, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     weight = np.minimum(inside / min(SURE_PX, float(inside.max())), 1.0) ** 2
     weight = np.where(np.isfinite(difference), weight, 0.0).astype(np.float32)

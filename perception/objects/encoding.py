@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.depth_types import Plane
-from perception.estimators.vitro_s.encoding import SHALLOWEST, USUAL_HEIGHT_M, encode_depth, plane_disparity
+from perception.estimators.vitro_s.encoding import USUAL_HEIGHT_M, axis_distance_m, encode_depth, plane_disparity
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -63,5 +63,5 @@ def mirror(x: Map) -> Map:
 
 
 def density_px_m(focal_px: float, plane: Plane) -> float:
-    """Pixels a metre at the table where a camera's axis meets it (`SHALLOWEST` bounds a shallow view)."""
-    return focal_px * max(-float(plane.normal[2]), SHALLOWEST) / -plane.offset_m
+    """Pixels a metre at the table where a camera's axis meets it."""
+    return focal_px / axis_distance_m(plane)

@@ -15,9 +15,10 @@ from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.estimators.vitro_s.encoding import LOG_B, decode_depth, plane_disparity
 from perception.estimators.vitro_s.model import laplace_probability
+from perception.estimators.vitro_s.network import pad_to_multiple
 from perception.objects.encoding import OFFSET_PX, density_px_m, inputs, mirror
 from perception.objects.instances import find_instances
-from perception.objects.network import MULTIPLE, ObjectsNet
+from perception.objects.network import ObjectsNet
 from perception.objects.object_map import CellMasks, ObjectMap
 from perception.weights.bundled import fill_network, read_tensors
 
@@ -93,9 +94,8 @@ class ObjectFinder:
         """(OUTPUTS, H, W): the mean of the picture as it is and mirrored, the fronts' choice made."""
         height, width = x.shape[1:]
         both = torch.from_numpy(np.stack([x, mirror(x)])).to(self._device)
-        padded = functional.pad(both, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
         with torch.autocast(self._device, torch.bfloat16):
-            found = self._net(padded.contiguous(memory_format=torch.channels_last))
+            found = self._net(pad_to_multiple(both).contiguous(memory_format=torch.channels_last))
         found = found[..., :height, :width].float().cpu()
         found[1] = found[1].flip(-1)
         found[1, 1] *= -1

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perception.estimators.vitro_s.network import Attention, Block
+from perception.estimators.vitro_s.network import Attention, Block, decode_levels
 from perception.objects.encoding import CHANNELS
 
 #: Kernel, stride, expansion, channels in and out, blocks.
@@ -30,14 +30,12 @@ WIDTHS = (32, 64, 128, 192, 240)
 #: Mask logit; distance to the object's middle (2); the nearer front, how far behind it the farther one is, and the
 #: logit of the farther; the back behind the nearer front; the log of the front's expected error.
 OUTPUTS = 8
-#: Pictures are padded to a multiple of this.
-MULTIPLE = 2 ** len(WIDTHS)
 #: What `imagenet` was normalised by: (x - 127) / 128 of 0..255.
 _MIDDLE, _SPAN = 127.0, 128.0
 
 
 class ObjectsNet(nn.Module):
-    """(B, CHANNELS, H, W) in, (B, OUTPUTS, H, W) out; H and W are multiples of `MULTIPLE`."""
+    """(B, CHANNELS, H, W) in, (B, OUTPUTS, H, W) out; H and W are multiples of `vitro_s.network.MULTIPLE`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,10 +62,7 @@ class ObjectsNet(nn.Module):
                 known = functional.adaptive_avg_pool2d(x, feature.shape[-2:]).to(feature.dtype)
                 levels.append(self.side[len(levels)](torch.cat([feature, known], 1)))
         levels[0] = levels[0] + self.first(self.stem(functional.pixel_unshuffle(x, 2)))
-        y = self.attend(self.middle(levels[-1]))
-        for level in reversed(range(len(levels) - 1)):
-            wider = functional.interpolate(self.up[level](y), scale_factor=2.0, mode="bilinear", align_corners=False)
-            y = self.decode[level](wider + levels[level])
+        y = decode_levels(self.attend(self.middle(levels[-1])), levels[:-1], self.up, self.decode)
         return functional.pixel_shuffle(self.head(y), 2)
 
 

@@ -1,6 +1,5 @@
 """Objects for the eye: their outlines over the picture, and how thick each is believed to be."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +14,8 @@ THICKEST_M = 0.10
 
 def draw_objects(color: Image, objects: ObjectMap) -> Image:
     """The image with every object's outline and number, beside it the thickness of each."""
+    import cv2
+
     outlined, wide = color.copy(), max(1, color.shape[1] // 420)
     for id_ in range(1, objects.count + 1):
         mask = (objects.ids == id_).astype(np.uint8)

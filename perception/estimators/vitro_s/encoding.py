@@ -36,6 +36,11 @@ def plane_disparity(rays: Map, plane: Plane) -> Map:
     return (np.maximum(slant, SHALLOWEST) / np.float32(-plane.offset_m)).astype(np.float32)
 
 
+def axis_distance_m(plane: Plane) -> float:
+    """How far along its axis a camera meets the table, as on a slope of `SHALLOWEST` where that is shallower."""
+    return -plane.offset_m / max(-float(plane.normal[2]), SHALLOWEST)
+
+
 def encode_depth(depth_m: Map, reference: Map) -> Map:
     """q of depths (H, W) [m] over the plane's disparity, NaN where there is no depth."""
     with np.errstate(divide="ignore", invalid="ignore"):

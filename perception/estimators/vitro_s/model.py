@@ -15,7 +15,7 @@ from perception.depth_types import Plane
 from perception.estimators.vitro_s.encoding import (
     LOG_B,
     QUOTIENT,
-    SHALLOWEST,
+    axis_distance_m,
     decode_depth,
     inputs,
     mirror,
@@ -124,8 +124,7 @@ def laplace_probability(depth_m: Map, log_b: Map) -> Map:
 def working_intrinsics(intrinsics: Intrinsics, plane: Plane, density_px_m: float) -> Intrinsics:
     """The camera at a resolution that the network works at, never larger than the picture: so many pixels a metre
     where its axis meets the table."""
-    distance_m = -plane.offset_m / max(-float(plane.normal[2]), SHALLOWEST)
-    scale = min(1.0, min(density_px_m * distance_m, LONGEST_FOCAL_PX) / intrinsics.fx)
+    scale = min(1.0, min(density_px_m * axis_distance_m(plane), LONGEST_FOCAL_PX) / intrinsics.fx)
     width, height = max(round(intrinsics.width * scale), 1), max(round(intrinsics.height * scale), 1)
     return intrinsics.resized(width, height)
 

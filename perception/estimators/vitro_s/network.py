@@ -3,6 +3,7 @@
 It is told the table's plane in every pixel and answers with how far above it the first surface is.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -52,11 +53,15 @@ class VitroNet(nn.Module):
             if level < len(self.down):
                 skips.append(x)
                 x = self.down[level](x)
-        x = self.attend(x)
-        for level in reversed(range(len(self.down))):
-            wider = functional.interpolate(self.up[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = self.decode[level](wider + skips[level])
-        return functional.pixel_shuffle(self.head(x), 2)
+        return functional.pixel_shuffle(self.head(decode_levels(self.attend(x), skips, self.up, self.decode)), 2)
+
+
+def decode_levels(x: Tensor, skips: Sequence[Tensor], up: nn.ModuleList, decode: nn.ModuleList) -> Tensor:
+    """The coarsest level's features x brought up through the levels, the encoder's `skips` added to each."""
+    for level in reversed(range(len(skips))):
+        wider = functional.interpolate(up[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = decode[level](wider + skips[level])
+    return x
 
 
 class Block(nn.Module):
@@ -102,7 +107,7 @@ def pad_to_multiple(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def average_into(slow: VitroNet, fast: VitroNet, keep: float) -> None:
+def average_into(slow: nn.Module, fast: nn.Module, keep: float) -> None:
     """Moves the weights of `slow` towards those of `fast`: an exponential average over the training."""
     for a, b in zip(slow.parameters(), fast.parameters(), strict=True):
         a.lerp_(b, 1.0 - keep)

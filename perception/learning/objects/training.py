@@ -17,6 +17,7 @@ from core.files import read_archive, write_archive
 from core.threads import fix_threads
 from core.work import write_whole
 from perception.estimators.running import pick_device
+from perception.estimators.vitro_s.network import average_into
 from perception.learning.objects.loss import WEIGHTS as TERMS
 from perception.learning.objects.loss import loss_terms
 from perception.learning.objects.samples import sample
@@ -26,7 +27,7 @@ from perception.learning.objects.view_source import ViewSource
 from perception.learning.objects.views import View
 from perception.learning.training.files import GOES_ON, LogRow, TrainingLog, write_png
 from perception.learning.training.validation import Progress
-from perception.learning.vitro_s.training import KEEP, Optimizer
+from perception.learning.vitro_s.training import KEEP, Optimizer, mean_gradients
 from perception.objects.model import FORMAT, WEIGHTS, ObjectFinder, read_network
 from perception.objects.network import ObjectsNet
 from perception.weights.bundled import tensors_bytes
@@ -78,7 +79,7 @@ class ObjectsTraining:
 
     @property
     def is_over(self) -> bool:
-        """Whether its minutes are gone, where it has any."""
+        """Whether its steps are made, or its minutes gone where it has any."""
         return self.share >= 1.0
 
     @property
@@ -113,10 +114,7 @@ class ObjectsTraining:
         shorter = min(1.0, LONGEST_GRADIENT / max(norm, 1e-9))
         self._optimizer.step([shorter * gradient for gradient in gradients], factor, self._workers)
         self.steps_done += 1
-        keep = min(KEEP, self.steps_done / (self.steps_done + 10))
-        with torch.no_grad():
-            for a, b in zip(self.slow.parameters(), self.net.parameters(), strict=True):
-                a.lerp_(b, 1 - keep)
+        average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
         seconds = time.monotonic() - began_s
         self._seconds += seconds
         row = LogRow.of(self.steps_done, value, norm, factor, 1, self.settings.batch, seconds)
@@ -127,9 +125,7 @@ class ObjectsTraining:
     def _gradients(self, x: Tensor, y: Tensor) -> tuple[float, list[Tensor]]:
         """The loss of a batch, whose parts the workers share, and its gradients."""
         parts = zip(x.chunk(self._parts), y.chunk(self._parts), strict=True)
-        results = [share.result() for share in [self._workers.submit(self._share, *part) for part in parts]]
-        summed = (sum(grads[1:], grads[0]) for grads in zip(*(result[1] for result in results), strict=True))
-        return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
+        return mean_gradients([self._workers.submit(self._share, *part) for part in parts])
 
     def _share(self, x: Tensor, y: Tensor) -> tuple[float, tuple[Tensor, ...]]:
         x, y = x.to(self._device), y.to(self._device)

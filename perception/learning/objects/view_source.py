@@ -19,8 +19,8 @@ from perception.learning.objects.views import View, render_views
 
 #: One scene in this many, by its number, is never trained on.
 HELD_OUT_EVERY = 20
-#: Training begins with so many, one of them held out.
-LEAST_SCENES = 20
+#: Training begins with so many: one of them is held out.
+LEAST_SCENES = HELD_OUT_EVERY
 #: What a scene's seed is continued with for what is seen of it.
 _SEEN = 7
 
@@ -53,7 +53,7 @@ class ViewSource:
         """Waits until there is enough to begin with.
 
         Raises:
-            TrainingError: a scene that cannot be rendered, and nothing else either.
+            TrainingError: a renderer died, or a stored scene is damaged.
             StorageError: the folder takes no more.
         """
         least = min(LEAST_SCENES, self._most)

@@ -105,8 +105,7 @@ class _Labels:
         self._solids = {placed.instance_id: _solid(placed) for placed in scene.objects}
         self._optics = {placed.instance_id: placed.item.material.optics for placed in scene.objects}
         arms = [part for part in parts if part.name == "arm"]
-        self._mirrored = [_mirror(part) for part in arms]
-        self._mirror_caster = RayCaster(self._mirrored) if arms else None
+        self._mirror_caster = RayCaster([_mirror(part) for part in arms]) if arms else None
 
     def view(self, color: NDArray[np.uint8], intrinsics: Intrinsics, T_world_camera: Matrix) -> View:
         shape = (intrinsics.height, intrinsics.width)

@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +103,7 @@ class VitroTraining:
 
     def _gradients(self, batch: Batch) -> tuple[float, list[Tensor]]:
         """The loss of a batch, whose parts the workers share, and its gradients."""
-        shares = [self._workers.submit(self._share, part) for part in batch.split(self._parts)]
-        results = [share.result() for share in shares]
-        summed = (sum(parts[1:], parts[0]) for parts in zip(*(result[1] for result in results), strict=True))
-        return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
+        return mean_gradients([self._workers.submit(self._share, part) for part in batch.split(self._parts)])
 
     def _share(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
         part = part.to(self._device)
@@ -169,6 +166,13 @@ class VitroTraining:
         self._optimizer.restore(state["optimizer"])
         self.steps_done = int(state["step"])
         self.changes = tuple(changes(self._facts | state.get("settings", {}), self._facts))
+
+
+def mean_gradients(shares: Sequence[Future[tuple[float, tuple[Tensor, ...]]]]) -> tuple[float, list[Tensor]]:
+    """The mean loss and gradients of a batch's parts, which workers computed."""
+    results = [share.result() for share in shares]
+    summed = (sum(parts[1:], parts[0]) for parts in zip(*(result[1] for result in results), strict=True))
+    return float(np.mean([result[0] for result in results])), [total / len(results) for total in summed]
 
 
 class Optimizer:

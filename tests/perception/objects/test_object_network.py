@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from perception.estimators.vitro_s.network import MULTIPLE
 from perception.objects.encoding import CHANNELS
-from perception.objects.network import MULTIPLE, OUTPUTS, ObjectsNet
+from perception.objects.network import OUTPUTS, ObjectsNet
 
 
 @pytest.fixture(scope="module")
