@@ -3,7 +3,6 @@
 It lives on a python-can `virtual` bus, so the unmodified SDK cannot tell it from an arm.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from can.interfaces.virtual import VirtualBus
 from numpy.typing import NDArray
 
 from hardware.arms import can_protocol as protocol
+from hardware.arms.emulated_faults import EmulatedFaults, FalseEncoders
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S, Firmware
 
 #: Rates [Hz] of the feedback groups. The real arm sends its fast motor frames at 200 Hz too; nothing
@@ -36,27 +36,23 @@ class ArmPlant(Protocol):
     def gripper_force_n(self) -> float: ...  # with which the fingers press on what they hold, 0 on nothing
 
 
-@dataclass
-class EmulatedFaults:
-    """What can go wrong with a real arm; tests switch these on."""
-
-    unplugged: bool = False  # nothing gets in or out; the controller goes on by itself
-    frozen: bool = False  # joint frames repeat old values
-    zeroed: bool = False  # joint frames read zero
-    master_mode: bool = False  # commands another arm instead of reporting
-    arm_status: int | None = None
-    error_bits: int = 0
-
-
 class PiperEmulator:
     """One arm's controller. `update` must be called at the physics' pace, by `SimClock`."""
 
-    def __init__(self, channel: str, plant: ArmPlant, firmware: Firmware = "new", gripper_stroke_m: float = 0.07):
-        self.faults = EmulatedFaults()
+    def __init__(
+        self,
+        channel: str,
+        plant: ArmPlant,
+        firmware: Firmware = "new",
+        gripper_stroke_m: float = 0.07,
+        faults: EmulatedFaults | None = None,
+    ) -> None:
+        """plant: where the true joints are seen, whatever is reported; faults: those it is switched on with."""
+        self.plant = plant
+        self.faults = faults or EmulatedFaults()
         #: What 0x47D stored [mm]; 0 leaves the gripper's feedback at zero, as on a new arm.
         self.stored_stroke_mm = round(gripper_stroke_m * 1000)
         self._bus = VirtualBus(channel)
-        self._plant = plant
         self._firmware = firmware
         self._mode = protocol.ControlMode.STANDBY
         self._status = protocol.NORMAL
@@ -66,7 +62,7 @@ class PiperEmulator:
         self._speed = 1.0
         self._target = plant.joints_rad().copy()
         self._setpoint = self._target.copy()
-        self._frozen_joints: list[int] = []
+        self._encoders = FalseEncoders(self.faults, plant.joints_rad())
         self._updated_s = 0.0
         self._due_s = {self._publish_state: 0.0, self._publish_motors_fast: 0.0, self._publish_motors_slow: 0.0}
         plant.set_power(False)
@@ -78,7 +74,7 @@ class PiperEmulator:
     def update(self, now_s: float) -> None:
         """Obeys what came in, moves the setpoint and sends the feedback that is due."""
         while (message := self._bus.recv(timeout=0.0)) is not None:
-            if not self.faults.unplugged and not self.faults.master_mode:
+            if not (self.faults.unplugged or self.faults.master_mode or self.faults.deaf):
                 self._obey(message.arbitration_id, bytes(message.data))
         elapsed_s, self._updated_s = now_s - self._updated_s, now_s
         if self.is_powered and elapsed_s > 0.0:
@@ -86,7 +82,7 @@ class PiperEmulator:
             step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
             limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
             self._setpoint = self._setpoint + np.clip(step, -limit, limit)
-            self._plant.drive_joints(self._setpoint)
+            self.plant.drive_joints(self._setpoint)
         periods = (1 / _STATE_HZ, 1 / _MOTOR_FAST_HZ, 1 / _MOTOR_SLOW_HZ)
         for (publish, due_s), period_s in zip(list(self._due_s.items()), periods, strict=True):
             if now_s >= due_s - 1e-9:
@@ -114,7 +110,7 @@ class PiperEmulator:
             self._gripper_on = code in (protocol.GripperCode.ENABLE, protocol.GripperCode.ENABLE_AND_CLEAR)
             if self._gripper_on and self._status != protocol.EMERGENCY_STOP:
                 width_m = min(max(opening * 1e-6, 0.0), self.stored_stroke_mm * 1e-3)
-                self._plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
+                self.plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
         elif identifier == protocol.Command.ENABLE:
             motors = slice(None) if data[0] in (protocol.ALL_MOTORS, 0xFF) else slice(data[0] - 1, data[0])
             on = data[1] == protocol.ENABLE_ON
@@ -133,7 +129,7 @@ class PiperEmulator:
         """The real arm sinks slowly after STOP; this one stays. RESUME drops it, as the real one."""
         if code == protocol.Stop.STOP:
             self._status = protocol.EMERGENCY_STOP
-            self._target = self._setpoint = self._plant.joints_rad().copy()
+            self._target = self._setpoint = self.plant.joints_rad().copy()
         elif code == protocol.Stop.RESUME:
             self._status, self._mode = protocol.NORMAL, protocol.ControlMode.STANDBY
             self._set_enabled(slice(None), False)
@@ -155,42 +151,41 @@ class PiperEmulator:
         was_powered = self.is_powered
         self._enabled[motors] = on
         if self.is_powered != was_powered:
-            self._target = self._plant.joints_rad().copy()
+            self._target = self.plant.joints_rad().copy()
             self._setpoint = self._target.copy()
-            self._plant.set_power(self.is_powered)
+            self.plant.set_power(self.is_powered)
 
     def _publish_state(self) -> None:
         """Joints first, so that a listener whose queue is empty has surely read them."""
-        joints = protocol.millidegrees(self._plant.joints_rad())
-        if not self.faults.frozen:
-            self._frozen_joints = joints
-        joints = [0] * 6 if self.faults.zeroed else self._frozen_joints
+        joints = self._encoders.report(self.plant.joints_rad(), self._updated_s)
         for i, identifier in enumerate(protocol.JOINT_FEEDBACK):
-            self._send(identifier, protocol.PAIR.pack(*joints[2 * i : 2 * i + 2]))
-        width = round(self._plant.gripper_width_m() * 1e6) if self.stored_stroke_mm else 0
-        effort = round(self._plant.gripper_force_n() * protocol.GRIPPER_NM_PER_N * 1000)
+            data = protocol.PAIR.pack(*joints[2 * i : 2 * i + 2])
+            self._send(identifier, data[:2] if self.faults.short_frames else data)
+        width = round(self.plant.gripper_width_m() * 1e6) if self.stored_stroke_mm else 0
+        effort = round(self.plant.gripper_force_n() * protocol.GRIPPER_NM_PER_N * 1000)
         bits = int(protocol.MotorBit.ENABLED) if self._gripper_on else 0
         self._send(protocol.Feedback.GRIPPER, protocol.GRIPPER_FEEDBACK.pack(width, min(effort, 32767), bits))
         arm_status = self._status if self.faults.arm_status is None else self.faults.arm_status
         moving = int(np.max(np.abs(self._target - self._setpoint)) > 1e-3)
-        status = (self._mode, arm_status, protocol.MOVE_J, 0, moving, 0, self.faults.error_bits)
+        mode = self._mode if self.faults.control_mode is None else self.faults.control_mode
+        status = (mode, arm_status, protocol.MOVE_J, 0, moving, 0, self.faults.error_bits)
         self._send(protocol.Feedback.STATUS, protocol.STATUS.pack(*status))
 
     def _publish_motors_fast(self) -> None:
-        speeds = np.clip(np.rint(self._plant.velocities_rad_s() * 1000), -32768, 32767)
-        torques = self._plant.torques_nm()
-        positions = np.rint(self._plant.joints_rad() * 1000)
+        speeds = np.clip(np.rint(self.plant.velocities_rad_s() * 1000), -32768, 32767)
+        torques = self.plant.torques_nm() + self.faults.extra_torque_nm
+        positions = np.rint(self.plant.joints_rad() * 1000)
         for i, identifier in enumerate(protocol.MOTOR_FAST):
             current = int(np.clip(torques[i] * 1000, -32768, 32767))
             self._send(identifier, protocol.MOTOR_FAST_LAYOUT.pack(int(speeds[i]), current, int(positions[i])))
 
     def _publish_motors_slow(self) -> None:
         for i, identifier in enumerate(protocol.MOTOR_SLOW):
-            bits = int(protocol.MotorBit.ENABLED) if self._enabled[i] else 0
+            bits = self.faults.motor_bits.get(i, 0) | (int(protocol.MotorBit.ENABLED) if self._enabled[i] else 0)
             self._send(identifier, protocol.MOTOR_SLOW_LAYOUT.pack(240, 35, 35, bits, 500))
 
     def _send(self, identifier: int, data: bytes) -> None:
-        if self.faults.unplugged:
+        if self.faults.unplugged or identifier in self.faults.silent_frames:
             return
         if self.faults.master_mode:
             if identifier not in protocol.JOINT_FEEDBACK:

@@ -1,7 +1,7 @@
 """The digital cell: physics, path tracing and emulated arms, behind the interfaces of the real one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.image import RgbdImage
 from core.transforms import look_at
+from hardware.arms.emulated_faults import EmulatedFaults
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.simulation.catalogue.cell_scene import CellState
@@ -33,8 +34,11 @@ class DigitalCell:
     name = "digital cell"
     is_real = False
 
-    def __init__(self, cell: Cell, seed: int) -> None:
-        """Builds the cell, puts both arms on a virtual bus, and connects the real driver to it."""
+    def __init__(self, cell: Cell, seed: int, faults: Mapping[str, EmulatedFaults] | None = None) -> None:
+        """Builds the cell, puts both arms on a virtual bus, and connects the real driver to it.
+
+        faults: by arm, with which it is switched on; `emulators` tells them later, and where the true joints are.
+        """
         self._cell = cell
         self._physics = CellPhysics(cell)
         self._surface, self._seed = "diffuse", seed
@@ -42,11 +46,17 @@ class DigitalCell:
         # A virtual bus is shared by name within a process: two cells must not hear each other.
         run = uuid4().hex[:8]
         channels = {name: f"{mount.channel}-{run}" for name, mount in cell.arms.items()}
-        self._emulators = {
-            name: PiperEmulator(channels[name], self._physics.plant(name), mount.firmware, mount.gripper_stroke_m)
+        self.emulators = {
+            name: PiperEmulator(
+                channels[name],
+                self._physics.plant(name),
+                mount.firmware,
+                mount.gripper_stroke_m,
+                (faults or {}).get(name),
+            )
             for name, mount in cell.arms.items()
         }
-        self.clock = SimClock(self._physics.step, self._physics.timestep_s, tuple(self._emulators.values()))
+        self.clock = SimClock(self._physics.step, self._physics.timestep_s, tuple(self.emulators.values()))
         self.camera = SimCamera(cell, self._snapshot, self.clock)
         self.truth: Callable[[RgbdImage], NDArray[np.float32]] | None = self.camera.truth
         self.arms: dict[str, PiperArm] = {}
@@ -95,7 +105,7 @@ class DigitalCell:
     def close(self) -> None:
         for arm in self.arms.values():
             arm.close()
-        for emulator in self._emulators.values():
+        for emulator in self.emulators.values():
             emulator.close()
         self.camera.close()
 

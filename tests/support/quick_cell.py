@@ -1,6 +1,6 @@
 """The digital cell with a camera that draws instead of path tracing: physics, arms and bus are the real ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from core.cell import Cell
 from core.clock import Clock
 from core.errors import CameraError
 from core.image import Intrinsics
+from hardware.arms.emulated_faults import EmulatedFaults
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.digital_cell import DigitalCell
@@ -63,11 +64,11 @@ class DrawnCamera:
 class QuickCell(DigitalCell):
     """A whole cell whose frames cost a tenth of a second."""
 
-    def __init__(self, cell: Cell = CELL, seed: int = 0) -> None:
-        super().__init__(cell, seed)
+    def __init__(self, cell: Cell = CELL, seed: int = 0, faults: Mapping[str, EmulatedFaults] | None = None) -> None:
+        super().__init__(cell, seed, faults)
         self.camera = DrawnCamera(cell, self._snapshot, self.clock)  # type: ignore[assignment]
         self.truth = self.camera.truth
 
     def faults(self, arm: str):
         """The emulated controller's faults, to be switched on."""
-        return self._emulators[arm].faults
+        return self.emulators[arm].faults
