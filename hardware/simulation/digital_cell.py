@@ -1,7 +1,8 @@
 """The digital cell: physics, path tracing and emulated arms, behind the interfaces of the real one."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -56,18 +57,23 @@ class DigitalCell:
             )
             for name, mount in cell.arms.items()
         }
-        self.clock = SimClock(self._physics.step, self._physics.timestep_s, tuple(self.emulators.values()))
+        self.clock = SimClock(self._physics.step, self._physics.timestep_s, self.emulators.values())
         self.camera = SimCamera(cell, self._snapshot, self.clock)
         self.truth: Callable[[RgbdImage], NDArray[np.float32]] | None = self.camera.truth
-        self.arms: dict[str, PiperArm] = {}
+        self.arms: dict[str, PiperArm] = {
+            name: PiperArm(name, channels[name], mount, self.clock, bustype="virtual")
+            for name, mount in cell.arms.items()
+        }
         try:
-            for name, mount in cell.arms.items():
-                self.arms[name] = PiperArm(name, channels[name], mount, self.clock, bustype="virtual")
-                self.arms[name].connect()
-                self.arms[name].enable()
+            self._enable_arms()
         except BaseException:
             self.close()
             raise
+
+    def _enable_arms(self) -> None:
+        for arm in self.arms.values():
+            arm.connect()
+            arm.enable()
 
     def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         """Draws and settles a scene; the same surface, seed and count give the same one anywhere."""
@@ -114,6 +120,18 @@ class DigitalCell:
         return CellState(self._surface, objects, robot, self._T_world_camera, self._seed)
 
 
+class Device(Protocol):
+    """What lives at the physics' pace."""
+
+    def update(self, now_s: float) -> None:
+        """After every step."""
+        ...
+
+    def drained(self) -> bool:
+        """Whether everybody has heard what it said."""
+        ...
+
+
 class SimClock:
     """A `Clock` whose `sleep` advances the physics and then lets the arms' readers catch up.
 
@@ -121,11 +139,11 @@ class SimClock:
     the cell looked like at its end, never older than one feedback period.
     """
 
-    def __init__(self, step: Callable[[], None], timestep_s: float, devices: Sequence[PiperEmulator]) -> None:
-        """step: advances the physics by `timestep_s`; devices: the emulated arms."""
+    def __init__(self, step: Callable[[], None], timestep_s: float, devices: Iterable[Device]) -> None:
+        """step: advances the physics by `timestep_s`; devices: the emulated arms first; others may join them."""
         self._step = step
         self._timestep_s = timestep_s
-        self._devices = devices
+        self.devices = list(devices)
         self._steps = 0
         self._wanted_s = 0.0
 
@@ -140,9 +158,9 @@ class SimClock:
             while self._steps * self._timestep_s < end_s - self._timestep_s / 2:
                 self._step()
                 self._steps += 1
-                for device in self._devices:
+                for device in self.devices:
                     device.update(self.now_s())
             # Bounded: a listener that has died must not hang the cell; its watchdog will say so.
             give_up_s = time.monotonic() + _PATIENCE_S
-            while not all(device.drained() for device in self._devices) and time.monotonic() <= give_up_s:
+            while not all(device.drained() for device in self.devices) and time.monotonic() <= give_up_s:
                 time.sleep(_NAP_S)

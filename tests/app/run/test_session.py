@@ -140,7 +140,7 @@ def test_a_bus_pulled_before_motion_refuses_the_trial_and_nothing_moves(bench: B
 
 
 def test_a_silent_camera_refuses_the_trial_and_ends_the_session(bench: Bench) -> None:
-    bench.world.camera.fail = CameraError("No frame within 1 s.", "Check the cable.")
+    bench.world.camera.faults.raises = CameraError("No frame within 1 s.", "Check the cable.")
     before = bench.joints()
     with pytest.raises(CameraError):
         bench.run()
@@ -149,7 +149,7 @@ def test_a_silent_camera_refuses_the_trial_and_ends_the_session(bench: Bench) ->
 
 
 def test_without_tags_in_view_nothing_moves(bench: Bench) -> None:
-    bench.world.camera.blind_to_tags = True
+    bench.world.camera.faults.covered = True
     before = bench.joints()
     with pytest.raises(CalibrationError, match="AprilTag"):
         bench.run()
