@@ -47,6 +47,7 @@ class PipelineOptions(DetectorOption):
     clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
     planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
     boldness: Boldness = 0.9
+    speed: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the planner's speed that arms move at.")] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

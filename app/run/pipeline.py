@@ -124,7 +124,8 @@ class Pipeline:
 
     def plan(self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int) -> GraspPlan:
         """The best grasp that an arm can reach, with motions that the gate passed."""
-        return plan_grasp(grasps, view, self.cell, joints, planner=self.options.planner, seed=seed)
+        options = self.options
+        return plan_grasp(grasps, view, self.cell, joints, planner=options.planner, seed=seed, speed=options.speed)
 
 
 class Stages:

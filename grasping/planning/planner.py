@@ -40,6 +40,7 @@ def plan_grasp(
     planner: str = "ompl",
     budget_s: float = 8.0,
     seed: int = 0,
+    speed: float = 1.0,
 ) -> GraspPlan:
     """The best grasp that some arm can carry out from where it is, with every motion of the pick.
 
@@ -49,6 +50,7 @@ def plan_grasp(
         arm_states: measured joints (6,) [rad] of every arm of the cell.
         planner: a name of `grasping.planning.registry`, or a lab's own file.
         budget_s: wall time after which no further candidate is begun.
+        speed: share, above 0 up to 1, of the planner's speed that the motions are run at.
 
     Raises:
         ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
@@ -64,7 +66,7 @@ def plan_grasp(
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
             raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
-    search = _Search(grasps, view, cell, joints, seed)
+    search = _Search(grasps, view, cell, joints, seed, speed)
     plan = search.run(specification, deadline_s)
     if plan is None:
         failures = ", ".join(f"{what} {count}x" for what, count in search.failures.most_common() if count)
@@ -79,8 +81,8 @@ def plan_grasp(
 class _Search:
     """One call of `plan_grasp`: what is around, what was tried, what failed."""
 
-    def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int) -> None:
-        self.cell, self.joints, self.seed = cell, joints, seed
+    def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int, speed: float) -> None:
+        self.cell, self.joints, self.seed, self.speed = cell, joints, seed, speed
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
@@ -152,7 +154,8 @@ class _Search:
         name = candidate.arm.name
         points = self.cloud.of(candidate.target)
         around = self._around_of(name, candidate.target)
-        motions = planner.plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
+        planned = planner.plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
+        motions = {phase: motion.slowed(self.speed) for phase, motion in planned.items()}
         report = check_motions(
             self.cell,
             motions,

@@ -31,6 +31,10 @@ class JointTrajectory:
         """Joint positions (6,) at a time, held at both ends."""
         return np.array([np.interp(time_s, self.times_s, column) for column in self.positions_rad.T])
 
+    def slowed(self, speed: float) -> "JointTrajectory":
+        """The same path at this share, above 0 up to 1, of its speed."""
+        return JointTrajectory(self.times_s / speed, self.positions_rad)
+
 
 def check_trajectory(trajectory: JointTrajectory, measured_rad: NDArray[np.float64], arm: str) -> None:
     """Raises ArmError for a trajectory that is malformed, not finite, out of limits, too fast or elsewhere."""

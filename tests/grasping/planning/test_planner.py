@@ -66,6 +66,14 @@ def test_a_pick_runs_from_where_the_arm_is_to_where_it_parks_without_a_jump(plan
     assert plan.gate.passed and plan.gate.configurations_checked > 300
 
 
+def test_slowed_down_every_motion_keeps_its_path_and_the_gate_has_seen_it_so(plan):
+    slow = plan_for(scene(GLASS), speed=0.2)
+    for phase in Phase:
+        np.testing.assert_allclose(slow.motions[phase].positions_rad, plan.motions[phase].positions_rad)
+        assert slow.motions[phase].duration_s == pytest.approx(5 * plan.motions[phase].duration_s)
+    assert slow.gate.passed
+
+
 def test_the_approach_is_a_straight_line_along_the_tool_onto_the_promised_grasp(plan):
     path = tool_path(plan, Phase.APPROACH)
     assert np.allclose(path[-1], plan.T_world_tcp, atol=1e-6)
