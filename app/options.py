@@ -119,7 +119,7 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
             command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
             return command(options(**given | parsed))
 
-        raise typer.Exit(_exit_code(work))
+        raise typer.Exit(exit_code(work))
 
     for option in parsers:
         hints[option] = Annotated[str, *get_args(hints[option])[1:]]
@@ -151,7 +151,8 @@ def _default(field: Field[Any]) -> Any:
     return field.default_factory() if field.default_factory is not MISSING else inspect.Parameter.empty
 
 
-def _exit_code(run: Callable[[], int]) -> int:
+def exit_code(run: Callable[[], int]) -> int:
+    """Of a command: 0 done, 1 failed, 2 wrong usage, 130 interrupted; its error is told."""
     from app.console import Console
 
     try:

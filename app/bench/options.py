@@ -117,6 +117,15 @@ class BenchDepthOptions(CellOption, JsonOption):
     seed: Annotated[int, typer.Option(min=0, help="Draws the clips, and the intervals' resamples.")] = 0
 
 
+@dataclass(frozen=True)
+class BenchFaultsOptions(JsonOption):
+    """Every fault in every phase where it can occur: does the arm stop, is the row whole, do the words help."""
+
+    only: Annotated[str, typer.Option(help="Comma-separated parts of faults' names, or arm, camera, signal, ...")] = ""
+    list_only: Annotated[bool, typer.Option("--list", help="Name the faults and their phases, and run none.")] = False
+    report: Annotated[Path | None, typer.Option(help="A Markdown file for the table.", show_default=False)] = None
+
+
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     """The names in a comma-separated list, each once.
 
@@ -137,3 +146,4 @@ add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidity
 add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
+add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)

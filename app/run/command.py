@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
@@ -21,20 +22,26 @@ from app.run.session import Session
 from app.run.trial_files import TrialLog
 from app.trials import show_trials
 from calibration.cell_check import check_measured
-from core.cell import load_cell
+from core.cell import Cell, load_cell
 from core.image import RgbdImage
+from hardware.world import World
 from hardware.worlds import choose_world, open_world
 from trials.store import TrialStore
 
+OpenWorld = Callable[[Cell, str, int], World]
 
-def run_trials(options: RunOptions) -> int:
-    """Runs the trials and prints their digest; 0 unless the cell itself failed (then it raises)."""
-    console = Console(options.as_json)
+
+def run_trials(options: RunOptions, console: Console | None = None, open_world: OpenWorld = open_world) -> int:
+    """Runs the trials and prints their digest; 0 unless the cell itself failed (then it raises).
+
+    open_world: takes the cell, the camera's name and the seed.
+    """
+    console = console or Console(options.as_json)
     started_s = time.monotonic()
     with TrialStore(home() / "trials.db") as store, Interrupts() as interrupts:
         log = TrialLog(store)
         try:
-            _run_all(options, log, Operator(console, interrupts, options.yes))
+            _run_all(options, log, Operator(console, interrupts, options.yes), open_world)
         except KeyboardInterrupt:
             console.say("The arms hold where they are, and the log is complete.")
             raise
@@ -47,7 +54,7 @@ def run_trials(options: RunOptions) -> int:
     return 0
 
 
-def _run_all(options: RunOptions, log: TrialLog, operator: Operator) -> None:
+def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world: OpenWorld) -> None:
     console = operator.console
     camera, arms = choose_world(options.camera, options.arms)
     cell = load_cell(cell_file(options.cell or ("sim" if camera == "sim" else "lab")))

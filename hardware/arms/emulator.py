@@ -48,6 +48,7 @@ class PiperEmulator:
         faults: EmulatedFaults | None = None,
     ) -> None:
         """plant: where the true joints are seen, whatever is reported; faults: those it is switched on with."""
+        self.channel = channel
         self.plant = plant
         self.faults = faults or EmulatedFaults()
         #: What 0x47D stored [mm]; 0 leaves the gripper's feedback at zero, as on a new arm.

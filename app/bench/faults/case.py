@@ -1,0 +1,101 @@
+"""One fault in one phase of one trial, in a process of its own that may hang, be killed or run out of everything."""
+
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
+
+from app.bench.faults import parts
+from app.bench.faults.cell import FaultyCell, Motion, TellingConsole
+from app.bench.faults.kinds import FAULTS, Fault
+from app.bench.faults.script import Phase, Script
+from app.options import exit_code
+from app.run.command import run_trials
+from app.run.options import RunOptions
+from core.cell import Cell
+from core.surfaces import Surface
+
+#: A tinted glass bottle within reach; the right arm takes it.
+SCENE = 8
+#: A case that takes longer [s] hangs.
+LIMIT_S = 90.0
+#: Loaded once, where every case's process begins.
+_PRELOADED = ["app.bench.faults.case", "open3d", "ompl", "toppra", "piper_sdk", "pupil_apriltags"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a case's process ended. exit: minus the signal that killed it; None: it hung. motion: None where it was
+    killed, or where the fault never struck."""
+
+    exit: int | None
+    output: str
+    motion: Motion | None
+
+
+def run_case(fault: Fault, phase: Phase, folder: Path) -> Ended:
+    """Runs one trial with this fault, its log in `folder`."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    answers, answering = context.Pipe(duplex=False)
+    told, telling = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(fault.name, phase, folder, answering, telling))
+    process.start()
+    answering.close()
+    telling.close()
+    output: list[bytes] = []
+    reader = Thread(target=lambda: output.extend(iter(lambda: os.read(told.fileno(), 65536), b"")), daemon=True)
+    reader.start()
+    process.join(LIMIT_S)
+    is_hung = process.is_alive()
+    if is_hung:
+        process.kill()
+        process.join()
+    reader.join(1.0)
+    try:
+        motion = answers.recv() if answers.poll() else None
+    except EOFError:
+        motion = None
+    return Ended(None if is_hung else process.exitcode, b"".join(output).decode(errors="replace"), motion)
+
+
+def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: Connection) -> None:
+    """The process: `python main.py run --yes --headless` in the bench's cell."""
+    for descriptor in (1, 2):
+        os.dup2(telling.fileno(), descriptor)
+    os.environ["VITRO_HOME"] = str(folder)
+    logging.captureWarnings(True)
+    fault = FAULTS[name]
+    cells: list[FaultyCell] = []
+    console = TellingConsole()
+    script = Script(phase, lambda: fault.strike(cells[0]), fault.stop_s or 0.0)
+
+    def open_world(cell: Cell, camera: str, seed: int) -> FaultyCell:
+        FaultyCell(cell, seed, script, begun=cells.append)
+        console.cell = cells[0]
+        return cells[0]
+
+    own = str(Path(parts.__file__))
+    options = RunOptions(
+        surface=Surface.DIFFUSE,
+        camera="sim",
+        arms="sim",
+        estimator=fault.estimator or own,
+        detector=own,
+        planner=own,
+        seed=SCENE,
+        attempts=1,
+        yes=True,
+        headless=True,
+    )
+    code = exit_code(lambda: run_trials(options, console, open_world))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    answering.send(cells[0].motion() if cells else None)
+    sys.stderr.flush()
+    os._exit(code)  # librealsense's, the SDK's and a hung part's threads need not agree

@@ -1,0 +1,127 @@
+"""The digital cell of the fault bench: drawn pictures, a camera and arms that tell when a phase begins."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.bench.faults.script import INTO_MOTION_DEFAULT_S, INTO_MOTION_S, Phase, Script
+from app.console import Console, StageLine
+from core.cell import Cell
+from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.piper_arm import PiperArm
+from hardware.arms.trajectory import JointTrajectory
+from hardware.simulation.digital_cell import DigitalCell
+from hardware.simulation.drawn_camera import DrawnCamera
+from hardware.simulation.faulty_camera import FaultyCamera
+from hardware.simulation.motion_watch import MotionWatch
+from hardware.world import SceneNote
+
+#: What the console calls the stages that a phase begins with, or follows.
+BEGINS = {stage: Phase(stage) for stage in ("capture", "estimate", "plan", "approve")}
+FOLLOWS = {"clear": Phase.LOG}
+FOLLOWED = (Phase.TRANSIT, Phase.APPROACH, Phase.LIFT, Phase.PLACE)
+GRIPPED = (None, Phase.CLOSE)
+#: Time that passes once something failed at rest: a bus must be silent for a while before it shows [s].
+_AT_REST_S = 0.5
+#: How long the arms are watched after the end [s].
+_AFTERWARDS_S = 0.5
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What the true joints of all arms did from the fault on. fastest_rad_s: once they should stand."""
+
+    stopped_after_s: float
+    fastest_rad_s: float
+    moved_rad: float
+    is_powered: bool
+
+
+class FaultyCell(DigitalCell):
+    """moving: the arm of the motion that runs or ran last."""
+
+    camera: FaultyCamera  # type: ignore[assignment]
+
+    def __init__(self, cell: Cell, seed: int, script: Script, begun: Callable[["FaultyCell"], None]) -> None:
+        """begun: is given the cell before its arms are switched on, when faults can strike already."""
+        self.script = script
+        begun(self)
+        self.moving = "right"  # the arm that takes the bench's scene
+        self._ended: Motion | None = None
+        super().__init__(cell, seed)
+        self.camera = FaultyCamera(DrawnCamera(cell, self._snapshot, self.clock), self.clock)
+        self.truth = self.camera.truth
+        self.arms = {name: _TellingArm(arm, self) for name, arm in self.arms.items()}  # type: ignore[misc]
+
+    def _enable_arms(self) -> None:
+        self.watch = MotionWatch(self.emulators)
+        self.clock.devices += [self.watch, self.script]
+        self.reach(Phase.OPEN)
+        super()._enable_arms()
+
+    def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
+        scene = super().stage(surface, seed, objects)
+        self.reach(Phase.IDLE)
+        return scene
+
+    def reach(self, phase: Phase) -> None:
+        """A phase without motion begins."""
+        if self.script.reach(phase):
+            self.clock.sleep(_AT_REST_S)
+
+    def motion(self) -> Motion | None:
+        """What happened from the fault on; None where it never struck."""
+        return self._ended
+
+    def close(self) -> None:
+        since_s = self.script.struck_s
+        if self._ended is None and since_s is not None:
+            self.clock.sleep(_AFTERWARDS_S)
+            watch, is_powered = self.watch, all(emulator.is_powered for emulator in self.emulators.values())
+            self._ended = Motion(
+                watch.stopped_after_s(since_s),
+                watch.fastest_rad_s(since_s + self.script.stand_within_s),
+                watch.travel_rad(since_s),
+                is_powered,
+            )
+        super().close()
+
+
+class _TellingArm:
+    """A `PiperArm` that tells which motion begins."""
+
+    def __init__(self, arm: PiperArm, cell: FaultyCell) -> None:
+        self._arm, self._cell = arm, cell
+        self._followed, self._gripped = iter(FOLLOWED), iter(GRIPPED)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._arm, name)
+
+    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
+        self._begin(next(self._followed, None))
+        return self._arm.follow(trajectory, should_stop)
+
+    def grip(self, width_m: float, force_n: float) -> ArmState:
+        self._begin(next(self._gripped, None))
+        return self._arm.grip(width_m, force_n)
+
+    def _begin(self, phase: Phase | None) -> None:
+        self._cell.moving = self._arm.name
+        if phase is not None:
+            self._cell.script.reach(phase, INTO_MOTION_S.get(phase, INTO_MOTION_DEFAULT_S))
+
+
+class TellingConsole(Console):
+    """A console that tells the cell which stage begins or is over. cell: once it is open."""
+
+    cell: FaultyCell | None = None
+
+    @contextmanager
+    def stage(self, name: str, waits: bool = False) -> Iterator[StageLine]:
+        with super().stage(name, waits) as line:
+            if self.cell is not None and name in BEGINS:
+                self.cell.reach(BEGINS[name])
+            yield line
+        if self.cell is not None and name in FOLLOWS:
+            self.cell.reach(FOLLOWS[name])
