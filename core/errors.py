@@ -49,6 +49,10 @@ class PerceptionError(VitroError):
     """A frame from which no trustworthy metric depth follows."""
 
 
+class ContradictionError(PerceptionError):
+    """Depth that the picture itself proves wrong: it is used for nothing, not even without a scale."""
+
+
 class PlanningError(VitroError):
     """No grasp, or no trajectory that the gate passes."""
 

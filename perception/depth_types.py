@@ -73,6 +73,7 @@ class TableView:
     sensor's depth; T_camera_world is then a nominal frame and nothing may move on it).
     residual_px is the mean reprojection error of the tags' corners (0 for `sensor`);
     residual_mm the median distance of the sensor's points to the plane where source is `sensor`.
+    sensor_factor: what the sensor's own depth must be multiplied with to agree with the tags.
     """
 
     source: Literal["tags", "sensor"]
@@ -81,6 +82,7 @@ class TableView:
     tags: tuple[SeenTag, ...]
     residual_px: float
     residual_mm: float
+    sensor_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ class MetricDepth:
     |depth error| at the anchors. tag_residuals_mm: per tag id, its median error when it alone is
     left out of the fit (with a correction: its mean error when left out of that). Both are NaN where
     nothing was measured (raw depth with holes there).
-    For kind `metric` scale is 1 and shift 0. estimator: what made the relative depth. correction: what
-    was taken out besides, None where a sensor's own depth stays as it is. objects: those that were told apart.
+    For kind `metric` z = scale * d: 1 where the tags agree with it. estimator: what made the relative depth.
+    correction: what was taken out besides, None where a sensor's own depth stays as it is.
+    objects: those that were told apart.
     """
 
     depth_m: NDArray[np.float32]

@@ -1,6 +1,7 @@
 """`python main.py depth SOURCE --out DIR`, metric where the clip can be scaled, and `normals`."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,12 @@ from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import cell_file
 from core.cell import load_cell
-from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError
+from core.errors import CalibrationError, CameraError, ConfigurationError, ContradictionError, PerceptionError
 from core.files import writing
 from core.image import RgbdImage
 from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
+from hardware.cameras.recorded import open_recording
 from perception.depth_types import Kind, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import find_estimator, open_estimator
@@ -70,8 +72,7 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
     def finish(maps: ClipMaps, samples: Samples) -> tuple[dict[str, Path], dict[str, Any]]:
         scale, why_not = _fit(maps, samples, kind, locate)
         if scale is None:
-            if kind != "metric":
-                console.say(f"  not scaled to metres: {escape(why_not)}")
+            console.say(f"  {'not checked' if kind == 'metric' else 'not scaled to metres'}: {escape(why_not)}")
             return {}, {"kind": kind, "scale": None, "not_scaled": why_not}
         residual_mm = max(frame.residual_mm for frame in scale.frames)
         drift_mm = max(frame.drift_mm for frame in scale.frames)
@@ -79,8 +80,12 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
             f"  metric by {scale.anchor_source} on {len(scale.frames)} frame(s): within {residual_mm:.1f} mm at the "
             f"table, drift {drift_mm:.1f} mm"
         )
+        if kind == "metric" and scale.scale != 1:
+            console.say(f"  multiplied by {scale.scale:.4f}, as the tags ask for")
         line = {"scale": scale.scale, "shift": scale.shift, "by": scale.anchor_source}
         facts = {"kind": kind, "scale": {**line, "frames": scale.frames, "refused": scale.refused}}
+        if kind == "metric" and scale.scale == 1:
+            return {}, facts
         return {METRIC: _write_metric(maps.values, kind, scale, maps.path.with_name(f"{METRIC}.part"), console)}, facts
 
     return _work_through(options, specification, why, FILES[kind], finish, console, locate, cell=digest_of(cell_path))
@@ -118,8 +123,10 @@ def _work_through(
         console.say(f"{escape(str(out))} holds this already; --fresh works it out anew.")
         return summary
     _demand_depth(specification, source, why)
+    if locate is not None and may_have_depth(source):
+        _demand_agreement(source, locate)
     with console.stage("load") as line:
-        estimator = open_estimator(specification, settings, locate=locate and (lambda image: locate(image).plane))
+        estimator = open_estimator(specification, settings, locate=locate)
         line.detail = f"estimator {estimator.name} ({why})"
     work.refuse_foreign()
     with work.hold(options.fresh) as why_anew:
@@ -162,10 +169,23 @@ def _demand_depth(specification: EstimatorSpecification, source: Path, why: str)
     )
 
 
+def _demand_agreement(source: Path, locate: Locate) -> None:
+    """Raises a ContradictionError, before anything is loaded, where the first frame's own depth is wrong."""
+    with closing(open_recording(source)) as camera:
+        try:
+            locate(camera.read())
+        except ContradictionError:
+            raise
+        except (PerceptionError, CalibrationError):
+            pass  # told where the clip is scaled
+
+
 def _fit(maps: ClipMaps, samples: Samples, kind: Kind, locate: Locate) -> tuple[ClipScale | None, str]:
-    """The clip's scale by some of its frames, or why there is none."""
-    if kind == "metric":
-        return None, "it is metric as it is"
+    """The clip's scale by some of its frames, or why there is none.
+
+    Raises:
+        ContradictionError: what is metric, or the clip's own depth, contradicts the tags.
+    """
     frames = {number: frame.rgbd for number, frame in samples.items() if frame.rgbd is not None}
     if not frames:
         return None, "the source has neither depth nor intrinsics: give a .bag, a .db3 or a frame folder"
@@ -173,6 +193,8 @@ def _fit(maps: ClipMaps, samples: Samples, kind: Kind, locate: Locate) -> tuple[
     relative = [RelativeDepth(np.array(values[number]), kind, maps.facts["estimator"]) for number in frames]
     try:
         return fit_clip(list(frames), list(frames.values()), relative, locate), ""
+    except ContradictionError:
+        raise
     except (PerceptionError, CalibrationError) as error:
         return None, str(error)
 

@@ -30,6 +30,7 @@ from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import find_estimator, open_estimator
 from perception.pictures import depth_picture
 from perception.table.locate import locate_table
+from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
 from trials.record import TrialRecord
 
@@ -96,7 +97,9 @@ class Refiner:
             frames = read_frames(trial.folder)
             frame = frames[-1]
             view = locate_table(frame, load_cell(trial.cell_path))
-            relative = self.load().estimate(frames, view.plane)
+            seen = corrected(frames, view)
+            frame = seen[-1]
+            relative = self.load().estimate(seen, view.plane)
             metric = fit_metric(relative, view, frame)
             with writing(work.folder):
                 facts = write_maps(work.folder, relative, metric)

@@ -128,6 +128,7 @@ def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
             "tags": [tag.id for tag in view.tags],
             "residual_px": view.residual_px,
             "residual_mm": view.residual_mm,
+            "sensor_factor": view.sensor_factor,
         },
         "metric": plain(trial.fit())
         | {

@@ -32,6 +32,7 @@ from perception.estimators.registry import open_estimator
 from perception.objects.crisp import crisp_depth
 from perception.objects.masks import cell_masks, object_region
 from perception.table.locate import locate_table
+from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
 
 if TYPE_CHECKING:
@@ -165,6 +166,8 @@ class Stages:
         pipeline, frame = self.pipeline, frames[-1]
         view = self.stage("locate", lambda: self.locate(frame), lambda view: locate_line(view, pipeline.cell))
         self.trial = replace(self.trial, view=view)
+        frames = corrected(frames, view)
+        frame = frames[-1]
         estimate = self.stage("estimate", lambda: pipeline.estimate(frames, view, joints()), estimate_line)
         self.trial = replace(self.trial, estimate=estimate)
         metric = self.stage("scale", lambda: pipeline.measure(frame, view, estimate.relative, joints()), scale_line)

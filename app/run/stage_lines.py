@@ -21,7 +21,9 @@ def capture_line(frames: Sequence[RgbdFrame]) -> str:
 def locate_line(view: TableView, cell: Cell) -> str:
     if view.source == "sensor":
         return f"no tag in view: table fitted to the sensor's depth, {view.residual_mm:.1f} mm median"
-    return f"{len(view.tags)} of {len(cell.tags)} tags, {view.residual_px:.2f} px"
+    wrong = view.sensor_factor - 1
+    factor = f"; the sensor's depth is {abs(wrong):.1%} {'short' if wrong > 0 else 'long'}: corrected" if wrong else ""
+    return f"{len(view.tags)} of {len(cell.tags)} tags, {view.residual_px:.2f} px{factor}"
 
 
 def estimate_line(estimate: Estimate) -> str:
@@ -33,7 +35,8 @@ def estimate_line(estimate: Estimate) -> str:
 def scale_line(metric: MetricDepth) -> str:
     left_out = metric.tag_residuals_mm.values()
     worst = f", worst tag {max(left_out):.1f} mm" if left_out else ""
-    fit = f"{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}){worst}"
+    factor = f"× {metric.scale:.3f}, " if metric.shift == 0 and metric.scale != 1 else ""
+    fit = f"{factor}{metric.residual_mm:.1f} mm median over {metric.anchors} anchors ({metric.anchor_source}){worst}"
     note = metric.correction
     if note is None or not note.used:
         return fit

@@ -149,6 +149,8 @@ class Trial:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}
+            if self.view.sensor_factor != 1:
+                notes["table"]["sensor_factor"] = round(self.view.sensor_factor, 4)
         if self.metric is not None and self.metric.objects is not None:
             notes["objects"] = self.metric.objects.count
         if self.estimate is not None and self.estimate.unsure is not None:

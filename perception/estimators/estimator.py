@@ -12,7 +12,7 @@ from core.errors import PerceptionError, VitroError
 from core.image import RgbdImage
 from core.plugins import failure_in
 from hardware.cameras.clips.clip import ClipFrame
-from perception.depth_types import Plane, RelativeDepth
+from perception.depth_types import Plane, RelativeDepth, TableView
 from perception.estimators.frame_stream import FrameStream, as_answer, newest_map
 from perception.estimators.specification import (
     Answer,
@@ -25,12 +25,13 @@ from perception.estimators.specification import (
     Progress,
 )
 from perception.objects.object_map import CellMasks
+from perception.table.metric_factor import corrected
 from perception.table.plane import fit_table
 
 #: The simulator's depth (H, W) [m] of a picture, NaN or 0 for holes.
 Truth = Callable[[RgbdImage], NDArray[np.float32]]
-#: Finds the table's plane in a frame.
-Locate = Callable[[RgbdImage], Plane]
+#: Finds the table in a frame.
+Locate = Callable[[RgbdImage], TableView]
 
 _GIVE_DEPTH = (
     "Give a .bag, a .db3, or a folder of 000000.png with intrinsics.json, in which the cell's tags (--cell) or a "
@@ -71,8 +72,9 @@ class Estimator:
             PerceptionError: these frames give no depth, or what the model gives is none.
         """
         recent = frames[-self.specification.frames :]
-        plane = table if table is not None else self._plane(recent[-1], None)
-        seen = [self._observation(ClipFrame(frame.color, frame), plane) for frame in recent]
+        if table is None and (view := self._table(recent[-1], None)) is not None:
+            table = view.plane
+        seen = [self._observation(ClipFrame(frame.color, frame), table) for frame in recent]
         seen[-1] = replace(seen[-1], masks=masks)
         with self.failures():
             if isinstance(self.model, FrameModel):
@@ -113,12 +115,14 @@ class Estimator:
         Raises:
             PerceptionError: it lacks what the model needs.
         """
-        plane = None
-        if self.specification.needs_table:
-            if frame.rgbd is None:
-                raise self.lacks_table("this clip has neither intrinsics nor depth")
-            plane = self._plane(frame.rgbd, self.locate)
-        return self._observation(frame, plane)
+        if not self.specification.needs_table:
+            return self._observation(frame, None)
+        if frame.rgbd is None:
+            raise self.lacks_table("this clip has neither intrinsics nor depth")
+        view = self._table(frame.rgbd, self.locate)
+        assert view is not None
+        (rgbd,) = corrected([frame.rgbd], view)
+        return self._observation(ClipFrame(frame.color, rgbd), view.plane)
 
     def lacks_table(self, why: str) -> PerceptionError:
         """What to give an estimator that must know where the table is."""
@@ -176,13 +180,13 @@ class Estimator:
                 f"Mend {self.specification.file}.",
             ) from error
 
-    def _plane(self, frame: RgbdImage, locate: Locate | None) -> Plane | None:
+    def _table(self, frame: RgbdImage, locate: Locate | None) -> TableView | None:
         if not self.specification.needs_table:
             return None
         if locate is not None:
             return locate(frame)
         try:
-            return fit_table(frame).plane
+            return fit_table(frame)
         except PerceptionError as error:
             raise self.lacks_table(f"nothing shows it: {error.cause.rstrip('.')}") from error
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import CalibrationError, PerceptionError
+from core.errors import CalibrationError, ContradictionError, PerceptionError
 from core.image import RgbdImage
 from perception.depth_types import Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import Anchors, find_anchors
@@ -32,7 +32,7 @@ class ScaledFrame:
 
 @dataclass(frozen=True)
 class ClipScale:
-    """1/z = scale * d + shift for disparity, z = scale * d + shift for depth, over a whole clip."""
+    """1/z = scale * d + shift for disparity, z = scale * d + shift for depth, z = scale * d for metric, over a clip."""
 
     scale: float
     shift: float
@@ -54,6 +54,7 @@ def fit_clip(
     median of scales and one of shifts would be of no line.
 
     Raises:
+        ContradictionError: a frame's depth, or a metric map, contradicts the tags.
         PerceptionError: no frame can be fitted, with the first one's reason.
     """
     fits: dict[int, tuple[Anchors, Kind, MetricDepth]] = {}
@@ -63,6 +64,8 @@ def fit_clip(
             view = locate(frame)
             own = fit_metric(relative, view, frame)
             fits[number] = find_anchors(relative, view, frame), relative.kind, own
+        except ContradictionError:
+            raise
         except (PerceptionError, CalibrationError) as error:
             refused[number] = error.cause
     if not fits:

@@ -1,5 +1,7 @@
 """Where the table is in the camera: solved from the cell's tags, or fitted to the sensor's depth."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -9,6 +11,7 @@ from core.errors import CalibrationError, PerceptionError
 from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, rotation_angle, transform
 from perception.depth_types import Plane, SeenTag, TableView
+from perception.table.metric_factor import sensor_factor
 from perception.table.plane import fit_table
 from perception.table.tags import detect_tags, tag_corners_m
 
@@ -29,11 +32,14 @@ def locate_table(frame: RgbdImage, cell: Cell) -> TableView:
     """The table from the cell's tags if any is in view, else from the sensor's depth.
 
     Raises:
-        PerceptionError: neither gives a trustworthy plane.
+        PerceptionError: neither gives a trustworthy plane, or the frame's own depth contradicts the tags.
         CalibrationError: the tags contradict the cell file.
     """
     tags = detect_tags(frame.color, cell.tags)
-    return solve_table(tags, frame.intrinsics, cell) if tags else fit_table(frame)
+    if not tags:
+        return fit_table(frame)
+    view = solve_table(tags, frame.intrinsics, cell)
+    return replace(view, sensor_factor=sensor_factor(frame, view))
 
 
 def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -> TableView:

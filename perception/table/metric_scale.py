@@ -9,6 +9,7 @@ from core.threads import one_blas_thread
 from perception.depth_types import Kind, MetricDepth, RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
 from perception.table.correction import TableCorrection, apply_correction, find_correction
+from perception.table.metric_factor import metric_factor
 
 #: Fewer anchors than this say nothing.
 MIN_ANCHORS = 300
@@ -32,18 +33,19 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
     """Scales an estimator's answer by the table's anchors, and takes out what bends slowly over the table.
 
     Kind `disparity` fits 1/z = a d + b, kind `depth` z = a d + b, both to least error in metres; kind
-    `metric` needs no fit, and its error at the anchors is reported and never refused. Then
-    `perception.table.correction` is used where it helps; a sensor's own depth stays as it is.
+    `metric` takes a small factor where the tags ask for one (`perception.table.metric_factor`). Then
+    `perception.table.correction` is used where it helps; a sensor's own depth is not bent.
 
     Raises:
         PerceptionError: the answer is unusable (shape, NaN, inf), the anchors are too few or span too
-            little depth, or the fit is poor (`MAX_RESIDUAL_MM`, `MAX_LEFT_OUT_MM`) or inverted.
+            little depth, the fit is poor (`MAX_RESIDUAL_MM`, `MAX_LEFT_OUT_MM`) or inverted, or metric
+            depth contradicts the tags.
     """
     _demand_values(relative, frame)
     anchors, is_metric = find_anchors(relative, view, frame), relative.kind == "metric"
     if not is_metric:
         _demand_anchors(anchors, relative)
-    a, b = (1.0, 0.0) if is_metric else _fit(anchors, relative.kind)
+    a, b = (metric_factor(relative, anchors), 0.0) if is_metric else _fit(anchors, relative.kind)
     if not a > 0:
         raise PerceptionError(
             f"{relative.estimator} has near and far the wrong way round (fitted scale {a:.3g}).",
@@ -72,7 +74,7 @@ def fit_metric(relative: RelativeDepth, view: TableView, frame: RgbdImage) -> Me
 
 def to_metres(values: NDArray, kind: Kind, scale: float, shift: float) -> NDArray:
     """Depth [m] of an estimator's answer by a fitted scale and shift, NaN where that is behind or too far."""
-    depth_m = values if kind == "metric" else scale * values.astype(float) + shift
+    depth_m = values * scale if kind == "metric" else scale * values.astype(float) + shift
     if kind == "disparity":
         with np.errstate(divide="ignore"):
             depth_m = np.where(depth_m > 1 / FARTHEST_M, 1 / depth_m, np.nan)

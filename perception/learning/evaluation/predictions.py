@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import DatasetError, PerceptionError, VitroError
 from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
-from perception.depth_types import Plane, RelativeDepth
+from perception.depth_types import RelativeDepth, TableView
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
@@ -67,7 +67,7 @@ def _of_frames(estimator: Estimator, samples: ClipSamples, places: Sequence[int]
         try:
             if estimator.specification.needs_depth and sample.frame.sensor_m is None:
                 raise estimator.lacks_depth()
-            table = _table(sample) if estimator.specification.needs_table else None
+            table = _table(sample).plane if estimator.specification.needs_table else None
             yield estimator.estimate(list(newest), table)
         except VitroError as error:
             yield error
@@ -85,12 +85,12 @@ def _of_clip(estimator: Estimator, samples: ClipSamples, places: Sequence[int]) 
     yield from stream.finish()
 
 
-def _table(sample: Sample) -> Plane:
-    if sample.table.plane is None:
+def _table(sample: Sample) -> TableView:
+    if sample.table.view is None:
         raise PerceptionError(
             f"Nothing tells where the table is: {sample.table.why}", "Show the cell's tags, or depth."
         )
-    return sample.table.plane
+    return sample.table.view
 
 
 def collect_predictions(
