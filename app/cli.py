@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from app import doctor, tag_sheet
+from app.bringup import options as bringup
 from app.clips import options as clips
 from app.refine import options as refine
 from app.run import options as run
@@ -45,7 +46,7 @@ class Group(TyperGroup):
         """Typer gives it the commands that it has by now: none."""
 
 
-for commands in (run, doctor, tag_sheet, clips, refine, synth):
+for commands in (run, doctor, bringup, tag_sheet, clips, refine, synth):
     app.add_typer(commands.room)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})

@@ -142,7 +142,8 @@ class Console:
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""
         menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in choices.items())
-        self._rich.print(f"\a{question}  {menu}")
+        self._rich.bell()
+        self._rich.print(f"{question}  {menu}")
         while (key := read_key()) not in choices:
             pass
         return key

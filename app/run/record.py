@@ -30,7 +30,7 @@ def record_camera(options: RecordOptions) -> int:
         )
     with ExitStack() as opened:
         with console.stage("open") as line:
-            camera = _open(options, opened)
+            camera = open_camera(options, opened)
             line.detail = camera.name
         frames = console.progress(_read(camera, options.frames), "recording", options.frames)
         if options.out.suffix == ".db3":
@@ -49,7 +49,7 @@ def record_camera(options: RecordOptions) -> int:
     return 0
 
 
-def _open(options: RecordOptions, opened: ExitStack) -> Camera:
+def open_camera(options: RecordOptions, opened: ExitStack) -> Camera:
     """The camera that was asked for; the digital cell lays a scene for its own."""
     kind, _, serial = options.camera.partition(":")
     if kind == "auto":

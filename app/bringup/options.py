@@ -1,0 +1,23 @@
+"""The command `bringup`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from app.options import CellName, add_command
+
+room = typer.Typer()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BringupOptions:
+    """Lead a new cell to its first grasp, step by step; goes on where it was left."""
+
+    cell: CellName = ""
+    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
+    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    again: Annotated[str, typer.Option(metavar="STEP", help="Repeat this step and those after it.")] = ""
+
+
+add_command(room, "bringup", "app.bringup.command:bring_up", BringupOptions)
