@@ -83,11 +83,12 @@ class RealCell:
             CameraError, ArmError: which part is missing and how to bring it up.
         """
         from hardware.arms.piper_arm import PiperArm
-        from hardware.cameras.realsense import RealSenseCamera, RealSenseConfig
+        from hardware.cameras.live import LiveCamera
+        from hardware.cameras.realsense import RealSenseConfig
 
         self.clock = WallClock()
         self.arms: dict[str, Arm] = {}
-        self.camera = RealSenseCamera(RealSenseConfig(serial, cell.camera.width, cell.camera.height, cell.camera.fps))
+        self.camera = LiveCamera(RealSenseConfig(serial, cell.camera.width, cell.camera.height, cell.camera.fps))
         try:
             for name, mount in cell.arms.items():
                 arm = PiperArm(name, mount.channel, mount, self.clock)

@@ -13,7 +13,8 @@ from hardware.cameras.attached import find_cameras
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
-from hardware.cameras.realsense import RealSenseCamera, RealSenseConfig
+from hardware.cameras.live import LiveCamera
+from hardware.cameras.realsense import RealSenseConfig
 from hardware.cameras.recorded import open_recording
 from hardware.cameras.recorder import Recorder
 from hardware.worlds import open_world
@@ -58,7 +59,7 @@ def open_camera(options: RecordOptions, opened: ExitStack) -> Camera:
         cell = load_cell(cell_file(options.cell or "lab"))
         mount = cell.camera
         config = RealSenseConfig(serial or None, mount.width, mount.height, mount.fps)
-        return opened.enter_context(RealSenseCamera(config))
+        return opened.enter_context(LiveCamera(config))
     if kind == "sim":
         world = opened.enter_context(
             closing(open_world(load_cell(cell_file(options.cell or "sim")), "sim", options.seed))

@@ -8,16 +8,12 @@ The connection FD gets pickled pairs: ("intrinsics", Intrinsics), then ("frame",
 as there is one, then ("end", count) or ("error", (cause, remedy)).
 """
 
-import fcntl
 import os
 import queue
-import select
-import signal
 import sys
 import threading
 import time
 from collections import Counter
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ import pyrealsense2 as rs
 
 from core.errors import CameraError
 from hardware.cameras.camera import Freshness
+from hardware.cameras.child import connect_to_owner
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.framesets import Exposure, FrameReader
 from hardware.cameras.pairing import COLOR, DEPTH, INFRARED, ExposureMatcher, StreamKey
@@ -179,22 +176,8 @@ class Player:
             )
 
 
-def _follow_parent() -> None:
-    """Ends this process, whatever librealsense is doing, when the one that started it, and with it our input, is gone.
-
-    The kernel does it: where librealsense hangs, no thread of Python runs any more.
-    """
-    flags = fcntl.fcntl(sys.stdin, fcntl.F_GETFL)
-    fcntl.fcntl(sys.stdin, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(sys.stdin, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(sys.stdin, fcntl.F_SETFL, flags | os.O_ASYNC)
-    if select.select([sys.stdin], [], [], 0)[0]:  # it was gone before
-        os._exit(0)
-
-
 def main() -> None:
-    _follow_parent()
-    answers = Connection(int(sys.argv[2]))
+    answers = connect_to_owner()
     try:
         player = Player(Path(sys.argv[1]))
         answers.send(("intrinsics", player.intrinsics))

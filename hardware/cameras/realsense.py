@@ -7,6 +7,7 @@ playback, as a device of a context that is read by serial, falls silent, is unpl
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,9 @@ class RealSenseConfig:
     fps: int = 30
     infrared: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} at {self.fps} frames/s"
+
     def __post_init__(self) -> None:
         if (self.width, self.height) not in _COLOR_SIZES:
             raise CameraError(
@@ -68,13 +72,17 @@ class RealSenseCamera(Camera):
 
     is_live = True
 
-    def __init__(self, config: RealSenseConfig, *, context: Any = None) -> None:
+    def __init__(
+        self, config: RealSenseConfig, *, context: Any = None, restarts: Callable[[], None] = lambda: None
+    ) -> None:
+        """restarts: told that the next frame may take up to 10 s."""
         self.config = config
+        self._restarts = restarts
         rs = load_librealsense()
         self._context = rs.context() if context is None else context
         info = choose(config.serial, describe(self._context))
-        self._serial, self._usb = info.serial, info.usb
-        self.name = f"d435 {self._serial}"
+        self.serial, self._usb = info.serial, info.usb
+        self.name = f"d435 {self.serial}"
         self._freshness = Freshness()
         self._last_number = -1
         self._is_silent = False
@@ -111,7 +119,7 @@ class RealSenseCamera(Camera):
         from hardware.cameras.framesets import FrameReader
 
         c, config, pipeline = self.config, rs.config(), rs.pipeline(self._context)
-        config.enable_device(self._serial)
+        config.enable_device(self.serial)
         config.enable_stream(rs.stream.color, c.width, c.height, rs.format.rgb8, c.fps)
         config.enable_stream(rs.stream.depth, *_DEPTH_SIZE, rs.format.z16, c.fps)
         for index in (1, 2) if c.infrared else ():
@@ -119,13 +127,18 @@ class RealSenseCamera(Camera):
         try:
             profile = pipeline.start(config)
         except RuntimeError as error:
+            if self._usb.startswith(("1", "2")):
+                raise CameraError(
+                    f"{self.name} is on USB {self._usb}, which is too slow for {c}.",
+                    "Plug it into a USB 3 port with a USB 3 cable and no hub, then run `python main.py doctor`.",
+                ) from error
             raise CameraError(
                 f"{self.name}, on USB {self._usb}, does not start with {c} ({error}).",
                 "Close other programs that use it and plug it into a USB 3 port, then run `python main.py doctor`.",
             ) from error
         self._pipeline = pipeline
         color = profile.get_stream(rs.stream.color)
-        self._reader = FrameReader(color, profile.get_stream(rs.stream.depth), self._serial, "d435")
+        self._reader = FrameReader(color, profile.get_stream(rs.stream.depth), self.serial, "d435")
         self.intrinsics = self._reader.intrinsics
         self._first_number = self._last_number + 1
         self._settle()
@@ -169,10 +182,11 @@ class RealSenseCamera(Camera):
         return None
 
     def _is_attached(self) -> bool:
-        return any(info.serial == self._serial for info in describe(self._context))
+        return any(info.serial == self.serial for info in describe(self._context))
 
     def _restart(self) -> None:
         _log.warning("%s was lost; starting it again", self.name)
+        self._restarts()
         self.close()
         deadline_s = time.monotonic() + _RECONNECT_S
         while not self._is_attached():

@@ -1,23 +1,15 @@
 """Recordings as cameras: `.bag` and `.db3` of librealsense, and folders of frames."""
 
-import os
-import subprocess
-import sys
-import threading
-import time
-import weakref
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.child import Child, ChildLost
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
 
-_ROOT = Path(__file__).resolve().parents[2]
 #: Longest waits for the player, the first with the time that its libraries take to load [s].
 _OPEN_S = 30.0
 _STALL_S = 20.0
@@ -57,8 +49,7 @@ class RecordedCamera(Camera):
         self.name = str(path)
         self._count = 0
         self._last_error: CameraError | None = None
-        self._answers, self._player = _start_player(path)
-        self._end = weakref.finalize(self, _end, self._answers, self._player)
+        self._player = Child("hardware.cameras.player", str(path))
         self.intrinsics: Intrinsics = self._answer(_OPEN_S)
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
@@ -70,7 +61,7 @@ class RecordedCamera(Camera):
         """
         if self._last_error is not None:
             raise self._last_error
-        if not self._end.alive:
+        if not self._player.is_open:
             raise CameraError(f"{self.name} is closed.", "Open it again to read it from its beginning.")
         frame = self._answer(_STALL_S)
         self._count += 1
@@ -78,16 +69,10 @@ class RecordedCamera(Camera):
 
     def _answer(self, timeout_s: float) -> Any:
         """What the player sends next; its last word is raised, and again whenever asked for more."""
-        watchdog = threading.Timer(timeout_s, self._player.kill)
-        watchdog.daemon = True
-        started_s = time.monotonic()
-        watchdog.start()
         try:
-            kind, value = self._answers.recv()
-        except (EOFError, OSError):
-            kind, value = "failure", "hangs" if time.monotonic() - started_s >= timeout_s else "crashes"
-        finally:
-            watchdog.cancel()
+            kind, value = self._player.receive(timeout_s)
+        except ChildLost as lost:
+            kind, value = "failure", str(lost)
         if kind in ("intrinsics", "frame"):
             return value
         if kind == "end":
@@ -98,31 +83,8 @@ class RecordedCamera(Camera):
             kept = f"The {self._count} frames given are sound; for the others copy" if self._count else "Copy"
             cause = f"{self.name} is damaged: librealsense {value} on it."
             self._last_error = CameraError(cause, f"{kept} the file again.")
-        self._end()
+        self._player.close()
         raise self._last_error
 
     def close(self) -> None:
-        self._end()
-
-
-def _start_player(path: Path) -> tuple[Connection, subprocess.Popen[bytes]]:
-    receiving, sending = Pipe(duplex=False)
-    with sending:
-        player = subprocess.Popen(
-            [sys.executable, "-P", "-m", "hardware.cameras.player", str(path), str(sending.fileno())],
-            pass_fds=[sending.fileno()],
-            stdin=subprocess.PIPE,  # its end tells the player that this process is gone
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # librealsense complains there of what `read` raises
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])},
-            start_new_session=True,
-        )
-    return receiving, player
-
-
-def _end(answers: Connection, player: subprocess.Popen[bytes]) -> None:
-    answers.close()
-    player.kill()
-    player.wait()
-    if player.stdin:
-        player.stdin.close()
+        self._player.close()

@@ -42,12 +42,15 @@ class FakeD435:
     streams: tuple[str, ...] = ("color", "depth")
     epoch_ms: float = 1000.0
     domain: Any = rs.timestamp_domain.hardware_clock
+    usb: str = ""
 
     def record(self, file: Path, schedule: Sequence[tuple[str, int]], pause_s: float = 0.0) -> None:
         """Records images in the order given: ("color" | "depth", number), with a pause after each."""
         device = rs.software_device()
         device.register_info(rs.camera_info.name, "Intel RealSense D435")
         device.register_info(rs.camera_info.serial_number, SERIAL)
+        if self.usb:
+            device.register_info(rs.camera_info.usb_type_descriptor, self.usb)
         stereo, rgb = device.add_sensor("Stereo Module"), device.add_sensor("RGB Camera")
         stereo.add_read_only_option(rs.option.depth_units, self.unit_m)
         sensors, profiles, images = {"depth": stereo, "color": rgb}, {}, {}

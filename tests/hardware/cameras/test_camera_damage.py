@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from core.errors import CameraError
 from hardware.cameras import recorded
 from hardware.cameras.camera import EndOfRecording
+from hardware.cameras.child import Child
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import RecordedCamera, open_recording
 from tests.support.recordings import LEGACY, SMALL, assert_equal, assert_shows_the_scene, make_frame, record
@@ -94,8 +96,9 @@ def test_a_description_librealsense_hangs_on_is_refused(hanging_db3: Path, monke
 
 @pytest.mark.parametrize("wait_s", [0.0, 4.0], ids=["while it starts", "while librealsense hangs"])
 def test_the_player_ends_with_the_program_that_started_it(hanging_db3: Path, wait_s: float) -> None:
-    answers, player = recorded._start_player(hanging_db3)
-    with answers, player:
+    child = Child("hardware.cameras.player", str(hanging_db3))
+    player = child.process
+    with closing(child):
         assert player.stdin is not None
         time.sleep(wait_s)
         player.stdin.close()  # as when the program is killed
@@ -113,10 +116,10 @@ def test_a_file_that_brings_librealsense_down_does_not_take_the_program_along(
     (tmp_path / "r.db3").write_bytes(sound_db3)
     with RecordedCamera(tmp_path / "r.db3") as camera:
         camera.read()
-        camera._player.send_signal(blow)
+        camera._player.process.send_signal(blow)
         for _ in range(2):  # and it stays down
             with pytest.raises(CameraError, match=f"librealsense {said} on it") as caught:
                 while True:
                     camera.read()
     assert "frames given are sound" in caught.value.remedy
-    assert camera._player.returncode is not None
+    assert camera._player.process.returncode is not None
