@@ -1,8 +1,10 @@
-"""A grasp with the motion that carries it out, and the gate's word on it."""
+"""A grasp with the motion that carries it out, and the gate's word on it, sealed: what changes later is refused."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,28 +27,73 @@ class GateReport:
     """The independent gate's answer: passed, or the first violations it found, in words.
 
     worst_clearance_m: nearest the arm and what it holds come to anything else, up to 0.02; NaN where
-    the numbers alone were wrong.
+    the numbers alone were wrong. seal: of what was passed (`seal_of`), '' where nothing was. checked_s: when
+    (time.monotonic) the check began.
     """
 
     passed: bool
     violations: tuple[str, ...]
     configurations_checked: int
     worst_clearance_m: float
+    seal: str = ""
+    checked_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class GraspPlan:
     """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first.
 
-    measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe.
+    measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe. What moves
+    is copied into memory that nobody can write.
     """
 
     arm: str
     row: NDArray[np.float64]
     T_world_tcp: NDArray[np.float64]
     pre_open_m: float
-    motions: dict[Phase, JointTrajectory]
+    motions: Mapping[Phase, JointTrajectory]
     gate: GateReport
     planner: str
     candidates_tried: int
     measured_rad: Mapping[str, NDArray[np.float64]]
+
+    def __post_init__(self) -> None:
+        motions = {
+            phase: JointTrajectory(_read_only(motion.times_s), _read_only(motion.positions_rad))
+            for phase, motion in self.motions.items()
+        }
+        measured = {name: _read_only(joints) for name, joints in self.measured_rad.items()}
+        object.__setattr__(self, "motions", MappingProxyType(motions))
+        object.__setattr__(self, "measured_rad", MappingProxyType(measured))
+        object.__setattr__(self, "T_world_tcp", _read_only(self.T_world_tcp))
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this very plan is what the gate passed."""
+        seal = seal_of(self.arm, self.motions, self.T_world_tcp, self.pre_open_m, self.measured_rad)
+        return self.gate.passed and self.gate.seal == seal
+
+
+def seal_of(
+    arm: str,
+    motions: Mapping[Phase, JointTrajectory],
+    T_world_tcp: NDArray[np.float64],
+    pre_open_m: float,
+    measured_rad: Mapping[str, NDArray[np.float64]],
+) -> str:
+    """A digest of all that moves, and of where everything else stands meanwhile."""
+    parts: dict[str, object] = {"T_world_tcp": T_world_tcp, "pre_open_m": pre_open_m}
+    parts |= {f"measured {name}": joints for name, joints in measured_rad.items()}
+    for phase, motion in motions.items():
+        parts |= {f"{phase} times": motion.times_s, f"{phase} positions": motion.positions_rad}
+    digest = hashlib.sha256(repr(arm).encode())
+    for name, value in sorted(parts.items()):
+        array = np.ascontiguousarray(value, dtype=float)
+        digest.update(f"{name} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _read_only(values: NDArray) -> NDArray[np.float64]:
+    """A copy in the memory of a bytes object, which no flag makes writable again."""
+    array = np.ascontiguousarray(values, dtype=float)
+    return np.frombuffer(array.tobytes()).reshape(array.shape)

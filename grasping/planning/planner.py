@@ -15,7 +15,8 @@ from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.collision import CollisionChecker, Surroundings
-from grasping.planning.gate import Joints, check_motions
+from grasping.planning.gate import check_motions
+from grasping.planning.gate_numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes

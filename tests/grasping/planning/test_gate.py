@@ -1,5 +1,7 @@
 """The gate catches what a broken planner could send."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def check(plan, motions=None, cell: Cell = CELL, **changed):
         "target_points_m": cloud.of(0),
         "other_points_m": np.zeros((0, 3)),
     }
-    return check_motions(cell, motions or plan.motions, **(known | changed))
+    return check_motions(cell, plan.motions if motions is None else motions, **(known | changed))
 
 
 def changed(plan, phase: Phase, times_s=None, positions_rad=None):
@@ -188,3 +190,121 @@ def test_leaving_the_workspace_is_caught(plan):
     low = CELL.workspace.model_copy(update={"tool_z_m": (0.004, 0.15)})
     report = check(plan, cell=CELL.model_copy(update={"workspace": low}))
     assert any("workspace" in violation for violation in report.violations)
+
+
+def lift_by(plan, *offsets_m: tuple[float, float, float]) -> dict[Phase, JointTrajectory]:
+    """The plan with a lift through the grasp moved by these offsets, and a gentle way on to the bin."""
+    path = [plan.motions[Phase.APPROACH].positions_rad[-1]]
+    for offset_m in offsets_m:
+        path.append(joints_at(plan.arm, transform(translation_m=offset_m) @ plan.T_world_tcp, near=path[-1]))
+    lift = along(path[0], path[1])
+    for here, there in pairwise(path[1:]):
+        more = along(here, there)
+        times = np.concatenate([lift.times_s, lift.duration_s + more.times_s[1:]])
+        lift = JointTrajectory(times, np.concatenate([lift.positions_rad, more.positions_rad[1:]]))
+    return plan.motions | {Phase.LIFT: lift, Phase.PLACE: along(path[-1], plan.motions[Phase.PLACE].positions_rad[-1])}
+
+
+def test_a_lift_that_sweeps_what_is_held_through_a_neighbour_is_caught(plan):
+    x, y, _ = plan.T_world_tcp[:3, 3]
+    beside = cylinder(x, y - 0.08, 0.02, 0.06)  # below the fingers, in the way of what they hold
+    sweep = lift_by(plan, (0.0, -0.12, 0.005), (0.0, -0.12, 0.1))
+    assert check(plan, other_points_m=beside).passed
+    assert any("sideways" in v for v in check(plan, sweep, other_points_m=beside).violations)
+    after = lift_by(plan, (0.0, 0.0, 0.035), (0.0, -0.12, 0.035), (0.0, -0.12, 0.1))
+    assert any("held meets object" in v for v in check(plan, after, other_points_m=beside).violations)
+
+
+def test_a_lift_that_pushes_down_or_stays_is_caught(plan):
+    low = transform(translation_m=(0.0, 0.0, 0.03)) @ plan.T_world_tcp
+    grasp = plan.motions[Phase.APPROACH].positions_rad[-1]
+    assert np.abs(joints_at(plan.arm, low, grasp) - grasp).max() < 1.0
+    assert any("mm down" in v for v in check(plan, lift_by(plan, (0, 0, -0.02), (0, 0, 0.1))).violations)
+    assert any("raises what is held" in v for v in check(plan, lift_by(plan, (0, 0, 0.01))).violations)
+
+
+def test_a_place_that_does_not_reach_the_bin_is_caught(plan):
+    place, retreat = plan.motions[Phase.PLACE].positions_rad, plan.motions[Phase.RETREAT].positions_rad
+    for end in (place[0], place[len(place) // 2]):
+        report = check(plan, plan.motions | {Phase.PLACE: along(place[0], end), Phase.RETREAT: along(end, retreat[-1])})
+        assert any("never reaches the bin" in v for v in report.violations), report.violations
+
+
+def test_an_approach_from_the_side_or_from_nowhere_is_caught(plan):
+    grasp = plan.motions[Phase.APPROACH].positions_rad[-1]
+    side = joints_at(plan.arm, plan.T_world_tcp @ transform(translation_m=(0.02, 0.0, -0.06)), near=grasp)
+    start = plan.motions[Phase.TRANSIT].positions_rad[0]
+    report = check(plan, plan.motions | {Phase.TRANSIT: along(start, side), Phase.APPROACH: along(side, grasp)})
+    assert any("beside the tool's axis" in v for v in report.violations), report.violations
+    near = joints_at(plan.arm, plan.T_world_tcp @ transform(translation_m=(0.0, 0.0, -0.02)), near=grasp)
+    report = check(plan, plan.motions | {Phase.TRANSIT: along(start, near), Phase.APPROACH: along(near, grasp)})
+    assert any("before the grasp" in v for v in report.violations), report.violations
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"pre_open_m": 0.12}, "stroke"),
+        ({"pre_open_m": np.nan}, "stroke"),
+        ({"pre_open_m": -0.01}, "stroke"),
+        ({"pre_open_m": np.inf}, "stroke"),
+        ({"grasp_width_m": 0.11}, "stroke"),
+        ({"grasp_width_m": np.nan}, "stroke"),
+        ({"pre_open_m": 0.03}, "comes in 30.0 mm open"),
+        ({"pre_open_m": 0.052, "grasp_width_m": 0.05}, "come down on the target"),
+        ({"pre_open_m": 0.002, "grasp_width_m": 0.001}, "come down on the target"),
+        ({"target_points_m": np.zeros((0, 3))}, "nothing is known of the target"),
+        ({"target_points_m": cylinder(0.1, -0.1, 0.03, 0.1)}, "close on nothing"),
+        ({"target_points_m": np.full((5, 3), np.nan)}, "not all points of the target"),
+        ({"target_points_m": np.zeros(3)}, "no (M, 3)"),
+        ({"target_points_m": None}, "no (M, 3)"),
+        ({"other_points_m": np.full((5, 3), np.inf)}, "not all points of the other objects"),
+        ({"arm": "third"}, "no arm 'third'"),
+        ({"arm": None}, "no arm"),
+        ({"measured": {}}, "was not measured"),
+        ({"measured": {"left": PARK_JOINTS}}, "where the right arm stands was not measured"),
+        ({"measured": {"right": PARK_JOINTS}}, "where the left arm stands was not measured"),
+        ({"measured": PARKED | {"third": PARK_JOINTS}}, "'third' was measured"),
+        ({"measured": PARKED | {"left": np.zeros(5)}}, "unusable"),
+        ({"measured": PARKED | {"left": None}}, "unusable"),
+        ({"measured": None}, "cannot be checked"),
+        ({"T_world_tcp": np.full((4, 4), np.nan)}, "no pose"),
+        ({"T_world_tcp": 2 * np.eye(4)}, "no rigid pose"),
+        ({"T_world_tcp": None}, "no pose"),
+    ],
+)
+def test_what_a_plan_may_not_say_is_refused_with_the_reason_and_never_raised(plan, changes, why):
+    report = check(plan, **changes)
+    assert not report.passed and report.seal == ""
+    assert any(why in violation for violation in report.violations), report.violations
+
+
+def test_corners_between_sparse_samples_are_caught(plan):
+    start, end = plan.motions[Phase.TRANSIT].positions_rad[[0, -1]]
+    corners = JointTrajectory(np.array([0.0, 2.0, 4.0]), np.array([start, (start + end) / 2, end]))
+    assert any("rad/s²" in v for v in check(plan, plan.motions | {Phase.TRANSIT: corners}).violations)
+
+
+def test_motions_that_are_none_are_refused(plan):
+    for nothing in (None, "transit", JointTrajectory(np.zeros(0), np.zeros((0, 6))), JointTrajectory(None, None)):
+        assert not check(plan, plan.motions | {Phase.TRANSIT: nothing}).passed
+    assert not check(plan, plan.motions | {"wave": plan.motions[Phase.LIFT]}).passed
+    assert not check(plan, {}).passed
+    hour = changed(plan, Phase.PLACE, times_s=plan.motions[Phase.PLACE].times_s * 600)
+    assert any("allowed" in v for v in check(plan, hour).violations)
+
+
+def test_a_pick_that_ends_elsewhere_than_parked_is_caught(plan):
+    retreat = plan.motions[Phase.RETREAT].positions_rad
+    report = check(plan, plan.motions | {Phase.RETREAT: along(retreat[0], retreat[-1] + [0.1, 0, 0, 0, 0, 0])})
+    assert any("parked pose" in v for v in report.violations)
+
+
+def test_phases_in_each_other_s_place_are_caught(plan):
+    for one, other in pairwise(Phase):
+        swapped = plan.motions | {one: plan.motions[other], other: plan.motions[one]}
+        assert not check(plan, swapped).passed
+
+
+def test_what_passed_is_sealed(plan):
+    assert plan.is_sealed and check(plan, grasp_width_m=float(plan.row[1])).seal == plan.gate.seal

@@ -1,0 +1,105 @@
+"""How the tool must go: straight onto the object, straight up with it, and to above the bin."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from core.cell_parts import Bin
+from core.transforms import Matrix, apply, invert
+from grasping.detection.gripper import PAD_LENGTH_M, TIP
+from grasping.planning.grasp_plan import Phase
+
+#: So near its grasp [m] the tool comes straight in, and the fingers may meet the target; from this far at least.
+EXEMPT_M = 0.08
+LEAST_APPROACH_M = 0.03
+#: From this rise [m] on, what is held must be clear of the table and of what stood beside it; up to it, it goes
+#: straight up and stays level, so that what stands beside it is not swept.
+RAISED_M = 0.03
+#: How far a straight way may bend [m], and turn [rad]: splines through straight lines of joints stay within 0.03 mm.
+STRAIGHT_M, STRAIGHT_RAD = 0.003, np.deg2rad(3.0)
+#: The tool ends on the promised grasp this closely.
+POSE_SLACK_M, POSE_SLACK_RAD = 0.001, np.deg2rad(0.5)
+#: What is let go of falls no deeper than from here above the bin's rim [m].
+HIGHEST_DROP_M = 0.10
+#: Target points are looked for so far before the fingertips [m]: depth errs by a centimetre.
+_BEYOND_TIPS_M = 0.01
+
+
+def path_violations(
+    phase: Phase, T_world_tool: Matrix, T_world_tcp: Matrix, held_points_tcp_m: NDArray, bin_: Bin
+) -> Iterator[str]:
+    """What is wrong with the tool's way (M, 4, 4) in a phase, in words that follow the phase's name.
+
+    T_world_tcp: the promised grasp. held_points_tcp_m: (K, 3) of the target, in the tool's frame at the grasp.
+    """
+    if phase is Phase.APPROACH:
+        yield from _approach(invert(T_world_tcp) @ T_world_tool)
+    elif phase is Phase.LIFT:
+        yield from _lift(T_world_tool, T_world_tcp)
+    elif phase is Phase.PLACE:
+        yield from _place(apply(T_world_tool[-1], held_points_tcp_m), bin_)
+
+
+def grasp_violations(target_points_tcp_m: NDArray, pre_open_m: float) -> Iterator[str]:
+    """What is wrong with where the fingers close: they come in beside the target (K, 3), not around it."""
+    x, y, z = target_points_tcp_m.T
+    slab = (np.abs(x) < TIP.half_x_m) & (z > -PAD_LENGTH_M) & (z < _BEYOND_TIPS_M)
+    across = np.abs(y[slab])
+    between = int((across <= pre_open_m / 2).sum())
+    under_fingers = int((across <= pre_open_m / 2 + TIP.y_outer_m - TIP.y_inner_m).sum()) - between
+    if not between:
+        yield "the fingers close on nothing: the target is elsewhere"
+    elif under_fingers > between:
+        yield f"the fingers, {pre_open_m * 1000:.0f} mm open, come down on the target and not around it"
+
+
+def _approach(T_tcp_tool: Matrix) -> Iterator[str]:
+    """T_tcp_tool: (M, 4, 4), the tool in the promised grasp's frame."""
+    at, turned = T_tcp_tool[:, :3, 3], Rotation.from_matrix(T_tcp_tool[:, :3, :3]).magnitude()
+    near = np.linalg.norm(at, axis=1) < EXEMPT_M
+    beside = float(np.linalg.norm(at[near, :2], axis=1).max(initial=0.0))
+    if beside > STRAIGHT_M or turned[near].max(initial=0.0) > STRAIGHT_RAD:
+        yield (
+            f"comes in {beside * 1000:.0f} mm beside the tool's axis, "
+            f"turned by {np.rad2deg(turned[near].max(initial=0.0)):.0f} deg"
+        )
+    if -at[0, 2] < LEAST_APPROACH_M:
+        yield f"begins {-at[0, 2] * 1000:.0f} mm before the grasp, {LEAST_APPROACH_M * 1000:.0f} at least"
+    if at[:, 2].max() > STRAIGHT_M:
+        yield f"goes {at[:, 2].max() * 1000:.0f} mm beyond the grasp"
+    off_m, off_rad = float(np.linalg.norm(at[-1])), float(turned[-1])
+    if off_m > POSE_SLACK_M or off_rad > POSE_SLACK_RAD:
+        yield f"ends {off_m * 1000:.1f} mm and {np.rad2deg(off_rad):.1f} deg from the promised grasp"
+
+
+def _lift(T_world_tool: Matrix, T_world_tcp: Matrix) -> Iterator[str]:
+    moved = T_world_tool[:, :3, 3] - T_world_tcp[:3, 3]
+    turned = Rotation.from_matrix(T_world_tool[:, :3, :3] @ T_world_tcp[:3, :3].T).magnitude()
+    low = before_raised(moved[:, 2])
+    sideways = float(np.linalg.norm(moved[low, :2], axis=1).max(initial=0.0))
+    if sideways > STRAIGHT_M or turned[low].max(initial=0.0) > STRAIGHT_RAD:
+        yield (
+            f"sweeps what is held {sideways * 1000:.0f} mm sideways and turns it by "
+            f"{np.rad2deg(turned[low].max(initial=0.0)):.0f} deg before it is raised by {RAISED_M * 1000:.0f} mm"
+        )
+    if moved[:, 2].min() < -STRAIGHT_M:
+        yield f"pushes what is held {-moved[:, 2].min() * 1000:.0f} mm down"
+    if moved[-1, 2] < RAISED_M:
+        yield f"raises what is held by {moved[-1, 2] * 1000:.0f} mm, {RAISED_M * 1000:.0f} at least"
+
+
+def _place(held_points_m: NDArray, bin_: Bin) -> Iterator[str]:
+    low, high = held_points_m.min(axis=0), held_points_m.max(axis=0)
+    off_m = np.abs((low + high)[:2] / 2 - bin_.center_m)
+    if (off_m > np.array(bin_.size_m[:2]) / 2 - bin_.wall_m).any():
+        yield f"never reaches the bin: it ends {off_m.max() * 1000:.0f} mm from its middle"
+    drop_m = float(low[2]) - bin_.size_m[2]
+    if not 0.0 <= drop_m <= HIGHEST_DROP_M:
+        yield f"lets go {drop_m * 1000:.0f} mm above the bin's rim, 0 to {HIGHEST_DROP_M * 1000:.0f} allowed"
+
+
+def before_raised(rise_m: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(M,) whether a lift (M,) has not yet risen by RAISED_M; what sinks again has risen."""
+    return np.logical_and.accumulate(rise_m < RAISED_M)
