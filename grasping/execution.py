@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.errors import TrackingError
+from core.errors import ArmError, PlanningError, TrackingError
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import Arm, ArmState, TrackingReport
 
@@ -15,6 +15,8 @@ EMPTY_WIDTH_M = 0.003
 #: A held object presses back: below this effort [N·m] at the motor (a fifth of what closing asks for)
 #: the fingers stopped on nothing.
 HELD_EFFORT_NM = 0.2
+#: Fingers that stay this much [m] short of what they were to open to would come down on the object.
+OPENED_SLACK_M = 0.003
 #: Largest distance from the commanded joints at which a motion counts as carried out.
 SETTLED_RAD = 0.02
 
@@ -69,9 +71,16 @@ class Execution:
 
         Raises:
             ArmError: any fault, or a motion that did not end where it should. The arm holds.
+            PlanningError: the plan is no longer what the gate passed; nothing more is sent.
             MotionStopped: `should_stop` became true.
         """
-        self._grip(self.plan.pre_open_m)
+        opened_m = self._grip(self.plan.pre_open_m).gripper_width_m
+        if opened_m < self.plan.pre_open_m - OPENED_SLACK_M:
+            raise ArmError(
+                f"{self.arm.name}'s gripper opened to {opened_m * 1000:.0f} mm, not to "
+                f"{self.plan.pre_open_m * 1000:.0f} mm.",
+                "Look for what is stuck between or beside its fingers, then start again.",
+            )
         self._follow(Phase.TRANSIT)
         self._follow(Phase.APPROACH)
         closed = self._grip(0.0)
@@ -84,14 +93,21 @@ class Execution:
         self._grip(self.plan.pre_open_m)
         self._follow(Phase.RETREAT)
 
-    def _grip(self, width_m: float) -> ArmState:
+    def _may_send(self) -> None:
         if self.should_stop():
             raise MotionStopped
+        if not self.plan.is_sealed:
+            raise PlanningError(
+                "The plan is not the one that the gate passed: it was changed since. Nothing more is sent.",
+                "Plan again. If a planner of your own keeps a plan, it must not write to it.",
+            )
+
+    def _grip(self, width_m: float) -> ArmState:
+        self._may_send()
         return self.arm.grip(width_m, GRIP_FORCE_N)
 
     def _follow(self, phase: Phase) -> None:
-        if self.should_stop():
-            raise MotionStopped
+        self._may_send()
         tracking = self.arm.follow(self.plan.motions[phase], self.should_stop)
         self.report(phase, tracking)
         if tracking.interrupted:

@@ -215,7 +215,8 @@ class LiveTrial(Stages):
     def _fail(self, error: VitroError) -> VitroError | None:
         stage = self._machine.stage
         if self._machine.is_moving:
-            self._break_off(Reason.TRACKING if isinstance(error, TrackingError) else Reason.ARM, str(error))
+            kinds = ((TrackingError, Reason.TRACKING), (PlanningError, Reason.NO_PLAN))
+            self._break_off(next((reason for kind, reason in kinds if isinstance(error, kind)), Reason.ARM), str(error))
             return error
         self._note_fault(str(error))
         # What a refusal is called: the part that failed where the error says so, else the stage's own.

@@ -1,11 +1,16 @@
 """Held or not, told from the gripper alone."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from core.errors import ArmError, PlanningError
 from grasping.execution import Execution, Grip, Lift, MotionStopped, verify
-from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
+from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase, seal_of
 from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.trajectory import JointTrajectory
 
 
 def state(width_m: float, effort_nm: float = 1.0) -> ArmState:
@@ -40,27 +45,96 @@ def test_fingers_that_press_on_nothing_hold_nothing_however_wide_they_stand(
 
 
 class StoppedArm:
-    """Follows until it is stopped on the way in the phase whose number is given."""
+    """Follows until it is stopped on the way in the phase whose number is given; keeps what it was sent."""
 
     name = "stopped"
 
-    def __init__(self, phase: int) -> None:
-        self.left = phase
+    def __init__(self, phase: int = 9, opens_to_m: float = 0.08) -> None:
+        self.left, self.opens_to_m = phase, opens_to_m
+        self.sent: list[object] = []
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
-        return state(width_m)
+        self.sent.append(width_m)
+        return state(min(width_m, self.opens_to_m))
 
     def follow(self, trajectory: object, should_stop: object) -> TrackingReport:
+        self.sent.append(trajectory)
         self.left -= 1
         return TrackingReport(0.01, 0.001, interrupted=self.left < 0)
+
+
+def a_plan(passed: bool = True) -> GraspPlan:
+    """Five motions, each another, sealed as the gate seals what it passes."""
+    motions = {p: JointTrajectory(np.array([0.0, 1.0]), np.full((2, 6), 0.1 * k)) for k, p in enumerate(Phase)}
+    seal = seal_of("left", motions, np.eye(4), 0.08, {"left": np.zeros(6)})
+    gate = GateReport(passed, (), 1, 0.02, seal)
+    return GraspPlan("left", np.zeros(17), np.eye(4), 0.08, motions, gate, "ompl", 1, {"left": np.zeros(6)})
+
+
+def lift(plan: GraspPlan, arm: StoppedArm, reports: dict[Phase, TrackingReport] | None = None) -> Lift:
+    reports = {} if reports is None else reports
+    return Execution(plan, arm, lambda: False, reports.__setitem__).lift()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stopped_in", [0, 1, 2])
 def test_an_arm_that_never_lifted_gives_nothing_to_verify_but_how_it_moved(stopped_in: int) -> None:
     reports: dict[Phase, TrackingReport] = {}
-    gate = GateReport(True, (), 1, 0.02)
-    plan = GraspPlan("left", np.zeros(17), np.eye(4), 0.08, dict.fromkeys(Phase), gate, "ompl", 1, {})  # type: ignore[arg-type]
-    arm = StoppedArm(stopped_in)
     with pytest.raises(MotionStopped):
-        Execution(plan, arm, lambda: False, reports.__setitem__).lift()  # type: ignore[arg-type]
+        lift(a_plan(), StoppedArm(stopped_in), reports)
     assert list(reports) == [Phase.TRANSIT, Phase.APPROACH, Phase.LIFT][: stopped_in + 1]
+
+
+def test_fingers_that_do_not_open_never_come_down_on_the_object() -> None:
+    arm = StoppedArm(opens_to_m=0.05)
+    with pytest.raises(ArmError, match="opened to 50 mm, not to 80 mm"):
+        lift(a_plan(), arm)
+    assert arm.sent == [0.08]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pre_open_m": 0.09},
+        {"arm": "right"},
+        {"T_world_tcp": np.diag([1.0, -1.0, -1.0, 1.0])},
+        {"measured_rad": {"left": np.full(6, 0.1)}},
+        {"motions": dict(reversed(a_plan().motions.items())) | {Phase.LIFT: a_plan().motions[Phase.PLACE]}},
+        {"gate": replace(a_plan().gate, seal="")},
+        {"gate": replace(a_plan().gate, passed=False)},
+        {"gate": GateReport(True, (), 1, 0.02)},
+    ],
+)
+def test_a_plan_that_is_not_what_the_gate_passed_is_not_sent(changes: dict[str, Any]) -> None:
+    arm = StoppedArm()
+    with pytest.raises(PlanningError, match="not the one that the gate passed"):
+        lift(replace(a_plan(), **changes), arm)
+    assert arm.sent == []
+
+
+def test_nobody_writes_to_what_the_gate_passed() -> None:
+    plan = a_plan()
+    motion = plan.motions[Phase.TRANSIT]
+    with pytest.raises(TypeError):
+        plan.motions[Phase.TRANSIT] = motion  # type: ignore[index]
+    with pytest.raises(TypeError):
+        plan.measured_rad["left"] = np.ones(6)  # type: ignore[index]
+    for array in (motion.times_s, motion.positions_rad, plan.T_world_tcp, plan.measured_rad["left"]):
+        with pytest.raises(ValueError):
+            array[...] = 1.0
+        with pytest.raises(ValueError):
+            array.flags.writeable = True
+    assert plan.is_sealed
+
+
+def test_a_motion_changed_by_force_is_found_before_it_is_sent() -> None:
+    plan, arm = a_plan(), StoppedArm()
+    follow = arm.follow
+
+    def change_the_next(trajectory: object, should_stop: object) -> TrackingReport:
+        object.__setattr__(plan.motions[Phase.APPROACH], "positions_rad", np.ones((2, 6)))
+        return follow(trajectory, should_stop)
+
+    arm.follow = change_the_next  # type: ignore[method-assign]
+    with pytest.raises(PlanningError, match="changed since"):
+        lift(plan, arm)
+    assert arm.sent == [0.08, plan.motions[Phase.TRANSIT]]

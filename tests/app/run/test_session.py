@@ -226,8 +226,8 @@ def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch
 
 def test_a_resting_arm_that_was_pushed_after_planning_stops_the_trial(bench: Bench) -> None:
     def push_the_other(trial: Trial) -> None:
-        other = next(name for name in bench.world.arms if name != trial.plan.arm)
-        trial.plan.measured_rad[other] = trial.plan.measured_rad[other] + 0.1
+        elsewhere = {name: q + 0.1 * (name != trial.plan.arm) for name, q in trial.plan.measured_rad.items()}
+        object.__setattr__(trial.plan, "measured_rad", elsewhere)
 
     before = bench.joints()
     at_stage(bench, "execute", push_the_other)
@@ -369,10 +369,23 @@ def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
     assert len(bench.ids) == 2
 
 
-def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
+def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench) -> None:
     def shift(trial: Trial) -> None:
         transit = trial.plan.motions[Phase.TRANSIT]
-        trial.plan.motions[Phase.TRANSIT] = replace(transit, positions_rad=transit.positions_rad + 0.1)
+        object.__setattr__(transit, "positions_rad", transit.positions_rad + 0.001)
+
+    before = bench.joints()
+    at_stage(bench, "execute", shift)
+    with pytest.raises(PlanningError, match="changed since"):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.NO_PLAN)
+    assert_unmoved(bench, before)
+
+
+def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
+    def shift(trial: Trial) -> None:
+        follow = (arm := bench.world.arms[trial.plan.arm]).follow
+        arm.follow = lambda t, stop: follow(replace(t, positions_rad=t.positions_rad + 0.1), stop)
 
     before = bench.joints()
     at_stage(bench, "execute", shift)
