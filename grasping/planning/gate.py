@@ -109,7 +109,7 @@ class _Walk:
                 continue
             if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
                 self._note(phase, time_s, "the tool", f"leaves the workspace at {np.round(tool, 3).tolist()} m")
-            closing_in = phase is Phase.APPROACH and np.linalg.norm(tool - T_world_tcp[:3, 3]) < EXEMPT_M
+            closing_in = phase is Phase.APPROACH and bool(np.linalg.norm(tool - T_world_tcp[:3, 3]) < EXEMPT_M)
             for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
                 if not touch.other.startswith(f"{world.arm} "):
                     self.clearance_m = min(self.clearance_m, touch.gap_m)
