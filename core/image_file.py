@@ -1,6 +1,8 @@
 """Image files: decoded strictly, for a damaged frame is worse than none."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,13 @@ from numpy.typing import NDArray
 
 from core.errors import CameraError
 from core.files import replace_file
+from core.png import demand_pixels, demand_sound_png
 
 _AGAIN = "Copy or export this frame again."
+#: As many letters of what a decoder says are told.
+_SAID = 200
+#: What cameras and video tools write; Pillow knows formats too that start other programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 _EIGHT_BIT_MODES = ("1", "RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "YCbCr", "CMYK")
 
 
@@ -23,27 +30,20 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    try:
+    with _naming_damage(file):
         data = file.read_bytes()
-        with warnings.catch_warnings(), Image.open(BytesIO(data)) as image:
-            # Large is no attack here: the file is the user's own.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            opened = Image.open(BytesIO(data), formats=_FORMATS)
+        except UnidentifiedImageError:
+            raise ValueError("not an image") from None
+        with opened as image:
+            demand_pixels(*image.size)
             if image.format == "PNG":
-                # Pillow decodes pixels without looking at their checksums unless it is asked to.
-                Image.open(BytesIO(data)).verify()
+                demand_sound_png(data)
             if image.mode not in _EIGHT_BIT_MODES:
                 raise CameraError(f"{file} is not 8 bit ({image.mode}).", "Save colour as 8-bit RGB or grey PNG.")
             upright = image if image.format == "PNG" else ImageOps.exif_transpose(image)
             return np.array(upright.convert("RGB"))
-    except FileNotFoundError as error:
-        raise CameraError(f"{file} is missing.", _AGAIN) from error
-    except OSError as error:
-        reason = error.strerror or error
-        if isinstance(error, UnidentifiedImageError):
-            reason = "not an image"
-        raise CameraError(f"{file} cannot be decoded ({reason}).", _AGAIN) from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise CameraError(f"{file} cannot be decoded ({error}).", _AGAIN) from error
 
 
 def read_png(file: Path) -> NDArray[Any]:
@@ -54,13 +54,12 @@ def read_png(file: Path) -> NDArray[Any]:
     """
     import cv2
 
-    demand_file(file)
-    data = file.read_bytes()
-    # Decoders fill up a file that was cut off; PNG's last chunk tells.
-    is_cut = data[:4] == b"\x89PNG" and b"IEND" not in data[-16:]
-    image = None if is_cut or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise CameraError(f"{file} cannot be decoded ({'cut off' if is_cut else 'not an image'}).", _AGAIN)
+    with _naming_damage(file):
+        data = file.read_bytes()
+        demand_sound_png(data)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if image is None:
+            raise ValueError("no decoder takes it")
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
 
 
@@ -72,12 +71,13 @@ def read_exr(file: Path) -> dict[str, NDArray[np.float32]]:
     """
     import OpenEXR
 
-    demand_file(file)
-    try:
+    with _naming_damage(file):
+        demand_file(file)
+        with OpenEXR.File(str(file), header_only=True) as exr:
+            low, high = exr.header()["dataWindow"]
+            demand_pixels(*(int(last) - int(first) + 1 for first, last in zip(low, high, strict=True)))
         with OpenEXR.File(str(file), separate_channels=True) as exr:
             return {name: np.array(channel.pixels, np.float32) for name, channel in exr.channels().items()}
-    except (RuntimeError, ValueError, TypeError, OSError) as error:
-        raise CameraError(f"{file} cannot be decoded ({error}).", _AGAIN) from error
 
 
 def read_npy(file: Path) -> NDArray[Any]:
@@ -86,14 +86,31 @@ def read_npy(file: Path) -> NDArray[Any]:
     Raises:
         CameraError: missing, damaged or something else.
     """
-    demand_file(file)
+    with _naming_damage(file, "read"):
+        demand_file(file)
+        # Mapped first: its header may state more than memory holds, and is compared with the file's size so.
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+            raise ValueError("not an array of numbers")
+        return np.array(array)
+
+
+@contextmanager
+def _naming_damage(file: Path, done: str = "decoded") -> Iterator[None]:
+    """Raises a CameraError that names the file, for whatever its decoder raises."""
     try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CameraError(f"{file} cannot be read ({error}).", _AGAIN) from error
-    if not isinstance(array, np.ndarray):
-        raise CameraError(f"{file} cannot be read (not an array).", _AGAIN)
-    return array
+        with warnings.catch_warnings():
+            # Of metadata that are damaged or old: a picture is judged by its pixels.
+            warnings.simplefilter("ignore")
+            yield
+    except CameraError:
+        raise
+    except FileNotFoundError as error:
+        raise CameraError(f"{file} is missing.", _AGAIN) from error
+    except Exception as error:  # decoders index, unpack and evaluate their way through damaged bytes
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        said = " ".join(str(reason).split()) or type(error).__name__
+        raise CameraError(f"{file} cannot be {done} ({said[:_SAID]}).", _AGAIN) from error
 
 
 def demand_file(file: Path) -> None:

@@ -1,5 +1,7 @@
 """What was written is read back, and what is damaged is refused by name."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -47,3 +49,37 @@ def test_a_damaged_file_is_named(files: Path, name: str, harm: str) -> None:
         file.write_bytes(content[harm])
     with pytest.raises(CameraError, match=name):
         READERS[name](file)
+
+
+def resized(png: bytes, width: int, height: int) -> bytes:
+    """The PNG with another size in its header, which passes its checksum."""
+    header = b"IHDR" + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+@pytest.mark.parametrize("name", ["color.png", "deep.png"])
+def test_a_png_is_not_believed_its_size_before_memory_is_taken(files: Path, name: str) -> None:
+    file = files / name
+    file.write_bytes(resized(file.read_bytes(), 30_000, 30_000))
+    with pytest.raises(CameraError, match=f"{name} cannot be decoded .*(30000x30000|bomb)"):
+        READERS[name](file)
+
+
+@pytest.mark.parametrize("name", ["color.png", "deep.png"])
+def test_a_flipped_bit_of_a_png_is_noticed(files: Path, name: str) -> None:
+    content = (files / name).read_bytes()
+    for at in range(0, len(content), max(1, len(content) // 150)):
+        (files / name).write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        with pytest.raises(CameraError, match=name):
+            READERS[name](files / name)
+
+
+@pytest.mark.parametrize(
+    "shape", ["(1000000, 1000000)", "(24, 33)", "(-1, 5)", "(24, 32", "(1e9,)", "'a'", "(" * 90, "(24L, 32)"]
+)
+def test_the_header_of_an_array_is_compared_with_the_file(files: Path, shape: str) -> None:
+    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}".ljust(246) + "\n"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + DEEP.tobytes()
+    (files / "depth.npy").write_bytes(content[: -2 if "L" in shape else None])
+    with pytest.raises(CameraError, match=r"depth.npy cannot be read"):
+        read_npy(files / "depth.npy")

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.npz_file import read_npz
 from perception.learning.evaluation.regions import hard_of
 from perception.learning.evaluation.samples import ClipSamples
 from perception.pictures import Image, colour_depth, depth_range, legend, write
@@ -86,9 +88,9 @@ def pack_figure(figure: Figure) -> bytes:
 
 
 def read_figure(file: Path) -> Figure:
-    with np.load(file, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return Figure(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
+    """Raises a ValueError or TypeError where it is missing, damaged or no figure."""
+    stored: dict[str, Any] = {name: array if array.ndim else array.item() for name, array in read_npz(file).items()}
+    return Figure(**stored)
 
 
 def frame_picture(figures: Mapping[str, Figure]) -> Image:

@@ -1,11 +1,9 @@
 """A scene's views in one file."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,8 @@ from core.errors import TrainingError
 from core.files import replacing
 from core.image import Intrinsics
 from core.json_values import to_json
+from core.npz_file import read_npz
+from core.text_file import parse_json
 from perception.depth_types import Plane
 from perception.learning.objects.views import View
 
@@ -56,11 +56,10 @@ def read_views(path: Path) -> list[View]:
         TrainingError: the file is damaged or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            maps: dict[str, NDArray] = {name: file[name] for name in file.files}
-        facts = json.loads(maps["facts"].tobytes())
+        maps = read_npz(path)
+        facts = parse_json(maps["facts"].tobytes())
         return [_view(maps, number, fact) for number, fact in enumerate(facts)]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise TrainingError(
             f"{path} is damaged or holds no views ({error}).", "Move it away: it is rendered anew."
         ) from error
