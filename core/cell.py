@@ -1,17 +1,20 @@
 """One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from core.cell_parts import ArmMount, Bin, CameraMount, Section, Table, Tag, Workspace
 from core.errors import ConfigurationError
+from core.text_file import read_yaml
 
+#: More tags than a table has room for, and few enough to be compared with each other.
+MOST_TAGS = 100
 #: Nearest and farthest that a D435 measures, and the lowest that it is mounted [m].
 _DEPTH_RANGE_M = (0.28, 2.0)
 _LOWEST_CAMERA_M = 0.15
@@ -30,7 +33,7 @@ class Cell(Section):
     name: str
     table: Table
     camera: CameraMount
-    tags: tuple[Tag, ...]
+    tags: Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)]
     arms: dict[str, ArmMount]
     bin: Bin
     workspace: Workspace
@@ -72,7 +75,7 @@ def load_cell(path: Path) -> Cell:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except OSError as error:
         raise ConfigurationError(
             f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell."
@@ -81,7 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"The cell file {path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, or name a cell YAML."
         ) from error
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
     if not isinstance(content, dict):
         holds = "is empty" if content is None else "holds no fields"
@@ -94,14 +97,16 @@ def _tag_problems(tags: Sequence[Tag], table: Table) -> Iterator[str]:
     for tag in tags:
         if np.any(np.abs(tag.paper_corners_m) > half):
             yield f"tags: the paper of tag {tag.id} reaches over the table's edge"
-    for a, b in combinations(tags, 2):
-        if a.id == b.id:
-            yield f"tags: two tags share an id: {a.id}"
-            continue
-        one, other = a.paper_corners_m, b.paper_corners_m
+    for id_, count in Counter(tag.id for tag in tags).items():
+        if count > 1:
+            yield f"tags: two tags share an id: {id_}"
+    papers_m = [tag.paper_corners_m for tag in tags]
+    for (a, one), (b, other) in combinations(zip(tags, papers_m, strict=True), 2):
         # Two squares overlap where no side of either parts them.
         sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
-        if all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides):
+        if a.id != b.id and all(
+            (one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides
+        ):
             yield f"tags: the papers of tags {a.id} and {b.id} overlap"
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
+from core.text_file import read_json
 from grasping.grasp_set import FEATURES, SCORE, GraspSet
 
 #: What people are told is missing, by feature.
@@ -79,7 +80,7 @@ def load_success_model(path: Path = COEFFICIENTS) -> SuccessModel:
         ConfigurationError: it is not there, or holds something else.
     """
     try:
-        facts = json.loads(path.read_text())
+        facts = read_json(path)
         lists = {name: tuple(float(facts[name][feature]) for feature in FEATURES) for name in _BY_FEATURE}
         return SuccessModel(float(facts["bias"]), source=str(facts["source"]), **lists)
     except (OSError, ValueError, KeyError, TypeError) as error:

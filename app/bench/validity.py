@@ -1,6 +1,5 @@
 """`python main.py bench validity`: proposed grasps against the true shapes, without physics, in minutes."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from core.errors import ConfigurationError, VitroError
 from core.files import writing
 from core.json_values import to_json
 from core.surfaces import SURFACES
+from core.text_file import parse_json
 from core.transforms import Matrix, invert
 from grasping.grasp_set import WIDTH, GraspSet, T_camera_tcp
 from grasping.planning.arm_model import ArmModel
@@ -186,9 +186,9 @@ def _read(file: Path) -> Iterator[SceneResult]:
     """What was judged before; a line that a crash cut off is judged again."""
     if not file.is_file():
         return
-    for line in file.read_text().splitlines():
+    for line in file.read_bytes().splitlines():
         try:
-            facts: dict[str, Any] = json.loads(line)
+            facts: dict[str, Any] = parse_json(line)
             yield SceneResult(**facts | {"causes": tuple(map(Cause, facts["causes"]))})
         except (ValueError, TypeError, KeyError):
             continue

@@ -19,6 +19,7 @@ from core.errors import CameraError
 from core.files import writing
 from core.image import Intrinsics, known_depth
 from core.image_file import read_image, read_npy
+from core.text_file import read_json
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 
@@ -123,7 +124,7 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
 def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
     file = folder / "intrinsics.json"
     try:
-        values = json.loads(file.read_text())
+        values = read_json(file, is_finite=False)
         k = Intrinsics(
             width=int(values["width"]),
             height=int(values["height"]),
@@ -135,7 +136,7 @@ def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
         raise CameraError(f"{file} cannot be read ({error.strerror}).", "Mend its permissions.") from error
     except KeyError as error:
         raise CameraError(f"{file} lacks {error}.", _LAYOUT) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise CameraError(f"{file} is not the JSON of a camera: {error}.", _LAYOUT) from error
     sizes = (k.fx, k.fy, k.width, k.height)
     if not all(math.isfinite(v) for v in (*sizes, k.cx, k.cy)) or min(sizes) <= 0:

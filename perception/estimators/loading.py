@@ -1,12 +1,12 @@
 """Weights in the layout of transformers and diffusers: loaded whole, or refused by name."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import PerceptionError
+from core.errors import PerceptionError, VitroError
+from core.text_file import read_json
 from perception.weights.sources import weights_root
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_config(name: str, path: Path) -> dict[str, Any]:
         PerceptionError: it is missing or is no JSON object.
     """
     try:
-        config = json.loads(path.read_text())
+        config = read_json(path)
     except OSError as error:
         raise PerceptionError(f"{path} cannot be read ({error.strerror}).", _fetch(name)) from None
     except ValueError:
@@ -89,12 +89,12 @@ def read_config(name: str, path: Path) -> dict[str, Any]:
 @contextmanager
 def report_damage(name: str, folder: Path) -> Iterator[None]:
     """Turns what the libraries raise over a damaged folder into a PerceptionError."""
-    from safetensors import SafetensorError
-
     try:
         with _quiet():
             yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+    except VitroError:
+        raise
+    except Exception as error:  # of three libraries, over configurations and tensors of any kind
         # What follows the first sentence advises programmers.
         first = " ".join(str(error).split()).split(". ")[0]
         raise PerceptionError(f"{folder} cannot be loaded: {first[:300].rstrip('.')}.", _fetch(name)) from error

@@ -87,6 +87,12 @@ def test_every_problem_of_a_cell_is_told_at_once(tmp_path: Path) -> None:
         load(tmp_path, fields)
 
 
+def test_a_cell_of_thousands_of_tags_is_refused_before_they_are_compared(tmp_path: Path) -> None:
+    tags = [{"id": number % 587, "size_m": 0.001, "position_m": [0.0, 0.0]} for number in range(2000)]
+    with pytest.raises(ConfigurationError, match=r"tags: .*at most 100"):
+        load(tmp_path, changed("tags", tags))
+
+
 @pytest.mark.parametrize(("yaw_rad", "overlaps"), [(0.0, False), (np.pi / 4, True)])
 def test_papers_overlap_as_they_lie_turned(tmp_path: Path, yaw_rad: float, overlaps: bool) -> None:
     tags = [

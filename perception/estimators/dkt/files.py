@@ -1,7 +1,5 @@
 """The files of one DKT in a folder: base transformer, VAE, LoRA and prompt; what each holds, by its header alone."""
 
-import json
-import pickle
 import struct
 from dataclasses import dataclass
 from math import prod
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
+from core.text_file import MOST_JSON_BYTES, parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +18,7 @@ _LAYOUT = (
     "It must hold transformer.safetensors (or diffusion_pytorch_model*.safetensors), vae.safetensors (or "
     "Wan2.1_VAE.pth), lora.safetensors and context.safetensors; `python main.py weights fetch dkt-1.3b` makes one."
 )
-_MAX_HEADER_BYTES = 100_000_000
+_MAX_HEADER_BYTES = MOST_JSON_BYTES
 _REMEDY = "Copy or fetch it again (python main.py weights where says how), then: python main.py weights verify."
 _FETCH = "Fetch the weights again."
 
@@ -52,7 +51,7 @@ def read_header(file: Path) -> dict[str, TensorInfo]:
     if len(text) < length:
         raise PerceptionError(f"{file} is cut off: {size} bytes, its header alone takes {8 + length}.", _REMEDY)
     try:
-        entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
+        entries = {name: entry for name, entry in parse_json(text).items() if name != "__metadata__"}
         tensors = {
             name: TensorInfo(file, tuple(int(n) for n in entry["shape"]), str(entry["dtype"]))
             for name, entry in entries.items()
@@ -82,7 +81,7 @@ def read_pth(file: Path) -> "dict[str, Tensor]":
 
     try:
         loaded = _load(file)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # torch raises whatever its archive or pickle reader met
         # Below its first lines torch advises programmers.
         said = " ".join(str(error).split("\n")[0].split())[:200].rstrip(".")
         raise PerceptionError(f"{file} ({_size(file)} bytes) is damaged: {said}.", _FETCH) from error

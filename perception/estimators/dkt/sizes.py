@@ -1,6 +1,5 @@
 """Which model the files hold, told from the shapes of their tensors, and whether every tensor is there."""
 
-import json
 import logging
 import re
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import PerceptionError
+from core.text_file import read_json
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -208,7 +208,7 @@ def _heads(dim: int, folder: Path) -> int:
 def _stated_heads(folder: Path) -> int | None:
     for name in ("dims.json", "config.json"):
         try:
-            stated = json.loads((folder / name).read_text())
+            stated = read_json(folder / name)
         except (OSError, ValueError):
             continue
         stated = stated.get("transformer", stated) if isinstance(stated, dict) else {}

@@ -17,17 +17,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.image import Intrinsics, known_depth
+from core.text_file import read_yaml
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
 _COLOR = "-transparent-rgb-img.jpg"
 #: OpenGL's camera axes in OpenCV's.
 _FLIP = np.array([1, -1, -1], np.float32)
+#: EXR's half floats hold no larger numbers.
+_MOST_ID = 65535
 _WANTED = (
     f"<stem>{_COLOR} with its -transparent-depth-img.exr, or rgb-imgs/ beside depth-imgs-rectified/, "
     "here or in folders below"
@@ -91,6 +93,8 @@ def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
         fy = height / 2 / math.tan(float(view["y_axis_rads"]) / 2)
         intrinsics = files.possible(Intrinsics(width, height, fx, fy, (width - 1) / 2, (height - 1) / 2))
         variants = facts["variants"]["masks_and_poses_by_pixel_value"]
+        if any(not 0 <= int(id_) <= _MOST_ID for id_ in variants):
+            raise ValueError("a variant beyond 65535")
         families = {int(id_): str(one["variant_uri"]).rpartition("/")[2] for id_, one in variants.items()}
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise DatasetError(
@@ -102,7 +106,7 @@ def _read_synthetic(folder: Path, stem: str) -> DatasetFrame:
         files.fit_color(files.read_color(folder / "rgb-imgs" / f"{stem}-rgb.jpg"), size),
         truth_m,
         intrinsics,
-        transparent=files.fit_nearest(mask > 127, size),
+        transparent=files.fit_nearest((mask if mask.ndim == 2 else mask.max(axis=-1)) > 127, size),
         instance_ids=files.fit_nearest(np.where(np.isin(ids, list(families)), ids, 0).astype(np.int32), size),
         normals=_normals(folder / "camera-normals" / f"{stem}-cameraNormals.exr", intrinsics),
         families=families,
@@ -117,10 +121,10 @@ def _normals(file: Path, intrinsics: Intrinsics) -> NDArray[np.float32]:
 def _camera(file: Path) -> Intrinsics:
     files.demand_file(file)
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
         focal_px, centre_px = [float(values[k]) for k in ("fx", "fy")], [float(values[k]) for k in ("cx", "cy")]
         return files.possible(Intrinsics(int(values["xres"]), int(values["yres"]), *focal_px, *centre_px))
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise DatasetError(
             f"{file} gives no camera ({error}).", "It holds xres, yres, fx, fy, cx and cy [px]; copy it again."
         ) from error

@@ -89,16 +89,17 @@ def _mask(folder: Path, stem: str) -> NDArray[np.int32]:
 
 def _instances(file: Path) -> tuple[dict[int, int], dict[int, str]]:
     """Material and category by instance number; a line has 13 words, or 3 to 5 where the pose is not known."""
-    files.demand_file(file)
     materials, families = {}, {}
     try:
-        for words in map(str.split, file.read_text().splitlines()):
+        for words in map(str.split, files.read_lines(file)):
             if words:
                 if 5 < len(words) < _WORDS:
                     raise ValueError(f"a line of {len(words)} words")
                 number, label = int(words[0]), int(words[1])
+                if not 0 <= number < _NOTHING:
+                    raise ValueError(f"an instance {number}")
                 materials[number] = _MATERIALS.index(int(words[5] if len(words) > 5 else words[2]))
                 families[number] = _CATEGORIES[label] if 0 <= label < len(_CATEGORIES) else "other"
-    except (ValueError, IndexError, OSError) as error:
+    except (ValueError, IndexError) as error:
         raise DatasetError(f"{file} is no list of instances ({error}).", "Unpack this frame again.") from error
     return materials, families

@@ -1,6 +1,5 @@
 """Reading the files of data sets: each failure names the file, each wrong layout what was looked for and found."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import image_file
+from core import image_file, text_file
 from core.errors import CameraError, DatasetError
 from core.image import Intrinsics
 
@@ -91,9 +90,18 @@ def read_json(file: Path) -> Any:
     """Raises a DatasetError where it is missing or no JSON."""
     demand_file(file)
     try:
-        return json.loads(file.read_text())
+        return text_file.read_json(file)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file} is not JSON ({error}).", _AGAIN) from error
+
+
+def read_lines(file: Path) -> list[str]:
+    """Raises a DatasetError where it is missing or no text."""
+    demand_file(file)
+    try:
+        return text_file.read_bytes(file, text_file.MOST_JSON_BYTES).decode().splitlines()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} is no list ({error}).", _AGAIN) from error
 
 
 def demand_file(file: Path) -> None:

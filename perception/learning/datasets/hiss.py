@@ -32,7 +32,7 @@ def open_root(root: Path) -> Dataset:
         DatasetError: nothing of this layout is there.
     """
     lists = [*root.glob("bad_his.txt"), *root.glob("*/bad_his.txt"), *root.parent.glob("bad_his.txt")]
-    lines = [line.split(" ")[0].strip() for file in lists for line in file.read_text().splitlines()]
+    lines = [line.split(" ")[0].strip() for file in lists for line in files.read_lines(file)]
     bad = {"/".join(Path(line).parts[-2:]) for line in lines if line}
     clips = []
     for folder in files.folders_with(root, lambda names: any(map(_TRUTH.search, names))):

@@ -23,6 +23,7 @@ _FORMAT = "vitro-transphy3d"
 _STEP_M = 1e-4
 #: A table's normal may be off unit length by this.
 _UNIT = 1e-6
+_MOST_ID = 255
 _AGAIN = "Render this clip again: the command that made the data set, with --repair."
 
 
@@ -153,15 +154,18 @@ def _facts(content: Any) -> _Facts:
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not len(poses) or not np.isfinite(poses).all():
         raise ValueError("T_world_camera is no list of 4x4 poses")
     normal, offset_m = np.asarray(content["table"]["normal"], np.float64), float(content["table"]["offset_m"])
-    if normal.shape != (3,) or not abs(np.linalg.norm(normal) - 1) < _UNIT:
+    if normal.shape != (3,) or not np.isfinite(offset_m) or not abs(np.linalg.norm(normal) - 1) < _UNIT:
         raise ValueError("the table's normal is no unit vector")
+    ids = [int(one["id"]) for one in content["objects"]]
+    if any(not 0 < id_ <= _MOST_ID for id_ in ids):
+        raise ValueError("an object's id is none that a picture of 8 bits holds")
     return _Facts(
         poses,
         Plane(normal, offset_m),
-        {int(one["id"]): str(one["family"]) for one in content["objects"]},
-        {int(one["id"]): str(one["optics"]) for one in content["objects"]},
+        dict(zip(ids, (str(one["family"]) for one in content["objects"]), strict=True)),
+        dict(zip(ids, (str(one["optics"]) for one in content["objects"]), strict=True)),
         tuple(Tag.model_validate(one) for one in content.get("tags", ())),
-        frozenset(content.get("files", ())),
+        frozenset(map(str, content.get("files", ()))),
         str(content.get("views", "")),
     )
 

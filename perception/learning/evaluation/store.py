@@ -13,6 +13,7 @@ import numpy as np
 
 from core.files import replace_file, writing
 from core.json_values import plain
+from core.text_file import read_json
 from core.work import hold_folder
 from perception.estimators.specification import EstimatorSpecification
 from perception.learning.evaluation.evaluate import ClipResult
@@ -57,7 +58,7 @@ class PairStore:
     def load(self, clip: str, estimator: str, key: str, with_figure: bool) -> ClipResult | None:
         """The result that is kept, None where there is none of this key, or no figure and one is wanted."""
         try:
-            fields: dict[str, Any] = json.loads(self._file(clip, estimator).read_text())
+            fields: dict[str, Any] = read_json(self._file(clip, estimator))
             if fields.pop("key") != key:
                 return None
             metrics = {
@@ -89,7 +90,7 @@ class PairStore:
     def figure(self, clip: str, estimator: str) -> Figure | None:
         try:
             return read_figure(self._file(clip, estimator).with_suffix(".npz"))
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (ValueError, TypeError):
             return None
 
     def _file(self, clip: str, estimator: str) -> Path:
@@ -124,6 +125,7 @@ def pack(metrics: Metrics) -> list[list[float]]:
 
 def unpack(packed: list[list[float]]) -> Metrics:
     (length,), places, sums = packed
-    values = np.zeros(int(length))
+    kind = _BY_LENGTH[int(length)]
+    values = np.zeros(kind.length)
     values[np.asarray(places, int)] = sums
-    return _BY_LENGTH[int(length)](values)
+    return kind(values)

@@ -11,7 +11,8 @@ from typing import Any
 from safetensors.torch import load_file
 
 from core.errors import TrainingError
-from core.files import sync_files, writing_archive
+from core.files import demand_inside, sync_files, writing_archive
+from core.text_file import read_json
 from core.threads import fix_threads
 from core.work import changes
 from perception.learning.training.lora import lora_bytes, lora_tensors, put_lora
@@ -164,14 +165,15 @@ def _write_manifest(folder: Path, trainer: Trainer, identity: Mapping[str, Any])
 def _read(folder: Path, remedy: str) -> StepCheckpoint:
     """Raises TrainingError where a file is missing, cut off or changed."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = read_json(folder / MANIFEST)
         files = {name: (int(size), str(digest)) for name, (size, digest) in manifest["files"].items()}
+        demand_inside(*files)
         read = StepCheckpoint(
             folder,
             int(manifest["step"]),
-            manifest["identity"],
-            manifest["settings"],
-            manifest["sampler"],
+            dict(manifest["identity"]),
+            dict(manifest["settings"]),
+            dict(manifest["sampler"]),
             int(manifest.get("threads", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

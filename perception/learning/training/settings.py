@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ConfigurationError
+from core.text_file import read_yaml
 
 #: Pixels that one token stands for on either side, as in inference.
 MULTIPLE = 16
@@ -19,7 +20,7 @@ class TrainingSettings(BaseModel):
     levels that the released `training_loss` multiplies with. precision: None is bf16 where CUDA is.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: tuple[str, ...] = Field(
         min_length=1, description="KIND=FOLDER, repeatable: transphy3d, cleargrasp, dreds, hiss, ..."
@@ -124,13 +125,11 @@ def read_settings(config: Path | None, given: Mapping[str, Any]) -> TrainingSett
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}).", "Name a YAML with --config.") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"{path} is not YAML: {error}", "Mend the line it names.") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} holds no settings.", "Write lines such as: learning_rate: 1.0e-5")

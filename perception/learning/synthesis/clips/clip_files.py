@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.files import sync_files, writing
+from core.text_file import read_json
 
 CLIP = "clip.json"
 INTRINSICS = "intrinsics.json"
 #: What mends a damaged clip.
 REPAIR = "Render it again: the command that made the data set, with --repair."
+#: As many as six digits number.
+MOST_CLIPS = 1_000_000
 _NAME = re.compile(r"\d{6}")
 _PARTIAL = re.compile(r"\.\d{6}\.[0-9a-f]+\.partial")
 #: Depth is stored in units of 0.1 mm: up to 6.55 m.
@@ -112,8 +115,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
         DatasetError: it is missing or damaged.
     """
     try:
-        facts = json.loads((folder / CLIP).read_text())
-        sound = isinstance(facts["files"], dict) and facts["checksum"] == checksum(facts)
+        facts = read_json(folder / CLIP)
+        sound = (
+            isinstance(facts["files"], dict)
+            and set(map(type, facts["files"].values())) <= {str}
+            and facts["checksum"] == checksum(facts)
+        )
     except OSError as error:
         raise DatasetError(f"{folder / CLIP} cannot be read ({error.strerror}).", REPAIR) from error
     except (ValueError, KeyError, TypeError):

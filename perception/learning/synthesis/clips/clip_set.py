@@ -4,7 +4,6 @@ dataset.json    the settings and the number of clips
 clips/NNNNNN/   a clip (clip_files.py)
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 from core.errors import ConfigurationError, DatasetError
 from core.files import free_folder, writing
+from core.text_file import read_json
 from core.work import changes, hold_folder, write_whole
 from perception.learning.synthesis.clips.clip_files import (
+    MOST_CLIPS,
     REPAIR,
     as_json,
     clip_name,
@@ -117,8 +118,8 @@ def read_settings(root: Path) -> dict[str, Any]:
     """
     file = root / SETTINGS
     try:
-        facts = json.loads(file.read_text())
-        if facts["format"] != FORMAT or int(facts["clips"]) < 1:
+        facts = read_json(file)
+        if facts["format"] != FORMAT or not 1 <= int(facts["clips"]) <= MOST_CLIPS:
             raise ValueError(f"format {facts['format']!r}, {facts['clips']} clips")
         settings_of(facts)
     except OSError as error:

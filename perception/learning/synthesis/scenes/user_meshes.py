@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ConfigurationError
+from core.text_file import read_yaml
 from hardware.simulation.scene.materials import (
     BRUSHED_ROUGHNESS,
     GLASS_IOR,
@@ -38,6 +39,7 @@ UPS = {"z": np.eye(3), "y": ON_SIDE}
 SMALLEST_M, LARGEST_M = 0.005, 1.0
 #: More triangles than this only cost time.
 MOST_FACES = 300_000
+MOST_BYTES = 200_000_000
 #: A body thinner than this on average over its largest side has no inside to speak of [m].
 THINNEST_M = 1e-5
 HINTS_FILE = "materials.yaml"
@@ -160,10 +162,14 @@ def _load(file: Path) -> Any:
     """Everything in the file as one closed trimesh, vertices that lie on each other joined."""
     import trimesh
 
-    if not file.stat().st_size:
+    if not (size := file.stat().st_size):
         raise BadMesh("is an empty file")
+    if size > MOST_BYTES:
+        raise BadMesh(f"has {size / 1e6:.0f} MB: more than {MOST_BYTES / 1e6:.0f}")
     try:
         loaded = trimesh.load_scene(file, process=False, skip_materials=True).to_mesh()
+        # An index beyond the vertices passes trimesh's readers.
+        loaded.vertices[loaded.faces]
     except Exception as error:  # whatever a damaged file makes its reader raise
         raise BadMesh(f"cannot be read ({type(error).__name__}: {error})") from error
     if not len(loaded.faces):
@@ -200,17 +206,15 @@ def _length(metres: float) -> str:
 
 def _read_hints(folder: Path) -> dict[str, Hint]:
     """File name -> hint; nothing where there is no materials.yaml."""
-    import yaml
-
     file = folder / HINTS_FILE
     if not file.exists():
         return {}
     try:
-        hints = yaml.safe_load(file.read_text())
+        hints = read_yaml(file)
         if not isinstance(hints, Mapping):
             raise ValueError("it is no list of files")
         return {str(name): _hint(str(name), value) for name, value in hints.items()}
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{file} cannot be used ({error}).",
             "Write lines like `vase.obj: glass` or `vase.obj: {material: glass, units: mm, up: y}`.",
@@ -219,6 +223,8 @@ def _read_hints(folder: Path) -> dict[str, Hint]:
 
 def _hint(name: str, value: Any) -> Hint:
     hint = Hint(value) if isinstance(value, str) else Hint(**value)
+    if not isinstance(hint.material, str):
+        raise ValueError(f"{name}: a material is one of {', '.join(MATERIALS)}")
     if hint.units not in METRES or hint.up not in ("", *UPS):
         raise ValueError(f"{name}: units are one of {', '.join(METRES)}, up is one of {', '.join(UPS)}")
     color = np.asarray(hint.color, float)
