@@ -31,10 +31,10 @@ class ProcessStamp:
     def is_running(self) -> bool:
         """Whether the very same process still runs; only meaningful where `is_here`."""
         try:
-            process = psutil.Process(self.pid)
+            process = psutil.Process(int(self.pid))  # None would be this one
             same = abs(_started_s(process) - self.process_started_s) < TICK_S
             return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, TypeError, ValueError, OverflowError):  # a row edited by hand may name no process
             return False
 
 

@@ -1,5 +1,6 @@
 """The log of trials: a row is committed before anything moves and completed after."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, String, select, type_coerce
 
 from core.errors import TrialError
 from trials.database import open_database
@@ -18,6 +19,8 @@ from trials.table import record_of, trials, utc, values_of
 
 #: A row left open by another host, whose processes cannot be seen from here, counts as ended after this.
 ABANDONED_AFTER = timedelta(days=1)
+#: What the database's types and ours raise over a row that somebody edited.
+_EDITED = (ValueError, TypeError, LookupError, RecursionError)
 
 
 class TrialStore:
@@ -85,7 +88,7 @@ class TrialStore:
             query = query.where(trials.c.estimator == estimator)
         with self._transaction() as connection:
             _settle_the_dead(connection)
-            return tuple(record_of(row) for row in reversed(connection.execute(query).all()))
+            return self._read(connection, query)[::-1]
 
     def close(self) -> None:
         """Lets go of the database; idempotent."""
@@ -103,10 +106,27 @@ class TrialStore:
             yield connection
 
     def _get(self, connection: Connection, trial: int) -> TrialRecord:
-        row = connection.execute(select(trials).where(trials.c.id == trial).with_for_update()).one_or_none()
-        if row is None:
+        records = self._read(connection, select(trials).where(trials.c.id == trial).with_for_update())
+        if not records:
             raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
-        return record_of(row)
+        return records[0]
+
+    def _read(self, connection: Connection, query: Select[Any]) -> tuple[TrialRecord, ...]:
+        """Raises a TrialError that names the first trial that cannot be read."""
+        try:
+            return tuple(map(record_of, connection.execute(query).all()))
+        except _EDITED:
+            for id_ in connection.execute(select(trials.c.id)).scalars().all():
+                try:
+                    record_of(connection.execute(select(trials).where(trials.c.id == id_)).one())
+                except _EDITED as error:
+                    said = " ".join(str(error).split()).rstrip(".")
+                    raise TrialError(
+                        f"Trial {id_} in {self.where} was edited into what no trial is ({said}).",
+                        f"Mend it there, or take it out: sqlite3 {shlex.quote(self.where)} "
+                        f"'DELETE FROM trials WHERE id = {id_}'",
+                    ) from error
+            raise
 
 
 def _write(connection: Connection, record: TrialRecord) -> None:
@@ -114,11 +134,22 @@ def _write(connection: Connection, record: TrialRecord) -> None:
 
 
 def _settle_the_dead(connection: Connection) -> None:
-    """Marks open trials whose process is gone as interrupted by a crash."""
-    now = datetime.now(UTC)
-    for row in connection.execute(select(trials).where(trials.c.outcome.is_(None))).all():
+    """Marks open trials whose process is gone as interrupted by a crash, whatever else their rows hold."""
+    now, c = datetime.now(UTC), trials.c
+    begun = type_coerce(c.begun, String)  # as it is stored, which may be no time
+    open_rows = select(c.id, c.pid, c.process_started_s, c.host, begun.label("begun")).where(c.outcome.is_(None))
+    for row in connection.execute(open_rows).all():
         process = ProcessStamp(row.pid, row.process_started_s, row.host)
-        gone = not process.is_running if process.is_here else now - utc(row.begun) > ABANDONED_AFTER
+        gone = not process.is_running if process.is_here else now - _time(row.begun) > ABANDONED_AFTER
         if gone:
-            end = replace(record_of(row), outcome=Outcome.INTERRUPTED, reason=Reason.CRASH, finished=now)
-            _write(connection, replace(end, detail=f"process {row.pid} on {row.host} ended before the trial did"))
+            why = f"process {row.pid} on {row.host} ended before the trial did"
+            end = {"outcome": Outcome.INTERRUPTED.value, "reason": Reason.CRASH.value, "finished": now, "detail": why}
+            connection.execute(trials.update().where(c.id == row.id).values(end))
+
+
+def _time(stored: object) -> datetime:
+    """Long ago where it is no time."""
+    try:
+        return utc(datetime.fromisoformat(str(stored)))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The log's table, made from the dataclasses that its rows are: a new field is a new column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -70,6 +70,7 @@ def values_of(row: TrialRecord | ProcessStamp) -> dict[str, Any]:
 
 
 def record_of(row: Any) -> TrialRecord:
+    """Raises a ValueError, TypeError or LookupError where somebody edited the row into something else."""
     return TrialRecord(**{column.name: _read(column, getattr(row, column.name)) for column in fields(TrialRecord)})
 
 
@@ -79,9 +80,39 @@ def _read(column: Field[Any], value: Any) -> Any:
         default = column.default if column.default_factory is MISSING else column.default_factory()
         return None if _may_be_empty(column.name) else default
     kind = _kind(column.name)
+    if issubclass(kind, Enum):
+        return kind(value)
     if is_dataclass(kind):  # a newer Vitro may have written more of it
-        return kind(**{part.name: value[part.name] for part in fields(kind) if part.name in value})
-    return utc(value) if kind is datetime else kind(value) if issubclass(kind, Enum) else value
+        value = {part.name: value[part.name] for part in fields(kind) if part.name in value}
+        _demand_numbers(column.name, [number for number in value.values() if number is not None])
+        return kind(**value)
+    if not isinstance(value, float | int if kind is float else kind):
+        raise ValueError(f"{column.name} is {value!r}")
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, dict):
+        _demand_facts(column.name, value)
+    return value
+
+
+def _demand_numbers(name: str, values: Iterable[Any]) -> None:
+    for value in values:
+        if not isinstance(value, float | int):
+            raise ValueError(f"{name} holds {value!r}")
+
+
+def _demand_facts(name: str, notes: Mapping[str, Any]) -> None:
+    """Of a column of JSON what the log itself reads."""
+    if name == "stages_s":
+        _demand_numbers(name, notes.values())
+    if name != "notes":
+        return
+    attempts = notes.get("attempts", [])
+    if not isinstance(notes.get("later", {}), dict) or not isinstance(attempts, list):
+        raise ValueError("notes hold no attempts and later findings as they are written")
+    for attempt in attempts:
+        if not isinstance(attempt, dict) or not {"verified", "simulator_verdict"} <= attempt.keys():
+            raise ValueError(f"notes hold the attempt {attempt!r}")
 
 
 def utc(stamp: datetime) -> datetime:

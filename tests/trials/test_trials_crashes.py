@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import TrialError
 from tests.support.trial_rows import begin, child, finish, intact, sql
 from trials.process import ProcessStamp
 from trials.record import Outcome, Reason
@@ -189,3 +190,23 @@ def test_rows_survive_a_full_disk(tmp_path: Path) -> None:
         check_full(disk / "trials.db", out)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+# Rows that somebody edited.
+
+EDITS = ("abc", b"\xff\xfe", -1, 1e300, "9" * 400, "", "[[[[", "[1, 2]", "2026-99-99", '{"later": 5}')
+
+
+@pytest.mark.parametrize("column", ["pid", "process_started_s", "host", "begun", "notes", "scene", "metric", "surface"])
+def test_an_open_row_edited_by_hand_blocks_nothing_and_is_named(tmp_path: Path, column: str) -> None:
+    for number, value in enumerate(EDITS):
+        path = tmp_path / f"{number}.db"
+        with TrialStore(path) as store:
+            edited = begin(store)
+        sql(path, f"UPDATE trials SET {column} = ?", value)
+        with TrialStore(path) as store:
+            assert store.get(begin(store)).outcome is None
+            try:
+                assert len(store.list()) == 2
+            except TrialError as error:
+                assert f"Trial {edited} in {path}" in error.cause and f"WHERE id = {edited}" in error.remedy
