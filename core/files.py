@@ -166,6 +166,18 @@ def hold(lock: Path, refusal: VitroError) -> BinaryIO:
     return file
 
 
+def demand_inside(*names: object) -> None:
+    """Raises a ValueError unless each is the name of a file within a folder: what others wrote leads nowhere else."""
+    for name in names:
+        if (
+            not isinstance(name, str)
+            or not name.isprintable()
+            or "\\" in name
+            or not {"", ".", ".."}.isdisjoint(name.split("/"))
+        ):
+            raise ValueError(f"{name!r} names no file in its folder")
+
+
 def free_folder(path: Path) -> Path:
     """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
     number, free = 1, path

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import ConfigurationError, VitroError
-from core.files import hold, read_archive, replace_file, sync_files, write_archive, writing
+from core.files import demand_inside, hold, read_archive, replace_file, sync_files, write_archive, writing
 from core.json_values import plain, to_json
+from core.text_file import read_json
 
 SUMMARY = "summary.json"
 
@@ -206,9 +207,10 @@ class Work:
 
     def _summary(self) -> dict[str, Any] | None:
         try:
-            summary = json.loads((self.out / SUMMARY).read_text())
-            return summary if {"command", "fingerprint", "files"} <= summary.keys() else None
-        except (OSError, ValueError, AttributeError):
+            summary = read_json(self.out / SUMMARY)
+            demand_inside(*summary["files"])
+            return summary if {"command", "fingerprint"} <= summary.keys() else None
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
             return None
 
     def _why_anew(self, fresh: bool) -> str:
@@ -217,7 +219,7 @@ class Work:
         if fresh:
             return "as asked"
         try:
-            keys = changes(json.loads((self.folder / "identity.json").read_text()), self.identity, "{key}")
+            keys = changes(read_json(self.folder / "identity.json"), self.identity, "{key}")
         except (OSError, ValueError, AttributeError):
             return "what it was made from is not known"
         return f"{', '.join(keys)} changed" if keys else ""

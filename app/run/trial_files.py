@@ -6,7 +6,6 @@ estimate/    what the estimator made of it: depth_m.npy, its relative map, summa
 attempt-2/   the same of a second attempt, and so on
 """
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from app.clips.map_file import FILES, METRIC
 from app.paths import trial_folder
 from app.run.trial import Trial
-from core.errors import TrialError
+from core.errors import CameraError, TrialError
 from core.files import free_folder, whole_folder, writing
-from core.image_file import write_image
+from core.image_file import read_npy, write_image
 from core.json_values import plain, to_json
+from core.text_file import read_json
 from core.work import SUMMARY, digest_of
 from grasping.detection.confidence import LEAST_CONFIDENCE
 from grasping.pictures import draw_grasps
@@ -171,9 +171,13 @@ def read_depth(folder: Path) -> StoredDepth | None:
     if not folder.is_dir():
         return None
     try:
-        facts = json.loads((folder / SUMMARY).read_text())
-        depth_m = np.load(folder / METRIC, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        facts = read_json(folder / SUMMARY)
+        if not isinstance(facts, dict):
+            raise ValueError(f"{SUMMARY} holds no object")
+        depth_m = read_npy(folder / METRIC)
+        if depth_m.ndim != 2 or depth_m.dtype.kind != "f":
+            raise ValueError(f"{METRIC} is {depth_m.dtype} of the shape {depth_m.shape}")
+    except (OSError, ValueError, CameraError) as error:
         raise TrialError(
             f"{folder} cannot be read ({error}).", "Move it aside; the trial's frames are kept."
         ) from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from core.errors import ConfigurationError, PerceptionError
+from core.files import demand_inside
 from perception.weights.sources import Source
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Advance = Callable[[int], object]
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 _ANSWER_TIMEOUT_S = 20.0
+_HEX_DIGITS = frozenset("0123456789abcdef")
 _READ_BYTES = 4 << 20
 _AGAIN = "run the command again: it goes on where it stopped."
 
@@ -234,11 +236,20 @@ def _remote_file(source: Source, info: "ModelInfo", file: "RepoSibling") -> Remo
     if info.sha is None or file.size is None:
         raise ValueError(f"no commit or no size for {file.rfilename}")
     sha256 = file.lfs.sha256 if file.lfs else None
+    # They name the partial file, and the request: a mirror may state anything.
+    for said, digits in ((info.sha, (40,)), (sha256, (64,)), (file.blob_id, (40, 64))):
+        if said is not None and not (len(said) in digits and set(said) <= _HEX_DIGITS):
+            raise ValueError(f"{said!r} is no hash of {file.rfilename}")
+    if not isinstance(file.size, int) or file.size < 0:
+        raise ValueError(f"{file.rfilename} of {file.size} bytes")
     local_path = str(PurePosixPath(source.into) / (source.stored_as or file.rfilename))
     return RemoteFile(source.repo, info.sha, file.rfilename, local_path, file.size, sha256, file.blob_id)
 
 
 def _matches(path: str, pattern: str) -> bool:
     """As in a shell: `*` stops at folders. What leaves the folder it would be fetched to matches nothing."""
-    inside = not path.startswith("/") and ".." not in PurePosixPath(path).parts
-    return inside and path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+    try:
+        demand_inside(path)
+    except ValueError:
+        return False
+    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)

@@ -1,25 +1,35 @@
 """What a fetched folder holds: written last, so that a folder with a manifest was once whole."""
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import PerceptionError
-from core.files import replace_file
+from core.files import demand_inside, replace_file
 from core.json_values import to_json
+from core.text_file import read_json
 
 MANIFEST = "manifest.json"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file: its size and SHA-256, and the repository and commit that it (or its source) came from."""
+    """One file: its size and SHA-256, and the repository and commit that it (or its source) came from.
+
+    Raises:
+        ValueError: a size or hash that none is.
+    """
 
     size: int
     sha256: str
     repo: str
     revision: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.size, int) or self.size < 0 or not _SHA256.fullmatch(str(self.sha256)):
+            raise ValueError(f"no file has the size {self.size} and the SHA-256 {self.sha256}")
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,9 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        files = {str(name): FileRecord(**record) for name, record in content["files"].items()}
+        content = read_json(path)
+        demand_inside(*content["files"])
+        files = {name: FileRecord(**record) for name, record in content["files"].items()}
         return Manifest(str(content["model"]), files)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -1,6 +1,5 @@
 """Reading weights through: files that cannot be opened, and numbers that are not finite."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PerceptionError
+from core.text_file import read_json
 from perception.estimators.dkt.files import read_header, read_pth
 from perception.weights.hub import Advance
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SUFFIXES = (".safetensors", ".pth")
+#: A tokenizer's vocabulary is a JSON file of 33 MB.
+_MOST_JSON_BYTES = 64 << 20
 
 
 class Problems(list[str]):
@@ -60,8 +62,8 @@ def broken_json(folder: Path) -> list[str]:
     broken = []
     for path in sorted(path for path in (*folder.glob("*.json"), *folder.glob("*/*.json")) if path.is_file()):
         try:
-            is_object = isinstance(json.loads(path.read_bytes()), dict)
-        except (OSError, ValueError, RecursionError):
+            is_object = isinstance(read_json(path, _MOST_JSON_BYTES), dict)
+        except (OSError, ValueError):
             is_object = False
         if not is_object:
             broken.append(f"{path} is no JSON object: it is damaged.")

@@ -29,6 +29,8 @@ class Hub:
     resets: bool = False
     #: A file's name -> other content of the same size, sent in its place.
     swapped: dict[str, bytes] = field(default_factory=dict)
+    #: A file's name -> what its large-file entry states, in place of its SHA-256.
+    stated: dict[str, str] = field(default_factory=dict)
     ignores_ranges: bool = False
     #: A transfer of this file stops after so many bytes until `go_on` is set.
     stalls: dict[str, int] = field(default_factory=dict)
@@ -42,12 +44,15 @@ class Hub:
         card = {"license": self.licences[repo]} if repo in self.licences else {}
         return {"id": repo, "sha": COMMIT, "siblings": siblings, "cardData": card, "tags": []}
 
-    @staticmethod
-    def _sibling(name: str, content: bytes) -> dict[str, object]:
+    def _sibling(self, name: str, content: bytes) -> dict[str, object]:
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         entry: dict[str, object] = {"rfilename": name, "size": len(content), "blobId": blob}
         if len(content) >= LFS_FROM_BYTES:
-            entry["lfs"] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 130}
+            entry["lfs"] = {
+                "size": len(content),
+                "sha256": self.stated.get(name, hashlib.sha256(content).hexdigest()),
+                "pointerSize": 130,
+            }
         return entry
 
 

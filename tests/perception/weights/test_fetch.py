@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import random
 import resource
@@ -240,3 +241,29 @@ def test_two_fetches_do_not_write_the_same_files(hub: Hub, tmp_path: Path) -> No
         with pytest.raises(PerceptionError, match="Another"):
             fetch(plan, quiet_bar)
     fetch(plan, quiet_bar)
+
+
+@pytest.mark.parametrize("stated", ["../../outside", "/etc/passwd", "0" * 63 + "/", "A" * 64])
+def test_a_mirror_names_no_file_outside(hub: Hub, tmp_path: Path, stated: str) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"mine")
+    hub.stated = dict.fromkeys(hub.repos[PLAIN_REPO], stated)
+    with pytest.raises(PerceptionError, match="does not answer as the hub does"):
+        plan_fetch(PLAIN)
+    assert outside.read_bytes() == b"mine" and not hub.transfers
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../b", "", "a\\b", "a\0b"])
+def test_a_manifest_names_no_file_outside(tmp_path: Path, name: str) -> None:
+    record = {"size": 4, "sha256": "0" * 64, "repo": "a/b", "revision": COMMIT}
+    (tmp_path / "manifest.json").write_text(json.dumps({"model": PLAIN, "files": {name: record}}))
+    with pytest.raises(PerceptionError, match=r"manifest.json .* names no file in its folder"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("record", [{"size": -1}, {"size": "4"}, {"sha256": 5}, {"sha256": "../x"}, {"more": 1}])
+def test_a_manifest_of_another_shape_is_named(tmp_path: Path, record: dict[str, object]) -> None:
+    sound = {"size": 4, "sha256": "0" * 64, "repo": "a/b", "revision": COMMIT}
+    (tmp_path / "manifest.json").write_text(json.dumps({"model": PLAIN, "files": {"a": sound | record}}))
+    with pytest.raises(PerceptionError, match=r"manifest.json cannot be read"):
+        read_manifest(tmp_path)
