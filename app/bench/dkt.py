@@ -15,8 +15,9 @@ from core.files import writing
 from perception.estimators.dkt.estimator import WARM
 from perception.estimators.dkt.model import DktSettings, assemble
 from perception.estimators.dkt.warm_clip import fits_one_window
+from perception.estimators.memory import is_out_of_memory
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.running import fitting, is_out_of_memory, pick_device, pick_dtype
+from perception.estimators.running import fitting, pick_device, pick_dtype
 from perception.learning.speed.flops import clip_flops
 from perception.learning.speed.models import FolderWeights, RandomWeights, Weights
 from perception.learning.speed.watch import matmul_rate

@@ -1,6 +1,7 @@
 """Depth-Anything-V2-Large through transformers: relative disparity of one image."""
 
 from collections.abc import Sequence
+from copy import copy
 
 from core.errors import PerceptionError
 from perception.estimators.loading import find_folder, load_part, report_damage
@@ -44,6 +45,14 @@ class DepthAnything:
         self._size = options.size
         with fitting(NAME):
             self._model.to(self._device)
+
+    def smaller(self, height: int, width: int) -> "tuple[DepthAnything, str]":
+        """Half the size, with the same weights."""
+        from perception.estimators.running import half_size
+
+        less = copy(self)
+        less._size = half_size(self._size or self._released_size(height, width), self._patch_px)
+        return less, f"{less._size[0]}x{less._size[1]}"
 
     def estimate(self, seen: Sequence[Observation]) -> Map:
         """Disparity (H, W), at least 0 but for the resampling."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.plugins import failure_in
 from hardware.cameras.clips.clip import ClipFrame
 from perception.depth_types import Plane, RelativeDepth, TableView
 from perception.estimators.frame_stream import FrameStream, as_answer, newest_map
+from perception.estimators.memory import Model, retry_smaller
 from perception.estimators.specification import (
     Answer,
     ClipModel,
@@ -68,27 +70,27 @@ class Estimator:
     ) -> RelativeDepth:
         """Depth of the last of one or more consecutive frames; `table` and `masks` are its own, where known.
 
+        Where memory runs out, once more at the smaller setting that the model declares; the answer's name says so.
+
         Raises:
-            PerceptionError: these frames give no depth, or what the model gives is none.
+            PerceptionError: these frames give no depth, or what the model gives is none, or no memory.
         """
         recent = frames[-self.specification.frames :]
         if table is None and (view := self._table(recent[-1], None)) is not None:
             table = view.plane
         seen = [self._observation(ClipFrame(frame.color, frame), table) for frame in recent]
         seen[-1] = replace(seen[-1], masks=masks)
-        with self.failures():
-            if isinstance(self.model, FrameModel):
-                answer = as_answer(self.model.estimate(seen))
-            else:
-                answer = Answer(newest_map(self.model, seen))
         size = recent[-1].color.shape[:2]
+        with self.failures():
+            answer, smaller = retry_smaller(self.specification.name, self.model, size, partial(_newest, seen))
         sure = None if answer.confidence is None else self.check(answer.confidence, size)
         if answer.objects is not None and answer.objects.ids.shape != size:
             raise PerceptionError(
                 f"{self.specification.name} gives objects of shape {answer.objects.ids.shape}, not {size}.",
                 "Bring them to the frame's own size.",
             )
-        return replace(self.as_depth(self.check(answer.values, size), sure), objects=answer.objects)
+        depth = replace(self.as_depth(self.check(answer.values, size), sure), objects=answer.objects)
+        return replace(depth, estimator=f"{depth.estimator}, retried at {smaller}: no memory") if smaller else depth
 
     def as_depth(self, values: Map, confidence: Map | None = None) -> RelativeDepth:
         """A map (H, W) as the next stages take it, of an estimator that gives depth."""
@@ -199,6 +201,10 @@ class Estimator:
         if self.specification.is_cheat and self.truth is not None:
             truth_m = self.truth(frame.rgbd)
         return Observation(frame.color, frame.rgbd.depth_m, frame.rgbd.intrinsics, table, truth_m)
+
+
+def _newest(seen: Sequence[Observation], model: Model) -> Answer:
+    return as_answer(model.estimate(seen)) if isinstance(model, FrameModel) else Answer(newest_map(model, seen))
 
 
 class MapStream:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from core.errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError
+from perception.estimators.memory import OutOfMemoryError, is_out_of_memory
 from perception.estimators.options import EstimatorOptions
 
 #: (width, height) [px]
@@ -55,7 +56,7 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
     """Where memory runs out, names a size that needs about a quarter of it; None while the weights are loaded.
 
     Raises:
-        PerceptionError: out of memory.
+        OutOfMemoryError: as it says.
     """
     try:
         yield
@@ -64,18 +65,12 @@ def fitting(name: str, size: Size | None = None, multiple: int = 1) -> Iterator[
             raise
         what, remedy = f"{name} does not fit into the device's memory", "close what else uses it, or try --device cpu."
         if size is None:
-            raise PerceptionError(f"{what}.", remedy.capitalize()) from error
+            raise OutOfMemoryError(f"{what}.", remedy.capitalize()) from error
         width, height = half_size(size, multiple)
-        raise PerceptionError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {width}x{height}, {remedy}") from error
+        raise OutOfMemoryError(f"{what} at {size[0]}x{size[1]}.", f"Try --size {width}x{height}, {remedy}") from error
 
 
 def half_size(size: Size, multiple: int) -> Size:
     """Half of each side, rounded down to the model's multiple."""
     width, height = (max(1, side // 2 // multiple) * multiple for side in size)
     return width, height
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: the CPU's allocator and cuBLAS raise plain RuntimeErrors."""
-    words = ("allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

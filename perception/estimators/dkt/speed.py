@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from perception.estimators.dkt.fast_vae import normalise_and_activate
 from perception.estimators.dkt.transformer import FoldedTransformer, run_block
-from perception.estimators.running import is_out_of_memory
+from perception.estimators.memory import is_out_of_memory
 
 Compute = Callable[..., Tensor]
 #: `torch.compile`, or what stands in for it.

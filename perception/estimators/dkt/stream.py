@@ -18,7 +18,8 @@ from torch import Tensor
 from core.errors import PerceptionError
 from perception.estimators.dkt.codec import CausalDecoder, CausalEncoder, FrameShape, Target, latent_count
 from perception.estimators.dkt.sampler import NoiseStream, Schedule, WindowedStep, window_count
-from perception.estimators.running import Size, is_out_of_memory
+from perception.estimators.memory import is_out_of_memory
+from perception.estimators.running import Size
 from perception.estimators.specification import Observation, Progress
 
 

@@ -22,8 +22,15 @@ class VitroSEstimator:
     """Sees the newest frame, joined with those before it in which nothing moved, and looks twice: at all of it, then
     for the objects in it."""
 
-    def __init__(self, model: "VitroS", finder: "ObjectFinder") -> None:
-        self._model, self._finder = model, finder
+    def __init__(self, model: "VitroS", finder: "ObjectFinder", options: EstimatorOptions) -> None:
+        self._model, self._finder, self._options = model, finder, options
+
+    def smaller(self, height: int, width: int) -> "tuple[VitroSEstimator, str] | None":
+        """The same on the CPU, whose memory it hardly touches."""
+        from perception.estimators.running import pick_device
+
+        on_cpu = replace(self._options, device="cpu")
+        return None if pick_device(self._options.device).type == "cpu" else (_load(on_cpu), "the CPU")
 
     def estimate(self, seen: Sequence[Observation]) -> Answer:
         from perception.estimators.running import fitting
@@ -56,7 +63,7 @@ def _load(options: EstimatorOptions) -> VitroSEstimator:
         weights /= WEIGHTS.name
     device = pick_device(options.device)
     with fitting(NAME):
-        return VitroSEstimator(load_vitro_s(weights, str(device)), load_finder(device=str(device)))
+        return VitroSEstimator(load_vitro_s(weights, str(device)), load_finder(device=str(device)), options)
 
 
 ESTIMATOR = EstimatorSpecification(

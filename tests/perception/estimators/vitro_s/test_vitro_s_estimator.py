@@ -61,7 +61,7 @@ def weights(tmp_path):
 
 
 def _estimator(model: VitroS, locate=None) -> Estimator:
-    return Estimator(ESTIMATOR, VitroSEstimator(model, load_finder()), locate=locate)
+    return Estimator(ESTIMATOR, VitroSEstimator(model, load_finder(), EstimatorOptions()), locate=locate)
 
 
 def _shifted(frame: RgbdFrame, noise: float, seed: int) -> RgbdFrame:
