@@ -50,7 +50,14 @@ class PerceptionError(VitroError):
 
 
 class ContradictionError(PerceptionError):
-    """Depth that the picture itself proves wrong: it is used for nothing, not even without a scale."""
+    """Depth that the picture itself proves wrong: it is used for nothing, not even without a scale.
+
+    factor: what it would have to be multiplied with, where that is why.
+    """
+
+    def __init__(self, cause: str, remedy: str, factor: float | None = None) -> None:
+        super().__init__(cause, remedy)
+        self.factor = factor
 
 
 class PlanningError(VitroError):

@@ -49,6 +49,11 @@ class RgbdImage:
     intrinsics: Intrinsics
 
 
+def depth_unit_m(depth: NDArray[Any], said: float | None = None) -> float:
+    """Metres in a unit of depth; where nobody said: 1 for floating-point numbers, and whole numbers are millimetres."""
+    return said if said is not None else 1.0 if depth.dtype.kind == "f" else 0.001
+
+
 def known_depth(depth_m: NDArray[Any]) -> NDArray[np.float32]:
     """Depth [m] with NaN where it is not positive or not finite."""
     with np.errstate(invalid="ignore"):

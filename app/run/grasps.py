@@ -1,14 +1,18 @@
 """`python main.py grasps`: GraspNet rows from one RGB-D image."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from app.console import Console
 from app.run.options import GraspsOptions
 from app.run.trial_files import SHOWN_GRASPS
-from core.errors import ConfigurationError, PlanningError
+from core.errors import ConfigurationError, ContradictionError, PerceptionError, PlanningError
 from core.files import writing
+from core.image import depth_unit_m
 from core.image_file import write_image
-from grasping.detection.from_files import grasps_in, read_normals, read_rgbd
+from grasping.detection.from_files import grasps_in, read_depth_numbers, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps
@@ -31,13 +35,29 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
     return fx, fy, cx, cy
 
 
+@contextmanager
+def _naming_scale(options: GraspsOptions) -> Iterator[None]:
+    """Of depth in another unit, says the --depth-scale that mends it."""
+    try:
+        yield
+    except ContradictionError as error:
+        if error.factor is None:
+            raise
+        unit_m = depth_unit_m(read_depth_numbers(options.depth), options.depth_scale)
+        mended = f"{unit_m * error.factor:.3g}"
+        raise PerceptionError(
+            f"{options.depth}, read as {unit_m:g} m a unit: {error.cause}",
+            f"At {mended} m a unit it is a table: run it with --depth-scale {mended} if that is this camera's unit.",
+        ) from error
+
+
 def grasps_of_image(options: GraspsOptions) -> int:
     """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
     console = Console(options.as_json)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
     normals = None if options.normals is None else read_normals(options.normals)
-    with console.stage("detect") as line:
+    with console.stage("detect") as line, _naming_scale(options):
         grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
     if len(grasps) == 0:

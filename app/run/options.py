@@ -94,7 +94,10 @@ class GraspsOptions(DetectorOption, JsonOption):
     depth: Annotated[Path, typer.Option(help="Aligned depth: .npy metres, .exr metres, or 16-bit .png.")]
     intrinsics: Annotated[str, typer.Option(help="fx,fy,cx,cy in pixels.")]
     out: Annotated[Path, typer.Option(help="Where the N x 17 GraspNet rows go (.npy).")]
-    depth_scale: Annotated[float, typer.Option(help="Metres per unit of a 16-bit depth image.")] = 0.001
+    depth_scale: Annotated[
+        float | None,
+        typer.Option(help="Metres per unit of depth; default: 1 for floating-point numbers, 0.001 for whole ones."),
+    ] = None
     max_width: Annotated[float, typer.Option(help="Largest gripper opening in metres.")] = 0.1
     normals: Annotated[
         Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")

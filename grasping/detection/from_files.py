@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from scipy.ndimage import label
 from scipy.spatial import ConvexHull, Delaunay, QhullError
 
 from core.errors import CameraError, ConfigurationError, PerceptionError
-from core.image import Intrinsics, RgbdImage, known_depth
+from core.image import Intrinsics, RgbdImage, depth_unit_m, known_depth
 from core.image_file import read_exr, read_image, read_npy, read_png
 from core.transforms import apply, invert
 from grasping.detection.detector import DetectorInput
@@ -20,17 +20,12 @@ from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
 from perception.objects.crisp import crisp_depth
-from perception.table.plane import fit_table, plane_inliers
+from perception.table.plane import FARTHEST_M, fit_table, plane_inliers
 
 #: What is made of a depth image's edges.
 Edges = Literal["auto", "kept", "restored"]
 #: A depth image with a larger share of holes than this is a sensor's.
 LEAST_HOLES = 0.001
-#: What is farther is a room, not a table.
-FARTHEST_M = 3.0
-#: A camera that sees a table sees it from above: its normal has this much of "up" in the image. The
-#: exception, looking straight down, is told from a wall by there being no better plane.
-TABLE_UP = 0.35
 _CELL_M = 0.02
 
 
@@ -52,7 +47,7 @@ def grasps_in(
         PerceptionError: no plane carries enough of the depth, or normals of another size.
     """
     finder = create_detector(detector, max_opening_m)
-    plane = find_table(frame)
+    plane = fit_table(frame).plane
     region = table_region(frame, plane)
     given = DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
     if edges == "restored" or (edges == "auto" and not _has_holes(frame.depth_m)):
@@ -91,19 +86,20 @@ def read_normals(path: Path) -> NDArray[np.float32]:
 
 
 def read_rgbd(
-    rgb: Path, depth: Path, intrinsics: tuple[float, float, float, float], depth_scale: float = 0.001
+    rgb: Path, depth: Path, intrinsics: tuple[float, float, float, float], depth_scale: float | None = None
 ) -> RgbdImage:
     """A frame from an 8-bit colour image and the depth aligned to it.
 
-    depth is a `.npy`, `.exr` or 16-bit `.png`: floating-point numbers are metres, whole numbers are in
-    units of `depth_scale` metres; 0, NaN and infinity are holes. intrinsics: fx, fy, cx, cy [px].
+    depth is a `.npy`, `.exr` or 16-bit `.png` in units of `depth_scale` metres, or, without one, floating-point
+    numbers in metres and whole ones in millimetres; 0, NaN and infinity are holes. intrinsics: fx, fy, cx, cy [px].
 
     Raises:
         ConfigurationError: intrinsics that do not belong to the image.
         PerceptionError: unreadable files, images of different sizes, no depth or depth in other units.
     """
     color = _read(read_image, rgb, "Give --rgb a PNG or JPEG of 8 bits.")
-    depth_m = _read_depth(depth, depth_scale)
+    numbers = read_depth_numbers(depth)
+    depth_m = known_depth(numbers * np.float32(depth_unit_m(numbers, depth_scale)))
     height, width = depth_m.shape
     if depth_m.shape != color.shape[:2]:
         raise PerceptionError(
@@ -116,44 +112,9 @@ def read_rgbd(
             f"The intrinsics {fx:g},{fy:g},{cx:g},{cy:g} do not belong to a {width}x{height} image.",
             "Give fx,fy,cx,cy in pixels of this very image; after resizing an image they scale with it.",
         )
-    seen = depth_m[np.isfinite(depth_m)]
-    if not len(seen):
+    if not np.isfinite(depth_m).any():
         raise PerceptionError(f"{depth} holds no depth: every pixel is a hole.", "Check the depth stream.")
-    middle = float(np.median(seen))
-    if not 0.1 < middle < 10.0:
-        raise PerceptionError(
-            f"The depth in {depth} is {middle:.4g} m in the median, which is no table before a camera.",
-            "Floating-point depth must be in metres, whole numbers in units of --depth-scale metres.",
-        )
     return RgbdImage(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy))
-
-
-def find_table(frame: RgbdImage) -> Plane:
-    """The plane that things stand on: the dominant one, unless it is a wall and another is a table.
-
-    Raises:
-        PerceptionError: no plane carries enough of the depth.
-    """
-    near = replace(frame, depth_m=np.where(frame.depth_m < FARTHEST_M, frame.depth_m, np.nan).astype(np.float32))
-    try:
-        first = plane = fit_table(near).plane
-    except PerceptionError:
-        # Walls crowd the floor of a bin: it is what the middle of the image shows.
-        height, width = near.depth_m.shape
-        window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
-        middle = np.full_like(near.depth_m, np.nan)
-        middle[window] = near.depth_m[window]
-        return fit_table(replace(near, depth_m=middle)).plane
-    for _ in range(2):
-        if -plane.normal[1] > TABLE_UP:
-            return plane
-        rest = np.where(plane_inliers(near, plane), np.nan, near.depth_m).astype(np.float32)
-        near = replace(near, depth_m=rest)
-        try:
-            plane = fit_table(near).plane
-        except PerceptionError:
-            break
-    return plane if -plane.normal[1] > TABLE_UP else first
 
 
 def table_region(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:
@@ -192,7 +153,13 @@ def _read(reader: Callable[[Path], NDArray], path: Path, remedy: str) -> NDArray
         raise PerceptionError(error.cause, remedy) from error
 
 
-def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
+def read_depth_numbers(path: Path) -> NDArray[Any]:
+    """(H, W) of a depth file as it has them.
+
+    Raises:
+        PerceptionError: it is none.
+    """
+
     def unreadable(why: str) -> PerceptionError:
         return PerceptionError(
             f"{path} cannot be read as depth: {why}.",
@@ -214,7 +181,7 @@ def _read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
         depth = depth[..., 0]
     if depth.ndim != 2 or depth.dtype.kind not in "fui":
         raise unreadable(f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
-    return known_depth(depth * (np.float32(1) if depth.dtype.kind == "f" else np.float32(depth_scale)))
+    return depth
 
 
 def _read_depth_channel(path: Path) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from core.errors import ContradictionError
 from core.image import RgbdImage
 from perception.depth_types import RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
+from perception.table.units import FLIPS, refuse_normalised, unit_of
 
 Frame = TypeVar("Frame", bound=RgbdImage)
 
@@ -23,24 +24,6 @@ LARGEST_FACTOR = 0.1
 MAX_LEFT_M = 0.006
 #: A tag counts with so many pixels of depth.
 _LEAST_PX = 12
-#: Metres in a unit, and what people call it; RealSense's L515 has the quarter, TUM's data sets the fifth of a mm.
-UNITS = {
-    0.001: "millimetres",
-    0.0001: "tenths of a millimetre",
-    0.00025: "quarters of a millimetre",
-    0.0005: "half millimetres",
-    0.0002: "fifths of a millimetre",
-    0.01: "centimetres",
-    0.0254: "inches",
-    0.3048: "feet",
-}
-#: How near to a unit a factor must be to be taken for it.
-_UNIT_TOLERANCE = 0.06
-_FLIPS = {
-    "left and right swapped": (slice(None), slice(None, None, -1)),
-    "upside down": (slice(None, None, -1), slice(None)),
-    "turned by 180°": (slice(None, None, -1), slice(None, None, -1)),
-}
 
 
 @dataclass(frozen=True)
@@ -62,6 +45,7 @@ def metric_factor(metric: RelativeDepth, anchors: Anchors) -> float:
         return 1.0
     if abs(fit.factor - 1) <= LARGEST_FACTOR and fit.left_m <= MAX_LEFT_M:
         return 1.0 if abs(fit.factor - 1) <= LEAST_FACTOR else fit.factor
+    refuse_normalised(metric.values)
     raise _contradiction(metric, anchors, fit)
 
 
@@ -82,12 +66,6 @@ def corrected(frames: Sequence[Frame], view: TableView) -> tuple[Frame, ...]:
     if view.sensor_factor == 1:
         return tuple(frames)
     return tuple(replace(one, depth_m=one.depth_m * np.float32(view.sensor_factor)) for one in frames)
-
-
-def unit_of(factor: float) -> str:
-    """What numbers are that become metres by this factor, "" where that has no name."""
-    named = min(UNITS, key=lambda unit: abs(np.log(factor / unit)))
-    return UNITS[named] if abs(factor / named - 1) <= _UNIT_TOLERANCE else ""
 
 
 def _fit(anchors: Anchors, depth_m: NDArray) -> _Fit | None:
@@ -113,13 +91,14 @@ def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> Contra
             f'Multiply it by {fit.factor:.3g} (in a frame folder: "depth_scale": {fit.factor:.3g} in intrinsics.json).'
             if unit
             else "Check its unit, the tags' sizes and places in the cell file, and the intrinsics.",
+            fit.factor,
         )
     inverse = _fit(anchors, 1 / anchors.relative)
     if inverse is not None and inverse.left_m <= MAX_LEFT_M:
         return ContradictionError(
             f"{told}, near and far the wrong way round: it is disparity (1/depth).", "Give 1 / it."
         )
-    for how, flip in _FLIPS.items():
+    for how, flip in FLIPS.items():
         flipped = _fit(anchors, anchors.of(metric.values[flip]))
         if flipped is not None and flipped.left_m <= MAX_LEFT_M and abs(flipped.factor - 1) <= LARGEST_FACTOR:
             return ContradictionError(f"{told}: depth is {how} against colour.", "Turn it as the colour image is.")

@@ -1,5 +1,8 @@
 """The table as the sensor's depth shows it: a robust plane where no tag is in view."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +11,7 @@ from core.image import RgbdImage
 from core.threads import one_blas_thread
 from core.transforms import transform
 from perception.depth_types import Plane, TableView
+from perception.table.units import likely_meaning, refuse_normalised
 
 #: Stereo noise is constant in disparity: a third of a pixel of a D435 (f b about 30 px m) in 1/m.
 INLIER_TOLERANCE = 0.012
@@ -15,6 +19,15 @@ INLIER_TOLERANCE = 0.012
 MIN_VALID, MIN_INLIERS = 0.10, 0.25
 #: Largest median distance of the plane's own points [m].
 MAX_RESIDUAL_M = 0.006
+#: What is farther is a room, not a table; a table's middle is in the range of a D435 (core/cell.py) or a little nearer.
+FARTHEST_M = 3.0
+NEAREST_M, MOST_DISTANT_M = 0.2, 2.0
+#: A camera that sees a table sees it from above: its normal has this much of "up" in the image.
+TABLE_UP = 0.35
+#: A camera that looks straight down sees a normal with this much towards it, and no more than this of "down".
+_TOWARDS, _MOST_DOWN = 0.9, -0.2
+#: What is this much higher than another level plane is no box on it: the other is the floor [m].
+_TABLE_HEIGHT_M = 0.4
 
 _STRIDE_PX = 4
 _TRIALS = 400
@@ -22,14 +35,61 @@ _TRIALS = 400
 
 @one_blas_thread()
 def fit_table(frame: RgbdImage) -> TableView:
-    """The dominant plane of the sensor's depth, with a nominal world frame on it: nothing may move on it.
+    """The table in the sensor's depth, with a nominal world frame on it: nothing may move on it.
 
     The frame's origin is the plane's point under the middle of the table in view, z up, x towards
-    the camera. Planes are linear in inverse depth (1/z = w @ ray), where stereo noise is constant.
+    the camera.
 
     Raises:
-        PerceptionError: hardly any depth, or no plane that carries enough of it.
+        ContradictionError: depth that shows a table only in another unit, turned over, or as disparity.
+        PerceptionError: hardly any depth, or no plane that carries enough of it and can be a table.
     """
+    refuse_normalised(frame.depth_m)
+    try:
+        return _find_table(frame)
+    except PerceptionError as error:
+        raise likely_meaning(frame, _find_table) or error from error
+
+
+def _find_table(frame: RgbdImage) -> TableView:
+    """The table among the planes that stand out, the dominant first.
+
+    A table is level: seen from above, its normal has some of "up" in the image; or faces a camera that looks
+    straight down. Of two levels far apart the upper is the table, the lower the floor.
+    """
+    near = replace(frame, depth_m=np.where(frame.depth_m < FARTHEST_M, frame.depth_m, np.nan).astype(np.float32))
+    try:
+        views = [_dominant_plane(near)]
+    except PerceptionError:
+        # Walls crowd the floor of a bin: it is what the middle of the image shows.
+        views = [_dominant_plane(replace(near, depth_m=_middle(near.depth_m)))]
+    with suppress(PerceptionError):
+        for _ in range(2):
+            rest = np.where(plane_inliers(near, views[-1].plane), np.nan, near.depth_m).astype(np.float32)
+            near = replace(near, depth_m=rest)
+            views.append(_dominant_plane(near))
+    level = [view for view in views if -view.plane.normal[1] > TABLE_UP]
+    if not level and _faces_down(views[0].plane.normal):
+        level = views[:1]
+    if not level:
+        raise PerceptionError(
+            f"No table stands out in the sensor's depth: its largest plane is {_words(views[0].plane.normal)}.",
+            "Point the camera down at the table, turn the picture upright, or lay the cell's tags on the table.",
+        )
+    table = max(level, key=lambda view: _is_above(view.plane, level[0].plane))
+    distance_m = _distance_m(table)
+    if not NEAREST_M <= distance_m <= MOST_DISTANT_M:
+        raise PerceptionError(
+            f"The largest level plane in the sensor's depth is {distance_m:.2f} m away, a table is {NEAREST_M} to "
+            f"{MOST_DISTANT_M} m away.",
+            "Check the unit of the depth, or put the camera nearer to the table.",
+        )
+    return table
+
+
+def _dominant_plane(frame: RgbdImage) -> TableView:
+    """The plane that carries most of the depth. Planes are linear in inverse depth (1/z = w @ ray), where stereo noise
+    is constant."""
     rays, inverse, near_centre = _samples(frame)
     w = _ransac(rays, inverse, near_centre)
     for _ in range(8):  # least squares with Tukey's weights, which fade to zero at twice the inlier tolerance
@@ -98,3 +158,31 @@ def _nominal_world(plane: Plane, middle_ray: NDArray) -> NDArray[np.float64]:
     x = towards - (towards @ plane.normal) * plane.normal
     x /= np.linalg.norm(x)
     return transform(np.column_stack([x, np.cross(plane.normal, x), plane.normal]), origin)
+
+
+def _middle(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Depth (H, W) with holes all round the middle three fifths."""
+    height, width = depth_m.shape
+    window = (slice(height // 5, height - height // 5), slice(width // 5, width - width // 5))
+    middle = np.full_like(depth_m, np.nan)
+    middle[window] = depth_m[window]
+    return middle
+
+
+def _faces_down(normal: NDArray) -> bool:
+    return bool(-normal[2] > _TOWARDS and -normal[1] > _MOST_DOWN)
+
+
+def _words(normal: NDArray) -> str:
+    """What a plane that is no table is, by its normal."""
+    return "seen from below" if -normal[1] < -0.7 else "a wall"
+
+
+def _is_above(upper: Plane, lower: Plane) -> bool:
+    """Whether one level plane is a table's height over another."""
+    return bool(upper.normal @ lower.normal > 0.95 and upper.offset_m - lower.offset_m > _TABLE_HEIGHT_M)
+
+
+def _distance_m(view: TableView) -> float:
+    """How far the plane's middle in view is along the optical axis."""
+    return float(view.T_camera_world[2, 3])

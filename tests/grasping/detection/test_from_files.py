@@ -7,9 +7,10 @@ import pytest
 
 from core.errors import ConfigurationError, PerceptionError
 from core.image import RgbdImage
-from grasping.detection.from_files import find_table, grasps_in, read_rgbd, table_region
+from grasping.detection.from_files import grasps_in, read_rgbd, table_region
 from grasping.grasp_set import SCORE, fingertips, rotation
 from grasping.pictures import draw_grasps
+from perception.table.plane import fit_table
 from tests.support.real_captures import captures_folder, load_captures
 from tests.support.scenes.tabletop import INTRINSICS, Tabletop, cuboid, drawn, lay
 
@@ -68,7 +69,6 @@ def spoil(files):
     np.save(files / "small.npy", np.ones((240, 424), np.float32))
     np.save(files / "nan.npy", np.full((480, 848), np.nan, np.float32))
     np.save(files / "zero.npy", np.zeros((480, 848), np.float32))
-    np.save(files / "millimetres.npy", np.full((480, 848), 700.0, np.float32))
     np.save(files / "three.npy", np.ones((480, 848, 3), np.float32))
     (files / "text.npy").write_text("no array")
     (files / "text.exr").write_text("no image")
@@ -80,7 +80,6 @@ def spoil(files):
         (rgb, "small.npy", K, "424x240"),
         (rgb, "nan.npy", K, "hole"),
         (rgb, "zero.npy", K, "hole"),
-        (rgb, "millimetres.npy", K, "metres"),
         (rgb, "three.npy", K, "shape"),
         (rgb, "text.npy", K, "text.npy"),
         (rgb, "text.exr", K, "text.exr"),
@@ -103,7 +102,7 @@ def test_bad_files_are_refused_with_the_reason(files):
 
 
 def test_the_table_is_found_from_depth_alone(scene):
-    plane = find_table(frame_of(scene))
+    plane = fit_table(frame_of(scene)).plane
     assert np.degrees(np.arccos(plane.normal @ scene.plane.normal)) < 0.5
     assert abs(plane.offset_m - scene.plane.offset_m) < 0.003
 
@@ -112,7 +111,7 @@ def test_a_wall_that_fills_the_image_is_no_table():
     wall = cuboid((0.02, 1.2, 0.7), xy=(-0.15, 0.0))
     scene = lay(wall, drawn("can", seed=1, xy=(0.10, 0.0)))
     frame = frame_of(scene)
-    plane = find_table(frame)
+    plane = fit_table(frame).plane
     assert np.degrees(np.arccos(plane.normal @ scene.plane.normal)) < 1.0
     grasps = grasps_in(frame)
     assert scene.judge(grasps.rows[0]) == "holds"
@@ -122,7 +121,7 @@ def test_what_is_beyond_the_table_is_outside_the_region(scene):
     frame = frame_of(scene)
     points = INTRINSICS.rays() * scene.depth_m[..., None]
     beyond = scene.plane.height(points) < -0.02
-    region = table_region(frame, find_table(frame))
+    region = table_region(frame, fit_table(frame).plane)
     assert region[200:300, 300:500].mean() > 0.9
     assert not (region & beyond & (points[..., 2] > 1.6)).any()
 

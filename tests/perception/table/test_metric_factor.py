@@ -58,7 +58,7 @@ CONTRADICTIONS = {
     "a fifth more": (lambda z: z * 1.2, "a factor of 0.8"),
     "disparity": (lambda z: 1 / z, "disparity"),
     "upside down": (lambda z: z[::-1], "upside down"),
-    "normalised": (lambda z: (z - z.min()) / np.ptp(z), "no factor"),
+    "normalised": (lambda z: (z - z.min()) / np.ptp(z), "normalised"),
     "another camera's": (lambda z: np.roll(z * np.linspace(0.8, 1.2, 848, dtype=np.float32), 30, 1), "no factor"),
 }
 
