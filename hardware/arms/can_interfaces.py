@@ -9,6 +9,12 @@ from pathlib import Path
 from core.errors import ArmError
 from hardware.arms.can_protocol import BITRATE
 
+#: What mends a channel that went silent; the bus is off until it has been taken down.
+BUS_REMEDY = (
+    "Check the CAN cable, its adapter and the arm's power; then sudo ip link set {channel} down && "
+    f"sudo ip link set {{channel}} up type can bitrate {BITRATE}, and start again."
+)
+
 _NETWORK = Path("/sys/class/net")
 _ARPHRD_CAN = "280"  # linux/if_arp.h
 #: One place for all users and environments of the machine, or two processes would not meet.
@@ -40,6 +46,16 @@ def check_can_interface(channel: str) -> None:
             f"The CAN interface {channel} runs at {bitrate} bit/s; the PiPER needs {BITRATE}.",
             f"Run: sudo ip link set {channel} down && sudo ip link set {channel} up type can bitrate {BITRATE}.",
         )
+
+
+def why_silent(channel: str) -> str:
+    """What the system knows of a channel that went silent, to be said after that; empty where it knows nothing."""
+    if channel not in _can_interfaces():
+        return ""
+    if not _is_up(channel):
+        return ": the interface is down"
+    # can_bus_off() of the kernel takes the carrier away.
+    return ": the bus is off (BUS-OFF)" if _read(_NETWORK / channel / "carrier") == "0" else ""
 
 
 def _can_interfaces() -> list[str]:

@@ -63,13 +63,35 @@ class Stop(IntEnum):
     RESUME = 0x02
 
 
+#: What a person does about a stop or a fault. Nothing here resumes: that would cut the power at once.
+POWER_CYCLE = (
+    "Support the arm with your hands: it drops when its power goes off. Clear the cause, switch its power off and on, "
+    "then start again."
+)
+
+
 class ControlMode(IntEnum):
-    """Byte 0 of 0x2A1 and 0x151: who commands the arm."""
+    """Byte 0 of 0x2A1 and 0x151: who commands the arm. Source: `ArmMsgFeedbackStatusEnum.CtrlMode`."""
 
     STANDBY = 0x00
     CAN = 0x01
     TEACH = 0x02
+    ETHERNET = 0x03
+    WIFI = 0x04
+    REMOTE = 0x05
     MASTER = 0x06
+    OFFLINE = 0x07
+
+
+#: Who commands the arm, and how it is won back, in the modes that obey somebody else.
+FOREIGN_MODES: dict[int, str] = {
+    ControlMode.TEACH: "teach mode (press the arm's button until its light goes out)",
+    ControlMode.ETHERNET: "commanded over Ethernet",
+    ControlMode.WIFI: "commanded over Wi-Fi",
+    ControlMode.REMOTE: "commanded by its remote control",
+    ControlMode.MASTER: "master mode (set it to slave with the SDK's MasterSlaveConfig(0xFC, 0, 0, 0))",
+    ControlMode.OFFLINE: "playing a stored trajectory",
+}
 
 
 MOVE_J = 0x01
@@ -109,25 +131,48 @@ MOTOR_FAULTS = {
     MotorBit.STALLED: "stalled",
 }
 
-NORMAL, EMERGENCY_STOP, TARGET_OUT_OF_LIMITS = 0x00, 0x01, 0x04
-#: Byte 1 of 0x2A1 that forbid motion. EMERGENCY_STOP is reported apart, as `stopped`.
-ARM_FAULTS = {
-    0x02: "no inverse kinematics",
-    0x03: "singular pose",
-    0x04: "target outside the joint limits",
-    0x05: "joint communication lost",
-    0x06: "joint brake not released",
-    0x07: "collision",
-    0x08: "dragged too fast in teach mode",
-    0x09: "joint fault",
-    0x0A: "controller fault",
-    0x0B: "teach mode: recording",
-    0x0C: "teach mode: replaying",
-    0x0D: "teach mode: paused",
-    0x0E: "controller too hot",
-    0x0F: "brake resistor too hot",
+
+class ArmStatus(IntEnum):
+    """Byte 1 of 0x2A1. Source: `ArmMsgFeedbackStatusEnum.ArmStatus`."""
+
+    NORMAL = 0x00
+    EMERGENCY_STOP = 0x01
+    NO_SOLUTION = 0x02
+    SINGULARITY = 0x03
+    TARGET_OUT_OF_LIMITS = 0x04
+    JOINT_COMMUNICATION = 0x05
+    BRAKE_NOT_RELEASED = 0x06
+    COLLISION = 0x07
+    TEACH_OVERSPEED = 0x08
+    JOINT_FAULT = 0x09
+    OTHER_FAULT = 0x0A
+    TEACH_RECORDING = 0x0B
+    TEACH_REPLAYING = 0x0C
+    TEACH_PAUSED = 0x0D
+    CONTROLLER_OVERHEATING = 0x0E
+    RESISTOR_OVERHEATING = 0x0F
+
+
+#: Those that forbid motion; EMERGENCY_STOP is reported apart, as `stopped`.
+ARM_FAULTS: dict[int, str] = {
+    ArmStatus.NO_SOLUTION: "no inverse kinematics",
+    ArmStatus.SINGULARITY: "singular pose",
+    ArmStatus.TARGET_OUT_OF_LIMITS: "target outside the joint limits",
+    ArmStatus.JOINT_COMMUNICATION: "joint communication lost",
+    ArmStatus.BRAKE_NOT_RELEASED: "joint brake not released",
+    ArmStatus.COLLISION: "collision",
+    ArmStatus.TEACH_OVERSPEED: "dragged too fast in teach mode",
+    ArmStatus.JOINT_FAULT: "joint fault",
+    ArmStatus.OTHER_FAULT: "controller fault",
+    ArmStatus.TEACH_RECORDING: "teach mode: recording",
+    ArmStatus.TEACH_REPLAYING: "teach mode: replaying",
+    ArmStatus.TEACH_PAUSED: "teach mode: paused",
+    ArmStatus.CONTROLLER_OVERHEATING: "controller too hot",
+    ArmStatus.RESISTOR_OVERHEATING: "brake resistor too hot",
 }
 
+#: Torque of a motor by its current, joints 1 to 3 and 4 to 6. Source: `ArmMsgFeedbackHighSpd`.
+MOTOR_NM_PER_A = (1.18125, 1.18125, 1.18125, 0.95844, 0.95844, 0.95844)
 #: Full effort (5 N m) closes with 50 N, the maker's rating; not yet measured on a force gauge.
 GRIPPER_NM_PER_N = 0.1
 MAX_GRIPPER_EFFORT = 5000
@@ -153,9 +198,11 @@ def faults(arm_status: int, error_bits: int, control_mode: int, motors: Iterable
     The angle-limit bits of 0x2A1's upper error byte are left out: an arm resting at a stop sets
     them and must still be able to leave it.
     """
-    words = [ARM_FAULTS[arm_status]] if arm_status in ARM_FAULTS else []
-    if control_mode == ControlMode.TEACH:
-        words.append("teach mode (press the arm's button until its light goes out)")
+    words: list[str] = []
+    if arm_status not in (ArmStatus.NORMAL, ArmStatus.EMERGENCY_STOP):
+        words.append(ARM_FAULTS.get(arm_status, f"unknown status 0x{arm_status:02X}"))
+    if control_mode not in (ControlMode.STANDBY, ControlMode.CAN):
+        words.append(FOREIGN_MODES.get(control_mode, f"unknown control mode 0x{control_mode:02X}"))
     words += [f"joint {i + 1}: communication lost" for i in range(6) if error_bits & (1 << i)]
     for i, bits in enumerate(motors, start=1):
         words += [f"joint {i}: {word}" for bit, word in MOTOR_FAULTS.items() if bits & bit]

@@ -37,7 +37,7 @@ class ArmPlant(Protocol):
 
 
 class PiperEmulator:
-    """One arm's controller. `update` must be called at the physics' pace, by `SimClock`."""
+    """One arm's controller, off, the arm on its rest. `update` must be called at the physics' pace, by `SimClock`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class PiperEmulator:
         self._bus = VirtualBus(channel)
         self._firmware = firmware
         self._mode = protocol.ControlMode.STANDBY
-        self._status = protocol.NORMAL
+        self._status = protocol.ArmStatus.NORMAL
         self._enabled = np.zeros(6, bool)
         self._enables_owed = 0
         self._gripper_on = False
@@ -66,7 +66,6 @@ class PiperEmulator:
         self._encoders = FalseEncoders(self.faults, plant.joints_rad())
         self._updated_s = 0.0
         self._due_s = {self._publish_state: 0.0, self._publish_motors_fast: 0.0, self._publish_motors_slow: 0.0}
-        plant.set_power(False)
 
     @property
     def is_powered(self) -> bool:
@@ -109,7 +108,7 @@ class PiperEmulator:
         elif identifier == protocol.Command.GRIPPER:
             opening, effort, code, _ = protocol.GRIPPER_COMMAND.unpack(data)
             self._gripper_on = code in (protocol.GripperCode.ENABLE, protocol.GripperCode.ENABLE_AND_CLEAR)
-            if self._gripper_on and self._status != protocol.EMERGENCY_STOP:
+            if self._gripper_on and self._status != protocol.ArmStatus.EMERGENCY_STOP:
                 width_m = min(max(opening * 1e-6, 0.0), self.stored_stroke_mm * 1e-3)
                 self.plant.drive_gripper(width_m, effort * 1e-3 / protocol.GRIPPER_NM_PER_N)
         elif identifier == protocol.Command.ENABLE:
@@ -129,23 +128,27 @@ class PiperEmulator:
     def _obey_stop(self, code: int) -> None:
         """The real arm sinks slowly after STOP; this one stays. RESUME drops it, as the real one."""
         if code == protocol.Stop.STOP:
-            self._status = protocol.EMERGENCY_STOP
+            self._status = protocol.ArmStatus.EMERGENCY_STOP
             self._target = self._setpoint = self.plant.joints_rad().copy()
         elif code == protocol.Stop.RESUME:
-            self._status, self._mode = protocol.NORMAL, protocol.ControlMode.STANDBY
+            self._status, self._mode = protocol.ArmStatus.NORMAL, protocol.ControlMode.STANDBY
             self._set_enabled(slice(None), False)
             self._enables_owed = 1
 
     def _obey_joints(self, pair: int, data: bytes) -> None:
-        if self._mode != protocol.ControlMode.CAN or self._status == protocol.EMERGENCY_STOP or not self.is_powered:
+        if (
+            self._mode != protocol.ControlMode.CAN
+            or self._status == protocol.ArmStatus.EMERGENCY_STOP
+            or not self.is_powered
+        ):
             return
         joints = slice(2 * pair, 2 * pair + 2)
         wanted = protocol.radians(protocol.PAIR.unpack(data))
         low, high = JOINT_LOWER_RAD[joints] - _LIMIT_SLACK_RAD, JOINT_UPPER_RAD[joints] + _LIMIT_SLACK_RAD
         if np.any(wanted < low) or np.any(wanted > high):
-            self._status = protocol.TARGET_OUT_OF_LIMITS
+            self._status = protocol.ArmStatus.TARGET_OUT_OF_LIMITS
             return
-        self._status = protocol.NORMAL
+        self._status = protocol.ArmStatus.NORMAL
         self._target[joints] = wanted
 
     def _set_enabled(self, motors: slice, on: bool) -> None:
@@ -177,7 +180,7 @@ class PiperEmulator:
         torques = self.plant.torques_nm() + self.faults.extra_torque_nm
         positions = np.rint(self.plant.joints_rad() * 1000)
         for i, identifier in enumerate(protocol.MOTOR_FAST):
-            current = int(np.clip(torques[i] * 1000, -32768, 32767))
+            current = int(np.clip(torques[i] / protocol.MOTOR_NM_PER_A[i] * 1000, -32768, 32767))
             self._send(identifier, protocol.MOTOR_FAST_LAYOUT.pack(int(speeds[i]), current, int(positions[i])))
 
     def _publish_motors_slow(self) -> None:

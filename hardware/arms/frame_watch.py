@@ -1,0 +1,66 @@
+"""When which CAN frame arrived. The SDK keeps returning its last numbers when a bus goes silent, and zeros before."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from core.clock import Clock
+from hardware.arms import can_protocol as protocol
+from hardware.arms.feedback_guard import FeedbackGuard
+
+_FRAME_BYTES = 8
+#: Frames a reading is made of. All must be fresh for any of it to count.
+FEEDBACK = (protocol.Feedback.STATUS, *protocol.JOINT_FEEDBACK, protocol.Feedback.GRIPPER, *protocol.MOTOR_SLOW)
+
+
+class FrameWatch:
+    """Notes when each frame arrived, by the arm's clock, shows joints and motors to the guard, and passes it on.
+
+    Stands between the bus reader and the SDK's parser; runs in the reader's thread. A frame that either cannot
+    take does not count as arrived: the feedback is lost then, for the reason in `trouble`.
+    """
+
+    def __init__(self, forward: Callable[[Any], None], clock: Clock, guard: FeedbackGuard) -> None:
+        self.trouble = ""
+        self._forward = forward
+        self._clock = clock
+        self._guard = guard
+        self._arrived_s: dict[int, float] = {}
+
+    def __call__(self, message: Any) -> None:
+        identifier, data = message.arbitration_id, bytes(message.data)
+        now_s = self._clock.now_s()
+        try:
+            if identifier in FEEDBACK and len(data) != _FRAME_BYTES:
+                raise ValueError(f"{len(data)} bytes")
+            self._forward(message)
+            self._show(identifier, data, now_s)
+        except Exception as error:  # raised further, it would vanish in the SDK's reader
+            self.trouble = f"0x{identifier:X} cannot be read ({type(error).__name__}: {error})"
+            return
+        self._arrived_s[identifier] = now_s
+
+    def saw(self, identifiers: Iterable[int]) -> bool:
+        """Whether all of these frames have arrived since the bus was opened."""
+        return all(identifier in self._arrived_s for identifier in identifiers)
+
+    def saw_any(self) -> bool:
+        return bool(self._arrived_s)
+
+    def oldest_s(self, identifiers: Iterable[int]) -> tuple[int, float]:
+        """The frame that arrived longest ago, and when (-inf: never)."""
+        stamps = {identifier: self._arrived_s.get(identifier, -np.inf) for identifier in identifiers}
+        oldest = min(stamps, key=lambda identifier: stamps[identifier])
+        return oldest, stamps[oldest]
+
+    def _show(self, identifier: int, data: bytes, now_s: float) -> None:
+        if identifier in protocol.JOINT_FEEDBACK:
+            first = 2 * protocol.JOINT_FEEDBACK.index(protocol.Feedback(identifier))
+            for number, millidegrees in enumerate(protocol.PAIR.unpack(data), first):
+                self._guard.see_joint(number, np.deg2rad(millidegrees / 1000.0), now_s)
+        elif identifier in protocol.MOTOR_FAST:
+            number = identifier - protocol.MOTOR_FAST[0]
+            speed, current, position = protocol.MOTOR_FAST_LAYOUT.unpack(data)
+            torque_nm = current / 1000 * protocol.MOTOR_NM_PER_A[number]
+            self._guard.see_motor(number, position / 1000, speed / 1000, torque_nm, now_s)
