@@ -50,6 +50,11 @@ class Verification:
         return self.grip is Grip.HELD
 
 
+def is_holding(state: ArmState) -> bool:
+    """Whether the fingers are apart and press on what is between them."""
+    return state.gripper_width_m >= EMPTY_WIDTH_M and state.gripper_effort_nm >= HELD_EFFORT_NM
+
+
 class MotionStopped(Exception):  # noqa: N818 - a person's wish, not an error
     """A person stopped the motion; the arm holds where it is."""
 
@@ -74,6 +79,11 @@ class Execution:
             PlanningError: the plan is no longer what the gate passed; nothing more is sent.
             MotionStopped: `should_stop` became true.
         """
+        if is_holding(self.arm.state()):
+            raise ArmError(
+                f"{self.arm.name}'s gripper holds something: opening it here would drop that.",
+                "Start again without --yes: you are asked to support it before the gripper opens.",
+            )
         opened_m = self._grip(self.plan.pre_open_m).gripper_width_m
         if opened_m < self.plan.pre_open_m - OPENED_SLACK_M:
             raise ArmError(
@@ -133,6 +143,6 @@ def verify(lift: Lift) -> Verification:
         return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}", closed_m)
     # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
     # that is lost lets them meet.
-    if lifted.gripper_width_m < EMPTY_WIDTH_M or lifted.gripper_effort_nm < HELD_EFFORT_NM:
+    if not is_holding(lifted):
         return Verification(Grip.SLIP, f"lost on the way up: {widths}", closed_m)
     return Verification(Grip.HELD, widths, closed_m)

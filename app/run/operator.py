@@ -44,7 +44,7 @@ class Operator:
         Raises:
             KeyboardInterrupt: he quits.
         """
-        self._ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"})
+        self.ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"})
 
     def approve(self, arm: str, folder: Path, seen_s: float) -> Approval:
         """Whether the arm may move.
@@ -58,7 +58,7 @@ class Operator:
         """
         if self.assume_yes:
             return Approval(True, "by --yes")
-        answer = self._ask(
+        answer = self.ask(
             f"Move the {arm} arm? Preview in {folder}.", {"y": "move", "n": "skip this scene", "q": "quit"}
         )
         age_s = time.monotonic() - seen_s
@@ -88,7 +88,12 @@ class Operator:
         if self.interrupts.should_stop():
             raise MotionStopped
 
-    def _ask(self, question: str, choices: dict[str, str]) -> str:
+    def ask(self, question: str, choices: dict[str, str]) -> str:
+        """The key that was pressed; `q` quits.
+
+        Raises:
+            KeyboardInterrupt: it was `q`.
+        """
         answer = self.console.ask_key(question, choices)
         if answer == "q":
             raise KeyboardInterrupt

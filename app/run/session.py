@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.run.held_object import empty_hands
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
 from app.run.pipeline import Pipeline
@@ -28,9 +29,12 @@ class Session:
         """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
 
         Raises:
+            ArmError: before there is a row: a hand holds something and nobody is asked.
             VitroError: after the row is complete, when the cell needs a person before the next trial.
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
+        strokes_m = {name: mount.gripper_stroke_m for name, mount in self.pipeline.cell.arms.items()}
+        empty_hands(self.world, self.operator, strokes_m, self.log.last())
         scene = self._lay(surface, seed, objects)
         trials = [self._pick(scene, objects)]
         if objects == 1:

@@ -62,6 +62,10 @@ class TrialLog:
         self.ids.append(record.id)
         return LogEntry(self._store, record)
 
+    def last(self) -> TrialRecord | None:
+        """The newest trial there is, of this session or an earlier one."""
+        return next(iter(self._store.list(last=1)), None)
+
     def end_scene(self, why: str) -> None:
         """Notes with the scene's last pick that it was worked on to its end."""
         self._store.annotate(self.ids[-1], scene_ended=why)

@@ -22,6 +22,7 @@ from app.run.session import Session
 from app.run.trial import Trial
 from app.run.trial_files import TrialLog
 from core.errors import ArmError, CalibrationError, CameraError, PlanningError, StorageError
+from grasping.execution import is_holding
 from grasping.planning.grasp_plan import Phase
 from tests.support.quick_cell import QuickCell
 from trials.record import Outcome, Reason
@@ -193,6 +194,34 @@ def test_an_interrupt_on_the_way_stops_short_of_the_grasp_and_holds(bench: Bench
     assert any(np.abs(stopped[name] - before[name]).max() > np.deg2rad(1) for name in stopped)
     clock.sleep(0.5)
     assert_unmoved(bench, stopped)
+
+
+def test_what_a_hand_held_at_an_interrupt_is_let_go_only_into_another_hand(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_stage(bench, "clear", lambda trial: setattr(bench.interrupts, "stop_requested", True))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    (arm,) = [arm for arm in bench.world.arms.values() if is_holding(arm.state())]
+    bench.interrupts.stop_requested, bench.actions = False, {}
+
+    with pytest.raises(ArmError, match="may hold something") as refused:
+        bench.run()
+    assert "without --yes" in refused.value.remedy
+    assert is_holding(arm.state())
+    assert len(bench.ids) == 1
+
+    def let_go_then_quit(console: Console, question: str, keys: dict[str, str]) -> str:
+        asked.append(question)
+        return "o" if "o" in keys else "q"
+
+    asked: list[str] = []
+    bench.operator.assume_yes = False
+    monkeypatch.setattr(Console, "ask_key", let_go_then_quit)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert "Support it with your hand" in asked[0]
+    assert not is_holding(arm.state())
 
 
 def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench) -> None:

@@ -110,6 +110,18 @@ def test_a_gripper_stalls_on_an_object_and_reports_the_force_it_was_given(cell, 
     assert state.gripper_effort_nm == pytest.approx(0.1 * force_n, rel=0.01)
 
 
+def test_what_is_held_stays_held_when_the_arm_is_connected_anew(cell):
+    cell.arm.grip(0.07, force_n=10.0)
+    cell.plant.object_width_m = 0.042
+    cell.arm.grip(0.0, force_n=20.0)
+    cell.arm.close()
+    cell.arm.connect()
+    cell.arm.enable()
+    cell.clock.sleep(0.5)
+    assert cell.plant.gripper_force_n() == pytest.approx(20.0)
+    assert cell.arm.state().gripper_width_m == pytest.approx(0.042, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("width_m", "force_n"), [(-0.01, 10), (0.09, 10), (np.nan, 10), (0.05, 0), (0.05, 51), (0.05, np.nan)]
 )
