@@ -76,7 +76,7 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world:
             world = opened.enter_context(closing(open_world(cell, camera, options.seed)))
             line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({arms})"
         if not options.headless:
-            operator.page = opened.enter_context(closing(LivePage(cell)))
+            operator.page = opened.enter_context(closing(LivePage(cell, options.page_host)))
             console.say(f"watch it in 3D: [bold]{operator.page.address}[/]")
         console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "

@@ -1,12 +1,12 @@
 """The page a person watches in the browser: cloud, arms, the chosen grasp and its path, in 3D."""
 
-import io
+import socket
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.run.page_guard import LOOPBACK, PageGuard
 from app.run.trial import Trial
 from core.cell import Cell
 from core.cell_parts import ArmMount
@@ -18,6 +18,7 @@ from hardware.robot.kinematics import forward_kinematics, link_poses
 from perception.objects.clouds import organised_cloud, without_flying_pixels
 
 PORT = 8080
+_ANY = ("0.0.0.0", "::")
 #: Every n-th pixel of the cloud is sent: enough to see by, light enough for a laptop over SSH.
 STRIDE = 3
 PHASE_COLORS = {
@@ -30,15 +31,26 @@ PHASE_COLORS = {
 
 
 class LivePage:
-    """A viser server that shows the newest trial."""
+    """A viser server that shows the newest trial, to whom its guard lets in.
 
-    def __init__(self, cell: Cell) -> None:
+    host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for.
+    """
+
+    def __init__(self, cell: Cell, host: str = LOOPBACK[0]) -> None:
+        import rich
         import viser
 
-        self._cell = cell
-        # viser prints a banner; standard output may be carrying a command's JSON.
-        with redirect_stdout(io.StringIO()):
-            self._server = viser.ViserServer(host="127.0.0.1", port=PORT, label="Vitro", verbose=False)
+        class Server(viser.ViserServer):
+            def request_share_url(self, verbose: bool = True) -> str | None:
+                """Any visitor's button would open a tunnel to a server outside."""
+                return None
+
+        self._cell, self._guard, self._host = cell, PageGuard(host), host
+        # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
+        rich.reconfigure(quiet=True)
+        with self._guard.guarding():
+            self._server = Server(host=host, port=PORT, label="Vitro", verbose=False)
+        self._server.gui.configure_theme(show_share_button=False)
         self._text = self._server.gui.add_markdown("Waiting for the first trial.")
         self._image = self._server.gui.add_image(np.full((48, 85, 3), 40, np.uint8), label="camera")
         self._server.initial_camera.position = (0.7, -0.45, 0.55)
@@ -50,7 +62,9 @@ class LivePage:
 
     @property
     def address(self) -> str:
-        return f"http://localhost:{self._server.get_port()}"
+        port, token = self._server.get_port(), self._guard.token
+        name = "localhost" if not token else socket.gethostname() if self._host in _ANY else self._host
+        return f"http://{name}:{port}{f'/?token={token}' if token else ''}"
 
     def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
         """Draws whatever the trial has reached; called before approval and after each trial."""
@@ -74,8 +88,7 @@ class LivePage:
             self._draw_plan(trial.plan)
 
     def close(self) -> None:
-        with redirect_stdout(io.StringIO()):
-            self._server.stop()
+        self._server.stop()
 
     def _draw_cloud(self, frame: RgbdFrame, depth_m: NDArray[np.float32], T_camera_world: Matrix) -> None:
         points = organised_cloud(without_flying_pixels(depth_m), frame.intrinsics)[::STRIDE, ::STRIDE]

@@ -63,6 +63,9 @@ class RunOptions(PipelineOptions, SeedOption, JsonOption):
     attempts: Attempts = 3
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
     headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
+    page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
+        "127.0.0.1"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
