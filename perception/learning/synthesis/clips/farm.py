@@ -133,8 +133,11 @@ class RayFarm:
 
     def __enter__(self) -> "RayFarm":
         import ray
+        from ray._private import ray_constants
 
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Where clusters are not enabled Ray listens to this machine alone: its workers run whatever they are sent.
+        ray_constants.ENABLE_RAY_CLUSTER = not self._local
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self._local:
             ours = {"env_vars": {"PYTHONPATH": str(_ROOT)}}

@@ -40,6 +40,17 @@ def workers() -> list[int]:
     return [child.pid for child in children if child.name().startswith("ray::_render")]
 
 
+def test_local_workers_are_heard_of_on_this_machine_alone(farm: RayFarm) -> None:
+    us = psutil.Process()
+    heard = [
+        c.laddr.ip
+        for p in (us, *us.children(recursive=True))
+        for c in p.net_connections("inet")
+        if c.status == "LISTEN"
+    ]
+    assert heard and {ip.removeprefix("::ffff:") for ip in heard} == {"127.0.0.1"}
+
+
 def contents(clips: Path) -> dict[str, bytes]:
     return {str(path.relative_to(clips)): path.read_bytes() for path in clips.rglob("*.*") if path.is_file()}
 
