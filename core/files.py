@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some 
     errno.ENOENT: "Make the folder that is missing (mkdir -p)",
     errno.ENOTDIR: "Move away the file that stands where a folder must be",
     errno.EISDIR: "Move away the folder that stands where the file must be",
+    errno.ELOOP: "Remove the link that stands where the file must be",
     errno.EROFS: "Mount the disk so that it can be written to",
 }
 
@@ -57,7 +59,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as file:  # made anew: a link that lay there would lead elsewhere
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -154,7 +157,7 @@ def hold(lock: Path, refusal: VitroError) -> BinaryIO:
         VitroError: `refusal`, where somebody else holds it.
         OSError: the folder takes no file, or its file system no locks.
     """
-    file = lock.open("wb")
+    file = os.fdopen(open_lock(lock), "r+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -176,6 +179,32 @@ def demand_inside(*names: object) -> None:
             or not {"", ".", ".."}.isdisjoint(name.split("/"))
         ):
             raise ValueError(f"{name!r} names no file in its folder")
+
+
+def open_lock(lock: Path) -> int:
+    """A descriptor of a file that is made where there is none, and left as it is where there is one.
+
+    Raises:
+        OSError: the folder takes no file, or a link stands in its place.
+    """
+    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def user_folder() -> Path:
+    """A folder of this user's that nobody else may enter, for what all his processes must find; it is made.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".cache")
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / "vitro"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise OSError(errno.EPERM, f"{folder} is not this user's own folder")
+    folder.chmod(0o700)
+    return folder
 
 
 def free_folder(path: Path) -> Path:

@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
 from core.errors import ArmError
+from core.files import open_lock, user_folder
 from hardware.arms.can_protocol import BITRATE
 
 #: What mends a channel that went silent; the bus is off until it has been taken down.
@@ -17,8 +19,6 @@ BUS_REMEDY = (
 
 _NETWORK = Path("/sys/class/net")
 _ARPHRD_CAN = "280"  # linux/if_arp.h
-#: One place for all users and environments of the machine, or two processes would not meet.
-_LOCKS = Path("/tmp")
 
 
 def find_can_interfaces() -> tuple[str, ...]:
@@ -77,20 +77,23 @@ def _read(path: Path) -> str:
 
 
 class ChannelLock:
-    """An advisory lock that names who holds a channel; the system frees it when its process dies, however it dies."""
+    """A lock that names who holds a channel; the system frees it when its process dies, however it dies.
+
+    A file of the user's own says who; a name in the kernel, where nobody can plant a link, keeps other users out.
+    """
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._path = _LOCKS / f"vitro-arm-{channel}.lock"
         self._file: int | None = None
+        self._name = socket.socket()
 
     def acquire(self) -> None:
         """Raises ArmError, with the holder's process id, when another process drives this arm."""
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            file = open_lock(user_folder() / f"arm-{self._channel}.lock")
         except OSError as error:
-            cause = f"The arm's lock {self._path} cannot be opened ({error.strerror}): another user made it."
-            raise ArmError(cause, f"See that nobody drives the arm, then remove it: sudo rm {self._path}.") from error
+            cause = f"The lock of the arm on {self._channel} cannot be opened ({error.strerror or error})."
+            raise ArmError(cause, "See that XDG_RUNTIME_DIR, else ~/.cache, is a folder of your own.") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -100,6 +103,13 @@ class ChannelLock:
                 f"The arm on {self._channel} is driven by another process (PID {holder}).",
                 f"End that process first: kill -INT {holder}.",
             ) from error
+        self._name = socket.socket(socket.AF_UNIX)
+        try:
+            self._name.bind(f"\0vitro-arm-{self._channel}")
+        except OSError as error:
+            os.close(file)
+            cause = f"The arm on {self._channel} is driven by another user's process."
+            raise ArmError(cause, "Find and end it: sudo ss -xp | grep vitro-arm.") from error
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
@@ -107,5 +117,6 @@ class ChannelLock:
     def release(self) -> None:
         """Idempotent. The file stays: removing it would let two processes lock two files of one name."""
         if self._file is not None:
+            self._name.close()
             os.close(self._file)
             self._file = None

@@ -12,6 +12,7 @@ import torch
 
 from core.errors import ConfigurationError, StorageError
 from core.files import (
+    demand_inside,
     hold,
     read_archive,
     replace_file,
@@ -32,6 +33,25 @@ def test_what_one_holds_another_is_refused_until_it_lets_go(tmp_path: Path) -> N
         hold(lock, REFUSAL)
     hold(lock, REFUSAL).close()
     assert lock.exists(), "removed, it could be locked twice"
+
+
+def test_no_link_is_followed_where_a_lock_or_a_file_is_made(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    for name in (".lock", ".a.partial"):
+        (tmp_path / name).symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic"):
+        hold(tmp_path / ".lock", REFUSAL)
+    replace_file(tmp_path / "a", b"new")
+    assert precious.read_bytes() == b"mine" and (tmp_path / "a").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.png", "..a", "ü"])
+def test_names_of_files_within_a_folder_are_told_from(name: str) -> None:
+    demand_inside(name)
+    for other in (f"/{name}", f"../{name}", f"{name}/..", f"./{name}", f"{name}//a", f"{name}\n", f"{name}\\a", "", 5):
+        with pytest.raises(ValueError, match="names no file in its folder"):
+            demand_inside(other)
 
 
 def test_a_killed_process_lets_go(tmp_path: Path) -> None:

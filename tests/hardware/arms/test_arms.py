@@ -225,6 +225,34 @@ time.sleep(60)
     lock.release()
 
 
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "vitro").mkdir()
+    (tmp_path / "vitro" / "arm-can_x.lock").symlink_to(precious)
+    with pytest.raises(ArmError, match="cannot be opened"):
+        ChannelLock("can_x").acquire()
+    assert precious.read_text() == "mine"
+    (tmp_path / "vitro" / "arm-can_x.lock").unlink()
+    lock = ChannelLock("can_x")
+    lock.acquire()
+    assert (tmp_path / "vitro").stat().st_mode & 0o777 == 0o700
+    lock.release()
+
+
+def test_another_users_process_is_kept_from_an_arm(tmp_path, monkeypatch):
+    lock = ChannelLock("can_y")
+    lock.acquire()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # as another user's is
+    with pytest.raises(ArmError, match="another user"):
+        ChannelLock("can_y").acquire()
+    lock.release()
+    lock = ChannelLock("can_y")
+    lock.acquire()
+    lock.release()
+
+
 # --- the clock
 
 
