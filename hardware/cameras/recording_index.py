@@ -58,7 +58,7 @@ class RecordingIndex:
             for topic, name in topics:
                 if key := _stream(name):
                     self._rows[key] = [row for (row,) in self._database.execute(query, (topic,))]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _damage_error(path, str(error)) from error
         return {key: len(rows) for key, rows in self._rows.items()}
 

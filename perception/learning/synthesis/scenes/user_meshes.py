@@ -134,7 +134,13 @@ def _read_object(file: Path, hint: Hint | None) -> SceneObject:
         finish = material.finish
         finish = plain(finish.scattering, hint.color, finish.ior, finish.roughness)
         material = replace(material, finish=finish)
-    mesh = _read_mesh(file, hint.units, hint.up or ("y" if file.suffix.lower() == ".glb" else "z"))
+    try:
+        with np.errstate(all="ignore"):
+            mesh = _read_mesh(file, hint.units, hint.up or ("y" if file.suffix.lower() == ".glb" else "z"))
+    except BadMesh:
+        raise
+    except Exception as error:  # whatever a damaged file makes its reader raise, then or when it is looked at closer
+        raise BadMesh(f"cannot be read ({type(error).__name__}: {error})") from error
     return SceneObject(family or file.stem, material, mesh, mass_kg(mesh, material))
 
 
@@ -148,8 +154,7 @@ def _read_mesh(file: Path, units: str, up: str) -> Mesh:
     mesh.vertices = mesh.vertices * METRES[units] @ UPS[up].T
     low, high = mesh.bounds
     _check_size(float((high - low).max()), units)
-    with np.errstate(divide="ignore", invalid="ignore"):  # of its centre, where it has no volume
-        volume = mesh.volume
+    volume = mesh.volume
     if abs(volume) < THINNEST_M * float((high - low).max()) ** 2:
         raise BadMesh("has no volume")
     if volume < 0:
@@ -166,12 +171,7 @@ def _load(file: Path) -> Any:
         raise BadMesh("is an empty file")
     if size > MOST_BYTES:
         raise BadMesh(f"has {size / 1e6:.0f} MB: more than {MOST_BYTES / 1e6:.0f}")
-    try:
-        loaded = trimesh.load_scene(file, process=False, skip_materials=True).to_mesh()
-        # An index beyond the vertices passes trimesh's readers.
-        loaded.vertices[loaded.faces]
-    except Exception as error:  # whatever a damaged file makes its reader raise
-        raise BadMesh(f"cannot be read ({type(error).__name__}: {error})") from error
+    loaded = trimesh.load_scene(file, process=False, skip_materials=True).to_mesh()
     if not len(loaded.faces):
         raise BadMesh("holds no triangles")
     if not np.isfinite(loaded.vertices).all():
