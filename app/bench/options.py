@@ -123,6 +123,7 @@ class BenchFaultsOptions(JsonOption):
 
     only: Annotated[str, typer.Option(help="Comma-separated parts of faults' names, or arm, camera, signal, ...")] = ""
     list_only: Annotated[bool, typer.Option("--list", help="Name the faults and their phases, and run none.")] = False
+    workers: Annotated[int, typer.Option(min=1, help="Cases at a time.")] = 1
     report: Annotated[Path | None, typer.Option(help="A Markdown file for the table.", show_default=False)] = None
 
 

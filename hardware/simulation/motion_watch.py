@@ -40,6 +40,11 @@ class MotionWatch:
         moving = np.flatnonzero(np.array(self._speeds_rad_s[self._first(since_s) :]) > STILL_RAD_S)
         return self._times_s[self._first(since_s) + int(moving[-1])] - since_s if len(moving) else 0.0
 
+    def begins_to_move_s(self, since_s: float) -> float:
+        """When the first joint moves after `since_s`; the last step where none does."""
+        moving = np.flatnonzero(np.array(self._speeds_rad_s[self._first(since_s) :]) > STILL_RAD_S)
+        return self._times_s[self._first(since_s) + int(moving[0])] if len(moving) else self._times_s[-1]
+
     def travel_rad(self, since_s: float) -> float:
         """How far any joint got from where it was then."""
         joints = np.array(self._joints_rad[max(self._first(since_s) - 1, 0) :])

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -12,7 +13,7 @@ from threading import Thread
 
 from app.bench.faults import parts
 from app.bench.faults.cell import FaultyCell, Motion, TellingConsole
-from app.bench.faults.kinds import FAULTS, Fault
+from app.bench.faults.kinds import Fault, all_faults
 from app.bench.faults.script import Phase, Script
 from app.options import exit_code
 from app.run.command import run_trials
@@ -70,10 +71,10 @@ def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: 
         os.dup2(telling.fileno(), descriptor)
     os.environ["VITRO_HOME"] = str(folder)
     logging.captureWarnings(True)
-    fault = FAULTS[name]
+    fault = all_faults()[name]
     cells: list[FaultyCell] = []
     console = TellingConsole()
-    script = Script(phase, lambda: fault.strike(cells[0]), fault.stop_s or 0.0)
+    script = Script(phase, lambda: fault.strike(cells[0]), fault.stop_s or 0.0, fault.shows_at_rest)
 
     def open_world(cell: Cell, camera: str, seed: int) -> FaultyCell:
         FaultyCell(cell, seed, script, begun=cells.append)
@@ -93,7 +94,11 @@ def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: 
         yes=True,
         headless=True,
     )
-    code = exit_code(lambda: run_trials(options, console, open_world))
+    try:
+        code = exit_code(lambda: run_trials(options, console, open_world))
+    except BaseException as error:  # as the interpreter would end
+        traceback.print_exc()
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     answering.send(cells[0].motion() if cells else None)

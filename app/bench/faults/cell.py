@@ -70,6 +70,19 @@ class FaultyCell(DigitalCell):
         if self.script.reach(phase) and phase is not Phase.OPEN:  # when the arms hang without power yet
             self.clock.sleep(_AT_REST_S)
 
+    def move_camera(self) -> None:
+        """By 5 cm, as one that was pushed."""
+        T = self._T_world_camera.copy()
+        T[0, 3] += 0.05
+        self._T_world_camera = T
+
+    def lose_object(self) -> None:
+        """What is held, or about to be, is on the floor all at once."""
+        physics = self._physics
+        with physics.lock:
+            joint = physics.model.joint("object0").qposadr[0]
+            physics.data.qpos[joint : joint + 3] = [0.0, 0.0, -0.5]
+
     def motion(self) -> Motion | None:
         """What happened from the fault on; None where it never struck."""
         return self._ended
@@ -79,6 +92,8 @@ class FaultyCell(DigitalCell):
         if self._ended is None and since_s is not None:
             self.clock.sleep(_AFTERWARDS_S)
             watch, is_powered = self.watch, all(emulator.is_powered for emulator in self.emulators.values())
+            if not self.script.shows_at_rest:
+                since_s = watch.begins_to_move_s(since_s)
             self._ended = Motion(
                 watch.stopped_after_s(since_s),
                 watch.fastest_rad_s(since_s + self.script.stand_within_s),

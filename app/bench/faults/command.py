@@ -1,12 +1,13 @@
 """`python main.py bench faults`: every fault in every phase where it can occur, in the digital cell."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.bench.faults.kinds import FAULTS, Fault
+from app.bench.faults.kinds import Fault, all_faults
 from app.bench.faults.verdict import Verdict, judge_case
 from app.bench.options import BenchFaultsOptions
 from app.console import Console
@@ -22,14 +23,17 @@ def bench_faults(options: BenchFaultsOptions) -> int:
     cases = [(fault, phase) for fault in _chosen(options.only) for phase in fault.phases]
     if options.list_only:
         for fault in dict.fromkeys(fault for fault, _ in cases):
-            console.say(f"{fault.name:24}{', '.join(fault.phases)}")
+            console.say(f"{fault.name:34}{', '.join(fault.phases)}")
         return 0
     verdicts = []
     with TemporaryDirectory(prefix="vitro-faults-") as folder:
-        for number, (fault, phase) in enumerate(console.progress(cases, "cases", len(cases))):
-            verdicts.append(judge_case(fault, phase, Path(folder) / str(number)))
-            if not verdicts[-1].is_good:
-                console.say(f"  {fault.name}, {phase}: {_wrong(verdicts[-1])}")
+        folders = [Path(folder) / str(number) for number in range(len(cases))]
+        with ThreadPoolExecutor(options.workers) as pool:
+            running = pool.map(judge_case, *zip(*cases, strict=True), folders)
+            for verdict in console.progress(running, "cases", len(cases)):
+                verdicts.append(verdict)
+                if not verdict.is_good:
+                    console.say(f"  {verdict.fault}, {verdict.phase}: {wrong_of(verdict)}")
     console.table(f"{len(verdicts)} cases", COLUMNS, map(_cells, verdicts))
     if options.report is not None:
         with writing(options.report):
@@ -47,7 +51,7 @@ def _chosen(only: str) -> list[Fault]:
         ConfigurationError: there is none.
     """
     words = [word.strip() for word in only.split(",")]
-    found = [fault for fault in FAULTS.values() if any(word in fault.name or word == fault.of for word in words)]
+    found = [fault for fault in all_faults().values() if any(word in fault.name or word == fault.of for word in words)]
     if not found:
         raise ConfigurationError(f"No fault is called {only!r}.", "See them: python main.py bench faults --list")
     return found
@@ -64,13 +68,13 @@ def _summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def _wrong(verdict: Verdict) -> str:
+def wrong_of(verdict: Verdict) -> str:
     return "; ".join(filter(None, (verdict.unsafe, verdict.broken, verdict.unhelpful)))
 
 
 def _cells(verdict: Verdict) -> list[str]:
     numbers = ("" if value is None else str(value) for value in (verdict.stop_ms, verdict.fastest_rad_s))
-    return [verdict.fault, verdict.phase, *numbers, verdict.arm, verdict.row, str(verdict.exit), _wrong(verdict)]
+    return [verdict.fault, verdict.phase, *numbers, verdict.arm, verdict.row, str(verdict.exit), wrong_of(verdict)]
 
 
 def _report(verdicts: Sequence[Verdict]) -> str:

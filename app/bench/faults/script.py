@@ -37,10 +37,12 @@ INTO_MOTION_DEFAULT_S = 0.3
 class Script:
     """Strikes once, when its phase has come; a device of the cell's clock, so that it can strike in mid-motion."""
 
-    def __init__(self, phase: Phase, strike: Callable[[], None], stand_within_s: float) -> None:
-        """stand_within_s: how long after it the arms should stand."""
+    def __init__(
+        self, phase: Phase, strike: Callable[[], None], stand_within_s: float, shows_at_rest: bool = True
+    ) -> None:
+        """stand_within_s: how long after it, or after the next motion's beginning, the arms should stand."""
         self.phase = phase
-        self.stand_within_s = stand_within_s
+        self.stand_within_s, self.shows_at_rest = stand_within_s, shows_at_rest
         self.struck_s: float | None = None
         self._strike = strike
         self._now_s = 0.0

@@ -48,7 +48,7 @@ def judge_case(fault: Fault, phase: Phase, folder: Path) -> Verdict:
     ended = run_case(fault, phase, folder)
     with TrialStore(folder / "trials.db") as store:
         rows = store.list()
-    motion, moves = ended.motion, phase in MOVING
+    motion, moves = ended.motion, phase in MOVING or not fault.shows_at_rest
     return Verdict(
         fault.name,
         phase,
@@ -78,13 +78,14 @@ def what_is_unsafe(fault: Fault, phase: Phase, ended: Ended) -> str:
         return "" if ended.exit < 0 and ended.exit == fault.exits[0] else "never struck"
     if fault.stop_s is None:
         return ""
-    if phase is Phase.OPEN:
+    may_move = phase in MOVING or not fault.shows_at_rest
+    if phase is Phase.OPEN and fault.shows_at_rest:
         return f"moved at {motion.fastest_rad_s:.1f} rad/s" if motion.fastest_rad_s > QUIET_RAD_S else ""
     if not motion.is_powered:
         return "fell"
-    if phase not in MOVING and motion.moved_rad > UNMOVED_RAD:
+    if not may_move and motion.moved_rad > UNMOVED_RAD:
         return f"moved {np.rad2deg(motion.moved_rad):.1f}°"
-    if phase in MOVING and motion.stopped_after_s > fault.stop_s:
+    if may_move and motion.stopped_after_s > fault.stop_s:
         return f"stood after {motion.stopped_after_s * 1000:.0f} ms"
     if motion.fastest_rad_s > QUIET_RAD_S:
         return f"moved at {motion.fastest_rad_s:.1f} rad/s after it"
@@ -92,23 +93,17 @@ def what_is_unsafe(fault: Fault, phase: Phase, ended: Ended) -> str:
 
 
 def _broken(fault: Fault, phase: Phase, rows: tuple[TrialRecord, ...]) -> str:
-    if phase is Phase.OPEN:
-        return f"{len(rows)} rows before a trial began" if rows else ""
+    if phase in (Phase.OPEN, Phase.IDLE) and not rows:
+        return ""  # it ended before a trial began
     if len(rows) != 1:
         return f"{len(rows)} rows"
     (row,) = rows
-    allowed = fault.outcomes or _outcomes(phase)
+    allowed = fault.outcomes_in(phase)
     if row.outcome not in allowed or row.finished is None:
         return f"{row.outcome}, not {' or '.join(allowed)}"
     if row.outcome is not Outcome.SUCCESS and row.reason not in fault.reasons:
         return f"reason '{row.reason}', not {' or '.join(fault.reasons)}"
     return ""
-
-
-def _outcomes(phase: Phase) -> tuple[Outcome, ...]:
-    if phase in (Phase.PLACE, Phase.LOG):
-        return (Outcome.SUCCESS,)  # lifted and verified before
-    return (Outcome.INTERRUPTED,) if phase in MOVING else (Outcome.REFUSED, Outcome.INTERRUPTED)
 
 
 def _unhelpful(fault: Fault, ended: Ended, rows: tuple[TrialRecord, ...]) -> str:

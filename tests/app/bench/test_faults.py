@@ -7,11 +7,12 @@ from typer.testing import CliRunner
 
 from app.bench.faults.case import Ended
 from app.bench.faults.cell import Motion
-from app.bench.faults.kinds import FAULTS
+from app.bench.faults.kinds import all_faults
 from app.bench.faults.script import MOVING, Phase
 from app.bench.faults.verdict import judge_case, what_is_unsafe
 from app.cli import app
 
+FAULTS = all_faults()
 STILL = Motion(stopped_after_s=0.1, fastest_rad_s=0.0, moved_rad=0.1, is_powered=True)
 
 
