@@ -127,6 +127,15 @@ class BenchFaultsOptions(JsonOption):
     report: Annotated[Path | None, typer.Option(help="A Markdown file for the table.", show_default=False)] = None
 
 
+@dataclass(frozen=True)
+class BenchFuzzOptions(JsonOption):
+    """Damaged files for every reader: each is read, or refused by name, within a second and a gigabyte."""
+
+    inputs: Annotated[int, typer.Option(min=1, help="Damaged files a reader.")] = 1000
+    seed: Annotated[int, typer.Option(min=0, help="Draws the damage.")] = 0
+    readers: Annotated[str, typer.Option(help="Comma-separated; default: all.", show_default=False)] = ""
+
+
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     """The names in a comma-separated list, each once.
 
@@ -148,3 +157,4 @@ add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCal
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
 add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
+add_command(room, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
