@@ -26,6 +26,8 @@ MIN_MARGIN = 10.0
 #: Smaller images crash the library (under 8 px) and cannot hold a tag worth measuring anyway.
 MIN_IMAGE_PX = 24
 
+#: So many tags of a small family are no chance.
+_MIN_FOREIGN, _MIN_FOREIGN_PX = 3, 24.0
 _HALF_PIXEL = 0.5
 _lock = threading.Lock()
 _detector: Any = None
@@ -66,6 +68,32 @@ def detect_tags(color: NDArray[np.uint8], cell_tags: Sequence[Tag]) -> tuple[See
         corners_px = np.roll(np.asarray(d.corners, float), -2, axis=0) - _HALF_PIXEL
         tags.append(SeenTag(d.tag_id, sizes[d.tag_id], corners_px, float(d.decision_margin)))
     return tuple(tags)
+
+
+def foreign_tags(color: NDArray[np.uint8]) -> str:
+    """What of tags is seen in a picture in which no own tag is, in words: of other ids, of another family, mirrored."""
+    import cv2
+
+    grey = np.ascontiguousarray(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.ndim == 3 else color, np.uint8)
+    if ids := _sound_ids(grey):
+        return f"those of the ids {', '.join(map(str, ids))} are"
+    if ids := _sound_ids(np.ascontiguousarray(grey[:, ::-1])):
+        return f"{', '.join(map(str, ids))} would be in a mirrored picture: this one is left and right swapped"
+    for family in ("25h9", "16h5", "36h10"):
+        dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_APRILTAG_{family}"))
+        corners, found, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(grey)
+        if not corners:
+            continue
+        is_large = [np.linalg.norm(quad[0][0] - quad[0][2]) > _MIN_FOREIGN_PX for quad in corners]
+        named = sorted({int(id_) for id_, large in zip(np.ravel(found), is_large, strict=True) if large})
+        if len(named) >= _MIN_FOREIGN:
+            return f"those of another family are: tag{family}, ids {', '.join(map(str, named))}"
+    return ""
+
+
+def _sound_ids(grey: NDArray[np.uint8]) -> list[int]:
+    ids = sorted(d.tag_id for d in _detections(grey) if _is_trustworthy(d) and d.hamming == 0)
+    return ids if len(ids) >= 2 else []
 
 
 def _detections(grey: NDArray[np.uint8]) -> list[Any]:

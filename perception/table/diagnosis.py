@@ -1,0 +1,154 @@
+"""One cause that explains what all tags say against the cell file or the intrinsics, with its number."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from core.errors import CalibrationError
+from core.image import Intrinsics
+from perception.depth_types import SeenTag
+from perception.table.pose import contradictions_of, solve_pose, world_corners
+from perception.table.tags import foreign_tags
+
+#: A cause explains the residual where with it no tag contradicts and this is left: a share of it, and pixels.
+_LEFT_SHARE, _LEFT_PX = 0.6, 0.45
+#: Causes that leave so nearly the same explain equally well.
+_ALIKE_PX = 0.1
+#: Numbers nearer to those given are no cause: a focal length, as a share of it, and a centre, as one of the width.
+_LEAST_FOCAL, _LEAST_CENTRE = 0.007, 0.006
+#: Tags printed within this of their size are no cause either; the tags' own sizes agree this well.
+_LEAST_SCALE, _SCALE_SPREAD = 0.015, 0.03
+#: A tag36h11 is 8 modules wide, its paper 10, and what is inside its black border 6.
+_BORDER, _INSIDE = 8 / 10, 8 / 6
+_FEWEST = 3
+
+Tags = tuple[SeenTag, ...]
+
+
+def one_cause(tags: Tags, intrinsics: Intrinsics, cell: Cell, residual_px: float) -> CalibrationError | None:
+    """What single mistake makes all of the tags disagree, None where none explains it."""
+    if len(tags) < _FEWEST:
+        return None
+    explained = []
+    for cause, remedy, seen, k in (*_prints(tags, intrinsics, cell), *_lenses(tags, intrinsics, cell)):
+        T_camera_world, left_px = solve_pose(seen, k, cell)
+        if left_px < min(_LEFT_PX, _LEFT_SHARE * residual_px) and not contradictions_of(seen, T_camera_world, k, cell):
+            explained.append((left_px, CalibrationError(cause, remedy)))
+    least_px = min((left_px for left_px, _ in explained), default=0.0)
+    # The likeliest is first of those that explain it equally well.
+    return next((error for left_px, error in explained if left_px <= least_px + _ALIKE_PX), None)
+
+
+def demand_own_tags(color: NDArray[np.uint8], cell: Cell) -> None:
+    """Raises a CalibrationError where none of the cell's tags is seen, but tags that are not the cell's."""
+    what = foreign_tags(color)
+    if what:
+        own = ", ".join(str(tag.id) for tag in cell.tags)
+        raise CalibrationError(
+            f"None of the tags of the cell {cell.name!r} (tag36h11 {own}) is in view, but {what}.",
+            "Name the cell file of this table with --cell, print its tags (python main.py tag-sheet), or turn the "
+            "picture over.",
+        )
+
+
+def _prints(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, Tags, Intrinsics]]:
+    """Ways in which all tags may be printed or laid otherwise than the cell file says."""
+    for quarters in range(4):
+        turned = tuple(replace(tag, corners_px=np.roll(tag.corners_px, quarters, axis=0)) for tag in tags)
+        turn = f"are turned by {90 * quarters}° against the cell file"
+        why = " (as AprilTag's own images are against OpenCV's)" if quarters == 2 else ""
+        mend = f"Turn the papers, or add {np.radians(90 * quarters):.4f} to every yaw_rad in the cell file."
+        if quarters:
+            yield f"All tags {turn}{why}.", mend, turned, k
+        scale = _print_scale(turned, k, cell)
+        if scale is None or abs(scale - 1) < _LEAST_SCALE:
+            continue
+        scaled = tuple(replace(tag, size_m=scale * tag.size_m) for tag in turned)
+        told = f"All tags measure {scale:.1%} of what the cell file says{f' and {turn}' if quarters else ''}: "
+        remedy = f"Write what a ruler says, size_m times {scale:.3f}, into the cell file."
+        if abs(scale - _BORDER) < _SCALE_SPREAD:
+            told += "size_m has their paper, with the white border, instead of the black square."
+        elif abs(scale - _INSIDE) < _SCALE_SPREAD:
+            told += "size_m has what is inside their black border instead of the black square."
+        else:
+            told += f"they were printed at {scale:.0%}."
+            remedy = f"Print them at 100 % (no fit to page). Or: {remedy}"
+        yield told, f"{remedy} {mend}" if quarters else remedy, scaled, k
+
+
+def _print_scale(tags: Tags, k: Intrinsics, cell: Cell) -> float | None:
+    """The share of their sizes that all tags measure, where their middles lie; None where they differ in it."""
+    import cv2
+
+    middles = np.array([tag.corners_px.mean(axis=0) for tag in tags])
+    world = np.array([world_corners((tag,), cell).mean(axis=0) for tag in tags])
+    if len(tags) < 4:
+        return None
+    homography = cv2.findHomography(middles, world[:, :2])[0]
+    if homography is None:
+        return None
+    shares = []
+    for tag in tags:
+        corners = cv2.perspectiveTransform(tag.corners_px[None], homography)[0]
+        shares.append(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean() / tag.size_m)
+    return float(np.median(shares)) if np.ptp(shares) < 2 * _SCALE_SPREAD * np.median(shares) else None
+
+
+def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, Tags, Intrinsics]]:
+    """Ways in which the intrinsics may be wrong, the likeliest first."""
+    middle_x, middle_y = (k.width - 1) / 2, (k.height - 1) / 2
+    said = f"The tags do not fit the intrinsics ({k.fx:.1f}, {k.fy:.1f}, {k.cx:.1f}, {k.cy:.1f})"
+    remedy = "Give the intrinsics of this very picture: they change with every resize and crop."
+    yield f"{said}: their order is fx, cx, fy, cy.", "Give fx, fy, cx, cy.", tags, replace(k, fy=k.cx, cx=k.fy)
+    share = (2 * k.cx + 1) / k.width
+    if abs(share - 1) > _LEAST_CENTRE:
+        larger = Intrinsics(round(k.width * share), round(k.height * share), k.fx, k.fy, k.cx, k.cy)
+        fitting = larger.resized(k.width, k.height)
+        numbers = f"{fitting.fx:.1f}, {fitting.fy:.1f}, {fitting.cx:.1f}, {fitting.cy:.1f}"
+        yield (
+            f"{said}: they are of {larger.width}x{larger.height}; for {k.width}x{k.height} they are {numbers}.",
+            remedy,
+            tags,
+            fitting,
+        )
+    for name, other in (("fy", replace(k, fy=k.fx)), ("fx", replace(k, fx=k.fy))):
+        if abs(k.fx / k.fy - 1) > _LEAST_FOCAL:
+            yield f"{said}: with {name} as the other, {other.fx:.1f}, they do.", remedy, tags, other
+    focal, centre = _refined(tags, k, cell, "focal"), _refined(tags, k, cell, "centre")
+    moved = np.hypot(centre.cx - k.cx, centre.cy - k.cy)
+    before, after = (np.hypot(one.cx - middle_x, one.cy - middle_y) for one in (k, centre))
+    is_crop = (
+        f"{said}: with the centre at {centre.cx:.0f}, {centre.cy:.0f} they do, {moved:.0f} px away: the picture was "
+        "cropped, or the centre is another's.",
+        remedy,
+        tags,
+        centre,
+    )
+    if moved > _LEAST_CENTRE * k.width and after < before:
+        yield is_crop
+    if abs(focal.fx / k.fx - 1) > _LEAST_FOCAL:
+        factor = focal.fx / k.fx
+        yield f"{said}: with a focal length of {focal.fx:.1f} px they do, {factor:.3f} times it.", remedy, tags, focal
+    if moved > _LEAST_CENTRE * k.width:
+        yield is_crop
+
+
+def _refined(tags: Tags, k: Intrinsics, cell: Cell, free: str) -> Intrinsics:
+    """The intrinsics with the focal length, or the centre, that fits the tags best."""
+    import cv2
+
+    fixed = cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_ZERO_TANGENT_DIST
+    fixed |= cv2.CALIB_FIX_K1 | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3
+    fixed |= (
+        cv2.CALIB_FIX_PRINCIPAL_POINT | cv2.CALIB_FIX_ASPECT_RATIO if free == "focal" else cv2.CALIB_FIX_FOCAL_LENGTH
+    )
+    world = world_corners(tags, cell).astype(np.float32)
+    pixels = np.concatenate([tag.corners_px for tag in tags]).astype(np.float32)
+    try:
+        K = cv2.calibrateCamera([world], [pixels], (k.width, k.height), k.matrix, np.zeros(5), flags=fixed)[1]
+    except cv2.error:
+        return k
+    return replace(k, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2]))
