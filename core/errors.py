@@ -45,6 +45,10 @@ class CalibrationError(VitroError):
     """A cell whose geometry is unknown, stale or contradicted by what is seen."""
 
 
+class IntrinsicsError(CalibrationError):
+    """Intrinsics that are not of this picture, as what is seen in it proves."""
+
+
 class PerceptionError(VitroError):
     """A frame from which no trustworthy metric depth follows."""
 

@@ -6,16 +6,29 @@ from contextlib import contextmanager
 import numpy as np
 
 from app.console import Console
+from app.paths import cell_file
 from app.run.options import GraspsOptions
 from app.run.trial_files import SHOWN_GRASPS
-from core.errors import ConfigurationError, ContradictionError, PerceptionError, PlanningError
+from core.cell import load_cell
+from core.errors import (
+    CalibrationError,
+    ConfigurationError,
+    ContradictionError,
+    IntrinsicsError,
+    PerceptionError,
+    PlanningError,
+)
 from core.files import writing
-from core.image import depth_unit_m
+from core.image import RgbdImage, depth_unit_m
 from core.image_file import write_image
 from grasping.detection.from_files import grasps_in, read_depth_numbers, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
 from grasping.grasp_set import write_grasps
 from grasping.pictures import draw_grasps
+from perception.depth_types import Plane
+from perception.table.locate import locate_table
+from perception.table.metric_factor import corrected
+from perception.table.tags import detect_tags
 
 
 def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
@@ -51,14 +64,38 @@ def _naming_scale(options: GraspsOptions) -> Iterator[None]:
         ) from error
 
 
+def _by_tags(frame: RgbdImage, options: GraspsOptions, console: Console) -> tuple[RgbdImage, Plane | None]:
+    """The frame with its depth as the cell's tags have it, and their plane, where they are seen.
+
+    Raises:
+        ContradictionError: they prove the depth wrong.
+        IntrinsicsError: they prove the intrinsics wrong.
+    """
+    cell = load_cell(cell_file(options.cell))
+    try:
+        tags = detect_tags(frame.color, cell.tags)
+        if len(tags) < 2:
+            return frame, None
+        view = locate_table(frame, cell)
+    except (ContradictionError, IntrinsicsError):
+        raise
+    except (PerceptionError, CalibrationError):
+        return frame, None  # another cell's tags: the depth itself shows the table
+    if view.sensor_factor != 1:
+        console.say(f"  depth times {view.sensor_factor:.4f}, as the tags of the cell {cell.name!r} ask for")
+    return corrected([frame], view)[0], view.plane
+
+
 def grasps_of_image(options: GraspsOptions) -> int:
     """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
     console = Console(options.as_json)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
     normals = None if options.normals is None else read_normals(options.normals)
+    with _naming_scale(options):
+        frame, plane = _by_tags(frame, options, console)
     with console.stage("detect") as line, _naming_scale(options):
-        grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges)
+        grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(

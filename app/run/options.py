@@ -90,7 +90,7 @@ class RecordOptions(SeedOption, JsonOption):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraspsOptions(DetectorOption, JsonOption):
+class GraspsOptions(DetectorOption, CellOption, JsonOption):
     """Grasps on one RGB-D image, as GraspNet rows in the camera frame, with a picture."""
 
     rgb: Annotated[Path, typer.Option(help="Colour image.")]

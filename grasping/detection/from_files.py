@@ -18,6 +18,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
 from grasping.grasp_set import GraspSet
+from hardware.cameras.intrinsics.check import why_not
 from perception.depth_types import Plane
 from perception.objects.crisp import crisp_depth
 from perception.table.plane import FARTHEST_M, fit_table, plane_inliers
@@ -35,19 +36,21 @@ def grasps_in(
     max_opening_m: float = 0.10,
     normals: NDArray[np.float32] | None = None,
     edges: Edges = "auto",
+    plane: Plane | None = None,
 ) -> GraspSet:
     """Grasps (camera frame) on what stands on the table that the frame's own depth shows.
 
     normals (H, W, 3) in camera axes, if any, are used instead of those of the depth. edges: `restored`, where colour
     shows that objects end, with each object bent to the depth's level; `kept`, as the depth has them; `auto`: kept
     where the depth has holes, for then a sensor gave it, and restored in a network's, which has none.
+    plane: the table's, where something shows it better than depth does.
 
     Raises:
         ConfigurationError: an unknown detector.
         PerceptionError: no plane carries enough of the depth, or normals of another size.
     """
     finder = create_detector(detector, max_opening_m)
-    plane = fit_table(frame).plane
+    plane = plane or fit_table(frame).plane
     region = table_region(frame, plane)
     given = DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
     if edges == "restored" or (edges == "auto" and not _has_holes(frame.depth_m)):
@@ -106,15 +109,15 @@ def read_rgbd(
             f"{rgb} is {color.shape[1]}x{color.shape[0]} pixels, {depth} is {width}x{height}.",
             "Align the depth to the colour image (one size, one camera) and try again.",
         )
-    fx, fy, cx, cy = intrinsics
-    if not (fx > 0 and fy > 0 and 0 < cx < width and 0 < cy < height):
+    k = Intrinsics(width, height, *intrinsics)
+    if reason := why_not(k):
         raise ConfigurationError(
-            f"The intrinsics {fx:g},{fy:g},{cx:g},{cy:g} do not belong to a {width}x{height} image.",
+            f"The intrinsics do not belong to {rgb}: {reason}.",
             "Give fx,fy,cx,cy in pixels of this very image; after resizing an image they scale with it.",
         )
     if not np.isfinite(depth_m).any():
         raise PerceptionError(f"{depth} holds no depth: every pixel is a hole.", "Check the depth stream.")
-    return RgbdImage(color, depth_m, Intrinsics(width, height, fx, fy, cx, cy))
+    return RgbdImage(color, depth_m, k)
 
 
 def table_region(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:

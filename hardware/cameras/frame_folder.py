@@ -6,7 +6,6 @@ intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from core.image_file import read_image, read_npy
 from core.text_file import read_json
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.intrinsics.check import for_size, why_not
 
 _FRAME = re.compile(r"\d{6}\.png")
 #: A folder keeps no times: its frames are stamped as if taken at this rate.
@@ -68,7 +68,7 @@ class FrameFolderCamera(Camera):
         if color.shape[:2] != (k.height, k.width):
             raise CameraError(
                 f"{image} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",
-                "Give the intrinsics of these images: they change with every resize or crop.",
+                for_size(k, color.shape[1], color.shape[0]),
             )
         depth_m = _read_depth(image.with_suffix(".depth.npy"), k)
         return RgbdFrame(color, depth_m, k, self._serial, number, number / _NOMINAL_FPS, self.name)
@@ -138,11 +138,8 @@ def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
         raise CameraError(f"{file} lacks {error}.", _LAYOUT) from None
     except (ValueError, TypeError, OverflowError) as error:
         raise CameraError(f"{file} is not the JSON of a camera: {error}.", _LAYOUT) from error
-    sizes = (k.fx, k.fy, k.width, k.height)
-    if not all(math.isfinite(v) for v in (*sizes, k.cx, k.cy)) or min(sizes) <= 0:
-        raise CameraError(
-            f"{file} has values no camera has: {k}.", "Give focal lengths and sizes above zero, in pixels."
-        )
+    if reason := why_not(k):
+        raise CameraError(f"{file} has {reason}.", "Give fx, fy, cx, cy in pixels, of these very pictures.")
     return k, str(values.get("serial", folder.name))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.errors import CalibrationError
+from core.errors import CalibrationError, IntrinsicsError
 from core.image import Intrinsics
 from perception.depth_types import SeenTag
 from perception.table.pose import contradictions_of, solve_pose, world_corners
@@ -33,10 +33,12 @@ def one_cause(tags: Tags, intrinsics: Intrinsics, cell: Cell, residual_px: float
     if len(tags) < _FEWEST:
         return None
     explained = []
-    for cause, remedy, seen, k in (*_prints(tags, intrinsics, cell), *_lenses(tags, intrinsics, cell)):
+    prints, lenses = _prints(tags, intrinsics, cell), _lenses(tags, intrinsics, cell)
+    ways = [*((CalibrationError, way) for way in prints), *((IntrinsicsError, way) for way in lenses)]
+    for kind, (cause, remedy, seen, k) in ways:
         T_camera_world, left_px = solve_pose(seen, k, cell)
         if left_px < min(_LEFT_PX, _LEFT_SHARE * residual_px) and not contradictions_of(seen, T_camera_world, k, cell):
-            explained.append((left_px, CalibrationError(cause, remedy)))
+            explained.append((left_px, kind(cause, remedy)))
     least_px = min((left_px for left_px, _ in explained), default=0.0)
     # The likeliest is first of those that explain it equally well.
     return next((error for left_px, error in explained if left_px <= least_px + _ALIKE_PX), None)

@@ -10,6 +10,7 @@ from core.errors import PerceptionError
 from core.image import RgbdImage
 from core.threads import one_blas_thread
 from core.transforms import transform
+from hardware.cameras.intrinsics.check import doubt
 from perception.depth_types import Plane, TableView
 from perception.table.units import likely_meaning, refuse_normalised
 
@@ -44,6 +45,11 @@ def fit_table(frame: RgbdImage) -> TableView:
         ContradictionError: depth that shows a table only in another unit, turned over, or as disparity.
         PerceptionError: hardly any depth, or no plane that carries enough of it and can be a table.
     """
+    if reason := doubt(frame.intrinsics):
+        raise PerceptionError(
+            f"The intrinsics are doubtful and no tag confirms them: {reason}.",
+            "Give those of this very picture; if these are, take it with the cell's tags in view, which show it.",
+        )
     refuse_normalised(frame.depth_m)
     try:
         return _find_table(frame)
