@@ -20,14 +20,16 @@ RESPONSE_S, TOLERANCE_RAD = 0.2, np.deg2rad(1.5)
 _JUMP_RAD, _JUMP_SPEED_RAD_S, _JUMP_MEMORY_S = 0.02, 1.2 * MAX_SPEED_RAD_S, 0.5
 #: Frozen: a joint repeats to the last digit for so long [s] while its command moves on by so much [rad].
 _FROZEN_S, _FROZEN_TRAVEL_RAD = 0.08, 0.004
+#: After so much travel [rad] a motor that stands still too tells a blocked joint from a frozen report.
+_SURE_TRAVEL_RAD = 0.02
 #: Commands farther apart [s] are of two motions.
 _PAUSE_S = 0.1
 #: A joint's stop may lie so far [rad] behind its limit.
 _BEYOND_STOPS_RAD = np.deg2rad(5.0)
 #: A joint's frame and its motor's, in a row, may differ by so much [rad] and so much of the speed [s].
-_WITNESS_RAD, _WITNESS_S, _WITNESS_FRAMES = 0.012, 0.012, 2
+_WITNESS_RAD, _WITNESS_S, _WITNESS_FRAMES = 0.007, 0.003, 2
 #: A motor's torque may lie above its rating for so long [s].
-_OVERLOAD_S = 0.1
+_OVERLOAD_S = 0.06
 _LOOK = "See what holds or pushes the arm, and check the joint's cables; then start again."
 
 
@@ -108,7 +110,8 @@ class FeedbackGuard:
         with self._lock:
             joint = self._joints[number]
             joint.motor = position_rad
-            differs = abs(joint.angle - position_rad - joint.motor_offset)
+            since_rad = speed_rad_s * (now_s - joint.seen_s)
+            differs = abs(joint.angle + since_rad - position_rad - joint.motor_offset)
             disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)
             joint.disagreed = joint.disagreed + 1 if disagrees else 0
             if abs(torque_nm) <= JOINT_EFFORT_NM[number]:
@@ -134,10 +137,11 @@ class FeedbackGuard:
         travel_rad = abs(self._commands[-1][1][number] - joint.command_then)
         if now_s - joint.since_s < _FROZEN_S or not travel_rad > _FROZEN_TRAVEL_RAD:
             return None
-        what = f"repeats while its command moved {_degrees(travel_rad)} degrees"
-        if abs(joint.angle - joint.motor - joint.motor_offset) < travel_rad / 5:  # its motor stands still too
-            return TrackingError(f"The {self._arm} arm's joint {number + 1} is blocked: it {what}.", _LOOK)
-        return FeedbackError(f"The {self._arm} arm's joint {number + 1} is blocked or frozen: it {what}.", _LOOK)
+        cause = f"The {self._arm} arm's joint {number + 1} is blocked, or its feedback is frozen: it repeats"
+        cause += f" while its command moved {_degrees(travel_rad)} degrees."
+        motor_went_rad = abs(joint.angle - joint.motor - joint.motor_offset)
+        is_blocked = travel_rad > _SURE_TRAVEL_RAD and motor_went_rad < travel_rad / 5
+        return TrackingError(cause, _LOOK) if is_blocked else FeedbackError(cause, _LOOK)
 
     def _astray(self, number: int, now_s: float) -> ArmError | None:
         while len(self._commands) > 1 and self._commands[1][0] <= now_s - RESPONSE_S:

@@ -40,7 +40,7 @@ def lie_at_start(faults, lie):
         faults.offset_rad = one_joint(int(lie[-1]) - 1, np.deg2rad(3.0))
 
 
-LIES = ["zeros", "frozen", "another arm's pose", *(f"3 degrees off at joint {k}" for k in range(1, 7))]
+LIES = ["zeros", "frozen", "another arm's pose", *(f"3 degrees off at joint {k}" for k in (1, 2, 6))]
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -60,11 +60,11 @@ def test_feedback_that_is_false_from_the_start_moves_nothing(build, lie):
 
 
 def test_a_joint_frozen_from_the_start_is_named(build):
-    for joint in range(6):
+    for joint in (0, 2, 5):
         cell = build(joints=RAISED)
         cell.emulator.faults.frozen = (joint,)
         cell.arm.connect()
-        with pytest.raises(ArmError, match=f"joint {joint + 1} is blocked or frozen"):
+        with pytest.raises(ArmError, match=f"joint {joint + 1} is blocked, or its feedback is frozen"):
             cell.arm.enable()
 
 
@@ -87,8 +87,9 @@ MOTION_LIES = {
 }
 
 
-@pytest.mark.parametrize("lie", MOTION_LIES)
-@pytest.mark.parametrize("joint", range(6))
+@pytest.mark.parametrize(
+    ("lie", "joint"), [*(("frozen", k) for k in range(6)), *((lie, k) for lie in MOTION_LIES for k in (1, 3))]
+)
 def test_one_false_joint_stops_the_arm_within_200_ms_and_it_does_not_whip_back(cell, lie, joint):
     true = TrueJoints(cell)
     trajectory, start_s = from_here(cell), cell.clock.now_s()
@@ -129,8 +130,7 @@ def test_a_blocked_arm_is_led_back_to_where_it_is(cell):
 # --- at rest
 
 
-@pytest.mark.parametrize("joint", range(6))
-@pytest.mark.parametrize("off_deg", [3.0, -10.0])
+@pytest.mark.parametrize(("joint", "off_deg"), [(0, 3.0), (1, -10.0), (2, 3.0), (3, 10.0), (4, -3.0), (5, 3.0)])
 def test_one_joint_off_at_rest_is_noticed_and_latched(cell, joint, off_deg):
     cell.emulator.faults.offset_rad = one_joint(joint, np.deg2rad(off_deg))
     cell.clock.sleep(0.05)
