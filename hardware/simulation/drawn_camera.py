@@ -28,28 +28,31 @@ _NOISE = 2.0
 
 
 class DrawnCamera(Camera):
-    """`SimCamera`'s place without its renderer: every frame is of the cell as it is when read, its depth the truth."""
+    """`SimCamera`'s place without its renderer: every frame is of the cell as it is when read, its depth the truth.
+
+    cell: what it draws; a tag that was moved may be moved here.
+    """
 
     name = "drawn"
     is_live = True
 
     def __init__(self, cell: Cell, snapshot: Callable[[], CellState], clock: Clock) -> None:
-        self._cell, self._snapshot, self._clock = cell, snapshot, clock
+        self.cell, self._snapshot, self._clock = cell, snapshot, clock
         self.intrinsics = cell_intrinsics(cell)
         self._number = 0
         self._depth_m: NDArray[np.float32] = np.zeros((1, 1), np.float32)
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
-        self._clock.sleep(1.0 / self._cell.camera.fps)
+        self._clock.sleep(1.0 / self.cell.camera.fps)
         state = self._snapshot()
         self._number += 1
-        rays = RayCaster(cell_scene(self._cell, state).parts())
+        rays = RayCaster(cell_scene(self.cell, state).parts())
         self._depth_m = rays.truth(self.intrinsics, state.T_world_camera).depth_m
         return RgbdFrame(
-            color=draw_tags(self._cell, state.T_world_camera, seed=self._number),
+            color=draw_tags(self.cell, state.T_world_camera, seed=self._number),
             depth_m=self._depth_m,
             intrinsics=self.intrinsics,
-            serial=self._cell.camera.serial,
+            serial=self.cell.camera.serial,
             number=self._number,
             stamp_s=self._clock.now_s(),
             source="drawn",

@@ -6,7 +6,7 @@ from app.bench.faults.cell import FaultyCell
 from app.bench.faults.kinds import Fault
 from app.bench.faults.script import Phase
 from core.errors import CameraError
-from trials.record import Reason
+from trials.record import Outcome, Reason
 
 _SEEN = (Phase.IDLE, Phase.CAPTURE)
 _GONE = CameraError("d435 0 was unplugged and did not come back.", "Plug it in and start again.")
@@ -45,5 +45,15 @@ FAULTS = (
     _camera("depth all holes", Reason.DEPTH, Reason.SCALE, Reason.NO_GRASP, no_depth=True, estimator="raw"),
     _camera("tags covered", Reason.TABLE, covered=True),
     _camera("picture black", Reason.CAMERA, Reason.TABLE, black=True),
-    Fault("camera moved", "camera", _SEEN, FaultyCell.move_camera, (Reason.TABLE,), exits=(0, 1)),
+    Fault("camera turned away", "camera", _SEEN, FaultyCell.turn_camera, (Reason.TABLE,), exits=(0, 1)),
+    Fault(
+        "tag moved",
+        "camera",
+        _SEEN,
+        FaultyCell.move_tag,
+        (Reason.TABLE,),
+        exits=(0, 1),
+        stop_s=None,
+        outcomes=(Outcome.REFUSED, Outcome.SUCCESS),  # the other five agree, and can do without it
+    ),
 )

@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from app.bench.faults.script import INTO_MOTION_DEFAULT_S, INTO_MOTION_S, Phase, Script
 from app.console import Console, StageLine
 from core.cell import Cell
+from core.transforms import look_at
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
@@ -50,7 +53,8 @@ class FaultyCell(DigitalCell):
         self.moving = "right"  # the arm that takes the bench's scene
         self._ended: Motion | None = None
         super().__init__(cell, seed)
-        self.camera = FaultyCamera(DrawnCamera(cell, self._snapshot, self.clock), self.clock)
+        self._drawn = DrawnCamera(cell, self._snapshot, self.clock)
+        self.camera = FaultyCamera(self._drawn, self.clock)
         self.truth = self.camera.truth
         self.arms = {name: _TellingArm(arm, self) for name, arm in self.arms.items()}  # type: ignore[misc]
 
@@ -70,11 +74,17 @@ class FaultyCell(DigitalCell):
         if self.script.reach(phase) and phase is not Phase.OPEN:  # when the arms hang without power yet
             self.clock.sleep(_AT_REST_S)
 
-    def move_camera(self) -> None:
-        """By 5 cm, as one that was pushed."""
-        T = self._T_world_camera.copy()
-        T[0, 3] += 0.05
-        self._T_world_camera = T
+    def turn_camera(self) -> None:
+        """Past the table, as one that was pushed."""
+        eye_m = self._T_world_camera[:3, 3]
+        self._T_world_camera = look_at(eye_m, eye_m + np.array([1.0, 0.0, 0.5]))
+
+    def move_tag(self) -> None:
+        """One of the table's by 3 cm."""
+        first, *others = self._cell.tags
+        x, y = first.position_m
+        moved = first.model_copy(update={"position_m": (x + 0.03, y)})
+        self._drawn.cell = self._cell.model_copy(update={"tags": (moved, *others)})
 
     def lose_object(self) -> None:
         """What is held, or about to be, is on the floor all at once."""

@@ -107,12 +107,13 @@ def _broken(fault: Fault, phase: Phase, rows: tuple[TrialRecord, ...]) -> str:
 
 
 def _unhelpful(fault: Fault, ended: Ended, rows: tuple[TrialRecord, ...]) -> str:
-    if ended.exit not in fault.exits:
+    if ended.exit is None or ended.exit not in fault.exits:
         return f"exit {ended.exit}"
     if "Traceback" in ended.output:
         return "a traceback"
-    is_told = "→" in ended.output or "hold" in ended.output or "Stopped" in ended.output
-    return "" if is_told or (ended.exit or 0) < 0 else "no next step"
+    if ended.exit < 0 or (rows and rows[-1].outcome in (Outcome.SUCCESS, Outcome.FAILURE)):
+        return ""  # there was nothing to say, or nobody who could
+    return "" if any(word in ended.output for word in ("→", "hold", "Stopped")) else "no next step"
 
 
 def _last_error(output: str) -> str:
