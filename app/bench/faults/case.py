@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from app.bench.faults import parts
-from app.bench.faults.cell import FaultyCell, Motion, TellingConsole
+from app.bench.faults.cell import SIGNALS, FaultyCell, Motion, TellingConsole
 from app.bench.faults.kinds import Fault, all_faults
 from app.bench.faults.script import Phase, Script
 from app.options import exit_code
@@ -99,7 +99,7 @@ def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: 
     except BaseException as error:  # as the interpreter would end
         traceback.print_exc()
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     answering.send(cells[0].motion() if cells else None)
     sys.stderr.flush()

@@ -1,5 +1,7 @@
 """The digital cell of the fault bench: drawn pictures, a camera and arms that tell when a phase begins."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ BEGINS = {stage: Phase(stage) for stage in ("capture", "estimate", "plan", "appr
 FOLLOWS = {"clear": Phase.LOG}
 FOLLOWED = (Phase.TRANSIT, Phase.APPROACH, Phase.LIFT, Phase.PLACE)
 GRIPPED = (None, Phase.CLOSE)
+#: What a person ends a program with.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Time that passes once something failed at rest: a bus must be silent for a while before it shows [s].
 _AT_REST_S = 0.5
 #: How long the arms are watched after the end [s].
@@ -39,6 +43,20 @@ class Motion:
     fastest_rad_s: float
     moved_rad: float
     is_powered: bool
+
+
+@contextmanager
+def signals_put_off() -> Iterator[None]:
+    """What comes meanwhile comes afterwards: the bench's own work is not what is to be interrupted."""
+    late: list[int] = []
+    before = {number: signal.signal(number, lambda number, frame: late.append(number)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for came in late:
+            os.kill(os.getpid(), came)
 
 
 class FaultyCell(DigitalCell):
@@ -98,19 +116,22 @@ class FaultyCell(DigitalCell):
         return self._ended
 
     def close(self) -> None:
-        since_s = self.script.struck_s
-        if self._ended is None and since_s is not None:
-            self.clock.sleep(_AFTERWARDS_S)
-            watch, is_powered = self.watch, all(emulator.is_powered for emulator in self.emulators.values())
-            if not self.script.shows_at_rest:
-                since_s = watch.begins_to_move_s(since_s)
-            self._ended = Motion(
-                watch.stopped_after_s(since_s),
-                watch.fastest_rad_s(since_s + self.script.stand_within_s),
-                watch.travel_rad(since_s),
-                is_powered,
-            )
+        if self._ended is None and self.script.struck_s is not None:
+            with signals_put_off():
+                self._watch_afterwards(self.script.struck_s)
         super().close()
+
+    def _watch_afterwards(self, since_s: float) -> None:
+        self.clock.sleep(_AFTERWARDS_S)
+        watch, is_powered = self.watch, all(emulator.is_powered for emulator in self.emulators.values())
+        if not self.script.shows_at_rest:
+            since_s = watch.begins_to_move_s(since_s)
+        self._ended = Motion(
+            watch.stopped_after_s(since_s),
+            watch.fastest_rad_s(since_s + self.script.stand_within_s),
+            watch.travel_rad(since_s),
+            is_powered,
+        )
 
 
 class _TellingArm:
