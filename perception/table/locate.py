@@ -13,6 +13,7 @@ from core.transforms import Matrix, apply, invert, rotation_angle, transform
 from perception.depth_types import SeenTag, TableView
 from perception.table.diagnosis import demand_own_tags, one_cause
 from perception.table.metric_factor import sensor_factor
+from perception.table.mirrored import refuse_mirrored
 from perception.table.plane import fit_table
 from perception.table.pose import contradictions_of, plane_of, solve_pose, world_corners
 from perception.table.tags import detect_tags
@@ -40,6 +41,7 @@ def locate_table(frame: RgbdImage, cell: Cell) -> TableView:
         demand_own_tags(frame.color, cell)
         return fit_table(frame)
     view = solve_table(tags, frame.intrinsics, cell)
+    refuse_mirrored(frame)
     return replace(view, sensor_factor=sensor_factor(frame, view))
 
 

@@ -12,6 +12,7 @@ from core.threads import one_blas_thread
 from core.transforms import transform
 from hardware.cameras.intrinsics.check import doubt
 from perception.depth_types import Plane, TableView
+from perception.table.mirrored import refuse_mirrored
 from perception.table.units import likely_meaning, refuse_normalised
 
 #: Stereo noise is constant in disparity: a third of a pixel of a D435 (f b about 30 px m) in 1/m.
@@ -51,6 +52,7 @@ def fit_table(frame: RgbdImage) -> TableView:
             "Give those of this very picture; if these are, take it with the cell's tags in view, which show it.",
         )
     refuse_normalised(frame.depth_m)
+    refuse_mirrored(frame)
     try:
         return _find_table(frame)
     except PerceptionError as error:

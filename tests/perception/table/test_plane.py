@@ -85,3 +85,12 @@ def test_depth_that_is_no_metre_is_told_by_what_it_is(case: str) -> None:
     with pytest.raises(ContradictionError, match=told) as refusal:
         fit_table(replace(frame, depth_m=spoil(frame.depth_m).astype(np.float32)))
     assert refusal.value.factor == factor
+
+
+def test_depth_that_is_swapped_against_colour_is_told_and_right_depth_is_not() -> None:
+    frame = scene(half_y_m=1.0)
+    bare = np.median(frame.depth_m, axis=1, keepdims=True)
+    color = np.where((frame.depth_m < bare - 0.03)[..., None], [180, 60, 40], [120, 120, 120]).astype(np.uint8)
+    assert fit_table(replace(frame, color=color)).source == "sensor"
+    with pytest.raises(ContradictionError, match="left and right swapped"):
+        fit_table(replace(frame, color=np.ascontiguousarray(color[:, ::-1])))
