@@ -124,7 +124,7 @@ def _work_through(
         return summary
     _demand_depth(specification, source, why)
     if locate is not None and may_have_depth(source):
-        _demand_agreement(source, locate)
+        _demand_agreement(source, locate, console)
     with console.stage("load") as line:
         estimator = open_estimator(specification, settings, locate=locate)
         line.detail = f"estimator {estimator.name} ({why})"
@@ -169,9 +169,11 @@ def _demand_depth(specification: EstimatorSpecification, source: Path, why: str)
     )
 
 
-def _demand_agreement(source: Path, locate: Locate) -> None:
+def _demand_agreement(source: Path, locate: Locate, console: Console) -> None:
     """Raises a ContradictionError, before anything is loaded, where the first frame's own depth is wrong."""
     with closing(open_recording(source)) as camera:
+        for note in camera.notes:
+            console.say(f"  {escape(note)}")
         try:
             locate(camera.read())
         except ContradictionError:

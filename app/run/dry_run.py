@@ -58,7 +58,7 @@ def dry_run_recording(options: DryRunOptions) -> int:
         # The frame with that index and those before it, as many as asked for where there are.
         with closing(open_recording(options.recording)) as camera:
             frames = tuple(deque((camera.read() for _ in range(options.frame + 1)), maxlen=options.clip))
-        line.detail = f"{options.recording}, frame {frames[-1].number}"
+        line.detail = "; ".join((f"{options.recording}, frame {frames[-1].number}", *camera.notes))
     stages = Stages(Trial("", options.seed, frames), pipeline, console)
     failure: VitroError | None = None
     try:

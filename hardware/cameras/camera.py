@@ -41,6 +41,8 @@ class Camera(Protocol):
     intrinsics: Intrinsics
     #: False for recordings: nothing may move on what they show.
     is_live: bool
+    #: What people should know of how a recording is read: what is made of it, and what is left out.
+    notes: tuple[str, ...] = ()
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame exposed after this call.

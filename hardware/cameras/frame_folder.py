@@ -1,14 +1,16 @@
 """A folder of frames as a camera: what a dataset, a colleague or another sensor can be turned into.
 
-NNNNNN.png          colour, 8 bit
-NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional)
-intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial
+NNNNNN.png          colour, 8 bit; or another name or .jpg, in natural order
+NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional); or a 16-bit .depth.png
+intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial, depth_scale [m a unit], model and coeffs of the
+                    lens; or what RealSense, Open3D or ROS write (hardware/cameras/intrinsics/files.py)
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +18,22 @@ from numpy.typing import NDArray
 
 from core.errors import CameraError
 from core.files import writing
-from core.image import Intrinsics, known_depth
-from core.image_file import read_image, read_npy
-from core.text_file import read_json
+from core.image import Intrinsics, depth_unit_m, known_depth
+from core.image_file import read_exr, read_image, read_npy, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
-from hardware.cameras.intrinsics.check import for_size, why_not
+from hardware.cameras.intrinsics.check import for_size
+from hardware.cameras.intrinsics.files import NAMES, describes_camera, read_intrinsics
+from hardware.cameras.intrinsics.lens import Lens, undistort
 
 _FRAME = re.compile(r"\d{6}\.png")
+_COLOR = (".png", ".jpg", ".jpeg", ".bmp")
+#: What is called so is depth.
+_DEPTH = "depth"
 #: A folder keeps no times: its frames are stamped as if taken at this rate.
 _NOMINAL_FPS = 30.0
 _LAYOUT = (
-    "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) "
+    "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) or NNNNNN.depth.png (16 bits), "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
 )
 
@@ -46,11 +52,29 @@ class FrameFolderCamera(Camera):
         if not self._path.is_dir():
             raise CameraError(f"{self._path} is not a folder.", "Name an existing folder of frames.")
         self.name = str(self._path)
-        self.intrinsics, self._serial = _read_intrinsics(self._path)
-        self._images = sorted(p for p in self._path.iterdir() if _FRAME.fullmatch(p.name))
+        camera = read_intrinsics(_intrinsics_file(self._path))
+        self.intrinsics, self._serial = camera.intrinsics, camera.serial or self._path.name
+        self._depth_scale, self._undistortion = camera.depth_scale, camera.lens.undistortion(camera.intrinsics)
+        self._images = _images(self._path)
         if not self._images:
             raise CameraError(f"{self._path} holds no frame.", _LAYOUT)
+        names = {p.name.lower(): p for p in self._path.iterdir()}
+        self._depths = [_depth_file(image, names) for image in self._images]
+        self._numbers = _numbers(self._images)
+        self.notes = tuple(self._notes(camera.lens, names))
         self._next = 0
+
+    def _notes(self, lens: Lens, names: dict[str, Path]) -> Iterator[str]:
+        """What people should know of how this folder is read."""
+        if self._undistortion is not None:
+            yield f"colour and depth are undistorted ({lens.model or 'opencv'}, {len(lens.coefficients)} coefficients)"
+        used = {depth.name for depth in self._depths if depth is not None}
+        left = sorted(p.name for p in names.values() if _DEPTH in p.name.lower() and p.name not in used)
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            yield f"{left[0]}{more} ignored: depth is STEM.depth.npy, .png or .exr beside the colour image of that STEM"
+        if self._depth_scale is None and any(name.lower().endswith(".png") for name in used):
+            yield "16-bit depth is read as millimetres: say otherwise with depth_scale in intrinsics.json"
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         """The next frame; a folder never waits.
@@ -61,16 +85,17 @@ class FrameFolderCamera(Camera):
         """
         if self._next >= len(self._images):
             raise EndOfRecording(self.name, len(self._images))
-        image = self._images[self._next]
+        image, depth, number = self._images[self._next], self._depths[self._next], self._numbers[self._next]
         self._next += 1
-        number = int(image.stem)
         color, k = read_image(image), self.intrinsics
         if color.shape[:2] != (k.height, k.width):
             raise CameraError(
                 f"{image} is {color.shape[1]}x{color.shape[0]} but intrinsics.json says {k.width}x{k.height}.",
                 for_size(k, color.shape[1], color.shape[0]),
             )
-        depth_m = _read_depth(image.with_suffix(".depth.npy"), k)
+        depth_m = _read_depth(depth, k, self._depth_scale)
+        if self._undistortion is not None:
+            color, depth_m = undistort(color, depth_m, self._undistortion)
         return RgbdFrame(color, depth_m, k, self._serial, number, number / _NOMINAL_FPS, self.name)
 
     def close(self) -> None:
@@ -79,7 +104,10 @@ class FrameFolderCamera(Camera):
 
 def is_frame_folder(path: Path) -> bool:
     """Whether a folder is in this layout, be its files sound or not."""
-    return (path / "intrinsics.json").exists() and any(_FRAME.fullmatch(p.name) for p in path.iterdir())
+    file, images = next((path / name for name in NAMES if (path / name).is_file()), None), _images(path)
+    if file is None or not images:
+        return False
+    return any(_FRAME.fullmatch(image.name) for image in images) or describes_camera(file)
 
 
 def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
@@ -121,37 +149,58 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
     return count
 
 
-def _read_intrinsics(folder: Path) -> tuple[Intrinsics, str]:
-    file = folder / "intrinsics.json"
-    try:
-        values = read_json(file, is_finite=False)
-        k = Intrinsics(
-            width=int(values["width"]),
-            height=int(values["height"]),
-            **{key: float(values[key]) for key in ("fx", "fy", "cx", "cy")},
-        )
-    except FileNotFoundError:
-        raise CameraError(f"{folder} has no intrinsics.json.", _LAYOUT) from None
-    except OSError as error:
-        raise CameraError(f"{file} cannot be read ({error.strerror}).", "Mend its permissions.") from error
-    except KeyError as error:
-        raise CameraError(f"{file} lacks {error}.", _LAYOUT) from None
-    except (ValueError, TypeError, OverflowError) as error:
-        raise CameraError(f"{file} is not the JSON of a camera: {error}.", _LAYOUT) from error
-    if reason := why_not(k):
-        raise CameraError(f"{file} has {reason}.", "Give fx, fy, cx, cy in pixels, of these very pictures.")
-    return k, str(values.get("serial", folder.name))
+def _intrinsics_file(folder: Path) -> Path:
+    for name in NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    raise CameraError(f"{folder} has no intrinsics.json.", _LAYOUT)
 
 
-def _read_depth(file: Path, k: Intrinsics) -> NDArray[np.float32]:
-    if not file.exists():
+def _images(folder: Path) -> list[Path]:
+    """The colour images in natural order, 2 before 10."""
+    images = (p for p in folder.iterdir() if p.suffix.lower() in _COLOR and not p.name.startswith("."))
+    return sorted((p for p in images if _DEPTH not in p.stem.lower()), key=natural_key)
+
+
+def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Runs of digits compare as numbers, all else as text; names that are equal so, by their bytes."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path.name
+
+
+def _numbers(images: list[Path]) -> list[int]:
+    """The frames' numbers: the last in their names, or, where these do not rise, their places."""
+    digits = [re.findall(r"\d+", image.stem) for image in images]
+    numbers = [int(found[-1]) if found else 0 for found in digits]
+    return numbers if all(a < b for a, b in pairwise(numbers)) else list(range(len(images)))
+
+
+def _depth_file(image: Path, names: dict[str, Path]) -> Path | None:
+    """The depth that lies beside a colour image."""
+    stem = image.stem.lower()
+    found = (names.get(f"{stem}{mark}{suffix}") for mark in (".depth", "_depth", "-depth") for suffix in _READERS)
+    return next((file for file in found if file is not None), None)
+
+
+def _read_depth(file: Path | None, k: Intrinsics, depth_scale: float | None) -> NDArray[np.float32]:
+    if file is None:
         return np.full((k.height, k.width), np.nan, np.float32)
-    depth_m = read_npy(file)
-    if depth_m.dtype != np.float32:
-        raise CameraError(f"{file} is {depth_m.dtype}.", "Save depth as float32 metres (millimetres / 1000).")
-    if depth_m.shape != (k.height, k.width):
+    depth = _READERS[file.suffix.lower()](file)
+    if depth.dtype != (np.uint16 if file.suffix.lower() == ".png" else np.float32):
         raise CameraError(
-            f"{file} has shape {depth_m.shape} but the colour is {(k.height, k.width)}.",
+            f"{file} is {depth.dtype}.", "Save depth as float32 metres (millimetres / 1000), or as a 16-bit PNG."
+        )
+    if depth.shape != (k.height, k.width):
+        raise CameraError(
+            f"{file} has shape {depth.shape} but the colour is {(k.height, k.width)}.",
             "Align depth to colour before exporting it.",
         )
-    return known_depth(depth_m)
+    return known_depth(depth * np.float32(depth_unit_m(depth, depth_scale)))
+
+
+def _read_exr_depth(file: Path) -> NDArray[np.float32]:
+    return next(iter(read_exr(file).values()))
+
+
+#: How depth is read, by its file's ending, the first that is there.
+_READERS = {".npy": read_npy, ".png": read_png, ".exr": _read_exr_depth}

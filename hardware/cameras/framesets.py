@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.frame import RgbdFrame
+from hardware.cameras.intrinsics.lens import Lens, undistort
 
 #: How each colour layout becomes RGB (None: it is).
 _TO_RGB = {
@@ -22,12 +23,6 @@ _TO_RGB = {
     rs.format.yuyv: cv2.COLOR_YUV2RGB_YUYV,
     rs.format.uyvy: cv2.COLOR_YUV2RGB_UYVY,
 }
-#: Lens models with OpenCV's order of coefficients (k1, k2, p1, p2, k3).
-_BROWN_MODELS = (
-    rs.distortion.brown_conrady,
-    rs.distortion.modified_brown_conrady,
-    rs.distortion.inverse_brown_conrady,
-)
 #: Frames between sensor and host whose stamps are not on the host's clock: passed over as too old.
 _IN_FLIGHT = 2
 
@@ -117,9 +112,7 @@ class FrameReader:
         color = pixels.copy() if conversion is None else np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)
         depth_m = self._depth_m(exposure)
         if self._undistort is not None:
-            color = np.asarray(cv2.remap(color, *self._undistort, cv2.INTER_LINEAR), np.uint8)
-            nearest = cv2.remap(depth_m, *self._undistort, cv2.INTER_NEAREST, borderValue=np.nan)
-            depth_m = np.asarray(nearest, np.float32)
+            color, depth_m = undistort(color, depth_m, self._undistort)
         infrared = exposure.infrared
         return RgbdFrame(
             color=color,
@@ -182,12 +175,7 @@ def _is_aligned(depth_profile: Any, color_profile: Any, source: str) -> bool:
 def _undistortion(profile: Any, k: Intrinsics, source: str) -> tuple[NDArray, NDArray] | None:
     """Maps that make the image a pinhole's, or None where it is one (a D435's colour is)."""
     lens = profile.as_video_stream_profile().get_intrinsics()
-    if lens.model == rs.distortion.none or not np.any(lens.coeffs):
-        return None
-    if lens.model not in _BROWN_MODELS:
-        raise CameraError(
-            f"{source} has a {lens.model.name} lens.", "Use a camera with a Brown-Conrady lens, as a D435."
-        )
-    return cv2.initUndistortRectifyMap(
-        k.matrix, np.array(lens.coeffs), None, k.matrix, (k.width, k.height), cv2.CV_32FC1
-    )
+    try:
+        return Lens(lens.model.name, tuple(lens.coeffs)).undistortion(k)
+    except CameraError as error:
+        raise CameraError(f"{source}: {error.cause}", error.remedy) from error

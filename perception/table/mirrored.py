@@ -15,7 +15,7 @@ from core.image import RgbdImage
 #: The sum of both signs from which depth is swapped; no right one of 160 is beyond a third of it.
 _SWAPPED = -0.12
 #: Depth's edges must lie on colour's this well, one way or the other, to say anything (random: 0.5), and be so many.
-_MEANINGFUL, _LEAST_PX = 0.6, 200
+_MEANINGFUL, _LEAST_SHARE = 0.6, 5e-4
 #: An edge is a step of inverse depth, as a share of its median, over so many pixels.
 _STEP, _STEP_PX = 0.06, 4
 _EDGE_WEIGHT = 2.0
@@ -29,7 +29,7 @@ def refuse_mirrored(frame: RgbdImage) -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         inverse = np.where(frame.depth_m > 0, 1 / frame.depth_m, np.nan).astype(np.float32)
     edges = _edges(inverse)
-    if edges.sum() < _LEAST_PX:
+    if edges.mean() < _LEAST_SHARE:
         return
     rank = _gradient_rank(frame.color)
     own, swapped = float(rank[edges].mean()), float(rank[edges[:, ::-1]].mean())

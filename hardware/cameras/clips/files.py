@@ -1,6 +1,5 @@
 """Clips by path: a video file, a folder of images, or a recording."""
 
-import re
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from core.image_file import read_image
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.clips.clip import Clip, ClipFrame, FileClip, Progress
 from hardware.cameras.frame import RgbdFrame
-from hardware.cameras.frame_folder import is_frame_folder
+from hardware.cameras.frame_folder import is_frame_folder, natural_key
 from hardware.cameras.recorded import open_recording
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -82,13 +81,7 @@ def image_files(path: Path) -> tuple[Path, ...]:
     images = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     if not images:
         raise CameraError(f"{path} holds no image.", f"Put its frames there ({', '.join(SUFFIXES)}), in order by name.")
-    return tuple(sorted(images, key=_natural))
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
-    """Runs of digits compare as numbers, all else as text; names that are equal so, by their bytes."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path.name
+    return tuple(sorted(images, key=natural_key))
 
 
 class RecordingClip(FileClip[RgbdFrame]):

@@ -88,9 +88,10 @@ def test_depth_that_is_no_metre_is_told_by_what_it_is(case: str) -> None:
 
 
 def test_depth_that_is_swapped_against_colour_is_told_and_right_depth_is_not() -> None:
-    frame = scene(half_y_m=1.0)
-    bare = np.median(frame.depth_m, axis=1, keepdims=True)
-    color = np.where((frame.depth_m < bare - 0.03)[..., None], [180, 60, 40], [120, 120, 120]).astype(np.uint8)
+    frame = scene(look_at((0.52, 0.35, 0.62), (0.0, 0.2, 0.0)))
+    nearer = np.median(frame.depth_m, axis=1, keepdims=True) / frame.depth_m - 1
+    shade = 40 * np.digitize(nearer, [-0.2, -0.05, 0.05]) + 60
+    color = np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
     assert fit_table(replace(frame, color=color)).source == "sensor"
     with pytest.raises(ContradictionError, match="left and right swapped"):
         fit_table(replace(frame, color=np.ascontiguousarray(color[:, ::-1])))
