@@ -125,7 +125,7 @@ class FaultyCell(DigitalCell):
         self.clock.sleep(_AFTERWARDS_S)
         watch, is_powered = self.watch, all(emulator.is_powered for emulator in self.emulators.values())
         if not self.script.shows_at_rest:
-            since_s = watch.begins_to_move_s(since_s)
+            since_s = watch.begins_to_move_s(self.moving, since_s)
         self._ended = Motion(
             watch.stopped_after_s(since_s),
             watch.fastest_rad_s(since_s + self.script.stand_within_s),
