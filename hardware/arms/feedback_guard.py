@@ -3,6 +3,7 @@
 Two witnesses: the joint frames, and the motors' own positions where these have proved to tell the same.
 """
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from hardware.robot.description import JOINT_EFFORT_NM, JOINT_LOWER_RAD, JOINT_U
 
 #: A joint is where it was told to be at some time within so long [s], give or take this much [rad]. A PiPER's lag
 #: is not measured; the digital cell's is 0.07 s. Settled, an arm stands within 1 degree of its command.
-RESPONSE_S, TOLERANCE_RAD = 0.2, np.deg2rad(1.5)
+RESPONSE_S, TOLERANCE_RAD = 0.2, math.radians(1.5)
 #: Joints cannot jump: beyond this much [rad] plus their full speed, a reading is not believed.
 _JUMP_RAD, _JUMP_SPEED_RAD_S, _JUMP_MEMORY_S = 0.02, 1.2 * MAX_SPEED_RAD_S, 0.5
 #: Frozen: a joint repeats to the last digit for so long [s] while its command moves on by so much [rad].
@@ -25,11 +26,12 @@ _SURE_TRAVEL_RAD = 0.02
 #: Commands farther apart [s] are of two motions.
 _PAUSE_S = 0.1
 #: A joint's stop may lie so far [rad] behind its limit.
-_BEYOND_STOPS_RAD = np.deg2rad(5.0)
+_BEYOND_STOPS_RAD = math.radians(5.0)
 #: A joint's frame and its motor's, in a row, may differ by so much [rad] and so much of the speed [s].
 _WITNESS_RAD, _WITNESS_S, _WITNESS_FRAMES = 0.007, 0.003, 2
 #: A motor's torque may lie above its rating for so long [s].
 _OVERLOAD_S = 0.06
+_RATED_NM = JOINT_EFFORT_NM.tolist()
 _LOOK = "See what holds or pushes the arm, and check the joint's cables; then start again."
 
 
@@ -41,14 +43,14 @@ class FeedbackError(ArmError):
 class _Joint:
     """What is known of one joint; angles [rad], times [s]."""
 
-    angle: float = np.nan
-    seen_s: float = -np.inf
-    since_s: float = -np.inf  # has repeated its angle
-    command_then: float = np.nan
-    motor: float = np.nan
-    motor_offset: float = np.nan  # angle - motor where both have told the same motion
+    angle: float = math.nan
+    seen_s: float = -math.inf
+    since_s: float = -math.inf  # has repeated its angle
+    command_then: float = math.nan
+    motor: float = math.nan
+    motor_offset: float = math.nan  # angle - motor where both have told the same motion
     disagreed: int = 0
-    overloaded_s: float = np.nan
+    overloaded_s: float = math.nan
 
 
 class FeedbackGuard:
@@ -65,7 +67,7 @@ class FeedbackGuard:
         """From now on the joints are expected on their way to `joints_rad` (6,)."""
         told = joints_rad.tolist()
         with self._lock:
-            then_s, before = self._commands[-1] if self._commands else (-np.inf, told)
+            then_s, before = self._commands[-1] if self._commands else (-math.inf, told)
             for joint, now, then in zip(self._joints, told, before, strict=True):
                 if now == then or now_s - then_s > _PAUSE_S:  # at rest a joint may repeat
                     joint.since_s, joint.command_then = now_s, then
@@ -91,7 +93,7 @@ class FeedbackGuard:
     def trust_motors(self, told_the_same: NDArray[np.bool_]) -> None:
         """Takes the motors' positions for second witnesses where they moved as the joints did."""
         for joint, same in zip(self._joints, told_the_same, strict=True):
-            joint.motor_offset = joint.angle - joint.motor if same else np.nan
+            joint.motor_offset = joint.angle - joint.motor if same else math.nan
 
     def see_joint(self, number: int, angle_rad: float, now_s: float) -> None:
         """Judges one joint (from 0) of a joint frame."""
@@ -100,7 +102,7 @@ class FeedbackGuard:
             self.fault = self.fault or self._jumped(number, angle_rad, now_s)
             if angle_rad != joint.angle:
                 joint.since_s = now_s
-                joint.command_then = self._commands[-1][1][number] if self._commands else np.nan
+                joint.command_then = self._commands[-1][1][number] if self._commands else math.nan
             joint.angle, joint.seen_s = angle_rad, now_s
             if self._commands:
                 self.fault = self.fault or self._frozen(number, now_s) or self._astray(number, now_s)
@@ -114,9 +116,9 @@ class FeedbackGuard:
             differs = abs(joint.angle + since_rad - position_rad - joint.motor_offset)
             disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)
             joint.disagreed = joint.disagreed + 1 if disagrees else 0
-            if abs(torque_nm) <= JOINT_EFFORT_NM[number]:
-                joint.overloaded_s = np.nan
-            elif np.isnan(joint.overloaded_s):
+            if abs(torque_nm) <= _RATED_NM[number]:
+                joint.overloaded_s = math.nan
+            elif math.isnan(joint.overloaded_s):
                 joint.overloaded_s = now_s
             if self._commands:
                 self.fault = self.fault or self._contradicted(number) or self._overloaded(number, torque_nm, now_s)
@@ -134,8 +136,10 @@ class FeedbackGuard:
 
     def _frozen(self, number: int, now_s: float) -> ArmError | None:
         joint = self._joints[number]
+        if now_s - joint.since_s < _FROZEN_S:
+            return None
         travel_rad = abs(self._commands[-1][1][number] - joint.command_then)
-        if now_s - joint.since_s < _FROZEN_S or not travel_rad > _FROZEN_TRAVEL_RAD:
+        if not travel_rad > _FROZEN_TRAVEL_RAD:
             return None
         cause = f"The {self._arm} arm's joint {number + 1} is blocked, or its feedback is frozen: it repeats"
         cause += f" while its command moved {_degrees(travel_rad)} degrees."
@@ -146,8 +150,11 @@ class FeedbackGuard:
     def _astray(self, number: int, now_s: float) -> ArmError | None:
         while len(self._commands) > 1 and self._commands[1][0] <= now_s - RESPONSE_S:
             self._commands.popleft()
+        angle = self._joints[number].angle
+        if abs(angle - self._commands[-1][1][number]) <= TOLERANCE_RAD:
+            return None
         told = [command[number] for _, command in self._commands]
-        low, high, angle = min(told), max(told), self._joints[number].angle
+        low, high = min(told), max(told)
         away_rad = max(low - angle, angle - high)
         if away_rad <= TOLERANCE_RAD:
             return None
@@ -172,7 +179,7 @@ class FeedbackGuard:
     def _overloaded(self, number: int, torque_nm: float, now_s: float) -> ArmError | None:
         if not now_s - self._joints[number].overloaded_s > _OVERLOAD_S:
             return None
-        rated = f"{JOINT_EFFORT_NM[number]:.0f} N·m are its rating"
+        rated = f"{_RATED_NM[number]:.0f} N·m are its rating"
         return TrackingError(
             f"The {self._arm} arm's joint {number + 1} gives {abs(torque_nm):.0f} N·m; {rated}.", _LOOK
         )

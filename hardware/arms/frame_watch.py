@@ -1,5 +1,6 @@
 """When which CAN frame arrived. The SDK keeps returning its last numbers when a bus goes silent, and zeros before."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -56,9 +57,9 @@ class FrameWatch:
 
     def _show(self, identifier: int, data: bytes, now_s: float) -> None:
         if identifier in protocol.JOINT_FEEDBACK:
-            first = 2 * protocol.JOINT_FEEDBACK.index(protocol.Feedback(identifier))
+            first = 2 * (identifier - protocol.JOINT_FEEDBACK[0])
             for number, millidegrees in enumerate(protocol.PAIR.unpack(data), first):
-                self._guard.see_joint(number, np.deg2rad(millidegrees / 1000.0), now_s)
+                self._guard.see_joint(number, math.radians(millidegrees / 1000.0), now_s)
         elif identifier in protocol.MOTOR_FAST:
             number = identifier - protocol.MOTOR_FAST[0]
             speed, current, position = protocol.MOTOR_FAST_LAYOUT.unpack(data)
