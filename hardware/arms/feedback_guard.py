@@ -20,15 +20,15 @@ RESPONSE_S, TOLERANCE_RAD = 0.2, math.radians(1.5)
 #: Joints cannot jump: beyond this much [rad] plus their full speed, a reading is not believed.
 _JUMP_RAD, _JUMP_SPEED_RAD_S, _JUMP_MEMORY_S = 0.02, 1.2 * MAX_SPEED_RAD_S, 0.5
 #: Frozen: a joint repeats to the last digit for so long [s] while its command moves on by so much [rad].
-_FROZEN_S, _FROZEN_TRAVEL_RAD = 0.08, 0.004
+_FROZEN_S, _FROZEN_TRAVEL_RAD = 0.07, 0.004
 #: After so much travel [rad] a motor that stands still too tells a blocked joint from a frozen report.
 _SURE_TRAVEL_RAD = 0.02
 #: Commands farther apart [s] are of two motions.
 _PAUSE_S = 0.1
 #: A joint's stop may lie so far [rad] behind its limit.
 _BEYOND_STOPS_RAD = math.radians(5.0)
-#: A joint's frame and its motor's, in a row, may differ by so much [rad] and so much of the speed [s].
-_WITNESS_RAD, _WITNESS_S, _WITNESS_FRAMES = 0.007, 0.003, 2
+#: A joint's frame and its motor's may differ by so much [rad] and so much of the speed [s].
+_WITNESS_RAD, _WITNESS_S = 0.005, 0.005
 #: A motor's torque may lie above its rating for so long [s].
 _OVERLOAD_S = 0.06
 _RATED_NM = JOINT_EFFORT_NM.tolist()
@@ -49,7 +49,7 @@ class _Joint:
     command_then: float = math.nan
     motor: float = math.nan
     motor_offset: float = math.nan  # angle - motor where both have told the same motion
-    disagreed: int = 0
+    disagrees: bool = False
     overloaded_s: float = math.nan
 
 
@@ -114,8 +114,7 @@ class FeedbackGuard:
             joint.motor = position_rad
             since_rad = speed_rad_s * (now_s - joint.seen_s)
             differs = abs(joint.angle + since_rad - position_rad - joint.motor_offset)
-            disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)
-            joint.disagreed = joint.disagreed + 1 if disagrees else 0
+            joint.disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)
             if abs(torque_nm) <= _RATED_NM[number]:
                 joint.overloaded_s = math.nan
             elif math.isnan(joint.overloaded_s):
@@ -170,7 +169,7 @@ class FeedbackGuard:
 
     def _contradicted(self, number: int) -> ArmError | None:
         joint = self._joints[number]
-        if joint.disagreed < _WITNESS_FRAMES:
+        if not joint.disagrees:
             return None
         motor = _degrees(joint.motor + joint.motor_offset)
         cause = f"The {self._arm} arm's joint {number + 1} reads {_degrees(joint.angle)} degrees, its motor {motor}"

@@ -19,11 +19,11 @@ from hardware.arms.trajectory import START_TOLERANCE_RAD, JointTrajectory
 #: Command rate: one target every 10 ms.
 _TICK_S = 0.01
 #: A wished-for stop slows down along the path over this long [s], one after a fault over so many ticks.
-_STOP_RAMP_S, _BRAKE_TICKS = 0.3, 4
+_STOP_RAMP_S, _BRAKE_TICKS = 0.3, 2
 #: An arm that is blocked is led back to where it is at this speed [rad/s].
 _BACK_RAD_S = 0.2
 #: The oldest [s] state on which a motion goes on.
-_MAX_AGE_S = 0.06
+_MAX_AGE_S = 0.05
 #: The end is reached at this error and this motion per tick [rad]; waited for at most this long [s].
 _SETTLED_RAD, _STILL_RAD, _SETTLE_TIMEOUT_S = 0.0015, 0.0003, 1.5
 _GRIP_TICK_S = 0.02

@@ -28,7 +28,7 @@ _POLL_S = 0.02
 _ENABLE_TIMEOUT_S = 3.0
 _MODE_TIMEOUT_S = 0.5
 #: Once feedback looks stale, one pause for a reader thread that was only starved [s].
-_GRACE_S = 0.03
+_GRACE_S = 0.02
 #: Force with which `enable` keeps a gripper where it is that was off [N].
 _KEEP_FORCE_N = 10.0
 
