@@ -64,19 +64,20 @@ def fuzz(name: str, reader: Reader, inputs: int, seed: int) -> Iterator[Failure]
         process = get_context("spawn").Process(target=_read_all, args=given, daemon=True)
         process.start()
         theirs.close()
+        end = ""
         with suppress(EOFError):
             while ours.poll(_SILENT_S):
                 number, what = ours.recv()
                 if what:
                     yield Failure(name, number, what)
                 number += 1
-        if process.is_alive() and number < inputs:
+            end = f"silent for {_SILENT_S:.0f} s"
             process.kill()
-            yield Failure(name, number, f"silent for {_SILENT_S:.0f} s")
-            number += 1
         process.join()
-        if process.exitcode and process.exitcode < 0 and number < inputs:
-            yield Failure(name, number, f"killed by signal {-process.exitcode}")
+        if not end and process.exitcode:
+            end = f"killed by signal {-process.exitcode}" if process.exitcode < 0 else "its process failed"
+        if end and number < inputs:
+            yield Failure(name, number, end)
             number += 1
 
 

@@ -15,6 +15,7 @@ from app.bench.fuzz.readers import READERS
 
 #: Of each reader here; the bench takes as many as it is asked for.
 INPUTS = 10
+SOUND = bytes(64)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -30,7 +31,7 @@ def test_damage_is_read_or_refused_by_name(name: str, tmp_path: Path) -> None:
 
 
 def write(folder: Path) -> None:
-    (folder / "a").write_bytes(bytes(64))
+    (folder / "a").write_bytes(SOUND)
 
 
 def stumble(folder: Path) -> int:
@@ -38,17 +39,17 @@ def stumble(folder: Path) -> int:
 
 
 def die(folder: Path) -> None:
-    if any((folder / "a").read_bytes()):
+    if (folder / "a").read_bytes() != SOUND:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def dawdle(folder: Path) -> None:
-    ends_s = time.process_time() + 1.1 * any((folder / "a").read_bytes())
+    ends_s = time.process_time() + 1.1 * ((folder / "a").read_bytes() != SOUND)
     while time.process_time() < ends_s:
         pass
 
 
 @pytest.mark.parametrize(("read", "said"), [(stumble, "IndexError"), (die, "signal 11"), (dawdle, "more than 1 s")])
 def test_the_bench_finds_a_reader_that_does_anything_else(read, said: str) -> None:
-    found = list(fuzz("planted", Reader("a", write, read), 4, seed=0))
+    found = list(fuzz("planted", Reader("a", write, read), 2, seed=0))
     assert found and all(said in failure.what for failure in found)
