@@ -4,20 +4,24 @@ import os
 from pathlib import Path
 
 from core.errors import ConfigurationError
-from core.files import writing
+from core.files import demand_writable, writing
 
 CELLS = Path(__file__).parent / "cells"
 
 
-def home() -> Path:
+def home(is_written: bool = True) -> Path:
     """The folder for trials and reports, made where there is none: $VITRO_HOME, else `runs/` beside main.py.
 
+    is_written: False for who only reads there.
+
     Raises:
-        StorageError: it cannot be made.
+        StorageError: it cannot be made, or written to.
     """
     path = Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
+    if is_written:
+        demand_writable(path)
     return path
 
 

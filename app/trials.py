@@ -49,7 +49,7 @@ add_command(room, "summary", summarise_trials, SummaryOptions)
 def _read_log(last: int | None = None) -> Sequence[TrialRecord]:
     from trials.store import TrialStore
 
-    with TrialStore(home() / "trials.db") as store:
+    with TrialStore(home(is_written=False) / "trials.db", is_read=True) as store:
         return store.list(last=last)
 
 

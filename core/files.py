@@ -50,6 +50,21 @@ def storage_remedy(error: OSError, then: str = "") -> str:
     )
 
 
+def demand_writable(path: Path) -> None:
+    """Before any work whose results go there: that a file or folder of this name can be made, or written into.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    with writing(path):
+        place = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+        if place != path and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
+        if not os.access(place, os.W_OK):
+            is_read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            raise OSError(errno.EROFS if is_read_only else errno.EACCES, f"{place} takes no files")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once all of it is on disk; a kill at any moment leaves the old or the new.

@@ -4,6 +4,7 @@ SQLite in WAL mode with synchronous=FULL: a committed row survives kill -9 and p
 readers never block the writer. Another database works by its SQLAlchemy URL.
 """
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -25,35 +26,44 @@ _MAGIC = b"SQLite format 3\0"
 schema = Table("vitro_schema", metadata, Column("version", Integer, nullable=False))
 
 
-def open_database(where: str) -> tuple[Engine, str]:
+def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
     """An engine on a checked trial log, made where there is none, and the log's name to show.
 
     Args:
+        writes: False for who only reads, a log too that this user may not write.
         where: a file name, or an SQLAlchemy URL such as postgresql+psycopg://host/vitro.
 
     Raises:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
     """
-    engine, name = _engine(where)
+    engine, name = _engine(where, writes)
     with database_errors(name):
         with engine.begin() as connection:
-            _make_or_check(connection, name)
-        if engine.dialect.name == "sqlite":
+            _make_or_check(connection, name, writes)
+        if engine.dialect.name == "sqlite" and writes:
             _log_ahead(engine)
     return engine, name
 
 
-def _engine(where: str) -> tuple[Engine, str]:
+def may_write(where: str) -> bool:
+    """Whether a log can be written by this user; servers judge for themselves."""
+    path = Path(where)
+    if "://" in where or not path.is_file():
+        return True
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _engine(where: str, writes: bool) -> tuple[Engine, str]:
     """The engine and its name to show, without a password."""
     if "://" not in where:
         with database_errors(where):
-            return _sqlite(Path(where)), where
+            return _sqlite(Path(where), writes), where
     with database_errors(where.partition("://")[0] + "://…"):
         url = make_url(where)
         return create_engine(url, json_serializer=to_json), repr(url)
 
 
-def _make_or_check(connection: Connection, name: str) -> None:
+def _make_or_check(connection: Connection, name: str, writes: bool) -> None:
     if connection.dialect.name == "sqlite":
         verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if verdict != "ok":
@@ -73,15 +83,18 @@ def _make_or_check(connection: Connection, name: str) -> None:
             f"The trial log {name} has schema version {version}; this Vitro reads version {VERSION}.",
             "Update Vitro (git pull), or set VITRO_HOME to another folder.",
         )
-    add_columns(connection)
+    if writes:
+        add_columns(connection)
 
 
-def _sqlite(path: Path) -> Engine:
+def _sqlite(path: Path, writes: bool) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     _check_file(path)
+    # Without a folder to write to, SQLite can keep no index of a write-ahead log: it is read as it lies there.
+    read_only = {} if writes else {"mode": "ro", "immutable": "1", "uri": "true"}
     # No pool: each transaction opens the file anew, so nothing is shared with forks or threads.
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        URL.create("sqlite", database=str(path) if writes else path.absolute().as_uri(), query=read_only),
         connect_args={"timeout": BUSY_S},
         poolclass=NullPool,
         json_serializer=to_json,
@@ -95,7 +108,7 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # Taking the write lock first: a reader that turns writer halfway could not wait for it.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -57,7 +58,8 @@ _SQLITE: dict[int, tuple[type[VitroError], str, str]] = {
 def sqlite_error(code: int, where: str, detail: str) -> VitroError:
     """The error for a primary SQLite result code."""
     kind, wrong, remedy = _SQLITE[code]
-    return kind(f"The trial log {where} {wrong} ({detail}).", remedy.format(file=where, folder=Path(where).parent))
+    remedy = remedy.format(file=quote(where), folder=quote(str(Path(where).parent)))
+    return kind(f"The trial log {where} {wrong} ({detail}).", remedy)
 
 
 @contextmanager

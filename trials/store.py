@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, select, type_coerce
 
 from core.errors import TrialError
-from trials.database import open_database
+from trials.database import may_write, open_database
 from trials.failures import database_errors
 from trials.process import ProcessStamp
 from trials.record import Outcome, Reason, TrialRecord
@@ -30,12 +30,16 @@ class TrialStore:
     step; rows written earlier stay as they are.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, is_read: bool = False) -> None:
         """Opens the log at a file name or SQLAlchemy URL, makes it where there is none, and marks
-        the trials whose process has died as interrupted."""
-        self._engine, self.where = open_database(str(where))
-        with self._transaction() as connection:
-            _settle_the_dead(connection)
+        the trials whose process has died as interrupted.
+
+        is_read: nothing will be written: a log will do that this user may only read, which is left as it is."""
+        self._writes = not is_read or may_write(str(where))
+        self._engine, self.where = open_database(str(where), self._writes)
+        if self._writes:
+            with self._transaction() as connection:
+                _settle_the_dead(connection)
 
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""
@@ -87,7 +91,8 @@ class TrialStore:
         if estimator is not None:
             query = query.where(trials.c.estimator == estimator)
         with self._transaction() as connection:
-            _settle_the_dead(connection)
+            if self._writes:
+                _settle_the_dead(connection)
             return self._read(connection, query)[::-1]
 
     def close(self) -> None:
