@@ -13,6 +13,7 @@ from app.clips import options as clips
 from app.refine import options as refine
 from app.run import options as run
 from app.synth import options as synth
+from app.terminal import write_what_it_can
 
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
@@ -55,6 +56,7 @@ for name, (place, purpose) in GROUPS.items():
 
 def main(arguments: Sequence[str]) -> None:
     """Runs one command and exits with its code; options without a command mean `run`."""
+    write_what_it_can()
     arguments = list(arguments)
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("--help", "-h"):
         arguments.insert(0, "run")

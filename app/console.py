@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console as RichConsole
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import (
@@ -28,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.keys import read_key
+from app.terminal import Terminal, styled, write_nowhere
 from core.errors import VitroError
 from core.json_values import to_json
 
@@ -49,7 +49,7 @@ class Console:
 
     def __init__(self, as_json: bool = False, is_quiet: bool = False) -> None:
         self._as_json = as_json
-        self._rich = RichConsole(stderr=as_json, highlight=False, soft_wrap=True, quiet=is_quiet)
+        self._rich = Terminal(stderr=as_json, highlight=False, soft_wrap=True, quiet=is_quiet)
 
     @property
     def is_terminal(self) -> bool:
@@ -57,17 +57,22 @@ class Console:
         return self._rich.is_terminal
 
     def say(self, text: str) -> None:
-        self._rich.print(text)
+        """Text with `terminal.STYLES` in it, as `[bold]so[/]`; all other brackets are text: paths hold any."""
+        self._rich.print(styled(text))
 
     def error(self, error: VitroError) -> None:
         """What went wrong and what to do next."""
-        self._rich.print(f"[bold red]✗[/] {escape(error.cause)}\n  [bold]→[/] {escape(error.remedy)}")
+        what = styled("[bold red]✗[/] ").append(f"{error.cause}\n  ")
+        self._rich.print(what.append("→", "bold").append(f" {error.remedy}"))
 
     def result(self, value: dict[str, Any]) -> None:
         """The command's result as one JSON object on standard output, where it was asked for."""
         if self._as_json:
-            sys.stdout.write(to_json(value) + "\n")
-            sys.stdout.flush()
+            try:
+                sys.stdout.write(to_json(value) + "\n")
+                sys.stdout.flush()
+            except BrokenPipeError:
+                write_nowhere(sys.stdout)
 
     @contextmanager
     def stage(self, name: str, waits: bool = False) -> Iterator[StageLine]:
@@ -78,7 +83,7 @@ class Console:
         line = StageLine()
         started_s = time.monotonic()
         try:
-            with nullcontext() if waits else self._rich.status(f"{name} …"):
+            with nullcontext() if waits else self._rich.status(Text(f"{name} …")):
                 yield line
         except BaseException:
             self._stage_line("[red]✗[/]", name, time.monotonic() - started_s, "")
@@ -87,14 +92,14 @@ class Console:
         self._stage_line("[green]✓[/]", name, line.seconds, line.detail)
 
     def _stage_line(self, mark: str, name: str, seconds: float, detail: str) -> None:
-        self._rich.print(f"  {mark} {name:<9}{seconds:7.2f} s  {escape(detail)}")
+        self._rich.print(styled(f"  {mark} ").append(f"{name:<9}{seconds:7.2f} s  {detail}"))
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Plain text in columns, none of it cut: a narrow terminal wraps."""
         style: dict[str, Any] = {"box": SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0)}
-        table = Table(title=title, title_justify="left", title_style="bold", **style)
+        table = Table(title=Text(title), title_justify="left", title_style="bold", **style)
         for column in columns:
-            table.add_column(column, no_wrap=True)
+            table.add_column(escape(column), no_wrap=True)
         for row in rows:
             table.add_row(*map(escape, row))
         table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
@@ -111,7 +116,7 @@ class Console:
         """A bar that counts bytes; what it yields takes those done. Leaves a line if there were many."""
         started_s = time.monotonic()
         columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with self._bar(escape(label), total, 0, *columns) as update:
+        with self._bar(label, total, 0, *columns) as update:
             yield lambda count: update(advance=count)
         if total >= _WORTH_A_LINE_BYTES:
             self._stage_line("[green]✓[/]", label, time.monotonic() - started_s, decimal(total))
@@ -137,13 +142,13 @@ class Console:
         """What it yields takes what `rich.progress.Progress.update` takes."""
         first = (TextColumn("  {task.description}"), BarColumn())
         with Progress(*first, *columns, console=self._rich, transient=True, disable=not self.is_terminal) as bar:
-            yield partial(bar.update, bar.add_task(label, total=total, completed=done, said=""))
+            yield partial(bar.update, bar.add_task(escape(label), total=total, completed=done, said=""))
 
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""
         menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in choices.items())
         self._rich.bell()
-        self._rich.print(f"{question}  {menu}")
+        self.say(f"{question}  {menu}")
         while (key := read_key()) not in choices:
             pass
         return key

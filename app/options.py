@@ -32,6 +32,8 @@ from perception.estimators.options import EstimatorOptions
 Options = TypeVar("Options")
 CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
+#: The largest number that an option takes: seeds of every library are of 32 bits, and scenes count on from theirs.
+LARGEST = 2**31 - 1
 #: In what numbers a model computes.
 Dtype = Literal["float32", "bfloat16"]
 Weights = Annotated[
@@ -115,6 +117,8 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
 
     def invoke(**given: Any) -> None:
         def work() -> int:
+            for name, value in given.items():
+                _demand_number(name, value)
             parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
             command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
             return command(options(**given | parsed))
@@ -137,6 +141,12 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
     )
     invoke.__annotations__ = hints
     app.command(name, help=inspect.getdoc(options))(invoke)
+
+
+def _demand_number(name: str, value: object) -> None:
+    """Refuses what no seed, count or measure is, for whatever takes the option: 1e19 and NaN pass typer's limits."""
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise ConfigurationError(f"--{name.replace('_', '-')} {value} is no usable number.", f"At most {LARGEST:,}.")
 
 
 def _in_order(options: type) -> list[Field[Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
     if kind not in ("sim", "d435"):
         if Path(camera).exists():
             raise ConfigurationError(
-                f"Nothing may move on a recording ({camera}).", f"Use: python main.py dry-run {camera}"
+                f"Nothing may move on a recording ({camera}).", f"Use: python main.py dry-run {quote(camera)}"
             )
         raise ConfigurationError(f"There is no camera called {camera!r}.", "Choose auto, sim, d435 or d435:SERIAL.")
     if arms not in ("sim", "piper"):

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from app.bench.options import BenchDepthOptions
 from app.console import Console
 from app.paths import cell_file, home
@@ -51,8 +49,8 @@ def bench_depths(options: BenchDepthOptions) -> int:
             console.table(table.title, table.header(), table.cells(intervals=False))
     left_out = bench.not_loaded | bench.not_read
     for why in left_out.values():
-        console.say(f"  [red]left out[/] {escape(why)}")
-    console.say(f"all tables, with their intervals, and pictures in [bold]{escape(str(out))}[/]")
+        console.say(f"  [red]left out[/] {why}")
+    console.say(f"all tables, with their intervals, and pictures in [bold]{out!s}[/]")
     result = {
         "dataset": dataset.name,
         "kind": kind,
@@ -72,7 +70,7 @@ def _evaluate(bench: DepthBench, specification: EstimatorSpecification, weights:
     """Every clip by one estimator, which is loaded only if something of it is not there yet."""
     name, pending = specification.name, bench.pending(specification, weights)
     if kept := bench.kept(name):
-        console.say(f"  {escape(name)}: {kept} of {len(bench.samples)} clips are there already")
+        console.say(f"  {name}: {kept} of {len(bench.samples)} clips are there already")
     if not pending:
         return
     try:
@@ -98,8 +96,8 @@ def _evaluate(bench: DepthBench, specification: EstimatorSpecification, weights:
                     # Once a clip, the first reason of each sort.
                     number, why = missed[0]
                     console.say(
-                        f"  [yellow]![/] {escape(name)}, clip {escape(clip)}: {sort} on {len(missed)} of "
-                        f"{result.frames} frames; frame {number}: {escape(why)}"
+                        f"  [yellow]![/] {name}, clip {clip}: {sort} on {len(missed)} of "
+                        f"{result.frames} frames; frame {number}: {why}"
                     )
 
 

@@ -1,7 +1,5 @@
 """`python main.py bringup`: from an unpacked cell to its first grasp, a step at a time."""
 
-from rich.markup import escape
-
 from app.bringup.options import BringupOptions
 from app.bringup.progress import Progress
 from app.bringup.steps import STEPS, Bringup, Step
@@ -29,12 +27,12 @@ def bring_up(options: BringupOptions) -> int:
         raise ConfigurationError(f"There is no step called {options.again!r}.", f"Choose one of: {known}.")
     bringup = Bringup(Console(), cell, file, camera, arms)
     progress = Progress(home() / "bringup" / f"{cell.name}.json")
-    bringup.console.say(f"bring-up of the cell [bold]{escape(cell.name)}[/] ({escape(str(file))}), camera {camera}")
+    bringup.console.say(f"bring-up of the cell [bold]{cell.name}[/] ({file!s}), camera {camera}")
     again = False
     for number, step in enumerate(STEPS, start=1):
         again = again or step.name == options.again
         _do(step, f"{number}/{len(STEPS)}", bringup, progress, again)
-    bringup.console.say(f"The cell is ready: python main.py --surface reflective --cell '{escape(str(file))}'")
+    bringup.console.say(f"The cell is ready: python main.py --surface reflective --cell '{file!s}'")
     return 0
 
 
@@ -43,9 +41,9 @@ def _do(step: Step, place: str, bringup: Bringup, progress: Progress, again: boo
     done, say = progress.of(step.name, step.about(bringup.cell)), bringup.console.say
     title = f"[bold]{place} {step.name}[/]: {step.purpose}"
     if done is not None and not again:
-        say(f"  [green]✓[/] {title}: {escape(done.note)} ({done.date})")
+        say(f"  [green]✓[/] {title}: {done.note} ({done.date})")
         return
     say(f"\n  {title}")
     note = step.work(bringup)
     progress.add(step.name, step.about(bringup.cell), note)
-    say(f"  [green]✓[/] {step.name}: {escape(note)}")
+    say(f"  [green]✓[/] {step.name}: {note}")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from app.clips.clip_run import ClipMaps, estimate_maps
 from app.clips.map_file import FILES, METRIC, MapFile
@@ -72,7 +71,7 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
     def finish(maps: ClipMaps, samples: Samples) -> tuple[dict[str, Path], dict[str, Any]]:
         scale, why_not = _fit(maps, samples, kind, locate)
         if scale is None:
-            console.say(f"  {'not checked' if kind == 'metric' else 'not scaled to metres'}: {escape(why_not)}")
+            console.say(f"  {'not checked' if kind == 'metric' else 'not scaled to metres'}: {why_not}")
             return {}, {"kind": kind, "scale": None, "not_scaled": why_not}
         residual_mm = max(frame.residual_mm for frame in scale.frames)
         drift_mm = max(frame.drift_mm for frame in scale.frames)
@@ -120,7 +119,7 @@ def _work_through(
     work = Work(out, command, identity, (*names, SHEET, VIDEO))
     summary = work.result()
     if summary is not None and not options.fresh:
-        console.say(f"{escape(str(out))} holds this already; --fresh works it out anew.")
+        console.say(f"{out!s} holds this already; --fresh works it out anew.")
         return summary
     _demand_depth(specification, source, why)
     if locate is not None and may_have_depth(source):
@@ -133,7 +132,7 @@ def _work_through(
         if why_anew:
             console.say(f"  starting anew: {why_anew}")
         if work.forget():
-            console.say(f"  earlier results in {escape(str(out))} are removed")
+            console.say(f"  earlier results in {out!s} are removed")
         maps = estimate_maps(source, estimator, work, console)
         samples = save_previews(maps.clip, maps.values, specification.gives, work.folder, console)
         more, facts = finish(maps, samples)
@@ -142,7 +141,7 @@ def _work_through(
         summary = work.publish(files, {**request, **maps.facts, **facts})
     console.say(
         f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{file} in [bold]{escape(str(out))}[/]"
+        f"{file} in [bold]{out!s}[/]"
     )
     return summary
 

@@ -14,7 +14,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from app.clips.depth import estimate_depth
 from app.clips.map_file import METRIC, MapFile
@@ -72,12 +71,12 @@ def refine_recording(options: RefineOptions, recording: Path) -> int:
     out = options.out or home() / "refined" / name
     summary = _refine(options, recording, out, console)
     if (facts := summary[DISAGREEMENT]) is None:
-        console.say(f"  not compared: {escape(summary['not_compared'])}")
+        console.say(f"  not compared: {summary['not_compared']}")
     else:
         frames = sorted(facts["frames"], key=how_much, reverse=True)
         rows = [[str(frame["frame"]), *row(frame)] for frame in frames]
         console.table(f"{facts['refined']} against {facts['first']}", ("frame", *COLUMNS), rows)
-    console.say(f"refined depth in [bold]{escape(str(out))}[/]")
+    console.say(f"refined depth in [bold]{out!s}[/]")
     console.result(summary)
     return 0
 

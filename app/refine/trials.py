@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from rich.markup import escape
-
 from app.console import Console
 from app.paths import cell_file, home, trial_folder
 from app.refine.options import LOGGED, NOTHING, RefineOptions
@@ -60,7 +58,7 @@ def refine_trials(options: RefineOptions) -> int:
     headings = ("trial", "surface", "outcome", "first", *COLUMNS)
     console.table(f"{len(rows)} trial(s) refined by {options.estimator}", headings, [_cells(facts) for facts in rows])
     for trial, error in run.failures.items():
-        console.say(f"  [red]✗[/] trial {trial}: {escape(error.cause)}")
+        console.say(f"  [red]✗[/] trial {trial}: {error.cause}")
     failed = {str(trial): error.cause for trial, error in run.failures.items()}
     console.result({"trials": rows, "without_frames": without, "failed": failed})
     return 1 if run.failures else 0

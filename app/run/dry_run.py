@@ -2,6 +2,7 @@
 
 import html
 from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,13 @@ from app.run.trial import Trial
 from app.run.trial_files import save_pictures
 from core.cell import load_cell
 from core.errors import PlanningError, VitroError
-from core.files import free_folder, writing
+from core.files import demand_writable, free_folder, writing
 from core.json_values import plain, to_json
 from grasping.detection.gripper import as_openings
 from grasping.grasp_set import SCORE, write_grasps
 from grasping.planning.grasp_plan import GraspPlan
+from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import open_recording
 from hardware.robot.description import PARK_JOINTS
 from perception.objects.clouds import organised_cloud, save_cloud, without_flying_pixels
@@ -49,16 +52,20 @@ def dry_run_recording(options: DryRunOptions) -> int:
             it got. A frame without graspable or reachable objects is a finding, not a failure.
     """
     console = Console(options.as_json)
+    folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
+    demand_writable(folder)
     cell = load_cell(cell_file(options.cell))
     estimator, why = choose_estimator(options.estimator, options.weights)
     pipeline = Pipeline(cell, replace(options, estimator=estimator))
     console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
-    folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
+    if cell.calibrated is None:
+        console.say(f"[yellow]![/] the cell {cell.name} was never measured: where its arms stand is assumed")
     with console.stage("open") as line:
         # The frame with that index and those before it, as many as asked for where there are.
         with closing(open_recording(options.recording)) as camera:
-            frames = tuple(deque((camera.read() for _ in range(options.frame + 1)), maxlen=options.clip))
-        line.detail = "; ".join((f"{options.recording}, frame {frames[-1].number}", *camera.notes))
+            frames = tuple(deque(_read(camera, options), maxlen=options.clip))
+        few = f" (of {options.clip} asked for {len(frames)} are there)" if len(frames) < options.clip else ""
+        line.detail = "; ".join((f"{options.recording}, frame {frames[-1].number}{few}", *camera.notes))
     stages = Stages(Trial("", options.seed, frames), pipeline, console)
     failure: VitroError | None = None
     try:
@@ -75,6 +82,22 @@ def dry_run_recording(options: DryRunOptions) -> int:
     elif failure is not None:
         raise failure
     return 0
+
+
+def _read(camera: Camera, options: DryRunOptions) -> Iterator[RgbdFrame]:
+    """Frames up to the one that was asked for, which is the last of a clip where nothing else was said.
+
+    Raises:
+        EndOfRecording: it is not there.
+    """
+    last = options.clip - 1 if options.frame is None else options.frame
+    for number in range(last + 1):
+        try:
+            yield camera.read()
+        except EndOfRecording:
+            if options.frame is not None or number == 0:
+                raise
+            return
 
 
 def _of_assumed_arms(error: VitroError, trial: Trial) -> VitroError:

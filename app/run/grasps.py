@@ -18,12 +18,12 @@ from core.errors import (
     PerceptionError,
     PlanningError,
 )
-from core.files import writing
+from core.files import demand_writable, writing
 from core.image import RgbdImage, depth_unit_m
 from core.image_file import write_image
 from grasping.detection.from_files import grasps_in, read_depth_numbers, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
-from grasping.grasp_set import write_grasps
+from grasping.grasp_set import OBJECT, write_grasps
 from grasping.pictures import draw_grasps
 from perception.depth_types import Plane
 from perception.table.locate import locate_table
@@ -89,6 +89,7 @@ def _by_tags(frame: RgbdImage, options: GraspsOptions, console: Console) -> tupl
 def grasps_of_image(options: GraspsOptions) -> int:
     """Writes the rows and, beside them, a picture of the best; 1 when nothing graspable was seen."""
     console = Console(options.as_json)
+    demand_writable(options.out)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
     normals = None if options.normals is None else read_normals(options.normals)
@@ -96,7 +97,7 @@ def grasps_of_image(options: GraspsOptions) -> int:
         frame, plane = _by_tags(frame, options, console)
     with console.stage("detect") as line, _naming_scale(options):
         grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane)
-        line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.labels))} object(s)"
+        line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.rows[:, OBJECT]))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(
             f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",

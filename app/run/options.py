@@ -74,7 +74,9 @@ class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
 
     recording: Annotated[Path, typer.Argument(help="A .bag or .db3 recording, or a frame folder.")]
     out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None
-    frame: Annotated[int, typer.Option(min=0, help="Which frame to work on.")] = 0
+    frame: Annotated[
+        int | None, typer.Option(min=0, help="Which frame to work on; default: the last of --clip.", show_default=False)
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

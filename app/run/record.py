@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from shlex import quote
 
 from app.console import Console
 from app.paths import cell_file
@@ -44,7 +45,8 @@ def record_camera(options: RecordOptions) -> int:
     if count == 0:
         raise CameraError(f"{camera.name} gave no frame.", "Check it with: python main.py doctor")
     console.say(
-        f"{count} frame(s) of {camera.name} in [bold]{options.out}[/]; next: python main.py dry-run {options.out}"
+        f"{count} frame(s) of {camera.name} in [bold]{options.out}[/]; "
+        f"next: python main.py dry-run {quote(str(options.out))}"
     )
     console.result({"recording": str(options.out), "frames": count, "camera": camera.name})
     return 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.run.trial import Estimate
 from core.cell import Cell
-from grasping.grasp_set import SCORE, GraspSet
+from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
@@ -48,7 +48,7 @@ def scale_line(metric: MetricDepth) -> str:
 
 def detect_line(grasps: GraspSet) -> str:
     note = f"; {grasps.note}" if grasps.note else ""
-    objects = len(np.unique(grasps.labels))
+    objects = len(np.unique(grasps.rows[:, OBJECT]))
     return f"{len(grasps)} grasps on {objects} object(s), best expects {grasps.rows[0, SCORE]:.0%}{note}"
 
 

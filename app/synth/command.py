@@ -8,8 +8,6 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from app.console import Console
 from app.interrupts import Interrupts
 from app.paths import cell_file
@@ -43,7 +41,7 @@ def render_data_set(options: SynthOptions) -> int:
                 found = data_set.discard_damaged()
                 line.detail = f"{len(found)} problem(s)" if found else "nothing is damaged"
             for problem in found:
-                console.say(f"  [red]✗[/] {escape(problem)}; moved to set-aside/ and rendered again")
+                console.say(f"  [red]✗[/] {problem}; moved to set-aside/ and rendered again")
         missing = data_set.missing()
         started_s = time.monotonic()
         with ExitStack() as opened:
@@ -87,14 +85,14 @@ def verify_data_set(root: Path, as_json: bool) -> int:
     found = [problems for problems in console.progress(verify(root), "checking", count) if problems]
     lines = [line for problems in found for line in problems]
     for line in lines:
-        console.say(f"  [red]✗[/] {escape(line)}")
+        console.say(f"  [red]✗[/] {line}")
     console.result({"data_set": str(root), "clips": count, "problems": lines})
     if lines:
         raise DatasetError(
             f"{len(found)} clips of {root} are not as they were rendered.",
             "Run the command that made it with --repair; clips too many are yours to remove.",
         )
-    console.say(f"{count} clips in [bold]{escape(str(root))}[/]: every file is as it was rendered.")
+    console.say(f"{count} clips in [bold]{root!s}[/]: every file is as it was rendered.")
     return 0
 
 
@@ -149,8 +147,8 @@ def _say_what_came(data_set: ClipSet, rendered: int, seconds: float, console: Co
     hourly = f", {frames / seconds * 3600:,.0f} frames an hour" if rendered else ""
     root = str(data_set.root)
     console.say(
-        f"{data_set.count} clips in [bold]{escape(root)}[/]: {rendered} rendered now in {seconds:.0f} s{hourly}; "
-        f"next: python main.py bench depth --dataset transphy3d --root {escape(quote(root))}"
+        f"{data_set.count} clips in [bold]{root}[/]: {rendered} rendered now in {seconds:.0f} s{hourly}; "
+        f"next: python main.py bench depth --dataset transphy3d --root {quote(root)}"
     )
     return {
         "data_set": str(data_set.root),

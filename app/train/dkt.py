@@ -2,8 +2,6 @@
 
 from shlex import quote
 
-from rich.markup import escape
-
 from app.console import Console
 from app.machine import describe_device
 from app.train.loop import Loop
@@ -34,7 +32,7 @@ def train(options: TrainDktOptions) -> int:
         if checkpoint is not None:
             console.say(f"  going on from {checkpoint.folder.name} of {settings.steps} steps")
         for change in changes:
-            console.say(f"  [yellow]changed since then:[/] {escape(change)}")
+            console.say(f"  [yellow]changed since then:[/] {change}")
         loop = Loop(run, console, settings.steps, settings.batch, settings.checkpoint_every)
         with naming_lost_readers():
             loop.run(settings.validate_every, validates_last=True)
@@ -42,7 +40,7 @@ def train(options: TrainDktOptions) -> int:
             console.say(f"{done} step(s) in {loop.seconds:.1f} s, {loop.speed()}")
         else:
             console.say(f"All {run.steps_done} steps are done already; more with --steps.")
-        console.say(f"The LoRA: python main.py depth SOURCE --estimator dkt --weights {escape(quote(str(run.model)))}")
+        console.say(f"The LoRA: python main.py depth SOURCE --estimator dkt --weights {quote(str(run.model))}")
     finally:
         accelerator.end_training()
     if accelerator.is_main_process:

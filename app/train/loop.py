@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from rich.markup import escape
-
 from app.console import Console
 from app.interrupts import Interrupts
 from perception.learning.training.files import LogRow
@@ -101,7 +99,7 @@ class Loop:
                     with self._console.frames_bar("validate") as count:
                         lines = training.validate(lambda done, of: count(done, of))
                     for line in lines:
-                        self._console.say(f"  {escape(line)}")
+                        self._console.say(f"  {line}")
         self.seconds = time.monotonic() - began_s
 
     @property

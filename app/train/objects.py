@@ -1,7 +1,5 @@
 """`python main.py train objects`: what people see of a run, and its result."""
 
-from rich.markup import escape
-
 from app.console import Console
 from app.train.loop import Loop
 from app.train.options import TrainObjectsOptions
@@ -35,7 +33,7 @@ def train(options: TrainObjectsOptions) -> int:
         finally:
             run.close()
     console.say(f"  {scores.describe(run.steps_done)}; {run.source.scenes} scenes")
-    console.say(f"The weights: {escape(str(out / WEIGHTS.name))}")
+    console.say(f"The weights: {out / WEIGHTS.name!s}")
     result = {"weights": out / WEIGHTS.name, "steps": run.steps_done, "begun_at": loop.began_at} | vars(scores)
     result |= {"scenes": run.source.scenes, "loss": loop.loss, "samples_per_s": round(loop.samples_per_s, 2)}
     console.result(result)

@@ -1,7 +1,5 @@
 """`python main.py train vitro-s`: what people see of a run, and its result."""
 
-from rich.markup import escape
-
 from app.console import Console
 from app.train.loop import Loop
 from app.train.options import TrainVitroSOptions
@@ -31,7 +29,7 @@ def train(options: TrainVitroSOptions) -> int:
             if run.steps_done:
                 line.detail += f"; going on from step {run.steps_done}"
         for change in run.changes:
-            console.say(f"  [yellow]![/] gone on with otherwise: {escape(change)}")
+            console.say(f"  [yellow]![/] gone on with otherwise: {change}")
         loop = Loop(run, console, options.steps, options.batch, options.checkpoint_every)
         try:
             loop.run(options.checkpoint_every, validates_last=False)
@@ -40,7 +38,7 @@ def train(options: TrainVitroSOptions) -> int:
         with console.frames_bar("calibrate") as show:
             scores = run.finish(lambda done, of: show(done, of))
     console.say(f"  {scores.describe(run.steps_done)}")
-    console.say(f"The weights: {escape(str(out / WEIGHTS))}")
+    console.say(f"The weights: {out / WEIGHTS!s}")
     result = {"weights": out / WEIGHTS, "steps": run.steps_done, "begun_at": loop.began_at} | vars(scores)
     console.result(result | {"loss": loop.loss, "samples_per_s": round(loop.samples_per_s, 2)})
     return 0

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
-from rich.markup import escape
 
 from app.console import Console
 from app.weights.options import FetchOptions, VerifyOptions, WhereOptions
@@ -108,9 +107,9 @@ def _show_report(console: Console, report: FolderReport) -> None:
         ]
         console.table(str(report.folder), ("component", "file", "tensors", "dtype", "parameters", "recognised"), rows)
     for problem in report.problems:
-        console.say(f"  [bold red]✗[/] {escape(problem)}")
+        console.say(f"  [bold red]✗[/] {problem}")
     if not report.problems:
-        console.say(f"  [green]✓[/] {escape(str(report.folder))} is sound.")
+        console.say(f"  [green]✓[/] {report.folder!s} is sound.")
     elif report.model:
         console.say(f"  [bold]→[/] Delete the files named, then: python main.py weights fetch {report.model}")
     else:

@@ -14,8 +14,6 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from rich.markup import escape
-
 from app.bench.fuzz.damage import damaged
 from app.bench.fuzz.reader import Reader
 from app.bench.fuzz.readers import READERS
@@ -50,7 +48,7 @@ def bench_fuzz(options: BenchFuzzOptions) -> int:
         failures += found
         for kind in dict.fromkeys(failure.what for failure in found):
             numbers = [str(failure.number) for failure in found if failure.what == kind]
-            console.say(f"      {escape(kind)}: input {', '.join(numbers[:5])}{' …' * (len(numbers) > 5)}")
+            console.say(f"      {kind}: input {', '.join(numbers[:5])}{' …' * (len(numbers) > 5)}")
     console.result({"readers": list(names), "inputs": options.inputs, "seed": options.seed, "failures": failures})
     return 1 if failures else 0
 

@@ -182,6 +182,12 @@ def test_rows_that_are_no_grasps_are_left_out():
     assert plan_for(mixed).gate.passed
 
 
+def test_an_arm_that_rests_at_a_stop_starts_though_it_reads_a_hair_beyond_it():
+    parked = PARKED["left"].copy()
+    parked[1:3] = -1e-8, 1e-8
+    assert plan_for(scene(GLASS), joints={name: parked for name in PARKED}).gate.passed
+
+
 def test_arms_that_touch_something_do_not_start():
     lying = np.array([0.0, 2.2, -0.3, 0.0, 0.0, 0.0])
     with pytest.raises(PlanningError, match="No arm can start"):
