@@ -21,9 +21,12 @@ from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.registry import find_planner
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
+#: The arm tells its joints in steps of 0.001 degree.
+_AT_STOP_RAD = 1e-4
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
@@ -83,7 +86,8 @@ class _Search:
     """One call of `plan_grasp`: what is around, what was tried, what failed."""
 
     def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int, speed: float) -> None:
-        self.cell, self.joints, self.seed, self.speed = cell, joints, seed, speed
+        self.cell, self.seed, self.speed = cell, seed, speed
+        self.joints = {name: _within_limits(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
@@ -189,3 +193,9 @@ class _Search:
             others = self._fixed[name].with_points(self.cloud.without(label))
             self._around[key] = Around(others.with_points(self.cloud.of(label)), others)
         return self._around[key]
+
+
+def _within_limits(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The joints of an arm that rests at a stop, where rounding puts them a little beyond it; others as they are."""
+    inside = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+    return inside if np.abs(inside - joints_rad).max() < _AT_STOP_RAD else joints_rad
