@@ -172,7 +172,7 @@ def _demand_agreement(source: Path, locate: Locate, console: Console) -> None:
     """Raises a ContradictionError, before anything is loaded, where the first frame's own depth is wrong."""
     with closing(open_recording(source)) as camera:
         for note in camera.notes:
-            console.say(f"  {escape(note)}")
+            console.say(f"  {note}")
         try:
             locate(camera.read())
         except ContradictionError:
