@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from hardware.arms.emulator import PiperEmulator
 
-#: Slower than this [rad/s] an arm stands: servos tremble.
-STILL_RAD_S = 0.02
+#: An arm moves that is faster than this [rad/s]: servos tremble.
+MOVING_RAD_S = 0.02
+#: And stands once it is slower than this: what is left is the servos' own settling, a millimetre of the hand.
+STANDING_RAD_S = 0.1
 
 
 class MotionWatch:
@@ -37,12 +39,12 @@ class MotionWatch:
 
     def stopped_after_s(self, since_s: float) -> float:
         """How long after `since_s` the last joint came to stand for good; 0 where none moved."""
-        moving = np.flatnonzero(self._speeds(since_s).max(axis=1) > STILL_RAD_S)
+        moving = np.flatnonzero(self._speeds(since_s).max(axis=1) > STANDING_RAD_S)
         return self._times_s[self._first(since_s) + int(moving[-1])] - since_s if len(moving) else 0.0
 
     def begins_to_move_s(self, arm: str, since_s: float) -> float:
         """When an arm first moves after `since_s`; the last step where it does not."""
-        moving = np.flatnonzero(self._speeds(since_s)[:, list(self._emulators).index(arm)] > STILL_RAD_S)
+        moving = np.flatnonzero(self._speeds(since_s)[:, list(self._emulators).index(arm)] > MOVING_RAD_S)
         return self._times_s[self._first(since_s) + int(moving[0])] if len(moving) else self._times_s[-1]
 
     def travel_rad(self, since_s: float) -> float:

@@ -13,6 +13,7 @@ from app.bench.options import BenchFaultsOptions
 from app.console import Console
 from core.errors import ConfigurationError
 from core.files import writing
+from hardware.simulation.motion_watch import STANDING_RAD_S
 
 COLUMNS = ("fault", "phase", "stops in ms", "fastest after rad/s", "arm", "row", "exit", "wrong")
 
@@ -84,7 +85,8 @@ def _report(verdicts: Sequence[Verdict]) -> str:
         "",
         "Made by `python main.py bench faults --report docs/lab/faults.md`: every fault in every phase where it can",
         "occur, in the digital cell, each case a process of its own. Times are of the arm's clock, from the fault to",
-        "the stop of the true joints, whatever encoders say; speeds are of the fastest one once it should stand.",
+        f"the stop of the true joints (below {STANDING_RAD_S} rad/s), whatever encoders say; speeds are of the fastest",
+        "one once it should stand.",
         "",
         f"{summary['cases']} cases: {summary['safe']} safe, {summary['rows_intact']} rows intact, "
         f"worst stop {summary['worst_stop_ms']} ms, {len(summary['failures'])} with something wrong.",
