@@ -7,6 +7,8 @@ from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.child import Child, ChildLost
+from hardware.cameras.foreign.graspnet import GraspNetCamera, is_graspnet
+from hardware.cameras.foreign.ros_bag import RosBagCamera, is_ros_bag
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
 
@@ -16,7 +18,7 @@ _STALL_S = 20.0
 
 
 def open_recording(path: Path) -> Camera:
-    """Opens a `.bag`, a `.db3` or a frame folder.
+    """Opens a `.bag`, a `.db3`, a frame folder, a bag of ROS or a folder of GraspNet's layout.
 
     Raises:
         CameraError: nothing there, not a recording, or a damaged one.
@@ -24,8 +26,10 @@ def open_recording(path: Path) -> Camera:
     path = Path(path)
     if not path.exists():
         raise CameraError(f"There is no recording {path}.", "Name an existing .bag, .db3 or folder of frames.")
+    if is_ros_bag(path):
+        return RosBagCamera(path)
     if path.is_dir():
-        return FrameFolderCamera(path)
+        return GraspNetCamera(path) if is_graspnet(path) else FrameFolderCamera(path)
     if path.suffix.lower() not in (".bag", ".db3"):
         raise CameraError(
             f"{path} is not a recording Vitro can play.", "Give a RealSense .bag or .db3, or a folder of frames."

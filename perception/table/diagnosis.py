@@ -15,6 +15,8 @@ from perception.table.tags import foreign_tags
 
 #: A cause explains the residual where with it no tag contradicts and this is left: a share of it, and pixels.
 _LEFT_SHARE, _LEFT_PX = 0.6, 0.45
+#: Where a picture's edge cuts a tag, its corners keep more: a fifth of a large residual, up to what is accepted.
+_MUCH_SHARE, _MOST_LEFT_PX = 0.2, 1.0
 #: Causes that leave so nearly the same explain equally well.
 _ALIKE_PX = 0.1
 #: Numbers nearer to those given are no cause: a focal length, as a share of it, and a centre, as one of the width.
@@ -37,7 +39,8 @@ def one_cause(tags: Tags, intrinsics: Intrinsics, cell: Cell, residual_px: float
     ways = [*((CalibrationError, way) for way in prints), *((IntrinsicsError, way) for way in lenses)]
     for kind, (cause, remedy, seen, k) in ways:
         T_camera_world, left_px = solve_pose(seen, k, cell)
-        if left_px < min(_LEFT_PX, _LEFT_SHARE * residual_px) and not contradictions_of(seen, T_camera_world, k, cell):
+        enough_px = min(_LEFT_SHARE * residual_px, max(_LEFT_PX, min(_MOST_LEFT_PX, _MUCH_SHARE * residual_px)))
+        if left_px < enough_px and not contradictions_of(seen, T_camera_world, k, cell):
             explained.append((left_px, kind(cause, remedy)))
     least_px = min((left_px for left_px, _ in explained), default=0.0)
     # The likeliest is first of those that explain it equally well.

@@ -12,7 +12,7 @@ from core.errors import ContradictionError
 from core.image import RgbdImage
 from perception.depth_types import RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
-from perception.table.units import FLIPS, refuse_normalised, unit_of
+from perception.table.units import FLIPS, UNITS, refuse_normalised, unit_of
 
 Frame = TypeVar("Frame", bound=RgbdImage)
 
@@ -86,12 +86,13 @@ def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> Contra
     told = f"{name} has the table at {found_m:.4g} m where the tags have it at {table_m:.2f} m"
     if fit.left_m <= MAX_LEFT_M:
         unit = unit_of(fit.factor)
+        scale = next((one for one, name in UNITS.items() if name == unit), fit.factor)
         return ContradictionError(
             f"{told}: " + (f"its numbers are {unit}, not metres." if unit else f"a factor of {fit.factor:.4g}."),
-            f'Multiply it by {fit.factor:.3g} (in a frame folder: "depth_scale": {fit.factor:.3g} in intrinsics.json).'
+            f'Multiply it by {scale:.3g} (in a frame folder: "depth_scale": {scale:.3g} in intrinsics.json).'
             if unit
             else "Check its unit, the tags' sizes and places in the cell file, and the intrinsics.",
-            fit.factor,
+            scale,
         )
     inverse = _fit(anchors, 1 / anchors.relative)
     if inverse is not None and inverse.left_m <= MAX_LEFT_M:

@@ -8,6 +8,8 @@ from core.errors import CameraError
 from core.image_file import read_image
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.clips.clip import Clip, ClipFrame, FileClip, Progress
+from hardware.cameras.foreign.graspnet import is_graspnet
+from hardware.cameras.foreign.ros_bag import is_ros_bag
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import is_frame_folder, natural_key
 from hardware.cameras.recorded import open_recording
@@ -43,7 +45,9 @@ def open_clip(path: Path, progress: Progress | None = None) -> Clip:
 
 def may_have_depth(path: Path) -> bool:
     """Whether a clip's frames come with intrinsics and, where the sensor gave any, depth."""
-    return is_frame_folder(path) if path.is_dir() else path.suffix.lower() in (".bag", ".db3")
+    if path.is_dir():
+        return is_frame_folder(path) or is_graspnet(path) or is_ros_bag(path)
+    return path.suffix.lower() in (".bag", ".db3", ".mcap")
 
 
 class ImageClip(FileClip[Path]):

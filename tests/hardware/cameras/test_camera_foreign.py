@@ -1,0 +1,107 @@
+"""Bags of ROS and GraspNet's folders play as cameras, with what they hold; what they lack is told."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
+from rosbags.typesys import Stores, get_typestore
+
+from core.errors import CameraError
+from core.image import Intrinsics
+from hardware.cameras.camera import EndOfRecording
+from hardware.cameras.clips.files import open_clip
+from hardware.cameras.recorded import open_recording
+
+K = Intrinsics(160, 120, 115.0, 114.0, 78.5, 60.0)
+_RNG = np.random.default_rng(0)
+COLOR = _RNG.integers(0, 255, (120, 160, 3), np.uint8)
+DEPTH_MM = _RNG.integers(300, 2000, (120, 160), np.uint16)
+TOPICS = {
+    "color": ("/camera/color/image_raw", "sensor_msgs/msg/Image"),
+    "depth": ("/camera/aligned_depth_to_color/image_raw", "sensor_msgs/msg/Image"),
+    "info": ("/camera/color/camera_info", "sensor_msgs/msg/CameraInfo"),
+}
+
+
+def write_bag(path: Path, is_ros2: bool, compressed: bool = False, without: str = "") -> Path:
+    """Three frames, depth 5 ms after colour."""
+    store = get_typestore(Stores.ROS2_HUMBLE if is_ros2 else Stores.ROS1_NOETIC)
+    types = store.types
+    topics = {key: value for key, value in TOPICS.items() if key != without}
+    if compressed:
+        for key in ("color", "depth"):
+            topics[key] = (
+                f"{topics[key][0]}/compressed{'Depth' * (key == 'depth')}",
+                "sensor_msgs/msg/CompressedImage",
+            )
+    writer = Writer2(path, version=8, storage_plugin=StoragePlugin.SQLITE3) if is_ros2 else Writer1(path)
+    with writer:
+        lines = {key: writer.add_connection(*value, typestore=store) for key, value in topics.items()}
+        for number in range(3):
+            for key, (_, kind) in topics.items():
+                nanoseconds = number * 33_000_000 + 5_000_000 * (key == "depth")
+                stamp = types["builtin_interfaces/msg/Time"](sec=100, nanosec=nanoseconds)
+                order = {} if is_ros2 else {"seq": number}
+                header = types["std_msgs/msg/Header"](stamp=stamp, frame_id="camera", **order)
+                message = _message(types, key, kind, header, is_ros2)
+                data = store.serialize_cdr(message, kind) if is_ros2 else store.serialize_ros1(message, kind)
+                writer.write(lines[key], 100 * 10**9 + nanoseconds, data)
+    return path
+
+
+def _message(types, key: str, kind: str, header, is_ros2: bool):
+    if key == "info":
+        roi = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+        arrays = {"D": np.zeros(5), "K": K.matrix.ravel(), "R": np.eye(3).ravel(), "P": np.zeros(12)}
+        arrays = {name.lower() if is_ros2 else name: value for name, value in arrays.items()}
+        size = {"height": 120, "width": 160, "distortion_model": "plumb_bob", "binning_x": 0, "binning_y": 0}
+        return types[kind](header=header, **size, roi=roi, **arrays)
+    image, encoding = (COLOR, "rgb8") if key == "color" else (DEPTH_MM, "16UC1")
+    if kind.endswith("CompressedImage"):
+        png = cv2.imencode(".png", image[..., ::-1] if key == "color" else image)[1].ravel()
+        head, form = (b"", "rgb8; png compressed bgr8") if key == "color" else (bytes(12), "16UC1; compressedDepth png")
+        return types[kind](header=header, format=form, data=np.concatenate([np.frombuffer(head, np.uint8), png]))
+    raw, step = image.view(np.uint8).ravel(), image.strides[0]
+    return types[kind](header=header, height=120, width=160, encoding=encoding, is_bigendian=0, step=step, data=raw)
+
+
+def demand_frames(path: Path, count: int) -> None:
+    with open_recording(path) as camera:
+        for _ in range(count):
+            frame = camera.read()
+            assert frame.intrinsics == K and np.array_equal(frame.color, COLOR)
+            np.testing.assert_allclose(frame.depth_m, DEPTH_MM / 1000, rtol=1e-6)
+        with pytest.raises(EndOfRecording):
+            camera.read()
+        assert camera.notes
+    assert open_clip(path).count == count
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("name", ["ros1.bag", "ros2"])
+def test_a_bag_of_ros_plays(tmp_path: Path, name: str, compressed: bool) -> None:
+    demand_frames(write_bag(tmp_path / name, name == "ros2", compressed), 3)
+
+
+@pytest.mark.parametrize(("without", "told"), [("color", "no colour image"), ("info", "no camera_info")])
+def test_a_bag_that_lacks_a_part_is_refused_by_its_name(tmp_path: Path, without: str, told: str) -> None:
+    with pytest.raises(CameraError, match=told):
+        open_recording(write_bag(tmp_path / "ros2", True, without=without))
+
+
+def test_graspnets_layout_plays_in_its_own_unit(tmp_path: Path) -> None:
+    for part in ("rgb", "depth", "meta"):
+        (tmp_path / part).mkdir()
+    cv2.imwrite(str(tmp_path / "rgb" / "0000.png"), COLOR[..., ::-1])
+    cv2.imwrite(str(tmp_path / "depth" / "0000.png"), DEPTH_MM * np.uint16(10))
+    meta = tmp_path / "meta" / "0000.mat"
+    scipy.io.savemat(meta, {"intrinsic_matrix": K.matrix, "factor_depth": np.array([[10000]])})
+    demand_frames(tmp_path, 1)
+    meta.write_bytes(b"damaged")
+    with pytest.raises(CameraError, match=r"0000\.mat cannot be read"):
+        open_recording(tmp_path)
