@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from app import doctor, tag_sheet
+from app import doctor, recover, tag_sheet
 from app.bringup import options as bringup
 from app.clips import options as clips
 from app.refine import options as refine
@@ -47,7 +47,7 @@ class Group(TyperGroup):
         """Typer gives it the commands that it has by now: none."""
 
 
-for commands in (run, doctor, bringup, tag_sheet, clips, refine, synth):
+for commands in (run, doctor, bringup, recover, tag_sheet, clips, refine, synth):
     app.add_typer(commands.room)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})

@@ -63,10 +63,10 @@ class Stop(IntEnum):
     RESUME = 0x02
 
 
-#: What a person does about a stop or a fault. Nothing here resumes: that would cut the power at once.
+#: What a person does about a stop or a fault. Nothing resumes by itself: that would cut the power at once.
 POWER_CYCLE = (
-    "Support the arm with your hands: it drops when its power goes off. Clear the cause, switch its power off and on, "
-    "then start again."
+    "Support the arm with your hands: it drops when its power goes off. Clear the cause, switch its power off and on "
+    "(or let python main.py recover ARM wait for your hands), then start again."
 )
 
 

@@ -8,9 +8,12 @@ import numpy as np
 
 from core.clock import Clock
 from hardware.arms import can_protocol as protocol
-from hardware.arms.feedback_guard import FeedbackGuard
+from hardware.arms.can_interfaces import BUS_REMEDY, why_silent
+from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard
 
 _FRAME_BYTES = 8
+#: Once feedback looks stale, one pause for a reader thread that was only starved [s].
+_GRACE_S = 0.02
 #: Frames a reading is made of. All must be fresh for any of it to count.
 FEEDBACK = (protocol.Feedback.STATUS, *protocol.JOINT_FEEDBACK, protocol.Feedback.GRIPPER, *protocol.MOTOR_SLOW)
 
@@ -54,6 +57,22 @@ class FrameWatch:
         stamps = {identifier: self._arrived_s.get(identifier, -np.inf) for identifier in identifiers}
         oldest = min(stamps, key=lambda identifier: stamps[identifier])
         return oldest, stamps[oldest]
+
+    def require_fresh(self, max_age_s: float, arm: str, channel: str) -> None:
+        """Raises FeedbackError where a frame of `FEEDBACK` is older than this, and why as far as that is known."""
+        if self._clock.now_s() - self.oldest_s(FEEDBACK)[1] <= max_age_s:
+            return
+        self._clock.sleep(_GRACE_S)
+        identifier, arrived_s = self.oldest_s(FEEDBACK)
+        age_s = self._clock.now_s() - arrived_s
+        if age_s <= max_age_s:
+            return
+        since = f"last came {age_s * 1000:.0f} ms ago" if np.isfinite(age_s) else "never came"
+        why = f": {self.trouble}" if self.trouble else why_silent(channel)
+        raise FeedbackError(
+            f"The {arm} arm's feedback is lost: frame 0x{identifier:X} {since} on {channel}{why}.",
+            BUS_REMEDY.format(channel=channel),
+        )
 
     def _show(self, identifier: int, data: bytes, now_s: float) -> None:
         if identifier in protocol.JOINT_FEEDBACK:

@@ -12,10 +12,9 @@ from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, TrackingReport
-from hardware.arms.can_interfaces import BUS_REMEDY, ChannelLock, why_silent
+from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.can_protocol import POWER_CYCLE
 from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
-from hardware.arms.frame_watch import FEEDBACK
 from hardware.arms.handshake import shake_hands, wait_until
 from hardware.arms.limits import check_grip
 from hardware.arms.motion import Follower, settle_gripper
@@ -27,8 +26,6 @@ from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 _POLL_S = 0.02
 _ENABLE_TIMEOUT_S = 3.0
 _MODE_TIMEOUT_S = 0.5
-#: Once feedback looks stale, one pause for a reader thread that was only starved [s].
-_GRACE_S = 0.02
 #: Force with which `enable` keeps a gripper where it is that was off [N].
 _KEEP_FORCE_N = 10.0
 
@@ -36,8 +33,8 @@ _KEEP_FORCE_N = 10.0
 class PiperArm:
     """One PiPER with its gripper; closed, it is left holding its pose, powered.
 
-    No method resumes an emergency stop or cuts the power: both would let the arm fall. A stop, feedback once
-    lost or false, and any fault of a powered arm stay latched until `close` and a new `connect`.
+    Only `cut_power` lets the arm fall; nothing resumes by itself. A stop, feedback once lost or false, and any
+    fault of a powered arm stay latched until `close` and a new `connect`.
     """
 
     def __init__(self, name: str, channel: str, mount: ArmMount, clock: Clock, bustype: BusType = "socketcan") -> None:
@@ -126,7 +123,7 @@ class PiperArm:
             ArmError: a feedback frame older than `max_age_s`, or joints that are not where they were told to be.
         """
         with self._latching():
-            self._require_fresh(max_age_s)
+            self._bus.watch.require_fresh(max_age_s, self.name, self._bus.channel)
             reading = self._bus.read()
             self._stopped = self._stopped or reading.stopped
             if self._stopped or not reading.enabled:
@@ -172,6 +169,17 @@ class PiperArm:
         """Emergency stop, latched: the real arm sinks, damped. Safe from any thread or signal handler."""
         self._stopped = True
         self._bus.send_stop()
+
+    def cut_power(self) -> None:
+        """Ends a stop or a fault: the arm DROPS at once. Only for a person who holds it; connect anew afterwards.
+
+        Raises:
+            ArmError: the controller keeps its power or its stop.
+        """
+        self._bus.send_resume()
+        if not wait_until(lambda: not (self._bus.read().stopped or self._bus.read().enabled), self._clock, 1.0):
+            raise ArmError(f"The {self.name} arm keeps its stop.", POWER_CYCLE)
+        self._latched = self._latched or ArmError(f"The {self.name} arm's power was cut.", "Connect it anew.")
 
     def close(self) -> None:
         """Closes the bus; the controller keeps holding the last command. Idempotent."""
@@ -234,20 +242,3 @@ class PiperArm:
             if self._commanded is not None or isinstance(error, FeedbackError):
                 self._latched = self._latched or error
             raise
-
-    def _require_fresh(self, max_age_s: float) -> None:
-        watch = self._bus.watch
-        if self._clock.now_s() - watch.oldest_s(FEEDBACK)[1] <= max_age_s:
-            return
-        self._clock.sleep(_GRACE_S)
-        identifier, arrived_s = watch.oldest_s(FEEDBACK)
-        age_s = self._clock.now_s() - arrived_s
-        if age_s <= max_age_s:
-            return
-        since = f"last came {age_s * 1000:.0f} ms ago" if np.isfinite(age_s) else "never came"
-        channel = self._bus.channel
-        why = f": {watch.trouble}" if watch.trouble else why_silent(channel)
-        raise FeedbackError(
-            f"The {self.name} arm's feedback is lost: frame 0x{identifier:X} {since} on {channel}{why}.",
-            BUS_REMEDY.format(channel=channel),
-        )

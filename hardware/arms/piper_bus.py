@@ -185,6 +185,11 @@ class PiperBus:
             if locked:
                 self._lock.release()
 
+    def send_resume(self) -> None:
+        """Ends an emergency stop by cutting the power at once: the arm drops."""
+        with self._lock:
+            self._speak(lambda sdk: sdk.EmergencyStop(int(protocol.Stop.RESUME)))
+
     def send_stroke(self, stroke_m: float) -> None:
         self._send(lambda sdk: sdk.GripperTeachingPendantParamConfig(100, round(stroke_m * 1000), 1))
 
