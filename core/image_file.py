@@ -19,6 +19,8 @@ _AGAIN = "Copy or export this frame again."
 _SAID = 200
 #: What cameras and video tools write; Pillow knows formats too that start other programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+#: Depth in metres or millimetres is between, and what marks holes is more pixels than these.
+_LEAST_DEPTH, _MOST_DEPTH, _FEW = 1e-3, 1e5, 3
 _EIGHT_BIT_MODES = ("1", "RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "YCbCr", "CMYK")
 
 
@@ -78,6 +80,24 @@ def read_exr(file: Path) -> dict[str, NDArray[np.float32]]:
             demand_pixels(*(int(last) - int(first) + 1 for first, last in zip(low, high, strict=True)))
         with OpenEXR.File(str(file), separate_channels=True) as exr:
             return {name: np.array(channel.pixels, np.float32) for name, channel in exr.channels().items()}
+
+
+def read_exr_depth(file: Path) -> NDArray[np.float32]:
+    """(H, W) of the channel that is depth: Z, Y, R or V, else the first.
+
+    Without compression, and with RLE, PIZ, B44 and DWA, EXR has no checksum: a flipped byte shows by numbers that no
+    depth has. What marks holes (-1, 1e10) is many pixels' one number; damage gives each its own.
+
+    Raises:
+        CameraError: missing or damaged.
+    """
+    channels = read_exr(file)
+    depth = channels[next((name for name in ("Z", "Y", "R", "V") if name in channels), next(iter(channels)))]
+    size = np.abs(depth[np.isfinite(depth) & (depth != 0)])
+    strange = np.concatenate([size[(size < _LEAST_DEPTH) | (size > _MOST_DEPTH)], -depth[depth < 0]])
+    if len(strange) and np.unique(strange, return_counts=True)[1].min() <= _FEW:
+        raise CameraError(f"{file} is damaged: it has depths such as {strange[0]:.3g}.", _AGAIN)
+    return depth
 
 
 def read_npy(file: Path) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull, Delaunay, QhullError
 
 from core.errors import CameraError, ConfigurationError, PerceptionError
 from core.image import Intrinsics, RgbdImage, depth_unit_m, known_depth
-from core.image_file import read_exr, read_image, read_npy, read_png
+from core.image_file import read_exr_depth, read_image, read_npy, read_png
 from core.transforms import apply, invert
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
@@ -170,7 +170,7 @@ def read_depth_numbers(path: Path) -> NDArray[Any]:
         )
 
     _demand_file(path)
-    readers = {".npy": read_npy, ".exr": _read_depth_channel, ".png": read_png}
+    readers = {".npy": read_npy, ".exr": read_exr_depth, ".png": read_png}
     suffix = path.suffix.lower()
     if suffix not in readers:
         raise unreadable("its format is not known")
@@ -185,11 +185,6 @@ def read_depth_numbers(path: Path) -> NDArray[Any]:
     if depth.ndim != 2 or depth.dtype.kind not in "fui":
         raise unreadable(f"it is {depth.dtype} of the shape {depth.shape}, not numbers, height x width")
     return depth
-
-
-def _read_depth_channel(path: Path) -> NDArray[np.float32]:
-    channels = read_exr(path)
-    return channels[next((name for name in ("Z", "Y", "R", "V") if name in channels), next(iter(channels)))]
 
 
 def _demand_file(path: Path) -> None:

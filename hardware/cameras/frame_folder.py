@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.errors import CameraError
 from core.files import writing
 from core.image import Intrinsics, depth_unit_m, known_depth
-from core.image_file import read_exr, read_image, read_npy, read_png
+from core.image_file import read_exr_depth, read_image, read_npy, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.intrinsics.check import for_size
@@ -198,9 +198,5 @@ def _read_depth(file: Path | None, k: Intrinsics, depth_scale: float | None) -> 
     return known_depth(depth * np.float32(depth_unit_m(depth, depth_scale)))
 
 
-def _read_exr_depth(file: Path) -> NDArray[np.float32]:
-    return next(iter(read_exr(file).values()))
-
-
 #: How depth is read, by its file's ending, the first that is there.
-_READERS = {".npy": read_npy, ".png": read_png, ".exr": _read_exr_depth}
+_READERS = {".npy": read_npy, ".png": read_png, ".exr": read_exr_depth}

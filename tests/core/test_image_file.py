@@ -10,7 +10,7 @@ import OpenEXR
 import pytest
 
 from core.errors import CameraError
-from core.image_file import read_exr, read_image, read_npy, read_png, write_image
+from core.image_file import read_exr, read_exr_depth, read_image, read_npy, read_png, write_image
 
 COLOR = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 65536, (24, 32), np.uint16)
@@ -83,3 +83,24 @@ def test_the_header_of_an_array_is_compared_with_the_file(files: Path, shape: st
     (files / "depth.npy").write_bytes(content[: -2 if "L" in shape else None])
     with pytest.raises(CameraError, match=r"depth.npy cannot be read"):
         read_npy(files / "depth.npy")
+
+
+@pytest.mark.parametrize("compression", ["NO", "RLE", "PIZ", "ZIP"])
+def test_a_flipped_byte_of_an_exr_is_noticed_or_a_few_pixels(tmp_path: Path, compression: str) -> None:
+    rng = np.random.default_rng(0)
+    v, u = np.mgrid[:64, :96]
+    depth = (0.7 + 0.002 * v + 0.0005 * u + rng.normal(0, 1e-3, v.shape)).astype(np.float32)
+    depth[::9, ::7], depth[1::9, ::7] = -1.0, 1e10  # what marks holes is no damage
+    file = tmp_path / "depth.exr"
+    with OpenEXR.File({"compression": getattr(OpenEXR, f"{compression}_COMPRESSION")}, {"Z": depth}) as exr:
+        exr.write(str(file))
+    np.testing.assert_array_equal(read_exr_depth(file), depth)
+    sound = file.read_bytes()
+    for _ in range(40):
+        damaged, at = bytearray(sound), int(rng.integers(len(sound) // 3, len(sound)))
+        damaged[at] ^= int(rng.integers(1, 256))
+        file.write_bytes(bytes(damaged))
+        try:
+            assert (np.abs(read_exr_depth(file) - depth) > 0.005).sum() <= 32
+        except CameraError:
+            continue
