@@ -7,9 +7,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from app import doctor, recover, tag_sheet
+from app import recover, tag_sheet
 from app.bringup import options as bringup
 from app.clips import options as clips
+from app.doctor import options as doctor
 from app.refine import options as refine
 from app.run import options as run
 from app.synth import options as synth

@@ -1,13 +1,38 @@
 """Whether a cell's written geometry may be trusted before anything moves on it."""
 
+import re
+from datetime import date
 from math import degrees, radians
 
 from core.cell import Cell
 from core.errors import CalibrationError
 
+_BY_CONSTRUCTION = "by construction"
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: A bumped tripod or a re-hung camera exceeds these; taping out the nominal pose stays within.
 MAX_SHIFT_M = 0.05
 MAX_TURN_RAD = radians(5.0)
+
+
+def measured_on(cell: Cell, today: date) -> date:
+    """The day that `calibrated` names; today for the digital cell, which is right by construction.
+
+    Raises:
+        CalibrationError: it names none, or one that is still to come.
+    """
+    if (cell.calibrated or "").startswith(_BY_CONSTRUCTION):
+        return today
+    named = _DATE.search(cell.calibrated or "")
+    try:
+        day = date.fromisoformat(named[0] if named else "")
+    except ValueError:
+        day = date.max
+    if day > today:
+        raise CalibrationError(
+            f"The cell {cell.name!r} does not say when it was measured: calibrated: {cell.calibrated}.",
+            f"Write the day, how and by whom into its YAML, as: calibrated: {today}, by tape, KL.",
+        )
+    return day
 
 
 def check_measured(cell: Cell, camera_serial: str) -> None:
@@ -22,6 +47,7 @@ def check_measured(cell: Cell, camera_serial: str) -> None:
             "Measure each arm's base against the table's centre, write it into the cell's YAML and say when and how "
             "under 'calibrated:' (docs/hardware.md).",
         )
+    measured_on(cell, date.today())
     if camera_serial != cell.camera.serial:
         raise CalibrationError(
             f"The cell {cell.name!r} was measured with camera {cell.camera.serial}, this is {camera_serial}.",

@@ -10,7 +10,8 @@ import numpy as np
 
 from app.bringup.cell_text import swap_channels
 from app.console import Console
-from app.doctor import CHECKS, run_check
+from app.doctor.command import examination
+from app.doctor.finding import Machine
 from app.estimator_choice import choose_estimator
 from app.paths import home
 from app.run.command import run_trials
@@ -81,12 +82,12 @@ class Step:
 
 
 def check_machine(bringup: Bringup) -> str:
-    findings = [run_check(subject, check) for subject, check in CHECKS.items()]
+    findings = examination(Machine(), bringup.cell)
     failed = [finding for finding in findings if finding.state == "fail"]
     if failed:
         raise ConfigurationError(
             f"This machine is not ready: {'; '.join(f'{one.subject}: {one.found}' for one in failed)}.",
-            f"{' '.join(one.remedy for one in failed)} Then: python main.py doctor.",
+            f"{' '.join(f'{one.remedy} {one.command}'.strip() for one in failed)} Then: python main.py doctor.",
         )
     warned = [finding.subject for finding in findings if finding.state == "warn"]
     return f"{len(findings) - len(warned)} checks pass; to look at: {', '.join(warned) or 'nothing'}"

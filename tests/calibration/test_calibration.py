@@ -17,6 +17,7 @@ from tests.support.paths import CELLS
 
 SIM = load_cell(CELLS / "sim.yaml")
 SERIAL = SIM.camera.serial
+UNDATED = ("long ago", "", "yesterday by KL", "2999-01-01, tape", "2026-13-45", "1/2/2026")
 UNMEASURED = SIM.model_copy(update={"calibrated": None})
 
 
@@ -28,6 +29,10 @@ def test_a_measured_cell_seen_as_it_was_measured_may_be_moved_in() -> None:
     ("cell", "serial", "shift", "says"),
     [
         (UNMEASURED, SERIAL, (0.0, 0.0), "not calibrated"),
+        *(
+            (SIM.model_copy(update={"calibrated": said}), SERIAL, (0.0, 0.0), "when it was measured")
+            for said in UNDATED
+        ),
         (SIM, "123456", (0.0, 0.0), f"measured with camera {SERIAL}, this is 123456"),
         (SIM, SERIAL, None, "No tag"),
         (SIM, SERIAL, (0.06, 0.0), "60 mm"),

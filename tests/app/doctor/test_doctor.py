@@ -1,0 +1,94 @@
+"""The doctor tells what a machine's files show: of buses, cameras and rules, on machines that are not this one."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.doctor import devices
+from app.doctor.command import calibration
+from app.doctor.finding import Finding, Machine
+from app.paths import cell_file
+from core.cell import load_cell
+from core.errors import CalibrationError
+
+LAB = load_cell(cell_file("lab"))
+LEFT = LAB.arms["left"].channel
+
+
+def machine(root: Path, files: dict[str, str]) -> Machine:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content + "\n")
+    return Machine(root)
+
+
+def bus(channel: str, changed: dict[str, str]) -> dict[str, str]:
+    counted = {"statistics/rx_packets": "900", "statistics/rx_errors": "0"}
+    own = {"type": "280", "flags": "0x40081", "carrier": "1"} | counted | changed
+    return {f"sys/class/net/{channel}/{name}": value for name, value in own.items()}
+
+
+def told(findings: list[Finding], subject: str) -> tuple[str, str]:
+    (one,) = (finding for finding in findings if finding.subject == subject)
+    return one.state, f"{one.found} {one.remedy} {one.command}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "said"),
+    [
+        ({}, "pass", "900 frames"),
+        ({"flags": "0x40080"}, "fail", f"sudo ip link set {LEFT} up type can bitrate 1000000"),
+        ({"carrier": "0"}, "fail", "BUS-OFF"),
+        ({"statistics/rx_packets": "0"}, "fail", "master mode"),
+        ({"statistics/rx_errors": "7"}, "warn", "7 errors"),
+    ],
+)
+def test_a_bus_is_told_by_what_the_kernel_shows(tmp_path: Path, changed: dict, state: str, said: str) -> None:
+    found = told(list(devices.can(machine(tmp_path, bus(LEFT, changed)), LAB)), "CAN left")
+    assert found[0] == state and said in found[1]
+
+
+def test_an_arm_whose_adapter_has_another_name_is_told_the_names_there_are(tmp_path: Path) -> None:
+    found = list(devices.can(machine(tmp_path, bus("can7", {})), LAB))
+    assert told(found, "CAN left")[0] == "fail" and "can7" in told(found, "CAN left")[1]
+    assert told(found, "CAN")[0] == "warn"
+
+
+@pytest.mark.parametrize(("speed", "state"), [("5000", "pass"), ("10000", "pass"), ("480", "fail"), ("", "fail")])
+def test_a_camera_on_usb_2_fails(tmp_path: Path, speed: str, state: str) -> None:
+    device = {"idVendor": "8086", "product": "Intel(R) RealSense(TM) Depth Camera 435", "serial": "12", "speed": speed}
+    files = {f"sys/bus/usb/devices/2-1/{name}": value for name, value in device.items()}
+    found = list(devices.cameras(machine(tmp_path, files), LAB))
+    assert [one.state for one in found] == [state] and "12" in found[0].found
+
+
+def test_a_bare_machine_has_nothing_that_fails(tmp_path: Path) -> None:
+    bare = Machine(tmp_path)
+    found = [*devices.cameras(bare, LAB), *devices.can(bare, LAB), devices.udev(bare)]
+    assert {one.state for one in found} == {"warn"} and all(one.remedy for one in found)
+    assert devices.udev(machine(tmp_path, {"etc/udev/rules.d/80-vitro.rules": ""})).state == "pass"
+
+
+def test_a_calibration_ages_and_must_say_its_day() -> None:
+    today = date(2026, 11, 29)
+    for said, state in (("2026-11-20, tape", "pass"), ("by tape on 2026-01-02", "warn"), (None, "warn")):
+        assert calibration(LAB.model_copy(update={"calibrated": said}), today).state == state
+    for said in ("long ago", "2027-01-01"):
+        with pytest.raises(CalibrationError):
+            calibration(LAB.model_copy(update={"calibrated": said}), today)
+
+
+def test_the_json_has_every_subject_and_fix_gives_commands_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    findings = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["findings"]
+    subjects = {one["subject"] for one in findings}
+    assert {"OS packages", "disk", "clock", "trial log", "page", "camera", "udev", "CAN", "calibration"} <= subjects
+    assert {"renderer", "CUDA", "models", "AnyGrasp", "cuRobo"} <= subjects
+    fixes = CliRunner().invoke(app, ["doctor", "--fix"]).stdout.splitlines()
+    assert fixes == [one["command"] for one in findings if one["command"] and one["state"] != "pass"]
