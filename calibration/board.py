@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 
 from core.cell_parts import PAPER_RATIO, Tag
 
+#: From one tag's centre to the next, over its side: one white module each, and a little.
+PITCH_RATIO = 1.3
+
 
 @dataclass(frozen=True)
 class Board:
     """rows x columns of tag36h11; ids from first_id, along the rows from the upper left.
 
-    tag_m: side of the black squares as measured; pitch_m: from one tag's centre to the next.
+    tag_m: side of the black squares as measured; printed_m: as it is in the file to print. Where they differ, all
+    of the board was printed larger or smaller.
     Frame: origin at the middle of the tags, x right and y up as printed, z out of the paper.
     """
 
@@ -20,7 +24,12 @@ class Board:
     columns: int = 3
     first_id: int = 500
     tag_m: float = 0.034
-    pitch_m: float = 0.044
+    printed_m: float = 0.034
+
+    @property
+    def pitch_m(self) -> float:
+        """From one tag's centre to the next."""
+        return self.tag_m * PITCH_RATIO
 
     @property
     def tags(self) -> tuple[Tag, ...]:

@@ -69,12 +69,12 @@ class Model:
     """The camera and the arm's firmware; what a solution says of a view."""
 
     def __init__(self, intrinsics: Intrinsics, firmware: Firmware) -> None:
-        self._intrinsics, self._firmware = intrinsics, firmware
+        self.intrinsics, self.firmware = intrinsics, firmware
 
     def error_px(self, view: BoardView, at: HandEye) -> NDArray[np.float64]:
         """(K, 2), where the corners should be less where they are."""
-        T = at.T_camera_board(view.joints_rad, self._firmware)
-        return self._intrinsics.project(at.scale * view.board_m @ T[:3, :3].T + T[:3, 3]) - view.corners_px
+        T = at.T_camera_board(view.joints_rad, self.firmware)
+        return self.intrinsics.project(at.scale * view.board_m @ T[:3, :3].T + T[:3, 3]) - view.corners_px
 
     def whitener(self, view: BoardView, at: HandEye) -> NDArray[np.float64]:
         """(2K, 2K) that makes the view's errors independent and of unit variance."""

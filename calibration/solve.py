@@ -1,0 +1,155 @@
+"""One arm's calibration out of its views: fitted, its bad views dropped, proven on views left out, its faults named."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calibration.board import Board
+from calibration.closed_form import closed_forms
+from calibration.hand_eye import BASE_SHIFT, BASE_TURN, OFFSETS, SEEN_JOINTS, SIZE, BoardView, HandEye, Model
+from calibration.result import ArmCalibration, Finding
+from core.errors import CalibrationError
+from core.image import Intrinsics
+from core.transforms import Matrix, rotation_angle
+from hardware.robot.description import Firmware
+
+#: A view this many times its noise off does not belong to the others; so many of them and none is to be trusted.
+BAD_VIEW_CHI, MOST_BAD = 3.0, 0.25
+#: Views left out at a time are a quarter of them.
+_FOLDS = 4
+LEAST_VIEWS = 8
+#: What the base's place and turn must be known to: one standard deviation [m], [rad].
+_SURE_M, _SURE_RAD = 0.0015, np.deg2rad(0.15)
+#: A zero this far off [rad], a board this far from its stated size [share], is told, if it is so many sigma.
+_TOLD_OFFSET_RAD, _TOLD_SCALE, _SIGMAS = np.deg2rad(0.3), 0.015, 3.0
+#: A printer's 'fit to page' shrinks by this much [share].
+_FIT_TO_PAGE = (0.955, 0.985)
+
+
+def solve_arm(
+    views: Sequence[BoardView], intrinsics: Intrinsics, firmware: Firmware, board: Board, T_world_camera: Matrix
+) -> ArmCalibration:
+    """The calibration of the arm that showed the board in these views.
+
+    Raises:
+        CalibrationError: too few views, or so many contradict the rest that none can be trusted.
+    """
+    if len(views) < LEAST_VIEWS:
+        raise CalibrationError(
+            f"{len(views)} views are too few to calibrate an arm; {LEAST_VIEWS} are the least.", "Take 15 to 25."
+        )
+    model = Model(intrinsics, firmware)
+    starts = closed_forms(views, intrinsics, firmware)
+    start = min(starts.values(), key=lambda one: float(np.median([model.chi(view, one) for view in views])))
+    kept, fit = _without_bad(list(range(len(views))), views, model, start)
+    good = [views[i] for i in kept]
+    dropped = tuple(i for i in range(len(views)) if i not in kept)
+    px, mm = _left_out(good, model, fit, intrinsics)
+    offsets_sigma = np.full(6, np.nan)
+    offsets_sigma[SEEN_JOINTS] = np.rad2deg(fit.sigma[OFFSETS])
+    return ArmCalibration(
+        T_camera_base=fit.T_camera_base,
+        T_world_base=T_world_camera @ fit.T_camera_base,
+        T_tcp_board=fit.T_tcp_board,
+        offsets_rad=fit.offsets_rad,
+        sigma_mm=fit.sigma[BASE_SHIFT] * 1000,
+        sigma_deg=np.rad2deg(fit.sigma[BASE_TURN]),
+        offsets_sigma_deg=offsets_sigma,
+        unseen=("the zero of joint 1 (as one with the base's turn)", "the zero of joint 6 (as one with the board's)"),
+        board_scale=fit.scale,
+        holdout_px=px,
+        holdout_mm=mm,
+        views=len(good),
+        dropped=dropped,
+        disagreement={name: poses_apart(one.T_camera_base, fit.T_camera_base) for name, one in starts.items()},
+        findings=(*_size(fit, board), *_offsets(fit), *_bad_views(dropped), *_unsure(fit)),
+    )
+
+
+def _without_bad(
+    kept: list[int], views: Sequence[BoardView], model: Model, start: HandEye
+) -> tuple[list[int], HandEye]:
+    """Drops the worst view as long as it does not belong to the others, fitting anew."""
+    most = int(MOST_BAD * len(views))
+    fit = model.fit(views, start)
+    while True:
+        off = [model.chi(views[i], fit) for i in kept]
+        worst = int(np.argmax(off))
+        if off[worst] <= BAD_VIEW_CHI:
+            return kept, fit
+        kept = [i for i in kept if i != kept[worst]]
+        if len(views) - len(kept) > most:
+            raise CalibrationError(
+                f"More than {most} of {len(views)} views contradict the rest: what the arm reports and what is seen of "
+                "the board do not fit together.",
+                "See that the board cannot slip in the fingers, that the camera and the base are fixed, and that the "
+                "cell names the right firmware; then take the views anew.",
+            )
+        fit = model.fit([views[i] for i in kept], fit)
+
+
+def _left_out(views: Sequence[BoardView], model: Model, fit: HandEye, intrinsics: Intrinsics) -> tuple[float, float]:
+    """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
+    px, mm = [], []
+    for fold in range(_FOLDS):
+        rest = [view for i, view in enumerate(views) if i % _FOLDS != fold]
+        blind = model.fit(rest, fit)
+        for view in views[fold::_FOLDS]:
+            error = np.linalg.norm(model.error_px(view, blind), axis=1)
+            depth_m = float(blind.T_camera_board(view.joints_rad, model.firmware)[2, 3])
+            px.append(error**2)
+            mm.append((error * depth_m / intrinsics.fx * 1000) ** 2)
+    return float(np.sqrt(np.concatenate(px).mean())), float(np.sqrt(np.concatenate(mm).mean()))
+
+
+def poses_apart(one: Matrix, other: Matrix) -> tuple[float, float]:
+    """(mm, deg)."""
+    shift_m = np.linalg.norm(one[:3, 3] - other[:3, 3])
+    return float(shift_m * 1000), float(np.rad2deg(rotation_angle(one[:3, :3], other[:3, :3])))
+
+
+def _size(fit: HandEye, board: Board) -> list[Finding]:
+    off = abs(np.log(fit.scale))
+    if off < _TOLD_SCALE or off < _SIGMAS * fit.sigma[SIZE]:
+        return []
+    stated_mm, seen_mm = board.tag_m * 1000, board.tag_m * fit.scale * 1000
+    said = f"The board's black squares are {seen_mm:.1f} mm, not {stated_mm:.1f} mm as stated"
+    if board.tag_m == board.printed_m and _FIT_TO_PAGE[0] <= fit.scale <= _FIT_TO_PAGE[1]:
+        cause = f"{said}: it was printed at {fit.scale:.0%}, as a printer's 'fit to page' does."
+        return [Finding("printed-97", cause, "Measure a square and state its size, or print again at 100 %.", True)]
+    return [Finding("wrong-size", f"{said}.", "Measure a square again and state its size.", True)]
+
+
+def _offsets(fit: HandEye) -> list[Finding]:
+    told = []
+    for joint, sigma_rad in zip(SEEN_JOINTS, fit.sigma[OFFSETS], strict=True):
+        off_rad = fit.offsets_rad[joint]
+        if abs(off_rad) > max(_TOLD_OFFSET_RAD, _SIGMAS * sigma_rad):
+            cause = (
+                f"Joint {joint + 1} stands {np.rad2deg(off_rad):+.2f}° (± {np.rad2deg(sigma_rad):.2f}°) from what it "
+                "reports."
+            )
+            remedy = "It is corrected for. To cure it, set the joint's zero anew with the maker's tool, then calibrate."
+            told.append(Finding("joint-offset", cause, remedy, False))
+    return told
+
+
+def _bad_views(dropped: tuple[int, ...]) -> list[Finding]:
+    if not dropped:
+        return []
+    names = ", ".join(str(i + 1) for i in dropped)
+    cause = f"View {names} contradicts the others and was left out: the arm or the board moved, or a corner is wrong."
+    return [Finding("bad-view", cause, "Nothing need be done, if it was one; else fix board and camera.", False)]
+
+
+def _unsure(fit: HandEye) -> list[Finding]:
+    shift_m, turn_rad = fit.sigma[BASE_SHIFT].max(), fit.sigma[BASE_TURN].max()
+    if shift_m <= _SURE_M and turn_rad <= _SURE_RAD:
+        return []
+    axis = "xyz"[int(np.argmax(fit.sigma[BASE_TURN]))]
+    cause = (
+        f"These views give the base only to {shift_m * 1000:.1f} mm and {np.rad2deg(turn_rad):.2f}° (one sigma; "
+        f"{_SURE_M * 1000:.1f} mm and {np.rad2deg(_SURE_RAD):.2f}° are needed): the board was turned too little."
+    )
+    remedy = f"Add views with the board turned by 30° and more about two axes, above all about the camera's {axis}."
+    return [Finding("too-little-rotation", cause, remedy, True)]
