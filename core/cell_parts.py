@@ -6,13 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from core.transforms import Matrix, apply, look_at, rotation_z, transform
+from core.transforms import Matrix, apply, look_at, rotation_vector, rotation_z, transform
 
 Vector2 = tuple[float, float]
 Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
 #: A tag's paper over its black square: one of the eight modules of white all round.
 PAPER_RATIO = 1.25
+#: A base leans by less than this: more is a camera or an arm that was taken for another [rad].
+_MOST_TILT_RAD = 0.35
+#: A joint's zero is off by a slipped coupling or a careless setting at most [rad]: 10 degrees.
+_MOST_OFFSET_RAD = 0.1746
 
 
 def _rising(span: Vector2) -> Vector2:
@@ -21,6 +25,13 @@ def _rising(span: Vector2) -> Vector2:
     return span
 
 
+def _slight(tilt_rad: Vector2) -> Vector2:
+    if np.hypot(*tilt_rad) > _MOST_TILT_RAD:
+        raise ValueError(f"a base that leans by more than {np.rad2deg(_MOST_TILT_RAD):.0f} degrees")
+    return tilt_rad
+
+
+Offset = Annotated[float, Field(ge=-_MOST_OFFSET_RAD, le=_MOST_OFFSET_RAD)]
 Span = Annotated[Vector2, AfterValidator(_rising)]
 
 
@@ -44,12 +55,23 @@ class CameraMount(Section):
     fps: Literal[6, 15, 30] = 30
     position_m: Vector3
     target_m: Vector3
+    #: How far the picture is turned about the optical axis, the world's up not quite at its top.
+    roll_rad: float = 0.0
     #: Used by the simulated camera; a real one reports its own.
     focal_px: Positive
 
     @property
     def T_world_camera(self) -> Matrix:
-        return look_at(self.position_m, self.target_m)
+        return look_at(self.position_m, self.target_m) @ transform(rotation_z(self.roll_rad))
+
+    def placed(self, T_world_camera: Matrix) -> "CameraMount":
+        """This camera, standing there and looking at what of its axis is nearest to its target."""
+        eye_m, forward = T_world_camera[:3, 3], T_world_camera[:3, 2]
+        target_m = eye_m + float((np.array(self.target_m) - eye_m) @ forward) * forward
+        level = look_at(eye_m, target_m)[:3, :3].T @ T_world_camera[:3, :3]
+        roll_rad = float(np.arctan2(level[1, 0], level[0, 0]))
+        changes = {"position_m": tuple(eye_m.tolist()), "target_m": tuple(target_m.tolist()), "roll_rad": roll_rad}
+        return self.model_validate(self.model_dump() | changes)
 
 
 class Tag(Section):
@@ -78,13 +100,31 @@ class ArmMount(Section):
     channel: str
     base_m: Vector3
     yaw_rad: float = 0.0
+    #: How the base leans: a rotation vector (x, y, 0) in the world, after the yaw.
+    tilt_rad: Annotated[Vector2, AfterValidator(_slight)] = (0.0, 0.0)
+    #: To be added to what the arm reports of its joints.
+    zero_offset_rad: tuple[Offset, Offset, Offset, Offset, Offset, Offset] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     #: `new`: j2, j3 zero offsets -172.22, -102.78 deg; `old`: -174.22, -100.78.
     firmware: Literal["new", "old"] = "new"
     gripper_stroke_m: float = Field(0.07, ge=0.02, le=0.12)
 
     @property
     def T_world_base(self) -> Matrix:
-        return transform(rotation_z(self.yaw_rad), self.base_m)
+        return transform(rotation_vector((*self.tilt_rad, 0.0)) @ rotation_z(self.yaw_rad), self.base_m)
+
+    def placed(self, T_world_base: Matrix) -> "ArmMount":
+        """This arm, standing there. Raises a ValueError for a base that hangs or lies."""
+        R, up = T_world_base[:3, :3], T_world_base[:3, 2]
+        across = float(np.hypot(up[0], up[1]))
+        angle_rad = float(np.arctan2(across, up[2]))
+        tilt_rad = (-up[1] * angle_rad / across, up[0] * angle_rad / across) if across > 0 else (0.0, 0.0)
+        flat = rotation_vector((*tilt_rad, 0.0)).T @ R
+        changes = {
+            "base_m": tuple(T_world_base[:3, 3].tolist()),
+            "yaw_rad": float(np.arctan2(flat[1, 0], flat[0, 0])),
+            "tilt_rad": tuple(map(float, tilt_rad)),
+        }
+        return self.model_validate(self.model_dump() | changes)
 
 
 class Bin(Section):

@@ -39,6 +39,13 @@ def rotation_z(angle_rad: float) -> Matrix:
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
+def rotation_vector(turn_rad: ArrayLike) -> Matrix:
+    """3x3 rotation by a rotation vector (3,) [rad]: exactly the identity for zeros."""
+    from scipy.spatial.transform import Rotation
+
+    return np.asarray(Rotation.from_rotvec(turn_rad).as_matrix())
+
+
 def look_at(eye_m: ArrayLike, target_m: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
     """T_world_camera of an OpenCV camera (x right, y down, z forward) at `eye` facing `target`.
 

@@ -94,8 +94,9 @@ class GateWorld:
         spec = mujoco.MjSpec()
         for name, mount in self.cell.arms.items():
             child = mujoco.MjSpec.from_string(urdf(mount.firmware, mount.gripper_stroke_m))
-            wxyz = Rotation.from_euler("z", mount.yaw_rad).as_quat(scalar_first=True)
-            frame = spec.worldbody.add_frame(pos=mount.base_m, quat=wxyz)
+            # Worked out here, not by the planner's `T_world_base`.
+            lean = Rotation.from_rotvec([*mount.tilt_rad, 0.0]) * Rotation.from_euler("z", mount.yaw_rad)
+            frame = spec.worldbody.add_frame(pos=mount.base_m, quat=lean.as_quat(scalar_first=True))
             spec.attach(child, prefix=f"{name}/", frame=frame)
             spec.add_exclude(bodyname1=f"{name}/base_link", bodyname2=f"{name}/link1")
         for body in spec.bodies:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
+from core.cell_parts import ArmMount
 from core.transforms import Matrix
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
@@ -54,7 +55,7 @@ def number_violations(
     violations += [f"{phase} is no motion of a pick" for phase in motions if phase not in tuple(Phase)]
     for phase in Phase:
         if phase in motions:
-            violations += [f"{phase}: {problem}" for problem in _problems(motions[phase])]
+            violations += [f"{phase}: {problem}" for problem in _problems(motions[phase], cell.arms[arm])]
     return violations or list(_jumps(motions, arm, np.asarray(measured[arm], float)))
 
 
@@ -111,7 +112,7 @@ def _jumps(motions: Motions, arm: str, here: NDArray) -> Iterator[str]:
         here, whence, allowed = motions[phase].positions_rad[-1], f"the end of {phase}", CONTINUITY_RAD
 
 
-def _problems(motion: JointTrajectory) -> list[str]:
+def _problems(motion: JointTrajectory, mount: ArmMount) -> list[str]:
     if not isinstance(motion, JointTrajectory):
         return [f"a {type(motion).__name__} is no trajectory"]
     times, positions = _array(motion.times_s), _array(motion.positions_rad)
@@ -124,8 +125,10 @@ def _problems(motion: JointTrajectory) -> list[str]:
     problems = []
     if times[-1] > LONGEST_S:
         problems.append(f"it takes {times[-1]:.0f} s, {LONGEST_S:.0f} allowed")
-    if (positions < JOINT_LOWER_RAD - _ROUNDING_RAD).any() or (positions > JOINT_UPPER_RAD + _ROUNDING_RAD).any():
-        problems.append("a joint leaves its limits")
+    # Joints have stops where they are, and the controller limits where it takes them to be.
+    for limits, joints in (("limits", positions), ("controller's limits", positions - mount.zero_offset_rad)):
+        if (joints < JOINT_LOWER_RAD - _ROUNDING_RAD).any() or (joints > JOINT_UPPER_RAD + _ROUNDING_RAD).any():
+            problems.append(f"a joint leaves its {limits}")
     # At rest before the first and after the last sample.
     step = np.diff(times)
     speed = np.diff(positions, axis=0) / step[:, None]

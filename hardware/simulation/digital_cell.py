@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import RgbdImage
-from core.transforms import look_at
+from core.transforms import look_at, rotation_z, transform
 from hardware.arms.emulated_faults import EmulatedFaults
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
@@ -83,7 +83,7 @@ class DigitalCell:
         eye_m, target_m = (
             np.array(point) + rng.normal(0.0, CAMERA_JITTER_M, 3) for point in (camera.position_m, camera.target_m)
         )
-        self._T_world_camera = look_at(eye_m, target_m)
+        self._T_world_camera = look_at(eye_m, target_m) @ transform(rotation_z(camera.roll_rad))
         placed = stage(self._physics, rng, objects, surface)
         described = tuple(
             {

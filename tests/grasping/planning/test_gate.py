@@ -223,6 +223,36 @@ def test_a_lift_that_pushes_down_or_stays_is_caught(plan):
     assert any("raises what is held" in v for v in check(plan, lift_by(plan, (0, 0, 0.01))).violations)
 
 
+def leaning(**changes) -> Cell:
+    """The cell with its arms' mounts changed."""
+    arms = {name: mount.model_copy(update=changes) for name, mount in CELL.arms.items()}
+    return CELL.model_copy(update={"arms": arms})
+
+
+def test_the_gates_tool_is_the_planners_where_a_base_leans():
+    cell, joints = leaning(tilt_rad=(0.02, -0.03), yaw_rad=0.4), np.array([0.3, 1.0, -1.2, 0.2, 0.5, -0.4])
+    tool_m, rotation = GateWorld(cell, "left", PARKED, np.zeros((0, 3))).move(joints, 0.05)
+    T_world_tcp = ArmModel("left", cell.arms["left"]).place(joints[None], 0.05).T_world_tcp[0]
+    assert np.allclose(transform(rotation, tool_m), T_world_tcp, atol=1e-6)
+
+
+def test_arms_that_lean_a_little_still_pick():
+    cell = leaning(tilt_rad=(0.02, -0.02), zero_offset_rad=(0.0, 0.02, -0.02, 0.01, 0.0, 0.0))
+    picked = plan_grasp(scene(GLASS), table_view(), cell, PARKED, budget_s=60)
+    assert picked.gate.passed and check(picked, cell=cell).passed
+
+
+def test_a_base_that_leans_by_more_than_the_plan_knew_is_caught(plan):
+    assert not check(plan, cell=leaning(tilt_rad=(0.03, 0.0))).passed
+
+
+def test_what_the_controller_would_not_go_to_is_caught(plan):
+    """Its limits are where it takes its joints to be: the parked joint 2 is 3.4 degrees off its stop."""
+    report = check(plan, cell=leaning(zero_offset_rad=(0.0, 0.08, 0.0, 0.0, 0.0, 0.0)))
+    assert any("leaves its controller's limits" in v for v in report.violations), report.violations
+    assert check(plan, cell=leaning(zero_offset_rad=(0.0, 0.03, 0.0, 0.0, 0.0, 0.0))).passed
+
+
 def test_a_place_that_does_not_reach_the_bin_is_caught(plan):
     place, retreat = plan.motions[Phase.PLACE].positions_rad, plan.motions[Phase.RETREAT].positions_rad
     for end in (place[0], place[len(place) // 2]):
