@@ -1,14 +1,51 @@
-"""What a calibration came to: where the arms and the camera stand, how sure that is, and what was found amiss."""
+"""What a calibration came to: where the arms and the camera stand, how sure that is, and what was found amiss.
+
+The fields' types say what a stored one must hold (pydantic reads them); NaN, null in a file, is what was not measured.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from core.image import Intrinsics
 from core.transforms import Matrix
+
+_RIGID = 1e-6
+
+
+def _array(value: Any, *shape: int) -> NDArray[np.float64]:
+    array = np.asarray(value, float)
+    if array.shape != shape:
+        raise ValueError(f"numbers in the shape {array.shape}, not {shape}")
+    return array
+
+
+def _pose(value: Any) -> Matrix:
+    T = _array(value, 4, 4)
+    R = T[:3, :3]
+    is_rotation = np.allclose(R @ R.T, np.eye(3), atol=_RIGID) and np.linalg.det(R) > 0
+    if not (is_rotation and np.isfinite(T).all() and np.array_equal(T[3], [0, 0, 0, 1])):
+        raise ValueError("no rigid transform")
+    return T
+
+
+def _date(value: str) -> str:
+    if datetime.fromisoformat(value).utcoffset() is None:
+        raise ValueError("a date without its time zone")
+    return value
+
+
+Pose = Annotated[Matrix, PlainValidator(_pose)]
+Three = Annotated[NDArray[np.float64], PlainValidator(lambda value: _array(value, 3))]
+Six = Annotated[NDArray[np.float64], PlainValidator(lambda value: _array(value, 6))]
+Number = Annotated[float, BeforeValidator(lambda value: np.nan if value is None else value)]
+Samples = Annotated[NDArray[Any], PlainValidator(np.asarray)]
+Date = Annotated[str, AfterValidator(_date)]
 
 
 @dataclass(frozen=True)
@@ -32,37 +69,37 @@ class ArmCalibration:
     disagreement: of each closed form with the fit, by its name: (mm, deg).
     """
 
-    T_camera_base: Matrix
-    T_world_base: Matrix
-    T_tcp_board: Matrix
-    offsets_rad: NDArray[np.float64]
-    sigma_mm: NDArray[np.float64]
-    sigma_deg: NDArray[np.float64]
-    offsets_sigma_deg: NDArray[np.float64]
+    T_camera_base: Pose
+    T_world_base: Pose
+    T_tcp_board: Pose
+    offsets_rad: Six
+    sigma_mm: Three
+    sigma_deg: Three
+    offsets_sigma_deg: Six
     unseen: tuple[str, ...]
     board_scale: float
-    holdout_px: float
-    holdout_mm: float
+    holdout_px: Number
+    holdout_mm: Number
     views: int
     dropped: tuple[int, ...]
-    disagreement: Mapping[str, tuple[float, float]]
+    disagreement: Mapping[str, tuple[Number, Number]]
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
 class CellCalibration:
-    """A whole cell. date: ISO, UTC; firmware, stroke_m by arm; samples: the raw views, to solve again."""
+    """A whole cell. date: ISO, UTC; firmware, stroke_m by arm; samples: arrays by name, to solve it again."""
 
-    date: str
+    date: Date
     cell: str
     camera_serial: str
     intrinsics: Intrinsics
-    T_world_camera: Matrix
+    T_world_camera: Pose
     arms: Mapping[str, ArmCalibration]
     firmware: Mapping[str, str]
     stroke_m: Mapping[str, float]
-    board: Mapping[str, float]
+    board: Mapping[str, Number]
     software: Mapping[str, str]
-    touch_mm: tuple[float, ...] = ()
+    touch_mm: tuple[Number, ...] = ()
     findings: tuple[Finding, ...] = ()
-    samples: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Samples] = field(default_factory=dict)

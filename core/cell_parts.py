@@ -116,13 +116,13 @@ class ArmMount(Section):
         """This arm, standing there. Raises a ValueError for a base that hangs or lies."""
         R, up = T_world_base[:3, :3], T_world_base[:3, 2]
         across = float(np.hypot(up[0], up[1]))
-        angle_rad = float(np.arctan2(across, up[2]))
-        tilt_rad = (-up[1] * angle_rad / across, up[0] * angle_rad / across) if across > 0 else (0.0, 0.0)
+        axis = np.array([-up[1], up[0]]) / across if across > 0 else np.array([1.0, 0.0])
+        tilt_rad = np.arctan2(across, up[2]) * axis
         flat = rotation_vector((*tilt_rad, 0.0)).T @ R
         changes = {
             "base_m": tuple(T_world_base[:3, 3].tolist()),
             "yaw_rad": float(np.arctan2(flat[1, 0], flat[0, 0])),
-            "tilt_rad": tuple(map(float, tilt_rad)),
+            "tilt_rad": tuple(tilt_rad.tolist()),
         }
         return self.model_validate(self.model_dump() | changes)
 
