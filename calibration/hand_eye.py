@@ -20,8 +20,8 @@ from core.transforms import Matrix, transform
 from hardware.robot.description import Firmware
 from hardware.robot.kinematics import forward_kinematics
 
-#: Noise of a tag's corner [px] and of a joint's mean reading at rest [rad].
-CORNER_PX, JOINT_RAD = 0.2, np.deg2rad(0.03)
+#: Noise of a tag's corner [px] and of a joint's reading [rad].
+CORNER_PX, JOINT_RAD = 0.2, np.deg2rad(0.05)
 #: What is believed before looking: of a joint's zero [rad], and of the board's size, as a share.
 OFFSET_RAD, SCALE = np.deg2rad(3.0), 0.05
 #: Joints whose zero offset can be seen at all.

@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert, transform
 from grasping.planning.gate_model import CLEARANCE_SEEN_M, GateWorld, Touch
-from grasping.planning.gate_numbers import Joints, Motions, number_violations, parking_violations
+from grasping.planning.gate_numbers import (
+    Joints,
+    Motions,
+    number_violations,
+    parking_violations,
+    transit_violations,
+)
 from grasping.planning.gate_paths import EXEMPT_M, RAISED_M, grasp_violations, path_violations
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
@@ -79,6 +85,39 @@ def check_motions(
     except Exception as error:  # a check that cannot be made is no check passed
         _log.exception("The gate could not check a plan")
         violations, seal = [f"the plan cannot be checked: {type(error).__name__}: {error}"], ""
+    first = tuple(islice(violations, _MOST_VIOLATIONS))
+    clearance_m = walk.clearance_m if walk.checked else float("nan")
+    return GateReport(not first, first, walk.checked, clearance_m, seal, begun_s)
+
+
+def check_transit(
+    cell: Cell,
+    motion: JointTrajectory,
+    *,
+    arm: str,
+    width_m: float,
+    measured: Joints,
+    other_points_m: NDArray[np.float64],
+    held_points_tcp_m: NDArray[np.float64] | None = None,
+) -> GateReport:
+    """Whether one motion through free space may be carried out from where the arms are.
+
+    Args:
+        width_m: finger opening; held_points_tcp_m: (K, 3) of what they hold, in the tool's frame.
+    Others as `check_motions`. The report's seal is of this motion as a `Phase.TRANSIT`.
+    """
+    begun_s, walk, seal = time.monotonic(), _Walk(cell), ""
+    try:
+        violations = transit_violations(cell, motion, arm, width_m, measured)
+        if not violations:
+            world = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points_tcp_m)
+            walk.along(Phase.TRANSIT, motion, world, width_m, np.eye(4))
+            violations += walk.violations
+        if not violations:
+            seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), width_m, measured)
+    except Exception as error:  # a check that cannot be made is no check passed
+        _log.exception("The gate could not check a motion")
+        violations = [f"the motion cannot be checked: {type(error).__name__}: {error}"]
     first = tuple(islice(violations, _MOST_VIOLATIONS))
     clearance_m = walk.clearance_m if walk.checked else float("nan")
     return GateReport(not first, first, walk.checked, clearance_m, seal, begun_s)

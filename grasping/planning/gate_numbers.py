@@ -59,6 +59,19 @@ def number_violations(
     return violations or list(_jumps(motions, arm, np.asarray(measured[arm], float)))
 
 
+def transit_violations(cell: Cell, motion: JointTrajectory, arm: str, width_m: float, measured: Joints) -> list[str]:
+    """Everything wrong with the numbers of one motion by itself; empty when nothing is."""
+    if arm not in cell.arms:
+        return [f"the cell has no arm {arm!r}"]
+    violations = [*_opening(width_m, width_m, cell.arms[arm].gripper_stroke_m), *_measured(cell, measured)]
+    violations += _problems(motion)
+    if not violations:
+        away = float(np.abs(motion.positions_rad[0] - np.asarray(measured[arm], float)).max())
+        if away > START_RAD:
+            violations.append(f"it starts {np.rad2deg(away):.1f} deg from where the {arm} arm is")
+    return violations
+
+
 def parking_violations(retreat: JointTrajectory) -> Iterator[str]:
     """What is wrong with where a pick ends: the next one sees past parked arms alone."""
     away = float(np.abs(retreat.positions_rad[-1] - PARK_JOINTS).max())

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
+from core.cell_parts import ArmMount
 from core.image import RgbdImage
 from core.transforms import look_at, rotation_z, transform
 from hardware.arms.emulated_faults import EmulatedFaults
-from hardware.arms.emulator import PiperEmulator
+from hardware.arms.emulator import ArmPlant, PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.simulation.catalogue.cell_scene import CellState
 from hardware.simulation.catalogue.layout import stage
@@ -50,7 +51,7 @@ class DigitalCell:
         self.emulators = {
             name: PiperEmulator(
                 channels[name],
-                self._physics.plant(name),
+                self._plant(name),
                 mount.firmware,
                 mount.gripper_stroke_m,
                 (faults or {}).get(name),
@@ -61,8 +62,7 @@ class DigitalCell:
         self.camera = SimCamera(cell, self._snapshot, self.clock)
         self.truth: Callable[[RgbdImage], NDArray[np.float32]] | None = self.camera.truth
         self.arms: dict[str, PiperArm] = {
-            name: PiperArm(name, channels[name], mount, self.clock, bustype="virtual")
-            for name, mount in cell.arms.items()
+            name: PiperArm(name, channels[name], self._mount(name), self.clock, bustype="virtual") for name in cell.arms
         }
         try:
             self._enable_arms()
@@ -114,6 +114,14 @@ class DigitalCell:
         for emulator in self.emulators.values():
             emulator.close()
         self.camera.close()
+
+    def _plant(self, name: str) -> ArmPlant:
+        """What an arm's controller drives."""
+        return self._physics.plant(name)
+
+    def _mount(self, name: str) -> ArmMount:
+        """What an arm's driver is told of it."""
+        return self._cell.arms[name]
 
     def _snapshot(self) -> CellState:
         objects, robot = self._physics.object_poses(), self._physics.robot_shapes()

@@ -117,7 +117,10 @@ def noisy_color(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
 def _looks_the_same(a: CellState, b: CellState) -> bool:
     """True where nothing that a camera sees differs by more than `STILL`."""
     looks, others = (
-        (one.surface, one.appearance_seed, len(one.robot), [id(placed.item) for placed in one.objects])
+        (
+            *(one.surface, one.appearance_seed, len(one.robot)),
+            *([id(placed.item) for placed in one.objects], [id(part) for part, _ in one.held]),
+        )
         for one in (a, b)
     )
     return looks == others and bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
@@ -125,4 +128,4 @@ def _looks_the_same(a: CellState, b: CellState) -> bool:
 
 def _poses(state: CellState) -> NDArray[np.float64]:
     poses = [placed.T_world_object for placed in state.objects] + [shape.T_world_shape for shape in state.robot]
-    return np.stack([state.T_world_camera, *poses])
+    return np.stack([state.T_world_camera, *poses, *(T_world_part for _, T_world_part in state.held)])

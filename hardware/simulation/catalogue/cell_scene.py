@@ -33,13 +33,17 @@ _SIZE = (TEXTURE_PX, TEXTURE_PX)
 
 @dataclass(frozen=True)
 class CellState:
-    """All that changes in a cell of what a camera sees. appearance_seed draws this trial's texture, light, colours."""
+    """All that changes in a cell of what a camera sees. appearance_seed draws this trial's texture, light, colours.
+
+    held: what a hand shows to the camera (a board), each in a frame of its own, and where that frame is.
+    """
 
     surface: str
     objects: tuple[PlacedObject, ...]
     robot: tuple[RobotShape, ...]
     T_world_camera: NDArray[np.float64]
     appearance_seed: int
+    held: tuple[tuple[ScenePart, NDArray[np.float64]], ...] = ()
 
 
 def cell_scene(cell: Cell, state: CellState) -> Scene:
@@ -61,6 +65,7 @@ def cell_scene(cell: Cell, state: CellState) -> Scene:
         by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))
     for i, (rgb, meshes) in enumerate(by_colour.items()):
         parts.append(ScenePart(f"robot{i}", join_triangles(meshes), plain(Scattering.MATTE, rgb)))
+    parts += [part.at(T_world_part) for part, T_world_part in state.held]
     return Scene(state.surface, state.objects, tuple(parts), room(seed), lamps(seed), tags=cell.tags)
 
 

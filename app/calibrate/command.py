@@ -1,0 +1,182 @@
+"""`python main.py calibrate`: where arms and camera stand, from views of a board that each arm holds up."""
+
+import platform
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from rich.markup import escape
+
+from app.calibrate.options import CalibrateOptions
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
+from app.calibrate.touch import touch_points
+from app.console import Console
+from app.interrupts import Interrupts
+from app.keys import require_terminal
+from app.paths import cell_file, home
+from app.run.operator import Operator
+from calibration.board import Board
+from calibration.board_view import mean_tags
+from calibration.merge import merged
+from calibration.poses import PLATE_M
+from calibration.result import ArmCalibration, CellCalibration, Finding
+from calibration.store import CalibrationStore
+from calibration.solve import poses_apart, solve_arm
+from core.cell import Cell, load_cell
+from core.errors import CalibrationError
+from core.transforms import Matrix, invert
+from hardware.worlds import choose_world
+from perception.table.locate import solve_table
+
+#: How wide the hand opens for the board's tab [m].
+BOARD_OPEN_M = 0.03
+#: Share of full speed at which views are driven to.
+SPEED = 0.5
+
+
+def calibrate_cell(options: CalibrateOptions) -> int:
+    """Takes views, solves, proves and stores; 1 where something found forbids to store it.
+
+    Raises:
+        CalibrationError: views that contradict each other, or too few.
+        VitroError: what stands in the way; views taken so far are kept.
+    """
+    console = Console(options.as_json)
+    camera, _ = choose_world(options.camera, options.arms)
+    if camera != "sim" or not options.yes:
+        require_terminal()
+    file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
+    cell = load_cell(file)
+    board = Board(tag_m=options.tag_mm / 1000)
+    settings = {"cell": cell.model_dump(mode="json"), "board": vars(board), "seed": options.seed, "world": camera}
+    settings |= {"plant": str(options.plant)}
+    samples = Samples.open(home() / "calibrations" / f"{cell.name}-views.json", settings, options.fresh)
+    with Interrupts() as interrupts, closing(Rig(cell, camera, board, options.seed, options.plant)) as rig:
+        operator = Operator(console, interrupts, options.yes)
+        try:
+            calibration = _calibrate(options, cell, rig, samples, operator)
+        except CalibrationError as error:
+            console.error(error)
+            findings = [Finding("contradiction", error.cause, error.remedy, True)]
+            console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
+            return 1
+    return _conclude(calibration, rig, console, samples)
+
+
+def _calibrate(options: CalibrateOptions, cell: Cell, rig: Rig, samples: Samples, operator: Operator) -> CellCalibration:
+    console, camera = operator.console, rig.world.camera
+    pictures = [*table_tags(rig, cell)]
+    view = solve_table(mean_tags(pictures), camera.intrinsics, cell)
+    console.say(f"  [green]✓[/] {len(view.tags)} tags on the table, off by {view.residual_px:.2f} px")
+    sampling = Sampling(
+        cell, rig, samples, operator, camera.intrinsics, invert(view.T_camera_world), options.views, SPEED, options.seed
+    )
+    for arm in cell.arms:
+        _sample(sampling, arm)
+    view = solve_table(mean_tags([*pictures, *samples.tags]), camera.intrinsics, cell)
+    with console.stage("solve"):
+        T_world_camera = invert(view.T_camera_world)
+        arms = {
+            arm: solve_arm(samples.views[arm], camera.intrinsics, cell.arms[arm].firmware, rig.board, T_world_camera)
+            for arm in cell.arms
+        }
+    calibration = _result(cell, rig, arms, T_world_camera, samples)
+    if any(finding.fatal for one in arms.values() for finding in one.findings):
+        return calibration
+    calibrated, misses = merged(cell, calibration), list[float]()
+    rig.reopen(calibrated)
+    for arm in cell.arms:
+        console.say(f"  touch test of the {arm} arm")
+        misses += touch_points(sampling, calibrated, arm)
+    return replace(calibration, touch_mm=tuple(misses))
+
+
+def _sample(sampling: Sampling, arm: str) -> None:
+    """The views of one arm, the board put into its hand before and taken out after."""
+    console, operator = sampling.operator.console, sampling.operator
+    if len(sampling.samples.views.get(arm, [])) >= sampling.wanted:
+        console.say(f"  [green]✓[/] {arm} arm: its views were taken before")
+        return
+    console.say(f"  {arm} arm")
+    driven = sampling.rig.world.arms[arm]
+    if not sampling.rig.is_digital:
+        _ask(operator, f"  Empty table but for its tags, hands ready: the {arm} hand opens for the board's tab.")
+        driven.grip(BOARD_OPEN_M, GRIP_N)
+        _ask(operator, "  Board held between the fingers, printed side towards the camera. The hand closes.")
+    sampling.rig.give_board(arm)
+    driven.grip(0.0 if not sampling.rig.is_digital else PLATE_M, GRIP_N)
+    take_views(sampling, arm)
+    if not sampling.rig.is_digital:
+        _ask(operator, "  Take hold of the board: the hand opens.")
+    driven.grip(BOARD_OPEN_M, GRIP_N)
+    sampling.rig.take_board(arm)
+
+
+def _ask(operator: Operator, question: str) -> None:
+    if operator.console.ask_key(question, {"y": "go", "q": "leave it here"}) == "q":
+        raise KeyboardInterrupt
+
+
+def _result(
+    cell: Cell, rig: Rig, arms: dict[str, ArmCalibration], T_world_camera: Matrix, samples: Samples
+) -> CellCalibration:
+    camera = rig.world.camera
+    return CellCalibration(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        cell=cell.name,
+        camera_serial=cell.camera.serial,
+        intrinsics=camera.intrinsics,
+        T_world_camera=T_world_camera,
+        arms=arms,
+        firmware={name: mount.firmware for name, mount in cell.arms.items()},
+        stroke_m={name: mount.gripper_stroke_m for name, mount in cell.arms.items()},
+        board={"tag_m": rig.board.tag_m, "printed_m": rig.board.printed_m},
+        software={"python": platform.python_version(), "numpy": np.__version__},
+        samples=samples.arrays(),
+    )
+
+
+def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples: Samples) -> int:
+    """Says what came of it, and stores it unless something forbids that."""
+    errors = {}
+    for name, arm in calibration.arms.items():
+        truth = rig.T_camera_base(name)
+        errors[name] = None if truth is None else dict(
+            zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True)
+        )
+        console.say(_line(name, arm))
+    findings = [finding for arm in calibration.arms.values() for finding in arm.findings]
+    for finding in findings:
+        console.say(f"  {'[red]✗[/]' if finding.fatal else '[yellow]![/]'} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
+    accepted = not any(finding.fatal for finding in findings)
+    if accepted:
+        store = CalibrationStore(home() / "calibrations", calibration.cell)
+        version = store.save(calibration)
+        samples.forget()
+        console.say(f"  [green]✓[/] stored as {version} and in use; calibrate rollback undoes it")
+    console.result(
+        {
+            "errors": errors,
+            "holdout": {
+                "px": max(arm.holdout_px for arm in calibration.arms.values()),
+                "mm": max(arm.holdout_mm for arm in calibration.arms.values()),
+            },
+            "touch_mm": calibration.touch_mm,
+            "findings": findings,
+            "accepted": accepted,
+        }
+    )
+    return 0 if accepted else 1
+
+
+def _line(name: str, arm: ArmCalibration) -> str:
+    apart = ", ".join(f"{method} {mm:.1f} mm {deg:.2f}°" for method, (mm, deg) in arm.disagreement.items())
+    return (
+        f"  {name} arm: {arm.views} views, left out {arm.holdout_px:.2f} px {arm.holdout_mm:.2f} mm; base ± "
+        f"{arm.sigma_mm.max():.2f} mm ± {arm.sigma_deg.max():.3f}°; closed forms differ by {apart}"
+    )

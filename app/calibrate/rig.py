@@ -1,0 +1,102 @@
+"""The cell while it is calibrated: the real one, or a digital one that stands elsewhere than its file says, with faults
+planted if asked."""
+
+from dataclasses import replace
+from enum import StrEnum
+from math import pi
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from calibration.board import Board
+from calibration.poses import T_tcp_board
+from core.cell import Cell
+from core.transforms import Matrix, transform
+from hardware.simulation.misplaced_cell import HeldBoard, MisplacedCell
+from hardware.world import World
+from hardware.worlds import open_world
+
+#: A printer is this exact [m], a hand puts a board this exactly between fingers [m], [rad]: standard deviations.
+_PRINT_M, _HAND_M, _HAND_RAD = 0.00015, 0.001, np.deg2rad(1.0)
+_OFFSET_RAD, _WRONG_SIZE, _FIT_TO_PAGE = np.deg2rad(2.0), 38 / 40, 0.97
+_BAD_VIEW = 6
+
+
+class Plant(StrEnum):
+    """A fault to be found, in the digital cell alone."""
+
+    NOTHING = "nothing"
+    WRONG_SIZE = "wrong-size"
+    JOINT_OFFSET = "joint-offset"
+    BAD_VIEW = "bad-view"
+    TURNED_TAGS = "turned-tags"
+    PRINTED_97 = "printed-97"
+
+
+class Rig:
+    """A world to calibrate."""
+
+    def __init__(self, cell: Cell, camera: str, board: Board, seed: int, plant: Plant) -> None:
+        """plant: in the digital cell only.
+
+        Raises:
+            CameraError, ArmError: as opening the world does.
+        """
+        self.board, self._seed, self._plant, self._camera = board, seed, plant, camera
+        self._digital: MisplacedCell | None = None
+        if camera != "sim":
+            self.world: World = open_world(cell, camera, seed)
+            return
+        offsets = np.zeros(6)
+        offsets[2] = _OFFSET_RAD * (plant is Plant.JOINT_OFFSET)
+        true_cell = cell
+        if plant is Plant.PRINTED_97:
+            smaller = [tag.model_copy(update={"size_m": tag.size_m * _FIT_TO_PAGE}) for tag in cell.tags]
+            true_cell = cell.model_copy(update={"tags": tuple(smaller)})
+        self._true_cell, self._offsets_rad = true_cell, dict.fromkeys(cell.arms, offsets)
+        self.world = self._digital = MisplacedCell(true_cell, seed, self._offsets_rad)
+
+    def reopen(self, calibrated: Cell) -> None:
+        """The same world, driven as the calibrated cell says."""
+        self.world.close()
+        if self._digital is None:
+            self.world = open_world(calibrated, self._camera, self._seed)
+        else:
+            self.world = self._digital = MisplacedCell(
+                self._true_cell, self._seed, self._offsets_rad, calibrated.arms
+            )
+
+    @property
+    def is_digital(self) -> bool:
+        return self._digital is not None
+
+    def give_board(self, arm: str) -> None:
+        """Puts the board between an arm's fingers, in the digital cell."""
+        if self._digital is None:
+            return
+        rng = np.random.default_rng([self._seed, len(arm), 3])
+        share = {Plant.WRONG_SIZE: _WRONG_SIZE, Plant.PRINTED_97: _FIT_TO_PAGE}.get(self._plant, 1.0)
+        printed = replace(self.board, tag_m=self.board.tag_m * share + float(rng.normal(0.0, _PRINT_M)))
+        turned = pi if self._plant is Plant.TURNED_TAGS else 0.0
+        tags = [tag.model_copy(update={"yaw_rad": turned}) for tag in printed.tags]
+        wobble = transform(Rotation.from_rotvec(rng.normal(0.0, _HAND_RAD, 3)).as_matrix(), rng.normal(0.0, _HAND_M, 3))
+        self._digital.hold_board(arm, HeldBoard.printed(tags, printed.size_m, T_tcp_board(self.board) @ wobble))
+
+    def take_board(self, arm: str) -> None:
+        if self._digital is not None:
+            self._digital.hold_board(arm, None)
+
+    def spoils(self, number: int) -> bool:
+        """Whether the view of this number is to be a bad one."""
+        return self._plant is Plant.BAD_VIEW and number == _BAD_VIEW
+
+    def T_camera_base(self, arm: str) -> Matrix | None:
+        """The truth; None on hardware."""
+        return None if self._digital is None else self._digital.T_camera_base(arm)
+
+    def tcp_m(self, arm: str) -> np.ndarray | None:
+        """(3,) where the fingertips truly are in the world; None on hardware."""
+        return None if self._digital is None else self._digital.T_world_tcp(arm)[:3, 3]
+
+    def close(self) -> None:
+        self.world.close()

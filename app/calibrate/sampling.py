@@ -1,0 +1,145 @@
+"""An arm shows its board, view by view: proposed, approved, driven, seen, kept or refused with the reason."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.run.operator import Operator
+from calibration.board import Board
+from calibration.board_view import board_view
+from calibration.hand_eye import BoardView
+from calibration.poses import Scene, plan_move, propose
+from core.cell import Cell
+from core.errors import CalibrationError, PerceptionError, PlanningError
+from core.image import Intrinsics
+from core.transforms import Matrix
+from grasping.execution import MotionStopped
+from hardware.robot.description import PARK_JOINTS
+from perception.depth_types import SeenTag
+from perception.table.tags import detect_tags
+
+#: Pictures a view; the arm rests this long before the first [s]; joints that wander more than this meanwhile moved.
+_PICTURES, _REST_S, _STILL_RAD = 2, 0.4, np.deg2rad(0.1)
+#: How firmly the board is held [N].
+GRIP_N = 10.0
+#: Proposals in a row that come to nothing before an arm is given up.
+_MOST_REFUSED = 12
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What views are taken with. T_world_camera: as the tags put the camera; speed: share of the full one."""
+
+    cell: Cell
+    rig: Rig
+    samples: Samples
+    operator: Operator
+    intrinsics: Intrinsics
+    T_world_camera: Matrix
+    wanted: int
+    speed: float
+    seed: int
+
+    def scene(self, arm: str, board: Board | None) -> Scene:
+        """As it is now."""
+        arms = self.rig.world.arms
+        measured = {name: one.state().joints_rad for name, one in arms.items()}
+        return Scene(self.cell, arm, board, self.intrinsics, self.T_world_camera, measured)
+
+    def move(self, arm: str, goal_rad: NDArray[np.float64], board: Board | None) -> None:
+        """Plans, asks the gate and the person, and drives.
+
+        Raises:
+            PlanningError: no way, a way that the gate refuses, or a person who says no.
+            KeyboardInterrupt: the person quits or stops it.
+        """
+        motion = plan_move(self.scene(arm, board), goal_rad, self.speed, self.seed)
+        operator, driven = self.operator, self.rig.world.arms[arm]
+        if not operator.assume_yes:
+            choices = {"y": "move", "n": "another view", "q": "leave it here"}
+            answer = operator.console.ask_key(f"  Move the {arm} arm ({motion.duration_s:.1f} s)?", choices)
+            if answer == "q":
+                raise KeyboardInterrupt
+            if answer == "n":
+                raise PlanningError("Refused by key.", "Another view is tried.")
+        try:
+            with operator.motion(driven):
+                driven.follow(motion, operator.interrupts.should_stop)
+        except MotionStopped as stop:
+            raise KeyboardInterrupt from stop
+
+
+def take_views(sampling: Sampling, arm: str) -> None:
+    """Adds views of an arm until there are as many as wanted; the arm parks with the board still in its hand.
+
+    Raises:
+        CalibrationError: nearly every view is refused.
+        KeyboardInterrupt: a person stops; the views taken are kept.
+    """
+    samples, console, board = sampling.samples, sampling.operator.console, sampling.rig.board
+    refused = 0
+    have = len(samples.views.get(arm, []))
+    proposals = propose(sampling.scene(arm, board), sampling.seed)
+    for _ in range(have):
+        next(proposals, None)
+    for goal_rad in proposals:
+        have = len(samples.views.get(arm, []))
+        if have >= sampling.wanted:
+            break
+        try:
+            sampling.move(arm, goal_rad, board)
+            view, tags = _look(sampling, arm)
+        except (PlanningError, PerceptionError) as error:
+            console.say(f"    [yellow]–[/] {error.cause}")
+            refused += 1
+            if refused > _MOST_REFUSED:
+                raise CalibrationError(f"{refused} views in a row of the {arm} arm came to nothing.", error.remedy) from error
+            continue
+        refused = 0
+        if sampling.rig.spoils(have):  # as if the arm had been moved by hand after it was read
+            view = replace(view, joints_rad=view.joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
+        samples.add(arm, view, tags)
+        console.say(f"    [green]✓[/] view {have + 1} of {sampling.wanted}: {_coverage(samples.views[arm], sampling)}")
+    with suppress(PlanningError):
+        sampling.move(arm, PARK_JOINTS, board)
+    if len(samples.views.get(arm, [])) < sampling.wanted:
+        raise CalibrationError(
+            f"Only {len(samples.views.get(arm, []))} of {sampling.wanted} views of the {arm} arm could be taken.",
+            "Clear the table of all but its tags, see that the camera sees the space before the arm, then go on.",
+        )
+
+
+def _look(sampling: Sampling, arm: str) -> tuple[BoardView, tuple[SeenTag, ...]]:
+    """Pictures taken while the arm rests, and what of the table's tags they show.
+
+    Raises:
+        PerceptionError: the arm moved meanwhile, or the board is not well seen.
+    """
+    world = sampling.rig.world
+    world.clock.sleep(_REST_S)
+    before = world.arms[arm].state().joints_rad
+    colors = [world.camera.read().color for _ in range(_PICTURES)]
+    after = world.arms[arm].state().joints_rad
+    if (moved := float(np.abs(after - before).max())) > _STILL_RAD:
+        raise PerceptionError(f"The arm moved by {np.rad2deg(moved):.1f}° meanwhile.", "Keep hands off the arm.")
+    return board_view(colors, (before + after) / 2, sampling.rig.board), detect_tags(colors[-1], sampling.cell.tags)
+
+
+def _coverage(views: list[BoardView], sampling: Sampling) -> str:
+    """How well what was seen so far spreads: over the image, and over turns of the hand."""
+    width, height = sampling.intrinsics.width, sampling.intrinsics.height
+    centres = np.array([view.corners_px.mean(axis=0) for view in views])
+    spans = np.ptp(centres, axis=0) / [width, height] if len(views) > 1 else np.zeros(2)
+    joints = np.rad2deg(np.ptp([view.joints_rad for view in views], axis=0))
+    return f"{spans[0]:.0%} of the width, {spans[1]:.0%} of the height, joints over {joints.min():.0f}–{joints.max():.0f}°"
+
+
+def table_tags(sampling_rig: Rig, cell: Cell, pictures: int = 3) -> Iterator[tuple[SeenTag, ...]]:
+    """The table's tags in a few pictures of a table with nothing on it."""
+    for _ in range(pictures):
+        yield detect_tags(sampling_rig.world.camera.read(timeout_s=5.0).color, cell.tags)

@@ -1,0 +1,133 @@
+"""The digital cell as a new one is: arms and camera stand elsewhere than its file says, joints read from other
+zeros and not quite true, and a hand can show a printed board."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from core.cell_parts import ArmMount, Tag
+from core.transforms import Matrix, transform
+from hardware.arms.emulator import ArmPlant
+from hardware.robot.kinematics import forward_kinematics
+from hardware.simulation.catalogue.cell_scene import CellState
+from hardware.simulation.digital_cell import DigitalCell
+from hardware.simulation.scene.materials import Scattering, plain
+from hardware.simulation.scene.scene import ScenePart, tag_papers
+from hardware.simulation.scene.triangles import box
+
+#: How far a ruler and a tape are off: arms' feet and the camera [m], an arm's turn [rad], each a standard deviation.
+FEET_M, CAMERA_M, TURN_RAD = 0.008, 0.012, np.deg2rad(1.0)
+#: Root mean square of what an encoder that runs out of true reads wrong [rad].
+READING_RAD = np.deg2rad(0.05)
+PLATE_M = 0.003
+
+
+def misplace(cell: Cell, seed: int) -> Cell:
+    """The cell as it truly stands, drawn from a seed."""
+    rng = np.random.default_rng([seed, 14])
+    arms = {
+        name: mount.model_copy(
+            update={
+                "base_m": tuple(np.add(mount.base_m, [*rng.normal(0.0, FEET_M, 2), abs(rng.normal(0.0, FEET_M / 4))])),
+                "yaw_rad": mount.yaw_rad + float(rng.normal(0.0, TURN_RAD)),
+            }
+        )
+        for name, mount in cell.arms.items()
+    }
+    camera = cell.camera.model_copy(
+        update={
+            "position_m": tuple(np.add(cell.camera.position_m, rng.normal(0.0, CAMERA_M, 3))),
+            "target_m": tuple(np.add(cell.camera.target_m, rng.normal(0.0, CAMERA_M, 3))),
+        }
+    )
+    return cell.model_copy(update={"arms": arms, "camera": camera})
+
+
+@dataclass
+class HeldBoard:
+    """A board in a hand: its print and plate in the board's frame (tags in z = 0), and where that is in the tool's."""
+
+    parts: tuple[ScenePart, ...]
+    T_tcp_board: Matrix
+
+    @classmethod
+    def printed(cls, tags: Sequence[Tag], size_m: tuple[float, float], T_tcp_board: Matrix) -> "HeldBoard":
+        half = (size_m[0] / 2, size_m[1] / 2, PLATE_M / 2)
+        plate = box(half).at(transform(translation_m=(0.0, 0.0, -PLATE_M / 2)))
+        white = plain(Scattering.MATTE, (0.85, 0.85, 0.85))
+        return cls((tag_papers(tuple(tags)), ScenePart("plate", plate, white)), T_tcp_board)
+
+
+class MisplacedCell(DigitalCell):
+    """`cell` is what its file says; the truth is `misplace` of it. Seen by nobody but a calibration's own judge."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        seed: int,
+        offsets_rad: Mapping[str, NDArray[np.float64]] | None = None,
+        mounts: Mapping[str, ArmMount] | None = None,
+    ) -> None:
+        """offsets_rad: by arm (6,), what its joints truly are less what they report; mounts: what drivers are told."""
+        self._mounts = mounts or cell.arms
+        self._offsets_rad = {name: np.zeros(6) for name in cell.arms} | dict(offsets_rad or {})
+        self._rng = np.random.default_rng([seed, 41])
+        self._boards: dict[str, HeldBoard] = {}
+        super().__init__(misplace(cell, seed), seed)
+
+    def hold_board(self, arm: str, board: HeldBoard | None) -> None:
+        """Puts a board between an arm's fingers, or takes it away."""
+        self._boards.pop(arm, None)
+        if board is not None:
+            self._boards[arm] = board
+
+    def T_camera_base(self, arm: str) -> Matrix:
+        """The truth, for evaluation only."""
+        return np.linalg.inv(self._T_world_camera) @ self._cell.arms[arm].T_world_base
+
+    def T_world_tcp(self, arm: str) -> Matrix:
+        """The truth, for evaluation only."""
+        mount = self._cell.arms[arm]
+        return mount.T_world_base @ forward_kinematics(self._physics.plant(arm).joints_rad(), mount.firmware)
+
+    def _plant(self, name: str) -> ArmPlant:
+        return _OffsetPlant(super()._plant(name), self._offsets_rad[name], self._rng)
+
+    def _mount(self, name: str) -> ArmMount:
+        return self._mounts[name]
+
+    def _snapshot(self) -> CellState:
+        state = super()._snapshot()
+        held = tuple(
+            (part, self.T_world_tcp(arm) @ board.T_tcp_board)
+            for arm, board in self._boards.items()
+            for part in board.parts
+        )
+        return CellState(state.surface, state.objects, state.robot, state.T_world_camera, state.appearance_seed, held)
+
+
+class _OffsetPlant:
+    """A plant whose encoders have their zeros elsewhere and run out of true: an eccentric ring reads an angle wrong
+    by a sine of it."""
+
+    def __init__(self, plant: ArmPlant, offsets_rad: NDArray[np.float64], rng: np.random.Generator) -> None:
+        self._plant, self._offsets_rad = plant, offsets_rad
+        self._periods, self._phases = rng.uniform(3.0, 8.0, 6), rng.uniform(0.0, 2 * np.pi, 6)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plant, name)
+
+    def drive_joints(self, targets_rad: NDArray[np.float64]) -> None:
+        self._plant.drive_joints(targets_rad + self._off(targets_rad))
+
+    def joints_rad(self) -> NDArray[np.float64]:
+        joints = self._plant.joints_rad()
+        return joints - self._off(joints)
+
+    def _off(self, joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(6,) what the joints truly are less what they report."""
+        return self._offsets_rad + np.sqrt(2) * READING_RAD * np.sin(self._periods * joints_rad + self._phases)
