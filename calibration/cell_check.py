@@ -6,12 +6,12 @@ from math import degrees, radians
 
 from core.cell import Cell
 from core.errors import CalibrationError
+from perception.table.camera_shift import CameraShift
 
 _BY_CONSTRUCTION = "by construction"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-#: A bumped tripod or a re-hung camera exceeds these; taping out the nominal pose stays within.
-MAX_SHIFT_M = 0.05
-MAX_TURN_RAD = radians(5.0)
+#: So much at least a digital cell's camera may be away: each trial puts its tripod back anew (`CAMERA_JITTER_M`).
+SHAKEN_M, SHAKEN_RAD = 0.05, radians(5.0)
 
 
 def measured_on(cell: Cell, today: date) -> date:
@@ -44,43 +44,43 @@ def check_measured(cell: Cell, camera_serial: str) -> None:
     if cell.calibrated is None:
         raise CalibrationError(
             f"The cell {cell.name!r} is not calibrated: nobody has measured where its arms stand.",
-            "Measure each arm's base against the table's centre, write it into the cell's YAML and say when and how "
-            "under 'calibrated:' (docs/hardware.md).",
+            "Calibrate it: python main.py calibrate. Or measure each arm's base against the table's centre by hand, "
+            "write it into the cell's YAML and say when and how under 'calibrated:' (docs/hardware.md).",
         )
     measured_on(cell, date.today())
     if camera_serial != cell.camera.serial:
         raise CalibrationError(
             f"The cell {cell.name!r} was measured with camera {cell.camera.serial}, this is {camera_serial}.",
-            f"Plug camera {cell.camera.serial} in, or measure the cell again and write {camera_serial} into its YAML.",
+            f"Plug camera {cell.camera.serial} in, or write {camera_serial} into the cell's YAML and calibrate again: "
+            "python main.py calibrate.",
         )
 
 
-def check_cell(cell: Cell, camera_serial: str, view_shift: tuple[float, float] | None, *, real: bool) -> None:
-    """Refuses a real cell that is uncalibrated, seen by another camera, or whose camera has moved.
+def check_cell(cell: Cell, camera_serial: str, shift: CameraShift | None, *, real: bool) -> None:
+    """Refuses a real cell that is uncalibrated or seen by another camera, and any whose camera has moved.
 
     Args:
         camera_serial: serial of the camera whose frame is about to be acted on.
-        view_shift: how far [m] and by what angle [rad] the tags place the camera from the cell's
-            nominal pose; None where no tags were seen.
-        real: whether real arms would move. The digital cell is right by construction, its camera
-            is shaken on purpose, and it passes.
+        shift: where the tags place the camera from the cell's pose of it; None where no tags were seen.
+        real: whether real arms would move. The digital cell needs no measuring, and its camera is shaken on purpose.
 
     Raises:
-        CalibrationError: naming what contradicts the cell and how to mend it.
+        CalibrationError: naming what contradicts the cell, what moved and which way, and how to mend it.
     """
-    if not real:
-        return
-    check_measured(cell, camera_serial)
-    if view_shift is None:
+    if real:
+        check_measured(cell, camera_serial)
+    if shift is None:
         raise CalibrationError(
             f"No tag of the cell {cell.name!r} is in view, so the camera's place cannot be checked.",
             "Uncover the tags and light them evenly, then try again.",
         )
-    shift_m, turn_rad = view_shift
+    most_m, most_rad = cell.camera.max_shift_m, cell.camera.max_turn_rad
+    if not real:
+        most_m, most_rad = max(most_m, SHAKEN_M), max(most_rad, SHAKEN_RAD)
     # Written so that NaN refuses.
-    if not (shift_m <= MAX_SHIFT_M and turn_rad <= MAX_TURN_RAD):
+    if not (shift.distance_m <= most_m and shift.turn_rad <= most_rad):
         raise CalibrationError(
-            f"The tags place the camera {shift_m * 1000:.0f} mm and {degrees(turn_rad):.1f} deg from where the cell "
-            f"{cell.name!r} says it is; {MAX_SHIFT_M * 1000:.0f} mm and {degrees(MAX_TURN_RAD):.0f} deg are allowed.",
-            "Look whether the camera or a tag was moved. Put it back, or measure again and mend the cell's YAML.",
+            f"The camera has moved, for all tags have moved alike in its picture: {shift} from where the cell "
+            f"{cell.name!r} has it; {most_m * 1000:.0f} mm and {degrees(most_rad):.1f}° are allowed.",
+            "Put it back (or the table under it), or calibrate the cell again: python main.py calibrate.",
         )

@@ -57,6 +57,9 @@ class CameraMount(Section):
     target_m: Vector3
     #: How far the picture is turned about the optical axis, the world's up not quite at its top.
     roll_rad: float = 0.0
+    #: Nothing moves where the tags place it farther from here, or turned by more: a bumped tripod is.
+    max_shift_m: Positive = 0.05
+    max_turn_rad: Positive = 0.0873
     #: Used by the simulated camera; a real one reports its own.
     focal_px: Positive
 

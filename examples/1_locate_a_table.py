@@ -14,7 +14,8 @@ from app.paths import cell_file
 from core.cell import load_cell
 from core.transforms import invert
 from hardware.cameras.recorded import open_recording
-from perception.table.locate import camera_shift, locate_table
+from perception.table.camera_shift import camera_shift
+from perception.table.locate import locate_table
 
 
 def main(recording: str) -> None:
@@ -27,9 +28,8 @@ def main(recording: str) -> None:
     print(f"{len(view.tags)} tags, {view.residual_px:.2f} px: {', '.join(f'tag{tag.id}' for tag in view.tags)}")
     print(f"the camera stands {view.plane.height(np.zeros(3)):.3f} m above the table")
     T_world_camera = invert(view.T_camera_world)
-    shift_m, turn_rad = camera_shift(view, cell)
-    print(f"the camera is at {np.round(T_world_camera[:3, 3], 3)} m, {1000 * shift_m:.1f} mm and")
-    print(f"{np.degrees(turn_rad):.2f} degrees from where the cell's file has it")
+    print(f"the camera is at {np.round(T_world_camera[:3, 3], 3)} m,")
+    print(f"{camera_shift(view, cell)} from where the cell's file has it")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.worlds import open_world
 from perception.depth_types import TableView
 from perception.pictures import draw_tags
-from perception.table.locate import camera_shift, locate_table
+from perception.table.camera_shift import camera_shift
+from perception.table.locate import locate_table
 from trials.record import Outcome
 from trials.store import TrialStore
 
@@ -154,12 +155,9 @@ def check_calibration(bringup: Bringup) -> str:
     frame, view = _look(bringup)
     if view.source != "tags":
         raise CalibrationError("No tag is in view.", "Uncover the tags, then run bringup again.")
-    shift_m, turn_rad = camera_shift(view, bringup.cell)
-    check_cell(bringup.cell, frame.serial, (shift_m, turn_rad), real=bringup.is_real)
-    return (
-        f"{bringup.cell.calibrated}; the tags place the camera {shift_m * 1000:.0f} mm and "
-        f"{np.rad2deg(turn_rad):.1f}° from where the cell says"
-    )
+    shift = camera_shift(view, bringup.cell)
+    check_cell(bringup.cell, frame.serial, shift, real=bringup.is_real)
+    return f"{bringup.cell.calibrated}; the tags place the camera {shift} from where the cell says"
 
 
 def plan_without_moving(bringup: Bringup) -> str:

@@ -28,7 +28,7 @@ from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
 from perception.depth_types import TableView
-from perception.table.locate import camera_shift
+from perception.table.camera_shift import camera_shift
 from trials.record import Outcome, Reason
 
 #: Longest wait for a picture [s of the camera's clock].

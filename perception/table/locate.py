@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from core.cell import Cell
 from core.errors import CalibrationError, PerceptionError
 from core.image import Intrinsics, RgbdImage
-from core.transforms import Matrix, apply, invert, rotation_angle, transform
+from core.transforms import Matrix, apply, invert, transform
 from perception.depth_types import SeenTag, TableView
 from perception.table.diagnosis import demand_own_tags, one_cause
 from perception.table.metric_factor import sensor_factor
@@ -78,17 +78,11 @@ def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -
     return TableView("tags", plane_of(T_camera_world), T_camera_world, tags, residual_px, 0.0)
 
 
-def camera_shift(view: TableView, cell: Cell) -> tuple[float, float]:
-    """How far the camera is from where the cell file has it: (metres, radians)."""
-    T_world_camera, T_nominal = invert(view.T_camera_world), cell.camera.T_world_camera
-    shift_m = float(np.linalg.norm(T_world_camera[:3, 3] - T_nominal[:3, 3]))
-    return shift_m, rotation_angle(T_world_camera[:3, :3], T_nominal[:3, :3])
-
-
 def _contradiction(
     tags: tuple[SeenTag, ...], contradictions: dict[int, str], residual_px: float, intrinsics: Intrinsics, cell: Cell
 ) -> CalibrationError:
-    """Names the one tag without which the others agree best, or all that disagree."""
+    """Names the one tag without which the others agree best, else those that moved where most lie still for a camera
+    that stands where the cell has it, else all that disagree."""
     remedy = "Measure the black square and its place, mend `tags` in the cell file or lay the right print."
     culprits = []
     for tag in tags if len(tags) > 2 else ():
@@ -99,6 +93,9 @@ def _contradiction(
             culprits.append((rest_px, f"Tag {tag.id} {own[tag.id]} (measured by the other tags)."))
     if culprits:
         return CalibrationError(min(culprits)[1], remedy)
+    seen_still = contradictions_of(tags, invert(cell.camera.T_world_camera), intrinsics, cell)
+    if 0 < len(seen_still) < len(tags) / 2:
+        contradictions = seen_still
     listed = "; ".join(f"tag {id_} {what}" for id_, what in contradictions.items()) or (
         f"their corners lie {residual_px:.1f} px from where the cell file has them, {MAX_RESIDUAL_PX:.1f} px accepted"
     )

@@ -8,6 +8,7 @@ from core.cell import Cell
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert, transform
 from perception.depth_types import Plane, SeenTag
+from perception.table.camera_shift import ways_in_picture
 from perception.table.tags import tag_corners_m
 
 #: A tag's side, measured by the joint solution, may differ from the cell file by this share.
@@ -51,11 +52,13 @@ def contradictions_of(
         corners = apply(invert(T_camera_world), points_camera)[:, :2]
         nominal = world_corners((tag,), cell)[:, :2]
         side_m = float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean())
-        off_m = float(np.linalg.norm(corners.mean(axis=0) - nominal.mean(axis=0)))
+        moved_m = corners.mean(axis=0) - nominal.mean(axis=0)
+        off_m = float(np.linalg.norm(moved_m))
         if abs(side_m / tag.size_m - 1) > SIZE_TOLERANCE:
             contradictions[tag.id] = f"measures {1000 * side_m:.0f} mm, the cell file says {1000 * tag.size_m:.0f} mm"
         elif off_m > POSITION_TOLERANCE_M:
-            contradictions[tag.id] = f"lies {1000 * off_m:.0f} mm from where the cell file has it"
+            way = ways_in_picture(moved_m, T_camera_world)
+            contradictions[tag.id] = f"lies {1000 * off_m:.0f} mm from where the cell file has it{way}"
         elif np.linalg.norm(corners - nominal, axis=1).max() > tag.size_m / 4:
             contradictions[tag.id] = "is turned against the cell file"
     return contradictions

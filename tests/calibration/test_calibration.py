@@ -12,6 +12,7 @@ from calibration.tag_sheet import PX_PER_MM, RULER_MM, tag_pages, write_tag_shee
 from core.cell import Cell, load_cell
 from core.cell_parts import Tag
 from core.errors import CalibrationError, StorageError
+from perception.table.camera_shift import CameraShift
 from perception.table.tags import detect_tags
 from tests.support.paths import CELLS
 
@@ -21,33 +22,48 @@ UNDATED = ("long ago", "", "yesterday by KL", "2999-01-01, tape", "2026-13-45", 
 UNMEASURED = SIM.model_copy(update={"calibrated": None})
 
 
+def with_camera(**changes: float) -> Cell:
+    return SIM.model_copy(update={"camera": SIM.camera.model_copy(update=changes)})
+
+
+def moved(x_m: float, turn_rad: float = 0.0) -> CameraShift:
+    return CameraShift(np.array([x_m, 0.0, 0.0]), np.array([0.0, turn_rad, 0.0]))
+
+
 def test_a_measured_cell_seen_as_it_was_measured_may_be_moved_in() -> None:
-    check_cell(SIM, SERIAL, (0.004, radians(0.5)), real=True)
+    check_cell(SIM, SERIAL, moved(0.004, radians(0.5)), real=True)
 
 
 @pytest.mark.parametrize(
     ("cell", "serial", "shift", "says"),
     [
-        (UNMEASURED, SERIAL, (0.0, 0.0), "not calibrated"),
+        (UNMEASURED, SERIAL, moved(0.0), "not calibrated"),
+        (SIM, "123456", moved(0.0), f"measured with camera {SERIAL}, this is 123456"),
         *(
-            (SIM.model_copy(update={"calibrated": said}), SERIAL, (0.0, 0.0), "when it was measured")
+            (SIM.model_copy(update={"calibrated": said}), SERIAL, moved(0.0), "when it was measured")
             for said in UNDATED
         ),
-        (SIM, "123456", (0.0, 0.0), f"measured with camera {SERIAL}, this is 123456"),
         (SIM, SERIAL, None, "No tag"),
-        (SIM, SERIAL, (0.06, 0.0), "60 mm"),
-        (SIM, SERIAL, (0.0, radians(6.0)), r"6\.0 deg"),
-        (SIM, SERIAL, (nan, 0.0), "nan mm"),
+        (SIM, SERIAL, moved(0.06), r"The camera has moved, .*60 mm \(60 to its right\)"),
+        (SIM, SERIAL, moved(0.0, radians(-6.0)), r"6\.0° \(6\.0 to its left\)"),
+        (SIM, SERIAL, moved(nan), "nan mm"),
+        (with_camera(max_shift_m=0.003), SERIAL, moved(0.004), "4 mm .*3 mm and 5.0° are allowed"),
+        (with_camera(max_turn_rad=0.001), SERIAL, moved(0.0, 0.002), "0.1° are allowed"),
     ],
 )
-def test_a_real_cell_that_contradicts_its_file_is_refused(cell: Cell, serial: str, shift: object, says: str) -> None:
+def test_a_real_cell_that_contradicts_its_file_is_refused(
+    cell: Cell, serial: str, shift: CameraShift | None, says: str
+) -> None:
     with pytest.raises(CalibrationError, match=says) as caught:
-        check_cell(cell, serial, shift, real=True)  # type: ignore[arg-type]
+        check_cell(cell, serial, shift, real=True)
     assert caught.value.remedy
 
 
-def test_the_digital_cell_needs_no_calibration() -> None:
-    check_cell(UNMEASURED, "another", (1.0, 1.0), real=False)
+def test_the_digital_cell_needs_no_measuring_and_may_be_shaken_but_not_moved() -> None:
+    strict = with_camera(max_shift_m=0.003, max_turn_rad=0.001)
+    check_cell(strict.model_copy(update={"calibrated": None}), "another", moved(0.03, radians(4.0)), real=False)
+    with pytest.raises(CalibrationError, match="The camera has moved"):
+        check_cell(strict, SERIAL, moved(0.06), real=False)
 
 
 def cell_with(*tags: Tag) -> Cell:

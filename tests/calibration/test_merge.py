@@ -63,7 +63,7 @@ def test_a_calibration_of_something_else_is_refused_with_both_named(cell: Cell, 
 
 def test_a_calibration_that_lacks_an_arms_firmware_or_stroke_is_refused() -> None:
     for lacks in ({"firmware": {"left": "new"}}, {"stroke_m": {}}):
-        with pytest.raises(CalibrationError, match="firmware|gripper's stroke"):
+        with pytest.raises(CalibrationError, match=r"firmware|gripper's stroke"):
             merged(CELL, calibration_of(CELL, **lacks))
 
 

@@ -1,17 +1,20 @@
 """Tags are found where they are, and doubtful ones are refused by name."""
 
+import re
 import threading
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
 from core.cell_parts import Tag
 from core.errors import CalibrationError, PerceptionError
-from core.transforms import apply, invert, look_at, rotation_angle
-from perception.table.locate import camera_shift, locate_table
+from core.transforms import apply, invert, look_at, rotation_angle, transform
+from perception.table.camera_shift import camera_shift
+from perception.table.locate import locate_table
 from perception.table.tags import MIN_IMAGE_PX, detect_tags, tag_corners_m
 from tests.support.drawn_cell import CELL, draw_frame, intrinsics_of, table_plane, with_tags
 
@@ -67,11 +70,39 @@ def test_the_table_is_solved_to_a_fraction_of_a_millimetre(frame) -> None:
 
 
 def test_a_moved_camera_is_measured(frame) -> None:
-    assert camera_shift(locate_table(frame, CELL), CELL)[0] < 1e-3
+    assert camera_shift(locate_table(frame, CELL), CELL).distance_m < 1e-3
     moved = look_at(np.add(CELL.camera.position_m, [0.0, 0.03, 0.0]), np.add(CELL.camera.target_m, [0.0, 0.03, 0.0]))
-    shift_m, turn_rad = camera_shift(locate_table(draw_frame(CELL, moved), CELL), CELL)
-    assert shift_m == pytest.approx(0.03, abs=1e-3)
-    assert turn_rad == pytest.approx(0.0, abs=2e-3)
+    shift = camera_shift(locate_table(draw_frame(CELL, moved), CELL), CELL)
+    assert shift.distance_m == pytest.approx(0.03, abs=1e-3)
+    assert shift.turn_rad == pytest.approx(0.0, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("moved_m", "turned_deg", "said"),
+    [
+        ((0.05, 0, 0), (0, 0, 0), r"50 mm \(50 to its right\)"),
+        ((-0.05, 0, 0), (0, 0, 0), r"50 mm \(50 to its left\)"),
+        ((0, -0.04, 0), (0, 0, 0), r"40 mm \(40 up\)"),
+        ((0, 0, 0.04), (0, 0, 0), r"40 mm \(40 nearer\)"),
+        ((0.03, 0.04, -0.002), (0, 0, 0), r"50 mm \(30 to its right, 40 down\)"),
+        ((0, 0, 0), (2, 0, 0), r"2.0° \(2.0 up\)"),
+        ((0, 0, 0), (0, -3, 0), r"3.0° \(3.0 to its left\)"),
+        ((0, 0, 0), (0, 0, 4), r"4.0° \(4.0 clockwise\)"),
+    ],
+)
+def test_which_way_the_camera_went_is_said_as_who_stands_behind_it_sees_it(moved_m, turned_deg, said: str) -> None:
+    turn = Rotation.from_euler("xyz", turned_deg, degrees=True).as_matrix()
+    T_world_camera = CELL.camera.T_world_camera @ transform(turn, moved_m)
+    assert re.search(said, str(camera_shift(locate_table(draw_frame(CELL, T_world_camera), CELL), CELL)))
+
+
+def test_turned_to_its_right_a_camera_sees_the_table_farther_left() -> None:
+    """And turned up, farther down: the words are true of the picture."""
+    k = draw_frame(CELL).intrinsics
+    for euler, axis in ((("y", 3.0), 0), (("x", 3.0), 1)):
+        turned = CELL.camera.T_world_camera @ transform(Rotation.from_euler(*euler, degrees=True).as_matrix())
+        before, after = (k.project(invert(T)[None, :3, 3])[0] for T in (CELL.camera.T_world_camera, turned))
+        assert (after - before)[axis] * (-1 if axis == 0 else 1) > 10
 
 
 @pytest.mark.parametrize("index", range(len(CELL.tags)))
@@ -83,6 +114,24 @@ def test_a_tag_of_the_wrong_size_is_named_with_both_sizes(index: int) -> None:
 def test_a_moved_tag_is_named_with_its_distance() -> None:
     with pytest.raises(CalibrationError, match=r"Tag 2 lies 1[3-7] mm from where the cell file has it"):
         locate_table(draw_frame(_changed(2, position_m=(0.015, 0.36))), CELL)
+
+
+@pytest.mark.parametrize(
+    ("at_m", "way"), [((0.015, 0.36), "down"), ((-0.015, 0.36), "up"), ((0.0, 0.375), "right"), ((0.0, 0.345), "left")]
+)
+def test_a_moved_tag_is_said_to_have_gone_the_way_it_went_in_the_picture(at_m: tuple[float, float], way: str) -> None:
+    """The camera faces the arms: what comes nearer goes down in its picture, the arms' left (+y) is on its right."""
+    with pytest.raises(CalibrationError, match=rf"Tag 2 lies .* \(1\d {way}\) in the picture"):
+        locate_table(draw_frame(_changed(2, position_m=at_m)), CELL)
+
+
+def test_two_moved_tags_are_both_named_where_the_camera_is_known() -> None:
+    tags = (
+        *_changed(2, position_m=(0.03, 0.36)).tags[:5],
+        CELL.tags[5].model_copy(update={"position_m": (-0.22, -0.43)}),
+    )
+    with pytest.raises(CalibrationError, match=r"contradict one another: tag 2 lies .* tag 5 lies [^;]*$"):
+        locate_table(draw_frame(with_tags(CELL, tags)), CELL)
 
 
 def test_a_tag_laid_upside_down_is_refused() -> None:
