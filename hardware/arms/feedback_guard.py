@@ -184,14 +184,17 @@ class FeedbackGuard:
         )
 
 
-def check_plausible(joints_rad: NDArray[np.float64], arm: str) -> None:
-    """Raises FeedbackError for joints (6,) that no arm can report: not finite, beyond the stops, six exact zeros."""
+def check_plausible(joints_rad: NDArray[np.float64], arm: str, zero_offset_rad: NDArray[np.float64]) -> None:
+    """Raises FeedbackError for joints (6,) that no arm can report: not finite, beyond the stops, six exact zeros.
+
+    zero_offset_rad (6,): what of them was added to the report.
+    """
     beyond = np.maximum(JOINT_LOWER_RAD - joints_rad, joints_rad - JOINT_UPPER_RAD)
     if not np.all(beyond < _BEYOND_STOPS_RAD):
         joint = int(np.argmax(np.where(np.isnan(beyond), np.inf, beyond)))
         cause = f"The {arm} arm's joint {joint + 1} reads {_degrees(joints_rad[joint])} degrees, beyond its stops."
         raise FeedbackError(cause, "Check that joint's zero and the cell file's firmware, then start again.")
-    if not np.any(joints_rad):
+    if not np.any(joints_rad - zero_offset_rad):
         raise FeedbackError(
             f"The {arm} arm reads exactly zero at all joints, as one does whose encoders do not answer.",
             "Move it a little by hand. If it still reads zero, switch it off and on; then start again.",

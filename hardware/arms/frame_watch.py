@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clock import Clock
 from hardware.arms import can_protocol as protocol
@@ -25,11 +26,15 @@ class FrameWatch:
     take does not count as arrived: the feedback is lost then, for the reason in `trouble`.
     """
 
-    def __init__(self, forward: Callable[[Any], None], clock: Clock, guard: FeedbackGuard) -> None:
+    def __init__(
+        self, forward: Callable[[Any], None], clock: Clock, guard: FeedbackGuard, zero_offset_rad: NDArray[np.float64]
+    ) -> None:
+        """zero_offset_rad (6,): to be added to the joints that come in."""
         self.trouble = ""
         self._forward = forward
         self._clock = clock
         self._guard = guard
+        self._zero_offset_rad = zero_offset_rad.tolist()
         self._arrived_s: dict[int, float] = {}
 
     def __call__(self, message: Any) -> None:
@@ -78,7 +83,8 @@ class FrameWatch:
         if identifier in protocol.JOINT_FEEDBACK:
             first = 2 * (identifier - protocol.JOINT_FEEDBACK[0])
             for number, millidegrees in enumerate(protocol.PAIR.unpack(data), first):
-                self._guard.see_joint(number, math.radians(millidegrees / 1000.0), now_s)
+                angle_rad = math.radians(millidegrees / 1000.0) + self._zero_offset_rad[number]
+                self._guard.see_joint(number, angle_rad, now_s)
         elif identifier in protocol.MOTOR_FAST:
             number = identifier - protocol.MOTOR_FAST[0]
             speed, current, position = protocol.MOTOR_FAST_LAYOUT.unpack(data)

@@ -21,7 +21,7 @@ from hardware.arms.motion import Follower, settle_gripper
 from hardware.arms.piper_bus import BusType, PiperBus
 from hardware.arms.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
-from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.description import joint_limits
 
 _POLL_S = 0.02
 _ENABLE_TIMEOUT_S = 3.0
@@ -41,7 +41,9 @@ class PiperArm:
         self.name = name
         self._mount = mount
         self._clock = clock
-        self._bus = PiperBus(channel, bustype, clock)
+        self.zero_offset_rad = np.array(mount.zero_offset_rad)
+        self._limits_rad = joint_limits(self.zero_offset_rad)
+        self._bus = PiperBus(channel, bustype, clock, self.zero_offset_rad)
         # An emulated arm lives in this process: nobody else can reach it.
         self._lock = ChannelLock(channel) if bustype == "socketcan" else None
         self._guard = FeedbackGuard(name)
@@ -79,7 +81,7 @@ class PiperArm:
         if self._is_proven:
             self.hold()
             return
-        check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name)
+        check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name, self.zero_offset_rad)
         self._power()
         self._keep_grip()
         self._bus.send_joint_mode(PROVING_SPEED)
@@ -142,7 +144,7 @@ class PiperArm:
                 or frozen, a fault, a stop, or an arm that falls behind (it holds where it is).
         """
         start = self.proven()
-        check_trajectory(trajectory, start.joints_rad, self.name)
+        check_trajectory(trajectory, start.joints_rad, self.name, self._limits_rad)
         self._bus.send_joint_mode()
         with self._latching():
             return Follower(self, self._clock, self._guard, trajectory).run(should_stop)
@@ -216,7 +218,7 @@ class PiperArm:
         """Sends one joint target, clipped onto the limits; for motions, which have checked their path."""
         if self._stopped:
             raise ArmError(f"The {self.name} arm is in emergency stop.", POWER_CYCLE)
-        target = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+        target = np.clip(joints_rad, *self._limits_rad)
         self._bus.send_joints(target)
         self._guard.command(target, self._clock.now_s())
         self._commanded = target

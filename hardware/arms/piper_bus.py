@@ -28,12 +28,16 @@ BusType = Literal["socketcan", "virtual"]
 
 
 class PiperBus:
-    """Opened by `open`, closed by `close`; both idempotent."""
+    """Opened by `open`, closed by `close`; both idempotent.
 
-    def __init__(self, channel: str, bustype: BusType, clock: Clock) -> None:
+    Joints are what they are, on this side of it: the controller's are `zero_offset_rad` (6,) less.
+    """
+
+    def __init__(self, channel: str, bustype: BusType, clock: Clock, zero_offset_rad: NDArray[np.float64]) -> None:
         self.channel = channel
         self._bustype = bustype
         self._clock = clock
+        self._zero_offset_rad = zero_offset_rad
         # Re-entrant: an emergency stop may come from a signal handler in the middle of a send.
         self._lock = threading.RLock()
         self._sdk: Any = None
@@ -69,7 +73,7 @@ class PiperBus:
         can_port = sdk.GetCanBus()
         if can_port.bus is None:
             raise ArmError(f"The CAN channel {self.channel} cannot be opened.", remedy)
-        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock, guard)
+        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock, guard, self._zero_offset_rad)
         can_port.callback_function = self._watch
         self._note_unsent(can_port)
         self._is_stopped = False
@@ -119,7 +123,7 @@ class PiperBus:
         joints = [getattr(joint, f"joint_{i}") for i in range(1, 7)]
         arm_status = int(status.arm_status)
         return ArmState(
-            joints_rad=protocol.radians(joints),
+            joints_rad=protocol.radians(joints) + self._zero_offset_rad,
             gripper_width_m=gripper.grippers_angle * 1e-6,
             gripper_effort_nm=abs(gripper.grippers_effort) * 1e-3,
             enabled=all(bits & protocol.MotorBit.ENABLED for bits in motors),
@@ -153,9 +157,11 @@ class PiperBus:
         Raises:
             ArmError: not finite, outside the limits, or farther from the last target than the arm can move.
         """
+        told_rad = joints_rad - self._zero_offset_rad
         check_target(joints_rad, self.channel)
+        check_target(told_rad, self.channel)
         self._step_limit.allow(joints_rad, self._clock.now_s(), self.channel, self.read().joints_rad)
-        self._send(lambda sdk: sdk.JointCtrl(*protocol.millidegrees(joints_rad)))
+        self._send(lambda sdk: sdk.JointCtrl(*protocol.millidegrees(told_rad)))
 
     def send_joint_mode(self, speed: float = 1.0) -> None:
         """CAN control, joint moves at this share of full speed: above that the trajectory itself limits it."""

@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms.arm import ArmState
 from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
-from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.description import JointLimits, joint_limits
 from hardware.robot.kinematics import forward_kinematics
 
 #: Share of full speed that the controller is told to keep.
@@ -35,6 +35,7 @@ class Provable(Protocol):
     """What the first motion needs of an arm."""
 
     name: str
+    zero_offset_rad: NDArray[np.float64]
 
     def ready(self, max_age_s: float = 0.1) -> ArmState: ...
     def command(self, joints_rad: NDArray[np.float64]) -> None: ...
@@ -47,8 +48,9 @@ def prove_feedback(arm: Provable, clock: Clock, guard: FeedbackGuard) -> None:
         FeedbackError: a joint's feedback did not follow; the arm must be stopped, for where it is nobody knows.
         ArmError: it does not come to rest, or as `ready` and `command`.
     """
-    start = np.clip(_await_rest(arm, clock), JOINT_LOWER_RAD, JOINT_UPPER_RAD)
-    reach = start + _REACH_RAD * _upwards(start)
+    limits_rad = joint_limits(arm.zero_offset_rad)
+    start = np.clip(_await_rest(arm, clock), *limits_rad)
+    reach = start + _REACH_RAD * _upwards(start, limits_rad)
     _stream(arm, clock, np.tile(start, (_SETTLE_TICKS, 1)))
     motors = guard.motors_rad()
     moved = _move(arm, clock, start, reach)
@@ -66,7 +68,7 @@ def _await_rest(arm: Provable, clock: Clock) -> NDArray[np.float64]:
             raise ArmError(cause, "See what moves it, or whether its feedback is noise, then start again.")
         clock.sleep(_TICK_S)
         seen.append(arm.ready().joints_rad)
-        check_plausible(seen[-1], arm.name)
+        check_plausible(seen[-1], arm.name, arm.zero_offset_rad)
     return seen[-1]
 
 
@@ -97,10 +99,11 @@ def _stream(arm: Provable, clock: Clock, targets: NDArray[np.float64]) -> None:
         arm.ready()
 
 
-def _upwards(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+def _upwards(joints_rad: NDArray[np.float64], limits_rad: JointLimits) -> NDArray[np.float64]:
     """+1 or -1 for each joint (6,): the way that lifts the tool, or else off the nearer limit."""
     turned = joints_rad + np.deg2rad(1.0) * np.eye(6)
     lift_m = forward_kinematics(turned)[:, 2, 3] - forward_kinematics(joints_rad)[2, 3]
-    inwards = np.where(joints_rad < (JOINT_LOWER_RAD + JOINT_UPPER_RAD) / 2, 1.0, -1.0)
-    is_free = np.minimum(joints_rad - JOINT_LOWER_RAD, JOINT_UPPER_RAD - joints_rad) > _REACH_RAD
+    lower_rad, upper_rad = limits_rad
+    inwards = np.where(joints_rad < (lower_rad + upper_rad) / 2, 1.0, -1.0)
+    is_free = np.minimum(joints_rad - lower_rad, upper_rad - joints_rad) > _REACH_RAD
     return np.where(is_free & (np.abs(lift_m) > _LEVEL_M), np.sign(lift_m), inwards)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArmError
-from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S
+from hardware.robot.description import MAX_SPEED_RAD_S, JointLimits
 
 #: How far [rad] from the measured joints a trajectory may start.
 START_TOLERANCE_RAD = np.deg2rad(1.0)
@@ -36,8 +36,11 @@ class JointTrajectory:
         return JointTrajectory(self.times_s / speed, self.positions_rad)
 
 
-def check_trajectory(trajectory: JointTrajectory, measured_rad: NDArray[np.float64], arm: str) -> None:
+def check_trajectory(
+    trajectory: JointTrajectory, measured_rad: NDArray[np.float64], arm: str, limits_rad: JointLimits
+) -> None:
     """Raises ArmError for a trajectory that is malformed, not finite, out of limits, too fast or elsewhere."""
+    lower_rad, upper_rad = limits_rad
     times, positions = np.asarray(trajectory.times_s, float), np.asarray(trajectory.positions_rad, float)
     if times.ndim != 1 or len(times) < 1 or positions.shape != (len(times), 6):
         cause = f"The trajectory for the {arm} arm is malformed: times {times.shape}, positions {positions.shape}."
@@ -46,10 +49,10 @@ def check_trajectory(trajectory: JointTrajectory, measured_rad: NDArray[np.float
         raise ArmError(f"The trajectory for the {arm} arm contains NaN or infinite values.", _REPLAN)
     if times[0] != 0.0 or np.any(np.diff(times) <= 0.0):
         raise ArmError(f"The trajectory for the {arm} arm has times that do not rise from 0.", _REPLAN)
-    outside = np.maximum(JOINT_LOWER_RAD - positions, positions - JOINT_UPPER_RAD).max(axis=0)
+    outside = np.maximum(lower_rad - positions, positions - upper_rad).max(axis=0)
     if np.max(outside) > LIMIT_SLACK_RAD:
         joint = int(np.argmax(outside))
-        low, high = np.rad2deg(JOINT_LOWER_RAD[joint]), np.rad2deg(JOINT_UPPER_RAD[joint])
+        low, high = np.rad2deg(lower_rad[joint]), np.rad2deg(upper_rad[joint])
         raise ArmError(
             f"The trajectory for the {arm} arm leaves joint {joint + 1}'s limits "
             f"({low:.0f} to {high:.0f} degrees) by {np.rad2deg(outside[joint]):.1f} degrees.",

@@ -17,6 +17,8 @@ from core.transforms import Matrix, transform
 
 Firmware = Literal["new", "old"]
 Kind = Literal["box", "cylinder", "sphere"]
+#: The lowest and the highest (6,) [rad].
+JointLimits = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 URDF_FILE = Path(__file__).with_name("piper.urdf")
 ARM_JOINTS = ("joint1", "joint2", "joint3", "joint4", "joint5", "joint6")
@@ -117,6 +119,15 @@ SHAPES = {
 #: T_parent_joint (4, 4) of every joint at zero, by its name.
 JOINT_ORIGINS = {name: _origin(joint) for name, joint in _JOINTS.items()}
 JOINT_LOWER_RAD, JOINT_UPPER_RAD = _limits("lower"), _limits("upper")
+
+
+def joint_limits(zero_offset_rad: NDArray[np.float64]) -> JointLimits:
+    """Where the joints of an arm may be: within their stops, and where its controller, by whose zeros they are
+    `zero_offset_rad` (6,) less, lets them go."""
+    lower = np.maximum(JOINT_LOWER_RAD, JOINT_LOWER_RAD + zero_offset_rad)
+    return lower, np.minimum(JOINT_UPPER_RAD, JOINT_UPPER_RAD + zero_offset_rad)
+
+
 #: Rated torques (6,) of the shoulder's and the wrist's motors.
 JOINT_EFFORT_NM = _limits("effort")
 MAX_SPEED_RAD_S = float(_limits("velocity").min())

@@ -20,6 +20,7 @@ from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.scene import PlacedObject
 from hardware.simulation.sim_camera import SimCamera
+from hardware.simulation.zero_offset import OffsetPlant
 from hardware.world import SceneNote, Verdict
 
 #: How exactly a tripod is put back: the tags, not the YAML, say where the camera stands.
@@ -117,7 +118,8 @@ class DigitalCell:
 
     def _plant(self, name: str) -> ArmPlant:
         """What an arm's controller drives."""
-        return self._physics.plant(name)
+        plant, offset_rad = self._physics.plant(name), np.array(self._cell.arms[name].zero_offset_rad)
+        return OffsetPlant(plant, offset_rad) if offset_rad.any() else plant
 
     def _mount(self, name: str) -> ArmMount:
         """What an arm's driver is told of it."""

@@ -14,9 +14,11 @@ from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.digital_cell import SimClock
+from hardware.simulation.zero_offset import OffsetPlant
 from tests.support.ideal_plant import IdealPlant
 
 GOAL = np.array([0.6, 1.4, -1.2, 0.3, 0.8, -0.4])
+NOWHERE = np.zeros(6)
 _channels = count()
 
 
@@ -29,10 +31,11 @@ def emulated_cells() -> Iterator:
     """Gives a function that builds cells of one emulated arm; takes them down at the end."""
     cells = []
 
-    def make(firmware="new", arm_mount=None, joints=PARK_JOINTS):
+    def make(firmware="new", arm_mount=None, joints=PARK_JOINTS, zero_offset_rad=NOWHERE):
         channel = f"test_{os.getpid()}_{next(_channels)}"
         plant = IdealPlant(joints)
-        emulator = PiperEmulator(channel, plant, firmware, gripper_stroke_m=0.07)
+        seen = OffsetPlant(plant, zero_offset_rad)
+        emulator = PiperEmulator(channel, seen, firmware, gripper_stroke_m=0.07)
         clock = SimClock(plant.step, 0.002, [emulator])
         arm = PiperArm("left", channel, arm_mount or mount(), clock, bustype="virtual")
         cells.append(SimpleNamespace(arm=arm, emulator=emulator, plant=plant, clock=clock))
