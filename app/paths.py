@@ -17,12 +17,21 @@ def home(is_written: bool = True) -> Path:
     Raises:
         StorageError: it cannot be made, or written to.
     """
-    path = Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
+    path = _home()
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     if is_written:
         demand_writable(path)
     return path
+
+
+def calibrations() -> Path:
+    """Where cells' calibrations are, as `CalibrationStore` keeps them; made by who saves one."""
+    return _home() / "calibrations"
+
+
+def _home() -> Path:
+    return Path(os.environ.get("VITRO_HOME") or Path(__file__).parent.parent / "runs")
 
 
 def trial_folder(log: str, id: int) -> Path:

@@ -39,6 +39,8 @@ class Cell(Section):
     workspace: Workspace
     #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
     calibrated: str | None = None
+    #: A calibration older than this is not used unasked [days].
+    calibration_days: Annotated[float, Field(gt=0)] = 30.0
 
     @model_validator(mode="after")
     def _is_buildable(self) -> "Cell":

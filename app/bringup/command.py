@@ -3,10 +3,10 @@
 from app.bringup.options import BringupOptions
 from app.bringup.progress import Progress
 from app.bringup.steps import STEPS, Bringup, Step
+from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.keys import require_terminal
 from app.paths import cell_file, home
-from core.cell import load_cell
 from core.errors import ConfigurationError
 from hardware.worlds import choose_world
 
@@ -21,7 +21,7 @@ def bring_up(options: BringupOptions) -> int:
     require_terminal()
     camera, arms = choose_world(options.camera, options.arms)
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
-    cell = load_cell(file)
+    cell = load_calibrated(str(file))
     if options.again and options.again not in [step.name for step in STEPS]:
         known = ", ".join(step.name for step in STEPS)
         raise ConfigurationError(f"There is no step called {options.again!r}.", f"Choose one of: {known}.")

@@ -227,11 +227,16 @@ def _is_it(bringup: Bringup, name: str, arm: Arm) -> bool:
             return answer == "y"
 
 
+def channels(cell: Cell) -> dict[str, str]:
+    """All that tells arms apart; where they stand is for their calibration."""
+    return {name: mount.channel for name, mount in cell.arms.items()}
+
+
 STEPS: Sequence[Step] = (
     Step("machine", "what this machine lacks", check_machine, lambda cell: None),
-    Step("camera", "a picture with the cell's tags", check_camera, lambda cell: (cell.camera, cell.tags)),
-    Step("arms", "which arm is which", tell_arms_apart, lambda cell: cell.arms),
-    Step("names", "devices that keep their names", name_devices, lambda cell: cell.arms),
+    Step("camera", "a picture with the cell's tags", check_camera, lambda cell: (cell.camera.serial, cell.tags)),
+    Step("arms", "which arm is which", tell_arms_apart, channels),
+    Step("names", "devices that keep their names", name_devices, channels),
     Step("calibration", "where the arms stand", check_calibration, lambda cell: cell),
     Step("dry-run", "everything but motion", plan_without_moving, lambda cell: cell),
     Step("first-grasp", "one slow grasp", grasp_slowly, lambda cell: cell),

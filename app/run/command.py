@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.calibrate.cell import confirm_age, load_calibrated
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.interrupts import Interrupts
 from app.keys import require_terminal
-from app.paths import cell_file, home
+from app.paths import home
 from app.run.live_page import LivePage
 from app.run.operator import Operator
 from app.run.options import RunOptions
@@ -22,7 +23,7 @@ from app.run.session import Session
 from app.run.trial_files import TrialLog
 from app.trials import show_trials
 from calibration.cell_check import check_measured
-from core.cell import Cell, load_cell
+from core.cell import Cell
 from core.image import RgbdImage
 from hardware.world import World
 from hardware.worlds import choose_world, open_world
@@ -57,7 +58,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
 def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world: OpenWorld) -> None:
     console = operator.console
     camera, arms = choose_world(options.camera, options.arms)
-    cell = load_cell(cell_file(options.cell or ("sim" if camera == "sim" else "lab")))
+    cell = load_calibrated(options.cell or ("sim" if camera == "sim" else "lab"))
     estimator, why = choose_estimator(options.estimator, options.weights)
     if camera != "sim":
         check_measured(cell, camera.partition(":")[2] or cell.camera.serial)
@@ -71,6 +72,8 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world:
     pipeline = Pipeline(cell, replace(options, estimator=estimator), truth if camera == "sim" else None)
     if not options.yes or camera != "sim":
         require_terminal()
+    if camera != "sim":
+        confirm_age(cell, console, options.yes)
     with ExitStack() as opened:
         with console.stage("open") as line:
             world = opened.enter_context(closing(open_world(cell, camera, options.seed)))

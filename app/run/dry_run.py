@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.estimator_choice import choose_estimator
-from app.paths import cell_file, home
+from app.paths import home
 from app.run.options import DryRunOptions
 from app.run.pipeline import Pipeline, Stages
 from app.run.trial import Trial
 from app.run.trial_files import save_pictures
-from core.cell import load_cell
 from core.errors import PlanningError, VitroError
 from core.files import demand_writable, free_folder, writing
 from core.json_values import plain, to_json
@@ -54,7 +54,7 @@ def dry_run_recording(options: DryRunOptions) -> int:
     console = Console(options.as_json)
     folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
     demand_writable(folder)
-    cell = load_cell(cell_file(options.cell))
+    cell = load_calibrated(options.cell)
     estimator, why = choose_estimator(options.estimator, options.weights)
     pipeline = Pipeline(cell, replace(options, estimator=estimator))
     console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")

@@ -5,10 +5,9 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from shlex import quote
 
+from app.calibrate.cell import load_calibrated
 from app.console import Console
-from app.paths import cell_file
 from app.run.options import RecordOptions
-from core.cell import load_cell
 from core.errors import CameraError, ConfigurationError
 from hardware.cameras.attached import find_cameras
 from hardware.cameras.camera import Camera, EndOfRecording
@@ -58,14 +57,12 @@ def open_camera(options: RecordOptions, opened: ExitStack) -> Camera:
     if kind == "auto":
         kind = "d435" if find_cameras() else "sim"
     if kind == "d435":
-        cell = load_cell(cell_file(options.cell or "lab"))
+        cell = load_calibrated(options.cell or "lab")
         mount = cell.camera
         config = RealSenseConfig(serial or None, mount.width, mount.height, mount.fps)
         return opened.enter_context(LiveCamera(config))
     if kind == "sim":
-        world = opened.enter_context(
-            closing(open_world(load_cell(cell_file(options.cell or "sim")), "sim", options.seed))
-        )
+        world = opened.enter_context(closing(open_world(load_calibrated(options.cell or "sim"), "sim", options.seed)))
         world.stage(options.surface, options.seed, options.objects)
         return world.camera
     if not Path(options.camera).exists():

@@ -1,0 +1,55 @@
+"""`calibrate list|show|diff|rollback|export`: calibrations that were stored."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.options import CellOption, JsonOption, add_command
+
+room = typer.Typer()
+
+Version = Annotated[str, typer.Argument(help="A version, as `calibrate list` names it; default: the one in use.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(CellOption, JsonOption):
+    """The calibrations of a cell, oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(CellOption, JsonOption):
+    """One calibration: where things stand, how sure that is, what was found."""
+
+    version: Version = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions(CellOption, JsonOption):
+    """How far arms and camera stand apart in two calibrations."""
+
+    first: Annotated[str, typer.Argument(help="A version, as `calibrate list` names it.")]
+    second: Version = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackOptions(CellOption, JsonOption):
+    """Take the calibration into use that was in use before; nothing is deleted."""
+
+    to: Annotated[str, typer.Option(metavar="VERSION", help="This one instead.", show_default=False)] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(CellOption, JsonOption):
+    """Write the cell as one YAML, a calibration merged in."""
+
+    version: Version = ""
+    out: Annotated[Path, typer.Option(help="The cell YAML to write.")]
+
+
+add_command(room, "list", "app.calibrate.stored:list_versions", ListOptions)
+add_command(room, "show", "app.calibrate.stored:show_version", ShowOptions)
+add_command(room, "diff", "app.calibrate.stored:compare_versions", DiffOptions)
+add_command(room, "rollback", "app.calibrate.stored:roll_back", RollbackOptions)
+add_command(room, "export", "app.calibrate.stored:export_cell", ExportOptions)
