@@ -34,7 +34,9 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
     corners = np.array([[picture[id_] for id_ in ids] for picture in pictures])
     wander_px = float(np.abs(corners - corners.mean(axis=0)).max())
     if wander_px > _STILL_PX:
-        raise PerceptionError(f"The board moves: its corners wander by {wander_px:.1f} px.", "Let the arm come to rest.")
+        raise PerceptionError(
+            f"The board moves: its corners wander by {wander_px:.1f} px.", "Let the arm come to rest."
+        )
     board_m = board.corners_m()[[id_ - board.first_id for id_ in ids]].reshape(-1, 3)
     pixels = corners.mean(axis=0).reshape(-1, 2)
     homography, _ = cv2.findHomography(board_m[:, :2], pixels)
@@ -44,8 +46,11 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
         turned = _is_turned(board_m, pixels)
         raise PerceptionError(
             f"The board's corners are {off:.1f} px from any flat board"
-            + (": every tag is turned by 180° in its place, as in tags printed from the official images."
-               if turned else ": it is bent, or its picture is blurred."),
+            + (
+                ": every tag is turned by 180° in its place, as in tags printed from the official images."
+                if turned
+                else ": it is bent, or its picture is blurred."
+            ),
             "Print the board that `calibrate target` writes." if turned else "Glue it to a stiff plate, and add light.",
         )
     return BoardView(joints_rad, board_m, pixels)

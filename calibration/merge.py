@@ -10,8 +10,8 @@ from core.cell import Cell
 from core.errors import CalibrationError
 
 _REMEDY = (
-    "Calibrate this cell (python main.py calibrate), go back to a calibration of it (python main.py calibrate "
-    "rollback), or put back what was changed."
+    "With the same --cell: calibrate it (python main.py calibrate), or go back to another calibration (python main.py "
+    "calibrate rollback). Or put back what was changed."
 )
 
 

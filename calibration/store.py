@@ -68,7 +68,7 @@ class CalibrationStore:
                 replace_file(self._file(version, "npz"), samples)
                 text = _text(calibration, samples)
                 replace_file(self._file(version), text.encode())
-                self._use((version, *self._in_use()))
+                self._use(version)
         return version
 
     def versions(self) -> list[str]:
@@ -118,18 +118,23 @@ class CalibrationStore:
             CalibrationError: none is in use, or that version is not there or damaged.
             StorageError: it cannot be written.
         """
+        if to is not None:
+            self.load(to)
+            with writing(self.folder), self._alone():
+                self._use(to)
+            return to
         in_use = self._in_use()
-        if to is None and not in_use:
+        if not in_use:
             raise CalibrationError(
                 f"No calibration of the cell {self.cell!r} is in use.",
                 "Calibrate it (python main.py calibrate), or name one with --to VERSION (calibrate list).",
             )
-        left = in_use[1:] if to is None else (to, *in_use)
-        if left:
-            self.load(left[0])
+        before = next(iter(in_use[1:]), None)
+        if before is not None:
+            self.load(before)
         with writing(self.folder), self._alone():
-            self._use(left)
-        return left[0] if left else None
+            self._write_in_use(in_use[1:])
+        return before
 
     def _file(self, version: str, kind: str = "yaml") -> Path:
         return self.folder / f"{version}.{kind}"
@@ -159,18 +164,26 @@ class CalibrationStore:
         except (OSError, ValueError) as error:
             raise CalibrationError(
                 f"Which calibration is in use cannot be read from {file} ({error}).",
-                "Write the name of one of the versions beside it into that file (calibrate list), or remove it.",
+                "Take one into use: python main.py calibrate rollback --to VERSION (calibrate list).",
             ) from error
         return versions
 
-    def _use(self, versions: tuple[str, ...]) -> None:
+    def _use(self, version: str) -> None:
+        """From now on; a pointer that nobody can read has nothing to be kept."""
+        try:
+            before = self._in_use()
+        except CalibrationError:
+            before = ()
+        self._write_in_use((version, *before))
+
+    def _write_in_use(self, versions: tuple[str, ...]) -> None:
         replace_file(self.folder / _CURRENT, "".join(f"{version}\n" for version in versions).encode())
         sync_files([self.folder])
 
     def _damaged(self, file: Path, error: Exception) -> CalibrationError:
         return CalibrationError(
             f"The calibration {file} is not as it was saved: {error}. It is left as it is.",
-            f"Go back to another (python main.py calibrate rollback --cell {self.cell}), or calibrate again.",
+            "Go back with the same --cell (python main.py calibrate rollback; --to VERSION takes any), or calibrate again.",
         )
 
 

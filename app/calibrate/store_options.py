@@ -14,7 +14,7 @@ Version = Annotated[str, typer.Argument(help="A version, as `calibrate list` nam
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListOptions(CellOption, JsonOption):
+class VersionsOptions(CellOption, JsonOption):
     """The calibrations of a cell, oldest first."""
 
 
@@ -48,7 +48,7 @@ class ExportOptions(CellOption, JsonOption):
     out: Annotated[Path, typer.Option(help="The cell YAML to write.")]
 
 
-add_command(room, "list", "app.calibrate.stored:list_versions", ListOptions)
+add_command(room, "list", "app.calibrate.stored:list_versions", VersionsOptions)
 add_command(room, "show", "app.calibrate.stored:show_version", ShowOptions)
 add_command(room, "diff", "app.calibrate.stored:compare_versions", DiffOptions)
 add_command(room, "rollback", "app.calibrate.stored:roll_back", RollbackOptions)

@@ -7,7 +7,7 @@ import yaml
 from rich.markup import escape
 
 from app.calibrate.cell import store_of
-from app.calibrate.store_options import DiffOptions, ExportOptions, ListOptions, RollbackOptions, ShowOptions
+from app.calibrate.store_options import DiffOptions, ExportOptions, RollbackOptions, ShowOptions, VersionsOptions
 from app.console import Console
 from app.paths import cell_file
 from calibration.compare import differences
@@ -20,7 +20,7 @@ from core.files import replace_file, writing
 from core.json_values import plain
 
 
-def list_versions(options: ListOptions) -> int:
+def list_versions(options: VersionsOptions) -> int:
     console, store = Console(options.as_json), _store(options.cell)
     try:
         current = store.current_version()

@@ -164,6 +164,11 @@ def test_a_pointer_of_nonsense_is_named(store: CalibrationStore, content: bytes)
     with pytest.raises(CalibrationError) as caught:
         store.current()
     assert "calibrate list" in caught.value.remedy
+    version = store.versions()[0]
+    assert store.rollback(to=version) == version == store.current_version()
+    (store.folder / "current").write_bytes(content)
+    newer = store.save(calibration_of(CELL, 1))
+    assert store.current_version() == newer
 
 
 def test_lost_or_exchanged_samples_bar_nothing_but_themselves(store: CalibrationStore) -> None:
