@@ -183,7 +183,8 @@ class CalibrationStore:
     def _damaged(self, file: Path, error: Exception) -> CalibrationError:
         return CalibrationError(
             f"The calibration {file} is not as it was saved: {error}. It is left as it is.",
-            "Go back with the same --cell (python main.py calibrate rollback; --to VERSION takes any), or calibrate again.",
+            "Go back to another (python main.py calibrate rollback, with the same --cell; --to VERSION takes any), "
+            "or calibrate again.",
         )
 
 
