@@ -18,6 +18,7 @@ from app.terminal import write_what_it_can
 
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
+    "calibrate": ("app.calibrate.options:room", "Where arms and camera stand: measured, stored, gone back to."),
     "trials": ("app.trials:room", "The log of trials."),
     "weights": ("app.weights.options:room", "The models' weights: fetched once, checked, found again."),
     "bench": ("app.bench.options:room", "Slow proofs, with the results kept in docs/."),
@@ -56,9 +57,16 @@ for name, (place, purpose) in GROUPS.items():
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs one command and exits with its code; options without a command mean `run`."""
+    """Runs one command and exits with its code; options without a command mean `run`, `calibrate` alone its wizard."""
     write_what_it_can()
     arguments = list(arguments)
-    if arguments and arguments[0].startswith("-") and arguments[0] not in ("--help", "-h"):
+    if arguments and _is_option(arguments[:1]):
         arguments.insert(0, "run")
+    if arguments[:1] == ["calibrate"] and _is_option(arguments[1:2]):
+        arguments.insert(1, "run")
     app(arguments, prog_name="main.py")
+
+
+def _is_option(first: Sequence[str]) -> bool:
+    """Whether no command follows: nothing does, or an option that is no question for help."""
+    return not first or (first[0].startswith("-") and first[0] not in ("--help", "-h"))

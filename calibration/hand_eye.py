@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
@@ -29,8 +29,8 @@ SEEN_JOINTS = [1, 2, 3, 4]
 #: Places in `HandEye.covariance`: turns [rad] and shifts [m] of the base and the board, offsets [rad], size.
 BASE_TURN, BASE_SHIFT, BOARD_TURN, BOARD_SHIFT = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)
 OFFSETS, SIZE = slice(12, 16), 16
-#: How often the weights follow the fit, and the step of a numeric derivative [rad].
-_ROUNDS, _STEP_RAD = 3, 1e-6
+#: The step of a numeric derivative [rad].
+_STEP_RAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -61,51 +61,71 @@ class HandEye:
         return np.sqrt(np.diag(self.covariance))
 
     def T_camera_board(self, joints_rad: NDArray[np.float64], firmware: Firmware) -> Matrix:
-        """At joints (6,) as read."""
+        """(..., 4, 4) at joints (..., 6) as read."""
         return self.T_camera_base @ forward_kinematics(joints_rad + self.offsets_rad, firmware) @ self.T_tcp_board
 
 
 class Model:
-    """The camera and the arm's firmware; what a solution says of a view."""
+    """The camera and the arm's firmware; what a solution says of views."""
 
     def __init__(self, intrinsics: Intrinsics, firmware: Firmware) -> None:
         self.intrinsics, self.firmware = intrinsics, firmware
 
-    def error_px(self, view: BoardView, at: HandEye) -> NDArray[np.float64]:
-        """(K, 2), where the corners should be less where they are."""
-        T = at.T_camera_board(view.joints_rad, self.firmware)
-        return self.intrinsics.project(at.scale * view.board_m @ T[:3, :3].T + T[:3, 3]) - view.corners_px
+    def errors_px(self, views: Sequence[BoardView], at: HandEye, nudge_rad: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """(M, 2) of all views' corners in turn: where they should be less where they are, the joints nudged."""
+        joints = np.array([view.joints_rad for view in views]) + np.asarray(nudge_rad, float)
+        T = at.T_camera_board(joints, self.firmware)
+        of_view = np.repeat(np.arange(len(views)), [len(view.board_m) for view in views])
+        points = at.scale * np.concatenate([view.board_m for view in views])
+        seen = np.einsum("mij,mj->mi", T[of_view, :3, :3], points) + T[of_view, :3, 3]
+        return self.intrinsics.project(seen) - np.concatenate([view.corners_px for view in views])
 
-    def whitener(self, view: BoardView, at: HandEye) -> NDArray[np.float64]:
-        """(2K, 2K) that makes the view's errors independent and of unit variance."""
-        still = self.error_px(view, at)
-        motion = np.empty((still.size, 6))
-        for joint in range(6):
-            nudged = view.joints_rad.copy()
-            nudged[joint] += _STEP_RAD
-            motion[:, joint] = (self.error_px(replace(view, joints_rad=nudged), at) - still).ravel() / _STEP_RAD
-        covariance = CORNER_PX**2 * np.eye(still.size) + JOINT_RAD**2 * motion @ motion.T
-        return np.linalg.inv(np.linalg.cholesky(covariance))
+    def whiteners(self, views: Sequence[BoardView], at: HandEye) -> list[NDArray[np.float64]]:
+        """(2K, 2K) of each view that makes its errors independent and of unit variance."""
+        still = self.errors_px(views, at)
+        nudged = [self.errors_px(views, at, _STEP_RAD * axis) for axis in np.eye(6)]
+        motion = np.stack([(one - still) / _STEP_RAD for one in nudged], axis=-1)
+        return [_whitener(one.reshape(-1, 6)) for one in np.split(motion, _ends(views))]
 
-    def chi(self, view: BoardView, at: HandEye) -> float:
-        """How many times its noise a view is off: about 1 where all is well."""
-        return float(np.sqrt(np.mean((self.whitener(view, at) @ self.error_px(view, at).ravel()) ** 2)))
+    def chi(self, views: Sequence[BoardView], at: HandEye) -> NDArray[np.float64]:
+        """(N,) how many times its noise each view is off: about 1 where all is well."""
+        white = self._whitened(views, at, self.whiteners(views, at))
+        return np.array([np.sqrt(np.mean(one**2)) for one in white])
 
-    def fit(self, views: Sequence[BoardView], start: HandEye) -> HandEye:
-        """The likeliest solution, from a start within its basin; one view far off hardly bends it (robust loss)."""
+    def fit(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
+        """The likeliest solution, from a start within its basin; one view far off hardly bends it (robust loss).
+
+        rounds: how often the weights follow the fit.
+        """
         current = start
-        for _ in range(_ROUNDS):
-            whiten = [self.whitener(view, current) for view in views]
+        for _ in range(rounds):
+            whiteners = self.whiteners(views, current)
 
-            def residuals(step: NDArray, at: HandEye = current, whiten: list[NDArray] = whiten) -> NDArray:
+            def residuals(step: NDArray, at: HandEye = current, by: list[NDArray] = whiteners) -> NDArray:
                 moved = _moved(at, step)
-                fit = [w @ self.error_px(view, moved).ravel() for w, view in zip(whiten, views, strict=True)]
                 believed = [moved.offsets_rad[SEEN_JOINTS] / OFFSET_RAD, [np.log(moved.scale) / SCALE]]
-                return np.concatenate([*fit, *believed])
+                return np.concatenate([*self._whitened(views, moved, by), *believed])
 
             found = least_squares(residuals, np.zeros(SIZE + 1), x_scale="jac", loss="soft_l1", f_scale=3.0)
             current = replace(_moved(current, found.x), covariance=np.linalg.pinv(found.jac.T @ found.jac))
         return current
+
+    def _whitened(
+        self, views: Sequence[BoardView], at: HandEye, whiteners: Sequence[NDArray]
+    ) -> list[NDArray[np.float64]]:
+        errors = np.split(self.errors_px(views, at), _ends(views))
+        return [by @ error.ravel() for by, error in zip(whiteners, errors, strict=True)]
+
+
+def _ends(views: Sequence[BoardView]) -> NDArray[np.int_]:
+    """Where in all views' corners each view but the last ends."""
+    return np.cumsum([len(view.board_m) for view in views])[:-1]
+
+
+def _whitener(motion_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """motion_px (2K, 6): how far a view's corners move by a radian of each joint."""
+    covariance = CORNER_PX**2 * np.eye(len(motion_px)) + JOINT_RAD**2 * motion_px @ motion_px.T
+    return np.linalg.inv(np.linalg.cholesky(covariance))
 
 
 def _moved(at: HandEye, step: NDArray) -> HandEye:

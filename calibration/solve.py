@@ -40,7 +40,7 @@ def solve_arm(
         )
     model = Model(intrinsics, firmware)
     starts = closed_forms(views, intrinsics, firmware)
-    start = min(starts.values(), key=lambda one: float(np.median([model.chi(view, one) for view in views])))
+    start = min(starts.values(), key=lambda one: float(np.median(model.chi(views, one))))
     kept, fit = _without_bad(list(range(len(views))), views, model, start)
     good = [views[i] for i in kept]
     dropped = tuple(i for i in range(len(views)) if i not in kept)
@@ -73,7 +73,7 @@ def _without_bad(
     most = int(MOST_BAD * len(views))
     fit = model.fit(views, start)
     while True:
-        off = [model.chi(views[i], fit) for i in kept]
+        off = model.chi([views[i] for i in kept], fit)
         worst = int(np.argmax(off))
         if off[worst] <= BAD_VIEW_CHI:
             return kept, fit
@@ -88,18 +88,17 @@ def _without_bad(
         fit = model.fit([views[i] for i in kept], fit)
 
 
-def _left_out(views: Sequence[BoardView], model: Model, fit: HandEye, intrinsics: Intrinsics) -> tuple[float, float]:
+def _left_out(views: Sequence[BoardView], model: Model, fit: HandEye, intrinsics: Intrinsics) -> tuple[float, ...]:
     """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
     px, mm = [], []
     for fold in range(_FOLDS):
-        rest = [view for i, view in enumerate(views) if i % _FOLDS != fold]
-        blind = model.fit(rest, fit)
-        for view in views[fold::_FOLDS]:
-            error = np.linalg.norm(model.error_px(view, blind), axis=1)
-            depth_m = float(blind.T_camera_board(view.joints_rad, model.firmware)[2, 3])
-            px.append(error**2)
-            mm.append((error * depth_m / intrinsics.fx * 1000) ** 2)
-    return float(np.sqrt(np.concatenate(px).mean())), float(np.sqrt(np.concatenate(mm).mean()))
+        left_out = views[fold::_FOLDS]
+        blind = model.fit([view for i, view in enumerate(views) if i % _FOLDS != fold], fit, rounds=1)
+        error = np.linalg.norm(model.errors_px(left_out, blind), axis=1)
+        depths_m = [blind.T_camera_board(view.joints_rad, model.firmware)[2, 3] for view in left_out]
+        px.append(error)
+        mm.append(error * np.repeat(depths_m, [len(view.board_m) for view in left_out]) / intrinsics.fx * 1000)
+    return tuple(float(np.sqrt(np.mean(np.concatenate(part) ** 2))) for part in (px, mm))
 
 
 def poses_apart(one: Matrix, other: Matrix) -> tuple[float, float]:

@@ -4,10 +4,8 @@ import platform
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-
 from rich.markup import escape
 
 from app.calibrate.options import CalibrateOptions
@@ -25,8 +23,8 @@ from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import ArmCalibration, CellCalibration, Finding
-from calibration.store import CalibrationStore
 from calibration.solve import poses_apart, solve_arm
+from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError
 from core.transforms import Matrix, invert
@@ -68,7 +66,9 @@ def calibrate_cell(options: CalibrateOptions) -> int:
     return _conclude(calibration, rig, console, samples)
 
 
-def _calibrate(options: CalibrateOptions, cell: Cell, rig: Rig, samples: Samples, operator: Operator) -> CellCalibration:
+def _calibrate(
+    options: CalibrateOptions, cell: Cell, rig: Rig, samples: Samples, operator: Operator
+) -> CellCalibration:
     console, camera = operator.console, rig.world.camera
     pictures = [*table_tags(rig, cell)]
     view = solve_table(mean_tags(pictures), camera.intrinsics, cell)
@@ -146,13 +146,16 @@ def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples:
     errors = {}
     for name, arm in calibration.arms.items():
         truth = rig.T_camera_base(name)
-        errors[name] = None if truth is None else dict(
-            zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True)
+        errors[name] = (
+            None
+            if truth is None
+            else dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
         )
         console.say(_line(name, arm))
     findings = [finding for arm in calibration.arms.values() for finding in arm.findings]
     for finding in findings:
-        console.say(f"  {'[red]✗[/]' if finding.fatal else '[yellow]![/]'} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
+        mark = "[red]✗[/]" if finding.fatal else "[yellow]![/]"
+        console.say(f"  {mark} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
     accepted = not any(finding.fatal for finding in findings)
     if accepted:
         store = CalibrationStore(home() / "calibrations", calibration.cell)

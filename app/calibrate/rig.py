@@ -2,12 +2,12 @@
 planted if asked."""
 
 from dataclasses import replace
-from enum import StrEnum
 from math import pi
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from app.calibrate.options import Plant
 from calibration.board import Board
 from calibration.poses import T_tcp_board
 from core.cell import Cell
@@ -20,17 +20,6 @@ from hardware.worlds import open_world
 _PRINT_M, _HAND_M, _HAND_RAD = 0.00015, 0.001, np.deg2rad(1.0)
 _OFFSET_RAD, _WRONG_SIZE, _FIT_TO_PAGE = np.deg2rad(2.0), 38 / 40, 0.97
 _BAD_VIEW = 6
-
-
-class Plant(StrEnum):
-    """A fault to be found, in the digital cell alone."""
-
-    NOTHING = "nothing"
-    WRONG_SIZE = "wrong-size"
-    JOINT_OFFSET = "joint-offset"
-    BAD_VIEW = "bad-view"
-    TURNED_TAGS = "turned-tags"
-    PRINTED_97 = "printed-97"
 
 
 class Rig:
@@ -62,9 +51,7 @@ class Rig:
         if self._digital is None:
             self.world = open_world(calibrated, self._camera, self._seed)
         else:
-            self.world = self._digital = MisplacedCell(
-                self._true_cell, self._seed, self._offsets_rad, calibrated.arms
-            )
+            self.world = self._digital = MisplacedCell(self._true_cell, self._seed, self._offsets_rad, calibrated.arms)
 
     @property
     def is_digital(self) -> bool:

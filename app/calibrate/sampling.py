@@ -98,7 +98,9 @@ def take_views(sampling: Sampling, arm: str) -> None:
             console.say(f"    [yellow]–[/] {error.cause}")
             refused += 1
             if refused > _MOST_REFUSED:
-                raise CalibrationError(f"{refused} views in a row of the {arm} arm came to nothing.", error.remedy) from error
+                raise CalibrationError(
+                    f"{refused} views in a row of the {arm} arm came to nothing.", error.remedy
+                ) from error
             continue
         refused = 0
         if sampling.rig.spoils(have):  # as if the arm had been moved by hand after it was read
@@ -136,7 +138,9 @@ def _coverage(views: list[BoardView], sampling: Sampling) -> str:
     centres = np.array([view.corners_px.mean(axis=0) for view in views])
     spans = np.ptp(centres, axis=0) / [width, height] if len(views) > 1 else np.zeros(2)
     joints = np.rad2deg(np.ptp([view.joints_rad for view in views], axis=0))
-    return f"{spans[0]:.0%} of the width, {spans[1]:.0%} of the height, joints over {joints.min():.0f}–{joints.max():.0f}°"
+    return (
+        f"{spans[0]:.0%} of the width, {spans[1]:.0%} of the height, joints over {joints.min():.0f}–{joints.max():.0f}°"
+    )
 
 
 def table_tags(sampling_rig: Rig, cell: Cell, pictures: int = 3) -> Iterator[tuple[SeenTag, ...]]:

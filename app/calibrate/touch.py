@@ -45,9 +45,7 @@ def touch_points(sampling: Sampling, calibrated: Cell, arm: str) -> list[float]:
 def _above(point_m: NDArray[np.float64], sampling: Sampling, arm: str) -> NDArray[np.float64]:
     """Free joints (N, 6) with the fingertips at a point, pointing down or nearly so; a few, easiest first."""
     mount, checker = sampling.cell.arms[arm], sampling.scene(arm, None).checker()
-    poses = [
-        transform(rotation_z(turn) @ _lean(lean) @ _DOWN, point_m) for lean in _LEANS_RAD for turn in _TURNS_RAD
-    ]
+    poses = [transform(rotation_z(turn) @ _lean(lean) @ _DOWN, point_m) for lean in _LEANS_RAD for turn in _TURNS_RAD]
     joints = solve(invert(mount.T_world_base) @ np.array(poses), mount.firmware, 0.05).reshape(-1, 6)
     joints = joints[np.isfinite(joints).all(axis=1)]
     here = sampling.rig.world.arms[arm].state().joints_rad

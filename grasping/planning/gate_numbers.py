@@ -64,7 +64,7 @@ def transit_violations(cell: Cell, motion: JointTrajectory, arm: str, width_m: f
     if arm not in cell.arms:
         return [f"the cell has no arm {arm!r}"]
     violations = [*_opening(width_m, width_m, cell.arms[arm].gripper_stroke_m), *_measured(cell, measured)]
-    violations += _problems(motion)
+    violations += _problems(motion, cell.arms[arm])
     if not violations:
         away = float(np.abs(motion.positions_rad[0] - np.asarray(measured[arm], float)).max())
         if away > START_RAD:

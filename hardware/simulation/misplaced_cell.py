@@ -18,6 +18,7 @@ from hardware.simulation.digital_cell import DigitalCell
 from hardware.simulation.scene.materials import Scattering, plain
 from hardware.simulation.scene.scene import ScenePart, tag_papers
 from hardware.simulation.scene.triangles import box
+from hardware.simulation.sim_camera import SimCamera
 
 #: How far a ruler and a tape are off: arms' feet and the camera [m], an arm's turn [rad], each a standard deviation.
 FEET_M, CAMERA_M, TURN_RAD = 0.008, 0.012, np.deg2rad(1.0)
@@ -78,6 +79,7 @@ class MisplacedCell(DigitalCell):
         self._rng = np.random.default_rng([seed, 41])
         self._boards: dict[str, HeldBoard] = {}
         super().__init__(misplace(cell, seed), seed)
+        self.camera = SimCamera(self._cell, self._snapshot, self.clock, seed=seed, has_depth=False)
 
     def hold_board(self, arm: str, board: HeldBoard | None) -> None:
         """Puts a board between an arm's fingers, or takes it away."""

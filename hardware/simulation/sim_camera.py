@@ -33,9 +33,17 @@ class SimCamera(Camera):
     is_live = True
 
     def __init__(
-        self, cell: Cell, snapshot: Callable[[], CellState], clock: Clock, spp: int = 16, seed: int = 0
+        self,
+        cell: Cell,
+        snapshot: Callable[[], CellState],
+        clock: Clock,
+        spp: int = 16,
+        seed: int = 0,
+        has_depth: bool = True,
     ) -> None:
-        """snapshot: the cell as it is now; spp: samples a pixel; seed: of the sensors' noise."""
+        """snapshot: the cell as it is now; spp: samples a pixel; seed: of the sensors' noise; has_depth: else its
+        depth is all holes, at half the cost."""
+        self._has_depth = has_depth
         self._cell = cell
         self._snapshot = snapshot
         self._clock = clock
@@ -65,22 +73,22 @@ class SimCamera(Camera):
         state = self._snapshot()
         if self._last is None or not _looks_the_same(self._last[0], state):
             renderer = Renderer(cell_scene(self._cell, state))
-            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, stereo=True))
+            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, self._has_depth))
         rendering = self._last[1]
-        assert rendering.infrared is not None
-        infrared = rendering.infrared.expose(self._rng)
+        infrared = None if rendering.infrared is None else rendering.infrared.expose(self._rng)
+        holes = np.full(rendering.color.shape[:2], np.nan, np.float32)
         self._number += 1
         self._truths[self._number] = rendering.truth.depth_m
         self._truths.pop(self._number - REMEMBERED, None)
         return RgbdFrame(
             color=noisy_color(rendering.color, self._rng),
-            depth_m=sense_depth(*infrared, self.intrinsics),
+            depth_m=holes if infrared is None else sense_depth(*infrared, self.intrinsics),
             intrinsics=self.intrinsics,
             serial=self._cell.camera.serial,
             number=self._number,
             stamp_s=self._clock.now_s(),
             source="sim",
-            infrared=(infrared[0], np.ascontiguousarray(infrared[1][:, disparities(self.intrinsics) :])),
+            infrared=infrared and (infrared[0], np.ascontiguousarray(infrared[1][:, disparities(self.intrinsics) :])),
         )
 
     def truth(self, image: RgbdImage) -> NDArray[np.float32]:

@@ -1,0 +1,43 @@
+"""`calibrate`: the wizard, and what was stored before."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.options import CellName, FreshOption, JsonOption, add_command
+
+room = typer.Typer()
+
+
+class Plant(StrEnum):
+    """A fault to be found, in the digital cell alone."""
+
+    NOTHING = "nothing"
+    WRONG_SIZE = "wrong-size"
+    JOINT_OFFSET = "joint-offset"
+    BAD_VIEW = "bad-view"
+    TURNED_TAGS = "turned-tags"
+    PRINTED_97 = "printed-97"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateOptions(JsonOption, FreshOption):
+    """Find where arms and camera stand, from views of a board that each arm holds; goes on where it was cut off."""
+
+    cell: CellName = ""
+    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
+    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    views: Annotated[int, typer.Option(min=8, max=60, help="Views of each arm.")] = 20
+    tag_mm: Annotated[float, typer.Option(min=5, max=200, help="Side of the board's black squares as measured.")] = 34.0
+    yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
+    headless: Annotated[bool, typer.Option("--headless", help="No page; the wizard has none yet.", hidden=True)] = False
+    auto: Annotated[bool, typer.Option("--auto", help="Propose the views, rather than lead by hand.", hidden=True)] = (
+        True
+    )
+    seed: Annotated[int, typer.Option(min=0, help="Draws the views, and how the digital cell truly stands.")] = 0
+    plant: Annotated[Plant, typer.Option(help="Digital cell: a fault that must be found.")] = Plant.NOTHING
+
+
+add_command(room, "run", "app.calibrate.command:calibrate_cell", CalibrateOptions)

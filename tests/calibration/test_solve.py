@@ -1,0 +1,110 @@
+"""An arm's calibration: right within what it says, and whatever is planted in its views is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.board import Board
+from calibration.closed_form import closed_forms
+from calibration.solve import poses_apart, solve_arm
+from core.errors import CalibrationError
+from tests.support.board_views import K, Truth, drawn_truth, drawn_views
+
+BOARD = Board()
+
+
+def solved(views, truth: Truth, board: Board = BOARD):
+    return solve_arm(views, K, "new", board, truth.T_world_camera)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noisy_views_give_the_base_well_within_a_millimetre_and_say_how_sure_that_is(seed: int) -> None:
+    truth = drawn_truth(seed)
+    arm = solved(drawn_views(truth, seed=seed), truth)
+    mm, deg = poses_apart(arm.T_camera_base, truth.T_camera_base)
+    assert mm < 1.0 and deg < 0.1
+    off = (arm.T_camera_base - truth.T_camera_base)[:3, 3] * 1000
+    assert (np.abs(off) < 4 * arm.sigma_mm).all() and (arm.sigma_mm < 1.0).all()
+    assert arm.holdout_mm < 2.0 and not arm.findings and not arm.dropped
+
+
+def test_perfect_views_give_the_base_exactly_whichever_closed_form_begins() -> None:
+    truth = drawn_truth(1)
+    views = drawn_views(truth, is_noisy=False)
+    for name, start in closed_forms(views, K, "new").items():
+        assert poses_apart(start.T_camera_base, truth.T_camera_base)[0] < 0.01, name
+    assert poses_apart(solved(views, truth).T_camera_base, truth.T_camera_base)[0] < 0.01
+
+
+def test_it_is_at_least_twice_as_near_as_closed_forms() -> None:
+    ours, theirs = [], []
+    for seed in range(5):
+        truth = drawn_truth(seed)
+        views = drawn_views(truth, seed=seed)
+        ours.append(poses_apart(solved(views, truth).T_camera_base, truth.T_camera_base)[0])
+        forms = closed_forms(views, K, "new").values()
+        theirs.append(min(poses_apart(form.T_camera_base, truth.T_camera_base)[0] for form in forms))
+    assert np.median(ours) < 0.5 * np.median(theirs)
+
+
+@pytest.mark.parametrize("joint", [2, 3, 4, 5])
+def test_a_joint_whose_zero_is_off_by_two_degrees_is_named_and_corrected(joint: int) -> None:
+    truth = drawn_truth(2, tuple(2.0 * (k == joint - 1) for k in range(6)))
+    arm = solved(drawn_views(truth, seed=2), truth)
+    told = [finding for finding in arm.findings if finding.kind == "joint-offset"]
+    assert len(told) == 1 and f"Joint {joint} " in told[0].cause and not told[0].fatal
+    np.testing.assert_allclose(np.rad2deg(arm.offsets_rad - truth.offsets_rad), 0.0, atol=0.2)
+    assert poses_apart(arm.T_camera_base, truth.T_camera_base)[0] < 1.5
+
+
+@pytest.mark.parametrize("planted", [{3}, {0, 11}])
+def test_views_that_do_not_belong_are_dropped_and_named(planted: set[int]) -> None:
+    truth = drawn_truth(3)
+    views = drawn_views(truth, seed=3)
+    for i in planted:
+        views[i] = replace(views[i], joints_rad=views[i].joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
+    arm = solved(views, truth)
+    assert set(arm.dropped) == planted
+    assert poses_apart(arm.T_camera_base, truth.T_camera_base)[0] < 1.0
+    assert [finding.kind for finding in arm.findings] == ["bad-view"]
+
+
+def test_views_of_which_half_contradict_the_rest_are_refused() -> None:
+    truth = drawn_truth(4)
+    views = drawn_views(truth, seed=4)
+    rng = np.random.default_rng(0)
+    for i in range(0, 20, 2):
+        views[i] = replace(views[i], joints_rad=views[i].joints_rad + rng.normal(0.0, 0.1, 6))
+    with pytest.raises(CalibrationError, match="contradict the rest"):
+        solved(views, truth)
+
+
+@pytest.mark.parametrize(
+    ("scale", "kind", "says"),
+    [(38 / 40, "wrong-size", "32.3 mm"), (1.06, "wrong-size", "36.0 mm"), (0.97, "printed-97", "97%")],
+)
+def test_a_board_of_another_size_than_stated_is_named_with_its_size(scale: float, kind: str, says: str) -> None:
+    truth = drawn_truth(5)
+    arm = solved(drawn_views(truth, seed=5, scale=scale), truth)
+    assert [finding.kind for finding in arm.findings if finding.fatal] == [kind]
+    assert says in arm.findings[0].cause
+
+
+def test_a_board_that_is_printed_a_hundredth_too_large_is_allowed_for() -> None:
+    truth = drawn_truth(6)
+    arm = solved(drawn_views(truth, seed=6, scale=1.009), truth)
+    assert not arm.findings and abs(arm.board_scale - 1.009) < 0.003
+
+
+def test_too_little_rotation_is_refused_with_advice() -> None:
+    truth = drawn_truth(7)
+    arm = solved(drawn_views(truth, seed=7, turn_rad=np.deg2rad(6.0)), truth)
+    told = [finding for finding in arm.findings if finding.kind == "too-little-rotation"]
+    assert told and told[0].fatal and "axes" in told[0].remedy
+
+
+def test_fewer_views_than_can_be_proven_are_refused() -> None:
+    truth = drawn_truth(8)
+    with pytest.raises(CalibrationError, match="7 views"):
+        solved(drawn_views(truth, count=7), truth)
