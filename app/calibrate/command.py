@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 from rich.markup import escape
 
-from app.calibrate.options import CalibrateOptions
+from app.calibrate.options import CalibrateOptions, TargetOptions
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
@@ -19,6 +19,7 @@ from app.keys import require_terminal
 from app.paths import cell_file, home
 from app.run.operator import Operator
 from calibration.board import Board
+from calibration.board_sheet import write_board_sheet
 from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
@@ -53,7 +54,7 @@ def calibrate_cell(options: CalibrateOptions) -> int:
     board = Board(tag_m=options.tag_mm / 1000)
     settings = {"cell": cell.model_dump(mode="json"), "board": vars(board), "seed": options.seed, "world": camera}
     settings |= {"plant": str(options.plant)}
-    samples = Samples.open(home() / "calibrations" / f"{cell.name}-views.json", settings, options.fresh)
+    samples = Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
     with Interrupts() as interrupts, closing(Rig(cell, camera, board, options.seed, options.plant)) as rig:
         operator = Operator(console, interrupts, options.yes)
         try:
@@ -64,6 +65,16 @@ def calibrate_cell(options: CalibrateOptions) -> int:
             console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
             return 1
     return _conclude(calibration, rig, console, samples)
+
+
+def write_target(options: TargetOptions) -> int:
+    """Writes the board's page."""
+    write_board_sheet(Board(), options.out, options.paper)
+    Console().say(
+        f"The board is in [bold]{escape(str(options.out))}[/]. Print at 100 %, glue it to a stiff plate, measure a "
+        "black square, then: python main.py calibrate --tag-mm ..."
+    )
+    return 0
 
 
 def _calibrate(

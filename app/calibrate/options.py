@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,3 +42,14 @@ class CalibrateOptions(JsonOption, FreshOption):
 
 
 add_command(room, "run", "app.calibrate.command:calibrate_cell", CalibrateOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions:
+    """The board that an arm holds, as a PDF to print, glue to a plate, and measure."""
+
+    out: Annotated[Path, typer.Option(help="The PDF to write.")]
+    paper: Annotated[Literal["a4", "letter"], typer.Option(help="What it is printed on.")] = "a4"
+
+
+add_command(room, "target", "app.calibrate.command:write_target", TargetOptions)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +11,37 @@ import numpy as np
 from calibration.hand_eye import BoardView
 from core.errors import ConfigurationError
 from core.files import replace_file, writing
+from core.text_file import read_json
 from perception.depth_types import SeenTag
 
 
 @dataclass
 class Samples:
-    """views by arm; tags: the table's tags in each picture. settings: what they were taken with."""
+    """views by arm; tags: the table's tags in each picture."""
 
     path: Path
-    settings: dict[str, Any]
     views: dict[str, list[BoardView]] = field(default_factory=dict)
     tags: list[tuple[SeenTag, ...]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, path: Path, settings: dict[str, Any], fresh: bool) -> "Samples":
-        """Those of the same settings, or none.
+    def open(cls, folder: Path, settings: dict[str, Any], fresh: bool) -> "Samples":
+        """Those taken with the same settings, or none; others are left alone.
 
         Raises:
-            ConfigurationError: a file that cannot be read; nothing is lost.
+            ConfigurationError: a file that cannot be read.
         """
-        samples = cls(path, json.loads(json.dumps(settings)))
-        if fresh or not path.exists():
+        digest = sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        samples = cls(folder / f"views-{digest}.json")
+        if fresh or not samples.path.exists():
             return samples
         try:
-            content = json.loads(path.read_text("utf-8"))
-            if content["settings"] != samples.settings:
-                return samples
+            content = read_json(samples.path)
             samples.views = {arm: [_view(view) for view in views] for arm, views in content["views"].items()}
             samples.tags = [tuple(_tag(tag) for tag in picture) for picture in content["tags"]]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigurationError(
-                f"The views of an earlier calibration cannot be read from {path}.", "Move it away, or give --fresh."
+                f"The views of an earlier calibration cannot be read from {samples.path}.",
+                "Move it away, or give --fresh.",
             ) from error
         return samples
 
@@ -48,10 +49,9 @@ class Samples:
         """Raises StorageError where they cannot be kept."""
         self.views.setdefault(arm, []).append(view)
         self.tags.append(tags)
-        content = {"settings": self.settings, **self.as_json()}
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self.path, json.dumps(content).encode())
+            replace_file(self.path, json.dumps(self.as_json()).encode())
 
     def as_json(self) -> dict[str, Any]:
         views = {arm: [_lists(view) for view in views] for arm, views in self.views.items()}
