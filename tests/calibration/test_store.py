@@ -81,7 +81,7 @@ def test_whichever_write_fails_the_one_before_stays_in_use(
         def fail_at_nth(path: Path, mode: str = "r", *more, nth: int = nth, **options):
             nonlocal count
             file = really_open(path, mode, *more, **options)
-            if "w" in mode and path.name.endswith(".partial"):
+            if {"w", "x"} & set(mode) and path.name.endswith(".partial"):
                 count += 1
                 if count == nth + 1:
                     file.write(b"half")
