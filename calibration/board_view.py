@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.board import Board
 from calibration.hand_eye import BoardView
+from calibration.result import Finding, FoundError
 from core.errors import PerceptionError
 from perception.depth_types import SeenTag
 from perception.table.tags import detect_tags
@@ -24,7 +25,8 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
     """The mean of what several pictures (H, W, 3) of one pose show.
 
     Raises:
-        PerceptionError: the board is hidden, moves, or is not seen sharply; in words for the person who holds on.
+        PerceptionError: the board is hidden, moves, or is not seen sharply; another view may do.
+        FoundError: it is printed so that no view will do.
     """
     pictures = [{tag.id: tag.corners_px for tag in detect_tags(color, board.tags)} for color in colors]
     ids = sorted(set.intersection(*map(set, pictures)))
@@ -43,15 +45,14 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
     off_px = cv2.perspectiveTransform(board_m[None, :, :2], homography)[0] - pixels
     off = float(np.sqrt(np.mean(np.sum(off_px**2, axis=1))))
     if off > _FLAT_PX:
-        turned = _is_turned(board_m, pixels)
+        if _is_turned(board_m, pixels):
+            cause = (
+                "Every tag of the board is turned by 180° in its place, as in tags printed from the official images."
+            )
+            raise FoundError(Finding("turned-tags", cause, "Print the board that `calibrate target` writes.", True))
         raise PerceptionError(
-            f"The board's corners are {off:.1f} px from any flat board"
-            + (
-                ": every tag is turned by 180° in its place, as in tags printed from the official images."
-                if turned
-                else ": it is bent, or its picture is blurred."
-            ),
-            "Print the board that `calibrate target` writes." if turned else "Glue it to a stiff plate, and add light.",
+            f"The board's corners are {off:.1f} px from any flat board: it is bent, or its picture is blurred.",
+            "Glue it to a stiff plate, and add light.",
         )
     return BoardView(joints_rad, board_m, pixels)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
+from core.errors import CalibrationError
 from core.image import Intrinsics
 from core.transforms import Matrix
 
@@ -51,13 +52,21 @@ Date = Annotated[str, AfterValidator(_date)]
 @dataclass(frozen=True)
 class Finding:
     """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `bad-view`,
-    `too-little-rotation`, ...; fatal: nothing may be stored with it.
+    `too-little-rotation`, `table-tags`, `contradiction`; fatal: nothing may be stored with it.
     """
 
     kind: str
     cause: str
     remedy: str
     fatal: bool
+
+
+class FoundError(CalibrationError):
+    """Something found that ends a calibration."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.cause, finding.remedy)
+        self.finding = finding
 
 
 @dataclass(frozen=True)

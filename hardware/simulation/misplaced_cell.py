@@ -3,7 +3,6 @@ zeros and not quite true, and a hand can show a printed board."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from hardware.simulation.scene.materials import Scattering, plain
 from hardware.simulation.scene.scene import ScenePart, tag_papers
 from hardware.simulation.scene.triangles import box
 from hardware.simulation.sim_camera import SimCamera
+from hardware.simulation.zero_offset import OffsetPlant
 
 #: How far a ruler and a tape are off: arms' feet and the camera [m], an arm's turn [rad], each a standard deviation.
 FEET_M, CAMERA_M, TURN_RAD = 0.008, 0.012, np.deg2rad(1.0)
@@ -97,7 +97,7 @@ class MisplacedCell(DigitalCell):
         return mount.T_world_base @ forward_kinematics(self._physics.plant(arm).joints_rad(), mount.firmware)
 
     def _plant(self, name: str) -> ArmPlant:
-        return _OffsetPlant(super()._plant(name), self._offsets_rad[name], self._rng)
+        return OffsetPlant(self._physics.plant(name), self._offsets_rad[name], READING_RAD, self._rng)
 
     def _mount(self, name: str) -> ArmMount:
         return self._mounts[name]
@@ -110,26 +110,3 @@ class MisplacedCell(DigitalCell):
             for part in board.parts
         )
         return CellState(state.surface, state.objects, state.robot, state.T_world_camera, state.appearance_seed, held)
-
-
-class _OffsetPlant:
-    """A plant whose encoders have their zeros elsewhere and run out of true: an eccentric ring reads an angle wrong
-    by a sine of it."""
-
-    def __init__(self, plant: ArmPlant, offsets_rad: NDArray[np.float64], rng: np.random.Generator) -> None:
-        self._plant, self._offsets_rad = plant, offsets_rad
-        self._periods, self._phases = rng.uniform(3.0, 8.0, 6), rng.uniform(0.0, 2 * np.pi, 6)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._plant, name)
-
-    def drive_joints(self, targets_rad: NDArray[np.float64]) -> None:
-        self._plant.drive_joints(targets_rad + self._off(targets_rad))
-
-    def joints_rad(self) -> NDArray[np.float64]:
-        joints = self._plant.joints_rad()
-        return joints - self._off(joints)
-
-    def _off(self, joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(6,) what the joints truly are less what they report."""
-        return self._offsets_rad + np.sqrt(2) * READING_RAD * np.sin(self._periods * joints_rad + self._phases)

@@ -9,16 +9,32 @@ from hardware.arms.emulator import ArmPlant
 
 
 class OffsetPlant:
-    """A plant that its controller reads, and drives, `zero_offset_rad` (6,) beside the truth."""
+    """A plant that its controller reads, and drives, `zero_offset_rad` (6,) beside the truth, and a little more: an
+    encoder's ring that is not centred reads an angle wrong by a sine of it.
 
-    def __init__(self, plant: ArmPlant, zero_offset_rad: NDArray[np.float64]) -> None:
-        self._plant, self._zero_offset_rad = plant, zero_offset_rad
+    out_of_true_rad: root mean square of that; its periods and phases are drawn.
+    """
+
+    def __init__(
+        self,
+        plant: ArmPlant,
+        zero_offset_rad: NDArray[np.float64],
+        out_of_true_rad: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._plant, self._zero_offset_rad, self._swing_rad = plant, zero_offset_rad, np.sqrt(2) * out_of_true_rad
+        rng = rng or np.random.default_rng(0)
+        self._periods, self._phases = rng.uniform(3.0, 8.0, 6), rng.uniform(0.0, 2 * np.pi, 6)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._plant, name)
 
     def drive_joints(self, targets_rad: NDArray[np.float64]) -> None:
-        self._plant.drive_joints(targets_rad + self._zero_offset_rad)
+        self._plant.drive_joints(targets_rad + self._off(targets_rad))
 
     def joints_rad(self) -> NDArray[np.float64]:
-        return self._plant.joints_rad() - self._zero_offset_rad
+        joints = self._plant.joints_rad()
+        return joints - self._off(joints)
+
+    def _off(self, joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._zero_offset_rad + self._swing_rad * np.sin(self._periods * joints_rad + self._phases)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.paths import CELLS
 from calibration.board import Board
 from calibration.board_view import board_view, mean_tags
+from calibration.result import FoundError
 from core.cell import load_cell
 from core.errors import PerceptionError
 from core.transforms import Matrix, invert, look_at
@@ -49,7 +50,7 @@ def test_a_board_that_is_not_there_half_hidden_or_moving_is_refused_by_its_name(
 
 
 def test_tags_from_the_official_images_are_named_as_turned() -> None:
-    with pytest.raises(PerceptionError, match="turned by 180°"):
+    with pytest.raises(FoundError, match="turned by 180°"):
         board_view([picture(turned_rad=np.pi)] * 2, JOINTS, BOARD)
 
 
