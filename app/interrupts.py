@@ -1,22 +1,29 @@
 """Ctrl-C with care: the first stops a motion and holds, the second stops now, none cuts the power."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
+
+#: After a wish to stop, what is done to end well (arms hold, the row is written) is not broken off by more of them
+#: within this long [s].
+ENDING_S = 5.0
 
 
 class Interrupts:
     """While entered, decides what SIGINT, SIGTERM and SIGHUP (a dropped SSH session) do.
 
-    Outside a motion they raise KeyboardInterrupt at once. During one, the first makes
-    `stop_requested` true, which the arm obeys with a controlled stop; a second calls `emergency`.
+    Outside a motion the first raises KeyboardInterrupt at once; more do nothing while its work is brought to an end.
+    During a motion, the first makes `stop_requested` true, which the arm obeys with a controlled stop; each other calls
+    `emergency`.
     """
 
     def __init__(self) -> None:
         self.stop_requested = False
         self.emergency: Callable[[], None] | None = None
         self._saved: dict[int, object] = {}
+        self._asked_s = float("-inf")
 
     def should_stop(self) -> bool:
         return self.stop_requested
@@ -35,11 +42,17 @@ class Interrupts:
             self._saved[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            return  # the program is on its way out, which one more shall not break off either
         for number, handler in self._saved.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        is_ending = time.monotonic() < self._asked_s + ENDING_S
+        if self.emergency is None and is_ending:
+            return
+        self._asked_s = time.monotonic()
         if self.emergency is None:
             raise KeyboardInterrupt
         if self.stop_requested:

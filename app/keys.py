@@ -1,9 +1,11 @@
 """Single keys from the terminal, with the terminal restored whatever happens."""
 
 import os
+import select
 import sys
 import termios
 import tty
+from contextlib import suppress
 
 from core.errors import ConfigurationError
 
@@ -33,11 +35,14 @@ def read_key() -> str:
     try:
         tty.setcbreak(descriptor)
         termios.tcflush(descriptor, termios.TCIFLUSH)
+        # Rendering leaves Ctrl-C restarting system calls: it would be heard at the next key. No select is restarted.
+        select.select([descriptor], [], [])
         # Not sys.stdin.read: its buffer would keep a second press as the answer to the next question.
         key = os.read(descriptor, 1)
         termios.tcflush(descriptor, termios.TCIFLUSH)
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, saved)
+        with suppress(termios.error):  # the terminal is gone; what ends the wait says so
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, saved)
     if not key:
         raise ConfigurationError("The terminal was closed while a key was awaited.", "Start again in a terminal.")
     return key.decode(errors="replace").lower()
