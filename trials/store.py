@@ -53,11 +53,16 @@ class TrialStore:
         Raises:
             TrialError: the trial has ended already, or there is no such trial.
         """
-        if record.outcome is not None:
-            record = replace(record, finished=datetime.now(UTC))
+        return self._update(record if record.outcome is None else replace(record, finished=datetime.now(UTC)))
+
+    def settle(self, record: TrialRecord) -> TrialRecord:
+        """Writes the outcome that stands whatever comes now, of a trial that `update` is yet to end. Raises as that."""
+        return self._update(record)
+
+    def _update(self, record: TrialRecord) -> TrialRecord:
         with self._transaction() as connection:
             known = self._get(connection, record.id)
-            if known.outcome is not None:
+            if known.outcome is not None and (known.finished is not None or record.outcome != known.outcome):
                 raise TrialError(
                     f"Trial {record.id} in {self.where} has already ended ({known.outcome}) and is not written again.",
                     "Begin a new trial.",
@@ -142,13 +147,15 @@ def _settle_the_dead(connection: Connection) -> None:
     """Marks open trials whose process is gone as interrupted by a crash, whatever else their rows hold."""
     now, c = datetime.now(UTC), trials.c
     begun = type_coerce(c.begun, String)  # as it is stored, which may be no time
-    open_rows = select(c.id, c.pid, c.process_started_s, c.host, begun.label("begun")).where(c.outcome.is_(None))
-    for row in connection.execute(open_rows).all():
+    columns = (c.id, c.pid, c.process_started_s, c.host, begun.label("begun"), c.outcome)
+    for row in connection.execute(select(*columns).where(c.outcome.is_(None) | c.finished.is_(None))).all():
         process = ProcessStamp(row.pid, row.process_started_s, row.host)
         gone = not process.is_running if process.is_here else now - _time(row.begun) > ABANDONED_AFTER
         if gone:
             why = f"process {row.pid} on {row.host} ended before the trial did"
-            end = {"outcome": Outcome.INTERRUPTED.value, "reason": Reason.CRASH.value, "finished": now, "detail": why}
+            end: dict[str, Any] = {"finished": now}
+            if row.outcome is None:  # else it was settled before
+                end |= {"outcome": Outcome.INTERRUPTED.value, "reason": Reason.CRASH.value, "detail": why}
             connection.execute(trials.update().where(c.id == row.id).values(end))
 
 

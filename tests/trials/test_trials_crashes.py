@@ -104,6 +104,18 @@ def test_a_trial_of_a_living_process_stays_open(path: Path) -> None:
     process.communicate()
 
 
+def test_a_success_that_was_settled_survives_a_kill_before_the_trial_ends(path: Path) -> None:
+    code = (
+        "from dataclasses import replace; from trials.record import Outcome\n"
+        "store = TrialStore(args[0]); record = store.get(begin(store))\n"
+        "store.settle(replace(record, outcome=Outcome.SUCCESS)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    child(code, path).communicate(timeout=60)
+    (record,) = TrialStore(path).list()
+    assert (record.outcome, record.reason, record.detail) == (Outcome.SUCCESS, Reason.NONE, "")
+    assert record.finished is not None
+
+
 def test_a_reused_process_id_is_not_taken_for_the_trial(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = ProcessStamp.own()
     assert own.is_running and own.is_here
