@@ -136,6 +136,16 @@ class BenchFuzzOptions(JsonOption):
     readers: Annotated[str, typer.Option(help="Comma-separated; default: all.", show_default=False)] = ""
 
 
+@dataclass(frozen=True)
+class BenchGateOptions(JsonOption):
+    """Good picks and bad ones of many kinds before the gate: all bad ones refused, no good one."""
+
+    good: Annotated[int, typer.Option(min=1, help="Good picks, planned in drawn scenes.")] = 500
+    bad: Annotated[int, typer.Option(min=1, help="Bad ones made of them, of all kinds in turn.")] = 600
+    seed: Annotated[int, typer.Option(min=0, help="First scene; draws the changes too.")] = 0
+    report: Annotated[Path | None, typer.Option(help="A Markdown file for the table.")] = None
+
+
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     """The names in a comma-separated list, each once.
 
@@ -152,6 +162,7 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
 
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
+add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
 add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)

@@ -167,6 +167,7 @@ class Trial:
                 "candidates": self.plan.candidates_tried,
                 "features": self._features(self.plan),
                 "gate": list(self.plan.gate.violations) or "passed",
+                "stopped": list(self.plan.stopped),
             }
         if self.tracking:
             notes["tracking_rad"] = {

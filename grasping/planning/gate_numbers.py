@@ -21,8 +21,8 @@ from hardware.robot.description import (
 #: The arm must stand where the plan starts, park where it ends, and each motion start where the last one ended.
 START_RAD = np.deg2rad(1.0)
 CONTINUITY_RAD = np.deg2rad(0.1)
-#: No motion of a pick takes longer [s].
-LONGEST_S = 60.0
+#: No motion of a pick takes longer [s]: at a twentieth of full speed, the least that can be asked for, up to 100.
+LONGEST_S = 200.0
 _ROUNDING_RAD = 1e-6
 #: Sampling a parabola loses up to this share of its acceleration's accuracy.
 _SLACK = 1.02

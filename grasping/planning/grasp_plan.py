@@ -44,7 +44,7 @@ class GraspPlan:
     """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first.
 
     measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe. What moves
-    is copied into memory that nobody can write.
+    is copied into memory that nobody can write. stopped: what the gate said of candidates that it stopped before.
     """
 
     arm: str
@@ -56,6 +56,7 @@ class GraspPlan:
     planner: str
     candidates_tried: int
     measured_rad: Mapping[str, NDArray[np.float64]]
+    stopped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         motions = {

@@ -98,6 +98,7 @@ class _Search:
         self.rows = grasps.rows[is_well_formed]
         self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
         self.tried = 0
+        self.stopped: list[str] = []
         fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
         # The arms that stand still while `name` moves, where they were measured.
         others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
@@ -174,6 +175,7 @@ class _Search:
         )
         if not report.passed:
             _log.info("The gate stopped a plan: %s", "; ".join(report.violations))
+            self.stopped.append(report.violations[0])
             raise NoPathError("stopped by the gate")
         return GraspPlan(
             arm=name,
@@ -185,6 +187,7 @@ class _Search:
             planner=planner.name,
             candidates_tried=self.tried,
             measured_rad=self.joints,
+            stopped=tuple(self.stopped),
         )
 
     def _around_of(self, name: str, label: int) -> Around:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, PlanningError
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.planning import curobo, motions
 from grasping.planning.grasp_plan import Phase
@@ -31,7 +31,7 @@ def find_planner(name: str) -> PlannerSpecification:
         own = load_plugin(file, "PLANNER", PlannerSpecification)
 
         def plan_motions(*given: Any) -> dict[Phase, JointTrajectory]:
-            with naming_failures(file, "run", but=(NoPathError,)):
+            with naming_failures(file, "run", but=(NoPathError,), kind=PlanningError):
                 return own.plan_motions(*given)
 
         found = replace(own, plan_motions=plan_motions)
