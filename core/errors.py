@@ -41,6 +41,10 @@ class TrackingError(ArmError):
     """An arm that could not follow its path: something is in its way. A failure of the system under test."""
 
 
+class GripperError(ArmError):
+    """A gripper that does not come to rest; the arm that carries it is well."""
+
+
 class CalibrationError(VitroError):
     """A cell whose geometry is unknown, stale or contradicted by what is seen."""
 
@@ -62,6 +66,10 @@ class ContradictionError(PerceptionError):
     def __init__(self, cause: str, remedy: str, factor: float | None = None) -> None:
         super().__init__(cause, remedy)
         self.factor = factor
+
+
+class DeadlineError(VitroError):
+    """Work that was given up and still runs, so that nothing can be computed beside it."""
 
 
 class PlanningError(VitroError):

@@ -45,11 +45,16 @@ def part_name(name: str, choice: str) -> str:
 
 
 @contextmanager
-def naming_failures(file: Path | None, what: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def naming_failures(
+    file: Path | None,
+    what: str,
+    but: tuple[type[Exception], ...] = (),
+    kind: type[VitroError] = ConfigurationError,
+) -> Iterator[None]:
     """Names what fails in a lab's own file with its line; file: None for a part of Vitro's, whose failures are bugs.
 
     Raises:
-        ConfigurationError: whatever the body raises, except for a VitroError and what `but` names.
+        kind: whatever the body raises, except for a VitroError and what `but` names.
     """
     try:
         yield
@@ -58,7 +63,7 @@ def naming_failures(file: Path | None, what: str, but: tuple[type[Exception], ..
     except Exception as error:
         if file is None:
             raise
-        raise ConfigurationError(f"{file} cannot be {what}: {failure_in(file, error)}.", "Mend it there.") from error
+        raise kind(f"{file} cannot be {what}: {failure_in(file, error)}.", "Mend it there.") from error
 
 
 def failure_in(file: Path, error: BaseException) -> str:

@@ -1,13 +1,15 @@
 """Carrying out a plan on an arm, and judging from the gripper alone whether something is held."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.errors import ArmError, PlanningError, TrackingError
+from core.errors import ArmError, GripperError, PlanningError, TrackingError
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import Arm, ArmState, TrackingReport
 
+_log = logging.getLogger(__name__)
 #: Closing force [N]. The simulated grasp tests of the literature use 10 N; thin glass bears it.
 GRIP_FORCE_N = 10.0
 #: Below this opening the fingers have met: nothing thinner than a spoon's handle is picked.
@@ -79,6 +81,7 @@ class Execution:
             PlanningError: the plan is no longer what the gate passed; nothing more is sent.
             MotionStopped: `should_stop` became true.
         """
+        self._may_send()
         if is_holding(self.arm.state()):
             raise ArmError(
                 f"{self.arm.name}'s gripper holds something: opening it here would drop that.",
@@ -93,7 +96,7 @@ class Execution:
             )
         self._follow(Phase.TRANSIT)
         self._follow(Phase.APPROACH)
-        closed = self._grip(0.0)
+        closed = self._close()
         self._follow(Phase.LIFT)
         return Lift(closed, self.arm.state())
 
@@ -102,6 +105,14 @@ class Execution:
         self._follow(Phase.PLACE)
         self._grip(self.plan.pre_open_m)
         self._follow(Phase.RETREAT)
+
+    def _close(self) -> ArmState:
+        """The state once the fingers are at rest, or creep on along what they hold: the lift tells whether they do."""
+        try:
+            return self._grip(0.0)
+        except GripperError as error:
+            _log.warning("%s; it is lifted all the same", error.cause)
+            return self.arm.state()
 
     def _may_send(self) -> None:
         if self.should_stop():
@@ -127,6 +138,17 @@ class Execution:
                 f"{self.arm.name} ended {phase} {tracking.final_error_rad:.3f} rad from where it was sent.",
                 "Look for what it pushes against, then clear it by hand before the next trial.",
             )
+
+
+def hold_all(arms: Iterable[Arm]) -> str:
+    """Tells every arm to stay where it is; names, in words for people, one that cannot hear: the others still hold."""
+    deaf = []
+    for arm in arms:
+        try:
+            arm.hold()
+        except ArmError as error:
+            deaf.append(f"{arm.name}: {error.cause}")
+    return f"not reached: {'; '.join(deaf)}" if deaf else "all arms hold"
 
 
 def verify(lift: Lift) -> Verification:

@@ -11,10 +11,10 @@ from app.run.operator import Operator
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
-from app.run.trial_files import TrialLog
+from app.run.trial_log import TrialLog
 from app.trials import show_success
 from core.cell import load_cell
-from core.errors import ArmError
+from core.errors import ArmError, CameraError
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
 from perception.estimators.registry import find_estimators
@@ -48,12 +48,12 @@ def _run_missing(
     store: TrialStore,
     console: Console,
 ) -> bool:
-    """Runs until nothing is missing (True) or an arm fails: then its cell must be opened anew (False).
+    """Runs until nothing is missing (True) or arm or camera fails: then the cell must be opened anew (False).
 
-    A trial that an arm ended keeps its row and is not repeated, so each opening gets further than the last.
+    A trial that they ended keeps its row and is not repeated, so each opening gets further than the last.
 
     Raises:
-        ArmError: an arm failed before the row of its trial was begun; opened anew it would fail there again.
+        ArmError, CameraError: one failed before the row of its trial was begun; opened anew it would fail there again.
     """
     cell = load_cell(cell_file("sim"))
     with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
@@ -71,7 +71,7 @@ def _run_missing(
                     console.say(f"\n[bold]scene {number} of {len(scenes)}[/], {name}")
                     try:
                         session.run_scene(surface, seed, options.objects)
-                    except ArmError as error:
+                    except (ArmError, CameraError) as error:
                         if len(store.list()) == len(begun):
                             raise
                         console.error(error)

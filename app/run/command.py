@@ -20,10 +20,11 @@ from app.run.operator import Operator
 from app.run.options import RunOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
-from app.run.trial_files import TrialLog
+from app.run.trial_log import TrialLog
 from app.trials import show_trials
 from calibration.cell_check import check_measured
 from core.cell import Cell
+from core.errors import CameraError, ConfigurationError
 from core.image import RgbdImage
 from hardware.world import World
 from hardware.worlds import choose_world, open_world
@@ -69,6 +70,12 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world:
         return world.truth(image)
 
     # Everything that can be refused is, before anything is powered.
+    if options.yes and arms == "piper" and not options.unattended:
+        raise ConfigurationError(
+            "--yes would let real arms move without asking, whether or not anybody watches.",
+            "Leave --yes out: a key approves each motion. Or add --unattended, with the cell closed off and a stop "
+            "button that somebody can reach.",
+        )
     pipeline = Pipeline(cell, replace(options, estimator=estimator), truth if camera == "sim" else None)
     if not options.yes or camera != "sim":
         require_terminal()
@@ -85,9 +92,21 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world:
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
             f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"
         )
-        session = Session(world, pipeline, log, operator, options.attempts)
-        for number in range(options.trials):
-            console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
-            session.run_scene(options.surface, options.seed + number, options.objects)
+        _run_scenes(options, Session(world, pipeline, log, operator, options.attempts))
         if operator.page is not None and sys.stdin.isatty():
             console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})
+
+
+def _run_scenes(options: RunOptions, session: Session) -> None:
+    """A picture that does not come ends one trial; two trials in a row, or the last, and the camera ends them all."""
+    console, failed = session.operator.console, False
+    for number in range(options.trials):
+        console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
+        try:
+            session.run_scene(options.surface, options.seed + number, options.objects)
+            failed = False
+        except CameraError as error:
+            if failed or number == options.trials - 1:
+                raise
+            failed = True
+            console.error(error)

@@ -1,28 +1,23 @@
 """One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
+from app.run.endings import ends_session, reason_of
+from app.run.look import PICTURE_VALID_S, Looker, require_fresh
 from app.run.operator import Approval, Operator
 from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
 from app.run.stage_lines import capture_line, execute_line
 from app.run.state_machine import TrialMachine
 from app.run.trial import Trial
-from app.run.trial_files import LogEntry
+from app.run.trial_log import LogEntry
 from calibration.cell_check import check_cell
 from core.errors import (
     ArmError,
     CalibrationError,
-    CameraError,
-    PerceptionError,
-    PlanningError,
-    TrackingError,
     VitroError,
 )
-from grasping.execution import Execution, Lift, MotionStopped, verify
+from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
@@ -31,26 +26,9 @@ from perception.depth_types import TableView
 from perception.table.camera_shift import camera_shift
 from trials.record import Outcome, Reason
 
-#: Longest wait for a picture [s of the camera's clock].
-FRAME_TIMEOUT_S = 1.0
-#: Every arm must still stand where the gate took it to stand.
-MOVED_RAD = np.deg2rad(1.0)
-#: What a refusal in each stage is called in the log.
-REASONS = {
-    "capture": Reason.CAMERA,
-    "locate": Reason.TABLE,
-    "estimate": Reason.DEPTH,
-    "scale": Reason.SCALE,
-    "detect": Reason.NO_GRASP,
-    "plan": Reason.NO_PLAN,
-    "approve": Reason.OPERATOR,
-}
 #: How an attempt ended after which another may do better, and, once one was made, what need not end them all.
 FAILED_GRASPS = (Reason.EMPTY, Reason.SLIP)
 NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
-#: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
-OF_ONE_TRIAL = (PerceptionError, PlanningError)
-FATAL_STAGES = ("capture", "locate")
 
 
 class LiveTrial(Stages):
@@ -64,11 +42,14 @@ class LiveTrial(Stages):
         pipeline: Pipeline,
         entry: LogEntry,
         operator: Operator,
+        looker: Looker,
         most_attempts: int = 1,
     ) -> None:
         super().__init__(trial, pipeline, operator.console)
         self.approved = False
         self.may_move = False
+        self._has_moved = False
+        self._looker = looker
         self._most_attempts = most_attempts
         self._world = world
         self._entry = entry
@@ -111,7 +92,7 @@ class LiveTrial(Stages):
         """Keeps what the attempt before came to; picture, plan, gate and approval are to be had anew."""
         self.trial = replace(self.trial, verdict=self._world.verdict())
         done, self.trial = self.trial, self.trial.again()
-        self.approved = self.may_move = False
+        self.approved = self.may_move = self._has_moved = False
         self._entry.save_files(done)
         self._entry.note(self.trial)
         self._world.begin_attempt()
@@ -123,10 +104,21 @@ class LiveTrial(Stages):
         by_hand = isinstance(error, KeyboardInterrupt)
         self._end(Outcome.INTERRUPTED, Reason.OPERATOR if by_hand else Reason.CRASH, repr(error))
 
+    def _settle(self) -> None:
+        """Commits a success before the arm is cleared; a disk that takes nothing is no reason to drop what is held."""
+        try:
+            self._entry.settle(self.trial)
+        except VitroError as error:
+            self.console.error(error)
+
     def finish(self) -> None:
-        """Completes the row, then frames, pictures and page: their failure is said, and changes no row."""
+        """Completes the row, then frames, pictures and page: their failure is said, and changes no row.
+
+        Raises:
+            StorageError: the disk takes no row, however long that was tried.
+        """
         self.trial = replace(self.trial, verdict=self._world.verdict())
-        self._entry.finish(self.trial)
+        self._entry.finish(self.trial, self.console, self._operator.interrupts.should_stop)
         try:
             self._entry.save_files(self.trial)
         except VitroError as error:
@@ -159,12 +151,11 @@ class LiveTrial(Stages):
     def _pick(self) -> None:
         if self._machine.stage == "capture":
             self._begin_again()
-        read, clip = self._world.camera.read, self.pipeline.options.clip
-        frames = self.stage("capture", lambda: tuple(read(FRAME_TIMEOUT_S) for _ in range(clip)), capture_line)
+        read, clip = self._looker.read, range(self.pipeline.options.clip)
+        frames = self.stage("capture", lambda: tuple(self.within("capture", read) for _ in clip), capture_line)
         self.trial = replace(self.trial, frames=frames)
-        seen_s = time.monotonic()
         plan = self.plan(frames, self._joints)
-        approval = self.stage("approve", lambda: self._approve(plan, seen_s), lambda a: a.line, waits=True)
+        approval = self.stage("approve", lambda: self._approve(plan), lambda a: a.line, waits=True)
         if not approval.given:
             self._end(Outcome.REFUSED, Reason.OPERATOR, approval.refusal)
             self._machine.refuse()
@@ -178,53 +169,52 @@ class LiveTrial(Stages):
         self.trial = replace(self.trial, verification=verification)
         if verification.held:
             self._end(Outcome.SUCCESS)
+            self._settle()
         else:
             self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
         self.stage("clear", lambda: self._clear(execution), lambda _: "over the bin, opened, parked")
 
-    def _approve(self, plan: GraspPlan, seen_s: float) -> Approval:
+    def _approve(self, plan: GraspPlan) -> Approval:
         """Puts on disk what is about to move, then asks."""
         folder = self._entry.note(self.trial)
         self._show()
-        approval = self._operator.approve(plan.arm, folder, seen_s)
+        approval = self._operator.approve(plan.arm, folder, plan.gate.checked_s)
         self.approved = approval.given
         return approval
 
     def _lift(self, execution: Execution) -> Lift:
-        self._require_unmoved(execution.plan)
+        """Moves, if picture, gate report and joints are still what the plan was made for.
+
+        Raises:
+            VitroError: which of them is not; nothing moved.
+        """
+        if self._looker.age_s > PICTURE_VALID_S:
+            frame, view = self.trial.frame, self.trial.view
+            assert frame is not None and view is not None
+            self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
+        require_fresh(execution.plan, self._joints())
         with self._operator.motion(execution.arm):
+            self._has_moved = True
             return execution.lift()
 
     def _clear(self, execution: Execution) -> None:
         with self._operator.motion(execution.arm):
             execution.clear()
 
-    def _require_unmoved(self, plan: GraspPlan) -> None:
-        """All arms, the resting one too, still stand where the gate took them to stand."""
-        for name, joints_rad in self._joints().items():
-            moved_rad = float(np.abs(joints_rad - plan.measured_rad[name]).max())
-            if not moved_rad <= MOVED_RAD:
-                raise ArmError(
-                    f"The {name} arm moved {np.rad2deg(moved_rad):.1f}° since the plan was checked; nothing is sent.",
-                    "Keep hands off the arms, then start the trial again.",
-                )
-
     def _track(self, phase: Phase, report: TrackingReport) -> None:
         self.trial = replace(self.trial, tracking={**self.trial.tracking, phase: report})
 
     def _fail(self, error: VitroError) -> VitroError | None:
-        stage = self._machine.stage
+        """Ends the attempt; the error, if it ends the session too."""
+        stage, reason = self._machine.stage, reason_of(error, self._machine.stage)
+        fatal = ends_session(error, stage, has_moved=bool(self.trial.tracking))
         if self._machine.is_moving:
-            kinds = ((TrackingError, Reason.TRACKING), (PlanningError, Reason.NO_PLAN))
-            self._break_off(next((reason for kind, reason in kinds if isinstance(error, kind)), Reason.ARM), str(error))
-            return error
-        self._note_fault(str(error))
-        # What a refusal is called: the part that failed where the error says so, else the stage's own.
-        named = Reason.CAMERA if isinstance(error, CameraError) else REASONS[stage]
-        self._end(Outcome.REFUSED, Reason.ARM if isinstance(error, ArmError) else named, str(error))
-        fatal = stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL)
-        if fatal or not self.may_retry:
-            self._machine.refuse()
+            self._break_off(reason, str(error))
+        else:
+            self._note_fault(str(error))
+            self._end(Outcome.REFUSED, reason, str(error))
+            if fatal or not self.may_retry:
+                self._machine.refuse()
         if fatal:
             return error
         self.console.error(error)
@@ -233,20 +223,13 @@ class LiveTrial(Stages):
     def _break_off(self, reason: Reason, message: str) -> None:
         """Ends a motion that failed or was stopped: every arm holds."""
         self._note_fault(message)
-        self._end(Outcome.INTERRUPTED, reason, message)
+        self._end(Outcome.INTERRUPTED if self._has_moved else Outcome.REFUSED, reason, message)
         self._machine.break_off()
         super().stage("fault", self._hold, str)
         self._machine.advance()
 
     def _hold(self) -> str:
-        """Tells every arm to stay where it is; an arm that cannot hear is named, the others still hold."""
-        deaf = []
-        for arm in self._world.arms.values():
-            try:
-                arm.hold()
-            except ArmError as error:
-                deaf.append(f"{arm.name}: {error.cause}")
-        return f"not reached: {'; '.join(deaf)}" if deaf else "all arms hold"
+        return hold_all(self._world.arms.values())
 
     def _end(self, outcome: Outcome, reason: Reason = Reason.NONE, message: str = "") -> None:
         self.trial = self.trial.end(outcome, reason, message)

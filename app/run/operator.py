@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from app.console import Console
 from app.interrupts import Interrupts
 from app.run.live_page import LivePage
+from app.run.look import PLAN_VALID_S
 from app.run.trial import Trial
 from grasping.execution import MotionStopped
 from hardware.arms.arm import Arm
-
-#: A scene seen longer ago than this [s] may have changed under the person's hands: it is looked at again.
-PLAN_VALID_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,12 @@ class Operator:
         """
         self.ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"})
 
-    def approve(self, arm: str, folder: Path, seen_s: float) -> Approval:
+    def approve(self, arm: str, folder: Path, checked_s: float) -> Approval:
         """Whether the arm may move.
 
         Args:
             folder: where the trial's pictures are.
-            seen_s: when (time.monotonic) the picture came that the plan was made from.
+            checked_s: when (time.monotonic) the gate checked the plan.
 
         Raises:
             KeyboardInterrupt: the person quits.
@@ -61,12 +59,12 @@ class Operator:
         answer = self.ask(
             f"Move the {arm} arm? Preview in {folder}.", {"y": "move", "n": "skip this scene", "q": "quit"}
         )
-        age_s = time.monotonic() - seen_s
+        age_s = time.monotonic() - checked_s
         if answer == "n":
             return Approval(False, "refused by key", "the operator said no")
         if age_s > PLAN_VALID_S:
-            line = f"too late: the picture is {age_s:.0f} s old and the scene may have changed; nothing moves"
-            return Approval(False, line, f"approved {age_s:.0f} s after the picture: too late")
+            line = f"too late: the plan is {age_s:.0f} s old; nothing moves"
+            return Approval(False, line, f"approved {age_s:.0f} s after the plan: too late")
         return Approval(True, "by key")
 
     def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:

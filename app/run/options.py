@@ -45,6 +45,10 @@ class PipelineOptions(DetectorOption):
     ] = "auto"
     weights: Weights = None
     clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
+    estimate_deadline: Annotated[
+        float | None,
+        typer.Option(min=1, help="Longest that depth may take [s]; default: the estimator's own.", show_default=False),
+    ] = None
     planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
     boldness: Boldness = 0.9
     speed: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the planner's speed that arms move at.")] = 1.0
@@ -62,6 +66,10 @@ class RunOptions(PipelineOptions, SeedOption, JsonOption):
     objects: Objects = 1
     attempts: Attempts = 3
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
+    unattended: Annotated[
+        bool,
+        typer.Option("--unattended", help="With --yes on real arms: they move though nobody watches or can stop them."),
+    ] = False
     headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
     page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
         "127.0.0.1"

@@ -13,6 +13,7 @@ from app.console import Console
 from app.run.options import PipelineOptions
 from app.run.stage_lines import detect_line, estimate_line, locate_line, plan_line, scale_line
 from app.run.trial import Estimate, Trial
+from app.run.worker import DEADLINES_S, P, R, Worker
 from core.cell import Cell
 from core.errors import PlanningError
 from core.image import RgbdImage
@@ -65,6 +66,10 @@ class Pipeline:
         self.success = load_success_model()
         self.max_opening_m = min(arm.gripper_stroke_m for arm in cell.arms.values())
         self.detector = create_detector(options.detector, self.max_opening_m)
+        limit_s = options.estimate_deadline or self.estimator.specification.deadline_s
+        self.deadlines_s = DEADLINES_S | {"estimate": limit_s}
+        #: What runs the stages, so that none is waited for beyond its deadline.
+        self.worker = Worker()
 
     @cached_property
     def _finder(self) -> "ObjectFinder":
@@ -151,8 +156,12 @@ class Stages:
             self.trial = replace(self.trial, stages_s={**self.trial.stages_s, name: seconds})
         return result
 
+    def within(self, stage: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a stage's function returns, if it does so before the stage's deadline; raises as `Worker.run`."""
+        return self.pipeline.worker.run(stage, self.pipeline.deadlines_s[stage], function, *args, **kwargs)
+
     def locate(self, frame: RgbdFrame) -> TableView:
-        return locate_table(frame, self.pipeline.cell)
+        return self.within("locate", locate_table, frame, self.pipeline.cell)
 
     def plan(self, frames: Sequence[RgbdFrame], joints: Callable[[], ArmJoints]) -> GraspPlan:
         """Locates, estimates, scales, detects and plans on the newest frame.
@@ -168,17 +177,25 @@ class Stages:
         self.trial = replace(self.trial, view=view)
         frames = corrected(frames, view)
         frame = frames[-1]
-        estimate = self.stage("estimate", lambda: pipeline.estimate(frames, view, joints()), estimate_line)
+        estimate = self.stage(
+            "estimate", lambda: self.within("estimate", pipeline.estimate, frames, view, joints()), estimate_line
+        )
         self.trial = replace(self.trial, estimate=estimate)
-        metric = self.stage("scale", lambda: pipeline.measure(frame, view, estimate.relative, joints()), scale_line)
+        metric = self.stage(
+            "scale",
+            lambda: self.within("scale", pipeline.measure, frame, view, estimate.relative, joints()),
+            scale_line,
+        )
         self.trial = replace(self.trial, metric=metric)
         grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
-        plan = self.stage("plan", lambda: pipeline.plan(grasps, view, joints(), self.trial.seed), plan_line)
+        plan = self.stage(
+            "plan", lambda: self.within("plan", pipeline.plan, grasps, view, joints(), self.trial.seed), plan_line
+        )
         self.trial = replace(self.trial, plan=plan)
         return plan
 
     def _detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
-        grasps = self.pipeline.detect(frame, view, metric, joints)
+        grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints)
         for attempt in self.trial.earlier:
             if attempt.failed_grasp is not None:
                 grasps = attempt.failed_grasp.doubt(grasps)

@@ -1,13 +1,14 @@
 """Trials in a world, one after the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.run.held_object import empty_hands
 from app.run.live_trial import LiveTrial
+from app.run.look import Looker
 from app.run.operator import Operator
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
-from app.run.trial_files import TrialLog
+from app.run.trial_log import TrialLog
 from hardware.world import SceneNote, World
 from trials.record import Outcome, Reason, TrialRecord
 
@@ -24,6 +25,10 @@ class Session:
     log: TrialLog
     operator: Operator
     most_attempts: int = 1
+    looker: Looker = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
 
     def run_scene(self, surface: str, seed: int, objects: int) -> list[Trial]:
         """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
@@ -81,9 +86,8 @@ class Session:
                 pick=pick,
             )
         )
-        live = LiveTrial(
-            Trial(scene.surface, scene.seed), self.world, self.pipeline, entry, self.operator, self.most_attempts
-        )
+        trial = Trial(scene.surface, scene.seed)
+        live = LiveTrial(trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts)
         try:
             fatal = live.run()
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""What a trial leaves: its row in the log, and beside the log a folder to look at it again.
+"""What a trial leaves beside its row in the log: a folder to look at it again.
 
 frames/      what the camera gave, lossless: a frame folder
 estimate/    what the estimator made of it: depth_m.npy, its relative map, summary.json
@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.clips.map_file import FILES, METRIC
-from app.paths import trial_folder
 from app.run.trial import Trial
 from core.errors import CameraError, TrialError
-from core.files import free_folder, whole_folder, writing
+from core.files import whole_folder, writing
 from core.image_file import read_npy, write_image
 from core.json_values import plain, to_json
 from core.text_file import read_json
@@ -32,8 +31,6 @@ from perception.clip_pictures import MapColours
 from perception.depth_types import MetricDepth, RelativeDepth
 from perception.objects.pictures import draw_objects
 from perception.pictures import confidence_picture, depth_picture, draw_tags
-from trials.record import TrialRecord
-from trials.store import TrialStore
 
 FRAMES, ESTIMATE = "frames", "estimate"
 #: How many grasps are drawn: more would hide the object.
@@ -47,65 +44,6 @@ class StoredDepth:
     depth_m: NDArray[np.float32]
     facts: dict[str, Any]
     version: str
-
-
-class TrialLog:
-    """The log that a session writes. ids: of its trials, to report them whatever happens."""
-
-    def __init__(self, store: TrialStore) -> None:
-        self.ids: list[int] = []
-        self._store = store
-
-    def begin(self, record: TrialRecord) -> "LogEntry":
-        """Commits the row before anything can move; a crash from here on leaves it `interrupted`."""
-        record = self._store.begin(record)
-        self.ids.append(record.id)
-        return LogEntry(self._store, record)
-
-    def last(self) -> TrialRecord | None:
-        """The newest trial there is, of this session or an earlier one."""
-        return next(iter(self._store.list(last=1)), None)
-
-    def end_scene(self, why: str) -> None:
-        """Notes with the scene's last pick that it was worked on to its end."""
-        self._store.annotate(self.ids[-1], scene_ended=why)
-
-
-class LogEntry:
-    """One trial's row, and its folder: what an earlier log left under its number is moved aside, not mixed in."""
-
-    def __init__(self, store: TrialStore, record: TrialRecord) -> None:
-        self._store = store
-        self._record = record
-        self._folder = trial_folder(store.where, record.id)
-        self._is_claimed = False
-
-    def note(self, trial: Trial) -> Path:
-        """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
-
-        Raises:
-            VitroError: the disk takes no more: then nothing should move either.
-        """
-        folder = self.save_files(trial)
-        self._store.update(trial.row(self._record))
-        return folder
-
-    def finish(self, trial: Trial) -> None:
-        self._store.update(trial.row(self._record))
-
-    def save_files(self, trial: Trial) -> Path:
-        """Writes frames, maps and pictures of the present attempt that are there by now; their folder.
-
-        Raises:
-            StorageError: the folder cannot be made or written.
-        """
-        if not self._is_claimed and self._folder.exists():
-            with writing(self._folder):
-                self._folder.rename(free_folder(self._folder.with_name(f"{self._folder.name}-earlier")))
-        self._is_claimed = True
-        folder = self._folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self._folder
-        save_trial_files(trial, folder)
-        return save_pictures(trial, folder)
 
 
 def save_trial_files(trial: Trial, folder: Path) -> None:

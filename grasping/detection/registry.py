@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, PerceptionError
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.detection import antipodal, anygrasp
 from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
@@ -58,7 +58,7 @@ class _OwnDetector:
             self._detector = specification.load(max_opening_m)
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        with naming_failures(self._file, "run"):
+        with naming_failures(self._file, "run", kind=PerceptionError):
             grasps = self._detector.detect(given)
             if not isinstance(grasps, GraspSet):
                 raise TypeError(f"detect returned a {type(grasps).__name__}, not a GraspSet")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Clock
-from core.errors import ArmError, TrackingError
+from core.errors import ArmError, GripperError, TrackingError
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.feedback_guard import FeedbackGuard
 from hardware.arms.limits import MAX_ADVANCE_S
@@ -132,7 +132,8 @@ def settle_gripper(arm: Movable, clock: Clock, send: Callable[[], None]) -> ArmS
     """Repeats `send` until the opening stands still, at the wanted width or against an object.
 
     Raises:
-        ArmError: it keeps moving, or the arm is no longer ready.
+        GripperError: it keeps moving.
+        ArmError: the arm is no longer ready.
     """
     start_s = clock.now_s()
     widths: deque[float] = deque(maxlen=round(_GRIP_STILL_S / _GRIP_TICK_S))
@@ -146,4 +147,4 @@ def settle_gripper(arm: Movable, clock: Clock, send: Callable[[], None]) -> ArmS
             return state
         if elapsed_s > _GRIP_TIMEOUT_S:
             cause = f"The {arm.name} gripper does not come to rest ({state.gripper_width_m * 1000:.1f} mm now)."
-            raise ArmError(cause, "See whether it slips on an object or its motor is loose, then start again.")
+            raise GripperError(cause, "See whether it slips on an object or its motor is loose, then start again.")

@@ -89,6 +89,7 @@ ESTIMATOR = EstimatorSpecification(
     "disparity",
     load=DepthAnything,
     options=("weights", "size", "dtype"),
+    deadline_s=300.0,
     weights=Model(
         NAME,
         "disparity of single images",

@@ -94,6 +94,7 @@ ESTIMATOR = EstimatorSpecification(
     "depth",
     load=Marigold,
     options=("weights", "size", "dtype"),
+    deadline_s=300.0,
     weights=Model(
         NAME,
         "depth of single images",

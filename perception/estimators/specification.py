@@ -113,6 +113,7 @@ class EstimatorSpecification:
     has_holes: NaN is an answer. is_sensor: the depth sensor's own values, which nothing may change.
     is_crisp: its edges are the scene's own, so that nothing restores them.
     is_cheat: it sees the simulator's truth: a measure of the other stages, never a result.
+    deadline_s: what takes longer over one answer [s] hangs; weights and what is compiled at first included.
     family: those of one family run at the same settings.
     file: where a lab's own is defined.
     """
@@ -132,6 +133,7 @@ class EstimatorSpecification:
     is_sensor: bool = False
     is_crisp: bool = False
     is_cheat: bool = False
+    deadline_s: float = 30.0
     family: str = ""
     file: Path | None = None
 

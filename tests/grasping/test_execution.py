@@ -53,6 +53,9 @@ class StoppedArm:
         self.left, self.opens_to_m = phase, opens_to_m
         self.sent: list[object] = []
 
+    def state(self) -> ArmState:
+        return state(0.0, 0.0)
+
     def grip(self, width_m: float, force_n: float) -> ArmState:
         self.sent.append(width_m)
         return state(min(width_m, self.opens_to_m))

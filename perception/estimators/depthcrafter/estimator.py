@@ -80,6 +80,7 @@ ESTIMATOR = EstimatorSpecification(
     weights=_WEIGHTS,
     # In the cell a window at most.
     frames=WINDOW,
+    deadline_s=1800.0,
 )
 
 

@@ -150,6 +150,7 @@ def _specification(name: str, description: str, weights: Model) -> EstimatorSpec
         options=("weights", "size", "steps", "window", "stride", "dtype", "mode", "offload"),
         weights=weights,
         frames=NEWEST,
+        deadline_s=1800.0,
         family="dkt",
     )
 

@@ -83,7 +83,7 @@ def test_what_a_detector_returns_is_sorted_and_checked(tmp_path: Path) -> None:
 )
 def test_what_fails_in_a_detector_is_named_with_its_line(tmp_path: Path, body: str, message: str) -> None:
     given = DetectorInput(lay().depth_m, INTRINSICS, lay().plane, EVERYWHERE)
-    with pytest.raises(ConfigurationError, match=message) as caught:
+    with pytest.raises(PerceptionError, match=message) as caught:
         create_detector(own(tmp_path, body)).detect(given)
     assert "own.py" in caught.value.cause
 

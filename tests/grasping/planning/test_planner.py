@@ -221,7 +221,7 @@ def test_a_planner_of_ones_own_is_a_file_and_its_motions_pass_the_same_gate(tmp_
     with pytest.raises(PlanningError, match="stopped by the gate"):
         plan_for(scene(GLASS), planner=str(reckless))
     (broken := tmp_path / "broken.py").write_text(OWN_PLANNER)
-    with pytest.raises(ConfigurationError, match=r"broken.py cannot be run: NameError in line 7"):
+    with pytest.raises(PlanningError, match=r"broken.py cannot be run: NameError in line 7"):
         plan_for(scene(GLASS), planner=str(broken))
 
 

@@ -1,0 +1,34 @@
+"""What an error ends: an attempt, or the session too; and what the log calls it."""
+
+from core.errors import ArmError, CameraError, GripperError, PerceptionError, PlanningError, TrackingError, VitroError
+from trials.record import Reason
+
+#: What a refusal in each stage is called, where the error does not say which part failed.
+REASONS = {
+    "capture": Reason.CAMERA,
+    "locate": Reason.TABLE,
+    "estimate": Reason.DEPTH,
+    "scale": Reason.SCALE,
+    "detect": Reason.NO_GRASP,
+    "plan": Reason.NO_PLAN,
+    "approve": Reason.OPERATOR,
+}
+#: By which part failed, the first that fits; the last two where a motion was to begin or under way.
+OF_EQUIPMENT = {TrackingError: Reason.TRACKING, CameraError: Reason.CAMERA, ArmError: Reason.ARM}
+IN_MOTION = {PlanningError: Reason.NO_PLAN, PerceptionError: Reason.OPERATOR}  # who but people changed the scene?
+#: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
+OF_ONE_TRIAL = (PerceptionError, PlanningError)
+FATAL_STAGES = ("capture", "locate")
+
+
+def reason_of(error: VitroError, stage: str) -> Reason:
+    """What the log calls an error in a stage."""
+    known = OF_EQUIPMENT | ({} if stage in REASONS else IN_MOTION)
+    return next((reason for kind, reason in known.items() if isinstance(error, kind)), REASONS.get(stage, Reason.ARM))
+
+
+def ends_session(error: VitroError, stage: str, has_moved: bool) -> bool:
+    """Whether no further trial may follow. has_moved: the arm left the place where the trial began."""
+    if stage in REASONS:
+        return stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL)
+    return has_moved or not isinstance(error, (*OF_ONE_TRIAL, GripperError))

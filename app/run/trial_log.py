@@ -1,0 +1,97 @@
+"""A session's rows in the log of trials, and the folders beside it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.console import Console
+from app.paths import trial_folder
+from app.run.trial import Trial
+from app.run.trial_files import save_pictures, save_trial_files
+from core.errors import StorageError
+from core.files import free_folder, writing
+from trials.record import TrialRecord
+from trials.store import TrialStore
+
+#: A row that a full disk does not take is tried again for this long, this often [s].
+RETRY_S, RETRY_EVERY_S = 30.0, 5.0
+
+
+class TrialLog:
+    """The log that a session writes. ids: of its trials, to report them whatever happens."""
+
+    def __init__(self, store: TrialStore) -> None:
+        self.ids: list[int] = []
+        self._store = store
+
+    def begin(self, record: TrialRecord) -> "LogEntry":
+        """Commits the row before anything can move; a crash from here on leaves it `interrupted`."""
+        record = self._store.begin(record)
+        self.ids.append(record.id)
+        return LogEntry(self._store, record)
+
+    def last(self) -> TrialRecord | None:
+        """The newest trial there is, of this session or an earlier one."""
+        return next(iter(self._store.list(last=1)), None)
+
+    def end_scene(self, why: str) -> None:
+        """Notes with the scene's last pick that it was worked on to its end."""
+        self._store.annotate(self.ids[-1], scene_ended=why)
+
+
+class LogEntry:
+    """One trial's row, and its folder: what an earlier log left under its number is moved aside, not mixed in."""
+
+    def __init__(self, store: TrialStore, record: TrialRecord) -> None:
+        self._store = store
+        self._record = record
+        self._folder = trial_folder(store.where, record.id)
+        self._is_claimed = False
+
+    def note(self, trial: Trial) -> Path:
+        """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
+
+        Raises:
+            VitroError: the disk takes no more: then nothing should move either.
+        """
+        folder = self.save_files(trial)
+        self._store.update(trial.row(self._record))
+        return folder
+
+    def settle(self, trial: Trial) -> None:
+        """Commits an outcome that stands before the rest is known: a crash, or a full disk, from here on keeps it."""
+        self._store.settle(trial.row(self._record))
+
+    def finish(self, trial: Trial, console: Console, should_stop: Callable[[], bool]) -> None:
+        """Completes the row. A full disk is waited for: people are told, and it is tried again until `should_stop`.
+
+        Raises:
+            StorageError: no row was taken for `RETRY_S`; the error says what it would have said.
+        """
+        row, give_up_s = trial.row(self._record), time.monotonic() + RETRY_S
+        while True:
+            try:
+                self._store.update(row)
+                return
+            except StorageError as error:
+                left_s = give_up_s - time.monotonic()
+                if left_s <= 0 or should_stop():
+                    lost = f"Not written: trial {row.id}, {row.outcome} {row.reason} {row.detail}".rstrip(". ")
+                    raise StorageError(f"{error.cause} {lost}.", error.remedy) from error
+                console.error(error)
+                console.say(f"    The row is kept in memory, and tried again for {left_s:.0f} s.")
+                time.sleep(RETRY_EVERY_S)
+
+    def save_files(self, trial: Trial) -> Path:
+        """Writes frames, maps and pictures of the present attempt that are there by now; their folder.
+
+        Raises:
+            StorageError: the folder cannot be made or written.
+        """
+        if not self._is_claimed and self._folder.exists():
+            with writing(self._folder):
+                self._folder.rename(free_folder(self._folder.with_name(f"{self._folder.name}-earlier")))
+        self._is_claimed = True
+        folder = self._folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self._folder
+        save_trial_files(trial, folder)
+        return save_pictures(trial, folder)

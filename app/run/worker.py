@@ -1,0 +1,115 @@
+"""Work that must end in time: what hangs in foreign code cannot be stopped, but nobody waits for it, or moves on it."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from traceback import extract_tb
+from typing import Any, ParamSpec, TypeVar
+
+from core.errors import DeadlineError, PerceptionError, PlanningError, VitroError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Longest a stage may take [s]; `estimate` takes what its specification says, `capture` this for each frame (a
+#: path-traced one takes seconds on a CPU). Planning begins no candidate after 8 s: the rest is for the last one
+#: and the gate.
+DEADLINES_S = {"capture": 60.0, "locate": 30.0, "scale": 60.0, "detect": 60.0, "plan": 20.0}
+#: How often the waiting thread looks up, so that Ctrl-C is heard [s]: a library may let a wait go on after a signal.
+_LOOK_UP_S = 0.1
+
+
+class Worker:
+    """A thread beside the main one, which does one piece of work after the other."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._is_started = False
+        self._given_up = ""
+
+    def run(self, stage: str, limit_s: float, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function returns.
+
+        Raises:
+            PerceptionError, PlanningError: no answer within `limit_s` [s], or an error of the function's that is none
+                of ours, a defect of the part that runs in this stage.
+            DeadlineError: what was given up before runs still, and this could not begin.
+            VitroError: the function's own.
+        """
+        if not self._is_started:
+            threading.Thread(target=self._serve, name="stages", daemon=True).start()
+            self._is_started = True
+        answers: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
+        is_awaited, began = threading.Event(), threading.Event()
+        is_awaited.set()
+
+        def work() -> None:
+            if not is_awaited.is_set():
+                return
+            began.set()
+            try:
+                answers.put((function(*args, **kwargs), None))
+            except BaseException as error:  # SystemExit of a lab's own part too
+                answers.put((None, error))
+
+        self._queue.put(work)
+        try:
+            answer, error = _await(answers, limit_s)
+        except Empty:
+            if not began.is_set():
+                raise _stuck(self._given_up) from None
+            self._given_up = stage
+            raise _overrun(stage, limit_s) from None
+        finally:
+            is_awaited.clear()
+        if error is not None:
+            raise error if isinstance(error, VitroError) else _failure(stage, error) from error
+        return answer  # type: ignore[return-value]
+
+    def _serve(self) -> None:
+        while True:
+            self._queue.get()()
+
+
+def _await(answers: "SimpleQueue[Any]", limit_s: float) -> Any:
+    """The answer. Raises Empty where none comes in time; Ctrl-C is heard."""
+    deadline_s = time.monotonic() + limit_s
+    while True:
+        left_s = deadline_s - time.monotonic()
+        try:
+            return answers.get(timeout=min(max(left_s, 0.0), _LOOK_UP_S))
+        except Empty:
+            if left_s <= 0:
+                raise
+
+
+def _kind(stage: str) -> type[VitroError]:
+    return PlanningError if stage == "plan" else PerceptionError
+
+
+def _overrun(stage: str, limit_s: float) -> VitroError:
+    return _kind(stage)(
+        f"The stage {stage} gave no answer within {limit_s:g} s; whatever it still says is not used.",
+        "See what else the machine computes. Depth that takes this long on purpose: raise --estimate-deadline."
+        if stage == "estimate"
+        else "See what else the machine computes, or try another --estimator, --detector or --planner.",
+    )
+
+
+def _stuck(stage: str) -> DeadlineError:
+    return DeadlineError(
+        f"The stage {stage}, given up in an earlier trial, runs still, and nothing can be computed beside it.",
+        "Start again; if it hangs again, choose another --estimator, --detector or --planner.",
+    )
+
+
+def _failure(stage: str, error: BaseException) -> VitroError:
+    where = extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return _kind(stage)(
+        f"The stage {stage} failed: {type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+        f"{f': {said}' if said else ''}.",
+        "Mend it there if the part is your own; else report it with this trial's folder, and try another part.",
+    )

@@ -1,0 +1,60 @@
+"""Stages end in time and with words, whatever a part does; nothing that comes too late is used."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from app.run.worker import Worker
+from core.errors import CalibrationError, DeadlineError, PerceptionError, PlanningError
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+def test_what_a_function_returns_comes_back_from_one_thread_beside_this() -> None:
+    worker = Worker()
+    idents = {worker.run("plan", 5.0, threading.get_ident) for _ in range(3)}
+    assert len(idents) == 1 and threading.get_ident() not in idents
+    assert worker.run("plan", 5.0, lambda a, b=0: (a, b), 1, b=2) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("shapes (3,) and (4,)"), MemoryError(), RuntimeError("CUDA"), SystemExit(3)]
+)
+@pytest.mark.parametrize(("stage", "kind"), [("estimate", PerceptionError), ("plan", PlanningError)])
+def test_what_a_part_raises_is_told_with_its_place(stage: str, kind: type, error: BaseException) -> None:
+    with pytest.raises(kind) as caught:
+        Worker().run(stage, 5.0, fail, error)
+    assert type(error).__name__ in caught.value.cause and "test_worker.py:" in caught.value.cause
+    assert str(error) in caught.value.cause and caught.value.__cause__ is error
+
+
+def test_our_own_errors_stay_as_they_are() -> None:
+    error = CalibrationError("The tags disagree.", "Lay them anew.")
+    with pytest.raises(CalibrationError) as caught:
+        Worker().run("locate", 5.0, fail, error)
+    assert caught.value is error
+
+
+def test_what_hangs_is_given_up_and_what_it_still_says_is_not_used() -> None:
+    worker, free, said = Worker(), threading.Event(), []
+    with pytest.raises(PerceptionError, match=r"estimate gave no answer within 0.2 s"):
+        worker.run("estimate", 0.2, free.wait)
+    with pytest.raises(DeadlineError, match="estimate, given up in an earlier trial, runs still"):
+        worker.run("locate", 0.2, said.append, "late")
+    free.set()
+    assert worker.run("locate", 5.0, lambda: "new") == "new"
+    assert said == [], "what nobody waited for any more was not begun"
+
+
+def test_ctrl_c_is_heard_while_a_stage_hangs() -> None:
+    worker, free = Worker(), threading.Event()
+    threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT)).start()
+    begun_s = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        worker.run("estimate", 20.0, free.wait)
+    assert time.monotonic() - begun_s < 5.0
+    free.set()
