@@ -16,6 +16,12 @@ _STYLED = re.compile(rf"\[({'|'.join(STYLES)})\](.*?)\[/\]", re.DOTALL)
 class Terminal(RichConsole):
     """Says nothing more once nobody reads it (`| head`): what an arm does depends on no reader."""
 
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:  # a terminal whose line was dropped (EIO); rich knows closed pipes alone
+            self.on_broken_pipe()
+
     def on_broken_pipe(self) -> None:
         self.quiet = True
         write_nowhere(sys.stderr if self.stderr else sys.stdout)
