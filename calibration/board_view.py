@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.board import Board
 from calibration.hand_eye import BoardView
-from calibration.result import Finding, FoundError
+from calibration.result import CalibrationFinding, FoundError
 from core.errors import PerceptionError
 from perception.depth_types import SeenTag
 from perception.table.tags import detect_tags
@@ -49,7 +49,9 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
             cause = (
                 "Every tag of the board is turned by 180° in its place, as in tags printed from the official images."
             )
-            raise FoundError(Finding("turned-tags", cause, "Print the board that `calibrate target` writes.", True))
+            raise FoundError(
+                CalibrationFinding("turned-tags", cause, "Print the board that `calibrate target` writes.", True)
+            )
         raise PerceptionError(
             f"The board's corners are {off:.1f} px from any flat board: it is bent, or its picture is blurred.",
             "Glue it to a stiff plate, and add light.",

@@ -65,7 +65,7 @@ class HandEye:
         return self.T_camera_base @ forward_kinematics(joints_rad + self.offsets_rad, firmware) @ self.T_tcp_board
 
 
-class Model:
+class HandEyeModel:
     """The camera and the arm's firmware; what a solution says of views."""
 
     def __init__(self, intrinsics: Intrinsics, firmware: Firmware) -> None:

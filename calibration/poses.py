@@ -46,7 +46,7 @@ def T_tcp_board(board: Board) -> Matrix:
 
 
 @dataclass(frozen=True)
-class Scene:
+class BoardScene:
     """A cell as its file says, seen by a camera from where the tags put it; an arm with a board or none, the others
     still."""
 
@@ -78,7 +78,7 @@ class Scene:
         return plate @ T[:3, :3].T + T[:3, 3]
 
 
-def propose(scene: Scene, seed: int) -> Iterator[NDArray[np.float64]]:
+def propose(scene: BoardScene, seed: int) -> Iterator[NDArray[np.float64]]:
     """Joints (6,) of views, each as unlike those before it as can be; fewer and fewer come to something."""
     joints, features = _visible(scene, seed)
     away = np.full(len(joints), np.inf)
@@ -89,7 +89,7 @@ def propose(scene: Scene, seed: int) -> Iterator[NDArray[np.float64]]:
         best = int(np.argmax(away))
 
 
-def _visible(scene: Scene, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _visible(scene: BoardScene, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Free joints (N, 6) from which the whole board faces the camera, and what tells views apart (N, 6)."""
     board, rng = scene.board, np.random.default_rng([seed, 20])
     assert board is not None
@@ -129,7 +129,7 @@ def _features(T_camera_board: Matrix, k: Intrinsics) -> NDArray[np.float64]:
     return np.concatenate([turn, 0.7 * place, 0.7 * depth], axis=1)
 
 
-def plan_move(scene: Scene, goal_rad: NDArray[np.float64], speed: float, seed: int) -> JointTrajectory:
+def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, seed: int) -> JointTrajectory:
     """A motion of the arm with its board from where it is, which the gate passed.
 
     Raises:

@@ -50,7 +50,7 @@ Date = Annotated[str, AfterValidator(_date)]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CalibrationFinding:
     """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `bad-view`,
     `too-little-rotation`, `table-tags`, `contradiction`; fatal: nothing may be stored with it.
     """
@@ -64,7 +64,7 @@ class Finding:
 class FoundError(CalibrationError):
     """Something found that ends a calibration."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: CalibrationFinding) -> None:
         super().__init__(finding.cause, finding.remedy)
         self.finding = finding
 
@@ -92,7 +92,7 @@ class ArmCalibration:
     views: int
     dropped: tuple[int, ...]
     disagreement: Mapping[str, tuple[Number, Number]]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[CalibrationFinding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,5 +110,5 @@ class CellCalibration:
     board: Mapping[str, Number]
     software: Mapping[str, str]
     touch_mm: tuple[Number, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[CalibrationFinding, ...] = ()
     samples: Mapping[str, Samples] = field(default_factory=dict)

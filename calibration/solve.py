@@ -6,8 +6,8 @@ import numpy as np
 
 from calibration.board import Board
 from calibration.closed_form import closed_forms
-from calibration.hand_eye import BASE_SHIFT, BASE_TURN, OFFSETS, SEEN_JOINTS, SIZE, BoardView, HandEye, Model
-from calibration.result import ArmCalibration, Finding
+from calibration.hand_eye import BASE_SHIFT, BASE_TURN, OFFSETS, SEEN_JOINTS, SIZE, BoardView, HandEye, HandEyeModel
+from calibration.result import ArmCalibration, CalibrationFinding
 from core.errors import CalibrationError
 from core.image import Intrinsics
 from core.transforms import Matrix, rotation_angle
@@ -38,7 +38,7 @@ def solve_arm(
         raise CalibrationError(
             f"{len(views)} views are too few to calibrate an arm; {LEAST_VIEWS} are the least.", "Take 15 to 25."
         )
-    model = Model(intrinsics, firmware)
+    model = HandEyeModel(intrinsics, firmware)
     starts = closed_forms(views, intrinsics, firmware)
     start = min(starts.values(), key=lambda one: float(np.median(model.chi(views, one))))
     kept, fit = _without_bad(list(range(len(views))), views, model, start)
@@ -67,7 +67,7 @@ def solve_arm(
 
 
 def _without_bad(
-    kept: list[int], views: Sequence[BoardView], model: Model, start: HandEye
+    kept: list[int], views: Sequence[BoardView], model: HandEyeModel, start: HandEye
 ) -> tuple[list[int], HandEye]:
     """Drops the worst view as long as it does not belong to the others, fitting anew."""
     most = int(MOST_BAD * len(views))
@@ -88,7 +88,9 @@ def _without_bad(
         fit = model.fit([views[i] for i in kept], fit)
 
 
-def _left_out(views: Sequence[BoardView], model: Model, fit: HandEye, intrinsics: Intrinsics) -> tuple[float, ...]:
+def _left_out(
+    views: Sequence[BoardView], model: HandEyeModel, fit: HandEye, intrinsics: Intrinsics
+) -> tuple[float, ...]:
     """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
     px, mm = [], []
     for fold in range(_FOLDS):
@@ -107,7 +109,7 @@ def poses_apart(one: Matrix, other: Matrix) -> tuple[float, float]:
     return float(shift_m * 1000), float(np.rad2deg(rotation_angle(one[:3, :3], other[:3, :3])))
 
 
-def _size(fit: HandEye, board: Board) -> list[Finding]:
+def _size(fit: HandEye, board: Board) -> list[CalibrationFinding]:
     off = abs(np.log(fit.scale))
     if off < _TOLD_SCALE or off < _SIGMAS * fit.sigma[SIZE]:
         return []
@@ -115,11 +117,15 @@ def _size(fit: HandEye, board: Board) -> list[Finding]:
     said = f"The board's black squares are {seen_mm:.1f} mm, not {stated_mm:.1f} mm as stated"
     if board.tag_m == board.printed_m and _FIT_TO_PAGE[0] <= fit.scale <= _FIT_TO_PAGE[1]:
         cause = f"{said}: it was printed at {fit.scale:.0%}, as a printer's 'fit to page' does."
-        return [Finding("printed-97", cause, "Measure a square and state its size, or print again at 100 %.", True)]
-    return [Finding("wrong-size", f"{said}.", "Measure a square again and state its size.", True)]
+        return [
+            CalibrationFinding(
+                "printed-97", cause, "Measure a square and state its size, or print again at 100 %.", True
+            )
+        ]
+    return [CalibrationFinding("wrong-size", f"{said}.", "Measure a square again and state its size.", True)]
 
 
-def _offsets(fit: HandEye) -> list[Finding]:
+def _offsets(fit: HandEye) -> list[CalibrationFinding]:
     told = []
     for joint, sigma_rad in zip(SEEN_JOINTS, fit.sigma[OFFSETS], strict=True):
         off_rad = fit.offsets_rad[joint]
@@ -129,19 +135,21 @@ def _offsets(fit: HandEye) -> list[Finding]:
                 "reports."
             )
             remedy = "It is corrected for. To cure it, set the joint's zero anew with the maker's tool, then calibrate."
-            told.append(Finding("joint-offset", cause, remedy, False))
+            told.append(CalibrationFinding("joint-offset", cause, remedy, False))
     return told
 
 
-def _bad_views(dropped: tuple[int, ...]) -> list[Finding]:
+def _bad_views(dropped: tuple[int, ...]) -> list[CalibrationFinding]:
     if not dropped:
         return []
     names = ", ".join(str(i + 1) for i in dropped)
     cause = f"View {names} contradicts the others and was left out: the arm or the board moved, or a corner is wrong."
-    return [Finding("bad-view", cause, "Nothing need be done, if it was one; else fix board and camera.", False)]
+    return [
+        CalibrationFinding("bad-view", cause, "Nothing need be done, if it was one; else fix board and camera.", False)
+    ]
 
 
-def _unsure(fit: HandEye) -> list[Finding]:
+def _unsure(fit: HandEye) -> list[CalibrationFinding]:
     shift_m, turn_rad = fit.sigma[BASE_SHIFT].max(), fit.sigma[BASE_TURN].max()
     if shift_m <= _SURE_M and turn_rad <= _SURE_RAD:
         return []
@@ -151,4 +159,4 @@ def _unsure(fit: HandEye) -> list[Finding]:
         f"{_SURE_M * 1000:.1f} mm and {np.rad2deg(_SURE_RAD):.2f}° are needed): the board was turned too little."
     )
     remedy = f"Add views with the board turned by 30° and more about two axes, above all about the camera's {axis}."
-    return [Finding("too-little-rotation", cause, remedy, True)]
+    return [CalibrationFinding("too-little-rotation", cause, remedy, True)]

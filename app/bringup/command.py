@@ -2,7 +2,7 @@
 
 from app.bringup.options import BringupOptions
 from app.bringup.progress import Progress
-from app.bringup.steps import STEPS, Bringup, Step
+from app.bringup.steps import STEPS, Bringup, BringupStep
 from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.keys import require_terminal
@@ -36,7 +36,7 @@ def bring_up(options: BringupOptions) -> int:
     return 0
 
 
-def _do(step: Step, place: str, bringup: Bringup, progress: Progress, again: bool) -> None:
+def _do(step: BringupStep, place: str, bringup: Bringup, progress: Progress, again: bool) -> None:
     """Skips a step that is done, unless it is to be done again."""
     done, say = progress.of(step.name, step.about(bringup.cell)), bringup.console.say
     title = f"[bold]{place} {step.name}[/]: {step.purpose}"

@@ -73,7 +73,7 @@ class Bringup:
 
 
 @dataclass(frozen=True)
-class Step:
+class BringupStep:
     """about: what of the cell it depends on; once that has changed the step is due again."""
 
     name: str
@@ -232,12 +232,12 @@ def channels(cell: Cell) -> dict[str, str]:
     return {name: mount.channel for name, mount in cell.arms.items()}
 
 
-STEPS: Sequence[Step] = (
-    Step("machine", "what this machine lacks", check_machine, lambda cell: None),
-    Step("camera", "a picture with the cell's tags", check_camera, lambda cell: (cell.camera.serial, cell.tags)),
-    Step("arms", "which arm is which", tell_arms_apart, channels),
-    Step("names", "devices that keep their names", name_devices, channels),
-    Step("calibration", "where the arms stand", check_calibration, lambda cell: cell),
-    Step("dry-run", "everything but motion", plan_without_moving, lambda cell: cell),
-    Step("first-grasp", "one slow grasp", grasp_slowly, lambda cell: cell),
+STEPS: Sequence[BringupStep] = (
+    BringupStep("machine", "what this machine lacks", check_machine, lambda cell: None),
+    BringupStep("camera", "a picture with the cell's tags", check_camera, lambda cell: (cell.camera.serial, cell.tags)),
+    BringupStep("arms", "which arm is which", tell_arms_apart, channels),
+    BringupStep("names", "devices that keep their names", name_devices, channels),
+    BringupStep("calibration", "where the arms stand", check_calibration, lambda cell: cell),
+    BringupStep("dry-run", "everything but motion", plan_without_moving, lambda cell: cell),
+    BringupStep("first-grasp", "one slow grasp", grasp_slowly, lambda cell: cell),
 )

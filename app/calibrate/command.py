@@ -23,7 +23,7 @@ from calibration.board_sheet import write_board_sheet
 from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
-from calibration.result import ArmCalibration, CellCalibration, Finding, FoundError
+from calibration.result import ArmCalibration, CalibrationFinding, CellCalibration, FoundError
 from calibration.solve import poses_apart, solve_arm
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
@@ -61,7 +61,7 @@ def calibrate_cell(options: CalibrateOptions) -> int:
             calibration = _calibrate(options, cell, rig, samples, operator)
         except CalibrationError as error:
             console.error(error)
-            contradiction = Finding("contradiction", error.cause, error.remedy, True)
+            contradiction = CalibrationFinding("contradiction", error.cause, error.remedy, True)
             findings = [error.finding if isinstance(error, FoundError) else contradiction]
             console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
             return 1
@@ -86,7 +86,7 @@ def _calibrate(
     try:
         view = solve_table(mean_tags(pictures), camera.intrinsics, cell)
     except CalibrationError as error:
-        raise FoundError(Finding("table-tags", error.cause, error.remedy, True)) from error
+        raise FoundError(CalibrationFinding("table-tags", error.cause, error.remedy, True)) from error
     console.say(f"  [green]✓[/] {len(view.tags)} tags on the table, off by {view.residual_px:.2f} px")
     sampling = Sampling(
         cell, rig, samples, operator, camera.intrinsics, invert(view.T_camera_world), options.views, SPEED, options.seed

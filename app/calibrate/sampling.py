@@ -13,7 +13,7 @@ from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import board_view
 from calibration.hand_eye import BoardView
-from calibration.poses import Scene, plan_move, propose
+from calibration.poses import BoardScene, plan_move, propose
 from core.cell import Cell
 from core.errors import CalibrationError, PerceptionError, PlanningError
 from core.image import Intrinsics
@@ -45,11 +45,11 @@ class Sampling:
     speed: float
     seed: int
 
-    def scene(self, arm: str, board: Board | None) -> Scene:
+    def scene(self, arm: str, board: Board | None) -> BoardScene:
         """As it is now."""
         arms = self.rig.world.arms
         measured = {name: one.state().joints_rad for name, one in arms.items()}
-        return Scene(self.cell, arm, board, self.intrinsics, self.T_world_camera, measured)
+        return BoardScene(self.cell, arm, board, self.intrinsics, self.T_world_camera, measured)
 
     def move(self, arm: str, goal_rad: NDArray[np.float64], board: Board | None) -> None:
         """Plans, asks the gate and the person, and drives.

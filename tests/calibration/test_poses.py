@@ -8,7 +8,7 @@ import pytest
 
 from app.paths import CELLS
 from calibration.board import Board
-from calibration.poses import Scene, T_tcp_board, plan_move, propose
+from calibration.poses import BoardScene, T_tcp_board, plan_move, propose
 from core.cell import load_cell
 from core.errors import PlanningError
 from core.transforms import invert
@@ -19,7 +19,7 @@ from hardware.simulation.sim_camera import cell_intrinsics
 
 CELL = load_cell(CELLS / "sim.yaml")
 PARKED = dict.fromkeys(CELL.arms, PARK_JOINTS)
-SCENE = Scene(CELL, "left", Board(), cell_intrinsics(CELL), CELL.camera.T_world_camera, PARKED)
+SCENE = BoardScene(CELL, "left", Board(), cell_intrinsics(CELL), CELL.camera.T_world_camera, PARKED)
 
 
 @pytest.fixture(scope="module")

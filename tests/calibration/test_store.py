@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from calibration.result import CellCalibration, Finding
+from calibration.result import CalibrationFinding, CellCalibration
 from calibration.store import CalibrationStore
 from core.cell import load_cell
 from core.errors import CalibrationError, StorageError, VitroError
@@ -187,7 +187,9 @@ def test_lost_or_exchanged_samples_bar_nothing_but_themselves(store: Calibration
 
 
 def test_a_fatal_finding_is_never_stored(store: CalibrationStore) -> None:
-    finding = Finding("turned-tags", "The tags are turned by 180 degrees.", "Print the sheet anew.", fatal=True)
+    finding = CalibrationFinding(
+        "turned-tags", "The tags are turned by 180 degrees.", "Print the sheet anew.", fatal=True
+    )
     with pytest.raises(CalibrationError, match="The tags are turned"):
         store.save(calibration_of(CELL, findings=(finding,)))
     assert not store.folder.exists()
