@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from core.errors import CameraError
-from core.png import SIGNATURE, demand_sound_png
+from core.image_file import PNG_SIGNATURE, demand_sound_png
 from hardware.cameras.pairing import StreamKey
 
 _IMAGES = re.compile(r"/device_0/sensor_\d+/(Color|Depth|Infrared)_(\d+)/image/data(/compressed(Depth)?)?")
@@ -108,7 +108,7 @@ def _stream(topic: str) -> StreamKey | None:
 
 def _png_is_intact(message: bytes) -> bool:
     """Whether the PNG inside a message passes its own checksums; images stored raw have none."""
-    at = message.find(SIGNATURE, 0, 256)
+    at = message.find(PNG_SIGNATURE, 0, 256)
     try:
         if at >= 0:
             demand_sound_png(message[at:])
