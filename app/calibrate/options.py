@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.calibrate.store_options import room
 from app.options import CellName, FreshOption, JsonOption, add_command
-
-room = typer.Typer()
 
 
 class Plant(StrEnum):

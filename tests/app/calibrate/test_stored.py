@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.calibrate.store_options import room
+from app.cli import app as cli
 from app.paths import calibrations
 from calibration.merge import merged
 from calibration.store import CalibrationStore
@@ -29,7 +29,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CalibrationStore:
 
 
 def run(*arguments: str, code: int = 0) -> Any:
-    done = CliRunner().invoke(room, [*arguments, "--json"])
+    done = CliRunner().invoke(cli, ["calibrate", *arguments, "--json"])
     assert done.exit_code == code, done.output
     return json.loads(done.stdout) if code == 0 else done.stderr
 
@@ -62,7 +62,7 @@ def test_one_is_shown_whole(store: CalibrationStore) -> None:
     assert run("show")["version"] == SECOND
     shown = run("show", FIRST)
     assert shown["camera_serial"] == "sim-d435" and shown["arms"].keys() == {"left", "right"}
-    text = CliRunner().invoke(room, ["show", FIRST]).stdout
+    text = CliRunner().invoke(cli, ["calibrate", "show", FIRST]).stdout
     assert "left arm" in text and "20 views" in text and "joint 1's zero" in text
 
 
