@@ -27,6 +27,7 @@ from calibration.result import ArmCalibration, CalibrationFinding, CellCalibrati
 from calibration.solve import poses_apart, solve_arm
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
+from core.cell_parts import ArmMount
 from core.errors import CalibrationError
 from core.transforms import Matrix, invert
 from hardware.worlds import choose_world
@@ -147,13 +148,18 @@ def _result(
         camera_serial=cell.camera.serial,
         intrinsics=camera.intrinsics,
         T_world_camera=T_world_camera,
-        arms=arms,
+        arms={name: _from_the_report(cell.arms[name], arm) for name, arm in arms.items()},
         firmware={name: mount.firmware for name, mount in cell.arms.items()},
         stroke_m={name: mount.gripper_stroke_m for name, mount in cell.arms.items()},
         board={"tag_m": rig.board.tag_m, "printed_m": rig.board.printed_m},
         software={"python": platform.python_version(), "numpy": np.__version__},
         samples=samples.arrays(),
     )
+
+
+def _from_the_report(mount: ArmMount, arm: ArmCalibration) -> ArmCalibration:
+    """Its zeros counted from what the arm reports: its joints were read with the offsets that the cell's file has."""
+    return replace(arm, offsets_rad=arm.offsets_rad + mount.zero_offset_rad)
 
 
 def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples: Samples) -> int:
