@@ -41,7 +41,9 @@ def merged(cell: Cell, calibration: CellCalibration) -> Cell:
             for name, arm in calibration.arms.items()
         }
         camera = cell.camera.placed(calibration.T_world_camera)
-        calibrated = f"{calibration.date[:16].replace('T', ' ')} UTC by python main.py calibrate"
+        # By the clock on the wall: whoever reads it asks whether that day has come yet.
+        day = datetime.fromisoformat(calibration.date).astimezone()
+        calibrated = f"{day:%Y-%m-%d %H:%M} by python main.py calibrate"
         changes = {"arms": arms, "camera": camera, "calibrated": calibrated}
         return Cell.model_validate(cell.model_copy(update=changes).model_dump())
     except ValidationError as error:

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from app.calibrate.cell import store_of
 from app.console import Console
 from app.doctor import devices, parts, system
 from app.doctor.finding import Finding, Machine
 from app.doctor.options import DoctorOptions
 from app.paths import cell_file
 from calibration.cell_check import measured_on
+from calibration.merge import calibrated_cell
 from core.cell import Cell, load_cell
 from core.errors import VitroError
 
 MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
-#: Tripods sink and tables are moved: after this a measurement is asked about.
-OLD_DAYS = 90
 
 
 def examine(options: DoctorOptions) -> int:
@@ -46,7 +46,7 @@ def examination(machine: Machine, cell: Cell) -> list[Finding]:
         "camera": lambda: devices.cameras(machine, cell),
         "udev": lambda: devices.udev(machine),
         "CAN": lambda: devices.can(machine, cell),
-        "calibration": lambda: calibration(cell, date.today()),
+        "calibration": lambda: calibration(calibrated_cell(cell, store_of(cell)), date.today()),
         "renderer": system.renderer,
         "CUDA": parts.cuda,
         "models": parts.models,
@@ -71,7 +71,7 @@ def calibration(cell: Cell, today: date) -> Finding:
         )
     day = measured_on(cell, today)
     what = f"{cell.name}, camera {cell.camera.serial}, {day} ({where})"
-    if (today - day).days > OLD_DAYS:
+    if (today - day).days > cell.calibration_days:
         return Finding("calibration", "warn", f"{what}: {(today - day).days} days ago", "Measure again where in doubt.")
     return Finding("calibration", "pass", what)
 

@@ -1,12 +1,13 @@
 """A calibration counts for the cell that it was made in, and for no other."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from calibration.cell_check import measured_on
 from calibration.merge import age_days, calibrated_cell, merged
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
@@ -39,7 +40,7 @@ def test_the_cell_stands_as_the_calibration_has_it(tmp_path: Path) -> None:
         assert np.allclose(cell.arms[name].T_world_base, arm.T_world_base, atol=1e-12)
         assert np.allclose(cell.arms[name].zero_offset_rad, arm.offsets_rad)
         assert cell.arms[name].channel == CELL.arms[name].channel
-    assert "2026-11-20 08:30" in str(cell.calibrated)
+    assert measured_on(cell, date(2026, 12, 1)) == datetime.fromisoformat(calibration.date).astimezone().date()
     assert (cell.tags, cell.table, cell.bin, cell.workspace) == (CELL.tags, CELL.table, CELL.bin, CELL.workspace)
 
 

@@ -1,5 +1,6 @@
 """Every command that works in a cell works in the calibrated one, and asks before it trusts an old calibration."""
 
+import time
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,13 @@ from app.bringup import command as bringup
 from app.bringup.options import BringupOptions
 from app.calibrate.cell import confirm_age, load_calibrated
 from app.console import Console
+from app.doctor.command import examination
+from app.doctor.finding import Machine
 from app.paths import calibrations
 from app.run import command as run
 from app.run import dry_run, record
 from app.run.options import DryRunOptions, RecordOptions, RunOptions
+from calibration.cell_check import check_measured
 from calibration.merge import merged
 from calibration.store import CalibrationStore
 from core.cell import load_cell
@@ -84,6 +88,32 @@ def test_a_calibration_of_another_camera_stops_each_of_them(store: CalibrationSt
     ):
         with pytest.raises(CalibrationError, match=r"0815.*sim-d435"):
             command(options)
+
+
+@pytest.mark.parametrize("west", ["Pacific/Honolulu", "Pacific/Auckland"])
+def test_a_calibration_of_this_very_minute_is_of_today_anywhere(
+    store: CalibrationStore, monkeypatch: pytest.MonkeyPatch, west: str
+) -> None:
+    monkeypatch.setenv("TZ", west)
+    time.tzset()
+    try:
+        store.save(aged(0))
+        check_measured(load_calibrated("sim"), CELL.camera.serial)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_doctor_looks_at_the_calibration_in_use(store: CalibrationStore) -> None:
+    def finding():
+        return next(one for one in examination(Machine(), CELL) if one.subject == "calibration")
+
+    store.save(aged(0))
+    assert finding().state == "pass"
+    store.save(aged(45))
+    assert finding().state == "warn" and "45 days ago" in finding().found
+    store.save(calibration_of(CELL, camera_serial="0815"))
+    assert finding().state == "fail" and "0815" in finding().found
 
 
 class Asked(Console):
