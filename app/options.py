@@ -10,7 +10,7 @@ option):
         out: Annotated[Path, typer.Option(help="The recording to write.")]
         frames: Annotated[int, typer.Option(min=1, help="How many frames to record.")] = 3
 
-    add_command(app, "record", "app.run.record:record_camera", RecordOptions)
+    add_command(app, "record", "app.recordings.record:record_camera", RecordOptions)
 
 Fields inherited from a base are options of every command that has it; those that several share are here.
 """

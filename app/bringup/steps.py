@@ -14,11 +14,11 @@ from app.doctor.command import examination
 from app.doctor.finding import Machine
 from app.estimator_choice import choose_estimator
 from app.paths import home
+from app.recordings.dry_run import write_report
+from app.recordings.record import open_camera
 from app.run.command import run_trials
-from app.run.dry_run import write_report
 from app.run.options import PipelineOptions, RecordOptions, RunOptions
 from app.run.pipeline import Pipeline, Stages
-from app.run.record import open_camera
 from app.run.trial import Trial
 from calibration.cell_check import check_cell
 from core.cell import Cell

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from app.doctor.finding import Finding, Machine
+from app.page.live_page import PORT
 from app.paths import home
-from app.run.live_page import PORT
 
 #: Room for an evening's trials with pictures and a long recording.
 DISK_NEEDED_GB = 2.0

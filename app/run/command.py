@@ -14,8 +14,8 @@ from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.interrupts import Interrupts
 from app.keys import require_terminal
+from app.page.live_page import LivePage
 from app.paths import home
-from app.run.live_page import LivePage
 from app.run.operator import Operator
 from app.run.options import RunOptions
 from app.run.pipeline import Pipeline

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.console import Console
 from app.interrupts import Interrupts
-from app.run.live_page import LivePage
+from app.page.live_page import LivePage
 from app.run.look import PLAN_VALID_S
 from app.run.trial import Trial
 from grasping.execution import MotionStopped

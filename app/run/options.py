@@ -122,6 +122,6 @@ class GraspsOptions(DetectorOption, CellOption, JsonOption):
 
 
 add_command(room, "run", "app.run.command:run_trials", RunOptions)
-add_command(room, "dry-run", "app.run.dry_run:dry_run_recording", DryRunOptions)
-add_command(room, "record", "app.run.record:record_camera", RecordOptions)
-add_command(room, "grasps", "app.run.grasps:grasps_of_image", GraspsOptions)
+add_command(room, "dry-run", "app.recordings.dry_run:dry_run_recording", DryRunOptions)
+add_command(room, "record", "app.recordings.record:record_camera", RecordOptions)
+add_command(room, "grasps", "app.recordings.grasps:grasps_of_image", GraspsOptions)

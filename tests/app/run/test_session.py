@@ -12,9 +12,9 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.page.live_page import LivePage
 from app.paths import trial_folder
 from app.run import live_trial, operator, trial_log
-from app.run.live_page import LivePage
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
 from app.run.options import PipelineOptions

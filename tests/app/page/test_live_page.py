@@ -11,8 +11,8 @@ import viser
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from app.page.live_page import LivePage
 from app.paths import cell_file
-from app.run.live_page import LivePage
 from core.cell import load_cell
 
 VERSION = f"viser-v{viser.__version__}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from app.run.page_guard import LOOPBACK, PageGuard
+from app.page.page_guard import LOOPBACK, PageGuard
 from app.run.trial import Trial
 from core.cell import Cell
 from core.cell_parts import ArmMount
