@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.bench.faults.cell import FaultyCell
 from app.bench.faults.kinds import BEFORE, Fault, Strike
-from app.bench.faults.script import MOVING, Phase
+from app.bench.faults.script import MOVING, Stage
 from core.cell_parts import ArmMount
 from hardware.arms import can_protocol as protocol
 from hardware.arms.can_interfaces import ChannelLock
@@ -15,9 +15,9 @@ from hardware.arms.emulated_faults import ALL_JOINTS
 from hardware.arms.piper_arm import PiperArm
 from trials.record import Outcome, Reason
 
-_ANY = (Phase.OPEN, *BEFORE, *MOVING)
+_ANY = (Stage.OPEN, *BEFORE, *MOVING)
 #: While joints move: the fingers' feedback is another.
-_JOINTS_MOVE = (Phase.TRANSIT, Phase.APPROACH, Phase.LIFT, Phase.PLACE)
+_JOINTS_MOVE = (Stage.TRANSIT, Stage.APPROACH, Stage.LIFT, Stage.PLACE)
 #: For a part of a second false feedback comes and goes [s].
 _GLITCH_S = 1.0
 
@@ -81,40 +81,49 @@ def _open_again(cell: FaultyCell) -> None:
         first.release()
 
 
-def _arm(name: str, strike: Strike, phases: tuple[Phase, ...] = _ANY, shows_at_rest: bool = True) -> Fault:
+def _arm(name: str, strike: Strike, phases: tuple[Stage, ...] = _ANY, shows_at_rest: bool = True) -> Fault:
     return Fault(name, "arm", phases, strike, (Reason.ARM, Reason.TRACKING), shows_at_rest=shows_at_rest)
 
 
 _zero, _true = _switch(zeroed=ALL_JOINTS), _switch(zeroed=())
-_at_rest = (Phase.IDLE, Phase.PLAN)
+_at_rest = (Stage.IDLE, Stage.PLAN)
 
 
 FAULTS = (
     _arm("bus silent", _switch(unplugged=True)),
     _arm("resting arm's bus silent", _resting(_switch(unplugged=True)), BEFORE),
     _arm("feedback frozen", _switch(frozen=ALL_JOINTS), _JOINTS_MOVE),
-    _arm("feedback frozen at rest", _switch(frozen=ALL_JOINTS), (Phase.OPEN, Phase.IDLE, Phase.APPROVE), False),
+    _arm(
+        "feedback frozen at rest",
+        _switch(frozen=ALL_JOINTS),
+        (Stage.OPEN, Stage.IDLE, Stage.APPROVE),
+        False,
+    ),
     _arm("feedback zero", _zero),
     _arm("feedback zero for a second", _glitch(_zero, _true), _at_rest),
     _arm("joint 2 frozen", _switch(frozen=(1,)), _JOINTS_MOVE),
-    _arm("joint 5 frozen", _switch(frozen=(4,)), (Phase.TRANSIT, Phase.PLACE)),
-    _arm("joint 2 frozen at rest", _switch(frozen=(1,)), (Phase.OPEN, Phase.IDLE, Phase.APPROVE), False),
+    _arm("joint 5 frozen", _switch(frozen=(4,)), (Stage.TRANSIT, Stage.PLACE)),
+    _arm("joint 2 frozen at rest", _switch(frozen=(1,)), (Stage.OPEN, Stage.IDLE, Stage.APPROVE), False),
     _arm("joint 1 drifts", _switch(drift_rad_s=_joint(1, 0.5)), (*BEFORE, *_JOINTS_MOVE)),
     _arm("joint 3 reads 10° off", _switch(offset_rad=_joint(3, np.deg2rad(10)))),
     _arm("joint 4 reads 3° off", _switch(offset_rad=_joint(4, np.deg2rad(3))), BEFORE),
-    _arm("short frames", _switch(short_frames=True), (Phase.IDLE, Phase.TRANSIT, Phase.LIFT)),
-    _arm("commands unheard", _switch(deaf=True), (Phase.OPEN, *_JOINTS_MOVE)),
+    _arm("short frames", _switch(short_frames=True), (Stage.IDLE, Stage.TRANSIT, Stage.LIFT)),
+    _arm("commands unheard", _switch(deaf=True), (Stage.OPEN, *_JOINTS_MOVE)),
     _arm("e-stop pressed", _send(protocol.Command.STOP, protocol.Stop.STOP)),
     _arm("teach mode", _switch(control_mode=protocol.ControlMode.TEACH)),
-    _arm("master mode", _switch(master_mode=True), (Phase.OPEN, Phase.IDLE, Phase.TRANSIT, Phase.LIFT)),
+    _arm(
+        "master mode",
+        _switch(master_mode=True),
+        (Stage.OPEN, Stage.IDLE, Stage.TRANSIT, Stage.LIFT),
+    ),
     _arm("joint communication lost", _switch(error_bits=0x0001)),
     _arm("collision reported", _switch(arm_status=0x07), (*BEFORE, *MOVING)),
     _arm("motor over-current", _switch(motor_bits={1: int(protocol.MotorBit.OVERCURRENT)}), (*BEFORE, *MOVING)),
-    Fault("driven by another process", "arm", (Phase.OPEN,), _open_again, (Reason.ARM,)),
+    Fault("driven by another process", "arm", (Stage.OPEN,), _open_again, (Reason.ARM,)),
     Fault(
         "object gone",
         "object",
-        (Phase.APPROACH, Phase.LIFT),
+        (Stage.APPROACH, Stage.LIFT),
         FaultyCell.lose_object,
         (Reason.EMPTY, Reason.SLIP),
         exits=(0,),
@@ -124,7 +133,7 @@ FAULTS = (
     Fault(
         "object lost on the way to the bin",
         "object",
-        (Phase.PLACE,),
+        (Stage.PLACE,),
         FaultyCell.lose_object,
         (Reason.SLIP,),
         exits=(0,),

@@ -4,11 +4,11 @@ import threading
 
 from app.bench.faults.cell import FaultyCell
 from app.bench.faults.kinds import Fault
-from app.bench.faults.script import Phase
+from app.bench.faults.script import Stage
 from core.errors import CameraError
 from trials.record import Outcome, Reason
 
-_SEEN = (Phase.IDLE, Phase.CAPTURE)
+_SEEN = (Stage.IDLE, Stage.CAPTURE)
 _GONE = CameraError("d435 0 was unplugged and did not come back.", "Plug it in and start again.")
 _SILENT = CameraError("d435 0 gave no frame in 1.0 s.", "Check its USB 3 cable, then run `python main.py doctor`.")
 
@@ -16,7 +16,7 @@ _SILENT = CameraError("d435 0 gave no frame in 1.0 s.", "Check its USB 3 cable, 
 def _camera(
     name: str,
     *reasons: Reason,
-    phases: tuple[Phase, ...] = _SEEN,
+    phases: tuple[Stage, ...] = _SEEN,
     estimator: str = "",
     **changes: object,
 ) -> Fault:

@@ -13,8 +13,9 @@ from threading import Thread
 
 from app.bench.faults import parts
 from app.bench.faults.cell import SIGNALS, FaultyCell, Motion, TellingConsole
-from app.bench.faults.kinds import Fault, all_faults
-from app.bench.faults.script import Phase, Script
+from app.bench.faults.kinds import Fault
+from app.bench.faults.registry import all_faults
+from app.bench.faults.script import Script, Stage
 from app.options import exit_code
 from app.run.command import run_trials
 from app.run.options import RunOptions
@@ -44,7 +45,7 @@ class Ended:
         return self.motion is not None or self.exit is None or self.exit < 0
 
 
-def run_case(fault: Fault, phase: Phase, folder: Path) -> Ended:
+def run_case(fault: Fault, phase: Stage, folder: Path) -> Ended:
     """Runs one trial with this fault, its log in `folder`."""
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
@@ -70,7 +71,7 @@ def run_case(fault: Fault, phase: Phase, folder: Path) -> Ended:
     return Ended(None if is_hung else process.exitcode, b"".join(output).decode(errors="replace"), motion)
 
 
-def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: Connection) -> None:
+def _run(name: str, phase: Stage, folder: Path, answering: Connection, telling: Connection) -> None:
     """The process: `python main.py run --yes --headless` in the bench's cell."""
     for descriptor in (1, 2):
         os.dup2(telling.fileno(), descriptor)
@@ -80,7 +81,7 @@ def _run(name: str, phase: Phase, folder: Path, answering: Connection, telling: 
     cells: list[FaultyCell] = []
     console = TellingConsole()
     # While arms are switched on nothing may ever move fast.
-    stand_within_s, shows_at_rest = (0.0, True) if phase is Phase.OPEN else (fault.stop_s or 0.0, fault.shows_at_rest)
+    stand_within_s, shows_at_rest = (0.0, True) if phase is Stage.OPEN else (fault.stop_s or 0.0, fault.shows_at_rest)
     script = Script(phase, lambda: fault.strike(cells[0]), stand_within_s, shows_at_rest)
 
     def open_world(cell: Cell, camera: str, seed: int) -> FaultyCell:

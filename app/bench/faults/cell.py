@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.bench.faults.script import INTO_MOTION_DEFAULT_S, INTO_MOTION_S, Phase, Script
+from app.bench.faults.script import INTO_MOTION_DEFAULT_S, INTO_MOTION_S, Script, Stage
 from app.console import Console, StageLine
 from core.cell import Cell
 from core.transforms import look_at
@@ -23,10 +23,10 @@ from hardware.simulation.motion_watch import MotionWatch
 from hardware.world import SceneNote
 
 #: What the console calls the stages that a phase begins with, or follows.
-BEGINS = {stage: Phase(stage) for stage in ("capture", "estimate", "plan", "approve")}
-FOLLOWS = {"clear": Phase.LOG}
-FOLLOWED = (Phase.TRANSIT, Phase.APPROACH, Phase.LIFT, Phase.PLACE)
-GRIPPED = (None, Phase.CLOSE)
+BEGINS = {stage: Stage(stage) for stage in ("capture", "estimate", "plan", "approve")}
+FOLLOWS = {"clear": Stage.LOG}
+FOLLOWED = (Stage.TRANSIT, Stage.APPROACH, Stage.LIFT, Stage.PLACE)
+GRIPPED = (None, Stage.CLOSE)
 #: What a person ends a program with.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Time that passes once something failed at rest: a bus must be silent for a while before it shows [s].
@@ -79,17 +79,17 @@ class FaultyCell(DigitalCell):
     def _enable_arms(self) -> None:
         self.watch = MotionWatch(self.emulators)
         self.clock.devices += [self.watch, self.script]
-        self.reach(Phase.OPEN)
+        self.reach(Stage.OPEN)
         super()._enable_arms()
 
     def stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         scene = super().stage(surface, seed, objects)
-        self.reach(Phase.IDLE)
+        self.reach(Stage.IDLE)
         return scene
 
-    def reach(self, phase: Phase) -> None:
+    def reach(self, phase: Stage) -> None:
         """A phase without motion begins."""
-        if self.script.reach(phase) and phase is not Phase.OPEN:  # when the arms hang without power yet
+        if self.script.reach(phase) and phase is not Stage.OPEN:  # when the arms hang without power yet
             self.clock.sleep(_AT_REST_S)
 
     def turn_camera(self) -> None:
@@ -152,7 +152,7 @@ class _TellingArm:
         self._begin(next(self._gripped, None))
         return self._arm.grip(width_m, force_n)
 
-    def _begin(self, phase: Phase | None) -> None:
+    def _begin(self, phase: Stage | None) -> None:
         self._cell.moving = self._arm.name
         if phase is not None:
             self._cell.script.reach(phase, INTO_MOTION_S.get(phase, INTO_MOTION_DEFAULT_S))

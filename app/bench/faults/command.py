@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.bench.faults.kinds import Fault, all_faults
-from app.bench.faults.verdict import Verdict, judge_case
+from app.bench.faults.kinds import Fault
+from app.bench.faults.registry import all_faults
+from app.bench.faults.verdict import FaultVerdict, judge_case
 from app.bench.options import BenchFaultsOptions
 from app.console import Console
 from core.errors import ConfigurationError
@@ -58,7 +59,7 @@ def _chosen(only: str) -> list[Fault]:
     return found
 
 
-def _summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _summary(verdicts: Sequence[FaultVerdict]) -> dict[str, Any]:
     stops = [verdict.stop_ms for verdict in verdicts if verdict.stop_ms is not None]
     return {
         "cases": len(verdicts),
@@ -69,16 +70,16 @@ def _summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def wrong_of(verdict: Verdict) -> str:
+def wrong_of(verdict: FaultVerdict) -> str:
     return "; ".join(filter(None, (verdict.unsafe, verdict.broken, verdict.unhelpful)))
 
 
-def _cells(verdict: Verdict) -> list[str]:
+def _cells(verdict: FaultVerdict) -> list[str]:
     numbers = ("" if value is None else str(value) for value in (verdict.stop_ms, verdict.fastest_rad_s))
     return [verdict.fault, verdict.phase, *numbers, verdict.arm, verdict.row, str(verdict.exit), wrong_of(verdict)]
 
 
-def _report(verdicts: Sequence[Verdict]) -> str:
+def _report(verdicts: Sequence[FaultVerdict]) -> str:
     summary = _summary(verdicts)
     lines = [
         "# Faults",

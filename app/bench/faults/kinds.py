@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.bench.faults.cell import FaultyCell
-from app.bench.faults.script import MOVING, Phase
+from app.bench.faults.script import MOVING, Stage
 from trials.record import Outcome, Reason
 
 Strike = Callable[[FaultyCell], None]
 
-BEFORE = (Phase.IDLE, Phase.CAPTURE, Phase.ESTIMATE, Phase.PLAN, Phase.APPROVE)
+BEFORE = (Stage.IDLE, Stage.CAPTURE, Stage.ESTIMATE, Stage.PLAN, Stage.APPROVE)
 #: From the fault to the stop of the true joints [s].
 STOP_S = 0.2
 
@@ -26,7 +26,7 @@ class Fault:
 
     name: str
     of: str
-    phases: tuple[Phase, ...]
+    phases: tuple[Stage, ...]
     strike: Strike
     reasons: tuple[Reason, ...]
     exits: tuple[int, ...] = (1,)
@@ -35,20 +35,12 @@ class Fault:
     shows_at_rest: bool = True
     estimator: str = ""
 
-    def outcomes_in(self, phase: Phase) -> tuple[Outcome, ...]:
+    def outcomes_in(self, phase: Stage) -> tuple[Outcome, ...]:
         """How a trial may end that this struck in a phase."""
         if self.outcomes:
             return self.outcomes
-        if phase in (Phase.PLACE, Phase.LOG):
+        if phase in (Stage.PLACE, Stage.LOG):
             return (Outcome.SUCCESS,)  # lifted and verified before
         if phase in MOVING or not self.shows_at_rest:
             return (Outcome.INTERRUPTED,)
         return (Outcome.REFUSED, Outcome.INTERRUPTED)
-
-
-def all_faults() -> dict[str, Fault]:
-    """By name, in the order of the report."""
-    from app.bench.faults import arm_faults, camera_faults, part_faults, process_faults
-
-    rooms = (arm_faults, camera_faults, part_faults, process_faults)
-    return {fault.name: fault for room in rooms for fault in room.FAULTS}

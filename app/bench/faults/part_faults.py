@@ -9,7 +9,7 @@ import numpy as np
 
 from app.bench.faults.cell import FaultyCell
 from app.bench.faults.kinds import Fault
-from app.bench.faults.script import BROKEN, Phase
+from app.bench.faults.script import BROKEN, Stage
 from hardware.arms.trajectory import JointTrajectory
 from trials.record import Reason
 
@@ -17,7 +17,7 @@ from trials.record import Reason
 Wrong = Callable[[Callable[[], Any]], Any]
 
 
-def _part(part: str, what: str, wrong: Wrong, phase: Phase, *reasons: Reason) -> Fault:
+def _part(part: str, what: str, wrong: Wrong, phase: Stage, *reasons: Reason) -> Fault:
     def strike(cell: FaultyCell) -> None:
         BROKEN[part] = wrong
 
@@ -55,15 +55,15 @@ def _moved(by_rad: float) -> Wrong:
 
 
 def _estimator(what: str, wrong: Wrong) -> Fault:
-    return _part("estimator", what, wrong, Phase.ESTIMATE, Reason.DEPTH, Reason.SCALE)
+    return _part("estimator", what, wrong, Stage.ESTIMATE, Reason.DEPTH, Reason.SCALE)
 
 
 def _detector(what: str, wrong: Wrong) -> Fault:
-    return _part("detector", what, wrong, Phase.ESTIMATE, Reason.NO_GRASP)
+    return _part("detector", what, wrong, Stage.ESTIMATE, Reason.NO_GRASP)
 
 
 def _planner(what: str, wrong: Wrong) -> Fault:
-    return _part("planner", what, wrong, Phase.PLAN, Reason.NO_PLAN)
+    return _part("planner", what, wrong, Stage.PLAN, Reason.NO_PLAN)
 
 
 FAULTS = (

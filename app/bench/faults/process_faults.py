@@ -8,10 +8,10 @@ import time
 
 from app.bench.faults.cell import FaultyCell
 from app.bench.faults.kinds import BEFORE, Fault, Strike
-from app.bench.faults.script import MOVING, Phase
+from app.bench.faults.script import MOVING, Stage
 from trials.record import Outcome, Reason
 
-_ANY = (Phase.OPEN, *BEFORE, *MOVING, Phase.LOG)
+_ANY = (Stage.OPEN, *BEFORE, *MOVING, Stage.LOG)
 #: A wished-for stop slows down along the path for 0.3 s, then settles.
 _CONTROLLED_STOP_S = 0.6
 #: Between presses of a key held down, or hammered [s].
@@ -34,7 +34,7 @@ def _kill(number: int, times: int = 1) -> Strike:
     return strike
 
 
-def _signal(name: str, strike: Strike, phases: tuple[Phase, ...] = _ANY) -> Fault:
+def _signal(name: str, strike: Strike, phases: tuple[Stage, ...] = _ANY) -> Fault:
     reasons = (Reason.OPERATOR, Reason.ARM)  # a second one is an emergency stop
     return Fault(name, "signal", phases, strike, reasons, exits=(130,), stop_s=_CONTROLLED_STOP_S)
 
@@ -55,33 +55,42 @@ def _jump(seconds: float) -> Strike:
     return strike
 
 
-def _disk(phases: tuple[Phase, ...], stop_s: float | None, *outcomes: Outcome) -> Fault:
+def _disk(phases: tuple[Stage, ...], stop_s: float | None, *outcomes: Outcome) -> Fault:
     reasons = (Reason.CRASH, Reason.OPERATOR)
     name = f"disk full {'at rest' if stop_s else 'in motion'}"
     return Fault(name, "disk", phases, _fill_disk, reasons, stop_s=stop_s, outcomes=outcomes)
 
 
 def _clock(name: str, seconds: float) -> Fault:
-    phases = (Phase.IDLE, Phase.APPROVE, Phase.TRANSIT, Phase.LIFT)
+    phases = (Stage.IDLE, Stage.APPROVE, Stage.TRANSIT, Stage.LIFT)
     return Fault(name, "clock", phases, _jump(seconds), (), exits=(0,), stop_s=None, outcomes=(Outcome.SUCCESS,))
 
 
 FAULTS = (
     _signal("Ctrl-C", _kill(signal.SIGINT)),
     _signal("Ctrl-C twice", _kill(signal.SIGINT, 2)),
-    _signal("Ctrl-C six times", _kill(signal.SIGINT, 6), (Phase.CAPTURE, Phase.ESTIMATE, Phase.APPROVE, Phase.LIFT)),
+    _signal(
+        "Ctrl-C six times",
+        _kill(signal.SIGINT, 6),
+        (Stage.CAPTURE, Stage.ESTIMATE, Stage.APPROVE, Stage.LIFT),
+    ),
     _signal("SIGTERM", _kill(signal.SIGTERM)),
     _signal("SIGHUP", _kill(signal.SIGHUP)),
     Fault(
         "kill -9",
         "process",
-        (*BEFORE, *MOVING, Phase.LOG),
+        (*BEFORE, *MOVING, Stage.LOG),
         _kill(signal.SIGKILL),
         (Reason.CRASH,),
         exits=(-signal.SIGKILL,),
     ),
-    _disk((Phase.IDLE, Phase.CAPTURE, Phase.PLAN, Phase.APPROVE), 0.2, Outcome.REFUSED, Outcome.INTERRUPTED),
-    _disk((*MOVING, Phase.LOG), None, Outcome.SUCCESS, Outcome.INTERRUPTED),
+    _disk(
+        (Stage.IDLE, Stage.CAPTURE, Stage.PLAN, Stage.APPROVE),
+        0.2,
+        Outcome.REFUSED,
+        Outcome.INTERRUPTED,
+    ),
+    _disk((*MOVING, Stage.LOG), None, Outcome.SUCCESS, Outcome.INTERRUPTED),
     _clock("clock a day ahead", 86400.0),
     _clock("clock a day back", -86400.0),
 )

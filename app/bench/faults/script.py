@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 BROKEN: dict[str, Callable[[Callable[[], Any]], Any]] = {}
 
 
-class Phase(StrEnum):
+class Stage(StrEnum):
     """The phases of a trial in which something can fail, in order."""
 
     OPEN = "open"
@@ -28,9 +28,9 @@ class Phase(StrEnum):
     LOG = "log"
 
 
-MOVING = (Phase.TRANSIT, Phase.APPROACH, Phase.CLOSE, Phase.LIFT, Phase.PLACE)
+MOVING = (Stage.TRANSIT, Stage.APPROACH, Stage.CLOSE, Stage.LIFT, Stage.PLACE)
 #: So long [s of the arm's clock] after a motion's beginning it is struck.
-INTO_MOTION_S = {Phase.CLOSE: 0.1}
+INTO_MOTION_S = {Stage.CLOSE: 0.1}
 INTO_MOTION_DEFAULT_S = 0.3
 
 
@@ -38,7 +38,7 @@ class Script:
     """Strikes once, when its phase has come; a device of the cell's clock, so that it can strike in mid-motion."""
 
     def __init__(
-        self, phase: Phase, strike: Callable[[], None], stand_within_s: float, shows_at_rest: bool = True
+        self, phase: Stage, strike: Callable[[], None], stand_within_s: float, shows_at_rest: bool = True
     ) -> None:
         """stand_within_s: how long after it, or after the next motion's beginning, the arms should stand."""
         self.phase = phase
@@ -48,7 +48,7 @@ class Script:
         self._now_s = 0.0
         self._due_s = float("inf")
 
-    def reach(self, phase: Phase, delay_s: float = 0.0) -> bool:
+    def reach(self, phase: Stage, delay_s: float = 0.0) -> bool:
         """Whether it strikes in this phase: now, or so much later."""
         if phase is not self.phase or self.struck_s is not None or self._due_s < float("inf"):
             return False

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.bench.faults.case import Ended, run_case
 from app.bench.faults.kinds import Fault
-from app.bench.faults.script import MOVING, Phase
+from app.bench.faults.script import MOVING, Stage
 from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore
 
@@ -18,7 +18,7 @@ UNMOVED_RAD = np.deg2rad(0.5)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FaultVerdict:
     """unsafe, broken, unhelpful: what was wrong with the arms, the row, the words and exit code; '' where nothing was.
 
     stop_ms: from the fault to the stop of the true joints, on the arm's clock; fastest_rad_s: the fastest of them
@@ -42,7 +42,7 @@ class Verdict:
         return not (self.unsafe or self.broken or self.unhelpful)
 
 
-def judge_case(fault: Fault, phase: Phase, folder: Path) -> Verdict:
+def judge_case(fault: Fault, phase: Stage, folder: Path) -> FaultVerdict:
     """Runs the case in a folder of its own, then looks at its arms, its log and what it said."""
     for attempt in ("1", "2"):  # on a busy machine the planner's time can run out before the phase comes
         (log := folder / attempt).mkdir(parents=True)
@@ -52,7 +52,7 @@ def judge_case(fault: Fault, phase: Phase, folder: Path) -> Verdict:
     with TrialStore(log / "trials.db") as store:
         rows = store.list()
     motion, moves = ended.motion, _may_move(fault, phase)
-    return Verdict(
+    return FaultVerdict(
         fault.name,
         phase,
         stop_ms=round(motion.stopped_after_s * 1000) if motion and moves and fault.stop_s is not None else None,
@@ -73,7 +73,7 @@ def _arm(ended: Ended) -> str:
     return "holds" if ended.motion.is_powered else "off"
 
 
-def what_is_unsafe(fault: Fault, phase: Phase, ended: Ended) -> str:
+def what_is_unsafe(fault: Fault, phase: Stage, ended: Ended) -> str:
     motion = ended.motion
     if ended.exit is None:
         return "hangs"
@@ -84,7 +84,7 @@ def what_is_unsafe(fault: Fault, phase: Phase, ended: Ended) -> str:
     if fault.stop_s is None:
         return ""
     may_move = _may_move(fault, phase)
-    if phase is Phase.OPEN:
+    if phase is Stage.OPEN:
         return f"moved at {motion.fastest_rad_s:.1f} rad/s" if motion.fastest_rad_s > QUIET_RAD_S else ""
     if not motion.is_powered:
         return "fell"
@@ -97,13 +97,13 @@ def what_is_unsafe(fault: Fault, phase: Phase, ended: Ended) -> str:
     return ""
 
 
-def _may_move(fault: Fault, phase: Phase) -> bool:
+def _may_move(fault: Fault, phase: Stage) -> bool:
     """Whether it strikes in a motion, or shows in the next."""
-    return phase in MOVING or (phase is not Phase.OPEN and not fault.shows_at_rest)
+    return phase in MOVING or (phase is not Stage.OPEN and not fault.shows_at_rest)
 
 
-def _broken(fault: Fault, phase: Phase, rows: tuple[TrialRecord, ...]) -> str:
-    if phase in (Phase.OPEN, Phase.IDLE) and not rows:
+def _broken(fault: Fault, phase: Stage, rows: tuple[TrialRecord, ...]) -> str:
+    if phase in (Stage.OPEN, Stage.IDLE) and not rows:
         return ""  # it ended before a trial began
     if len(rows) != 1:
         return f"{len(rows)} rows"

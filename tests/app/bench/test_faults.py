@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from app.bench.faults.case import Ended
 from app.bench.faults.cell import Motion
-from app.bench.faults.kinds import all_faults
-from app.bench.faults.script import MOVING, Phase
+from app.bench.faults.registry import all_faults
+from app.bench.faults.script import MOVING, Stage
 from app.bench.faults.verdict import judge_case, what_is_unsafe
 from app.cli import app
 
@@ -18,9 +18,9 @@ STILL = Motion(stopped_after_s=0.1, fastest_rad_s=0.0, moved_rad=0.1, is_powered
 
 @pytest.mark.parametrize(
     ("name", "phase", "outcome"),
-    [("e-stop pressed", Phase.LIFT, "interrupted (arm)"), ("kill -9", Phase.PLAN, "interrupted (crash)")],
+    [("e-stop pressed", Stage.LIFT, "interrupted (arm)"), ("kill -9", Stage.PLAN, "interrupted (crash)")],
 )
-def test_a_fault_ends_a_trial_safely_with_its_row_whole(name: str, phase: Phase, outcome: str, tmp_path: Path) -> None:
+def test_a_fault_ends_a_trial_safely_with_its_row_whole(name: str, phase: Stage, outcome: str, tmp_path: Path) -> None:
     verdict = judge_case(FAULTS[name], phase, tmp_path / "case")
     assert verdict.is_good, verdict
     assert verdict.row == outcome
@@ -30,17 +30,17 @@ def test_a_fault_ends_a_trial_safely_with_its_row_whole(name: str, phase: Phase,
 @pytest.mark.parametrize(
     ("phase", "motion", "word"),
     [
-        (Phase.LIFT, Motion(0.25, 0.0, 0.1, True), "stood after 250 ms"),
-        (Phase.LIFT, Motion(0.1, 0.4, 0.1, True), "rad/s"),
-        (Phase.LIFT, Motion(0.1, 0.0, 0.1, False), "fell"),
-        (Phase.PLAN, Motion(0.1, 0.0, 0.1, True), "moved"),
-        (Phase.PLAN, None, "never struck"),
+        (Stage.LIFT, Motion(0.25, 0.0, 0.1, True), "stood after 250 ms"),
+        (Stage.LIFT, Motion(0.1, 0.4, 0.1, True), "rad/s"),
+        (Stage.LIFT, Motion(0.1, 0.0, 0.1, False), "fell"),
+        (Stage.PLAN, Motion(0.1, 0.0, 0.1, True), "moved"),
+        (Stage.PLAN, None, "never struck"),
     ],
 )
-def test_what_is_unsafe_is_seen(phase: Phase, motion: Motion | None, word: str) -> None:
+def test_what_is_unsafe_is_seen(phase: Stage, motion: Motion | None, word: str) -> None:
     fault = FAULTS["bus silent"]
     assert word in what_is_unsafe(fault, phase, Ended(1, "", motion))
-    assert what_is_unsafe(fault, Phase.LIFT, Ended(1, "", STILL)) == ""
+    assert what_is_unsafe(fault, Stage.LIFT, Ended(1, "", STILL)) == ""
     assert what_is_unsafe(fault, phase, Ended(None, "", STILL)) == "hangs"
 
 

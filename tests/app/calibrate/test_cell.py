@@ -15,8 +15,8 @@ from app.console import Console
 from app.doctor.command import examination
 from app.doctor.finding import Machine
 from app.paths import calibrations
+from app.recordings import dry_run, record
 from app.run import command as run
-from app.run import dry_run, record
 from app.run.options import DryRunOptions, RecordOptions, RunOptions
 from calibration.cell_check import check_measured
 from calibration.merge import merged
