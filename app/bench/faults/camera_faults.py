@@ -24,7 +24,16 @@ def _camera(
         for attribute, value in changes.items():
             setattr(cell.camera.faults, attribute, value)
 
-    return Fault(name, "camera", phases, strike, reasons or (Reason.CAMERA,), exits=(0, 1), estimator=estimator)
+    return Fault(
+        name,
+        "camera",
+        phases,
+        strike,
+        reasons or (Reason.CAMERA,),
+        exits=(0, 1),
+        estimator=estimator,
+        hangs="hangs" in changes,
+    )
 
 
 def _repeat(cell: FaultyCell) -> None:

@@ -17,6 +17,7 @@ from app.bench.faults.kinds import Fault
 from app.bench.faults.registry import all_faults
 from app.bench.faults.script import Script, Stage
 from app.options import exit_code
+from app.run import worker
 from app.run.command import run_trials
 from app.run.options import RunOptions
 from core.cell import Cell
@@ -26,6 +27,8 @@ from core.surfaces import Surface
 SCENE = 8
 #: A case that takes longer [s] hangs.
 LIMIT_S = 90.0
+#: What hangs is waited for so long [s] instead of a minute or more.
+HANG_LIMIT_S = 15.0
 #: Loaded once, where every case's process begins.
 _PRELOADED = ["app.bench.faults.case", "open3d", "ompl", "toppra", "piper_sdk", "pupil_apriltags"]
 
@@ -90,6 +93,8 @@ def _run(name: str, phase: Stage, folder: Path, answering: Connection, telling: 
         return cells[0]
 
     own = str(Path(parts.__file__))
+    if fault.hangs:
+        worker.DEADLINES_S.update(dict.fromkeys(worker.DEADLINES_S, HANG_LIMIT_S))
     options = RunOptions(
         surface=Surface.DIFFUSE,
         camera="sim",
@@ -99,6 +104,7 @@ def _run(name: str, phase: Stage, folder: Path, answering: Connection, telling: 
         planner=own,
         seed=SCENE,
         attempts=1,
+        estimate_deadline=HANG_LIMIT_S if fault.hangs else None,
         yes=True,
         headless=True,
     )

@@ -20,8 +20,8 @@ class Fault:
 
     reasons: what the log may call it. exits: what the command may end with. stop_s: an arm in motion stands so long
     after it at the latest; None: the motion may go on, since it is safe. outcomes: of the trial, where they are not
-    the usual ones (`usual_outcomes`). shows_at_rest: what does not is found in the motion that follows. estimator:
-    another than the scripted oracle.
+    the usual ones (`outcomes_in`). shows_at_rest: what does not is found in the motion that follows. hangs: it is
+    found by a deadline. estimator: another than the scripted oracle.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Fault:
     stop_s: float | None = STOP_S
     outcomes: tuple[Outcome, ...] = ()
     shows_at_rest: bool = True
+    hangs: bool = False
     estimator: str = ""
 
     def outcomes_in(self, phase: Stage) -> tuple[Outcome, ...]:

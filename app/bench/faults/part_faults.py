@@ -21,7 +21,7 @@ def _part(part: str, what: str, wrong: Wrong, phase: Stage, *reasons: Reason) ->
     def strike(cell: FaultyCell) -> None:
         BROKEN[part] = wrong
 
-    return Fault(f"{part} {what}", part, (phase,), strike, reasons, exits=(0,))
+    return Fault(f"{part} {what}", part, (phase,), strike, reasons, exits=(0,), hangs=wrong is _hangs)
 
 
 def _raises(error: BaseException) -> Wrong:
