@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 
 from core.errors import StorageError, VitroError
 
+#: NAME_MAX of Linux, taken for whole paths within a folder too [bytes].
+_LONGEST_NAME = 255
 #: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
 _ARCHIVE = "inline_container"
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some disk there (df -h)") | {
@@ -191,6 +193,7 @@ def demand_inside(*names: object) -> None:
             not isinstance(name, str)
             or not name.isprintable()
             or "\\" in name
+            or len(name.encode()) > _LONGEST_NAME
             or not {"", ".", ".."}.isdisjoint(name.split("/"))
         ):
             raise ValueError(f"{name!r} names no file in its folder")
