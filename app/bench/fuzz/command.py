@@ -25,6 +25,8 @@ from core.errors import VitroError
 MOST_S, MOST_KB = 1.0, 1_000_000
 #: A reader that says nothing for so long hangs, whatever else the machine does.
 _SILENT_S = 30.0
+#: As long may its libraries take to load.
+_READY_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,12 @@ def fuzz(name: str, reader: Reader, inputs: int, seed: int) -> Iterator[Failure]
         theirs.close()
         end = ""
         with suppress(EOFError):
+            ours.poll(_READY_S)
             while ours.poll(_SILENT_S):
-                number, what = ours.recv()
+                read, what = ours.recv()
                 if what:
-                    yield Failure(name, number, what)
-                number += 1
+                    yield Failure(name, read, what)
+                number = read + 1
             end = f"silent for {_SILENT_S:.0f} s"
             process.kill()
         process.join()
@@ -87,6 +90,7 @@ def _read_all(name: str, reader: Reader, numbers: range, seed: int, report: Conn
         reader.write(path)
         sample = (path / reader.file).read_bytes()
         reader.read(path)
+        report.send((numbers.start - 1, ""))  # loaded and ready
         before_kb = _peak_kb()
         for number in numbers:
             content = damaged(sample, random.Random(f"{seed} {name} {number}"))
