@@ -146,6 +146,15 @@ class BenchGateOptions(JsonOption):
     report: Annotated[Path | None, typer.Option(help="A Markdown file for the table.")] = None
 
 
+@dataclass(frozen=True)
+class BenchSoakOptions(JsonOption):
+    """Trials in the digital cell for so long: memory, threads, file handles, temporary files and rows."""
+
+    minutes: Annotated[float, typer.Option(min=0, help="How long; the first trials fill caches and do not count.")] = 60
+    estimator: Annotated[str, typer.Option(help="Which sees the scenes.")] = "vitro-s"
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 3000
+
+
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     """The names in a comma-separated list, each once.
 
@@ -169,3 +178,4 @@ add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
 add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
 add_command(room, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
+add_command(room, "soak", "app.bench.soak:bench_soak", BenchSoakOptions)
