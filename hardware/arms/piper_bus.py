@@ -97,7 +97,7 @@ class PiperBus:
         """Returns within seconds even when the SDK or the system is stuck; its threads end with the process then."""
         sdk, self._sdk = self._sdk, None
         if sdk is not None:
-            closing = threading.Thread(target=sdk.DisconnectPort, daemon=True)
+            closing = threading.Thread(target=_disconnect, args=(sdk,), daemon=True)
             closing.start()
             closing.join(_CLOSE_PATIENCE_S)
 
@@ -217,3 +217,10 @@ class PiperBus:
         if self._unsent:
             cause = f"{self.channel} takes no commands ({self._unsent}){why_silent(self.channel)}."
             raise ArmError(cause, f"Use the arm's own stop if it moves. {BUS_REMEDY.format(channel=self.channel)}")
+
+
+def _disconnect(sdk: Any) -> None:
+    """The SDK itself leaves two threads of each connection behind: the one that watches it, and its counter's."""
+    sdk.DisconnectPort()
+    sdk._C_PiperInterface_V2__can_monitor_stop_event.set()
+    sdk._C_PiperInterface_V2__fps_counter.stop()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -200,6 +201,22 @@ def test_a_missing_interface_is_named_with_the_command_that_brings_it_up():
 def test_an_interface_that_is_no_can_adapter_is_refused():
     with pytest.raises(ArmError, match="no CAN interface lo"):
         check_can_interface("lo")
+
+
+def test_a_closed_arm_leaves_no_thread_of_the_sdk_behind():
+    with emulated_cells() as build:
+        cells = [ready(build) for _ in range(2)]
+        for cell in cells:
+            cell.arm.close()
+        ends_s = time.monotonic() + 20
+        while (left := sdk_threads()) and time.monotonic() < ends_s:
+            time.sleep(0.05)
+        assert left == []
+
+
+def sdk_threads():
+    names = ("ReadCan", "CanMonitor", "_calculate_fps")
+    return [thread.name for thread in threading.enumerate() if any(name in thread.name for name in names)]
 
 
 def test_two_processes_cannot_drive_one_arm_and_a_dead_one_frees_it():
