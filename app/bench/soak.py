@@ -27,6 +27,8 @@ from trials.store import TrialStore
 
 #: Trials until caches are filled and models loaded: then the measuring begins.
 WARM_TRIALS = 3
+#: As long may threads take to end that were told to [s].
+_SETTLE_S = 2.0
 #: Memory may grow by this share from then on.
 MOST_GROWTH = 0.03
 
@@ -52,6 +54,7 @@ def bench_soak(options: BenchSoakOptions) -> int:
         start, number = use(folder, 0), 0
         while number <= WARM_TRIALS or time.monotonic() < ends_s:
             number = _run(options, store, console, number, ends_s, failed)
+            time.sleep(_SETTLE_S)
             if number == WARM_TRIALS:
                 start = use(folder, len(store.list()) - first)
         end = use(folder, len(store.list()) - first)

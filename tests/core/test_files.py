@@ -49,7 +49,18 @@ def test_no_link_is_followed_where_a_lock_or_a_file_is_made(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["a", "a/b.png", "..a", "ü"])
 def test_names_of_files_within_a_folder_are_told_from(name: str) -> None:
     demand_inside(name)
-    for other in (f"/{name}", f"../{name}", f"{name}/..", f"./{name}", f"{name}//a", f"{name}\n", f"{name}\\a", "n" * 256, "", 5):
+    for other in (
+        f"/{name}",
+        f"../{name}",
+        f"{name}/..",
+        f"./{name}",
+        f"{name}//a",
+        f"{name}\n",
+        f"{name}\\a",
+        "n" * 256,
+        "",
+        5,
+    ):
         with pytest.raises(ValueError, match="names no file in its folder"):
             demand_inside(other)
 
