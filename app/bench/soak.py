@@ -18,7 +18,7 @@ from app.run.operator import Operator
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
-from app.run.trial_files import TrialLog
+from app.run.trial_log import TrialLog
 from core.cell import load_cell
 from core.errors import VitroError
 from core.surfaces import SURFACES
