@@ -85,7 +85,10 @@ class LiveTrial(Stages):
             self._break_off(Reason.OPERATOR, "stopped by the operator")
             return KeyboardInterrupt()
         except VitroError as error:
-            return self._fail(error)
+            if not (self._machine.is_moving and self._operator.interrupts.stop_requested):
+                return self._fail(error)
+            self._break_off(Reason.OPERATOR, f"stopped by the operator: {error}")
+            return KeyboardInterrupt()
         return None
 
     def _begin_again(self) -> None:
@@ -101,8 +104,8 @@ class LiveTrial(Stages):
     def crash(self, error: BaseException) -> None:
         """Holds the arms after what no stage foresaw."""
         self._hold()
-        by_hand = isinstance(error, KeyboardInterrupt)
-        self._end(Outcome.INTERRUPTED, Reason.OPERATOR if by_hand else Reason.CRASH, repr(error))
+        reason = Reason.OPERATOR if isinstance(error, KeyboardInterrupt) else Reason.CRASH
+        self._end(Outcome.INTERRUPTED, reason, repr(error))
 
     def _settle(self) -> None:
         """Commits a success before the arm is cleared; a disk that takes nothing is no reason to drop what is held."""
@@ -112,11 +115,7 @@ class LiveTrial(Stages):
             self.console.error(error)
 
     def finish(self) -> None:
-        """Completes the row, then frames, pictures and page: their failure is said, and changes no row.
-
-        Raises:
-            StorageError: the disk takes no row, however long that was tried.
-        """
+        """Completes the row (StorageError: no disk takes it), then frames, pictures and page: their failure is said."""
         self.trial = replace(self.trial, verdict=self._world.verdict())
         self._entry.finish(self.trial, self.console, self._operator.interrupts.should_stop)
         try:

@@ -46,10 +46,14 @@ def _place_at(good: GateInput, end_rad: NDArray) -> GateInput:
 
 
 def _beside_the_bin(good: GateInput, rng: np.random.Generator) -> GateInput:
-    at = good.cell.bin.size_m[0] / 2 + rng.uniform(0.03, 0.1)
-    return _place_at(
-        good, good.at(transform(translation_m=(at, 0, 0.05)) @ tool_at(good, good.end(PLACE)), good.end(PLACE))
-    )
+    x, y = _sideways(rng, max(good.cell.bin.size_m[:2]) * rng.uniform(0.75, 1.2))
+    aside = transform(translation_m=(x, y, rng.uniform(0.0, 0.06)))
+    return _place_at(good, good.at(aside @ tool_at(good, good.end(PLACE)), good.end(PLACE)))
+
+
+def _too_high(good: GateInput, rng: np.random.Generator) -> GateInput:
+    up = transform(translation_m=(0, 0, rng.uniform(0.08, 0.15)))
+    return _place_at(good, good.at(up @ tool_at(good, good.end(PLACE)), good.end(PLACE)))
 
 
 def _reached(good: GateInput, start_rad: NDArray) -> GateInput:
@@ -146,6 +150,11 @@ def _swapped(good: GateInput, rng: np.random.Generator) -> GateInput:
     return good.moved(**{a: good.motions[b], b: good.motions[a]})
 
 
+def _missing(good: GateInput, rng: np.random.Generator) -> GateInput:
+    gone = tuple(Phase)[rng.integers(5)]
+    return replace(good, motions={phase: motion for phase, motion in good.motions.items() if phase is not gone})
+
+
 #: What is changed, and words of what the gate should say of it.
 KINDS: dict[str, tuple[Change, str]] = {
     "lift sweeps through a neighbour": (_sweep, "sweeps what is held"),
@@ -158,10 +167,7 @@ KINDS: dict[str, tuple[Change, str]] = {
         "never reaches the bin",
     ),
     "place lets go beside the bin": (_beside_the_bin, "bin"),
-    "place lets go too high": (
-        lambda g, r: _place_at(g, g.at(transform(translation_m=(0, 0, 0.15)) @ tool_at(g, g.end(PLACE)), g.end(PLACE))),
-        "above the bin's rim",
-    ),
+    "place lets go too high": (_too_high, "above the bin's rim"),
     "opening beyond the stroke": (_given(pre_open_m=lambda g, r: 0.1 + r.uniform(0.001, 1.0)), "stroke"),
     "opening not a number": (_given(pre_open_m=lambda g, r: r.choice([np.nan, np.inf, -0.01])), "stroke"),
     "width beyond the stroke": (_given(grasp_width_m=lambda g, r: 0.1 + r.uniform(0.001, 1.0)), "stroke"),
@@ -197,10 +203,7 @@ KINDS: dict[str, tuple[Change, str]] = {
         "promised grasp",
     ),
     "promised grasp no pose": (_given(T_world_tcp=lambda g, r: _somewhere(g.T_world_tcp.copy(), r, np.nan)), "pose"),
-    "motion missing": (
-        lambda g, r: replace(g, motions={p: m for p, m in g.motions.items() if p is not Phase(r.choice(list(Phase)))}),
-        "is missing",
-    ),
+    "motion missing": (_missing, "is missing"),
     "motions in each other's place": (_swapped, ""),
     "motion empty": (_samples(LIFT, lambda t, q, r: (t[:0], q[:0])), "do not make a motion"),
     "five joints": (_samples(PLACE, lambda t, q, r: (t, q[:, :5])), "do not make a motion"),

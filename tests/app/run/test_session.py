@@ -1,5 +1,6 @@
 """Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
 
+import signal
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,15 +15,24 @@ from app.console import Console
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import trial_folder
-from app.run import live_trial, operator, trial_log
+from app.run import command, live_trial, operator, trial_log
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
-from app.run.options import PipelineOptions
+from app.run.options import PipelineOptions, RunOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
-from core.errors import ArmError, CalibrationError, CameraError, GripperError, PlanningError, StorageError
+from core.errors import (
+    ArmError,
+    CalibrationError,
+    CameraError,
+    ConfigurationError,
+    GripperError,
+    PlanningError,
+    StorageError,
+)
+from core.surfaces import Surface
 from grasping.execution import is_holding
 from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
@@ -225,6 +235,24 @@ def test_what_a_hand_held_at_an_interrupt_is_let_go_only_into_another_hand(
         bench.run()
     assert "Support it with your hand" in asked[0]
     assert not is_holding(arm.state())
+
+
+def test_two_interrupts_in_motion_stop_the_arm_now_and_are_the_operator_s(bench: Bench) -> None:
+    def interrupt_twice(trial: Trial) -> None:
+        follow = (arm := bench.world.arms[trial.plan.arm]).follow
+
+        def follow_then_interrupt(trajectory, should_stop):
+            for _ in range(2):
+                bench.interrupts._handle(signal.SIGINT, None)
+            return follow(trajectory, should_stop)
+
+        arm.follow = follow_then_interrupt
+
+    at_stage(bench, "execute", interrupt_twice)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    assert "emergency stop" in bench.row().detail
 
 
 def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench) -> None:
@@ -573,3 +601,30 @@ def test_a_gripper_that_does_not_open_ends_one_trial_before_anything_moves(bench
     for name, arm in bench.world.arms.items():
         arm.grip = grips[name]
     assert bench.run().outcome is Outcome.SUCCESS
+
+
+def test_yes_alone_never_moves_real_arms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    monkeypatch.setattr(command, "check_measured", lambda *_: None)
+    options = RunOptions(surface=Surface.DIFFUSE, camera="d435", arms="piper", cell="sim", estimator="raw", yes=True)
+    with pytest.raises(ConfigurationError, match="whether or not anybody watches") as caught:
+        command.run_trials(options)
+    assert "--unattended" in caught.value.remedy
+
+
+def test_one_picture_that_does_not_come_ends_a_trial_and_two_in_a_row_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    worlds: list[QuickCell] = []
+
+    def open_world(cell, camera, seed):
+        worlds.append(QuickCell(cell, seed))
+        worlds[0].camera.faults.raises = CameraError("No frame within 1 s.", "Check the cable.")
+        return worlds[0]
+
+    options = RunOptions(surface=Surface.DIFFUSE, estimator="raw", camera="sim", yes=True, headless=True, trials=5)
+    with pytest.raises(CameraError):
+        command.run_trials(options, open_world=open_world)
+    with TrialStore(tmp_path / "trials.db") as store:
+        assert [row.reason for row in store.list()] == [Reason.CAMERA, Reason.CAMERA]
