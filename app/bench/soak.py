@@ -26,7 +26,7 @@ from hardware.worlds import open_world
 from trials.store import TrialStore
 
 #: Trials until caches are filled and models loaded: then the measuring begins.
-WARM_TRIALS = 3
+WARM_TRIALS = 10
 #: As long may threads take to end that were told to [s].
 _SETTLE_S = 2.0
 #: Memory may grow by this share from then on.
