@@ -23,7 +23,7 @@ _SURE_M, _SURE_RAD = 0.0015, np.deg2rad(0.15)
 #: A zero this far off [rad], a board this far from its stated size [share], is told, if it is so many sigma.
 _TOLD_OFFSET_RAD, _TOLD_SCALE, _SIGMAS = np.deg2rad(0.3), 0.015, 3.0
 #: A printer's 'fit to page' shrinks by this much [share].
-_FIT_TO_PAGE = (0.955, 0.985)
+_FIT_TO_PAGE = (0.96, 0.985)
 
 
 def solve_arm(

@@ -61,9 +61,10 @@ class Rig:
         """Puts the board between an arm's fingers, in the digital cell."""
         if self._digital is None:
             return
-        rng = np.random.default_rng([self._seed, len(arm), 3])
+        rng = np.random.default_rng([self._seed, 3])
         share = {Plant.WRONG_SIZE: _WRONG_SIZE, Plant.PRINTED_97: _FIT_TO_PAGE}.get(self._plant, 1.0)
         printed = replace(self.board, tag_m=self.board.tag_m * share + float(rng.normal(0.0, _PRINT_M)))
+        rng = np.random.default_rng([self._seed, *arm.encode()])
         turned = pi if self._plant is Plant.TURNED_TAGS else 0.0
         tags = [tag.model_copy(update={"yaw_rad": turned}) for tag in printed.tags]
         wobble = transform(Rotation.from_rotvec(rng.normal(0.0, _HAND_RAD, 3)).as_matrix(), rng.normal(0.0, _HAND_M, 3))

@@ -29,6 +29,7 @@ from perception.depth_types import Plane
 from perception.table.locate import locate_table
 from perception.table.metric_factor import corrected
 from perception.table.tags import detect_tags
+from perception.table.units import nearest_unit_m
 
 
 def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
@@ -57,7 +58,7 @@ def _naming_scale(options: GraspsOptions) -> Iterator[None]:
         if error.factor is None:
             raise
         unit_m = depth_unit_m(read_depth_numbers(options.depth), options.depth_scale)
-        mended = f"{unit_m * error.factor:.3g}"
+        mended = f"{nearest_unit_m(unit_m * error.factor):.3g}"
         raise PerceptionError(
             f"{options.depth}, read as {unit_m:g} m a unit: {error.cause}",
             f"At {mended} m a unit it is a table: run it with --depth-scale {mended} if that is this camera's unit.",

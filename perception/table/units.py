@@ -35,6 +35,12 @@ FLIPS = {
 }
 
 
+def nearest_unit_m(unit_m: float) -> float:
+    """The unit [m] that people use, where one is as near as tags tell; else the same number."""
+    named = min(UNITS, key=lambda unit: abs(np.log(unit_m / unit)))
+    return named if abs(unit_m / named - 1) <= _UNIT_TOLERANCE else unit_m
+
+
 def unit_of(factor: float) -> str:
     """What numbers are that become metres by this factor, "" where that has no name."""
     named = min(UNITS, key=lambda unit: abs(np.log(factor / unit)))
