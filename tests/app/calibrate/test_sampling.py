@@ -1,0 +1,56 @@
+"""Views as an arm takes them: driven to, seen, kept on disk, and gone on with."""
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.calibrate.options import Plant
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.calibrate.sampling import Sampling, table_tags, take_views
+from app.console import Console
+from app.interrupts import Interrupts
+from app.paths import CELLS
+from app.run.operator import Operator
+from calibration.board import Board
+from calibration.board_view import mean_tags
+from core.cell import load_cell
+from core.transforms import invert
+from hardware.robot.kinematics import forward_kinematics
+from perception.table.locate import solve_table
+from tests.support.board_cell import BoardCell
+
+CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.calibrate.rig.MisplacedCell", lambda cell, seed, *_: BoardCell(cell, seed, BOARD))
+    with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING)) as rig:
+        rig.give_board("left")
+        yield rig
+
+
+def sampling(rig: Rig, folder: Path, wanted: int) -> Sampling:
+    view = solve_table(mean_tags([*table_tags(rig, CELL)]), rig.world.camera.intrinsics, CELL)
+    samples = Samples.open(folder, {}, fresh=False)
+    operator = Operator(Console(is_quiet=True), Interrupts(), assume_yes=True)
+    return Sampling(
+        CELL, rig, samples, operator, rig.world.camera.intrinsics, invert(view.T_camera_world), wanted, 0.8, 3
+    )
+
+
+def test_views_are_taken_kept_gone_on_with_and_true(rig: Rig, tmp_path: Path) -> None:
+    take_views(sampling(rig, tmp_path, 1), "left")
+    go_on = sampling(rig, tmp_path, 2)
+    assert len(go_on.samples.views["left"]) == 1
+    take_views(go_on, "left")
+    first, second = Samples.open(tmp_path, {}, fresh=False).views["left"]
+    assert np.abs(first.joints_rad - second.joints_rad).max() > 0.3
+    T_camera_base, k = rig.T_camera_base("left"), rig.world.camera.intrinsics
+    for view in (first, second):
+        T = T_camera_base @ forward_kinematics(view.joints_rad) @ rig.world._boards["left"].T_tcp_board  # type: ignore[attr-defined]
+        off_px = k.project(view.board_m @ T[:3, :3].T + T[:3, 3]) - view.corners_px
+        assert np.abs(off_px).max() < 4.0  # encoders out of true, a board printed a hair too small
