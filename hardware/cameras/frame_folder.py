@@ -157,9 +157,13 @@ def _intrinsics_file(folder: Path) -> Path:
 
 
 def _images(folder: Path) -> list[Path]:
-    """The colour images in natural order, 2 before 10."""
-    images = (p for p in folder.iterdir() if p.suffix.lower() in _COLOR and not p.name.startswith("."))
-    return sorted((p for p in images if _DEPTH not in p.stem.lower()), key=natural_key)
+    """The colour images in natural order, 2 before 10; NAME.what.png beside NAME.png tells of that image."""
+    images = [p for p in folder.iterdir() if p.suffix.lower() in _COLOR and not p.name.startswith(".")]
+    stems = {p.stem for p in images}
+    return sorted(
+        (p for p in images if _DEPTH not in p.stem.lower() and not {p.stem.partition(".")[0]} & (stems - {p.stem})),
+        key=natural_key,
+    )
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:

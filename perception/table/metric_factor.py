@@ -20,18 +20,25 @@ Frame = TypeVar("Frame", bound=RgbdImage)
 LEAST_FACTOR = 0.004
 #: A depth camera that is off by more is not off but another thing: units, alignment, a wrong file.
 LARGEST_FACTOR = 0.1
-#: What a factor may leave at the tags, in the median of them [m]; noise leaves 2 mm.
-MAX_LEFT_M = 0.006
+#: What a factor may leave at the tags, in the median of them [m]: noise leaves 2 mm. Where depth scatters on each tag,
+#: as in small pictures, twice that scatter, up to the second number.
+MAX_LEFT_M, MAX_LEFT_NOISY_M = 0.006, 0.02
 #: A tag counts with so many pixels of depth.
 _LEAST_PX = 12
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """factor: what makes depth the tags', in their median. left_m: the median tag's error with it."""
+    """factor: what makes depth the tags', in their median. left_m, scatter_m: the median tag's error with it, and how
+    far the errors on a tag lie from their median."""
 
     factor: float
     left_m: float
+    scatter_m: float
+
+    @property
+    def agrees(self) -> bool:
+        return self.left_m <= max(MAX_LEFT_M, min(2 * self.scatter_m, MAX_LEFT_NOISY_M))
 
 
 def metric_factor(metric: RelativeDepth, anchors: Anchors) -> float:
@@ -43,7 +50,7 @@ def metric_factor(metric: RelativeDepth, anchors: Anchors) -> float:
     fit = _fit(anchors, anchors.relative)
     if fit is None:
         return 1.0
-    if abs(fit.factor - 1) <= LARGEST_FACTOR and fit.left_m <= MAX_LEFT_M:
+    if abs(fit.factor - 1) <= LARGEST_FACTOR and fit.agrees:
         return 1.0 if abs(fit.factor - 1) <= LEAST_FACTOR else fit.factor
     refuse_normalised(metric.values)
     raise _contradiction(metric, anchors, fit)
@@ -75,8 +82,10 @@ def _fit(anchors: Anchors, depth_m: NDArray) -> _Fit | None:
     if len(tags) < 2:
         return None
     factor = float(np.median([np.median(anchors.depth_m[own] / depth_m[own]) for own in tags]))
-    left_m = [abs(np.median(factor * depth_m[own] - anchors.depth_m[own])) for own in tags]
-    return _Fit(factor, float(np.median(left_m)))
+    errors_m = [factor * depth_m[own] - anchors.depth_m[own] for own in tags]
+    left_m = [abs(np.median(error_m)) for error_m in errors_m]
+    scatter_m = [np.median(np.abs(error_m - np.median(error_m))) for error_m in errors_m]
+    return _Fit(factor, float(np.median(left_m)), float(np.median(scatter_m)))
 
 
 def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> ContradictionError:
@@ -84,7 +93,7 @@ def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> Contra
     name = metric.estimator
     table_m, found_m = float(np.median(anchors.depth_m)), float(np.nanmedian(anchors.relative))
     told = f"{name} has the table at {found_m:.4g} m where the tags have it at {table_m:.2f} m"
-    if fit.left_m <= MAX_LEFT_M:
+    if fit.agrees:
         unit = unit_of(fit.factor)
         scale = next((one for one, name in UNITS.items() if name == unit), fit.factor)
         return ContradictionError(
@@ -95,13 +104,13 @@ def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> Contra
             scale,
         )
     inverse = _fit(anchors, 1 / anchors.relative)
-    if inverse is not None and inverse.left_m <= MAX_LEFT_M:
+    if inverse is not None and inverse.agrees:
         return ContradictionError(
             f"{told}, near and far the wrong way round: it is disparity (1/depth).", "Give 1 / it."
         )
     for how, flip in FLIPS.items():
         flipped = _fit(anchors, anchors.of(metric.values[flip]))
-        if flipped is not None and flipped.left_m <= MAX_LEFT_M and abs(flipped.factor - 1) <= LARGEST_FACTOR:
+        if flipped is not None and flipped.agrees and abs(flipped.factor - 1) <= LARGEST_FACTOR:
             return ContradictionError(f"{told}: depth is {how} against colour.", "Turn it as the colour image is.")
     return ContradictionError(
         f"{told}, and no factor makes it lie along the table ({1000 * fit.left_m:.0f} mm are left at the tags).",

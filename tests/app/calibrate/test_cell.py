@@ -160,7 +160,9 @@ def test_a_real_run_asks_before_anything_is_opened(
 ) -> None:
     store.save(aged(45))
     monkeypatch.setattr(run, "require_terminal", lambda: None)
-    options = RunOptions(surface="diffuse", camera="d435", cell="sim", estimator="raw", yes=yes, headless=True)
+    options = RunOptions(
+        surface="diffuse", camera="d435", cell="sim", estimator="raw", yes=yes, unattended=yes, headless=True
+    )
     refusal = CalibrationError if yes else KeyboardInterrupt
     with pytest.raises(refusal):
         run.run_trials(options, Asked("q"), lambda *_: pytest.fail("opened"))
