@@ -16,7 +16,7 @@ from core.transforms import Matrix, invert, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Held, Surroundings
 from grasping.planning.gate import check_transit
-from grasping.planning.grasp_plan import Phase
+from grasping.planning.grasp_plan import GateReport, Phase
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import connect, smooth, time_path
 from hardware.arms.trajectory import JointTrajectory
@@ -129,8 +129,10 @@ def _features(T_camera_board: Matrix, k: Intrinsics) -> NDArray[np.float64]:
     return np.concatenate([turn, 0.7 * place, 0.7 * depth], axis=1)
 
 
-def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, seed: int) -> JointTrajectory:
-    """A motion of the arm with its board from where it is, which the gate passed.
+def plan_move(
+    scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, seed: int
+) -> tuple[JointTrajectory, GateReport]:
+    """A motion of the arm with its board from where it is, and that the gate passed it.
 
     Raises:
         PlanningError: no free path in time, or the gate refuses it.
@@ -152,4 +154,4 @@ def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, se
     )
     if not report.passed:
         raise PlanningError(f"The gate refuses the way to this view: {report.violations[0]}.", "Another is tried.")
-    return motion
+    return motion, report

@@ -28,7 +28,7 @@ from calibration.solve import poses_apart, solve_arm
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.cell_parts import ArmMount
-from core.errors import CalibrationError
+from core.errors import CalibrationError, ConfigurationError
 from core.transforms import Matrix, invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
@@ -48,7 +48,12 @@ def calibrate_cell(options: CalibrateOptions) -> int:
     """
     console = Console(options.as_json)
     camera, _ = choose_world(options.camera, options.arms)
-    if camera != "sim" or not options.yes:
+    if camera != "sim" and options.yes:
+        raise ConfigurationError(
+            "--yes would let real arms move with a board that nobody watches.",
+            "Leave it out: a key approves each view.",
+        )
+    if not options.yes:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)

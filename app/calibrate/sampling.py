@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
+from app.run.look import require_fresh
 from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import board_view
@@ -56,9 +57,11 @@ class Sampling:
 
         Raises:
             PlanningError: no way, a way that the gate refuses, or a person who says no.
+            ArmError: an arm moved meanwhile, or does not follow.
             KeyboardInterrupt: the person quits or stops it.
         """
-        motion = plan_move(self.scene(arm, board), goal_rad, self.speed, self.seed)
+        scene = self.scene(arm, board)
+        motion, gate = plan_move(scene, goal_rad, self.speed, self.seed)
         operator, driven = self.operator, self.rig.world.arms[arm]
         if not operator.assume_yes:
             choices = {"y": "move", "n": "another view", "q": "leave it here"}
@@ -67,6 +70,7 @@ class Sampling:
                 raise KeyboardInterrupt
             if answer == "n":
                 raise PlanningError("Refused by key.", "Another view is tried.")
+        require_fresh(gate, scene.measured_rad, self.scene(arm, board).measured_rad)
         try:
             with operator.motion(driven):
                 driven.follow(motion, operator.interrupts.should_stop)

@@ -191,7 +191,7 @@ class LiveTrial(Stages):
             frame, view = self.trial.frame, self.trial.view
             assert frame is not None and view is not None
             self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
-        require_fresh(execution.plan, self._joints())
+        require_fresh(execution.plan.gate, execution.plan.measured_rad, self._joints())
         with self._operator.motion(execution.arm):
             self._has_moved = True
             return execution.lift()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.errors import ArmError, CameraError, PerceptionError, PlanningError
-from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.grasp_plan import GateReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
 from perception.depth_types import TableView
@@ -30,23 +30,25 @@ _LIVE_REMEDY = "Unplug the camera and plug it in again, then run python main.py 
 #: Every arm must still stand where the gate took it to stand.
 MOVED_RAD = np.deg2rad(1.0)
 
+Joints = Mapping[str, NDArray[np.float64]]
 
-def require_fresh(plan: GraspPlan, joints: Mapping[str, NDArray[np.float64]]) -> None:
-    """Refuses a plan whose gate report is old, or one of whose arms, the resting one too, is no longer where the gate
-    took it to be.
+
+def require_fresh(gate: GateReport, measured_rad: Joints, joints: Joints) -> None:
+    """Refuses motions whose gate report is old, or where an arm, the resting one too, is no longer where the gate took
+    it to be.
 
     Args:
-        joints: measured (6,) [rad] of every arm, now.
+        measured_rad, joints: (6,) [rad] of every arm, as the gate took them to be and now.
 
     Raises:
         PlanningError: the report is old.
         ArmError: an arm moved.
     """
-    age_s = time.monotonic() - plan.gate.checked_s
+    age_s = time.monotonic() - gate.checked_s
     if not age_s <= PLAN_VALID_S:
         raise PlanningError(f"The gate checked this plan {age_s:.0f} s ago; nothing moves.", "Plan again.")
     for name, joints_rad in joints.items():
-        moved_rad = float(np.abs(joints_rad - plan.measured_rad[name]).max())
+        moved_rad = float(np.abs(joints_rad - measured_rad[name]).max())
         if not moved_rad <= MOVED_RAD:
             raise ArmError(
                 f"The {name} arm moved {np.rad2deg(moved_rad):.1f}° since the plan was checked; nothing is sent.",

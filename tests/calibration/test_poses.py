@@ -45,7 +45,8 @@ def test_the_views_turn_the_board_about_two_axes_and_more(views: list[np.ndarray
 def test_a_motion_to_a_view_is_one_that_the_gate_passes_and_its_like_through_the_table_is_not(
     views: list[np.ndarray],
 ) -> None:
-    motion = plan_move(SCENE, views[0], speed=0.5, seed=0)
+    motion, gate = plan_move(SCENE, views[0], speed=0.5, seed=0)
+    assert gate.passed
     np.testing.assert_allclose(motion.positions_rad[-1], views[0], atol=1e-6)
     of = {"arm": "left", "width_m": 0.003, "other_points_m": np.zeros((0, 3)), "measured": PARKED}
     assert check_transit(CELL, motion, **of, held_points_tcp_m=SCENE.board_points_m()).passed
