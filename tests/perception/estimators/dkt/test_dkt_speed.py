@@ -264,4 +264,4 @@ def test_memory_does_not_grow_with_the_clip(folder: Path) -> None:
         return int(done.stdout)
 
     # Six windows apart, so that as many maps wait for the end of both.
-    assert peak(872) < 1.05 * peak(440)
+    assert peak(656) < 1.05 * peak(224)
