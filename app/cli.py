@@ -1,5 +1,7 @@
 """The rooms of commands; a room declares its options, what its commands do loads when one is called."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pkgutil import resolve_name
 from typing import Any
@@ -64,7 +66,21 @@ def main(arguments: Sequence[str]) -> None:
         arguments.insert(0, "run")
     if arguments[:1] == ["calibrate"] and _is_option(arguments[1:2]):
         arguments.insert(1, "run")
-    app(arguments, prog_name="main.py")
+    try:
+        app(arguments, prog_name="main.py")
+    except SystemExit as end:
+        _leave_if_busy(end.code)
+        raise
+
+
+def _leave_if_busy(code: str | int | None) -> None:
+    """Ends the process here where a stage that was given up computes still: foreign code that is torn down under its
+    own threads aborts, and the exit code with it."""
+    worker = sys.modules.get("app.run.worker")
+    if worker is not None and worker.is_any_busy():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _is_option(first: Sequence[str]) -> bool:

@@ -179,6 +179,20 @@ def exit_code(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         Console(as_json=True).say("Stopped.")
         return 130
+    except Exception as error:
+        if not _is_interrupt(error):
+            raise
+        Console(as_json=True).say("Stopped.")
+        return 130
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it came of Ctrl-C: a library that was just being loaded makes an ImportError of it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _not_installed(error: ModuleNotFoundError) -> VitroError:

@@ -21,6 +21,14 @@ DEADLINES_S = {"capture": 120.0, "locate": 30.0, "scale": 60.0, "detect": 60.0, 
 _LOOK_UP_S = 0.1
 
 
+#: How many workers compute at this moment: what one of them is in cannot be ended but with the process.
+_busy = 0
+
+
+def is_any_busy() -> bool:
+    return _busy > 0
+
+
 class Worker:
     """A thread beside the main one, which does one piece of work after the other."""
 
@@ -69,8 +77,12 @@ class Worker:
         return answer  # type: ignore[return-value]
 
     def _serve(self) -> None:
+        global _busy
         while True:
-            self._queue.get()()
+            work = self._queue.get()
+            _busy += 1
+            work()
+            _busy -= 1
 
 
 def _await(answers: "SimpleQueue[Any]", limit_s: float) -> Any:

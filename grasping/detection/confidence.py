@@ -34,7 +34,9 @@ def note_of_unsure(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> st
         return ""
     if len(shares) == 1:
         return f"the estimator is unsure of {shares[0]:.0%} of one thing"
-    return f"the estimator is unsure of {len(shares)} things, of at least {min(shares):.0%} of each"
+    least = min(shares)
+    how = "all" if least > 0.995 else f"{least:.0%} or more"  # no share reads "100% or more"
+    return f"the estimator is unsure of {len(shares)} things, of {how} of each"
 
 
 def is_unsure(confidence: NDArray[np.floating]) -> NDArray[np.bool_]:

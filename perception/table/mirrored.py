@@ -49,8 +49,10 @@ def _edges(inverse: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(H, W) True at steps of inverse depth."""
     smooth = cv2.medianBlur(np.nan_to_num(inverse), 5)
     smooth = np.where(smooth > 0, smooth, np.nan)
-    least, half = _STEP * np.nanmedian(smooth), _STEP_PX // 2
     edges = np.zeros(inverse.shape, bool)
+    if np.isnan(smooth).all():
+        return edges
+    least, half = _STEP * np.nanmedian(smooth), _STEP_PX // 2
     edges[half:-half] |= np.abs(smooth[_STEP_PX:] - smooth[:-_STEP_PX]) > least
     edges[:, half:-half] |= np.abs(smooth[:, _STEP_PX:] - smooth[:, :-_STEP_PX]) > least
     return edges

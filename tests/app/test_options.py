@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.options import CellOption, JsonOption, ModelOptions, Parser, add_command
+from app.options import CellOption, JsonOption, ModelOptions, Parser, add_command, exit_code
 from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
@@ -56,3 +56,16 @@ def test_a_commands_own_options_come_first() -> None:
     _, _, output = look("--help")
     order = [output.index(name) for name in ("--part", "--weights", "--device", "--cell", "--json")]
     assert order == sorted(order)
+
+
+def test_ctrl_c_that_a_library_turned_into_an_error_of_its_own_is_ctrl_c_still(capsys) -> None:
+
+    def load() -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    assert exit_code(load) == 130 and "Stopped." in capsys.readouterr().err
+    with pytest.raises(ImportError):
+        exit_code(lambda: (_ for _ in ()).throw(ImportError("broken")))

@@ -1,6 +1,8 @@
 """Stages end in time and with words, whatever a part does; nothing that comes too late is used."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from app.interrupts import Interrupts
 from app.run.worker import Worker
 from core.errors import CalibrationError, DeadlineError, PerceptionError, PlanningError
+from tests.support.paths import ROOT
 
 
 def fail(error: BaseException) -> None:
@@ -56,3 +59,24 @@ def test_ctrl_c_is_heard_while_a_stage_hangs() -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):  # as in a run, whatever the process did with it before
         worker.run("estimate", 20.0, free.wait)
     free.set()
+
+
+LEFT_BUSY = """
+import sys, threading, time
+import app.cli
+from app.run.worker import Worker
+
+def command(*_, **__):
+    threading.Thread(target=lambda: Worker().run("capture", 60.0, time.sleep, 60.0), daemon=True).start()
+    time.sleep(0.3)
+    print("said", end="")
+    sys.exit(130)
+
+app.cli.app = command
+app.cli.main(["run"])
+"""
+
+
+def test_a_process_ends_with_its_code_though_a_stage_computes_still() -> None:
+    done = subprocess.run([sys.executable, "-c", LEFT_BUSY], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "said", "")
