@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """The four ends of a trial."""
+    """The four ends of a trial, as the machine saw them; what a person says of it is a `trials.label.Label`."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -87,3 +87,11 @@ class TrialRecord:
     stages_s: Mapping[str, float] = field(default_factory=dict)
     metric: MetricFit = MetricFit()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    uuid: str = ""
+    campaign: int = 0
+    scene_number: int = 0
+    calibration: str = ""
+    software: str = ""
+    frame_digest: str = ""
+    width_m: float | None = None
+    effort_nm: float | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Select, String, select, type_coerce
 
@@ -43,6 +44,7 @@ class TrialStore:
 
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""
+        record = replace(record, uuid=record.uuid or uuid4().hex)
         row = trials.insert().values(**values_of(record), **values_of(ProcessStamp.own()))
         with self._transaction() as connection:
             return replace(record, id=connection.execute(row.returning(trials.c.id)).scalar_one())
