@@ -55,16 +55,12 @@ class PipelineOptions(DetectorOption):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(PipelineOptions, SeedOption, JsonOption):
-    """Grasp: capture, see, plan, ask, move, verify and log (the default command)."""
+class StationOptions:
+    """Where trials run, and who is beside it."""
 
-    surface: Annotated[Surface, typer.Option(help="The table's surface; trials are logged under it.")]
     camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
     arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
     cell: CellName = ""
-    trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
-    objects: Objects = 1
-    attempts: Attempts = 3
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
     unattended: Annotated[
         bool,
@@ -74,6 +70,16 @@ class RunOptions(PipelineOptions, SeedOption, JsonOption):
     page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
         "127.0.0.1"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
+    """Grasp: capture, see, plan, ask, move, verify and log (the default command)."""
+
+    surface: Annotated[Surface, typer.Option(help="The table's surface; trials are logged under it.")]
+    trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
+    objects: Objects = 1
+    attempts: Attempts = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from app.doctor.finding import Machine
 from app.paths import calibrations
 from app.recordings import dry_run, record
 from app.run import command as run
+from app.run import station
 from app.run.options import DryRunOptions, RecordOptions, RunOptions
 from calibration.cell_check import check_measured
 from calibration.merge import merged
@@ -159,7 +160,7 @@ def test_a_real_run_asks_before_anything_is_opened(
     store: CalibrationStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
 ) -> None:
     store.save(aged(45))
-    monkeypatch.setattr(run, "require_terminal", lambda: None)
+    monkeypatch.setattr(station, "require_terminal", lambda: None)
     options = RunOptions(
         surface="diffuse", camera="d435", cell="sim", estimator="raw", yes=yes, unattended=yes, headless=True
     )

@@ -15,7 +15,7 @@ from app.console import Console
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import trial_folder
-from app.run import command, live_trial, operator, trial_log
+from app.run import command, station, live_trial, operator, trial_log
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, RunOptions
@@ -605,7 +605,7 @@ def test_a_gripper_that_does_not_open_ends_one_trial_before_anything_moves(bench
 
 def test_yes_alone_never_moves_real_arms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VITRO_HOME", str(tmp_path))
-    monkeypatch.setattr(command, "check_measured", lambda *_: None)
+    monkeypatch.setattr(station, "check_measured", lambda *_: None)
     options = RunOptions(surface=Surface.DIFFUSE, camera="d435", arms="piper", cell="sim", estimator="raw", yes=True)
     with pytest.raises(ConfigurationError, match="whether or not anybody watches") as caught:
         command.run_trials(options)

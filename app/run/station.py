@@ -1,0 +1,88 @@
+"""The cell that trials run in: what may be refused is, before anything is powered; then world and page are opened."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrate.cell import confirm_age, load_calibrated
+from app.keys import require_terminal
+from app.page.live_page import LivePage
+from app.run.operator import Operator
+from app.run.options import PipelineOptions, StationOptions
+from app.run.pipeline import Pipeline
+from calibration.cell_check import check_measured
+from core.cell import Cell
+from core.errors import ConfigurationError
+from core.image import RgbdImage
+from hardware.world import World
+from hardware.worlds import choose_world
+
+OpenWorld = Callable[[Cell, str, int], World]
+
+
+class Station:
+    """A cell, and the person beside it; `open` powers it."""
+
+    def __init__(self, options: StationOptions, operator: Operator, open_world: OpenWorld) -> None:
+        """Chooses the world and loads the cell with its calibration in use.
+
+        open_world: takes the cell, the camera's name and the seed.
+
+        Raises:
+            VitroError: what is missing, or must not be: nothing is opened yet.
+        """
+        self._options, self._open_world = options, open_world
+        self.operator = operator
+        self.camera, self.arms = choose_world(options.camera, options.arms)
+        self.cell = load_calibrated(options.cell or ("sim" if self.camera == "sim" else "lab"))
+        self._world: World | None = None
+        if self.camera != "sim":
+            check_measured(self.cell, self.camera.partition(":")[2] or self.cell.camera.serial)
+        if options.yes and self.arms == "piper" and not options.unattended:
+            raise ConfigurationError(
+                "--yes would let real arms move without asking, whether or not anybody watches.",
+                "Leave --yes out: a key approves each motion. Or add --unattended, with the cell closed off and a stop "
+                "button that somebody can reach.",
+            )
+
+    def pipeline(self, options: PipelineOptions) -> Pipeline:
+        """What perceives and plans here.
+
+        Raises:
+            ConfigurationError: something chosen that there is not, or that cannot run here.
+        """
+        return Pipeline(self.cell, options, self._truth if self.camera == "sim" else None)
+
+    def _truth(self, image: RgbdImage) -> NDArray[np.float32]:
+        if self._world is None or self._world.truth is None:
+            raise RuntimeError("only the open digital cell knows the truth")
+        return self._world.truth(image)
+
+    @contextmanager
+    def open(self, seed: int) -> Iterator[World]:
+        """The world, powered, and the page.
+
+        Raises:
+            CalibrationError: it is too old to go unasked.
+            KeyboardInterrupt: the person quits.
+            VitroError: a part of the cell is missing.
+        """
+        options, operator, console = self._options, self.operator, self.operator.console
+        if not options.yes or self.camera != "sim":
+            require_terminal()
+        if self.camera != "sim":
+            confirm_age(self.cell, console, options.yes)
+        with ExitStack() as opened:
+            with console.stage("open") as line:
+                world = opened.enter_context(closing(self._open_world(self.cell, self.camera, seed)))
+                self._world = world
+                line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({self.arms})"
+            if not options.headless:
+                operator.page = opened.enter_context(closing(LivePage(self.cell, options.page_host)))
+                console.say(f"watch it in 3D: [bold]{operator.page.address}[/]")
+            yield world
+            if operator.page is not None and sys.stdin.isatty():
+                console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})
