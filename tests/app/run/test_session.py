@@ -15,7 +15,7 @@ from app.console import Console
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import trial_folder
-from app.run import command, station, live_trial, operator, trial_log
+from app.run import command, live_trial, operator, station, trial_log
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, RunOptions
