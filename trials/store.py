@@ -1,30 +1,26 @@
 """The log of trials: a row is committed before anything moves and completed after."""
 
-import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, String, select, type_coerce
+from sqlalchemy import Connection, String, select, type_coerce
 
 from core.errors import TrialError
-from trials.database import may_write, open_database
-from trials.failures import database_errors
+from trials.campaign_store import CampaignStore
+from trials.columns import utc, values_of
+from trials.label_store import LabelStore
 from trials.process import ProcessStamp
 from trials.record import Outcome, Reason, TrialRecord
-from trials.table import record_of, trials, utc, values_of
+from trials.table import is_open, record_of, trials
 
 #: A row left open by another host, whose processes cannot be seen from here, counts as ended after this.
 ABANDONED_AFTER = timedelta(days=1)
-#: What the database's types and ours raise over a row that somebody edited.
-_EDITED = (ValueError, TypeError, LookupError, RecursionError)
 
 
-class TrialStore:
+class TrialStore(LabelStore, CampaignStore):
     """Every trial ever begun. Any number of processes may share one log.
 
     Every method raises TrialError, or StorageError for a full or forbidden disk, with the file's name and the next
@@ -36,8 +32,7 @@ class TrialStore:
         the trials whose process has died as interrupted.
 
         is_read: nothing will be written: a log will do that this user may only read, which is left as it is."""
-        self._writes = not is_read or may_write(str(where))
-        self._engine, self.where = open_database(str(where), self._writes)
+        super().__init__(where, is_read)
         if self._writes:
             with self._transaction() as connection:
                 _settle_the_dead(connection)
@@ -100,45 +95,7 @@ class TrialStore:
         with self._transaction() as connection:
             if self._writes:
                 _settle_the_dead(connection)
-            return self._read(connection, query)[::-1]
-
-    def close(self) -> None:
-        """Lets go of the database; idempotent."""
-        self._engine.dispose()
-
-    def __enter__(self) -> "TrialStore":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with database_errors(self.where), self._engine.begin() as connection:
-            yield connection
-
-    def _get(self, connection: Connection, trial: int) -> TrialRecord:
-        records = self._read(connection, select(trials).where(trials.c.id == trial).with_for_update())
-        if not records:
-            raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
-        return records[0]
-
-    def _read(self, connection: Connection, query: Select[Any]) -> tuple[TrialRecord, ...]:
-        """Raises a TrialError that names the first trial that cannot be read."""
-        try:
-            return tuple(map(record_of, connection.execute(query).all()))
-        except _EDITED:
-            for id_ in connection.execute(select(trials.c.id)).scalars().all():
-                try:
-                    record_of(connection.execute(select(trials).where(trials.c.id == id_)).one())
-                except _EDITED as error:
-                    said = " ".join(str(error).split()).rstrip(".")
-                    raise TrialError(
-                        f"Trial {id_} in {self.where} was edited into what no trial is ({said}).",
-                        f"Mend it there, or take it out: sqlite3 {shlex.quote(self.where)} "
-                        f"'DELETE FROM trials WHERE id = {id_}'",
-                    ) from error
-            raise
+            return self._read(connection, query, record_of)[::-1]
 
 
 def _write(connection: Connection, record: TrialRecord) -> None:
@@ -150,7 +107,7 @@ def _settle_the_dead(connection: Connection) -> None:
     now, c = datetime.now(UTC), trials.c
     begun = type_coerce(c.begun, String)  # as it is stored, which may be no time
     columns = (c.id, c.pid, c.process_started_s, c.host, begun.label("begun"), c.outcome)
-    for row in connection.execute(select(*columns).where(c.outcome.is_(None) | c.finished.is_(None))).all():
+    for row in connection.execute(select(*columns).where(is_open)).all():
         process = ProcessStamp(row.pid, row.process_started_s, row.host)
         gone = not process.is_running if process.is_here else now - _time(row.begun) > ABANDONED_AFTER
         if gone:
@@ -158,7 +115,7 @@ def _settle_the_dead(connection: Connection) -> None:
             end: dict[str, Any] = {"finished": now}
             if row.outcome is None:  # else it was settled before
                 end |= {"outcome": Outcome.INTERRUPTED.value, "reason": Reason.CRASH.value, "detail": why}
-            connection.execute(trials.update().where(c.id == row.id).values(end))
+            connection.execute(trials.update().where(c.id == row.id, is_open).values(end))
 
 
 def _time(stored: object) -> datetime:

@@ -1,53 +1,33 @@
-"""The log's table, made from the dataclasses that its rows are: a new field is a new column."""
+"""The log's three tables, made from the dataclasses that their rows are: trials, labels, campaigns."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import UTC, datetime
-from enum import Enum
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, DateTime, Float, Integer, MetaData, String, Table, inspect
+from sqlalchemy import Connection, Index, MetaData, Table, inspect, or_
 
-from core.json_values import plain
+from trials.campaign import Campaign
+from trials.columns import columns_of, demand_numbers, read_row
+from trials.label import Label
 from trials.process import ProcessStamp
 from trials.record import TrialRecord
 
-_SQL_TYPES: dict[type, Any] = {
-    int: Integer(),
-    float: Float(),
-    bool: Boolean(),
-    str: String(),
-    datetime: DateTime(timezone=True),
-}
-_HINTS = get_type_hints(TrialRecord) | get_type_hints(ProcessStamp)
-
-
-def _columns(row: type) -> list[Column[Any]]:
-    """One column a field: `X | None` may be empty, enums are text, mappings and dataclasses are JSON."""
-    columns: list[Column[Any]] = []
-    for column in fields(row):
-        kind = _kind(column.name)
-        sql_type = String() if issubclass(kind, Enum) else _SQL_TYPES.get(kind, JSON(none_as_null=True))
-        columns.append(
-            Column(column.name, sql_type, primary_key=column.name == "id", nullable=_may_be_empty(column.name))
-        )
-    return columns
-
-
-def _kind(name: str) -> type:
-    """The class of a field's values: of `X | None`, and of `Mapping[str, X]`, the first."""
-    hint = _HINTS[name]
-    kind = get_args(hint)[0] if isinstance(hint, UnionType) else hint
-    return kind if isinstance(kind, type) else Mapping
-
-
-def _may_be_empty(name: str) -> bool:
-    return isinstance(_HINTS[name], UnionType)
-
-
 metadata = MetaData()
-trials = Table("trials", metadata, *_columns(TrialRecord), *_columns(ProcessStamp), sqlite_autoincrement=True)
+trials = Table("trials", metadata, *columns_of(TrialRecord), *columns_of(ProcessStamp), sqlite_autoincrement=True)
+labels = Table("labels", metadata, *columns_of(Label), sqlite_autoincrement=True)
+campaigns = Table("campaigns", metadata, *columns_of(Campaign), sqlite_autoincrement=True)
+
+#: Trials that no process has brought to their end.
+is_open = or_(trials.c.outcome.is_(None), trials.c.finished.is_(None))
+
+# What makes a log of a million trials answer at once.
+Index("trials_uuid", trials.c.uuid, unique=True)
+Index("trials_open", trials.c.id, sqlite_where=is_open, postgresql_where=is_open)
+Index("trials_surface", trials.c.surface, trials.c.id)
+Index("trials_estimator", trials.c.estimator, trials.c.id)
+Index("trials_campaign", trials.c.campaign, trials.c.id)
+Index("labels_trial", labels.c.trial, labels.c.made)
+Index("campaigns_name", campaigns.c.name, unique=True)
+Index("campaigns_uuid", campaigns.c.uuid, unique=True)
 
 
 def add_columns(connection: Connection) -> None:
@@ -58,63 +38,36 @@ def add_columns(connection: Connection) -> None:
         if column.name not in there:
             kind = column.type.compile(connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {trials.name} ADD COLUMN {quote(column.name)} {kind}")
-
-
-def values_of(row: TrialRecord | ProcessStamp) -> dict[str, Any]:
-    """What a row's columns take, the id left to the database."""
-    return {
-        column.name: value if isinstance(value := getattr(row, column.name), datetime) else plain(value)
-        for column in fields(row)
-        if column.name != "id"
-    }
+    metadata.create_all(connection)
 
 
 def record_of(row: Any) -> TrialRecord:
     """Raises a ValueError, TypeError or LookupError where somebody edited the row into something else."""
-    return TrialRecord(**{column.name: _read(column, getattr(row, column.name)) for column in fields(TrialRecord)})
+    record = read_row(TrialRecord, row)
+    demand_numbers("stages_s", record.stages_s.values())
+    _demand_attempts(record.notes)
+    return record
 
 
-def _read(column: Field[Any], value: Any) -> Any:
-    if value is None:
-        # A row that is older than its column has what the column's default says.
-        default = column.default if column.default_factory is MISSING else column.default_factory()
-        return None if _may_be_empty(column.name) else default
-    kind = _kind(column.name)
-    if issubclass(kind, Enum):
-        return kind(value)
-    if is_dataclass(kind):  # a newer Vitro may have written more of it
-        value = {part.name: value[part.name] for part in fields(kind) if part.name in value}
-        _demand_numbers(column.name, [number for number in value.values() if number is not None])
-        return kind(**value)
-    if not isinstance(value, float | int if kind is float else kind):
-        raise ValueError(f"{column.name} is {value!r}")
-    if isinstance(value, datetime):
-        return utc(value)
-    if isinstance(value, dict):
-        _demand_facts(column.name, value)
-    return value
+def label_of(row: Any, prefix: str = "") -> Label:
+    """Raises as `record_of`."""
+    return read_row(Label, row, prefix)
 
 
-def _demand_numbers(name: str, values: Iterable[Any]) -> None:
-    for value in values:
-        if not isinstance(value, float | int):
-            raise ValueError(f"{name} holds {value!r}")
+def campaign_of(row: Any) -> Campaign:
+    """Raises as `record_of`."""
+    campaign = read_row(Campaign, row)
+    if not all(isinstance(look, dict) for look in campaign.looks) or not campaign.estimators:
+        raise ValueError("it holds no estimators, or looks that are none")
+    demand_numbers("objects", campaign.objects)
+    return campaign
 
 
-def _demand_facts(name: str, notes: Mapping[str, Any]) -> None:
-    """Of a column of JSON what the log itself reads."""
-    if name == "stages_s":
-        _demand_numbers(name, notes.values())
-    if name != "notes":
-        return
+def _demand_attempts(notes: Mapping[str, Any]) -> None:
+    """Of a trial's notes what the log itself reads."""
     attempts = notes.get("attempts", [])
     if not isinstance(notes.get("later", {}), dict) or not isinstance(attempts, list):
         raise ValueError("notes hold no attempts and later findings as they are written")
     for attempt in attempts:
         if not isinstance(attempt, dict) or not {"verified", "simulator_verdict"} <= attempt.keys():
             raise ValueError(f"notes hold the attempt {attempt!r}")
-
-
-def utc(stamp: datetime) -> datetime:
-    """SQLite keeps times without a zone; the log's are UTC."""
-    return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp

@@ -1,0 +1,108 @@
+"""The labels' history: rows are added and taken back, never changed or deleted."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from core.errors import TrialError
+from trials.columns import values_of
+from trials.label import Label, LabelledTrial
+from trials.log_connection import LogConnection
+from trials.record import TrialRecord
+from trials.table import label_of, labels, record_of, trials
+
+_PREFIX = "label_"
+
+
+class LabelStore(LogConnection):
+    """What people say of the log's trials; raises as `TrialStore`."""
+
+    def label(self, label: Label) -> Label:
+        """Commits one more label of a trial, which counts from now on; the label with its id.
+
+        Raises:
+            TrialError: there is no such trial, or it has not come to its end yet.
+        """
+        with self._transaction() as connection:
+            self._demand_ended(self._get(connection, label.trial))
+            # A clock that was set back must not put a newer label before an older one.
+            earlier = self._history(connection, label.trial)
+            made = max([label.made, *(known.made + timedelta(microseconds=1) for known in earlier)])
+            row = labels.insert().values(values_of(replace(label, made=made, undone=None))).returning(labels.c.id)
+            id_ = connection.execute(row).scalar_one()
+            return self._read(connection, select(labels).where(labels.c.id == id_), label_of)[0]
+
+    def undo(self, trial: int | None = None) -> Label:
+        """Takes back the newest label that stands, of one trial or of the whole log; it stays in the history.
+
+        Raises:
+            TrialError: there is no such trial, or no label of it stands.
+        """
+        query = select(labels).where(labels.c.undone.is_(None)).order_by(labels.c.made.desc(), labels.c.id.desc())
+        with self._transaction() as connection:
+            if trial is not None:
+                self._get(connection, trial)
+                query = query.where(labels.c.trial == trial)
+            standing = self._read(connection, query.limit(1), label_of)
+            if not standing:
+                of = "No trial" if trial is None else f"Trial {trial}"
+                raise TrialError(
+                    f"{of} in {self.where} has a label that stands.", "List them: python main.py trials list"
+                )
+            undone = replace(standing[0], undone=datetime.now(UTC))
+            connection.execute(labels.update().where(labels.c.id == undone.id).values(undone=undone.undone))
+            return undone
+
+    def labels(self, trial: int) -> tuple[Label, ...]:
+        """A trial's whole history, oldest first, undone ones too."""
+        with self._transaction() as connection:
+            self._get(connection, trial)
+            return self._history(connection, trial)
+
+    def labelled(
+        self,
+        campaign: int | None = None,
+        surface: str | None = None,
+        estimator: str | None = None,
+        last: int | None = None,
+    ) -> tuple[LabelledTrial, ...]:
+        """Trials in the order they were begun, each with the label that counts; of one campaign, surface or
+        estimator, or only the `last` N."""
+        query = with_labels().order_by(trials.c.id.desc()).limit(last)
+        wanted = {trials.c.campaign: campaign, trials.c.surface: surface, trials.c.estimator: estimator}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        with self._transaction() as connection:
+            return self._read(connection, query, _labelled)[::-1]
+
+    def _history(self, connection: Connection, trial: int) -> tuple[Label, ...]:
+        query = select(labels).where(labels.c.trial == trial).order_by(labels.c.made, labels.c.id)
+        return self._read(connection, query, label_of)
+
+    def _demand_ended(self, record: TrialRecord) -> None:
+        if record.outcome is None or record.finished is None:
+            raise TrialError(
+                f"Trial {record.id} in {self.where} is still running: it has no end that could be judged.",
+                "Wait for its end, then label it.",
+            )
+
+
+def with_labels() -> Select[Any]:
+    """Every trial beside the newest of its labels that stands."""
+    newest = labels.alias("newest")
+    counts = (
+        select(newest.c.id)
+        .where(newest.c.trial == trials.c.id, newest.c.undone.is_(None))
+        .order_by(newest.c.made.desc(), newest.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = [column.label(_PREFIX + column.name) for column in labels.columns]
+    return select(trials, *columns).select_from(trials.outerjoin(labels, labels.c.id == counts))
+
+
+def _labelled(row: Any) -> LabelledTrial:
+    return LabelledTrial(record_of(row), None if row.label_id is None else label_of(row, _PREFIX))

@@ -1,0 +1,79 @@
+"""What everything that reads and writes the log goes through: transactions, and rows that can be trusted."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, Select, select
+
+from core.errors import TrialError
+from trials.database import may_write, open_database
+from trials.failures import database_errors
+from trials.record import TrialRecord
+from trials.table import campaign_of, campaigns, label_of, labels, record_of, trials
+
+Value = TypeVar("Value")
+#: What the database's types and ours raise over a row that somebody edited.
+_EDITED = (ValueError, TypeError, LookupError, RecursionError)
+#: Table -> how its rows are read, what they are called.
+_ROWS: dict[Any, tuple[Callable[[Any], Any], str]] = {
+    trials: (record_of, "Trial"),
+    labels: (label_of, "Label"),
+    campaigns: (campaign_of, "Campaign"),
+}
+
+
+class LogConnection:
+    """An opened log. where: its file, or its URL without the password."""
+
+    def __init__(self, where: Path | str, is_read: bool = False) -> None:
+        self._writes = not is_read or may_write(str(where))
+        self._engine, self.where = open_database(str(where), self._writes)
+
+    def close(self) -> None:
+        """Lets go of the database; idempotent."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with database_errors(self.where), self._engine.begin() as connection:
+            yield connection
+
+    def _get(self, connection: Connection, trial: int) -> TrialRecord:
+        records = self._read(connection, select(trials).where(trials.c.id == trial).with_for_update(), record_of)
+        if not records:
+            raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
+        return records[0]
+
+    def _read(self, connection: Connection, query: Select[Any], make: Callable[[Any], Value]) -> tuple[Value, ...]:
+        """Raises a TrialError that names the first row that cannot be read."""
+        try:
+            return tuple(map(make, connection.execute(query).all()))
+        except _EDITED:
+            for table in _ROWS:
+                self._demand_readable(connection, table)
+            raise
+
+    def _demand_readable(self, connection: Connection, table: Any) -> None:
+        make, what = _ROWS[table]
+        for id_ in connection.execute(select(table.c.id)).scalars().all():
+            try:
+                make(connection.execute(select(table).where(table.c.id == id_)).one())
+            except _EDITED as error:
+                said = " ".join(str(error).split()).rstrip(".")
+                raise TrialError(
+                    f"{what} {id_} in {self.where} was edited into what no {what.lower()} is ({said}).",
+                    f"Mend it there, or take it out: sqlite3 {shlex.quote(self.where)} "
+                    f"'DELETE FROM {table.name} WHERE id = {id_}'",
+                ) from error
