@@ -26,7 +26,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from app.keys import read_key
+from app.events import ErrorTold, Events, StageBegin, StageEnd
+from app.keys import read_key, read_line, require_terminal
+from app.question import PAGE, Question, Reply
+from app.questions import Questions
 from app.terminal import Terminal, styled, write_nowhere
 from core.errors import VitroError
 from core.json_values import to_json
@@ -45,10 +48,15 @@ class StageLine:
 
 
 class Console:
-    """Talks to a person on standard error when standard output carries JSON, else on standard output."""
+    """Talks to a person on standard error when standard output carries JSON, else on standard output.
+
+    events: tells whoever listens what is shown. questions: where somebody beside the terminal may answer.
+    """
 
     def __init__(self, as_json: bool = False, is_quiet: bool = False) -> None:
         self._as_json = as_json
+        self.events = Events()
+        self.questions = Questions(self.events)
         self._rich = Terminal(stderr=as_json, highlight=False, soft_wrap=True, quiet=is_quiet)
 
     @property
@@ -64,6 +72,7 @@ class Console:
         """What went wrong and what to do next."""
         what = styled("[bold red]✗[/] ").append(f"{error.cause}\n  ")
         self._rich.print(what.append("→", "bold").append(f" {error.remedy}"))
+        self.events.tell(ErrorTold(error.cause, error.remedy))
 
     def result(self, value: dict[str, Any]) -> None:
         """The command's result as one JSON object on standard output, where it was asked for."""
@@ -82,13 +91,17 @@ class Console:
         """
         line = StageLine()
         started_s = time.monotonic()
+        self.events.tell(StageBegin(name))
         try:
             with nullcontext() if waits else self._rich.status(Text(f"{name} …")):
                 yield line
         except BaseException:
-            self._stage_line("[red]✗[/]", name, time.monotonic() - started_s, "")
+            seconds = time.monotonic() - started_s
+            self._stage_line("[red]✗[/]", name, seconds, "")
+            self.events.tell(StageEnd(name, seconds, "", failed=True))
             raise
         line.seconds = time.monotonic() - started_s
+        self.events.tell(StageEnd(name, line.seconds, line.detail))
         self._stage_line("[green]✓[/]", name, line.seconds, line.detail)
 
     def _stage_line(self, mark: str, name: str, seconds: float, detail: str) -> None:
@@ -146,12 +159,34 @@ class Console:
 
     def ask_key(self, question: str, choices: dict[str, str]) -> str:
         """Waits for one of the keys in `choices` (key: meaning); no Enter needed, works over SSH."""
-        menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in choices.items())
+        return self.ask(Question(question, choices)).key
+
+    def ask(self, question: Question) -> Reply:
+        """Waits for the first answer, at the terminal or wherever else `questions` may be answered.
+
+        Raises:
+            ConfigurationError: nobody can answer.
+        """
+        if not self.questions.is_answered_elsewhere:
+            require_terminal()
+        menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in question.choices.items())
         self._rich.bell()
-        self.say(f"{question}  {menu}")
-        while (key := read_key()) not in choices:
-            pass
-        return key
+        self.say(f"{question.text}  {menu}")
+        read = read_line if question.takes_text else read_key
+        with self.questions.ask(question) as asked:
+            while asked.answer is None:
+                typed = read(asked.wake)
+                own = Reply("", text=typed) if question.takes_text else Reply(_meant(typed, question))
+                self.questions.answer(question.id, own)
+            answer = asked.answer
+        if answer.by == PAGE:
+            said = " ".join(filter(None, (question.choices.get(answer.key, ""), answer.text)))
+            self.say(f"    → {said}, by page")
+        return answer
+
+
+def _meant(key: str, question: Question) -> str:
+    return question.enter if key == "\n" and question.enter else key
 
 
 class _FramesASecond(ProgressColumn):

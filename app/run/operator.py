@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.console import Console
+from app.events import MotionBegin, MotionEnd
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
+from app.question import Question, Reply
 from app.run.look import PLAN_VALID_S
 from app.run.trial import Trial
 from grasping.execution import MotionStopped
@@ -42,7 +44,7 @@ class Operator:
         Raises:
             KeyboardInterrupt: he quits.
         """
-        self.ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"})
+        self.ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
 
     def approve(self, arm: str, folder: Path, checked_s: float) -> Approval:
         """Whether the arm may move.
@@ -56,16 +58,15 @@ class Operator:
         """
         if self.assume_yes:
             return Approval(True, "by --yes")
-        answer = self.ask(
-            f"Move the {arm} arm? Preview in {folder}.", {"y": "move", "n": "skip this scene", "q": "quit"}
-        )
+        choices = {"y": "move", "n": "skip this scene", "q": "quit"}
+        reply = self.reply(Question(f"Move the {arm} arm? Preview in {folder}.", choices, "approve"))
         age_s = time.monotonic() - checked_s
-        if answer == "n":
-            return Approval(False, "refused by key", "the operator said no")
+        if reply.key != "y":
+            return Approval(False, f"refused by {reply.by}", "the operator said no")
         if age_s > PLAN_VALID_S:
             line = f"too late: the plan is {age_s:.0f} s old; nothing moves"
             return Approval(False, line, f"approved {age_s:.0f} s after the plan: too late")
-        return Approval(True, "by key")
+        return Approval(True, f"by {reply.by}")
 
     def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
         if self.page is not None:
@@ -78,21 +79,28 @@ class Operator:
         Raises:
             MotionStopped: a wish that came too late for the last motion still ends the trial.
         """
+        events = self.console.events
         self.interrupts.emergency = arm.stop
         try:
+            events.tell(MotionBegin(arm.name))
             yield
         finally:
             self.interrupts.emergency = None
+            events.tell(MotionEnd(arm.name))
         if self.interrupts.should_stop():
             raise MotionStopped
 
-    def ask(self, question: str, choices: dict[str, str]) -> str:
-        """The key that was pressed; `q` quits.
+    def ask(self, question: str, choices: dict[str, str], subject: str = "") -> str:
+        """The key that was given as an answer; raises as `reply`."""
+        return self.reply(Question(question, choices, subject)).key
+
+    def reply(self, question: Question) -> Reply:
+        """The first answer, by key or on the page; `q` quits.
 
         Raises:
             KeyboardInterrupt: it was `q`.
         """
-        answer = self.console.ask_key(question, choices)
-        if answer == "q":
+        reply = self.console.ask(question)
+        if reply.key == "q":
             raise KeyboardInterrupt
-        return answer
+        return reply

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.console import Console
+from app.events import TrialChange
 from app.run.options import PipelineOptions
 from app.run.stage_lines import detect_line, estimate_line, locate_line, plan_line, scale_line
 from app.run.trial import Estimate, Trial
@@ -138,9 +139,18 @@ class Stages:
     """One trial's way through the pipeline: each stage is shown and timed, its result added to `trial`."""
 
     def __init__(self, trial: Trial, pipeline: Pipeline, console: Console) -> None:
-        self.trial = trial
         self.pipeline = pipeline
         self.console = console
+        self.trial = trial
+
+    @property
+    def trial(self) -> Trial:
+        return self._trial
+
+    @trial.setter
+    def trial(self, trial: Trial) -> None:
+        self._trial = trial
+        self.console.events.tell(TrialChange(trial))
 
     def stage(
         self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from app.events import TrialBegin, TrialEnd
 from app.run.held_object import empty_hands
 from app.run.live_trial import LiveTrial
 from app.run.look import Looker
@@ -86,6 +87,8 @@ class Session:
                 pick=pick,
             )
         )
+        events = self.operator.console.events
+        events.tell(TrialBegin(entry.record, entry.folder))
         trial = Trial(scene.surface, scene.seed)
         live = LiveTrial(trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts)
         try:
@@ -95,6 +98,7 @@ class Session:
             raise
         finally:
             live.finish()
+            events.tell(TrialEnd(entry.record))
         if fatal is not None:
             raise fatal
         return live.trial

@@ -44,8 +44,9 @@ class LogEntry:
 
     def __init__(self, store: TrialStore, record: TrialRecord) -> None:
         self._store = store
-        self._record = record
-        self._folder = trial_folder(store.where, record.id)
+        #: As it was last written.
+        self.record = self._begun = record
+        self.folder = trial_folder(store.where, record.id)
         self._is_claimed = False
 
     def note(self, trial: Trial) -> Path:
@@ -55,12 +56,12 @@ class LogEntry:
             VitroError: the disk takes no more: then nothing should move either.
         """
         folder = self.save_files(trial)
-        self._store.update(trial.row(self._record))
+        self.record = self._store.update(trial.row(self._begun))
         return folder
 
     def settle(self, trial: Trial) -> None:
         """Commits an outcome that stands before the rest is known: a crash, or a full disk, from here on keeps it."""
-        self._store.settle(trial.row(self._record))
+        self.record = self._store.settle(trial.row(self._begun))
 
     def finish(self, trial: Trial, console: Console, should_stop: Callable[[], bool]) -> None:
         """Completes the row. A full disk is waited for: people are told, and it is tried again until `should_stop`.
@@ -68,10 +69,10 @@ class LogEntry:
         Raises:
             StorageError: no row was taken for `RETRY_S`; the error says what it would have said.
         """
-        row, give_up_s = trial.row(self._record), time.monotonic() + RETRY_S
+        row, give_up_s = trial.row(self._begun), time.monotonic() + RETRY_S
         while True:
             try:
-                self._store.update(row)
+                self.record = self._store.update(row)
                 return
             except StorageError as error:
                 left_s = give_up_s - time.monotonic()
@@ -88,10 +89,10 @@ class LogEntry:
         Raises:
             StorageError: the folder cannot be made or written.
         """
-        if not self._is_claimed and self._folder.exists():
-            with writing(self._folder):
-                self._folder.rename(free_folder(self._folder.with_name(f"{self._folder.name}-earlier")))
+        if not self._is_claimed and self.folder.exists():
+            with writing(self.folder):
+                self.folder.rename(free_folder(self.folder.with_name(f"{self.folder.name}-earlier")))
         self._is_claimed = True
-        folder = self._folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self._folder
+        folder = self.folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self.folder
         save_trial_files(trial, folder)
         return save_pictures(trial, folder)

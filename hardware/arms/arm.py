@@ -46,6 +46,10 @@ class Arm(Protocol):
         """Fresh state; raises ArmError when the newest feedback is older than `max_age_s`."""
         ...
 
+    def peek(self) -> ArmState:
+        """The newest numbers, however old, for who only shows them; waits for nothing, changes nothing, any thread."""
+        ...
+
     def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
         """Streams a trajectory that starts at the measured joints; holds where it ends or is stopped."""
         ...

@@ -136,6 +136,10 @@ class PiperArm:
                 raise self._guard.fault
         return replace(reading, stopped=self._stopped)
 
+    def peek(self) -> ArmState:
+        """The newest numbers, however old, judged and latched by nobody: for showing and recording, on any thread."""
+        return replace(self._bus.read(), stopped=self._stopped)
+
     def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
         """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds.
 

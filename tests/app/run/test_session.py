@@ -15,6 +15,7 @@ from app.console import Console
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import trial_folder
+from app.question import Question, Reply
 from app.run import command, live_trial, operator, station, trial_log
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
@@ -175,7 +176,7 @@ def test_a_no_at_the_question_moves_nothing_and_is_logged(
     tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.operator.assume_yes = False
-    monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
+    monkeypatch.setattr(Console, "ask", lambda *args: Reply("n"))
     before = bench.joints()
     bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, Reason.OPERATOR)
@@ -224,13 +225,13 @@ def test_what_a_hand_held_at_an_interrupt_is_let_go_only_into_another_hand(
     assert is_holding(arm.state())
     assert len(bench.ids) == 1
 
-    def let_go_then_quit(console: Console, question: str, keys: dict[str, str]) -> str:
-        asked.append(question)
-        return "o" if "o" in keys else "q"
+    def let_go_then_quit(console: Console, question: Question) -> Reply:
+        asked.append(question.text)
+        return Reply("o" if "o" in question.choices else "q")
 
     asked: list[str] = []
     bench.operator.assume_yes = False
-    monkeypatch.setattr(Console, "ask_key", let_go_then_quit)
+    monkeypatch.setattr(Console, "ask", let_go_then_quit)
     with pytest.raises(KeyboardInterrupt):
         bench.run()
     assert "Support it with your hand" in asked[0]
@@ -276,7 +277,7 @@ def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench)
 
 def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.operator.assume_yes = False
-    monkeypatch.setattr(Console, "ask_key", lambda *args: "y")
+    monkeypatch.setattr(Console, "ask", lambda *args: Reply("y"))
     monkeypatch.setattr(operator, "PLAN_VALID_S", 0.0)
     before = bench.joints()
     bench.run()
@@ -358,7 +359,7 @@ def test_another_attempt_is_asked_for_again_and_a_no_ends_the_trial(
 ) -> None:
     bench.operator.assume_yes = False
     answers = iter("yn")
-    monkeypatch.setattr(Console, "ask_key", lambda *args: next(answers))
+    monkeypatch.setattr(Console, "ask", lambda *args: Reply(next(answers)))
     push_the_object(bench)
     bench.run(attempts=3)
     row = bench.row()
@@ -417,7 +418,7 @@ def test_a_person_who_skips_a_scene_of_several_is_not_asked_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.operator.assume_yes = False
-    monkeypatch.setattr(Console, "ask_key", lambda *args: "n")
+    monkeypatch.setattr(Console, "ask", lambda *args: Reply("n"))
     bench.run(objects=2)
     assert len(bench.ids) == 1
     assert summarise([bench.row()])[0].cleared.of == 0

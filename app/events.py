@@ -1,0 +1,131 @@
+"""What a session tells of itself as it goes, to whoever listens: the operator's page, a trial's recording."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.question import Question, Reply
+    from app.run.trial import Trial
+    from trials.label import Label
+    from trials.record import TrialRecord
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageBegin:
+    name: str
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """seconds: of wall clock. detail: the line that the console shows, empty where it failed."""
+
+    name: str
+    seconds: float
+    detail: str
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class ErrorTold:
+    """A failure as people are told it."""
+
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class QuestionOpen:
+    question: "Question"
+
+
+@dataclass(frozen=True)
+class QuestionEnd:
+    """answer: None where nobody gave one: the asking was broken off."""
+
+    question: "Question"
+    answer: "Reply | None"
+
+
+@dataclass(frozen=True)
+class TrialBegin:
+    """A trial whose row is on disk. folder: where its files will lie."""
+
+    record: "TrialRecord"
+    folder: Path
+
+
+@dataclass(frozen=True)
+class TrialChange:
+    """What is known of the trial by now: told whenever a stage has added to it."""
+
+    trial: "Trial"
+
+
+@dataclass(frozen=True)
+class MotionBegin:
+    """From here to `MotionEnd` the arm of this name may move."""
+
+    arm: str
+
+
+@dataclass(frozen=True)
+class MotionEnd:
+    arm: str
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """The row is complete. record: as it is on disk."""
+
+    record: "TrialRecord"
+
+
+@dataclass(frozen=True)
+class LabelChange:
+    """A label was given (`undone` None) or taken back."""
+
+    label: "Label"
+
+
+Event = (
+    StageBegin
+    | StageEnd
+    | ErrorTold
+    | QuestionOpen
+    | QuestionEnd
+    | TrialBegin
+    | TrialChange
+    | MotionBegin
+    | MotionEnd
+    | TrialEnd
+    | LabelChange
+)
+Listener = Callable[[Event], None]
+
+
+class Events:
+    """Passes what happens to every listener, in order, on the thread on which it happens: a listener must be quick."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def add(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Does nothing where it does not listen."""
+        self._listeners = [one for one in self._listeners if one != listener]
+
+    def tell(self, event: Event) -> None:
+        """A listener that fails hears no more: what an arm does depends on none of them."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                _log.exception("a listener failed and hears no more")
+                self.remove(listener)
