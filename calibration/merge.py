@@ -21,8 +21,10 @@ def calibrated_cell(cell: Cell, store: CalibrationStore) -> Cell:
     Raises:
         CalibrationError: it is of another camera, resolution, set of arms, firmware or stroke, or damaged.
     """
-    calibration = store.current()
-    return cell if calibration is None else merged(cell, calibration)
+    version = store.current_version()
+    if version is None:
+        return cell
+    return merged(cell, store.load(version)).model_copy(update={"calibration": version})
 
 
 def merged(cell: Cell, calibration: CellCalibration) -> Cell:

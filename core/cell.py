@@ -39,6 +39,8 @@ class Cell(Section):
     workspace: Workspace
     #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
     calibrated: str | None = None
+    #: The stored calibration that was merged in (its version, as logs name it); no file writes it.
+    calibration: str = ""
     #: A calibration older than this is not used unasked [days].
     calibration_days: Annotated[float, Field(gt=0)] = 30.0
 

@@ -41,11 +41,14 @@ class Lift:
 
 @dataclass(frozen=True)
 class Verification:
-    """detail: the finger openings and the effort it was told from, in words. closed_m: the gap that they closed to."""
+    """detail: the finger openings and the effort it was told from, in words. closed_m: the gap that they closed to;
+    width_m, effort_nm: the gap between them and what they pressed with after the lift."""
 
     grip: Grip
     detail: str
     closed_m: float
+    width_m: float
+    effort_nm: float
 
     @property
     def held(self) -> bool:
@@ -66,12 +69,14 @@ class Execution:
     """One plan on its arm.
 
     should_stop: polled all along; true means stop and hold. report: takes how each motion was followed, as it ends.
+    begin: is told of each motion as it begins.
     """
 
     plan: GraspPlan
     arm: Arm
     should_stop: Callable[[], bool]
     report: Callable[[Phase, TrackingReport], None]
+    begin: Callable[[Phase], None] = lambda _: None
 
     def lift(self) -> Lift:
         """Opens, moves in, closes on force and lifts.
@@ -129,6 +134,7 @@ class Execution:
 
     def _follow(self, phase: Phase) -> None:
         self._may_send()
+        self.begin(phase)
         tracking = self.arm.follow(self.plan.motions[phase], self.should_stop)
         self.report(phase, tracking)
         if tracking.interrupted:
@@ -154,17 +160,17 @@ def hold_all(arms: Iterable[Arm]) -> str:
 def verify(lift: Lift) -> Verification:
     """Held after closing and still held after the lift, by finger opening and effort."""
     closed, lifted = lift.closed, lift.lifted
-    closed_m = closed.gripper_width_m
+    measured = closed.gripper_width_m, lifted.gripper_width_m, lifted.gripper_effort_nm
     widths = (
         f"{closed.gripper_width_m * 1000:.1f} mm closed, {lifted.gripper_width_m * 1000:.1f} mm lifted, "
         f"{lifted.gripper_effort_nm:.2f} N·m"
     )
     if closed.gripper_width_m < EMPTY_WIDTH_M:
-        return Verification(Grip.EMPTY, f"fingers met: {widths}", closed_m)
+        return Verification(Grip.EMPTY, f"fingers met: {widths}", *measured)
     if closed.gripper_effort_nm < HELD_EFFORT_NM:
-        return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}", closed_m)
+        return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}", *measured)
     # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
     # that is lost lets them meet.
     if not is_holding(lifted):
-        return Verification(Grip.SLIP, f"lost on the way up: {widths}", closed_m)
-    return Verification(Grip.HELD, widths, closed_m)
+        return Verification(Grip.SLIP, f"lost on the way up: {widths}", *measured)
+    return Verification(Grip.HELD, widths, *measured)

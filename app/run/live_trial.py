@@ -1,6 +1,7 @@
 """One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from app.run.endings import ends_session, reason_of
@@ -117,6 +118,8 @@ class LiveTrial(Stages):
     def finish(self) -> None:
         """Completes the row (StorageError: no disk takes it), then frames, pictures and page: their failure is said."""
         self.trial = replace(self.trial, verdict=self._world.verdict())
+        with suppress(VitroError):  # frames first, for the row tells which they are; a failure is said below
+            self._entry.save_frames(self.trial)
         self._entry.finish(self.trial, self.console, self._operator.interrupts.should_stop)
         try:
             self._entry.save_files(self.trial)

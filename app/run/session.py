@@ -10,6 +10,7 @@ from app.run.operator import Operator
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
+from app.trial_recording.software import software_version
 from hardware.world import SceneNote, World
 from trials.record import Outcome, Reason, TrialRecord
 
@@ -85,6 +86,8 @@ class Session:
                 scene={"objects": scene.objects},
                 objects=objects,
                 pick=pick,
+                calibration=self.pipeline.cell.calibration,
+                software=software_version(),
             )
         )
         events = self.operator.console.events

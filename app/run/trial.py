@@ -100,6 +100,7 @@ class Trial:
         attempts, first = self.attempts, self.attempts[0]
         verified = [attempt.verification.held for attempt in attempts if attempt.verification]
         verdicts = [attempt.verdict.success for attempt in attempts if attempt.verdict]
+        last = next((attempt.verification for attempt in reversed(attempts) if attempt.verification), None)
         return replace(
             record,
             outcome=outcome,
@@ -116,6 +117,8 @@ class Trial:
                 for stage in dict.fromkeys(name for attempt in attempts for name in attempt.stages_s)
             },
             metric=self.fit(),
+            width_m=last.width_m if last else None,
+            effort_nm=last.effort_nm if last else None,
             notes=self.notes() | ({"attempts": [attempt.facts() for attempt in attempts]} if self.earlier else {}),
         )
 

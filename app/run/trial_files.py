@@ -1,6 +1,6 @@
 """What a trial leaves beside its row in the log: a folder to look at it again.
 
-frames/      what the camera gave, lossless: a frame folder
+frames/      what the camera gave, lossless: a frame folder, with the files' SHA-256
 estimate/    what the estimator made of it: depth_m.npy, its relative map, summary.json
 *.png        a picture of every stage that was reached
 attempt-2/   the same of a second attempt, and so on
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.clips.map_file import FILES, METRIC
 from app.run.trial import Trial
+from app.trial_recording.frame_digests import write_sums
 from core.errors import CameraError, TrialError
 from core.files import whole_folder, writing
 from core.image_file import read_npy, write_image
@@ -57,6 +58,7 @@ def save_trial_files(trial: Trial, folder: Path) -> None:
         if trial.frames and not (folder / FRAMES).exists():
             with whole_folder(folder / FRAMES) as partial:
                 write_frame_folder(partial, trial.frames)
+                write_sums(partial)
         if trial.estimate is not None and trial.metric is not None and not (folder / ESTIMATE).exists():
             with whole_folder(folder / ESTIMATE) as partial:
                 facts = write_maps(partial, trial.estimate.relative, trial.metric)
@@ -86,6 +88,14 @@ def write_maps(folder: Path, relative: RelativeDepth, metric: MetricDepth) -> di
         }
     )
     return facts
+
+
+def attempt_folders(folder: Path) -> list[Path]:
+    """Those of a trial's attempts, in order, that were begun to be written: the trial's own is the first's."""
+    later = {
+        number: path for path in folder.glob("attempt-*") if (number := path.name.removeprefix("attempt-")).isdecimal()
+    }
+    return [folder, *(later[number] for number in sorted(later, key=int))]
 
 
 def read_frames(folder: Path) -> list[RgbdFrame]:

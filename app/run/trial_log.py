@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from app.console import Console
 from app.paths import trial_folder
 from app.run.trial import Trial
-from app.run.trial_files import save_pictures, save_trial_files
+from app.run.trial_files import FRAMES, attempt_folders, save_pictures, save_trial_files
+from app.trial_recording.frame_digests import frame_digest
 from core.errors import StorageError
 from core.files import free_folder, writing
 from trials.record import TrialRecord
@@ -83,8 +85,9 @@ class LogEntry:
                 console.say(f"    The row is kept in memory, and tried again for {left_s:.0f} s.")
                 time.sleep(RETRY_EVERY_S)
 
-    def save_files(self, trial: Trial) -> Path:
-        """Writes frames, maps and pictures of the present attempt that are there by now; their folder.
+    def save_frames(self, trial: Trial) -> Path:
+        """Writes frames and maps of the present attempt that are there by now; their folder. The next row that is
+        written tells them from any others.
 
         Raises:
             StorageError: the folder cannot be made or written.
@@ -95,4 +98,11 @@ class LogEntry:
         self._is_claimed = True
         folder = self.folder / f"attempt-{len(trial.attempts)}" if trial.earlier else self.folder
         save_trial_files(trial, folder)
-        return save_pictures(trial, folder)
+        frames = [attempt / FRAMES for attempt in attempt_folders(self.folder)]
+        with writing(self.folder):
+            self._begun = replace(self._begun, frame_digest=frame_digest(frames))
+        return folder
+
+    def save_files(self, trial: Trial) -> Path:
+        """As `save_frames`, and the pictures."""
+        return save_pictures(trial, self.save_frames(trial))

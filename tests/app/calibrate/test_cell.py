@@ -74,10 +74,11 @@ def test_run_dry_run_record_and_bringup_work_in_the_calibrated_cell(
     store: CalibrationStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = cells_of_each_command(monkeypatch, tmp_path)
-    store.save(calibration_of(CELL))
+    version = store.save(calibration_of(CELL))
     calibrated = cells_of_each_command(monkeypatch, tmp_path)
     assert plain == dict.fromkeys(("run", "dry-run", "record", "bringup"), CELL)
-    assert calibrated == dict.fromkeys(plain, merged(CELL, calibration_of(CELL)))
+    expected = merged(CELL, calibration_of(CELL)).model_copy(update={"calibration": version})
+    assert calibrated == dict.fromkeys(plain, expected)
 
 
 def test_a_calibration_of_another_camera_stops_each_of_them(store: CalibrationStore, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
+from app.trial_recording.frame_digests import require_same_frames
+from app.trial_recording.software import software_version
 from core.errors import (
     ArmError,
     CalibrationError,
@@ -114,6 +116,23 @@ def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> 
     assert "in bin" in row.notes["simulator"]
     assert row.world == "digital cell" and row.estimator == "oracle (cheat)"
     assert max(report.final_error_rad for report in trial.tracking.values()) < np.deg2rad(0.2)
+
+
+def test_the_row_says_what_the_hand_measured_by_which_code_and_on_which_frames(bench: Bench) -> None:
+    trial, row = bench.run(), bench.row()
+    assert (row.width_m, row.effort_nm) == (trial.verification.width_m, trial.verification.effort_nm)
+    assert row.width_m > 0.01 and row.effort_nm > 0.1
+    assert row.software == software_version() and row.software[0].isdigit()
+    require_same_frames([trial_folder(bench.store.where, row.id) / "frames"], row.frame_digest)
+
+
+def test_a_trial_that_was_refused_keeps_its_frames_and_what_proves_them(bench: Bench) -> None:
+    bench.world.camera.faults.covered = True
+    with pytest.raises(CalibrationError):
+        bench.run()
+    folder = trial_folder(bench.store.where, bench.row().id)
+    assert bench.row().frame_digest
+    require_same_frames([folder / "frames"], bench.row().frame_digest)
 
 
 def test_the_row_is_on_disk_before_anything_moves(bench: Bench) -> None:
