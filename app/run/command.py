@@ -28,7 +28,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
     with TrialStore(home() / "trials.db") as store, Interrupts() as interrupts:
         log = TrialLog(store)
         try:
-            _run_all(options, log, Operator(console, interrupts, options.yes), open_world)
+            _run_all(options, log, Operator(console, interrupts, options.yes, options.operator), open_world)
         except KeyboardInterrupt:
             console.say("The arms hold where they are, and the log is complete.")
             raise

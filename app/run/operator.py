@@ -1,5 +1,6 @@
 """The person at the cell, who lays scenes, approves motions and stops them."""
 
+import getpass
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from app.page.live_page import LivePage
 from app.question import Question, Reply
 from app.run.look import PLAN_VALID_S
 from app.run.trial import Trial
+from core.errors import ConfigurationError
 from grasping.execution import MotionStopped
 from hardware.arms.arm import Arm
+from trials.label import SIMULATOR
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,19 @@ class Approval:
 
 @dataclass
 class Operator:
-    """Asked by the console, shown the page, heard by Ctrl-C. assume_yes: whatever passed the gate is approved."""
+    """Asked by the console and the page, heard by Ctrl-C. assume_yes: whatever passed the gate is approved, and nobody
+    is asked what a trial came to. name: who labels, by default the login name."""
 
     console: Console
     interrupts: Interrupts
     assume_yes: bool = False
+    name: str = ""
     page: LivePage | None = None
+
+    def __post_init__(self) -> None:
+        self.name = self.name.strip() or _login_name()
+        if self.name == SIMULATOR:
+            raise ConfigurationError(f"{SIMULATOR!r} labels trials itself.", "Choose another name with --operator.")
 
     def await_scene(self) -> None:
         """Nothing begins before the person's hands are out of a real cell, whatever else is approved.
@@ -104,3 +114,10 @@ class Operator:
         if reply.key == "q":
             raise KeyboardInterrupt
         return reply
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user of no name
+        return "operator"

@@ -66,6 +66,9 @@ class StationOptions:
         bool,
         typer.Option("--unattended", help="With --yes on real arms: they move though nobody watches or can stop them."),
     ] = False
+    operator: Annotated[
+        str, typer.Option(help="Who labels the trials; default: the login name.", show_default=False)
+    ] = ""
     headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
     page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
         "127.0.0.1"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.events import TrialBegin, TrialEnd
+from app.labels.labelling import Labelling
 from app.run.held_object import empty_hands
 from app.run.live_trial import LiveTrial
 from app.run.look import Looker
@@ -104,4 +105,5 @@ class Session:
             events.tell(TrialEnd(entry.record))
         if fatal is not None:
             raise fatal
+        Labelling(self.operator, self.log).label(entry.record)
         return live.trial

@@ -12,6 +12,7 @@ from app.run.trial_files import FRAMES, attempt_folders, save_pictures, save_tri
 from app.trial_recording.frame_digests import frame_digest
 from core.errors import StorageError
 from core.files import free_folder, writing
+from trials.label import Label
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
@@ -35,6 +36,17 @@ class TrialLog:
     def last(self) -> TrialRecord | None:
         """The newest trial there is, of this session or an earlier one."""
         return next(iter(self._store.list(last=1)), None)
+
+    def get(self, trial: int) -> TrialRecord:
+        return self._store.get(trial)
+
+    def label(self, label: Label) -> Label:
+        """Commits what a trial is said to have come to."""
+        return self._store.label(label)
+
+    def undo_label(self, trial: int) -> Label:
+        """Takes back the newest label of a trial."""
+        return self._store.undo(trial)
 
     def end_scene(self, why: str) -> None:
         """Notes with the scene's last pick that it was worked on to its end."""
