@@ -1,7 +1,7 @@
 """Opening a database that holds a log of trials, and nothing else.
 
 SQLite in WAL mode with synchronous=FULL: a committed row survives kill -9 and power loss, and
-readers never block the writer. Another database works by its SQLAlchemy URL.
+readers never block the writer. PostgreSQL works by its URL, for several stations on one log.
 """
 
 import os
@@ -10,28 +10,34 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Column, Connection, Engine, Integer, Table, create_engine, event, inspect, make_url, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, StaticPool
 
 from core.errors import TrialError
+from core.files import free_folder, sync_files
 from core.json_values import to_json
 from trials.failures import database_errors, sqlite_error
-from trials.table import add_columns, metadata
+from trials.schema import NEWEST, make_where_empty, migrate, revision_of
 
-VERSION = 1
-#: How long one process waits for another's write, which takes milliseconds.
+#: How long one process waits for another's write, which takes milliseconds; or for a migration of its log.
 BUSY_S = 30.0
+#: How long a server may take to answer [s].
+_CONNECT_S = 10
+#: Up to this size every page of a log is looked at when it is opened; of a larger one, those that are read.
+_CHECKED_BYTES = 64_000_000
 _MAGIC = b"SQLite format 3\0"
-
-schema = Table("vitro_schema", metadata, Column("version", Integer, nullable=False))
 
 
 def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
     """An engine on a checked trial log, made where there is none, and the log's name to show.
 
+    An older log is brought to today's form, a copy kept beside it; one that is only read stays as it is, and what is
+    read is such a copy in memory.
+
     Args:
         writes: False for who only reads, a log too that this user may not write.
-        where: a file name, or an SQLAlchemy URL such as postgresql+psycopg://host/vitro.
+        where: a file name, or an SQLAlchemy URL such as postgresql://user@host/vitro.
 
     Raises:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
@@ -39,7 +45,15 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
     engine, name = _engine(where, writes)
     with database_errors(name):
         with engine.begin() as connection:
-            _make_or_check(connection, name, writes)
+            if connection.dialect.name == "sqlite":
+                _check_pages(connection, name)
+            if writes:
+                make_where_empty(connection)
+            revision = revision_of(connection, name)
+            if revision != NEWEST and writes:
+                _migrate(connection, revision, name)
+        if revision != NEWEST and not writes:
+            engine = _migrated_in_memory(engine, revision)
         if engine.dialect.name == "sqlite" and writes:
             _log_ahead(engine)
     return engine, name
@@ -59,32 +73,69 @@ def _engine(where: str, writes: bool) -> tuple[Engine, str]:
         with database_errors(where):
             return _sqlite(Path(where), writes), where
     with database_errors(where.partition("://")[0] + "://…"):
-        url = make_url(where)
-        return create_engine(url, json_serializer=to_json), repr(url)
+        url = _url(where)
+        connect: dict[str, Any] = {}
+        if url.get_backend_name() in ("postgresql", "postgres"):
+            driver = url.drivername if "+" in url.drivername else "postgresql+psycopg"
+            url, connect = url.set(drivername=driver), {"connect_timeout": _CONNECT_S}
+        name = url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
+        engine = create_engine(url, connect_args=connect, poolclass=NullPool, json_serializer=to_json)
+        return engine, name
 
 
-def _make_or_check(connection: Connection, name: str, writes: bool) -> None:
-    if connection.dialect.name == "sqlite":
+def _url(where: str) -> URL:
+    try:
+        return make_url(where)
+    except (ArgumentError, ValueError):  # what they say may hold the password
+        raise TrialError(
+            f"VITRO_TRIALS begins with {where.partition('://')[0]}:// and is no URL of a database.",
+            "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE; in a password %40 for @, %3A for :, %2F for /.",
+        ) from None
+
+
+def _check_pages(connection: Connection, name: str) -> None:
+    pages, page_bytes = (connection.exec_driver_sql(f"PRAGMA {of}").scalar_one() for of in ("page_count", "page_size"))
+    if pages * page_bytes <= _CHECKED_BYTES:
         verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if verdict != "ok":
             raise sqlite_error(sqlite3.SQLITE_CORRUPT, name, str(verdict))
-    tables = inspect(connection).get_table_names()
-    if not tables:
-        metadata.create_all(connection)
-        connection.execute(schema.insert().values(version=VERSION))
-    elif schema.name not in tables:
-        raise TrialError(
-            f"{name} is a database, but not a log of trials (its tables: {', '.join(sorted(tables))}).",
-            "Name another file, or set VITRO_HOME to another folder.",
-        )
-    version = connection.execute(select(schema.c.version)).scalar()
-    if version != VERSION:
-        raise TrialError(
-            f"The trial log {name} has schema version {version}; this Vitro reads version {VERSION}.",
-            "Update Vitro (git pull), or set VITRO_HOME to another folder.",
-        )
-    if writes:
-        add_columns(connection)
+
+
+def _migrate(connection: Connection, revision: str, name: str) -> None:
+    """Migrates in the open transaction; of a file, a copy of what it was is on disk before."""
+    copy = _keep_copy(Path(name)) if connection.dialect.name == "sqlite" else None
+    try:
+        migrate(connection, revision)
+    except BaseException:
+        if copy is not None:  # nothing was changed: it would only fill the disk
+            copy.unlink(missing_ok=True)
+        raise
+
+
+def _keep_copy(path: Path) -> Path:
+    copy = free_folder(path.with_name(f"{path.name}.before-{NEWEST}"))
+    partial = copy.with_name(f".{copy.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+        sync_files([partial])
+        partial.rename(copy)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return copy
+
+
+def _migrated_in_memory(engine: Engine, revision: str) -> Engine:
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    with closing(engine.raw_connection()) as source:
+        source.driver_connection.backup(memory)  # type: ignore[union-attr]
+    copy = create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool, json_serializer=to_json)
+    _begin_where_told(copy, "BEGIN")
+    with copy.begin() as connection:
+        migrate(connection, revision)
+    return copy
 
 
 def _sqlite(path: Path, writes: bool) -> Engine:
@@ -99,7 +150,12 @@ def _sqlite(path: Path, writes: bool) -> Engine:
         poolclass=NullPool,
         json_serializer=to_json,
     )
+    # Taking the write lock first: a reader that turns writer halfway could not wait for it.
+    _begin_where_told(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    return engine
 
+
+def _begin_where_told(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where `_begin` says, not before
@@ -107,10 +163,7 @@ def _sqlite(path: Path, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        # Taking the write lock first: a reader that turns writer halfway could not wait for it.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+        connection.exec_driver_sql(statement)
 
 
 def _log_ahead(engine: Engine) -> None:

@@ -54,6 +54,17 @@ _SQLITE: dict[int, tuple[type[VitroError], str, str]] = {
     ),
 }
 
+#: PostgreSQL's SQLSTATE: (what to raise, what is wrong, what to do).
+_POSTGRES: dict[str, tuple[type[VitroError], str, str]] = {
+    "53100": (StorageError, "cannot grow: the server's disk is full", "Free space there; earlier rows are kept."),
+    "42501": (
+        StorageError,
+        "forbids this to its user",
+        "Let its owner grant it, or be another user in its URL.",
+    ),
+    "25006": (StorageError, "takes no writes", "Name the server that writes: this is a read-only one."),
+}
+
 
 def sqlite_error(code: int, where: str, detail: str) -> VitroError:
     """The error for a primary SQLite result code."""
@@ -81,7 +92,11 @@ def database_errors(where: str) -> Iterator[None]:
             wrong = f"The trial log {where} cannot be opened ({original.strerror})."
             raise StorageError(wrong, storage_remedy(original)) from error
         cause = str(original).split("\n", 1)[0].rstrip(".")
+        state = getattr(original, "sqlstate", None) or ""
+        if state in _POSTGRES:
+            kind, wrong, remedy = _POSTGRES[state]
+            raise kind(f"The trial log {where} {wrong} ({cause}).", remedy) from error
         raise TrialError(
             f"The trial log {where} cannot be used: {cause}.",
-            "Check its name, its server and its driver, then run again.",
+            "Check its name, whether its server runs (pg_isready) and its driver, then run again.",
         ) from error

@@ -58,7 +58,7 @@ class LabelStore(LogConnection):
     def labels(self, trial: int) -> tuple[Label, ...]:
         """A trial's whole history, oldest first, undone ones too."""
         with self._transaction() as connection:
-            self._get(connection, trial)
+            self._get(connection, trial, is_changed=False)
             return self._history(connection, trial)
 
     def labelled(

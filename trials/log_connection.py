@@ -50,8 +50,9 @@ class LogConnection:
         with database_errors(self.where), self._engine.begin() as connection:
             yield connection
 
-    def _get(self, connection: Connection, trial: int) -> TrialRecord:
-        records = self._read(connection, select(trials).where(trials.c.id == trial).with_for_update(), record_of)
+    def _get(self, connection: Connection, trial: int, is_changed: bool = True) -> TrialRecord:
+        query = select(trials).where(trials.c.id == trial)
+        records = self._read(connection, query.with_for_update() if is_changed else query, record_of)
         if not records:
             raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
         return records[0]

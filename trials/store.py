@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, String, select, type_coerce
+from sqlalchemy import Connection, String, func, select, type_coerce
 
 from core.errors import TrialError
 from trials.campaign_store import CampaignStore
@@ -81,7 +81,12 @@ class TrialStore(LabelStore, CampaignStore):
 
     def get(self, trial: int) -> TrialRecord:
         with self._transaction() as connection:
-            return self._get(connection, trial)
+            return self._get(connection, trial, is_changed=False)
+
+    def count(self) -> int:
+        """How many trials there are."""
+        with self._transaction() as connection:
+            return connection.execute(select(func.count()).select_from(trials)).scalar_one()
 
     def list(
         self, *, surface: str | None = None, estimator: str | None = None, last: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Index, MetaData, Table, inspect, or_
+from sqlalchemy import Index, MetaData, Table, or_
 
 from trials.campaign import Campaign
 from trials.columns import columns_of, demand_numbers, read_row
@@ -28,17 +28,6 @@ Index("trials_campaign", trials.c.campaign, trials.c.id)
 Index("labels_trial", labels.c.trial, labels.c.made)
 Index("campaigns_name", campaigns.c.name, unique=True)
 Index("campaigns_uuid", campaigns.c.uuid, unique=True)
-
-
-def add_columns(connection: Connection) -> None:
-    """Gives a log that was made before a field of the record was the column for it, empty in its rows."""
-    there = {column["name"] for column in inspect(connection).get_columns(trials.name)}
-    quote = connection.dialect.identifier_preparer.quote
-    for column in trials.columns:
-        if column.name not in there:
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {trials.name} ADD COLUMN {quote(column.name)} {kind}")
-    metadata.create_all(connection)
 
 
 def record_of(row: Any) -> TrialRecord:

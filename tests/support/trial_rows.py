@@ -10,10 +10,24 @@ from typing import Any
 
 from core.errors import StorageError, TrialError
 from tests.support.paths import ROOT
+from trials.label import Label, LabelValue
 from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore
 
-__all__ = ["StorageError", "TrialError", "TrialStore", "begin", "child", "finish", "intact", "note", "row", "sql"]
+__all__ = [
+    "Label",
+    "LabelValue",
+    "StorageError",
+    "TrialError",
+    "TrialStore",
+    "begin",
+    "child",
+    "finish",
+    "intact",
+    "note",
+    "row",
+    "sql",
+]
 
 
 def row(**values: Any) -> TrialRecord:
@@ -46,7 +60,13 @@ def intact(path: Path) -> bool:
     return sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def sql(path: Path, statement: str, *values: object) -> list[tuple]:
-    """What another program reads or changes in the database."""
-    with closing(sqlite3.connect(path)) as connection, connection:
+def sql(log: Path | str, statement: str, *values: object) -> list[tuple]:
+    """What another program reads or changes in the database; `?` stands for a value."""
+    if "://" in str(log):
+        import psycopg
+
+        with psycopg.connect(str(log)) as server:
+            done = server.execute(statement.replace("?", "%s"), values)
+            return done.fetchall() if done.description else []
+    with closing(sqlite3.connect(log)) as connection, connection:
         return connection.execute(statement, values).fetchall()

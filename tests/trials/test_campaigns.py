@@ -1,7 +1,5 @@
 """Campaigns in the log: kept as they were planned, ended once, one of a name."""
 
-from pathlib import Path
-
 import pytest
 
 from core.errors import TrialError
@@ -21,8 +19,8 @@ PLAN = Campaign(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> TrialStore:
-    return TrialStore(tmp_path / "trials.db")
+def store(log: str) -> TrialStore:
+    return TrialStore(log)
 
 
 def test_a_campaign_reads_back_as_it_was_planned(store: TrialStore) -> None:

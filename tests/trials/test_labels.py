@@ -1,7 +1,6 @@
 """What people say of a trial: the newest label that stands counts, and the history keeps every one."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from trials.store import TrialStore
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> TrialStore:
-    return TrialStore(tmp_path / "trials.db")
+def store(log: str) -> TrialStore:
+    return TrialStore(log)
 
 
 def ended(store: TrialStore, outcome: Outcome = Outcome.SUCCESS) -> int:
@@ -96,9 +95,9 @@ def test_labels_and_the_trials_they_are_asked_with_are_those_of_the_filter(store
     assert store.labelled(campaign=3) == ()
 
 
-def test_a_label_that_was_edited_into_none_is_named(store: TrialStore) -> None:
+def test_a_label_that_was_edited_into_none_is_named(store: TrialStore, log: str) -> None:
     label = say(store, ended(store), LabelValue.SUCCESS)
-    sql(Path(store.where), "UPDATE labels SET value = 'splendid'")
+    sql(log, "UPDATE labels SET value = 'splendid'")
     with pytest.raises(TrialError, match=rf"Label {label.id} in .*splendid") as caught:
         store.labelled()
     assert f"DELETE FROM labels WHERE id = {label.id}" in caught.value.remedy

@@ -4,16 +4,18 @@ import json
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from core.errors import StorageError, TrialError, VitroError
 from core.json_values import plain
+from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import begin, child, finish, note, row, sql
 from trials.record import MetricFit, Outcome, Reason
 from trials.store import TrialStore
@@ -27,8 +29,8 @@ def path(tmp_path: Path) -> Path:
 # What is written is what is read.
 
 
-def test_a_trial_reads_back_as_it_was_written(path: Path) -> None:
-    with TrialStore(path) as store:
+def test_a_trial_reads_back_as_it_was_written(log: str) -> None:
+    with TrialStore(log) as store:
         scene = {"objects": [{"family": "tumbler", "position_m": np.array([0.1, 0.2])}]}
         begun = store.begin(row(surface="diffuse", estimator="oracle", seed=np.int64(3), scene=scene))
         store.update(replace(begun, notes={"grasps": np.int32(12), "clearance_m": float("nan")}))
@@ -45,7 +47,7 @@ def test_a_trial_reads_back_as_it_was_written(path: Path) -> None:
                 metric=MetricFit(2.0, float("inf"), 0.4),
             )
         )
-    with TrialStore(path) as store:
+    with TrialStore(log) as store:
         (record,) = store.list()
     assert record.scene == {"objects": [{"family": "tumbler", "position_m": [0.1, 0.2]}]}
     assert record.notes == {"grasps": 12, "clearance_m": None, "arm": "left"}
@@ -76,13 +78,13 @@ def test_a_trial_reads_back_as_it_was_written(path: Path) -> None:
     json.dumps(plain(record), allow_nan=False)
 
 
-def test_a_begun_trial_is_on_disk_before_begin_returns(path: Path) -> None:
-    trial = begin(TrialStore(path))
-    assert sql(path, "SELECT id, outcome FROM trials") == [(trial, None)]
+def test_a_begun_trial_is_on_disk_before_begin_returns(log: str) -> None:
+    trial = begin(TrialStore(log))
+    assert sql(log, "SELECT id, outcome FROM trials") == [(trial, None)]
 
 
-def test_an_ended_trial_is_never_rewritten(path: Path) -> None:
-    store = TrialStore(path)
+def test_an_ended_trial_is_never_rewritten(log: str) -> None:
+    store = TrialStore(log)
     trial = begin(store)
     finish(store, trial)
     with pytest.raises(TrialError, match="already ended"):
@@ -92,65 +94,24 @@ def test_an_ended_trial_is_never_rewritten(path: Path) -> None:
     assert store.get(trial).outcome is Outcome.SUCCESS
 
 
-def test_an_unknown_trial_is_named(path: Path) -> None:
+def test_an_unknown_trial_is_named(log: str) -> None:
     with pytest.raises(TrialError, match="no trial 12"):
-        TrialStore(path).get(12)
+        TrialStore(log).get(12)
 
 
-def test_the_newest_trials_come_last(path: Path) -> None:
-    store = TrialStore(path)
+def test_the_newest_trials_come_last(log: str) -> None:
+    store = TrialStore(log)
     ids = [begin(store, surface) for surface in ("diffuse", "reflective", "diffuse", "translucent")]
     assert [r.id for r in store.list(last=2)] == ids[-2:]
     assert [r.id for r in store.list(surface="diffuse")] == [ids[0], ids[2]]
     assert store.list(estimator="oracle") == ()
 
 
-# A column more.
-
-FIRST_LOG = """
-CREATE TABLE vitro_schema (version INTEGER NOT NULL);
-INSERT INTO vitro_schema VALUES (1);
-CREATE TABLE trials (
-    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, surface VARCHAR NOT NULL, estimator VARCHAR NOT NULL,
-    detector VARCHAR NOT NULL, planner VARCHAR NOT NULL, cell VARCHAR NOT NULL, world VARCHAR NOT NULL,
-    seed INTEGER NOT NULL, scene JSON NOT NULL, begun DATETIME NOT NULL, finished DATETIME, outcome VARCHAR,
-    reason VARCHAR NOT NULL, detail VARCHAR NOT NULL, verified BOOLEAN, simulator_verdict BOOLEAN,
-    stages_s JSON NOT NULL, metric JSON NOT NULL, notes JSON NOT NULL, pid INTEGER NOT NULL,
-    process_started_s FLOAT NOT NULL, host VARCHAR NOT NULL);
-INSERT INTO trials VALUES (4, 'diffuse', 'raw', 'antipodal', 'ompl', 'sim', 'digital cell', 9, '{"objects": []}',
-    '2026-11-01 10:00:00.000000', '2026-11-01 10:00:09.500000', 'failure', 'slip', 'lost', 0, NULL,
-    '{"capture": 0.5}', '{}', '{"table": {"tags": 6}}', 12, 3.5, 'lab');
-"""
-
-
-def test_a_log_of_the_first_kind_is_read_and_goes_on(path: Path) -> None:
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(FIRST_LOG)
-    with TrialStore(path) as store:
-        old = store.get(4)
-        assert (old.outcome, old.reason, old.verified, old.simulator_verdict) == ("failure", "slip", False, None)
-        assert (old.metric, old.stages_s, old.notes["table"]) == (MetricFit(), {"capture": 0.5}, {"tags": 6})
-        assert old.finished is not None and (old.finished - old.begun).total_seconds() == 9.5
-        assert finish(store, begin(store)).id == 5
-
-
-def test_a_log_that_lacks_a_column_gets_it_with_the_records_default(path: Path) -> None:
-    trial = begin(TrialStore(path))
-    for column in ("detail", "metric", "simulator_verdict"):
-        sql(path, f"ALTER TABLE trials DROP COLUMN {column}")
-    with TrialStore(path) as store:
-        old = store.get(trial)
-        assert old == row(id=trial, begun=old.begun, uuid=old.uuid)
-        finish(store, trial)
-        assert store.get(trial).simulator_verdict is True
-
-
-def test_what_a_newer_vitro_logged_is_read_without_what_is_not_known_here(path: Path) -> None:
-    store = TrialStore(path)
+def test_what_a_newer_vitro_logged_is_read_without_what_is_not_known_here(log: str) -> None:
+    store = TrialStore(log)
     trial = finish(store, begin(store)).id
-    sql(path, """UPDATE trials SET metric = '{"scale": 2.0, "shift": null, "worst_mm": 4.0}'""")
-    with TrialStore(path) as store:
+    sql(log, """UPDATE trials SET metric = '{"scale": 2.0, "shift": null, "worst_mm": 4.0}'""")
+    with TrialStore(log) as store:
         assert store.get(trial).metric == MetricFit(scale=2.0)
 
 
@@ -227,10 +188,31 @@ def test_an_emptied_log_with_rows_left_in_its_write_ahead_log_is_refused(path: P
     assert copies[1].read_bytes() == rows
 
 
-def test_an_unreachable_server_is_a_clear_error() -> None:
-    with pytest.raises(TrialError, match="cannot be used") as caught:
-        TrialStore("postgresql+nodriver://vitro:secret@localhost/vitro")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+nodriver://vitro:secret@localhost/vitro",
+        "postgresql://vitro:secret@localhost:1/vitro",
+        "postgresql://vitro@localhost:1/vitro?password=secret",
+        "postgresql://vitro:s:ec@ret:secret@localhost/vitro",
+    ],
+)
+def test_a_server_that_cannot_be_used_is_a_clear_error_without_its_password(url: str) -> None:
+    with pytest.raises(TrialError, match=r"cannot be used|is no URL") as caught:
+        TrialStore(url)
     assert "secret" not in str(caught.value)
+
+
+def test_a_log_on_a_server_that_may_only_be_read_is_read(postgres: str) -> None:
+    url = new_database(postgres)
+    finish(store := TrialStore(url), begin(store))
+    with suppress(psycopg.errors.DuplicateObject):
+        sql(url, "CREATE ROLE reader LOGIN")
+    sql(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    with TrialStore(url.replace("vitro@", "reader@"), is_read=True) as store:
+        assert len(store.list()) == len(store.labelled()) == store.count() == 1
+        with pytest.raises(StorageError, match="forbids"):
+            begin(store)
 
 
 READ_ONLY = """
