@@ -25,6 +25,18 @@ def home(is_written: bool = True) -> Path:
     return path
 
 
+def trial_log(is_written: bool = True) -> str:
+    """Where the log of trials is: what $VITRO_TRIALS says, a file or an SQLAlchemy URL, else `trials.db` at home.
+
+    is_written, errors: as `home`; a log elsewhere is judged when it is opened.
+    """
+    place = os.environ.get("VITRO_TRIALS")
+    if place and "://" not in place:
+        return place
+    folder = home(is_written)  # trials of a server too have their pictures here
+    return place or str(folder / "trials.db")
+
+
 def calibrations() -> Path:
     """Where cells' calibrations are, as `CalibrationStore` keeps them; made by who saves one."""
     return _home() / "calibrations"

@@ -13,7 +13,7 @@ from app.console import Console
 from app.doctor.command import examination
 from app.doctor.finding import Machine
 from app.estimator_choice import choose_estimator
-from app.paths import home
+from app.paths import home, trial_log
 from app.recordings.dry_run import write_report
 from app.recordings.record import open_camera
 from app.run.command import run_trials
@@ -191,8 +191,8 @@ def grasp_slowly(bringup: Bringup) -> str:
             headless=True,
         )
     )
-    with TrialStore(home() / "trials.db") as store:
-        row = store.list()[-1]
+    with TrialStore(trial_log()) as store:
+        row = store.list(last=1)[-1]
     if row.outcome is not Outcome.SUCCESS:
         raise TrialError(
             f"The first grasp did not succeed: {row.reason}. {row.detail}",

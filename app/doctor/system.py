@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.doctor.finding import Finding, Machine
 from app.page.live_page import PORT
-from app.paths import home
+from app.paths import home, trial_log
 
 #: Room for an evening's trials with pictures and a long recording.
 DISK_NEEDED_GB = 2.0
@@ -72,9 +72,8 @@ def page_port() -> Finding:
 def log() -> Finding:
     from trials.store import TrialStore
 
-    path = home(is_written=False) / "trials.db"
-    with TrialStore(path, is_read=True) as store:
-        return Finding("trial log", "pass", f"{len(store.list())} trials in {path}")
+    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+        return Finding("trial log", "pass", f"{store.count()} trials in {store.where}")
 
 
 def renderer() -> Finding:

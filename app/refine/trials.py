@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from app.console import Console
-from app.paths import cell_file, home, trial_folder
+from app.paths import cell_file, trial_folder, trial_log
 from app.refine.options import LOGGED, NOTHING, RefineOptions
 from app.refine.recording import refine_recording
 from app.refine.refiner import (
@@ -43,7 +43,7 @@ def refine_trials(options: RefineOptions) -> int:
     """
     console = Console(options.as_json)
     demand_models(options)
-    with TrialStore(home() / "trials.db") as store:
+    with TrialStore(trial_log()) as store:
         records = [store.get(options.id)] if options.id is not None else list(store.list(last=options.last))
         run = _TrialsRun(options, store, console)
         without = run.take(records)

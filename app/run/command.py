@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.interrupts import Interrupts
-from app.paths import home
+from app.paths import trial_folder, trial_log
 from app.run.operator import Operator
 from app.run.options import RunOptions
 from app.run.session import Session
@@ -25,7 +25,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
     """
     console = console or Console(options.as_json)
     started_s = time.monotonic()
-    with TrialStore(home() / "trials.db") as store, Interrupts() as interrupts:
+    with TrialStore(trial_log()) as store, Interrupts() as interrupts:
         log = TrialLog(store)
         try:
             _run_all(options, log, Operator(console, interrupts, options.yes, options.operator), open_world)
@@ -36,7 +36,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
             trials = [store.get(id) for id in log.ids]
             if trials:
                 show_trials(console, trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
-                console.say(f"  pictures: {home() / 'trials'}")
+                console.say(f"  pictures: {trial_folder(store.where, 0).parent}")
             console.result({"trials": trials})
     return 0
 

@@ -90,10 +90,10 @@ def test_a_kill_at_any_moment_leaves_at_most_one_interrupted_trial(path: Path) -
         assert all(record.outcome in (Outcome.SUCCESS, Outcome.INTERRUPTED) for record in later)
 
 
-def test_a_trial_of_a_living_process_stays_open(path: Path) -> None:
-    process = child("begin(TrialStore(args[0])); print('begun', flush=True); time.sleep(60)", path)
+def test_a_trial_of_a_living_process_stays_open(log: str) -> None:
+    process = child("begin(TrialStore(args[0])); print('begun', flush=True); time.sleep(60)", log)
     assert process.stdout is not None and process.stdout.readline() == "begun\n"
-    store = TrialStore(path)
+    store = TrialStore(log)
     assert store.list()[0].outcome is None
     process.kill()
     # Not waited for yet: a zombie still has its id and start time, but will never finish a trial.
@@ -104,53 +104,59 @@ def test_a_trial_of_a_living_process_stays_open(path: Path) -> None:
     process.communicate()
 
 
-def test_a_success_that_was_settled_survives_a_kill_before_the_trial_ends(path: Path) -> None:
+def test_a_success_that_was_settled_survives_a_kill_before_the_trial_ends(log: str) -> None:
     code = (
         "from dataclasses import replace; from trials.record import Outcome\n"
         "store = TrialStore(args[0]); record = store.get(begin(store))\n"
         "store.settle(replace(record, outcome=Outcome.SUCCESS)); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    child(code, path).communicate(timeout=60)
-    (record,) = TrialStore(path).list()
+    child(code, log).communicate(timeout=60)
+    (record,) = TrialStore(log).list()
     assert (record.outcome, record.reason, record.detail) == (Outcome.SUCCESS, Reason.NONE, "")
     assert record.finished is not None
 
 
-def test_a_reused_process_id_is_not_taken_for_the_trial(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reused_process_id_is_not_taken_for_the_trial(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own = ProcessStamp.own()
     assert own.is_running and own.is_here
     earlier = ProcessStamp(own.pid, own.process_started_s - 10.0, own.host)
     monkeypatch.setattr(ProcessStamp, "own", staticmethod(lambda: earlier))
-    store = TrialStore(path)
+    store = TrialStore(log)
     begin(store)
     assert store.list()[0].outcome is Outcome.INTERRUPTED
 
 
-def test_a_trial_on_another_host_is_given_up_after_a_day(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_on_another_host_is_given_up_after_a_day(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ProcessStamp, "own", staticmethod(lambda: ProcessStamp(1, 0.0, "elsewhere")))
-    store = TrialStore(path)
+    store = TrialStore(log)
     begin(store)
     assert store.list()[0].outcome is None
     begun = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    sql(path, "UPDATE trials SET begun = ?", begun)
+    sql(log, "UPDATE trials SET begun = ?", begun)
     assert store.list()[0].outcome is Outcome.INTERRUPTED
 
 
 # Several at once.
 
 
-def test_processes_that_make_and_write_one_log_together_lose_no_trial(path: Path) -> None:
-    code = (
-        "store = TrialStore(args[0])\nfor _ in range(20): note(store, i := begin(store), by=args[1]); finish(store, i)"
-    )
-    writers = [child(code, path, n) for n in range(4)]
+def test_processes_that_make_and_write_one_log_together_lose_no_trial(log: str) -> None:
+    code = """
+store = TrialStore(args[0])
+for _ in range(50):
+    note(store, trial := begin(store), by=args[1])
+    finish(store, trial)
+    store.label(Label(trial=trial, value=LabelValue.SUCCESS, by=args[1]))
+"""
+    writers = [child(code, log, n) for n in range(4)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
     for writer in writers:
         writer.communicate()
-    records = TrialStore(path).list()
-    assert [record.id for record in records] == list(range(1, 81))
-    assert all(record.outcome is Outcome.SUCCESS for record in records)
-    assert sorted(record.notes["by"] for record in records) == sorted("0123" * 20)
+    labelled = TrialStore(log).labelled()
+    assert [each.trial.id for each in labelled] == list(range(1, 201))
+    assert len({each.trial.uuid for each in labelled}) == 200
+    assert all(each.trial.outcome is Outcome.SUCCESS and each.is_confirmed for each in labelled)
+    assert all(each.label and each.label.by == each.trial.notes["by"] for each in labelled)
+    assert sorted(each.trial.notes["by"] for each in labelled) == sorted("0123" * 50)
 
 
 # Disks that run full.
