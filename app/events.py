@@ -79,6 +79,14 @@ class MotionEnd:
 
 
 @dataclass(frozen=True)
+class PhaseBegin:
+    """A motion of a plan is sent from here on. phase: a `Phase`."""
+
+    arm: str
+    phase: str
+
+
+@dataclass(frozen=True)
 class TrialEnd:
     """The row is complete. record: as it is on disk."""
 
@@ -102,6 +110,7 @@ Event = (
     | TrialChange
     | MotionBegin
     | MotionEnd
+    | PhaseBegin
     | TrialEnd
     | LabelChange
 )

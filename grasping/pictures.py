@@ -45,13 +45,18 @@ def draw_grasps(
     return image
 
 
-def _gripper_lines(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int32]] | None:
-    """The fingers with the palm, and the wrist, as polylines in 1/16 px; None behind the camera."""
+def gripper_outline(row: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A grasp as two lines of points in the camera frame [m]: the fingers with the palm (4, 3), the wrist (2, 3)."""
     y, z = row[WIDTH] / 2, -FINGER_M
     fingers = np.array([[0, y, 0], [0, y, z], [0, -y, z], [0, -y, 0]])
     wrist = np.array([[0, 0, z], [0, 0, z - WRIST_M]])
     T = T_camera_tcp(row)
-    lines = [apply(T, line) for line in (fingers, wrist)]
+    return apply(T, fingers), apply(T, wrist)
+
+
+def _gripper_lines(row: NDArray, intrinsics: Intrinsics) -> list[NDArray[np.int32]] | None:
+    """The fingers with the palm, and the wrist, as polylines in 1/16 px; None behind the camera."""
+    lines = gripper_outline(row)
     if min(line[:, 2].min() for line in lines) < _NEAREST_M:
         return None
     return [np.rint(16 * intrinsics.project(line)).astype(np.int32) for line in lines]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from app.events import PhaseBegin
 from app.run.endings import ends_session, reason_of
 from app.run.look import PICTURE_VALID_S, Looker, require_fresh
 from app.run.operator import Approval, Operator
@@ -163,7 +164,7 @@ class LiveTrial(Stages):
             self._machine.refuse()
             return
         arm = self._world.arms[plan.arm]
-        execution = Execution(plan, arm, self._operator.interrupts.should_stop, self._track)
+        execution = Execution(plan, arm, self._operator.interrupts.should_stop, self._track, self._tell_phase)
         lift = self.stage(
             "execute", lambda: self._lift(execution), lambda _: execute_line(plan.arm, self.trial.tracking)
         )
@@ -202,6 +203,11 @@ class LiveTrial(Stages):
     def _clear(self, execution: Execution) -> None:
         with self._operator.motion(execution.arm):
             execution.clear()
+
+    def _tell_phase(self, phase: Phase) -> None:
+        plan = self.trial.plan
+        assert plan is not None
+        self.console.events.tell(PhaseBegin(plan.arm, phase))
 
     def _track(self, phase: Phase, report: TrackingReport) -> None:
         self.trial = replace(self.trial, tracking={**self.trial.tracking, phase: report})

@@ -13,6 +13,7 @@ from app.page.live_page import LivePage
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, StationOptions
 from app.run.pipeline import Pipeline
+from app.trial_recording.recorder import TrialRecorder
 from calibration.cell_check import check_measured
 from core.cell import Cell
 from core.errors import ConfigurationError
@@ -79,6 +80,9 @@ class Station:
             with console.stage("open") as line:
                 world = opened.enter_context(closing(self._open_world(self.cell, self.camera, seed)))
                 self._world = world
+                recorder = TrialRecorder(world, self.cell, console)
+                console.events.add(recorder.hear)
+                opened.callback(console.events.remove, recorder.hear)
                 line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({self.arms})"
             if not options.headless:
                 operator.page = opened.enter_context(closing(LivePage(self.cell, options.page_host)))

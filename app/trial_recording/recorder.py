@@ -1,0 +1,84 @@
+"""Listens to a session and leaves a recording, `trial.mcap`, in the folder of each of its trials."""
+
+from app.console import Console
+from app.events import (
+    ErrorTold,
+    Event,
+    MotionBegin,
+    MotionEnd,
+    PhaseBegin,
+    QuestionEnd,
+    QuestionOpen,
+    StageBegin,
+    StageEnd,
+    TrialBegin,
+    TrialChange,
+    TrialEnd,
+)
+from app.trial_recording.clock import TrialClock
+from app.trial_recording.contents import contents, facts
+from app.trial_recording.messages import ERROR, INFO, WARNING
+from app.trial_recording.notes import TrialNotes
+from app.trial_recording.sampler import ArmSampler
+from app.trial_recording.writer import write_recording
+from core.cell import Cell
+from core.errors import VitroError
+from grasping.planning.grasp_plan import Phase
+from hardware.world import World
+
+RECORDING = "trial.mcap"
+
+
+class TrialRecorder:
+    """A listener of the console's events. Until a trial ends all it heard is in memory: it never delays a motion."""
+
+    def __init__(self, world: World, cell: Cell, console: Console) -> None:
+        self._world, self._cell, self._console = world, cell, console
+        self._notes: TrialNotes | None = None
+        self._sampler: ArmSampler | None = None
+
+    def hear(self, event: Event) -> None:
+        """What does not belong to a trial is not recorded."""
+        if isinstance(event, TrialBegin):
+            clock = TrialClock(self._world.clock)
+            self._notes = TrialNotes(event.record, event.folder, clock, clock.now_ns())
+            self._sampler = ArmSampler(self._world.arms, clock)
+            self._sampler.sample()
+        elif self._notes is not None and self._sampler is not None:
+            self._note(event, self._notes, self._sampler)
+
+    def _note(self, event: Event, notes: TrialNotes, sampler: ArmSampler) -> None:
+        match event:
+            case TrialChange(trial):
+                notes.change(trial)
+            case StageBegin(name):
+                notes.say(name, "begins")
+            case StageEnd(name, seconds, detail, failed):
+                words = "failed" if failed else detail
+                notes.say(name, f"{words} ({seconds:.2f} s)", ERROR if failed else INFO)
+            case ErrorTold(cause, remedy):
+                notes.say("error", f"{cause} → {remedy}", WARNING)
+            case QuestionOpen(question):
+                notes.say("question", question.text)
+            case QuestionEnd(question, answer):
+                notes.say("question", "nobody answered" if answer is None else f"{answer.key}, by {answer.by}")
+            case MotionBegin():
+                notes.clock.begin_motion()
+                sampler.start()
+            case PhaseBegin(_, phase):
+                notes.begin_phase(Phase(phase))
+            case MotionEnd():
+                sampler.stop()
+                notes.clock.end_motion()
+            case TrialEnd(record):
+                notes.say("outcome", " ".join(filter(None, (record.outcome, record.reason, record.detail))))
+                notes.record, notes.samples = record, sampler.samples
+                self._notes = self._sampler = None
+                self._write(notes)
+
+    def _write(self, notes: TrialNotes) -> None:
+        """A recording that cannot be written is said, and changes nothing else: row and frames are on disk."""
+        try:
+            write_recording(notes.folder / RECORDING, contents(notes, self._cell), facts(notes, self._cell))
+        except VitroError as error:
+            self._console.error(error)
