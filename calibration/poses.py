@@ -14,7 +14,7 @@ from core.errors import PlanningError
 from core.image import Intrinsics
 from core.transforms import Matrix, invert, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
-from grasping.planning.collision import CollisionChecker, Held, Surroundings
+from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.gate import check_transit
 from grasping.planning.grasp_plan import GateReport, Phase
 from grasping.planning.obstacles import DistanceField, bin_boxes
@@ -137,7 +137,7 @@ def plan_move(
     Raises:
         PlanningError: no free path in time, or the gate refuses it.
     """
-    checker, start_rad = scene.checker(), scene.measured_rad[scene.arm]
+    checker, start_rad = scene.checker(), off_stops(scene.measured_rad[scene.arm])
     path = connect(start_rad, goal_rad, checker, _SEARCH_S, seed)
     if path is None:
         raise PlanningError("No free way leads to this view.", "Another is tried; clear the table of all but its tags.")

@@ -147,6 +147,19 @@ class BenchGateOptions(JsonOption):
 
 
 @dataclass(frozen=True)
+class BenchPlanOptions(CellOption, JsonOption):
+    """Picks planned in scenes of 1 to 5 objects on exact depth: how many, how soon, and what the gate says of them."""
+
+    scenes: Annotated[int, typer.Option(min=1, help="How many.")] = 200
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 0
+    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    patience: Annotated[
+        float, typer.Option(min=1, help="Longest search [s] for any grasp that can be carried out, where time ran out.")
+    ] = 60
+    report: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.", show_default=False)] = None
+
+
+@dataclass(frozen=True)
 class BenchSoakOptions(JsonOption):
     """Trials in the digital cell for so long: memory, threads, file handles, temporary files and rows."""
 
@@ -172,6 +185,7 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
 add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
+add_command(room, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
 add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)

@@ -5,7 +5,9 @@ approach and the lift. What is left is ranked for the slow part.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,14 +153,19 @@ def _paths(T_world_tcp: Matrix, arm: ArmModel) -> tuple[NDArray, NDArray, NDArra
     """Joint paths of approach and lift (C, 8, S, 6), each through the grasp, NaN where none exists, and
     by how much (C, 8) each lift tips the tool [rad]."""
     grasps = solve(arm.T_base_world @ T_world_tcp, arm.mount.firmware, LIMIT_MARGIN_RAD)
+    back = np.full((*grasps.shape[:2], _STEPS, 6), np.nan)
+    lift, tips = back.copy(), np.zeros(grasps.shape[:2])
 
-    def paths(poses: Matrix) -> NDArray:
-        return follow(grasps, arm.T_base_world @ poses, arm.mount.firmware)
+    def fill(paths: NDArray, wanted: NDArray, poses: Callable[[Matrix], Matrix]) -> None:
+        """Follows poses from the grasps for which some branch is wanted (C, 8); most are of none."""
+        some = np.flatnonzero(wanted.any(axis=1))
+        if len(some):
+            found = follow(grasps[some], arm.T_base_world @ poses(T_world_tcp[some]), arm.mount.firmware)
+            paths[some] = np.where(wanted[some, :, None, None], found, paths[some])
 
-    back = paths(approach_poses(T_world_tcp, _STEPS))
-    lift, tips = np.full_like(back, np.nan), np.zeros(grasps.shape[:2])
+    fill(back, np.isfinite(grasps[..., 0]), lambda T: approach_poses(T, _STEPS))
     for tip in TIPS_RAD:
-        missing = np.isnan(lift[..., 0]).any(axis=-1)
-        lift[missing] = paths(lift_poses(T_world_tcp, tip, arm.T_world_base, _STEPS))[missing]
+        missing = np.asarray(np.isfinite(back[..., 0]).all(axis=-1) & np.isnan(lift[..., 0]).any(axis=-1))
+        fill(lift, missing, partial(lift_poses, tip_rad=tip, T_world_base=arm.T_world_base, steps=_STEPS))
         tips[missing] = tip
     return back[:, :, ::-1], lift, tips

@@ -22,6 +22,8 @@ GRASP_TABLE_CLEARANCE_M = 0.003
 #: What is held is carried as this many points at most, each a ball of this radius [m].
 _HELD_POINTS = 40
 HELD_RADIUS_M = 0.010
+#: The arm tells its joints in steps of 0.001 degree.
+_AT_STOP_RAD = 1e-4
 #: Configurations checked at once: bounds memory.
 _BATCH = 2000
 
@@ -87,6 +89,10 @@ class CollisionChecker:
         parts = [self._free(joints[i : i + _BATCH], widths[i : i + _BATCH]) for i in range(0, len(joints), _BATCH)]
         return np.concatenate(parts) if parts else np.zeros(0, bool)
 
+    def all_free(self, joints_rad: NDArray) -> bool:
+        """Whether none of joints (N, 6) touches anything."""
+        return bool(self.free(joints_rad).all())
+
     def _free(self, joints_rad: NDArray, widths_m: NDArray) -> NDArray[np.bool_]:
         placed = self.arm.place(joints_rad, widths_m)
         free = np.all((joints_rad >= JOINT_LOWER_RAD) & (joints_rad <= JOINT_UPPER_RAD), axis=1)
@@ -103,6 +109,12 @@ class CollisionChecker:
             none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
             free &= _clear_of_itself(placed, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)
         return free
+
+
+def off_stops(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The joints (6,) of an arm that rests at a stop, which rounding puts a little beyond it; others as they are."""
+    within = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+    return within if np.abs(within - joints_rad).max() < _AT_STOP_RAD else joints_rad
 
 
 def inside(tools_m: NDArray, workspace: Workspace) -> NDArray[np.bool_]:

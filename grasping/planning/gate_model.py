@@ -125,16 +125,15 @@ def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDAr
     """Boxes (center, half sizes) that hold points (M, 3), column by column; down to z = 0 on request."""
     if not len(points_m):
         return []
-    boxes = []
-    _, column = np.unique(np.floor(points_m[:, :2] / _CELL_M).astype(int), axis=0, return_inverse=True)
-    order = np.lexsort((points_m[:, 2], column))
-    points, column = points_m[order], column[order]
-    breaks = (np.diff(column) > 0) | ((np.diff(points[:, 2]) > _GAP_M) & (not to_ground))
-    for run in np.split(points, np.flatnonzero(breaks) + 1):
-        low, high = run.min(axis=0), run.max(axis=0)
-        low[2] = min(low[2], 0.0) if to_ground else low[2]
-        boxes.append(((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2)))
-    return boxes
+    cell = np.floor(points_m[:, :2] / _CELL_M).astype(int)
+    order = np.lexsort((points_m[:, 2], cell[:, 1], cell[:, 0]))
+    points, cell = points_m[order], cell[order]
+    breaks = (np.diff(cell, axis=0) != 0).any(axis=1) | ((np.diff(points[:, 2]) > _GAP_M) & (not to_ground))
+    first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+    if to_ground:
+        low[:, 2] = np.minimum(low[:, 2], 0.0)
+    return list(zip((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2), strict=True))
 
 
 def _add_boxes(body: mujoco.MjsBody, name: str, boxes: Iterable[tuple[Any, Any]], **options: float) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -45,6 +45,7 @@ class GraspPlan:
 
     measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe. What moves
     is copied into memory that nobody can write. stopped: what the gate said of candidates that it stopped before.
+    rejections: how many grasps and candidates before it came to nothing, by reason.
     """
 
     arm: str
@@ -57,6 +58,7 @@ class GraspPlan:
     candidates_tried: int
     measured_rad: Mapping[str, NDArray[np.float64]]
     stopped: tuple[str, ...] = ()
+    rejections: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         motions = {

@@ -1,12 +1,13 @@
 """What a motion planner says of itself: it makes a candidate into motions; the search and the gate are Vitro's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
+from core.errors import PlanningError
 from grasping.planning.candidates import Around, Candidate
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
@@ -16,6 +17,14 @@ from hardware.arms.trajectory import JointTrajectory
 PlanMotions = Callable[
     [Candidate, NDArray[np.float64], Around, NDArray[np.float64], Cell, int], dict[Phase, JointTrajectory]
 ]
+
+
+class NoPlanError(PlanningError):
+    """No grasp can be carried out. rejections: how many grasps and candidates came to nothing, by reason."""
+
+    def __init__(self, cause: str, remedy: str, rejections: Mapping[str, int]) -> None:
+        super().__init__(cause, remedy)
+        self.rejections = rejections
 
 
 class NoPathError(Exception):

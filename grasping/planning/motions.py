@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice, product
 
 import numpy as np
@@ -16,6 +17,7 @@ from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, Surroundings, inside
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import (
+    APPROACH_M,
     LIFT_M,
     LIMIT_MARGIN_RAD,
     LINE_STEPS,
@@ -27,7 +29,7 @@ from grasping.planning.inverse_kinematics import (
     solve,
 )
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.paths import connect, smooth, time_path
+from grasping.planning.paths import connect, densify, is_spline_free, smooth, time_path
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 
@@ -41,6 +43,9 @@ RIM_CLEARANCE_M = 0.02
 _TIPPING_COST = 1.0
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
+#: Straight back from what was let go at least so far [m], through every so many of a line's poses; then the arm turns
+#: away over this much of joint travel [rad].
+_STRAIGHT_BACK_M, _EVERY, _TURN_RAD = 0.05, 3, 0.25
 _DOWN = np.diag([1.0, -1.0, -1.0])
 
 
@@ -80,8 +85,8 @@ def plan_motions(
     points = points - [0.0, 0.0, max(points[:, 2].min() - cell.bin.wall_m, 0.0)]
     filled = around.without_target.with_points(points)
     leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
-    park = _free_path(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
-    pieces = (transit, [approach], [lift], carry, [place.withdraw_rad, *park])
+    park = _waypoints(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
+    pieces = (transit, [approach], [lift], carry, _leave(place.withdraw_rad, park, leaving))
     try:
         return {phase: time_path(path, phase) for phase, path in zip(Phase, pieces, strict=True)}
     except PlanningError as error:
@@ -101,10 +106,28 @@ def _free_path(
     start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, seed: int, failure: str
 ) -> list[NDArray[np.float64]]:
     """Pieces of a free path between two configurations; see `smooth`."""
+    return smooth(_waypoints(start_rad, goal_rad, checker, seed, failure), checker.all_free)
+
+
+def _waypoints(
+    start_rad: NDArray, goal_rad: NDArray, checker: CollisionChecker, seed: int, failure: str
+) -> NDArray[np.float64]:
     path = connect(start_rad, goal_rad, checker, _SEARCH_S, seed)
     if path is None:
         raise NoPathError(failure)
-    return smooth(path, lambda joints: bool(checker.free(joints).all()))
+    return path
+
+
+def _leave(withdraw_rad: NDArray, park_rad: NDArray, leaving: CollisionChecker) -> list[NDArray[np.float64]]:
+    """Pieces of the way back (S, 6) from what was let go and on to the park pose: one, if the arm may turn away before
+    it has quite withdrawn."""
+    straight = withdraw_rad[: int(LINE_STEPS * _STRAIGHT_BACK_M / APPROACH_M) + 1 : _EVERY]
+    away = densify(park_rad, _TURN_RAD)[1:]
+    away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
+    rounded = np.concatenate([straight, away]) if len(away) else straight
+    if len(away) and is_spline_free(rounded, leaving.all_free):
+        return [rounded]
+    return [withdraw_rad, *smooth(park_rad, leaving.all_free)]
 
 
 def _to_bin(
@@ -130,11 +153,7 @@ def _places_over_bin(
     arm, held = carrying.arm, carrying.held
     assert held is not None
     # The grasp's own rotation turned about the vertical, then approaches leaning every way.
-    rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + [
-        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ _DOWN
-        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
-        if lean > 0 or azimuth == 0
-    ]
+    rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning()
     T = np.array([_over_bin(R, held, bin_) for R in rotations])
     T = T[inside(T[:, :3, 3], carrying.workspace)]
     joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
@@ -142,11 +161,22 @@ def _places_over_bin(
     joints = joints[pose, branch]
     # By how much what stood upright at the grasp leans there.
     tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
-    order = np.argsort(np.abs(joints - from_rad).max(axis=1) + _TIPPING_COST * tipping)
+    travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
+    order = np.argsort(travel + _TIPPING_COST * tipping)
     for k in order[carrying.free(joints[order])]:
         withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
         if withdraw is not None:
             yield Place(joints[k], withdraw)
+
+
+@cache
+def _leaning() -> list[NDArray[np.float64]]:
+    """Rotations (3, 3) of tools that lean every way, turned every way about their axis."""
+    return [
+        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ _DOWN
+        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
+        if lean > 0 or azimuth == 0
+    ]
 
 
 def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecker) -> NDArray[np.float64] | None:

@@ -75,13 +75,31 @@ class DistanceField:
             window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
             if window is None:
                 continue
-            axes = (
-                o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True)
-            )
-            centers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-            outside = np.abs(apply(invert(T_world_box), centers)) - half
-            away = np.linalg.norm(np.maximum(outside, 0.0), axis=-1) + np.minimum(outside.max(axis=-1), 0.0)
-            values[window] = np.minimum(values[window], away)
+            values[window] = np.minimum(values[window], self._from_box(invert(T_world_box), half, window))
+        return DistanceField(self.origin_m, values)
+
+    def _from_box(
+        self, T_box_world: Matrix, half_m: NDArray, window: tuple[slice, slice, slice]
+    ) -> NDArray[np.float32]:
+        """(X, Y, Z) of a window: how far its voxels' centres are from a box, below 0 within it."""
+        axes = (o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True))
+        x, y, z = (axis.astype(np.float32) for axis in axes)
+        squared, inside = np.float32(0.0), np.float32(-np.inf)
+        for row, half in zip(T_box_world.astype(np.float32), half_m.astype(np.float32), strict=False):
+            # Each coordinate in the box is a sum over the world's axes: no voxel needs a matrix of its own.
+            beyond = (row[0] * x + row[3])[:, None, None] + (row[1] * y)[:, None] + row[2] * z
+            np.abs(beyond, out=beyond)
+            beyond -= half
+            inside = np.maximum(inside, beyond)
+            np.maximum(beyond, 0.0, out=beyond)
+            squared = squared + np.square(beyond, out=beyond)
+        return np.asarray(np.sqrt(squared) + np.minimum(inside, 0.0))
+
+    def joined(self, *others: "DistanceField") -> "DistanceField":
+        """What is in any of several fields of one grid."""
+        values = self.distance_m
+        for other in others:
+            values = np.minimum(values, other.distance_m)
         return DistanceField(self.origin_m, values)
 
     def with_points(self, points_m: NDArray) -> "DistanceField":

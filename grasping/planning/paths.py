@@ -17,7 +17,7 @@ from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
-PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.25, Phase.LIFT: 0.35, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}
+PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}
 _SAMPLE_S = 0.01
 #: Waypoints nearer than this [rad] are one.
 _SAME_RAD = 1e-6
@@ -115,17 +115,22 @@ def smooth(waypoints_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[N
     The spline is pinned to the polyline as loosely as it stays free; where there is room for none, every
     straight stretch is a piece of its own.
     """
-    from scipy.interpolate import CubicSpline
-
     for spacing in _PINNING_RAD:
         pinned = densify(waypoints_rad, spacing)
-        if len(pinned) < 3:
-            return [pinned]
-        knots = _knots(pinned)
-        spline = CubicSpline(knots / knots[-1], pinned, bc_type="natural")
-        if is_free(spline(np.linspace(0, 1, 20 * len(pinned)))):
+        if len(pinned) < 3 or is_spline_free(pinned, is_free):
             return [pinned]
     return [np.array(stretch) for stretch in pairwise(_distinct(waypoints_rad))]
+
+
+def is_spline_free(pinned_rad: NDArray, is_free: Callable[[NDArray], bool]) -> bool:
+    """Whether the spline through three or more waypoints (N, 6) is free all along."""
+    from scipy.interpolate import CubicSpline
+
+    knots = _knots(pinned_rad)
+    spline = CubicSpline(knots, pinned_rad, bc_type="natural")
+    # As fine in every stretch: they are not equally long.
+    shares = np.arange(20) / 20
+    return is_free(spline(np.append((knots[:-1, None] + np.diff(knots)[:, None] * shares).ravel(), knots[-1])))
 
 
 def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:

@@ -14,19 +14,16 @@ from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import Around, Candidate, Reach
-from grasping.planning.collision import CollisionChecker, Surroundings
+from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan
-from grasping.planning.motion_planner import NoPathError, PlannerSpecification
+from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
 from grasping.planning.registry import find_planner
-from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
-#: The arm tells its joints in steps of 0.001 degree.
-_AT_STOP_RAD = 1e-4
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
@@ -58,7 +55,8 @@ def plan_grasp(
 
     Raises:
         ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
-        PlanningError: no grasp is left, and why how many failed.
+        NoPlanError: no grasp is left, and why how many failed.
+        PlanningError: no arm can start.
     """
     specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
@@ -73,11 +71,11 @@ def plan_grasp(
     search = _Search(grasps, view, cell, joints, seed, speed)
     plan = search.run(specification, deadline_s)
     if plan is None:
-        failures = ", ".join(f"{what} {count}x" for what, count in search.failures.most_common() if count)
-        tally = failures or "none was given"
-        raise PlanningError(
+        tally = ", ".join(f"{what} {count}x" for what, count in search.rejections.items()) or "none was given"
+        raise NoPlanError(
             f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {tally}.",
             "Move the object nearer to an arm or away from its neighbours, or allow more time.",
+            search.rejections,
         )
     return plan
 
@@ -87,7 +85,7 @@ class _Search:
 
     def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int, speed: float) -> None:
         self.cell, self.seed, self.speed = cell, seed, speed
-        self.joints = {name: _within_limits(measured) for name, measured in joints.items()}
+        self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
@@ -99,12 +97,20 @@ class _Search:
         self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
         self.tried = 0
         self.stopped: list[str] = []
-        fixed = DistanceField.empty(cell).with_boxes(bin_boxes(cell.bin))
+        nothing = DistanceField.empty(cell)
+        fixed = nothing.with_boxes(bin_boxes(cell.bin))
+        self._objects = {label: nothing.with_points(self.cloud.of(label)) for label in np.unique(self.cloud.labels)}
         # The arms that stand still while `name` moves, where they were measured.
         others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
         still = {name: oriented_boxes(arm, joints[name], _ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
         self._fixed = {name: fixed.with_boxes(box for arm in others[name] for box in still[arm]) for name in cell.arms}
+        self._everything = {name: field.joined(*self._objects.values()) for name, field in self._fixed.items()}
         self._around: dict[tuple[str, int], Around] = {}
+
+    @property
+    def rejections(self) -> dict[str, int]:
+        """How many came to nothing so far, by reason, the commonest first."""
+        return {what: count for what, count in self.failures.most_common() if count}
 
     def run(self, planner: PlannerSpecification, deadline_s: float) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
@@ -129,7 +135,7 @@ class _Search:
         """
         ready = []
         for name, arm in self.arms.items():
-            here = self._fixed[name].with_points(self.cloud.points_m)
+            here = self._everything[name]
             if CollisionChecker(arm, self.cell.workspace, Surroundings(here, here), 0.0).free(self.joints[name]).all():
                 ready.append(name)
         if not ready:
@@ -188,17 +194,12 @@ class _Search:
             candidates_tried=self.tried,
             measured_rad=self.joints,
             stopped=tuple(self.stopped),
+            rejections=self.rejections,
         )
 
     def _around_of(self, name: str, label: int) -> Around:
         key = (name, label)
         if key not in self._around:
-            others = self._fixed[name].with_points(self.cloud.without(label))
-            self._around[key] = Around(others.with_points(self.cloud.of(label)), others)
+            others = self._fixed[name].joined(*(field for other, field in self._objects.items() if other != label))
+            self._around[key] = Around(self._everything[name], others)
         return self._around[key]
-
-
-def _within_limits(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The joints of an arm that rests at a stop, where rounding puts them a little beyond it; others as they are."""
-    inside = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
-    return inside if np.abs(inside - joints_rad).max() < _AT_STOP_RAD else joints_rad

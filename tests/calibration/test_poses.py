@@ -62,6 +62,11 @@ def test_a_motion_to_a_view_is_one_that_the_gate_passes_and_its_like_through_the
     assert not check_transit(CELL, replace(motion, times_s=motion.times_s / 20), **of).passed
 
 
+def test_an_arm_a_hair_beyond_its_stop_drives_off_it(views: list[np.ndarray]) -> None:
+    at_stop = {name: np.array([0.0, -1e-8, *joints[2:]]) for name, joints in PARKED.items()}
+    assert plan_move(replace(SCENE, measured_rad=at_stop), views[0], speed=0.5, seed=0)[1].passed
+
+
 def test_a_view_inside_the_table_is_not_driven_to() -> None:
     with pytest.raises(PlanningError):
         plan_move(SCENE, np.array([0.0, 2.8, -0.5, 0.0, 0.0, 0.0]), speed=0.5, seed=0)

@@ -1,14 +1,12 @@
 """`python main.py bench gate`: good picks, and bad ones made of them, before the gate."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import islice
 
 import numpy as np
 
-from app.bench.gate.bad import KINDS
-from app.bench.gate.picks import GateInput, good_picks
+from app.bench.gate.picks import good_picks
+from app.bench.gate.spoil import spoil
 from app.bench.options import BenchGateOptions
 from app.console import Console
 from app.paths import cell_file
@@ -16,15 +14,6 @@ from core.cell import load_cell
 from core.files import writing
 
 COLUMNS = ("bad in this", "of", "refused", "for this reason")
-
-
-@dataclass
-class Tally:
-    """Bad picks of one kind: how many, refused, and refused for what is wrong with them."""
-
-    of: int = 0
-    refused: int = 0
-    named: int = 0
 
 
 def bench_gate(options: BenchGateOptions) -> int:
@@ -36,7 +25,7 @@ def bench_gate(options: BenchGateOptions) -> int:
     proposed = list(console.progress(picks, "good picks", options.good))
     good, stopped = [pick for pick, _ in proposed], [why for _, reasons in proposed for why in reasons]
     wrongly = [report.violations for report in (pick.check() for pick in good) if not report.passed]
-    tallies = _spoil(good, options.bad, np.random.default_rng(options.seed), console)
+    tallies = spoil(good, options.bad, np.random.default_rng(options.seed), console)
     rows = [[kind, str(one.of), str(one.refused), str(one.named)] for kind, one in tallies.items()]
     console.table(f"{len(good)} good picks, {len(wrongly)} refused", COLUMNS, rows)
     console.say(f"  {len(stopped)} candidates were stopped on the way to these: {'; '.join(stopped) or 'none'}")
@@ -57,26 +46,6 @@ def bench_gate(options: BenchGateOptions) -> int:
         }
     )
     return 0 if good and not wrongly and bad == refused else 1
-
-
-def _spoil(good: Sequence[GateInput], count: int, rng: np.random.Generator, console: Console) -> dict[str, Tally]:
-    """So many bad picks, of all kinds in turn; what an arm cannot reach is made of another good one."""
-    tallies = {kind: Tally() for kind in KINDS}
-    tries: Counter[str] = Counter()
-    for kind in console.progress(islice(cycle(KINDS), count), "bad picks", count):
-        change, words = KINDS[kind]
-        while tries[kind] < 50 * (1 + tallies[kind].of):
-            tries[kind] += 1
-            try:
-                bad = change(good[int(rng.integers(len(good)))], rng)
-            except LookupError:
-                continue
-            report = bad.check()
-            tallies[kind].of += 1
-            tallies[kind].refused += not report.passed
-            tallies[kind].named += any(words in violation for violation in report.violations)
-            break
-    return tallies
 
 
 def _report(good: int, wrongly: int, stopped: int, bad: int, refused: int, rows: Sequence[Sequence[str]]) -> str:

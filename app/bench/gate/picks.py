@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from app.bench.drawn_cell import DrawnCell
 from core.cell import Cell
 from core.errors import PlanningError
 from core.transforms import Matrix, invert
-from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.grasp_set import OBJECT, WIDTH, GraspSet
 from grasping.planning.gate import check_motions
@@ -21,11 +21,7 @@ from grasping.planning.obstacles import SceneCloud
 from grasping.planning.planner import plan_grasp
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.kinematics import forward_kinematics
-from hardware.simulation.digital_cell import DigitalCell
-from hardware.simulation.drawn_camera import DrawnCamera
 from perception.depth_types import TableView
-from perception.objects.masks import object_region
-from perception.table.locate import locate_table
 
 #: Picks planned of a scene.
 PICKS_A_SCENE = 3
@@ -92,38 +88,28 @@ def tool_at(given: GateInput, joints_rad: NDArray) -> Matrix:
     return mount.T_world_base @ forward_kinematics(joints_rad, mount.firmware)
 
 
-class _DrawnCell(DigitalCell):
-    camera: DrawnCamera  # type: ignore[assignment]
-
-    def __init__(self, cell: Cell, seed: int) -> None:
-        super().__init__(cell, seed)
-        self.camera = DrawnCamera(cell, self._snapshot, self.clock)
-
-
 def good_picks(cell: Cell, scenes: Iterable[int]) -> Iterator[tuple[GateInput, tuple[str, ...]]]:
     """What the planner proposes in drawn scenes of one to three things: from parked arms and from elsewhere, for all
     grasps and for some, fast and slow; with each what the gate said of candidates that it stopped before."""
     detector = create_detector("antipodal", min(arm.gripper_stroke_m for arm in cell.arms.values()))
-    with closing(_DrawnCell(cell, 0)) as world:
+    with closing(DrawnCell(cell, 0)) as world:
         for seed in scenes:
             rng = np.random.default_rng(seed)
-            world.stage("diffuse", seed, int(rng.integers(1, 4)))
-            frame = world.camera.read()
-            view = locate_table(frame, cell)
-            parked = {name: arm.state().joints_rad for name, arm in world.arms.items()}
-            region = object_region(view, cell, frame.intrinsics, parked)
-            grasps = detector.detect(DetectorInput(frame.depth_m, frame.intrinsics, view.plane, region))
+            scene = world.detect(detector, "diffuse", seed, int(rng.integers(1, 4)))
+            grasps, view = scene.grasps, scene.view
             for number in range(PICKS_A_SCENE):
                 some = grasps[rng.permutation(len(grasps))[: len(grasps) // (1 + number)]]
                 joints = {
-                    name: q + number * rng.uniform(0.0, 0.1, 6) * [1, 1, -1, 1, 1, 1] for name, q in parked.items()
+                    name: q + number * rng.uniform(0.0, 0.1, 6) * [1, 1, -1, 1, 1, 1]
+                    for name, q in scene.joints_rad.items()
                 }
                 with suppress(PlanningError):
                     plan = plan_grasp(some, view, cell, joints, seed=seed, speed=1.0 - 0.3 * number)
-                    yield _given(plan, some, view, cell), plan.stopped
+                    yield gate_input(plan, some, view, cell), plan.stopped
 
 
-def _given(plan: GraspPlan, grasps: GraspSet, view: TableView, cell: Cell) -> GateInput:
+def gate_input(plan: GraspPlan, grasps: GraspSet, view: TableView, cell: Cell) -> GateInput:
+    """What the gate was given of a plan of some grasps."""
     cloud, target = SceneCloud.from_grasps(grasps, view), int(plan.row[OBJECT])
     return GateInput(
         cell,

@@ -7,9 +7,10 @@ from core.transforms import apply, invert, rotation_z, transform
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M
 from grasping.grasp_set import GraspSet
 from grasping.planning.arm_model import COVER, ArmModel
-from grasping.planning.collision import CollisionChecker, Held, Surroundings
+from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
+from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, SceneCloud, bin_boxes
 from grasping.planning.paths import PACE, connect, is_path_free, smooth, time_path
 from grasping.planning.planner import plan_grasp
@@ -186,6 +187,20 @@ def test_an_arm_that_rests_at_a_stop_starts_though_it_reads_a_hair_beyond_it():
     parked = PARKED["left"].copy()
     parked[1:3] = -1e-8, 1e-8
     assert plan_for(scene(GLASS), joints={name: parked for name in PARKED}).gate.passed
+    for joint in range(6):
+        for stop, outward in ((JOINT_LOWER_RAD, -1), (JOINT_UPPER_RAD, 1)):
+            beyond = np.zeros(6)
+            beyond[joint] = stop[joint] + outward * 1e-8
+            assert off_stops(beyond)[joint] == stop[joint]
+            beyond[joint] = stop[joint] + outward * np.deg2rad(0.1)
+            assert off_stops(beyond) is beyond
+
+
+def test_what_came_to_nothing_is_counted_with_a_plan_and_without(plan):
+    assert plan.rejections["out of reach"] > 0
+    with pytest.raises(NoPlanError) as refusal:
+        plan_for(scene((0.33, 0.58, 0.03, 0.06)))
+    assert refusal.value.rejections["out of reach"] > 0
 
 
 def test_arms_that_touch_something_do_not_start():
@@ -281,6 +296,12 @@ def test_distances_to_boxes_are_exact_to_a_voxel():
     outside = np.abs(apply(invert(T), points)) - half
     true = np.linalg.norm(np.maximum(outside, 0), axis=1) + np.minimum(outside.max(axis=1), 0)
     assert np.abs(field.at(points) - np.minimum(true, FAR_M)).max() < 0.87 * VOXEL_M
+
+
+def test_fields_joined_are_the_field_of_all():
+    boxes = [(transform(translation_m=(x, 0.1, 0.05)), np.array([0.03, 0.02, 0.05])) for x in (-0.05, 0.04, 0.12)]
+    each = [FREE.with_boxes([box]) for box in boxes]
+    assert np.array_equal(each[0].joined(*each[1:]).distance_m, FREE.with_boxes(boxes).distance_m)
 
 
 def test_perceived_points_are_solid_down_to_the_table_and_never_farther_than_they_are():
