@@ -1,6 +1,9 @@
 """The digital cell's D435: renders what lies before it whenever a frame is read."""
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ from hardware.simulation.catalogue.cell_scene import CellState, cell_scene
 from hardware.simulation.rendering.renderer import Renderer, Rendering
 from hardware.simulation.stereo import disparities, sense_depth
 
+#: Noise-free renderings that are kept, some 30 MB each.
+RENDERINGS = 6
 #: Frames whose truth is remembered.
 REMEMBERED = 8
 #: Grey levels (of 255) of noise in colour.
@@ -26,7 +31,8 @@ STILL = 1e-5
 class SimCamera(Camera):
     """A camera that exposes a snapshot of the cell one frame period after it is asked.
 
-    Every exposure has sensor noise of its own; only the noise-free rendering is reused, while nothing moved.
+    Every exposure has sensor noise of its own; only noise-free renderings are used again, when the cell looks as it did
+    in one of the newest: while nothing moved, or when a scene was laid anew for another estimator.
     """
 
     name = "sim"
@@ -52,7 +58,7 @@ class SimCamera(Camera):
         self._rng = np.random.default_rng(seed)
         self._number = 0
         self._closed = False
-        self._last: tuple[CellState, Rendering] | None = None
+        self._renderings: deque[tuple[CellState, Rendering]] = deque(maxlen=RENDERINGS)
         self._truths: dict[int, NDArray[np.float32]] = {}
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
@@ -70,11 +76,7 @@ class SimCamera(Camera):
                 "Wait for at least one period.",
             )
         self._clock.sleep(period_s)
-        state = self._snapshot()
-        if self._last is None or not _looks_the_same(self._last[0], state):
-            renderer = Renderer(cell_scene(self._cell, state))
-            self._last = (state, renderer.render(self.intrinsics, state.T_world_camera, self._spp, self._has_depth))
-        rendering = self._last[1]
+        rendering = self._render(self._snapshot())
         infrared = None if rendering.infrared is None else rendering.infrared.expose(self._rng)
         holes = np.full(rendering.color.shape[:2], np.nan, np.float32)
         self._number += 1
@@ -90,6 +92,17 @@ class SimCamera(Camera):
             source="sim",
             infrared=infrared and (infrared[0], np.ascontiguousarray(infrared[1][:, disparities(self.intrinsics) :])),
         )
+
+    def _render(self, state: CellState) -> Rendering:
+        for known in self._renderings:
+            if _looks_the_same(known[0], state):
+                self._renderings.remove(known)
+                self._renderings.append(known)  # the one used longest ago goes first
+                return known[1]
+        renderer = Renderer(cell_scene(self._cell, state))
+        rendering = renderer.render(self.intrinsics, state.T_world_camera, self._spp, self._has_depth)
+        self._renderings.append((state, rendering))
+        return rendering
 
     def truth(self, image: RgbdImage) -> NDArray[np.float32]:
         """Depth (H, W) [m] of the first surfaces in one of its last frames: for evaluation only.
@@ -107,7 +120,7 @@ class SimCamera(Camera):
 
     def close(self) -> None:
         self._closed = True
-        self._last = None
+        self._renderings.clear()
 
 
 def cell_intrinsics(cell: Cell) -> Intrinsics:
@@ -127,11 +140,20 @@ def _looks_the_same(a: CellState, b: CellState) -> bool:
     looks, others = (
         (
             *(one.surface, one.appearance_seed, len(one.robot)),
-            *([id(placed.item) for placed in one.objects], [id(part) for part, _ in one.held]),
+            *([_content(placed.item) for placed in one.objects], [id(part) for part, _ in one.held]),
         )
         for one in (a, b)
     )
     return looks == others and bool(np.allclose(_poses(a), _poses(b), rtol=0.0, atol=STILL))
+
+
+def _content(value: Any) -> Any:
+    """What tells an object's looks from any other's, as plain values: laid anew, a scene's objects are made anew."""
+    if is_dataclass(value):
+        return tuple(_content(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple):
+        return tuple(map(_content, value))
+    return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
 def _poses(state: CellState) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from hardware.simulation.catalogue.tableware import GLASS, MATTE, TINTED, draw_t
 from hardware.simulation.rendering.backend import _llvm_version
 from hardware.simulation.rendering.path_tracer import PathTracer
 from hardware.simulation.rendering.raycast import RayCaster
-from hardware.simulation.rendering.renderer import develop
+from hardware.simulation.rendering.renderer import Renderer, develop
 from hardware.simulation.scene.meshes import Primitive
 from hardware.simulation.scene.scene import TAG_LIFT_M, RobotShape
 from hardware.simulation.scene.triangles import primitive, smooth
@@ -192,6 +192,19 @@ def test_camera_sees_what_has_moved():
     truths = [camera.truth(camera.read()) for _ in states]
     assert np.abs(truths[0] - truths[1]).max() > 0.02
     assert np.abs(truths[1] - truths[2]).max() > 0.02
+
+
+def test_a_scene_that_is_laid_anew_is_not_rendered_anew(monkeypatch: pytest.MonkeyPatch):
+    rendered, see = [], Renderer.render
+    monkeypatch.setattr(Renderer, "render", lambda self, *given: rendered.append(self) or see(self, *given))
+    y_m = (-0.1, 0.1, -0.1, 0.1)
+    states = [scene(CELL, "diffuse", (ball(MATTE), 0.05, y)) for y in y_m]  # each of an object made anew
+    states.append(scene(CELL, "diffuse", (ball("tinted glass"), 0.05, 0.1)))
+    camera = SimCamera(CELL, iter(states).__next__, WallClock(), spp=4)
+    truths = [camera.truth(camera.read()) for _ in states]
+    assert len(rendered) == 3
+    assert np.array_equal(truths[0], truths[2])
+    assert np.array_equal(truths[1], truths[3])
 
 
 def test_llvm_versions_are_read_from_library_names():
