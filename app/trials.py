@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.campaign.options import CampaignOptions
 from app.console import Console
 from app.options import JsonOption, add_command
 from app.paths import home
@@ -44,6 +45,7 @@ def summarise_trials(options: SummaryOptions) -> int:
 
 add_command(room, "list", list_trials, ListOptions)
 add_command(room, "summary", summarise_trials, SummaryOptions)
+add_command(room, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
 
 
 def _read_log(last: int | None = None) -> Sequence[TrialRecord]:

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     CRASH = "crash"
 
 
+#: What `world` is of trials without hardware.
+DIGITAL_CELL = "digital cell"
+
 #: Reasons that tell of equipment and people, not of the system under test.
 INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH})
 

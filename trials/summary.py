@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trials.record import INVALID, Outcome, Reason, TrialRecord
+from trials.record import DIGITAL_CELL, INVALID, Outcome, Reason, TrialRecord
 
 #: Success of real grasps in the DKT paper (arXiv 2512.23705): system -> surface -> rate.
 PAPER = {
@@ -61,9 +61,14 @@ def counts(trial: TrialRecord) -> bool:
     """Whether a trial says something about the system.
 
     Those that a person, a crash or broken equipment ended do not; one that stopped because the arm
-    could not follow its own plan does.
+    could not follow its own plan does, and so does every fault of an arm in the digital cell, where nothing breaks but
+    by what it was made to do.
     """
-    if trial.outcome is None or trial.reason in INVALID:
+    if trial.outcome is None:
+        return False
+    if trial.world == DIGITAL_CELL and trial.reason is Reason.ARM:
+        return True
+    if trial.reason in INVALID:
         return False
     return trial.outcome is not Outcome.INTERRUPTED or trial.reason is Reason.TRACKING
 

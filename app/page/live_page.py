@@ -70,7 +70,7 @@ class LivePage:
         """Draws whatever the trial has reached; called before approval and after each trial."""
         lines = [f"## {trial.surface} table, scene {trial.seed}"]
         if trial.estimate is not None:
-            lines.append(f"depth by **{trial.estimate.relative.estimator}**")
+            lines.append(f"depth by **{trial.shown_estimator}**")
         if trial.plan is not None:
             lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
         if trial.outcome is not None:

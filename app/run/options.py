@@ -33,7 +33,21 @@ class SeedOption:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions(DetectorOption):
+class SharedOptions(DetectorOption):
+    """What to detect and plan with, whatever estimates the depth."""
+
+    clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
+    estimate_deadline: Annotated[
+        float | None,
+        typer.Option(min=1, help="Longest that depth may take [s]; default: the estimator's own.", show_default=False),
+    ] = None
+    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    boldness: Boldness = 0.9
+    speed: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the planner's speed that arms move at.")] = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions(SharedOptions):
     """What to perceive, detect and plan with."""
 
     estimator: Annotated[
@@ -44,14 +58,6 @@ class PipelineOptions(DetectorOption):
         ),
     ] = "auto"
     weights: Weights = None
-    clip: Annotated[int, typer.Option(min=1, help="Newest frames that the estimator sees at once.")] = 1
-    estimate_deadline: Annotated[
-        float | None,
-        typer.Option(min=1, help="Longest that depth may take [s]; default: the estimator's own.", show_default=False),
-    ] = None
-    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
-    boldness: Boldness = 0.9
-    speed: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the planner's speed that arms move at.")] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,7 +188,9 @@ class Stages:
         frames = corrected(frames, view)
         frame = frames[-1]
         estimate = self.stage(
-            "estimate", lambda: self.within("estimate", pipeline.estimate, frames, view, joints()), estimate_line
+            "estimate",
+            lambda: self.within("estimate", pipeline.estimate, frames, view, joints()),
+            lambda estimate: estimate_line(estimate, self.trial.shown),
         )
         self.trial = replace(self.trial, estimate=estimate)
         metric = self.stage(

@@ -1,5 +1,6 @@
 """Trials in a world, one after the other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.events import TrialBegin, TrialEnd
@@ -19,22 +20,40 @@ from trials.record import Outcome, Reason, TrialRecord
 FAILURES_IN_A_ROW = 2
 
 
+Lay = Callable[[World, Operator], None]
+
+
+def await_scene(world: World, operator: Operator) -> None:
+    """Has the person lay what he likes."""
+    operator.await_scene()
+
+
 @dataclass(frozen=True)
 class Session:
-    """A world, what plans in it, where its trials are logged, and the person beside it."""
+    """A world, what plans in it, where its trials are logged, and the person beside it.
+
+    campaign: the id of the one that its trials are of, 0 outside of any. shown: what people are shown for the
+    estimator's name, where that is hidden.
+    """
 
     world: World
     pipeline: Pipeline
     log: TrialLog
     operator: Operator
     most_attempts: int = 1
+    campaign: int = 0
+    shown: str = ""
     looker: Looker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
 
-    def run_scene(self, surface: str, seed: int, objects: int) -> list[Trial]:
+    def run_scene(
+        self, surface: str, seed: int, objects: int, scene_number: int = 0, lay: Lay = await_scene
+    ) -> list[Trial]:
         """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
+
+        scene_number: of the campaign's scenes on this surface; lay: has a person lay it in a real cell.
 
         Raises:
             ArmError: before there is a row: a hand holds something and nobody is asked.
@@ -43,8 +62,10 @@ class Session:
         """
         strokes_m = {name: mount.gripper_stroke_m for name, mount in self.pipeline.cell.arms.items()}
         empty_hands(self.world, self.operator, strokes_m, self.log.last())
-        scene = self._lay(surface, seed, objects)
-        trials = [self._pick(scene, objects)]
+        if self.world.is_real:
+            lay(self.world, self.operator)
+        scene = self._stage(surface, seed, objects)
+        trials = [self._pick(scene, objects, scene_number)]
         if objects == 1:
             return trials
         while (why := self._end_of_scene(trials, objects)) is None:
@@ -52,13 +73,11 @@ class Session:
                 return trials  # skipped by a person: it was not worked on to its end
             self.operator.console.say(f"\n  pick {len(trials) + 1}")
             self.world.begin_attempt()
-            trials.append(self._pick(scene, objects, pick=len(trials) + 1))
+            trials.append(self._pick(scene, objects, scene_number, len(trials) + 1))
         self.log.end_scene(why)
         return trials
 
-    def _lay(self, surface: str, seed: int, objects: int) -> SceneNote:
-        if self.world.is_real:
-            self.operator.await_scene()
+    def _stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         with self.operator.console.stage("stage") as line:
             scene = self.world.stage(surface, seed, objects)
             line.detail = scene.summary
@@ -74,7 +93,7 @@ class Session:
             return "failures in a row"
         return "too many picks" if len(trials) >= 2 * objects else None
 
-    def _pick(self, scene: SceneNote, objects: int, pick: int = 1) -> Trial:
+    def _pick(self, scene: SceneNote, objects: int, scene_number: int, pick: int = 1) -> Trial:
         entry = self.log.begin(
             TrialRecord(
                 surface=scene.surface,
@@ -89,11 +108,13 @@ class Session:
                 pick=pick,
                 calibration=self.pipeline.cell.calibration,
                 software=software_version(),
+                campaign=self.campaign,
+                scene_number=scene_number,
             )
         )
         events = self.operator.console.events
         events.tell(TrialBegin(entry.record, entry.folder))
-        trial = Trial(scene.surface, scene.seed)
+        trial = Trial(scene.surface, scene.seed, shown=self.shown)
         live = LiveTrial(trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts)
         try:
             fatal = live.run()

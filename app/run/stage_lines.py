@@ -26,7 +26,10 @@ def locate_line(view: TableView, cell: Cell) -> str:
     return f"{len(view.tags)} of {len(cell.tags)} tags, {view.residual_px:.2f} px{factor}"
 
 
-def estimate_line(estimate: Estimate) -> str:
+def estimate_line(estimate: Estimate, shown: str = "") -> str:
+    """shown: an estimator's letter, where its name is hidden: then nothing else that would tell it either."""
+    if shown:
+        return shown
     holes = 1.0 - float(np.isfinite(estimate.relative.values).mean())
     doubt = "" if estimate.unsure is None else f", unsure of {estimate.unsure:.0%} of what stands there"
     return f"{estimate.relative.estimator}, {holes:.0%} without depth{doubt}"

@@ -30,7 +30,8 @@ class Trial:
     """One attempt at one scene, and the `earlier` ones, which failed. None means not reached.
 
     frames: those that the estimator sees at once, the newest last. tracking: how every motion so far was followed.
-    faults: every error on the way, those after the outcome was settled too.
+    faults: every error on the way, those after the outcome was settled too. shown: what people are shown for the
+    estimator's name, where that is hidden.
     """
 
     surface: str
@@ -50,6 +51,7 @@ class Trial:
     message: str = ""
     faults: tuple[str, ...] = ()
     earlier: tuple["Trial", ...] = ()
+    shown: str = ""
 
     @property
     def attempts(self) -> tuple["Trial", ...]:
@@ -58,7 +60,12 @@ class Trial:
 
     def again(self) -> "Trial":
         """The next attempt at the scene, of which nothing is known yet."""
-        return Trial(self.surface, self.seed, earlier=(*self.earlier, replace(self, earlier=())))
+        return Trial(self.surface, self.seed, earlier=(*self.earlier, replace(self, earlier=())), shown=self.shown)
+
+    @property
+    def shown_estimator(self) -> str:
+        """The estimator as people may know it; empty before there is an estimate."""
+        return self.shown or (self.estimate.relative.estimator if self.estimate else "")
 
     @property
     def failed_grasp(self) -> FailedGrasp | None:

@@ -159,7 +159,7 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
         images["tags"] = draw_tags(frame.color, trial.view.tags)
     depths_m, titles = [frame.depth_m], ["the sensor's depth"]
     if metric is not None and not (relative and relative.is_sensor):
-        depths_m, titles = [metric.depth_m, frame.depth_m], [f"{metric.estimator}, metric", *titles]
+        depths_m, titles = [metric.depth_m, frame.depth_m], [f"{trial.shown_estimator}, metric", *titles]
     images["depth"] = np.hstack([frame.color, depth_picture(depths_m, titles)])
     if relative is not None and metric is None and np.isfinite(relative.values).any():
         # What could not be made metric, beside what the estimator saw: it shows why.

@@ -1,0 +1,235 @@
+"""A campaign runs what it fixed at the start, once each, whatever interrupts it."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.campaign.command import run_campaign
+from app.campaign.definition import parse_objects
+from app.campaign.options import CampaignOptions
+from app.campaign.progress import is_done
+from app.campaign.scene_guide import SceneGuide, overlay
+from app.console import Console
+from app.interrupts import Interrupts
+from app.paths import trial_folder
+from app.run.live_trial import LiveTrial
+from app.run.operator import Operator
+from app.run.session import Session
+from core.errors import ArmError, ConfigurationError
+from core.image_file import read_image, write_image
+from hardware.simulation.digital_cell import DigitalCell
+from tests.support.quick_cell import QuickCell
+from tests.support.trial_rows import record
+from trials.campaign import Campaign, PlannedScene
+from trials.label import FailureReason, Label, LabelledTrial, LabelValue
+from trials.record import DIGITAL_CELL, Outcome, Reason
+from trials.store import TrialStore
+
+ESTIMATORS = ("raw", "oracle (cheat)")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    return tmp_path
+
+
+def options(**given: object) -> CampaignOptions:
+    said = {"estimators": "raw,oracle", "surfaces": "diffuse", "trials": 2, "objects": "1", "seed": 8, "camera": "sim"}
+    return CampaignOptions(name="c", yes=True, headless=True, **said | given)
+
+
+def run(given: CampaignOptions) -> int:
+    return run_campaign(given, Console(is_quiet=True), lambda cell, _, seed: QuickCell(cell, seed))
+
+
+def rows(home: Path) -> tuple[LabelledTrial, ...]:
+    with TrialStore(home / "trials.db") as store:
+        return store.labelled(campaign=store.campaign("c").id)
+
+
+def standing(home: Path) -> Counter:
+    kept = [one.trial for one in rows(home) if one.label is None or one.label.value is not LabelValue.INVALID]
+    return Counter((one.estimator, one.scene_number, one.pick) for one in kept)
+
+
+def test_every_estimator_attempts_every_scene_once_and_then_it_is_over(home: Path) -> None:
+    assert run(options()) == 0
+    assert standing(home) == Counter((name, number, 1) for name in ESTIMATORS for number in (0, 1))
+    # Laid alike for each, and taken in turns.
+    trials = [one.trial for one in rows(home)]
+    assert {trial.seed: trial.scene for trial in trials[:2]} == {8: trials[1].scene}
+    assert [trial.estimator for trial in trials] == [*ESTIMATORS, *ESTIMATORS[::-1]]
+    with TrialStore(home / "trials.db") as store:
+        assert store.campaign("c").finished is not None
+    assert run(options()) == 0
+    assert len(rows(home)) == 4
+
+
+def test_what_was_interrupted_is_laid_again_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute, begun = LiveTrial._lift, []
+
+    def stop_in_the_second(live: LiveTrial, *given):
+        begun.append(live)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return execute(live, *given)
+
+    monkeypatch.setattr(LiveTrial, "_lift", stop_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(options(estimators="oracle", objects="2", trials=1))
+    assert [one.trial.outcome for one in rows(home)][-1] is Outcome.INTERRUPTED
+    assert run(CampaignOptions(name="c", yes=True, headless=True, camera="sim")) == 0
+    left = rows(home)
+    discarded = [one for one in left if one.label and one.label.by == "campaign"]
+    assert {one.label.reason for one in discarded} == {FailureReason.SETUP}
+    assert set(standing(home).values()) == {1}
+    assert "scene_ended" in left[-1].trial.notes["later"]
+
+
+def test_a_fault_of_an_arm_in_the_digital_cell_counts_and_the_campaign_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear, cells = LiveTrial._clear, []
+    opened = DigitalCell.__init__
+    monkeypatch.setattr(DigitalCell, "__init__", lambda self, *a, **k: (cells.append(self), opened(self, *a, **k))[1])
+
+    def fail_once(live: LiveTrial, execution) -> None:
+        if len(cells) == 1:
+            raise ArmError("The left arm was pushed.", "See what holds it.")
+        clear(live, execution)
+
+    monkeypatch.setattr(LiveTrial, "_clear", fail_once)
+    assert run(options(estimators="oracle", objects="1", trials=2)) == 0
+    assert len(cells) == 2
+    assert set(standing(home).values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"trials": 3}, "trials 2, not 3"),
+        ({"estimators": "raw"}, "estimators raw, oracle, not raw"),
+        ({"objects": "1-2"}, "objects 1, not 1, 2"),
+        ({"surfaces": "reflective"}, "surfaces diffuse, not reflective"),
+        ({"speed": 0.5}, "speed 1.0, not 0.5"),
+        ({"blind": True}, "blind False, not True"),
+    ],
+)
+def test_a_campaign_is_not_gone_on_with_otherwise_than_it_was_begun(home: Path, changed: dict, named: str) -> None:
+    assert run(options(trials=2, estimators="raw,oracle", surfaces="diffuse")) == 0 if not changed else True
+    with TrialStore(home / "trials.db") as store:
+        store.add_campaign(_known())
+    with pytest.raises(ConfigurationError, match=named):
+        run(options(**changed))
+    assert rows(home) == ()
+
+
+def _known() -> Campaign:
+    settings = {"choices": {"raw": "raw", "oracle (cheat)": "oracle"}, "speed": 1.0, "world": DIGITAL_CELL, "cell": "sim"}
+    return Campaign(
+        name="c", estimators=ESTIMATORS, surfaces=("diffuse",), scenes=2, seed=8, settings=settings
+    )
+
+
+@pytest.mark.parametrize("text", ["", "0", "7", "3-1", "1,,2", "two", "1-9", "-1"])
+def test_objects_that_are_no_list_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="list"):
+        parse_objects(text)
+
+
+def test_objects_are_listed_or_ranged() -> None:
+    assert parse_objects("1-5") == (1, 2, 3, 4, 5)
+    assert parse_objects("1, 4-5") == (1, 4, 5)
+
+
+def test_each_estimator_is_first_second_and_last_equally_often() -> None:
+    campaign = Campaign(name="c", estimators=("a", "b", "c"), surfaces=("diffuse", "reflective"), scenes=6)
+    plan = list(campaign.plan())
+    places = Counter((scene.estimator, place % 3) for place, scene in enumerate(plan))
+    assert set(places.values()) == {4}
+    assert len({scene.seed for scene in plan}) == 12
+    for scenes in zip(plan[::3], plan[1::3], plan[2::3], strict=True):
+        assert len({replace(scene, estimator="") for scene in scenes}) == 1
+
+
+def test_letters_hide_every_estimator_until_the_end() -> None:
+    campaign = Campaign(name="c", estimators=("raw", "vitro-s"), surfaces=("diffuse",), scenes=1, is_blind=True)
+    assert {campaign.alias(name) for name in campaign.estimators} == {"A", "B"}
+    assert replace(campaign, finished=campaign.begun).alias("raw") == "raw"
+    orders = [replace(campaign, seed=seed).alias("raw") for seed in range(20)]
+    assert set(orders) == {"A", "B"}
+
+
+def test_people_see_letters_and_the_log_keeps_names(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+
+    class Heard(Console):
+        def say(self, text: str) -> None:
+            seen.append(text)
+
+        def _stage_line(self, mark: str, name: str, seconds: float, detail: str) -> None:
+            seen.append(f"{name} {detail}")
+
+    given = options(blind=True, trials=1)
+    run_campaign(given, Heard(is_quiet=True), lambda cell, _, seed: QuickCell(cell, seed))
+    before_the_end = seen[: next(n for n, line in enumerate(seen) if "complete" in line)]
+    assert not [line for line in before_the_end if "oracle" in line or "raw" in line]
+    assert [line for line in before_the_end if line in ("estimate A", "estimate B")]
+    assert {one.trial.estimator for one in rows(home)} == set(ESTIMATORS)
+
+
+def test_a_scene_is_done_by_trials_that_say_something() -> None:
+    one, several = PlannedScene("diffuse", 0, 8, 1, "raw"), PlannedScene("diffuse", 0, 8, 3, "raw")
+    failed = LabelledTrial(record(outcome=Outcome.FAILURE, reason=Reason.EMPTY))
+    crashed = LabelledTrial(record(outcome=Outcome.INTERRUPTED, reason=Reason.CRASH))
+    invalid = replace(failed, label=Label(trial=1, value=LabelValue.INVALID))
+    ended = LabelledTrial(replace(failed.trial, notes={"later": {"scene_ended": "empty"}}))
+    assert [is_done(one, [x]) for x in (failed, crashed, invalid, ended)] == [True, False, False, True]
+    assert [is_done(several, [x]) for x in (failed, crashed, invalid, ended)] == [False, False, False, True]
+    assert is_done(one, [crashed, failed])
+
+
+def test_a_real_scene_is_laid_by_the_picture_of_the_one_before(home: Path) -> None:
+    scene = PlannedScene("diffuse", 1, 9, 1, "oracle (cheat)")
+    asked: list[tuple[str, list[str]]] = []
+    keys = iter("oy")
+
+    class Asked(Operator):
+        def ask(self, question: str, choices: dict[str, str], *rest: object, **more: object) -> str:
+            asked.append((question, list(choices)))
+            return next(keys)
+
+    cell = QuickCell()
+    try:
+        with TrialStore(home / "trials.db") as store, Interrupts() as interrupts:
+            campaign = store.add_campaign(_known())
+            guide, operator = SceneGuide(campaign, scene, store), Asked(Console(is_quiet=True), interrupts)
+            assert guide.reference() is None
+            trial = store.begin(record(campaign=campaign.id, surface="diffuse", scene_number=1, estimator="raw"))
+            picture = trial_folder(store.where, trial.id) / "color.png"
+            picture.parent.mkdir(parents=True)
+            write_image(picture, cell.camera.read().color)
+            guide.lay(cell, operator)
+    finally:
+        cell.close()
+    assert [keys for _, keys in asked] == [["y", "q", "o"]] * 2
+    assert str(picture) in asked[0][0]
+    assert read_image(picture.with_name("overlay.png")).shape == read_image(picture).shape
+
+
+def test_an_overlay_tells_where_two_pictures_differ() -> None:
+    then, now = np.full((4, 6, 3), 90, np.uint8), np.full((4, 6, 3), 90, np.uint8)
+    now[0, 0] = 250
+    picture, share = overlay(then, now)
+    assert share == pytest.approx(1 / 24)
+    assert picture[1, 1].tolist() == [90, 90, 90]
+    assert picture[0, 0].tolist() == [90, 250, 250]
+    assert overlay(then[:2, :3], now)[0].shape == now.shape
+
+
+def test_session_trials_outside_of_campaigns_are_of_none() -> None:
+    assert Session.__dataclass_fields__["campaign"].default == 0
