@@ -27,7 +27,7 @@ def run_campaign(options: CampaignOptions, console: Console | None = None, open_
     """Begins a campaign or goes on with it; 0 when its last scene was worked on, 1 where some are missing still."""
     console = console or Console(options.as_json)
     with TrialStore(trial_log()) as store, Interrupts() as interrupts:
-        station = Station(options, Operator(console, interrupts, options.yes), open_world)
+        station = Station(options, Operator(console, interrupts, options.yes, options.operator), open_world)
         campaign, pipelines = _prepare(store, options, station)
         runner = CampaignRunner(campaign, store, TrialLog(store), station, pipelines, campaign.settings["attempts"])
         missing = len(runner.missing())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.campaign.progress import discard_unfinished, scenes_to_do
 from app.campaign.scene_guide import SceneGuide
+from app.labels.labelling import Labelling
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.station import Station
@@ -68,6 +69,7 @@ class CampaignRunner:
                 console.error(error)
                 console.say("    The fault counts as a failure; the digital cell is opened anew.")
                 self.log.end_scene("the arm failed")
+                Labelling(self.station.operator, self.log).label(self.log.get(self.log.ids[-1]))
                 return
 
     def _run(self, session: Session, scene: PlannedScene) -> None:

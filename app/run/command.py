@@ -1,7 +1,11 @@
 """`python main.py --surface S`: trials in the digital cell or the real one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
@@ -25,7 +29,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
     """
     console = console or Console(options.as_json)
     started_s = time.monotonic()
-    with TrialStore(trial_log()) as store, Interrupts() as interrupts:
+    with _open_log(options.practice) as store, Interrupts() as interrupts:
         log = TrialLog(store)
         try:
             _run_all(options, log, Operator(console, interrupts, options.yes, options.operator), open_world)
@@ -36,9 +40,20 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
             trials = [store.get(id) for id in log.ids]
             if trials:
                 show_trials(console, trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
-                console.say(f"  pictures: {trial_folder(store.where, 0).parent}")
+                pictures = trial_folder(store.where, 0).parent
+                console.say("  practice: nothing of this is kept" if options.practice else f"  pictures: {pictures}")
             console.result({"trials": trials})
     return 0
+
+
+@contextmanager
+def _open_log(is_practice: bool) -> Iterator[TrialStore]:
+    """The lab's log; for practice one of its own that goes with its pictures when the command ends."""
+    with ExitStack() as opened:
+        where = trial_log()
+        if is_practice:
+            where = str(Path(opened.enter_context(TemporaryDirectory(prefix="vitro-practice-"))) / "trials.db")
+        yield opened.enter_context(TrialStore(where))
 
 
 def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world: OpenWorld) -> None:

@@ -89,6 +89,9 @@ class RunOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
     trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
     objects: Objects = 1
     attempts: Attempts = 3
+    practice: Annotated[
+        bool, typer.Option("--practice", help="To try out cell and keys: everything as always, but nothing is kept.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
