@@ -1,51 +1,33 @@
 """`python main.py dry-run RECORDING`: everything but motion, leaving a report folder."""
 
-import html
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from app.calibrate.cell import load_calibrated
+from app.comparison.estimator_run import COLUMNS, estimator_names, run_estimators, run_stages, table_row
+from app.comparison.report import ComparisonReport, write_comparison
+from app.comparison.sheet import camera_row, draw_sheet, estimator_row, shared_range
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.paths import home
+from app.recordings.report import write_report
 from app.run.options import DryRunOptions
-from app.run.pipeline import Pipeline, Stages
+from app.run.pipeline import ArmJoints, Pipeline
 from app.run.trial import Trial
-from app.run.trial_files import save_pictures
-from core.errors import PlanningError, VitroError
-from core.files import demand_writable, free_folder, writing
-from core.json_values import plain, to_json
-from grasping.detection.gripper import as_openings
-from grasping.grasp_set import SCORE, write_grasps
-from grasping.planning.grasp_plan import GraspPlan
+from core.cell import Cell
+from core.errors import ConfigurationError, PlanningError, VitroError
+from core.files import demand_writable, free_folder
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.recorded import open_recording
 from hardware.robot.description import PARK_JOINTS
-from perception.objects.clouds import organised_cloud, save_cloud, without_flying_pixels
-
-#: What a report writes beside its pictures; an earlier report's are removed, so that none is taken for new.
-FILES = ("report.html", "report.json", "depth_m.npy", "cloud.ply", "grasps.npy")
-CAPTIONS = {
-    "color": "What the camera saw",
-    "tags": "The tags that say where the table is",
-    "depth": "Depth beside colour: near is red, holes are black",
-    "objects": "The objects on the table, and how thick each is believed to be",
-    "confidence": "How sure the estimator is; grasps on what is red are the less likely",
-    "relative": "What the estimator said, which could not be made metric: near is red",
-    "grasps": "The best grasps, numbered by rank",
-    "chosen": "The grasp that an arm can carry out, with its rank",
-}
 
 
 def dry_run_recording(options: DryRunOptions) -> int:
-    """Perceives, detects and plans on one recorded frame; 0 when a metric depth came of it.
+    """Perceives, detects and plans on one recorded frame; 0 when a metric depth came of it, by any estimator asked for.
 
     Raises:
         VitroError: no usable frame, table or depth. The report is written all the same, as far as
@@ -55,26 +37,21 @@ def dry_run_recording(options: DryRunOptions) -> int:
     folder = options.out or free_folder(home() / "dry-run" / options.recording.resolve().stem)
     demand_writable(folder)
     cell = load_calibrated(options.cell)
-    estimator, why = choose_estimator(options.estimator, options.weights)
-    pipeline = Pipeline(cell, replace(options, estimator=estimator))
-    console.say(f"dry run, nothing moves; estimator [bold]{pipeline.estimator.name}[/] ({why})")
+    console.say("dry run, nothing moves")
     if cell.calibrated is None:
         console.say(f"[yellow]![/] the cell {cell.name} was never measured: where its arms stand is assumed")
-    with console.stage("open") as line:
-        # The frame with that index and those before it, as many as asked for where there are.
-        with closing(open_recording(options.recording)) as camera:
-            frames = tuple(deque(_read(camera, options), maxlen=options.clip))
-        few = f" (of {options.clip} asked for {len(frames)} are there)" if len(frames) < options.clip else ""
-        line.detail = "; ".join((f"{options.recording}, frame {frames[-1].number}{few}", *camera.notes))
-    stages = Stages(Trial("", options.seed, frames), pipeline, console)
-    failure: VitroError | None = None
-    try:
-        stages.plan(frames, lambda: dict.fromkeys(cell.arms, PARK_JOINTS))  # a recording says nothing of arms
-    except VitroError as error:
-        failure = _of_assumed_arms(error, stages.trial)
-        stages.trial = replace(stages.trial, message=str(error))
+    if options.estimators:
+        return _compare(options, console, cell, folder)
+    estimator, why = choose_estimator(options.estimator, options.weights)
+    pipeline = Pipeline(cell, replace(options, estimator=estimator))
+    console.say(f"estimator [bold]{pipeline.estimator.name}[/] ({why})")
+    frames = _open(options, console)
+    trial, failure = run_stages(frames, pipeline, lambda: _parked(cell), options.seed, console)
+    if failure is not None:
+        failure = _of_assumed_arms(failure, trial)
+        trial = replace(trial, message=str(failure))
     with console.stage("report") as line:
-        report = write_report(stages.trial, pipeline, options.recording, folder)
+        report = write_report(trial, pipeline, options.recording, folder)
         line.detail = str(folder / "report.html")
     console.result(report)
     if isinstance(failure, PlanningError):
@@ -82,6 +59,57 @@ def dry_run_recording(options: DryRunOptions) -> int:
     elif failure is not None:
         raise failure
     return 0
+
+
+def _compare(options: DryRunOptions, console: Console, cell: Cell, folder: Path) -> int:
+    """Several estimators on the same frames; each leaves its own report in a folder of its name."""
+    if options.estimator != "auto":
+        raise ConfigurationError("--estimator and --estimators both say what to run.", "Name all with --estimators.")
+    names = estimator_names(options.estimators, options)
+    frames = _open(options, console)
+
+    def keep(trial: Trial, pipeline: Pipeline) -> None:
+        write_report(trial, pipeline, options.recording, free_folder(folder / Path(pipeline.options.estimator).stem))
+
+    runs = run_estimators(frames, names, options, cell, _parked(cell), options.seed, console, keep)
+    frame = frames[-1]
+    span_m = shared_range(frame, [run.trial.metric.depth_m for run in runs if run.trial and run.trial.metric])
+    rows = [estimator_row(run.name, run.would, run.trial, frame, span_m) for run in runs]
+    report = ComparisonReport(
+        title=f"Dry run of {options.recording}",
+        notes=(f"Frame {frame.number}; nothing moved.",),
+        columns=COLUMNS,
+        rows=tuple(map(table_row, runs)),
+        facts={
+            "recording": str(options.recording),
+            "frame": frame.number,
+            "cell": cell.name,
+            "estimators": [run.facts() for run in runs],
+        },
+        sheet=draw_sheet([camera_row(frame, span_m), *rows], span_m),
+    )
+    facts = write_comparison(report, folder)
+    console.table(f"{len(runs)} estimators on frame {frame.number}", report.columns, report.rows)
+    console.say(f"  sheet and report: [bold]{folder / 'report.html'}[/]")
+    console.result(facts)
+    if not any(run.trial is not None and run.trial.metric is not None for run in runs):
+        raise next(run.stopped for run in runs if run.stopped is not None)
+    return 0
+
+
+def _parked(cell: Cell) -> ArmJoints:
+    """A recording says nothing of arms."""
+    return dict.fromkeys(cell.arms, PARK_JOINTS)
+
+
+def _open(options: DryRunOptions, console: Console) -> tuple[RgbdFrame, ...]:
+    """The frame with that index and those before it, as many as asked for where there are."""
+    with console.stage("open") as line:
+        with closing(open_recording(options.recording)) as camera:
+            frames = tuple(deque(_read(camera, options), maxlen=options.clip))
+        few = f" (of {options.clip} asked for {len(frames)} are there)" if len(frames) < options.clip else ""
+        line.detail = "; ".join((f"{options.recording}, frame {frames[-1].number}{few}", *camera.notes))
+    return frames
 
 
 def _read(camera: Camera, options: DryRunOptions) -> Iterator[RgbdFrame]:
@@ -110,99 +138,3 @@ def _of_assumed_arms(error: VitroError, trial: Trial) -> VitroError:
         f"No tag is in view, so the arms' places are only assumed, and from there nothing was planned: {error.cause}",
         "The grasps stand on their own; for a plan, record with the cell's tags in view.",
     )
-
-
-def write_report(trial: Trial, pipeline: Pipeline, recording: Path, folder: Path) -> dict[str, Any]:
-    """Writes report.html, report.json, pictures, depth_m.npy, cloud.ply and grasps.npy; returns the JSON object."""
-    with writing(folder):
-        for name in (*FILES, *(f"{name}.png" for name in CAPTIONS)):
-            (folder / name).unlink(missing_ok=True)
-    save_pictures(trial, folder)
-    report = plain(_facts(trial, pipeline, recording))
-    frame = trial.frame
-    with writing(folder):
-        if trial.metric is not None and frame is not None:
-            np.save(folder / "depth_m.npy", trial.metric.depth_m)
-            points = organised_cloud(without_flying_pixels(trial.metric.depth_m), frame.intrinsics)
-            save_cloud(folder / "cloud.ply", points, frame.color)
-        if trial.grasps is not None:
-            write_grasps(folder / "grasps.npy", as_openings(trial.grasps.rows, pipeline.max_opening_m))
-        pictures = [name for name in CAPTIONS if (folder / f"{name}.png").exists()]
-        (folder / "report.json").write_text(to_json(report, indent=2))
-        (folder / "report.html").write_text(_page(report, pictures))
-    return {"report": str(folder), **report}
-
-
-def _facts(trial: Trial, pipeline: Pipeline, recording: Path) -> dict[str, Any]:
-    view, grasps, plan, notes = trial.view, trial.grasps, trial.plan, trial.notes()
-    residuals_mm = {} if trial.metric is None else trial.metric.tag_residuals_mm
-    return {
-        "recording": str(recording),
-        "cell": pipeline.cell.name,
-        "estimator": pipeline.estimator.name,
-        "detector": pipeline.detector_name,
-        "planner": pipeline.planner_name,
-        "stages_s": trial.stages_s,
-        "stopped_by": trial.message or None,
-        "table": None
-        if view is None
-        else {
-            "source": view.source,
-            "tags": [tag.id for tag in view.tags],
-            "residual_px": view.residual_px,
-            "residual_mm": view.residual_mm,
-            "sensor_factor": view.sensor_factor,
-        },
-        "metric": plain(trial.fit())
-        | {
-            "tag_residuals_mm": {tag: mm for tag, mm in residuals_mm.items() if np.isfinite(mm)},
-            "table_correction": notes.get("table_correction"),
-        },
-        "unsure": notes.get("unsure"),
-        "objects": notes.get("objects"),
-        "grasps": 0 if grasps is None else len(grasps),
-        "best_scores": [] if grasps is None else np.round(grasps.rows[:8, SCORE], 3),
-        "plan": None if plan is None else _plan(plan, nominal=view is not None and view.source == "sensor"),
-    }
-
-
-def _plan(plan: GraspPlan, nominal: bool) -> dict[str, Any]:
-    return {
-        "arm": plan.arm,
-        "placement": "nominal: no tag in view, the arms' places are assumed" if nominal else "by tags",
-        "planner": plan.planner,
-        "expected": round(float(plan.row[SCORE]), 3),
-        "T_world_tcp": np.round(plan.T_world_tcp, 5),
-        "pre_open_m": plan.pre_open_m,
-        "motions_s": {phase: round(motion.duration_s, 2) for phase, motion in plan.motions.items()},
-        "gate": {
-            "passed": plan.gate.passed,
-            "violations": plan.gate.violations,
-            "configurations": plan.gate.configurations_checked,
-        },
-    }
-
-
-def _page(report: dict[str, Any], pictures: list[str]) -> str:
-    figures = "\n".join(
-        f'<figure><img src="{name}.png" alt="{CAPTIONS[name]}"><figcaption>{CAPTIONS[name]}</figcaption></figure>'
-        for name in pictures
-    )
-    facts = html.escape(to_json(report, indent=2))
-    stopped = f"<p class=stopped>{html.escape(report['stopped_by'])}</p>" if report["stopped_by"] else ""
-    title = html.escape(f"Dry run of {report['recording']}")
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1600px; margin: 2rem auto; padding: 0 1rem; }}
-figure {{ margin: 1.5rem 0; }} img {{ max-width: 100%; height: auto; }} figcaption {{ color: #555; }}
-.stopped {{ background: #fde8e8; padding: .7rem 1rem; }} pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; }}
-</style>
-<h1>{title}</h1>
-<p>Estimator {html.escape(report["estimator"])}, {report["grasps"]} grasps. Nothing moved.</p>
-{stopped}
-{figures}
-<h2>Facts</h2>
-<pre>{facts}</pre>
-</html>
-"""

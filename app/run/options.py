@@ -100,6 +100,9 @@ class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
 
     recording: Annotated[Path, typer.Argument(help="A .bag or .db3 recording, or a frame folder.")]
     out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None
+    estimators: Annotated[
+        str, typer.Option(help="Several side by side on one sheet: raw,vitro-s,...", show_default=False)
+    ] = ""
     frame: Annotated[
         int | None, typer.Option(min=0, help="Which frame to work on; default: the last of --clip.", show_default=False)
     ] = None

@@ -130,6 +130,13 @@ class Trial:
         )
 
     @property
+    def rank(self) -> int | None:
+        """The planned grasp's among those proposed, from 1; None where either is not known."""
+        if self.plan is None or self.grasps is None or not len(self.grasps):
+            return None
+        return 1 + int(np.abs(self.grasps.rows - self.plan.row).sum(axis=1).argmin())
+
+    @property
     def expected(self) -> float | None:
         """The probability of success that the planned grasp was given."""
         return round(float(self.plan.row[SCORE]), 4) if self.plan else None
@@ -147,12 +154,11 @@ class Trial:
             **self.notes(),
         }
 
-    def _features(self, plan: GraspPlan) -> dict[str, float | None]:
+    def _features(self) -> dict[str, float | None]:
         """What the detector knew of the planned grasp, None where it knew nothing."""
-        if self.grasps is None or not len(self.grasps):
+        if self.grasps is None or self.rank is None:
             return {}
-        of_plan = np.abs(self.grasps.rows - plan.row).sum(axis=1).argmin()
-        values = self.grasps.features_or_unknown[of_plan]
+        values = self.grasps.features_or_unknown[self.rank - 1]
         return {name: round(float(v), 4) if np.isfinite(v) else None for name, v in zip(FEATURES, values, strict=True)}
 
     def notes(self) -> dict[str, Any]:
@@ -175,7 +181,7 @@ class Trial:
                 "row": self.plan.row,
                 "T_world_tcp": self.plan.T_world_tcp,
                 "candidates": self.plan.candidates_tried,
-                "features": self._features(self.plan),
+                "features": self._features(),
                 "gate": list(self.plan.gate.violations) or "passed",
                 "stopped": list(self.plan.stopped),
             }

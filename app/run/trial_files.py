@@ -171,7 +171,6 @@ def _images(trial: Trial) -> dict[str, NDArray[np.uint8]]:
         images["confidence"] = confidence_picture(frame.color, relative.confidence, LEAST_CONFIDENCE)
     if trial.grasps is not None and len(trial.grasps):
         images["grasps"] = draw_grasps(frame.color, trial.grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
-    if trial.plan is not None and trial.grasps is not None:
-        rank = 1 + int(np.abs(trial.grasps.rows - trial.plan.row).sum(axis=1).argmin())
-        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics, [rank])
+    if trial.plan is not None and trial.rank is not None:
+        images["chosen"] = draw_grasps(frame.color, trial.plan.row[None], frame.intrinsics, [trial.rank])
     return images

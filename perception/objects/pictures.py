@@ -14,6 +14,16 @@ THICKEST_M = 0.10
 
 def draw_objects(color: Image, objects: ObjectMap) -> Image:
     """The image with every object's outline and number, beside it the thickness of each."""
+    share: NDArray = np.where(objects.mask, np.nan_to_num(objects.thickness_m) / THICKEST_M, 0.0)
+    thick = viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
+    thick[~objects.mask] = color[~objects.mask] // 3
+    words = "1 object" if objects.count == 1 else f"{objects.count} objects"
+    panels = titled(outline_objects(color, objects), words), titled(thick, "how thick each is believed to be")
+    return np.hstack([*panels, legend(len(color), THICKEST_M, 0.0, "metres", colour=viridis)])
+
+
+def outline_objects(color: Image, objects: ObjectMap) -> Image:
+    """A copy of the image with every object's outline and number."""
     import cv2
 
     outlined, wide = color.copy(), max(1, color.shape[1] // 420)
@@ -23,9 +33,4 @@ def draw_objects(color: Image, objects: ObjectMap) -> Image:
         cv2.drawContours(outlined, lines, -1, rgb, wide, cv2.LINE_AA)
         rows, columns = np.nonzero(mask)
         write(outlined, str(id_), (int(columns.mean()) - 6, int(rows.min()) - 8), color.shape[1] / 1000, wide)
-    share: NDArray = np.where(objects.mask, np.nan_to_num(objects.thickness_m) / THICKEST_M, 0.0)
-    thick = viridis(np.clip(255 * share, 0, 255).astype(np.uint8))
-    thick[~objects.mask] = color[~objects.mask] // 3
-    words = "1 object" if objects.count == 1 else f"{objects.count} objects"
-    panels = titled(outlined, words), titled(thick, "how thick each is believed to be")
-    return np.hstack([*panels, legend(len(color), THICKEST_M, 0.0, "metres", colour=viridis)])
+    return outlined

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
+from core.image_file import read_image
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import write_frame_folder
 from tests.support.quick_cell import QuickCell
@@ -97,6 +98,55 @@ def test_the_oracle_is_refused_on_recordings(frame: RgbdFrame, tmp_path: Path) -
     write_frame_folder(tmp_path / "scene", [frame])
     done = dry_run(tmp_path / "scene", tmp_path / "report", "--estimator", "oracle")
     assert done.exit_code == 2 and "cheat" in done.stderr
+
+
+def test_several_estimators_share_a_sheet_and_one_that_is_refused_stops_no_other(
+    frame: RgbdFrame, tmp_path: Path
+) -> None:
+    write_frame_folder(tmp_path / "scene", [frame])
+    out = tmp_path / "report"
+    arguments = ["dry-run", str(tmp_path / "scene"), "--out", str(out), "--json", "--estimators", "oracle,raw"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    oracle, raw = facts["estimators"]
+    assert oracle["estimator"] == "oracle" and "cheat" in oracle["stopped_by"] and oracle["plan"] is None
+    assert raw["estimator"] == "raw" and raw["plan"] is not None and raw["stages_s"]["estimate"] > 0
+    assert raw == json.loads((out / "report.json").read_text())["estimators"][1]
+    alone = json.loads((out / "raw" / "report.json").read_text())
+    assert (alone["grasps"], alone["plan"]["expected"]) == (raw["grasps"], round(raw["expected"], 3))
+    sheet = read_image(out / "sheet.png")
+    assert sheet.shape[1] > 4 * 480 and np.ptp(sheet) > 200
+    assert "sheet.png" in (out / "report.html").read_text() and "| raw |" in (out / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--estimators", "raw,nonsense"), "nonsense"),
+        (("--estimators", "raw", "--estimator", "raw"), "both"),
+        (("--estimators", "raw,vitro-s", "--weights", "x"), "weights"),
+    ],
+)
+def test_a_list_of_estimators_that_cannot_be_meant_is_refused_before_any_work(
+    frame: RgbdFrame, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    write_frame_folder(tmp_path / "scene", [frame])
+    done = CliRunner().invoke(app, ["dry-run", str(tmp_path / "scene"), "--out", str(tmp_path / "report"), *options])
+    assert done.exit_code == 2 and words in done.stderr and not (tmp_path / "report").exists()
+
+
+def test_a_frame_without_depth_fails_by_every_estimator_that_needs_it_and_says_why(
+    frame: RgbdFrame, tmp_path: Path
+) -> None:
+    write_frame_folder(tmp_path / "scene", [frame])
+    (tmp_path / "scene" / "000000.depth.npy").unlink()
+    out = tmp_path / "report"
+    done = CliRunner().invoke(
+        app, ["dry-run", str(tmp_path / "scene"), "--out", str(out), "--estimators", "raw,oracle"]
+    )
+    assert done.exit_code == 1 and "→" in done.stderr
+    assert all(one["stopped_by"] for one in json.loads((out / "report.json").read_text())["estimators"])
 
 
 @pytest.mark.skipif(not captures_folder().is_dir(), reason=f"no real captures at {captures_folder()}")
