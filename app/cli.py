@@ -21,7 +21,7 @@ from app.terminal import write_what_it_can
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
     "calibrate": ("app.calibrate.options:room", "Where arms and camera stand; by itself it measures them (`run`)."),
-    "trials": ("app.trials:room", "The log of trials."),
+    "trials": ("app.trials.options:room", "The log of trials."),
     "weights": ("app.weights.options:room", "The models' weights: fetched once, checked, found again."),
     "bench": ("app.bench.options:room", "Slow proofs, with the results kept in docs/."),
     "train": ("app.train.options:room", "Training of models, and going on with it."),

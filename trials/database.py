@@ -132,7 +132,7 @@ def _migrated_in_memory(engine: Engine, revision: str) -> Engine:
     with closing(engine.raw_connection()) as source:
         source.driver_connection.backup(memory)  # type: ignore[union-attr]
     copy = create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool, json_serializer=to_json)
-    _begin_where_told(copy, "BEGIN")
+    _begin_where_told(copy, writes=False)
     with copy.begin() as connection:
         migrate(connection, revision)
     return copy
@@ -150,12 +150,11 @@ def _sqlite(path: Path, writes: bool) -> Engine:
         poolclass=NullPool,
         json_serializer=to_json,
     )
-    # Taking the write lock first: a reader that turns writer halfway could not wait for it.
-    _begin_where_told(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    _begin_where_told(engine, writes)
     return engine
 
 
-def _begin_where_told(engine: Engine, statement: str) -> None:
+def _begin_where_told(engine: Engine, writes: bool) -> None:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where `_begin` says, not before
@@ -163,7 +162,9 @@ def _begin_where_told(engine: Engine, statement: str) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(statement)
+        # Taking the write lock first: a reader that turns writer halfway could not wait for it.
+        is_read = connection.get_execution_options().get("is_read", not writes)
+        connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
 
 
 def _log_ahead(engine: Engine) -> None:

@@ -10,8 +10,8 @@ from core.errors import TrialError
 from trials.columns import values_of
 from trials.label import Label, LabelledTrial
 from trials.log_connection import LogConnection
-from trials.record import TrialRecord
-from trials.table import label_of, labels, record_of, trials
+from trials.record import Outcome, TrialRecord
+from trials.table import is_counted, label_of, labels, record_of, trials
 
 _PREFIX = "label_"
 
@@ -26,7 +26,7 @@ class LabelStore(LogConnection):
             TrialError: there is no such trial, or it has not come to its end yet.
         """
         with self._transaction() as connection:
-            self._demand_ended(self._get(connection, label.trial))
+            self.demand_ended(self._get(connection, label.trial))
             # A clock that was set back must not put a newer label before an older one.
             earlier = self._history(connection, label.trial)
             made = max([label.made, *(known.made + timedelta(microseconds=1) for known in earlier)])
@@ -47,9 +47,10 @@ class LabelStore(LogConnection):
                 query = query.where(labels.c.trial == trial)
             standing = self._read(connection, query.limit(1), label_of)
             if not standing:
-                of = "No trial" if trial is None else f"Trial {trial}"
+                of = "" if trial is None else f" of trial {trial}"
                 raise TrialError(
-                    f"{of} in {self.where} has a label that stands.", "List them: python main.py trials list"
+                    f"No label{of} in {self.where} stands: there is nothing to take back.",
+                    f"See its labels: python main.py trials {'list' if trial is None else f'show {trial}'}",
                 )
             undone = replace(standing[0], undone=datetime.now(UTC))
             connection.execute(labels.update().where(labels.c.id == undone.id).values(undone=undone.undone))
@@ -67,22 +68,30 @@ class LabelStore(LogConnection):
         surface: str | None = None,
         estimator: str | None = None,
         last: int | None = None,
+        outcome: Outcome | None = None,
+        is_unconfirmed: bool = False,
     ) -> tuple[LabelledTrial, ...]:
-        """Trials in the order they were begun, each with the label that counts; of one campaign, surface or
-        estimator, or only the `last` N."""
+        """Trials in the order they were begun, each with the label that counts; of one campaign, surface,
+        estimator or outcome, or only the `last` N.
+
+        is_unconfirmed: only those that await a label: it could change what they count as.
+        """
         query = with_labels().order_by(trials.c.id.desc()).limit(last)
-        wanted = {trials.c.campaign: campaign, trials.c.surface: surface, trials.c.estimator: estimator}
-        for column, value in wanted.items():
+        wanted = {"campaign": campaign, "surface": surface, "estimator": estimator, "outcome": outcome}
+        for name, value in wanted.items():
             if value is not None:
-                query = query.where(column == value)
-        with self._transaction() as connection:
+                query = query.where(trials.c[name] == value)
+        if is_unconfirmed:
+            query = query.where(labels.c.id.is_(None), is_counted)
+        with self.reading() as connection:
             return self._read(connection, query, _labelled)[::-1]
 
     def _history(self, connection: Connection, trial: int) -> tuple[Label, ...]:
         query = select(labels).where(labels.c.trial == trial).order_by(labels.c.made, labels.c.id)
         return self._read(connection, query, label_of)
 
-    def _demand_ended(self, record: TrialRecord) -> None:
+    def demand_ended(self, record: TrialRecord) -> None:
+        """Raises a TrialError for a trial that has not come to its end yet."""
         if record.outcome is None or record.finished is None:
             raise TrialError(
                 f"Trial {record.id} in {self.where} is still running: it has no end that could be judged.",

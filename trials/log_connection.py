@@ -50,6 +50,12 @@ class LogConnection:
         with database_errors(self.where), self._engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A look at the log as it is now, which keeps no writer waiting."""
+        with database_errors(self.where), self._engine.execution_options(is_read=True).begin() as connection:
+            yield connection
+
     def _get(self, connection: Connection, trial: int, is_changed: bool = True) -> TrialRecord:
         query = select(trials).where(trials.c.id == trial)
         records = self._read(connection, query.with_for_update() if is_changed else query, record_of)

@@ -85,7 +85,7 @@ class TrialStore(LabelStore, CampaignStore):
 
     def count(self) -> int:
         """How many trials there are."""
-        with self._transaction() as connection:
+        with self.reading() as connection:
             return connection.execute(select(func.count()).select_from(trials)).scalar_one()
 
     def list(
@@ -97,9 +97,10 @@ class TrialStore(LabelStore, CampaignStore):
             query = query.where(trials.c.surface == surface)
         if estimator is not None:
             query = query.where(trials.c.estimator == estimator)
-        with self._transaction() as connection:
-            if self._writes:
+        if self._writes:
+            with self._transaction() as connection:
                 _settle_the_dead(connection)
+        with self.reading() as connection:
             return self._read(connection, query, record_of)[::-1]
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Index, MetaData, Table, or_
+from sqlalchemy import Index, MetaData, Table, and_, or_
 
 from trials.campaign import Campaign
 from trials.columns import columns_of, demand_numbers, read_row
 from trials.label import Label
 from trials.process import ProcessStamp
-from trials.record import TrialRecord
+from trials.record import DIGITAL_CELL, INVALID, Outcome, Reason, TrialRecord
 
 metadata = MetaData()
 trials = Table("trials", metadata, *columns_of(TrialRecord), *columns_of(ProcessStamp), sqlite_autoincrement=True)
@@ -18,6 +18,17 @@ campaigns = Table("campaigns", metadata, *columns_of(Campaign), sqlite_autoincre
 
 #: Trials that no process has brought to their end.
 is_open = or_(trials.c.outcome.is_(None), trials.c.finished.is_(None))
+#: `trials.summary.counts` as the database asks it.
+is_counted = and_(
+    trials.c.outcome.is_not(None),
+    or_(
+        and_(trials.c.world == DIGITAL_CELL, trials.c.reason == Reason.ARM),
+        and_(
+            trials.c.reason.not_in(sorted(INVALID)),
+            or_(trials.c.outcome != Outcome.INTERRUPTED, trials.c.reason == Reason.TRACKING),
+        ),
+    ),
+)
 
 # What makes a log of a million trials answer at once.
 Index("trials_uuid", trials.c.uuid, unique=True)
@@ -26,6 +37,14 @@ Index("trials_surface", trials.c.surface, trials.c.id)
 Index("trials_estimator", trials.c.estimator, trials.c.id)
 Index("trials_campaign", trials.c.campaign, trials.c.id)
 Index("labels_trial", labels.c.trial, labels.c.made)
+# What rates are counted from, without a look at the rows, most of which are notes.
+_COUNTED = ("surface", "estimator", "outcome", "reason", "seed", "scene_number", "pick", "objects", "attempts")
+Index("trials_counted", trials.c.campaign, trials.c.id, *(trials.c[name] for name in _COUNTED))
+_several = trials.c.objects > 1
+Index("trials_of_several", trials.c.id, sqlite_where=_several, postgresql_where=_several)
+_stand = labels.c.undone.is_(None)
+_SAID = (labels.c.trial, labels.c.made, labels.c.id, labels.c.value, labels.c.reason)
+Index("labels_counted", *_SAID, sqlite_where=_stand, postgresql_where=_stand)
 Index("campaigns_name", campaigns.c.name, unique=True)
 Index("campaigns_uuid", campaigns.c.uuid, unique=True)
 

@@ -12,7 +12,7 @@ from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_log import TrialLog
-from app.trials import show_success
+from app.trials.tables import show_success
 from core.cell import load_cell
 from core.errors import ArmError, CameraError
 from core.surfaces import SURFACES

@@ -15,7 +15,7 @@ from app.run.options import PipelineOptions, SharedOptions
 from app.run.pipeline import Pipeline
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
-from app.trials import show_success
+from app.trials.tables import show_success
 from hardware.worlds import open_world
 from trials.campaign import Campaign
 from trials.record import DIGITAL_CELL

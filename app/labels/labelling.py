@@ -43,15 +43,15 @@ class Labelling:
         if not counts(record):
             return
         if not self._operator.assume_yes:
-            self._ask(record)
+            self.ask(record)
         elif record.simulator_verdict is not None:
             value = LabelValue.SUCCESS if record.simulator_verdict else LabelValue.FAILURE
             own = suggest(record)
             reason = own.reason if value is own.value else None
             self._commit(Label(trial=record.id, value=value, reason=reason, by=SIMULATOR))
 
-    def _ask(self, record: TrialRecord, note: str = "") -> None:
-        """Until the trial is labelled, or left for later."""
+    def ask(self, record: TrialRecord, note: str = "") -> None:
+        """Asks until the trial is labelled, or left for later. Raises as `label`."""
         suggestion = suggest(record)
         while True:
             question = _question(record, suggestion, note)
@@ -95,7 +95,7 @@ class Labelling:
             return
         self._console.say(f"    trial {label.trial}: {label.value} by {label.by} taken back")
         self._console.events.tell(LabelChange(label))
-        self._ask(self._log.get(label.trial), label.note)
+        self.ask(self._log.get(label.trial), label.note)
 
     def _commit(self, label: Label) -> None:
         """A label that the disk does not take is told; the trial stays unconfirmed."""

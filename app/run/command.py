@@ -16,7 +16,7 @@ from app.run.options import RunOptions
 from app.run.session import Session
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
-from app.trials import show_trials
+from app.trials.tables import show_trials
 from core.errors import CameraError
 from hardware.worlds import open_world
 from trials.store import TrialStore

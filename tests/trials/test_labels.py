@@ -48,7 +48,7 @@ def test_relabelling_appends_and_undoing_steps_back_through_the_history(store: T
     assert store.labels(trial) == (first, taken_back)
     store.undo(trial)
     assert store.labelled()[0].label is None
-    with pytest.raises(TrialError, match="has a label that stands"):
+    with pytest.raises(TrialError, match="No label of trial"):
         store.undo(trial)
     assert len(store.labels(trial)) == 2
 

@@ -1,10 +1,13 @@
 """What a log of trials adds up to."""
 
+from dataclasses import replace
+
 import pytest
 from scipy.stats import binomtest
 
 from tests.support.trial_rows import row
 from trials.record import Outcome, Reason, TrialRecord
+from trials.store import TrialStore
 from trials.summary import PAPER, Proportion, counts, summarise
 
 
@@ -75,3 +78,15 @@ def test_success_at_the_first_attempt_and_within_all_are_told_apart() -> None:
 
 def test_the_papers_numbers_cover_every_surface() -> None:
     assert all(set(rates) == {"translucent", "reflective", "diffuse"} for rates in PAPER.values())
+
+
+def test_the_database_counts_as_the_rule_says(log: str) -> None:
+    store = TrialStore(log)
+    for world in ("hardware", "digital cell"):
+        for outcome in Outcome:
+            for reason in Reason:
+                trial = store.begin(row(world=world))
+                store.update(replace(trial, outcome=outcome, reason=reason))
+    store.begin(row())
+    by_rule = [each.trial.id for each in store.labelled() if counts(each.trial)]
+    assert [each.trial.id for each in store.labelled(is_unconfirmed=True)] == by_rule

@@ -28,14 +28,14 @@ _ADDED: dict[str, tuple[Any, str | None]] = {
 }
 _ROWS_AT_ONCE = 20_000
 
-# Trials that a person, a crash or broken equipment ended say nothing of the system: they get no label.
+# Trials that a person, a crash or a camera ended say nothing of the system: they get no label.
 _LABELS_OF_THE_SIMULATOR = """
 INSERT INTO labels (trial, value, note, "by", made)
 SELECT id, CASE WHEN simulator_verdict THEN 'success' ELSE 'failure' END,
        'migrated from the simulator''s verdict', 'simulator', finished
 FROM trials
 WHERE simulator_verdict IS NOT NULL AND outcome IS NOT NULL AND finished IS NOT NULL
-  AND reason NOT IN ('camera', 'arm', 'operator', 'crash') AND (outcome <> 'interrupted' OR reason = 'tracking')
+  AND reason NOT IN ('camera', 'operator', 'crash') AND (outcome <> 'interrupted' OR reason IN ('tracking', 'arm'))
 """
 
 
@@ -113,6 +113,13 @@ def _create_indexes() -> None:
     op.create_index("trials_open", "trials", ["id"], sqlite_where=is_open, postgresql_where=is_open, if_not_exists=True)
     for name in ("surface", "estimator", "campaign"):
         op.create_index(f"trials_{name}", "trials", [name, "id"], if_not_exists=True)
+    counted = ("surface", "estimator", "outcome", "reason", "seed", "scene_number", "pick", "objects", "attempts")
+    op.create_index("trials_counted", "trials", ["campaign", "id", *counted], if_not_exists=True)
+    several, stand = sa.text("objects > 1"), sa.text("undone IS NULL")
+    partial: dict[str, Any] = {"sqlite_where": several, "postgresql_where": several, "if_not_exists": True}
+    op.create_index("trials_of_several", "trials", ["id"], **partial)
+    partial |= {"sqlite_where": stand, "postgresql_where": stand}
+    op.create_index("labels_counted", "labels", ["trial", "made", "id", "value", "reason"], **partial)
     op.create_index("labels_trial", "labels", ["trial", "made"], if_not_exists=True)
     for name in ("name", "uuid"):
         op.create_index(f"campaigns_{name}", "campaigns", [name], unique=True, if_not_exists=True)

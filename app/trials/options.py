@@ -1,0 +1,68 @@
+"""The commands of `python main.py trials`, and what they take."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from app.campaign.options import CampaignOptions
+from app.options import JsonOption, add_command
+from trials.record import Outcome
+
+room = typer.Typer()
+
+TrialId = Annotated[int, typer.Argument(min=1, help="The trial's number.")]
+
+
+@dataclass(frozen=True)
+class ListOptions(JsonOption):
+    """The logged trials, newest last; those a crash cut off are marked interrupted."""
+
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50
+    surface: Annotated[str | None, typer.Option(help="Of this surface alone.")] = None
+    estimator: Annotated[str | None, typer.Option(help="Of this estimator alone, as it is shown.")] = None
+    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+    outcome: Annotated[Outcome | None, typer.Option(help="Of this outcome alone, as the machine saw it.")] = None
+    unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="Those alone that await a label.")] = False
+
+
+@dataclass(frozen=True)
+class SummaryOptions(JsonOption):
+    """Success per surface and estimator with intervals, beside the paper's."""
+
+
+@dataclass(frozen=True)
+class ShowTrialOptions(JsonOption):
+    """All that is known of one trial: its row, every label it was ever given, its files."""
+
+    id: TrialId
+
+
+@dataclass(frozen=True)
+class LabelOptions(JsonOption):
+    """Say what a trial came to; asked by single keys where no option says it. Earlier labels are kept."""
+
+    id: TrialId
+    success: Annotated[bool, typer.Option("--success", help="It was lifted and held.")] = False
+    failure: Annotated[bool, typer.Option("--failure", help="It was not.")] = False
+    invalid: Annotated[bool, typer.Option("--invalid", help="It says nothing of the system: kept, not counted.")] = (
+        False
+    )
+    reason: Annotated[str, typer.Option(help="Why: a key or a name, as i or 'slip on lift'.")] = ""
+    note: Annotated[str, typer.Option(help="Whatever else is worth telling.")] = ""
+    by: Annotated[str, typer.Option(help="Who says it; default: the login name.")] = ""
+
+
+@dataclass(frozen=True)
+class UndoOptions(JsonOption):
+    """Take back the newest label, of one trial or of all: the one before it counts again."""
+
+    id: Annotated[int | None, typer.Argument(min=1, help="The trial's number; default: the one labelled last.")] = None
+
+
+add_command(room, "list", "app.trials.listing:list_trials", ListOptions)
+add_command(room, "show", "app.trials.show:show_trial", ShowTrialOptions)
+add_command(room, "label", "app.trials.label:label_trial", LabelOptions)
+add_command(room, "undo", "app.trials.label:undo_label", UndoOptions)
+add_command(room, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
+add_command(room, "summary", "app.trials.listing:summarise_trials", SummaryOptions)

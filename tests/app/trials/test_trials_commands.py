@@ -1,0 +1,130 @@
+"""`trials list|show|label|undo` as people and programs call them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app as cli
+from tests.support.trial_rows import begin, finish, row
+from trials.campaign import Campaign
+from trials.label import REASON_KEYS
+from trials.record import Outcome, Reason
+from trials.store import TrialStore
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrialStore:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    monkeypatch.delenv("VITRO_TRIALS", raising=False)
+    return TrialStore(tmp_path / "trials.db")
+
+
+def call(*arguments: object, code: int = 0) -> Any:
+    """The JSON of a command, or what it says where it fails."""
+    done = CliRunner().invoke(cli, ["trials", *map(str, arguments), "--json"])
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout) if code == 0 else done.stderr
+
+
+def shown(*arguments: object) -> str:
+    done = CliRunner().invoke(cli, ["trials", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def ended(store: TrialStore, outcome: Outcome = Outcome.SUCCESS, **values: Any) -> int:
+    return finish(store, store.begin(row(**values)).id, outcome).id
+
+
+def test_a_label_is_given_shown_and_taken_back(store: TrialStore) -> None:
+    trial = ended(store)
+    assert "unconfirmed" in shown("list")
+    call("label", trial, "--failure", "--reason", "slip on lift", "--note", "slid", "--by", "ada")
+    assert "failure (contact: slip on lift) by ada" in shown("list")
+    call("label", trial, "--success", "--by", "bo")
+    assert call("undo")["value"] == "failure"
+    of_one = call("show", trial)
+    assert [(label["by"], label["undone"] is None) for label in of_one["labels"]] == [("ada", True), ("bo", False)]
+    assert of_one["trial"]["label"]["note"] == "slid" and of_one["trial"]["value"] == "failure"
+    text = shown("show", trial)
+    assert all(part in text for part in ("slid", "ada", "bo", "antipodal", store.get(trial).uuid, "files: none"))
+
+
+@pytest.mark.parametrize(("key", "reason"), REASON_KEYS.items())
+def test_a_reason_is_given_by_its_key_or_its_name(store: TrialStore, key: str, reason: str) -> None:
+    trial = ended(store)
+    value = "--invalid" if reason.startswith("invalid") else "--failure"
+    for text in (key, reason, str(reason).upper()):
+        assert call("label", trial, value, "--reason", text)["label"]["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--success", "--failure"], "at once"),
+        (["--failure", "--reason", "collision"], "names no one reason"),
+        (["--failure", "--reason", "invalid: setup"], "names no one reason"),
+        (["--success", "--reason", "m"], "no reason"),
+        (["--failure"], "names no one reason"),
+        (["--reason", "m"], "says nothing"),
+        ([], "Nobody can be asked"),
+        (["--success", "--by", "simulator"], "--operator"),
+    ],
+)
+def test_what_says_nothing_clear_labels_nothing(store: TrialStore, options: list[str], said: str) -> None:
+    trial = ended(store)
+    assert said in call("label", trial, *options, code=2)
+    assert store.labels(trial) == ()
+
+
+def test_a_trial_in_motion_an_unknown_one_and_one_without_labels_are_named(store: TrialStore) -> None:
+    running = begin(store)
+    assert "still running" in call("label", running, "--success", code=1)
+    assert "still running" in call("label", running, code=1)
+    assert "no trial 9" in call("label", 9, "--success", code=1) and "no trial 9" in call("show", 9, code=1)
+    assert f"No label of trial {running}" in call("undo", running, code=1)
+
+
+def test_a_list_is_of_what_was_asked_for(store: TrialStore) -> None:
+    campaign = store.add_campaign(Campaign(name="glass", estimators=("raw",), surfaces=("diffuse",), scenes=1)).id
+    one = ended(store, surface="diffuse", campaign=campaign)
+    two = ended(store, Outcome.FAILURE, estimator="oracle")
+    three = ended(store, Outcome.INTERRUPTED, reason=Reason.OPERATOR)
+    running = begin(store)
+    call("label", one, "--success")
+    expected = {
+        (): [one, two, three, running],
+        ("--last", "2"): [three, running],
+        ("--surface", "diffuse"): [one],
+        ("--estimator", "oracle"): [two],
+        ("--campaign", "glass"): [one],
+        ("--outcome", "failure"): [two],
+        ("--unconfirmed",): [two],
+    }
+    for arguments, ids in expected.items():
+        assert [trial["id"] for trial in call("list", *arguments)["trials"]] == ids, arguments
+    assert "'steel'" in call("list", "--campaign", "steel", code=1)
+
+
+def test_a_blind_campaigns_estimators_are_letters_until_it_ends(store: TrialStore) -> None:
+    names = ("vitro-s", "raw")
+    campaign = store.add_campaign(
+        Campaign(name="glass", estimators=names, surfaces=("diffuse",), scenes=1, is_blind=True)
+    )
+    notes = {"depth": {"estimator": "vitro-s", "said": ["vitro-s, unsure", "drawn"]}}
+    hidden = ended(store, estimator="vitro-s", campaign=campaign.id, detail="vitro-s failed", notes=notes)
+    open_one = ended(store, estimator="vitro-s")
+    letter = campaign.alias("vitro-s")
+    assert letter in "AB"
+    (trial,) = call("list", "--campaign", "glass")["trials"]
+    assert trial["estimator"] == letter and trial["detail"] == f"{letter} failed"
+    assert trial["notes"] == {"depth": {"estimator": letter, "said": [f"{letter}, unsure", "drawn"]}}
+    for arguments in (("show", hidden), ("list", "--campaign", "glass"), ("list", "--estimator", letter)):
+        assert "vitro-s" not in shown(*arguments) and "vitro-s" not in json.dumps(call(*arguments))
+    assert [trial["id"] for trial in call("list", "--estimator", "vitro-s")["trials"]] == [open_one]
+    assert {summary["estimator"] for summary in call("summary")["summary"]} == {letter, "vitro-s"}
+    store.finish_campaign(campaign.id)
+    assert [trial["id"] for trial in call("list", "--estimator", "vitro-s")["trials"]] == [hidden, open_one]
