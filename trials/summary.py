@@ -4,34 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trials.record import DIGITAL_CELL, INVALID, Outcome, Reason, TrialRecord
+from trials.statistics.proportion import Proportion
 
 #: Success of real grasps in the DKT paper (arXiv 2512.23705): system -> surface -> rate.
 PAPER = {
     "RAW": {"translucent": 0.47, "reflective": 0.18, "diffuse": 0.56},
     "DKT-1.3B": {"translucent": 0.80, "reflective": 0.59, "diffuse": 0.81},
 }
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """`hits` of `of`, with the Wilson score interval at 95 %."""
-
-    hits: int
-    of: int
-
-    @property
-    def rate(self) -> float | None:
-        return self.hits / self.of if self.of else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % score interval (Wilson 1927), (0, 1) of nothing."""
-        from scipy.stats import binomtest
-
-        if not self.of:
-            return 0.0, 1.0
-        interval = binomtest(self.hits, self.of).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+#: The means that its table gives; of the two in between it gives by surface what is not known here.
+PAPER_MEANS = {"RAW": 0.384, "DAv2": 0.46, "DepthCrafter": 0.48, "DKT-1.3B": 0.73}
+_NOTHING = Proportion(0, 0)
 
 
 @dataclass(frozen=True)
@@ -51,10 +33,10 @@ class SurfaceSummary:
     simulated: Proportion
     agreement: Proportion
     excluded: int
-    first: Proportion = Proportion(0, 0)
-    first_simulated: Proportion = Proportion(0, 0)
+    first: Proportion = _NOTHING
+    first_simulated: Proportion = _NOTHING
     attempts: int = 1
-    cleared: Proportion = Proportion(0, 0)
+    cleared: Proportion = _NOTHING
 
 
 def counts(trial: TrialRecord) -> bool:
