@@ -113,7 +113,18 @@ def _create_indexes() -> None:
     op.create_index("trials_open", "trials", ["id"], sqlite_where=is_open, postgresql_where=is_open, if_not_exists=True)
     for name in ("surface", "estimator", "campaign"):
         op.create_index(f"trials_{name}", "trials", [name, "id"], if_not_exists=True)
-    counted = ("surface", "estimator", "outcome", "reason", "seed", "scene_number", "pick", "objects", "attempts")
+    counted = (
+        "surface",
+        "estimator",
+        "world",
+        "outcome",
+        "reason",
+        "seed",
+        "scene_number",
+        "pick",
+        "objects",
+        "attempts",
+    )
     op.create_index("trials_counted", "trials", ["campaign", "id", *counted], if_not_exists=True)
     several, stand = sa.text("objects > 1"), sa.text("undone IS NULL")
     partial: dict[str, Any] = {"sqlite_where": several, "postgresql_where": several, "if_not_exists": True}

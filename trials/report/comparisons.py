@@ -1,0 +1,100 @@
+"""Estimators compared by their first picks: on matched scenes where there are any, else as independent samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from trials.campaign import Campaign
+from trials.report.counting import CountedTrials, FirstPicks, match_scenes
+from trials.statistics.comparison import RateTest, barnard, holm, mcnemar
+
+
+@dataclass(frozen=True)
+class PickSample:
+    """What is compared, and what it is called."""
+
+    name: str
+    picks: FirstPicks
+
+
+@dataclass(frozen=True)
+class RateComparison:
+    """Two samples on one surface, or on all where it is empty.
+
+    corrected_p: Holm's over all that were made together. parted: matched scenes that one got right and the other not,
+    as the ids of their trials. unmatched: first picks of each that no scene of the other answers, left out.
+    """
+
+    surface: str
+    first: str
+    second: str
+    test: RateTest
+    corrected_p: float
+    parted: tuple[tuple[int, int], ...] = ()
+    unmatched: tuple[int, int] = (0, 0)
+
+
+def compare_pairs(
+    counted: CountedTrials, campaign: int | None, surfaces: Sequence[str], names: Sequence[str]
+) -> tuple[RateComparison, ...]:
+    """Every later one of the estimators with every earlier one, on each of the surfaces; Holm's correction is over all
+    of them."""
+    samples = {
+        surface: [PickSample(name, counted.first_picks(name, surface, campaign)) for name in names]
+        for surface in surfaces
+    }
+    pairs = [(surface, *pair) for surface in surfaces for pair in combinations(samples[surface], 2)]
+    return with_holm([found for surface, one, other in pairs if (found := compare(surface, other, one))])
+
+
+def compare(surface: str, first: PickSample, second: PickSample) -> RateComparison | None:
+    """Not corrected yet; None where one of them has no first pick that stands."""
+    one, other = first.picks, second.picks
+    if not len(one.keys) or not len(other.keys):
+        return None
+    names = surface, first.name, second.name
+    counts, parted = match_scenes(one, other)
+    if not counts.scenes or _has_own(one) or _has_own(other):
+        test = barnard(one.share, other.share)
+        return RateComparison(*names, test, test.p)
+    test = mcnemar(counts)
+    unmatched = len(one.keys) - counts.scenes, len(other.keys) - counts.scenes
+    return RateComparison(*names, test, test.p, tuple((int(a), int(b)) for a, b in parted), unmatched)
+
+
+def with_holm(comparisons: Sequence[RateComparison]) -> tuple[RateComparison, ...]:
+    """With Holm's correction over all of them."""
+    p_values = holm([comparison.test.p for comparison in comparisons])
+    return tuple(replace(one, corrected_p=p) for one, p in zip(comparisons, p_values, strict=True))
+
+
+def _has_own(picks: FirstPicks) -> bool:
+    """Whether some were made outside of a campaign, where nothing is laid alike."""
+    return bool((picks.keys < 0).any())
+
+
+def is_complete(counted: CountedTrials, campaign: Campaign) -> bool:
+    """Whether every planned scene was attempted, by a trial that stands, by every estimator."""
+    return all(
+        len(counted.first_picks(name, surface, campaign.id).keys) >= campaign.scenes
+        for surface in campaign.surfaces
+        for name in campaign.estimators
+    )
+
+
+def caveats(campaign: Campaign | None, complete: bool) -> tuple[str, ...]:
+    """Why p values describe and prove nothing; empty where they may be taken at their word."""
+    if campaign is None:
+        return ("the trials are of no one campaign: no budget was fixed before the first of them",)
+    found = [
+        "the campaign is exploratory: what was planned was changed, or trials were added"
+    ] * campaign.is_exploratory
+    looks = [str(look.get("trials", "?")) for look in campaign.looks]
+    if looks:
+        found.append(
+            f"results were looked at {len(looks)} time(s) before the budget was reached, at {', '.join(looks)} "
+            "trial(s): who may stop at a good moment finds p < 0.05 more often than once in twenty"
+        )
+    if not complete:
+        found.append("the budget is not reached yet")
+    return tuple(found)

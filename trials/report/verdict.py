@@ -1,0 +1,63 @@
+"""What the numbers say, in a sentence or two."""
+
+from collections.abc import Sequence
+
+from trials.report.comparisons import RateComparison
+from trials.report.counting import SurfaceRate
+from trials.statistics.proportion import SIGNIFICANT, Proportion
+
+
+def verdict(totals: Sequence[SurfaceRate], comparisons: Sequence[RateComparison], caveats: Sequence[str]) -> str:
+    """Who succeeded how often, and whether so many trials tell the best from the next."""
+    ranked = sorted((rate for rate in totals if rate.success.of), key=lambda rate: -(rate.success.rate or 0.0))
+    if not ranked:
+        return "No trial counts yet."
+    said = f"{ranked[0].estimator} {_succeeded(ranked[0])}"
+    said += "".join(f"; {rate.estimator} {_succeeded(rate)}" for rate in ranked[1:]) + "."
+    if len(ranked) > 1:
+        said += " " + _told_apart(ranked[0].estimator, ranked[1].estimator, comparisons)
+        if caveats:
+            said += " This describes these trials and proves nothing beyond them."
+    unconfirmed = sum(rate.unconfirmed for rate in totals)
+    if unconfirmed:
+        said += f" {unconfirmed} trial(s) that nobody has confirmed count as failures."
+    return said
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def with_interval(value: Proportion) -> str:
+    """As `85 % (71–93 %)`."""
+    low, high = value.interval
+    return "–" if value.rate is None else f"{percent(value.rate)} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def _succeeded(rate: SurfaceRate) -> str:
+    unit = "objects" if rate.objects > 1 else "trials"
+    low, high = rate.success.interval
+    return (
+        f"succeeded in {percent(rate.success.rate)} ({rate.success.hits} of {rate.success.of} {unit}, "
+        f"95 % interval {100 * low:.0f}–{100 * high:.0f} %)"
+    )
+
+
+def _told_apart(best: str, second: str, comparisons: Sequence[RateComparison]) -> str:
+    between = [one for one in comparisons if {one.first, one.second} == {best, second}]
+    apart = [one.surface for one in between if one.corrected_p < SIGNIFICANT]
+    if not between:
+        return f"{best} and {second} were compared on no surface."
+    if len(apart) == len(between):
+        where = "the surface tried" if len(between) == 1 else f"all {len(between)} surfaces"
+        return f"The trials tell {best} from {second} on {where} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
+    if apart:
+        return (
+            f"The trials tell {best} from {second} on {' and '.join(apart)}, not on the other(s) "
+            f"(p < {SIGNIFICANT:.2f}, corrected after Holm)."
+        )
+    return f"So many trials do not tell {best} from {second} on any surface (p ≥ {SIGNIFICANT:.2f}, after Holm)."
