@@ -34,6 +34,11 @@ class SphereCover:
     hand: NDArray[np.bool_]
 
 
+def may_touch(frame: int, other: int) -> bool:
+    """Whether parts on two frames may touch: neighbours share a joint, and what is on one frame does not move."""
+    return abs(frame - other) < 2
+
+
 @dataclass(frozen=True)
 class Placement:
     """N configurations of one arm in the world: T_world_frame (N, 7, 4, 4), sphere centres (N, S, 3) [m],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert
-from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes
+from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
 from grasping.planning.obstacles import DistanceField
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
@@ -32,8 +32,10 @@ _PROXIMAL_FRAME = np.array([frame for frame, _, _ in _PROXIMAL])
 _T_PROXIMAL = np.array([T for _, T, _ in _PROXIMAL])
 _PROXIMAL_HALF_M = np.array([half for _, _, half in _PROXIMAL])
 _DISTAL = np.flatnonzero(COVER.frame >= 3)
-#: Neighbours share a joint and may overlap; any other distal sphere must stay out of a proximal box.
-_MAY_TOUCH = COVER.frame[_DISTAL, None] - _PROXIMAL_FRAME < 2
+#: Any other distal sphere must stay out of a proximal box.
+_MAY_TOUCH = np.array(
+    [[may_touch(distal, proximal) for proximal in _PROXIMAL_FRAME] for distal in COVER.frame[_DISTAL]]
+)
 
 
 @dataclass(frozen=True)

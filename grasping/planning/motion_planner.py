@@ -1,6 +1,6 @@
 """What a motion planner says of itself: it makes a candidate into motions; the search and the gate are Vitro's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,11 @@ from hardware.arms.trajectory import JointTrajectory
 PlanMotions = Callable[
     [Candidate, NDArray[np.float64], Around, NDArray[np.float64], Cell, int], dict[Phase, JointTrajectory]
 ]
+
+
+#: From candidates of one arm, its joints, what is around it on the way to them, the cell and a seed to which of them
+#: is reached first, None where none is.
+ChooseFirst = Callable[[Sequence[Candidate], NDArray[np.float64], Around, Cell, int], int | None]
 
 
 class NoPlanError(PlanningError):
@@ -36,10 +41,12 @@ class PlannerSpecification:
     """One planner: `PLANNER` in its own file.
 
     name: what people type, what logs show. description: one line for people. missing: what keeps it from planning
-    on this machine, '' if nothing.
+    on this machine, '' if nothing. choose_first: of a planner that plans to one of several goals at once, which
+    candidate to begin with.
     """
 
     name: str
     description: str
     plan_motions: PlanMotions
     missing: Callable[[], str] = lambda: ""
+    choose_first: ChooseFirst | None = None

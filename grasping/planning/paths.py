@@ -18,7 +18,7 @@ from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACC
 
 #: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
 PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.6}
-_SAMPLE_S = 0.01
+SAMPLE_S = 0.01
 #: Waypoints nearer than this [rad] are one.
 _SAME_RAD = 1e-6
 #: How finely straight pieces are pinned before a spline goes through them, coarsest (smoothest) first.
@@ -166,7 +166,7 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
 
     points = _distinct(waypoints_rad)
     if len(points) == 1:
-        return JointTrajectory(np.array([0.0, _SAMPLE_S]), np.repeat(points, 2, axis=0))
+        return JointTrajectory(np.array([0.0, SAMPLE_S]), np.repeat(points, 2, axis=0))
     path = toppra.SplineInterpolator(_knots(points), points, bc_type="natural" if len(points) > 2 else "not-a-knot")
     limits = np.ones((6, 1)) * [-1.0, 1.0] * PACE[phase]
     bounds = [
@@ -176,7 +176,7 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     profile = TOPPRA(bounds, path, parametrizer="ParametrizeConstAccel").compute_trajectory(0, 0)
     if profile is None:
         raise PlanningError("A path could not be timed within the arm's limits.", "Try another grasp.")
-    times = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / _SAMPLE_S)), 2) + 1)
+    times = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / SAMPLE_S)), 2) + 1)
     positions = profile(times)
     positions[0], positions[-1] = points[0], points[-1]
     return JointTrajectory(times, positions)

@@ -116,7 +116,8 @@ class _Search:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
         ready = self._arms_that_can_start()
         for begin in range(0, len(self.rows), _BLOCK):
-            for candidate in self._candidates(self.rows[begin : begin + _BLOCK], ready):
+            candidates = self._candidates(self.rows[begin : begin + _BLOCK], ready)
+            for candidate in self._reached_first(candidates, planner):
                 if time.monotonic() > deadline_s:
                     self.failures["time ran out"] += 1
                     return None
@@ -161,6 +162,18 @@ class _Search:
                     self.failures,
                 )
         return sorted(found, key=lambda candidate: -candidate.value)
+
+    def _reached_first(self, candidates: list[Candidate], planner: PlannerSpecification) -> list[Candidate]:
+        """The same candidates, of every arm the one in front that a planner with goal sets reaches first."""
+        if planner.choose_first is None:
+            return candidates
+        first = []
+        for name in dict.fromkeys(candidate.arm.name for candidate in candidates):
+            own = [candidate for candidate in candidates if candidate.arm.name == name]
+            around = self._around_of(name, own[0].target)
+            index = planner.choose_first(own, self.joints[name], around, self.cell, self.seed)
+            first += [] if index is None else [own[index]]
+        return first + [candidate for candidate in candidates if not any(candidate is one for one in first)]
 
     def _pick(self, candidate: Candidate, planner: PlannerSpecification) -> GraspPlan:
         name = candidate.arm.name

@@ -6,7 +6,8 @@ from typing import Any
 
 from core.errors import ConfigurationError, PlanningError
 from core.plugins import is_plugin, load_plugin, naming_failures
-from grasping.planning import curobo, motions
+from grasping.planning import motions
+from grasping.planning.curobo import planner as curobo
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from hardware.arms.trajectory import JointTrajectory

@@ -1,0 +1,52 @@
+"""cuRobo's paths as trajectories that the gate takes: their ends exact, as finely sampled as all others, in limits."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grasping.planning.curobo.session import Track
+from grasping.planning.grasp_plan import Phase
+from grasping.planning.motion_planner import NoPathError
+from grasping.planning.paths import PACE, SAMPLE_S
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
+
+#: A path may end so far [rad] from where it was asked to: its tolerances are 5 mm and 3 degrees.
+MOST_OFF_RAD = 0.06
+#: A motion is at least so long [s].
+_SHORTEST_S = 0.1
+
+
+def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Phase) -> JointTrajectory:
+    """The track from joints (6,) to joints (6,), which it may miss by MOST_OFF_RAD, slowed to the phase's pace.
+
+    Raises:
+        NoPathError: it is no path between them.
+    """
+    from scipy.interpolate import CubicSpline
+
+    joints = track.joints_rad
+    if len(joints) < 2 or not np.isfinite(joints).all():
+        raise NoPathError("a path that is none")
+    off_rad = np.array([start_rad - joints[0], goal_rad - joints[-1]])
+    if np.abs(off_rad).max() > MOST_OFF_RAD:
+        raise NoPathError("a path that leads elsewhere")
+    share = np.linspace(0.0, 1.0, len(joints))[:, None]
+    # What it is off by fades in and out without a jerk (a quintic that rests at both ends).
+    eased = share**3 * (10 - 15 * share + 6 * share**2)
+    joints = joints + (1 - eased) * off_rad[0] + eased * off_rad[1]
+    length_s = max(track.step_s * (len(joints) - 1), _SHORTEST_S)
+    spline = CubicSpline(np.linspace(0.0, length_s, len(joints)), joints, bc_type="clamped")
+    fine_s = np.linspace(0.0, length_s, max(int(np.ceil(length_s / SAMPLE_S)), 10) * 4)
+    speed = np.abs(spline(fine_s, 1)).max() / (PACE[phase] * MAX_SPEED_RAD_S)
+    hardness = np.abs(spline(fine_s, 2)).max() / (PACE[phase] * MAX_ACCELERATION_RAD_S2)
+    slower = max(1.0, float(speed), float(np.sqrt(hardness)))
+    times = np.linspace(0.0, length_s * slower, max(int(np.ceil(length_s * slower / SAMPLE_S)), 2) + 1)
+    positions = spline(times / slower)
+    positions[0], positions[-1] = start_rad, goal_rad
+    return JointTrajectory(times, positions)
+
+
+def joined(first: JointTrajectory, second: JointTrajectory) -> JointTrajectory:
+    """One after the other; the second begins where the first ends, at rest."""
+    times = np.concatenate([first.times_s, first.times_s[-1] + second.times_s[1:]])
+    return JointTrajectory(times, np.concatenate([first.positions_rad, second.positions_rad[1:]]))

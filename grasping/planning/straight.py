@@ -1,0 +1,135 @@
+"""The straight parts of a pick: onto the object, up with it, and where to let go over the bin and withdraw."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from core.cell_parts import Bin
+from core.transforms import Matrix, rotation_z, transform
+from grasping.planning.candidates import Around, Candidate
+from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, inside
+from grasping.planning.inverse_kinematics import (
+    LIFT_M,
+    LIMIT_MARGIN_RAD,
+    LINE_STEPS,
+    TIPS_RAD,
+    UPRIGHT_LIFT_M,
+    approach_poses,
+    follow,
+    lift_poses,
+    solve,
+)
+from grasping.planning.motion_planner import NoPathError
+from grasping.planning.obstacles import DistanceField
+from hardware.robot.description import PARK_JOINTS
+
+#: The held object's lowest point stays this far above the bin's rim [m].
+RIM_CLEARANCE_M = 0.02
+#: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
+_TIPPING_COST = 1.0
+_LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
+_TURNS_RAD = np.arange(12) * np.pi / 6
+_DOWN = np.diag([1.0, -1.0, -1.0])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to let go: joints (6,) over the bin, and the way straight back from the object, withdraw_rad (S, 6)."""
+
+    joints_rad: NDArray[np.float64]
+    withdraw_rad: NDArray[np.float64]
+
+
+def approach_and_lift(candidate: Candidate, carrying: CollisionChecker) -> tuple[NDArray, NDArray]:
+    """Joints (S, 6) straight onto a candidate's object, and (S, 6) up with it.
+
+    Raises:
+        NoPathError: no such line, or no room for what is held.
+    """
+    grasp = candidate.T_world_tcp[None]
+    approach = _line(candidate, approach_poses(grasp, LINE_STEPS))[::-1]
+    lift = _line(candidate, lift_poses(grasp, candidate.tip_rad, candidate.arm.T_world_base, LINE_STEPS))
+    raised = lift[int(np.ceil(LINE_STEPS * UPRIGHT_LIFT_M / LIFT_M)) :]
+    if not carrying.all_free(raised):
+        raise NoPathError("no room to lift")
+    return approach, lift
+
+
+def _line(candidate: Candidate, poses: Matrix) -> NDArray[np.float64]:
+    """Joints (S, 6) that move the tool from the grasp through poses (1, S, 4, 4)."""
+    arm = candidate.arm
+    path = follow(candidate.lift_rad[None, None, 0], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
+    if not np.isfinite(path).all():
+        raise NoPathError("no straight line")
+    return path
+
+
+def places_over_bin(
+    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+) -> Iterator[Place]:
+    """Ways to hold an object over the bin and to leave it there without touching anything, cheapest first.
+
+    from_rad (6,) is where the arm comes from, T_world_tcp where the tool grasped the object as it stood.
+    """
+    arm, held = carrying.arm, carrying.held
+    assert held is not None
+    # The grasp's own rotation turned about the vertical, then approaches leaning every way.
+    rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning()
+    T = np.array([_over_bin(R, held, bin_) for R in rotations])
+    T = T[inside(T[:, :3, 3], carrying.workspace)]
+    joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
+    pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
+    joints = joints[pose, branch]
+    # By how much what stood upright at the grasp leans there.
+    tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
+    travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
+    order = np.argsort(travel + _TIPPING_COST * tipping)
+    for k in order[carrying.free(joints[order])]:
+        withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
+        if withdraw is not None:
+            yield Place(joints[k], withdraw)
+
+
+@cache
+def _leaning() -> list[NDArray[np.float64]]:
+    """Rotations (3, 3) of tools that lean every way, turned every way about their axis."""
+    return [
+        rotation_z(azimuth) @ Rotation.from_euler("y", lean).as_matrix() @ rotation_z(spin - azimuth) @ _DOWN
+        for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
+        if lean > 0 or azimuth == 0
+    ]
+
+
+def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecker) -> NDArray[np.float64] | None:
+    """Joints (S, 6) of a free line from joints (6,) at a pose (1, 4, 4): back along the tool's axis, else
+    up, where the fingers pass beside the object just as well."""
+    arm = leaving.arm
+    lifts = [lift_poses(T_world_tcp, tip, arm.T_world_base, LINE_STEPS) for tip in TIPS_RAD]
+    for poses in (approach_poses(T_world_tcp, LINE_STEPS), *lifts):
+        path = follow(joints_rad[None, None], arm.T_base_world @ poses, arm.mount.firmware)[0, 0]
+        if np.isfinite(path).all() and leaving.free(path).all():
+            return path
+    return None
+
+
+def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:
+    """The tool pose with a rotation at which the object's middle is over the bin, its foot above the rim."""
+    points = held.points_tcp_m @ R.T
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low[:2] + high[:2]) / 2
+    height = bin_.size_m[2] + RIM_CLEARANCE_M + HELD_RADIUS_M - min(float(low[2]), 0.0)
+    return transform(R, (*(np.array(bin_.center_m) - middle), height))
+
+
+def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, bin_: Bin) -> DistanceField:
+    """What is around once the object was let go: it stands in the bin, fallen upright onto its floor."""
+    assert carrying.held is not None
+    T_world_tcp = carrying.arm.place(place.joints_rad[None], 0.0).T_world_tcp
+    points = carrying.held.in_world(T_world_tcp)[0]
+    points = points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]
+    return around.without_target.with_points(points)
