@@ -27,7 +27,7 @@ class CampaignStore(LogConnection):
         campaign = replace(campaign, uuid=campaign.uuid or uuid4().hex)
         row = campaigns.insert().values(values_of(campaign)).returning(campaigns.c.id)
         try:
-            with self._transaction() as connection:
+            with self.writing() as connection:
                 return self._campaign(connection, connection.execute(row).scalar_one())
         except TrialError as error:
             if not isinstance(error.__cause__, IntegrityError):
@@ -44,8 +44,8 @@ class CampaignStore(LogConnection):
             TrialError: there is none; names those there are.
         """
         column = campaigns.c.id if isinstance(name, int) else campaigns.c.name
-        with self._transaction() as connection:
-            found = self._read(connection, select(campaigns).where(column == name), campaign_of)
+        with self.writing() as connection:
+            found = self.read(connection, select(campaigns).where(column == name), campaign_of)
             known = connection.execute(select(campaigns.c.name).order_by(campaigns.c.id)).scalars().all()
         if not found:
             raise TrialError(
@@ -56,12 +56,12 @@ class CampaignStore(LogConnection):
 
     def campaigns(self) -> tuple[Campaign, ...]:
         """All, in the order they were begun."""
-        with self._transaction() as connection:
-            return self._read(connection, select(campaigns).order_by(campaigns.c.id), campaign_of)
+        with self.writing() as connection:
+            return self.read(connection, select(campaigns).order_by(campaigns.c.id), campaign_of)
 
     def note_look(self, campaign: int, trials: int) -> Campaign:
         """Notes that results were looked at when there were so many trials; nothing once the campaign has ended."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             known = self._campaign(connection, campaign)
             if known.finished is not None:
                 return known
@@ -70,18 +70,18 @@ class CampaignStore(LogConnection):
 
     def finish_campaign(self, campaign: int) -> Campaign:
         """Ends it, once: a blind one's estimators are named from now on."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             known = self._campaign(connection, campaign)
             return self._change(connection, known, finished=known.finished or datetime.now(UTC))
 
     def mark_exploratory(self, campaign: int) -> Campaign:
         """Notes that what was planned was not kept to: its p values prove nothing."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             return self._change(connection, self._campaign(connection, campaign), is_exploratory=True)
 
     def _campaign(self, connection: Connection, id_: int) -> Campaign:
         query = select(campaigns).where(campaigns.c.id == id_).with_for_update()
-        found = self._read(connection, query, campaign_of)
+        found = self.read(connection, query, campaign_of)
         if not found:
             raise TrialError(f"There is no campaign of number {id_} in {self.where}.", "Name another one.")
         return found[0]

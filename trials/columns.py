@@ -5,12 +5,15 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Integer, String
 
 from core.json_values import plain
+
+#: What a column of whole numbers takes.
+LARGEST = 2**31 - 1
 
 RowType = TypeVar("RowType")
 
@@ -52,6 +55,28 @@ def read_row(kind: type[RowType], row: Any, prefix: str = "") -> RowType:
     return kind(**values)
 
 
+def row_from_json(kind: type, values: Any) -> Any:
+    """What `read_row` takes, of an object that `plain` made of a row; what it lacks is None.
+
+    Raises:
+        ValueError, TypeError: it is no such object.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{values!r} is no row")
+    row = {column.name: values.get(column.name) for column in fields(kind)}
+    for name, value in row.items():
+        if value is not None and kind_of(kind, name) is datetime:
+            row[name] = utc(datetime.fromisoformat(value))
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            raise ValueError(f"{name} is {value}")
+    return SimpleNamespace(**row)
+
+
+def kind_of(row: type, name: str) -> type:
+    """The class of a field's values, of `X | None` X's."""
+    return _kind(row, name)[0]
+
+
 def demand_numbers(name: str, values: Iterable[Any]) -> None:
     """Raises a ValueError unless they are."""
     for value in values:
@@ -79,6 +104,8 @@ def _read(row: type, column: Field[Any], value: Any) -> Any:
     if value is None:
         # A row that is older than its column has what the column's default says.
         default = column.default if column.default_factory is MISSING else column.default_factory()
+        if default is MISSING and not may_be_empty:
+            raise ValueError(f"{column.name} is empty")
         return None if may_be_empty else default
     if issubclass(kind, Enum):
         return kind(value)

@@ -1,5 +1,6 @@
 """The labels' history: rows are added and taken back, never changed or deleted."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from trials.record import Outcome, TrialRecord
 from trials.table import is_counted, label_of, labels, record_of, trials
 
 _PREFIX = "label_"
+_ROWS_AT_ONCE = 1_000
 
 
 class LabelStore(LogConnection):
@@ -25,14 +27,14 @@ class LabelStore(LogConnection):
         Raises:
             TrialError: there is no such trial, or it has not come to its end yet.
         """
-        with self._transaction() as connection:
+        with self.writing() as connection:
             self.demand_ended(self._get(connection, label.trial))
             # A clock that was set back must not put a newer label before an older one.
             earlier = self._history(connection, label.trial)
             made = max([label.made, *(known.made + timedelta(microseconds=1) for known in earlier)])
             row = labels.insert().values(values_of(replace(label, made=made, undone=None))).returning(labels.c.id)
             id_ = connection.execute(row).scalar_one()
-            return self._read(connection, select(labels).where(labels.c.id == id_), label_of)[0]
+            return self.read(connection, select(labels).where(labels.c.id == id_), label_of)[0]
 
     def undo(self, trial: int | None = None) -> Label:
         """Takes back the newest label that stands, of one trial or of the whole log; it stays in the history.
@@ -41,11 +43,11 @@ class LabelStore(LogConnection):
             TrialError: there is no such trial, or no label of it stands.
         """
         query = select(labels).where(labels.c.undone.is_(None)).order_by(labels.c.made.desc(), labels.c.id.desc())
-        with self._transaction() as connection:
+        with self.writing() as connection:
             if trial is not None:
                 self._get(connection, trial)
                 query = query.where(labels.c.trial == trial)
-            standing = self._read(connection, query.limit(1), label_of)
+            standing = self.read(connection, query.limit(1), label_of)
             if not standing:
                 of = "" if trial is None else f" of trial {trial}"
                 raise TrialError(
@@ -58,7 +60,7 @@ class LabelStore(LogConnection):
 
     def labels(self, trial: int) -> tuple[Label, ...]:
         """A trial's whole history, oldest first, undone ones too."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             self._get(connection, trial, is_changed=False)
             return self._history(connection, trial)
 
@@ -84,11 +86,24 @@ class LabelStore(LogConnection):
         if is_unconfirmed:
             query = query.where(labels.c.id.is_(None), is_counted)
         with self.reading() as connection:
-            return self._read(connection, query, _labelled)[::-1]
+            return self.read(connection, query, _labelled)[::-1]
+
+    def each_labelled(self, campaign: int | None = None) -> Iterator[LabelledTrial]:
+        """All trials, or a campaign's, in the order they were begun, without ever holding more than some of them."""
+        query = with_labels().order_by(trials.c.id).limit(_ROWS_AT_ONCE)
+        query = query if campaign is None else query.where(trials.c.campaign == campaign)
+        last = 0
+        while True:
+            with self.reading() as connection:
+                several = self.read(connection, query.where(trials.c.id > last), _labelled)
+            if not several:
+                return
+            yield from several
+            last = several[-1].trial.id
 
     def _history(self, connection: Connection, trial: int) -> tuple[Label, ...]:
         query = select(labels).where(labels.c.trial == trial).order_by(labels.c.made, labels.c.id)
-        return self._read(connection, query, label_of)
+        return self.read(connection, query, label_of)
 
     def demand_ended(self, record: TrialRecord) -> None:
         """Raises a TrialError for a trial that has not come to its end yet."""

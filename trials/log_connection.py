@@ -46,7 +46,8 @@ class LogConnection:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A change of the log: all of it is on disk when this is left, or nothing where something is raised."""
         with database_errors(self.where), self._engine.begin() as connection:
             yield connection
 
@@ -58,12 +59,12 @@ class LogConnection:
 
     def _get(self, connection: Connection, trial: int, is_changed: bool = True) -> TrialRecord:
         query = select(trials).where(trials.c.id == trial)
-        records = self._read(connection, query.with_for_update() if is_changed else query, record_of)
+        records = self.read(connection, query.with_for_update() if is_changed else query, record_of)
         if not records:
             raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
         return records[0]
 
-    def _read(self, connection: Connection, query: Select[Any], make: Callable[[Any], Value]) -> tuple[Value, ...]:
+    def read(self, connection: Connection, query: Select[Any], make: Callable[[Any], Value]) -> tuple[Value, ...]:
         """Raises a TrialError that names the first row that cannot be read."""
         try:
             return tuple(map(make, connection.execute(query).all()))

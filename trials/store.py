@@ -34,14 +34,14 @@ class TrialStore(LabelStore, CampaignStore):
         is_read: nothing will be written: a log will do that this user may only read, which is left as it is."""
         super().__init__(where, is_read)
         if self._writes:
-            with self._transaction() as connection:
+            with self.writing() as connection:
                 _settle_the_dead(connection)
 
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""
         record = replace(record, uuid=record.uuid or uuid4().hex)
         row = trials.insert().values(**values_of(record), **values_of(ProcessStamp.own()))
-        with self._transaction() as connection:
+        with self.writing() as connection:
             return replace(record, id=connection.execute(row.returning(trials.c.id)).scalar_one())
 
     def update(self, record: TrialRecord) -> TrialRecord:
@@ -57,7 +57,7 @@ class TrialStore(LabelStore, CampaignStore):
         return self._update(record)
 
     def _update(self, record: TrialRecord) -> TrialRecord:
-        with self._transaction() as connection:
+        with self.writing() as connection:
             known = self._get(connection, record.id)
             if known.outcome is not None and (known.finished is not None or record.outcome != known.outcome):
                 raise TrialError(
@@ -72,7 +72,7 @@ class TrialStore(LabelStore, CampaignStore):
 
         A finding of the same name replaces the earlier one. A trial that is still running is refused.
         """
-        with self._transaction() as connection:
+        with self.writing() as connection:
             known = self._get(connection, trial)
             if known.outcome is None:
                 raise TrialError(f"Trial {trial} in {self.where} is still running.", "Wait for its end.")
@@ -80,7 +80,7 @@ class TrialStore(LabelStore, CampaignStore):
             _write(connection, replace(known, notes={**known.notes, "later": later}))
 
     def get(self, trial: int) -> TrialRecord:
-        with self._transaction() as connection:
+        with self.writing() as connection:
             return self._get(connection, trial, is_changed=False)
 
     def count(self) -> int:
@@ -98,10 +98,10 @@ class TrialStore(LabelStore, CampaignStore):
         if estimator is not None:
             query = query.where(trials.c.estimator == estimator)
         if self._writes:
-            with self._transaction() as connection:
+            with self.writing() as connection:
                 _settle_the_dead(connection)
         with self.reading() as connection:
-            return self._read(connection, query, record_of)[::-1]
+            return self.read(connection, query, record_of)[::-1]
 
 
 def _write(connection: Connection, record: TrialRecord) -> None:

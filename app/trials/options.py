@@ -1,6 +1,7 @@
 """The commands of `python main.py trials`, and what they take."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,9 +61,34 @@ class UndoOptions(JsonOption):
     id: Annotated[int | None, typer.Argument(min=1, help="The trial's number; default: the one labelled last.")] = None
 
 
+@dataclass(frozen=True)
+class ExportTrialsOptions(JsonOption):
+    """Write the log to a file: .csv and .parquet for reading, .jsonl and .zip to import without loss elsewhere."""
+
+    file: Annotated[Path, typer.Argument(help="NAME.csv, .parquet, .jsonl or .zip; replaced where it is there.")]
+    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+
+
+@dataclass(frozen=True)
+class ImportTrialsOptions(JsonOption):
+    """Take in what another log exported, all of it or nothing; what is here already is not taken twice."""
+
+    file: Annotated[Path, typer.Argument(help="What `trials export NAME.jsonl` or `.zip` wrote.")]
+
+
+@dataclass(frozen=True)
+class MergeTrialsOptions(JsonOption):
+    """Take in another log, as `import` does; an older one is brought to today's form, a copy kept beside it."""
+
+    other: Annotated[str, typer.Argument(help="Its file, or its SQLAlchemy URL.")]
+
+
 add_command(room, "list", "app.trials.listing:list_trials", ListOptions)
 add_command(room, "show", "app.trials.show:show_trial", ShowTrialOptions)
 add_command(room, "label", "app.trials.label:label_trial", LabelOptions)
 add_command(room, "undo", "app.trials.label:undo_label", UndoOptions)
+add_command(room, "export", "app.trials.exchange:export_trials", ExportTrialsOptions)
+add_command(room, "import", "app.trials.exchange:import_trials", ImportTrialsOptions)
+add_command(room, "merge", "app.trials.exchange:merge_trials", MergeTrialsOptions)
 add_command(room, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
 add_command(room, "summary", "app.trials.listing:summarise_trials", SummaryOptions)

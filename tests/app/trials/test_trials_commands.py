@@ -128,3 +128,29 @@ def test_a_blind_campaigns_estimators_are_letters_until_it_ends(store: TrialStor
     assert {summary["estimator"] for summary in call("summary")["summary"]} == {letter, "vitro-s"}
     store.finish_campaign(campaign.id)
     assert [trial["id"] for trial in call("list", "--estimator", "vitro-s")["trials"]] == [hidden, open_one]
+
+
+def test_a_log_goes_to_another_home_by_export_and_by_merge(
+    store: TrialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = ended(store)
+    call("label", trial, "--success", "--by", "ada")
+    for kind in ("csv", "parquet", "jsonl", "zip"):
+        assert call("export", tmp_path / f"all.{kind}")["trials"] == 1
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path / "second"))
+    assert (call("import", tmp_path / "all.zip")["added"], call("import", tmp_path / "all.jsonl")["added"]) == (1, 0)
+    monkeypatch.setenv("VITRO_TRIALS", str(tmp_path / "third" / "log.db"))
+    assert (call("merge", store.where)["added"], call("merge", store.where)["known"]) == (1, 1)
+    assert call("list")["trials"][0]["label"]["by"] == "ada"
+    assert "no kind" in call("export", tmp_path / "all.xls", code=2)
+    assert "for reading" in call("import", tmp_path / "all.csv", code=2)
+    assert "cannot be imported" in call("import", tmp_path / "none.zip", code=1)
+    assert "no log" in call("merge", tmp_path / "none.db", code=1) and not (tmp_path / "none.db").exists()
+
+
+def test_tables_for_reading_are_blind_and_exports_are_not(store: TrialStore, tmp_path: Path) -> None:
+    plan = Campaign(name="glass", estimators=("vitro-s", "raw"), surfaces=("diffuse",), scenes=1, is_blind=True)
+    ended(store, estimator="vitro-s", campaign=store.add_campaign(plan).id)
+    for kind, is_named in (("csv", False), ("jsonl", True)):
+        call("export", tmp_path / f"all.{kind}", "--campaign", "glass")
+        assert ("vitro-s" in (tmp_path / f"all.{kind}").read_text()) is is_named
