@@ -14,6 +14,7 @@ from app.bringup import options as bringup
 from app.clips import options as clips
 from app.doctor import options as doctor
 from app.refine import options as refine
+from app.replay import options as replay
 from app.run import options as run
 from app.synth import options as synth
 from app.terminal import write_what_it_can
@@ -51,7 +52,7 @@ class Group(TyperGroup):
         """Typer gives it the commands that it has by now: none."""
 
 
-for commands in (run, doctor, bringup, recover, tag_sheet, clips, refine, synth):
+for commands in (run, doctor, bringup, recover, tag_sheet, clips, refine, replay, synth):
     app.add_typer(commands.room)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})

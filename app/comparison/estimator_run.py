@@ -1,5 +1,6 @@
 """Several estimators on the same frames: each runs every stage that moves nothing; one that fails stops no other."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,11 @@ class EstimatorRun:
         if plan is not None:
             return f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}"
         return "nothing was planned" if self.stopped is None else self.stopped.cause
+
+    @property
+    def file_name(self) -> str:
+        """Its name without what no file's name should hold: a lab's own has its path in it."""
+        return re.sub(r"[^\w.+-]+", "-", self.name).strip("-.")
 
     def facts(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -91,7 +97,7 @@ def run_estimators(
     joints_rad: ArmJoints,
     seed: int,
     console: Console,
-    keep: Callable[[Trial, Pipeline], None] = lambda trial, pipeline: None,
+    keep: Callable[[EstimatorRun, Pipeline], None] = lambda run, pipeline: None,
 ) -> list[EstimatorRun]:
     """One after the other, each with its models loaded anew and let go of. keep: takes each that was loaded."""
     runs = []
@@ -107,8 +113,8 @@ def run_estimators(
         trial, stopped = run_stages(frames, pipeline, lambda: joints_rad, seed, console)
         if stopped is not None:
             console.error(stopped)
-        keep(trial, pipeline)
         runs.append(EstimatorRun(pipeline.estimator.name, trial, stopped))
+        keep(runs[-1], pipeline)
     return runs
 
 

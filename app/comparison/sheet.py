@@ -37,18 +37,20 @@ def camera_row(frame: RgbdFrame, span_m: Span) -> SheetRow:
     return SheetRow("camera", f"{frame.source} {frame.serial}, frame {frame.number}", (frame.color, sensor))
 
 
-def estimator_row(title: str, words: str, trial: Trial | None, frame: RgbdFrame, span_m: Span) -> SheetRow:
+def estimator_row(title: str, would: str, trial: Trial | None, frame: RgbdFrame, span_m: Span) -> SheetRow:
     """Depth, objects, grasps and the chosen grasp of one estimator; what was not reached is dark, and says so. Without
     a trial there are words alone."""
     if trial is None:
-        return SheetRow(title, words, ())
+        return SheetRow(title, would, ())
     dark = np.full_like(frame.color, HOLE_RGB)
     metric, grasps, plan = trial.metric, trial.grasps, trial.plan
     depth = objects = found = chosen = None
     if metric is not None:
         depth = titled(colour_depth(metric.depth_m, *span_m), f"depth, {metric.residual_mm:.1f} mm residual")
         if metric.objects is not None:
-            objects = titled(outline_objects(frame.color, metric.objects), f"{metric.objects.count} object(s)")
+            count = metric.objects.count
+            words = "1 object" if count == 1 else f"{count} objects"
+            objects = titled(outline_objects(frame.color, metric.objects), words)
     if grasps is not None and len(grasps):
         found = titled(draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics), f"{len(grasps)} grasps")
     if plan is not None:
@@ -57,7 +59,7 @@ def estimator_row(title: str, words: str, trial: Trial | None, frame: RgbdFrame,
     missing = "no depth", "no objects told apart", "no grasps", "nothing chosen"
     panels = (depth, objects, found, chosen)
     filled = (titled(dark.copy(), gap) if one is None else one for one, gap in zip(panels, missing, strict=True))
-    return SheetRow(title, words, tuple(filled))
+    return SheetRow(title, would, tuple(filled))
 
 
 def shared_range(frame: RgbdFrame, depths_m: Sequence[NDArray[np.float32]]) -> Span:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.calibrate.cell import load_calibrated
-from app.comparison.estimator_run import COLUMNS, estimator_names, run_estimators, run_stages, table_row
+from app.comparison.estimator_run import COLUMNS, EstimatorRun, estimator_names, run_estimators, run_stages, table_row
 from app.comparison.report import ComparisonReport, write_comparison
 from app.comparison.sheet import camera_row, draw_sheet, estimator_row, shared_range
 from app.console import Console
@@ -68,8 +68,9 @@ def _compare(options: DryRunOptions, console: Console, cell: Cell, folder: Path)
     names = estimator_names(options.estimators, options)
     frames = _open(options, console)
 
-    def keep(trial: Trial, pipeline: Pipeline) -> None:
-        write_report(trial, pipeline, options.recording, free_folder(folder / Path(pipeline.options.estimator).stem))
+    def keep(run: EstimatorRun, pipeline: Pipeline) -> None:
+        assert run.trial is not None
+        write_report(run.trial, pipeline, options.recording, folder / run.file_name)
 
     runs = run_estimators(frames, names, options, cell, _parked(cell), options.seed, console, keep)
     frame = frames[-1]

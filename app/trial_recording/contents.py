@@ -57,7 +57,7 @@ def facts(notes: TrialNotes, cell: Cell) -> dict[str, str]:
         "trial": str(record.id),
         "uuid": record.uuid,
         "surface": record.surface,
-        "estimator": record.estimator,
+        "estimator": (notes.trial.shown if notes.trial is not None else "") or record.estimator,
         "detector": record.detector,
         "planner": record.planner,
         "software": record.software,

@@ -11,6 +11,8 @@ from app.trial_recording.sampler import ArmSample
 from grasping.planning.grasp_plan import Phase
 from trials.record import TrialRecord
 
+#: What the line of a stage says as it begins.
+BEGINS = "begins"
 #: What of a trial is dated when it is first known.
 PARTS = ("frames", "view", "metric", "grasps", "plan")
 

@@ -18,7 +18,7 @@ from app.events import (
 from app.trial_recording.clock import TrialClock
 from app.trial_recording.contents import contents, facts
 from app.trial_recording.messages import ERROR, INFO, WARNING
-from app.trial_recording.notes import TrialNotes
+from app.trial_recording.notes import BEGINS, TrialNotes
 from app.trial_recording.sampler import ArmSampler
 from app.trial_recording.writer import write_recording
 from core.cell import Cell
@@ -52,7 +52,8 @@ class TrialRecorder:
             case TrialChange(trial):
                 notes.change(trial)
             case StageBegin(name):
-                notes.say(name, "begins")
+                sampler.sample()  # what the stage takes the arms to be
+                notes.say(name, BEGINS)
             case StageEnd(name, seconds, detail, failed):
                 words = "failed" if failed else detail
                 notes.say(name, f"{words} ({seconds:.2f} s)", ERROR if failed else INFO)

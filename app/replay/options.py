@@ -1,0 +1,34 @@
+"""The command that shows a logged trial again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.options import CellName, JsonOption, add_command
+from app.run.options import Boldness, DetectorOption
+
+room = typer.Typer()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions(DetectorOption, JsonOption):
+    """What a trial was, stage by stage; run other estimators on its frames, beside what happened."""
+
+    trial: Annotated[str, typer.Argument(help="A trial's number in the log, its folder, or its trial.mcap.")]
+    estimators: Annotated[
+        str, typer.Option(help="Run these on the stored frames: raw,vitro-s,...", show_default=False)
+    ] = ""
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Whose frames; default: the last attempt's.", show_default=False)
+    ] = None
+    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    boldness: Boldness = 0.9
+    cell: CellName = ""
+    out: Annotated[
+        Path | None, typer.Option(help="Report folder; default runs/replay/<trial>.", show_default=False)
+    ] = None
+
+
+add_command(room, "replay", "app.replay.command:replay_trial", ReplayOptions)

@@ -1,0 +1,144 @@
+"""A trial as it lies on disk: its row, its folder, its recording, and what of them is missing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.calibrate.cell import load_calibrated, store_of
+from app.paths import cell_file, trial_folder, trial_log
+from app.run.trial_files import FRAMES, attempt_folders
+from app.trial_recording.frame_digests import require_same_frames
+from app.trial_recording.reader import TrialRecording, read_recording
+from app.trial_recording.recorder import RECORDING
+from calibration.merge import merged
+from core.cell import Cell, load_cell
+from core.errors import TrialError
+from trials.record import TrialRecord
+from trials.store import TrialStore
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """record: its row, None where this log has none. recording: None where it cannot be read. missing: in sentences."""
+
+    folder: Path
+    record: TrialRecord | None
+    recording: TrialRecording | None
+    missing: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        number = self.facts.get("trial") or (self.record.id if self.record else self.folder.name)
+        return f"trial {number}"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The recording's, none where there is no recording."""
+        return {} if self.recording is None else dict(self.recording.facts)
+
+    @property
+    def estimator(self) -> str:
+        """As people were shown it: a letter where the trial's campaign is blind."""
+        return self.facts.get("estimator") or (self.record.estimator if self.record else "an unknown estimator")
+
+    @property
+    def attempts(self) -> list[Path]:
+        """The folders of the attempts that kept their frames."""
+        return [folder for folder in attempt_folders(self.folder) if (folder / FRAMES).is_dir()]
+
+    @property
+    def frame_digest(self) -> str:
+        return self.record.frame_digest if self.record else self.facts.get("frame_digest", "")
+
+    def demand_frames(self) -> None:
+        """That its frames are there, and are what they were.
+
+        Raises:
+            TrialError: they are not; it says which file.
+        """
+        if not self.attempts:
+            raise TrialError(
+                f"{self.folder} holds no frames, so no estimator can be run on them.",
+                "Copy the trial's whole folder: frames/ lies beside its recording.",
+            )
+        require_same_frames([folder / FRAMES for folder in self.attempts], self.frame_digest)
+
+
+def find_trial(said: str) -> StoredTrial:
+    """By its number in the log, its folder or its recording's file.
+
+    Raises:
+        TrialError: no such trial; or a file that is no whole recording.
+    """
+    if said.isdecimal():
+        with TrialStore(trial_log(is_written=False), is_read=True) as store:
+            record = store.get(int(said))
+            return _in_folder(trial_folder(store.where, record.id), record)
+    path = Path(said)
+    if path.is_dir():
+        return _in_folder(path, None)
+    recording = read_recording(path)
+    return _complete(path.parent, None, recording, [])
+
+
+def cell_of(trial: StoredTrial, name: str = "") -> tuple[Cell, str]:
+    """The cell as it was calibrated when the trial ran, and what is to be said of that, '' where nothing.
+
+    name: of another cell, as it is calibrated now.
+
+    Raises:
+        ConfigurationError, CalibrationError: it cannot be loaded.
+    """
+    record = trial.record
+    known = name or (record.cell if record else trial.facts.get("cell", "")) or "sim"
+    version = record.calibration if record else trial.facts.get("calibration", "")
+    if name:
+        return load_calibrated(name), ""
+    cell = load_cell(cell_file(known))
+    if not version:
+        return cell, ""
+    store = store_of(cell)
+    if version in store.versions():
+        return merged(cell, store.load(version)).model_copy(update={"calibration": version}), ""
+    return load_calibrated(known), f"The calibration {version}, which it ran with, is not here: today's is used."
+
+
+def _in_folder(folder: Path, record: TrialRecord | None) -> StoredTrial:
+    try:
+        recording, missing = read_recording(folder / RECORDING), []
+    except TrialError as error:
+        recording, missing = None, [f"{error.cause} The arms are taken as parked, and there is no time line."]
+    return _complete(folder, record, recording, missing)
+
+
+def _complete(
+    folder: Path, record: TrialRecord | None, recording: TrialRecording | None, missing: list[str]
+) -> StoredTrial:
+    record = record or _row_of(folder, recording)
+    trial = StoredTrial(folder, record, recording, ())
+    if record is None:
+        missing.append("This log has no row of it: what it came to is known by its recording alone.")
+    if not trial.attempts:
+        missing.append("Its frames are not there: no estimator can be run on them.")
+    elif not trial.frame_digest:
+        missing.append("It was logged without a digest of its frames: nobody can tell whether they are what they were.")
+    if recording is None and not trial.attempts:
+        raise TrialError(f"{folder} holds neither a recording nor frames.", "List trials: python main.py trials list")
+    return StoredTrial(folder, record, recording, tuple(missing))
+
+
+def _row_of(folder: Path, recording: TrialRecording | None) -> TrialRecord | None:
+    """The row of a recording, told by its uuid, or of a folder that this log's trials lie in; no log is made for it."""
+    log = trial_log(is_written=False)
+    if "://" not in log and not Path(log).exists():
+        return None
+    number = recording.facts["trial"] if recording is not None else folder.name
+    if not number.isdecimal():
+        return None
+    with TrialStore(log, is_read=True) as store:
+        try:
+            record = store.get(int(number))
+        except TrialError:
+            return None
+        if recording is not None:
+            return record if record.uuid == recording.facts["uuid"] else None
+        return record if trial_folder(store.where, record.id).resolve() == folder.resolve() else None

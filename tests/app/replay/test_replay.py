@@ -1,0 +1,149 @@
+"""Replaying a trial: the same by its number, folder or recording; refused where its frames are not what they were."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.replay.stored_trial import find_trial
+from app.replay.timeline import newest, timeline_of
+from app.trial_recording.reader import partial_of, read_recording
+from core.image_file import read_image
+from tests.support.recorded.trial import RecordedTrial, record_trial
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def done(home: Path) -> RecordedTrial:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITRO_HOME", str(home))
+        return record_trial(home)
+
+
+@pytest.fixture(autouse=True)
+def at_home(home: Path, done: RecordedTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(home))
+
+
+@pytest.fixture
+def copied(done: RecordedTrial, tmp_path: Path) -> Path:
+    """The trial's folder on another disk."""
+    return Path(shutil.copytree(done.folder, tmp_path / "copied"))
+
+
+def replay(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["replay", *map(str, arguments), "--json"])
+
+
+def facts(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+def test_a_trial_is_the_same_by_number_folder_or_recording(done: RecordedTrial) -> None:
+    by_number, by_folder, by_file = (facts(replay(one)) for one in (done.row.id, done.folder, done.recording))
+    assert by_number == by_folder == by_file
+    assert by_number["ended"] == "success" and by_number["missing"] == []
+    assert by_number["recording"]["topics"]["/joints/measured"] > 20
+    assert by_number["recording"]["states"][-1]["name"] == "outcome"
+
+
+def test_the_same_estimator_on_the_stored_frames_does_what_it_did(done: RecordedTrial, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    told = facts(replay(done.row.id, "--estimators", "oracle,raw", "--out", out))["comparison"]
+    oracle, raw = told["estimators"]
+    assert "cheat" in oracle["stopped_by"]
+    np.testing.assert_allclose(raw["plan"]["row"], done.row.notes["plan"]["row"])
+    assert (raw["plan"]["arm"], raw["expected"]) == (done.row.notes["plan"]["arm"], done.row.expected)
+    assert raw["metric"] == told["happened"]["metric"] and told["happened"]["ended"] == "success"
+    assert told == json.loads((out / "report.json").read_text())
+    assert "happened (raw)" in (out / "report.md").read_text()
+    sheet = read_image(out / "sheet-raw.png")
+    assert np.ptp(sheet) > 200 and (out / "sheet.png").exists() and "sheet.png" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["000000.png", "000000.depth.npy", "intrinsics.json"])
+def test_frames_that_are_not_what_they_were_are_refused_and_named(copied: Path, name: str, tmp_path: Path) -> None:
+    with (copied / "frames" / name).open("ab") as file:
+        file.write(b"\n")
+    refused = replay(copied / "trial.mcap", "--estimators", "raw", "--out", tmp_path / "out")
+    assert refused.exit_code == 1 and name in refused.stderr and "not what it was" in refused.stderr
+    assert not (tmp_path / "out" / "report.json").exists()
+    assert facts(replay(copied / "trial.mcap"))["recording"] is not None  # it can be watched all the same
+
+
+def test_an_older_trial_without_a_recording_is_run_again_and_says_what_is_missing(copied: Path, tmp_path: Path) -> None:
+    (copied / "trial.mcap").unlink()
+    (copied / "frames" / "SHA256SUMS").unlink()
+    told = facts(replay(copied, "--estimators", "raw", "--out", tmp_path / "out"))
+    missing = " ".join(told["missing"])
+    assert "no recording" in missing and "no row" in missing and "digest" in missing
+    assert told["recording"] is None and told["comparison"]["estimators"][0]["grasps"] > 0
+    assert "no recording" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_a_recording_whose_process_died_while_writing_is_named_and_the_frames_serve(copied: Path) -> None:
+    (copied / "trial.mcap").rename(partial_of(copied / "trial.mcap"))
+    told = facts(replay(copied))
+    assert "its process ended" in " ".join(told["missing"]) and told["attempts_with_frames"] == 1
+
+
+def test_a_recording_alone_is_shown_and_runs_no_estimator(done: RecordedTrial, tmp_path: Path) -> None:
+    lone = tmp_path / "lone" / "trial.mcap"
+    lone.parent.mkdir()
+    shutil.copy(done.recording, lone)
+    told = facts(replay(lone))
+    assert told["recording"]["duration_s"] > 1 and "frames are not there" in " ".join(told["missing"])
+    refused = replay(lone, "--estimators", "raw", "--out", tmp_path / "out")
+    assert refused.exit_code == 1 and "no frames" in refused.stderr
+
+
+def test_what_cannot_be_meant_is_said(done: RecordedTrial, copied: Path, tmp_path: Path) -> None:
+    whole = done.recording.read_bytes()
+    (copied / "trial.mcap").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty").mkdir()
+    for arguments, code, words in (
+        ((copied / "trial.mcap",), 1, "cut short"),
+        ((999_999,), 1, "no trial 999999"),
+        ((tmp_path / "nothing.mcap",), 1, "no recording"),
+        ((tmp_path / "empty",), 1, "neither a recording nor frames"),
+        ((done.row.id, "--estimators", "nonsense", "--out", tmp_path / "out"), 2, "nonsense"),
+        ((done.row.id, "--estimators", "raw", "--attempt", 2, "--out", tmp_path / "out"), 2, "no attempt 2"),
+    ):
+        refused = replay(*arguments)
+        assert refused.exit_code == code and words in refused.stderr and "→" in refused.stderr, refused.stderr
+
+
+def test_no_log_is_made_by_watching_a_colleague_s_recording(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path / "other"))
+    trial = find_trial(str(copied / "trial.mcap"))
+    assert trial.record is None and trial.facts["outcome"] == "success"
+    assert not (tmp_path / "other" / "trials.db").exists()
+
+
+def test_the_time_line_has_what_was_there_at_each_time(done: RecordedTrial) -> None:
+    timeline = timeline_of(read_recording(done.recording))
+    plan, frame = done.trial.plan, done.trial.frame
+    captured_s, color = timeline.colors[0]
+    assert newest(timeline.colors, captured_s - 0.01) is None
+    np.testing.assert_array_equal(newest(timeline.colors, timeline.duration_s), frame.color)
+    np.testing.assert_array_equal(color, frame.color)
+    track = timeline.planned[plan.arm]
+    np.testing.assert_allclose(track.at(track.times_s[0])[0], plan.motions["transit"].positions_rad[0])
+    assert set(timeline.measured) == set(timeline.planned) | {"left", "right"}
+    during_s = track.times_s[len(track.times_s) // 3]
+    lag_rad = np.abs(timeline.measured[plan.arm].at(during_s)[0] - track.at(during_s)[0]).max()
+    assert lag_rad < np.deg2rad(15)
+    assert timeline.steps_s[0] >= 0 and timeline.steps_s[-1] <= timeline.duration_s
