@@ -36,9 +36,9 @@ class SceneGuide:
         """
         reference = self.reference()
         question = (
-            f"The {self.scene.surface} table, {self.scene.objects} object(s), hands out of the cell."
+            f"The {self.scene.surface} table, {self.scene.objects} object(s), the bin empty, hands out of the cell."
             if reference is None
-            else f"The {self.scene.surface} table, everything as in {reference}, hands out of the cell."
+            else f"The {self.scene.surface} table, everything as in {reference}, the bin empty, hands out of the cell."
         )
         choices = {"y": "ready", "q": "quit"} | ({} if reference is None else {"o": "overlay the camera on it"})
         while operator.ask(question, choices) == "o":

@@ -21,6 +21,7 @@ from core.errors import (
 )
 from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
+from grasping.planning.obstacles import BinContents
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
@@ -35,7 +36,7 @@ NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
 
 class LiveTrial(Stages):
     """Walks the state machine, one stage a state; `gate_passed`, `approved`, `may_move` and `may_retry` are what it
-    asks for. most_attempts: so many grasps of one object may be tried."""
+    asks for. most_attempts: so many grasps of one object may be tried. in_bin: what was let go of there before."""
 
     def __init__(
         self,
@@ -46,8 +47,11 @@ class LiveTrial(Stages):
         operator: Operator,
         looker: Looker,
         most_attempts: int = 1,
+        in_bin: BinContents | None = None,
     ) -> None:
         super().__init__(trial, pipeline, operator.console)
+        self._in_bin = in_bin or BinContents()
+        self.binned_m = self._in_bin.points_m
         self.approved = False
         self.may_move = False
         self._has_moved = False
@@ -203,6 +207,9 @@ class LiveTrial(Stages):
     def _clear(self, execution: Execution) -> None:
         with self._operator.motion(execution.arm):
             execution.clear()
+        if self.trial.verification is not None and self.trial.verification.held:
+            self._in_bin.add(execution.plan.binned_m)
+            self.binned_m = self._in_bin.points_m
 
     def _tell_phase(self, phase: Phase) -> None:
         plan = self.trial.plan

@@ -54,7 +54,7 @@ class Operator:
         Raises:
             KeyboardInterrupt: he quits.
         """
-        self.ask("Lay the scene, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
+        self.ask("Lay the scene, the bin empty, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
 
     def approve(self, arm: str, folder: Path, checked_s: float) -> Approval:
         """Whether the arm may move.

@@ -129,10 +129,21 @@ class Pipeline:
             )
         return tried
 
-    def plan(self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int) -> GraspPlan:
-        """The best grasp that an arm can reach, with motions that the gate passed."""
+    def plan(
+        self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int, binned_m: NDArray[np.float64]
+    ) -> GraspPlan:
+        """The best grasp that an arm can reach, with motions that the gate passed; binned_m: see `plan_grasp`."""
         options = self.options
-        return plan_grasp(grasps, view, self.cell, joints, planner=options.planner, seed=seed, speed=options.speed)
+        return plan_grasp(
+            grasps,
+            view,
+            self.cell,
+            joints,
+            planner=options.planner,
+            seed=seed,
+            speed=options.speed,
+            binned_m=binned_m,
+        )
 
 
 class Stages:
@@ -141,6 +152,8 @@ class Stages:
     def __init__(self, trial: Trial, pipeline: Pipeline, console: Console) -> None:
         self.pipeline = pipeline
         self.console = console
+        #: (N, 3) what stands in the bin, world; a recording says nothing of it.
+        self.binned_m: NDArray[np.float64] = np.zeros((0, 3))
         self.trial = trial
 
     @property
@@ -201,7 +214,9 @@ class Stages:
         self.trial = replace(self.trial, metric=metric)
         grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
         plan = self.stage(
-            "plan", lambda: self.within("plan", pipeline.plan, grasps, view, joints(), self.trial.seed), plan_line
+            "plan",
+            lambda: self.within("plan", pipeline.plan, grasps, view, joints(), self.trial.seed, self.binned_m),
+            plan_line,
         )
         self.trial = replace(self.trial, plan=plan)
         return plan

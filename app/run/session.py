@@ -13,6 +13,7 @@ from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
 from app.trial_recording.software import software_version
+from grasping.planning.obstacles import BinContents
 from hardware.world import SceneNote, World
 from trials.record import Outcome, Reason, TrialRecord
 
@@ -44,6 +45,7 @@ class Session:
     campaign: int = 0
     shown: str = ""
     looker: Looker = field(init=False)
+    in_bin: BinContents = field(default_factory=BinContents)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
@@ -64,6 +66,7 @@ class Session:
         empty_hands(self.world, self.operator, strokes_m, self.log.last())
         if self.world.is_real:
             lay(self.world, self.operator)
+        self.in_bin.clear()
         scene = self._stage(surface, seed, objects)
         trials = [self._pick(scene, objects, scene_number)]
         if objects == 1:
@@ -115,7 +118,9 @@ class Session:
         events = self.operator.console.events
         events.tell(TrialBegin(entry.record, entry.folder))
         trial = Trial(scene.surface, scene.seed, shown=self.shown)
-        live = LiveTrial(trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts)
+        live = LiveTrial(
+            trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin
+        )
         try:
             fatal = live.run()
         except BaseException as error:

@@ -17,6 +17,8 @@ from core.transforms import Matrix, apply, invert, transform
 from grasping.grasp_set import GraspSet
 from perception.depth_types import TableView
 
+#: The label of such points in a scene's cloud: of no object that may be grasped.
+BINNED = -2
 VOXEL_M = 0.01
 #: Distances beyond this are not needed by any sphere of the arm: the field stays at this value.
 FAR_M = 0.12
@@ -41,6 +43,11 @@ class SceneCloud:
         points = apply(invert(view.T_camera_world), grasps.cloud_m.astype(float).reshape(-1, 3))
         good = np.isfinite(points).all(axis=1)
         return cls(points[good], grasps.labels[good])
+
+    def with_points(self, points_m: NDArray[np.float64], label: int) -> "SceneCloud":
+        """The cloud with points (N, 3) of the world added."""
+        labels = np.full(len(points_m), label, self.labels.dtype)
+        return SceneCloud(np.concatenate([self.points_m, points_m]), np.concatenate([self.labels, labels]))
 
     def of(self, label: int) -> NDArray[np.float64]:
         """Points (K, 3) of one object."""
@@ -135,3 +142,36 @@ class DistanceField:
 def bin_boxes(bin_: Bin) -> list[OrientedBox]:
     """The bin's floor and four walls as (T_world_box, half sizes)."""
     return [(transform(translation_m=center), half) for center, half in bin_.slabs]
+
+
+class BinContents:
+    """Points of everything let go of since the bin was emptied: points_m (N, 3), world. No camera tells them."""
+
+    def __init__(self) -> None:
+        self.points_m: NDArray[np.float64] = np.zeros((0, 3))
+
+    def add(self, points_m: NDArray[np.float64]) -> None:
+        """Points (K, 3) of one more object where it stands now."""
+        self.points_m = np.concatenate([self.points_m, points_m])
+
+    def clear(self) -> None:
+        """The bin has been emptied."""
+        self.points_m = np.zeros((0, 3))
+
+
+def stand_in_bin(
+    points_m: NDArray[np.float64], T_world_grasp: Matrix, T_world_place: Matrix, cell: Cell
+) -> NDArray[np.float64]:
+    """Where what was let go of stands: fallen as it was held, onto the bin's floor.
+
+    Args:
+        points_m: (K, 3) of the object when the fingers closed on it, world.
+        T_world_grasp, T_world_place: the tool then, and where it lets go.
+
+    Returns:
+        (K, 3) world.
+    """
+    placed = apply(T_world_place @ invert(T_world_grasp), points_m)
+    if not len(placed):
+        return placed
+    return placed - [0.0, 0.0, max(float(placed[:, 2].min()) - cell.bin.wall_m, 0.0)]

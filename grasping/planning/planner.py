@@ -17,9 +17,9 @@ from grasping.planning.candidates import Around, Candidate, Reach
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
-from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
-from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
+from grasping.planning.obstacles import BINNED, DistanceField, SceneCloud, bin_boxes, stand_in_bin
 from grasping.planning.registry import find_planner
 from perception.depth_types import TableView
 
@@ -42,6 +42,7 @@ def plan_grasp(
     budget_s: float = 8.0,
     seed: int = 0,
     speed: float = 1.0,
+    binned_m: NDArray[np.float64] | None = None,
 ) -> GraspPlan:
     """The best grasp that some arm can carry out from where it is, with every motion of the pick.
 
@@ -52,6 +53,7 @@ def plan_grasp(
         planner: a name of `grasping.planning.registry`, or a lab's own file.
         budget_s: wall time after which no further candidate is begun.
         speed: share, above 0 up to 1, of the planner's speed that the motions are run at.
+        binned_m: (N, 3) what stands in the bin, world.
 
     Raises:
         ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
@@ -68,7 +70,7 @@ def plan_grasp(
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
             raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
-    search = _Search(grasps, view, cell, joints, seed, speed)
+    search = _Search(grasps, view, cell, joints, seed, speed, np.zeros((0, 3)) if binned_m is None else binned_m)
     plan = search.run(specification, deadline_s)
     if plan is None:
         tally = ", ".join(f"{what} {count}x" for what, count in search.rejections.items()) or "none was given"
@@ -83,11 +85,20 @@ def plan_grasp(
 class _Search:
     """One call of `plan_grasp`: what is around, what was tried, what failed."""
 
-    def __init__(self, grasps: GraspSet, view: TableView, cell: Cell, joints: Joints, seed: int, speed: float) -> None:
+    def __init__(
+        self,
+        grasps: GraspSet,
+        view: TableView,
+        cell: Cell,
+        joints: Joints,
+        seed: int,
+        speed: float,
+        binned_m: NDArray[np.float64],
+    ) -> None:
         self.cell, self.seed, self.speed = cell, seed, speed
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
-        self.cloud = SceneCloud.from_grasps(grasps, view)
+        self.cloud = SceneCloud.from_grasps(grasps, view).with_points(binned_m, BINNED)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
         R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
         with np.errstate(invalid="ignore"):
@@ -196,6 +207,8 @@ class _Search:
             _log.info("The gate stopped a plan: %s", "; ".join(report.violations))
             self.stopped.append(report.violations[0])
             raise NoPathError("stopped by the gate")
+        arm = self.arms[name]
+        T_world_place = arm.place(motions[Phase.PLACE].positions_rad[-1:], 0.0).T_world_tcp[0]
         return GraspPlan(
             arm=name,
             row=candidate.row,
@@ -208,6 +221,7 @@ class _Search:
             measured_rad=self.joints,
             stopped=tuple(self.stopped),
             rejections=self.rejections,
+            binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell),
         )
 
     def _around_of(self, name: str, label: int) -> Around:

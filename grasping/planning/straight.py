@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from core.cell_parts import Bin
-from core.transforms import Matrix, rotation_z, transform
+from core.transforms import Matrix, rotation_z
 from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import (
@@ -32,6 +32,9 @@ from hardware.robot.description import PARK_JOINTS
 RIM_CLEARANCE_M = 0.02
 #: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
 _TIPPING_COST = 1.0
+#: Where in the bin, as shares of the room that the object leaves; what it costs to let go where something is [rad/m].
+_SPOTS = np.array([(0.0, 0.0), *product((-0.8, 0.8), repeat=2)])
+_CROWDING_COST = 100.0
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
 _DOWN = np.diag([1.0, -1.0, -1.0])
@@ -80,15 +83,16 @@ def places_over_bin(
     assert held is not None
     # The grasp's own rotation turned about the vertical, then approaches leaning every way.
     rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning()
-    T = np.array([_over_bin(R, held, bin_) for R in rotations])
-    T = T[inside(T[:, :3, 3], carrying.workspace)]
+    T, crowding_m = _over_bin(np.array(rotations), held, bin_, leaving.around.rest)
+    in_reach = inside(T[:, :3, 3], carrying.workspace)
+    T, crowding_m = T[in_reach], crowding_m[in_reach]
     joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
     pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
     joints = joints[pose, branch]
     # By how much what stood upright at the grasp leans there.
     tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
     travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
-    order = np.argsort(travel + _TIPPING_COST * tipping)
+    order = np.argsort(travel + _TIPPING_COST * tipping + _CROWDING_COST * crowding_m[pose])
     for k in order[carrying.free(joints[order])]:
         withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
         if withdraw is not None:
@@ -117,13 +121,20 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
     return None
 
 
-def _over_bin(R: NDArray, held: Held, bin_: Bin) -> Matrix:
-    """The tool pose with a rotation at which the object's middle is over the bin, its foot above the rim."""
-    points = held.points_tcp_m @ R.T
-    low, high = points.min(axis=0), points.max(axis=0)
-    middle = (low[:2] + high[:2]) / 2
-    height = bin_.size_m[2] + RIM_CLEARANCE_M + HELD_RADIUS_M - min(float(low[2]), 0.0)
-    return transform(R, (*(np.array(bin_.center_m) - middle), height))
+def _over_bin(R: NDArray, held: Held, bin_: Bin, around: DistanceField) -> tuple[Matrix, NDArray[np.float64]]:
+    """Tool poses (N, 4, 4) with rotations (M, 3, 3) at which the object is over a spot of the bin, its foot above the
+    rim; and how far (N,) [m] it would stand into what stands there already, or into a wall."""
+    points = held.points_tcp_m @ R.transpose(0, 2, 1)
+    low, high = points.min(axis=1), points.max(axis=1)
+    middle, half = (low + high)[:, :2] / 2, (high - low)[:, :2] / 2 + HELD_RADIUS_M
+    room = np.maximum(np.array(bin_.size_m[:2]) / 2 - bin_.wall_m - half, 0.0)
+    at = np.array(bin_.center_m) + room[:, None] * _SPOTS
+    T = np.tile(np.eye(4), (len(R), len(_SPOTS), 1, 1))
+    T[..., :3, :3] = R[:, None]
+    T[..., :2, 3] = at - middle[:, None]
+    T[..., 2, 3] = bin_.size_m[2] + RIM_CLEARANCE_M + HELD_RADIUS_M - np.minimum(low[:, 2], 0.0)[:, None]
+    free_m = around.at(np.concatenate([at, np.full((*at.shape[:2], 1), bin_.size_m[2] / 2)], axis=-1))
+    return T.reshape(-1, 4, 4), np.maximum(half.min(axis=1)[:, None] - free_m, 0.0).ravel()
 
 
 def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, bin_: Bin) -> DistanceField:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _outcome(
 ) -> SceneOutcome:
     grasps = load_success_model().rank(scene.grasps)
 
-    def plan(**budget: float) -> GraspPlan:
+    def plan(**budget: Any) -> GraspPlan:
         return plan_grasp(grasps, scene.view, cell, scene.joints_rad, planner=planner, seed=seed, **budget)
 
     started_s = time.perf_counter()

@@ -1,0 +1,78 @@
+"""What was let go of over the bin is remembered, and kept clear of."""
+
+import numpy as np
+import pytest
+
+from core.transforms import rotation_z, transform
+from grasping.planning.grasp_plan import Phase
+from grasping.planning.obstacles import BinContents, stand_in_bin
+from grasping.planning.planner import plan_grasp
+from hardware.robot.kinematics import forward_kinematics
+from tests.grasping.planning.test_planner import GLASS, PARKED
+from tests.support.scenes.planning import CELL, scene, table_view
+
+CENTER_M = np.array(CELL.bin.center_m)
+
+
+def plan(binned_m: np.ndarray | None = None):
+    return plan_grasp(scene(GLASS), table_view(), CELL, PARKED, budget_s=60, binned_m=binned_m)
+
+
+def tall(x_m: float, y_m: float, height_m: float = 0.18, radius_m: float = 0.03) -> np.ndarray:
+    """Points of a tall thing that stands in the bin, off its middle."""
+    angle, z = np.meshgrid(np.linspace(0, 2 * np.pi, 16), np.linspace(0.005, height_m, 20))
+    ring = np.stack([radius_m * np.cos(angle), radius_m * np.sin(angle), z], axis=-1).reshape(-1, 3)
+    x_mid, y_mid = CELL.bin.center_m
+    return ring + np.array([x_mid + x_m, y_mid + y_m, 0.0])
+
+
+@pytest.fixture(scope="module")
+def into_the_empty():
+    return plan()
+
+
+def test_what_is_let_go_of_stands_on_the_bins_floor_within_its_walls(into_the_empty):
+    points = into_the_empty.binned_m
+    assert points[:, 2].min() == pytest.approx(CELL.bin.wall_m, abs=1e-6)
+    assert (np.abs(points[:, :2].mean(axis=0) - CENTER_M) < np.array(CELL.bin.size_m[:2]) / 2).all()
+    assert np.ptp(points[:, 2]) == pytest.approx(GLASS[3], abs=0.05)
+
+
+def test_the_next_is_let_go_of_beside_it(into_the_empty):
+    before = into_the_empty.binned_m
+    after = plan(before).binned_m
+    apart = np.linalg.norm(before[:, None, :2] - after[None, :, :2], axis=2).min()
+    assert apart > 0.0
+    assert np.linalg.norm(before[:, :2].mean(axis=0) - after[:, :2].mean(axis=0)) > GLASS[2]
+
+
+def test_hand_and_load_stay_clear_of_a_tall_thing_in_the_bin(into_the_empty):
+    """It stands where they went while nobody knew of it."""
+    place = into_the_empty.binned_m[:, :2].mean(axis=0) - CENTER_M
+    standing = tall(*place)
+    around = plan(standing)
+    mount = CELL.arms[around.arm]
+    for phase in (Phase.PLACE, Phase.RETREAT):
+        tool = mount.T_world_base @ forward_kinematics(around.motions[phase].positions_rad, mount.firmware)
+        low = tool[:, 2, 3] < standing[:, 2].max()
+        tips = tool[low][:, None, :2, 3] - standing[None, :, :2]
+        assert not len(tips) or np.linalg.norm(tips, axis=2).min() > 0.01
+
+
+def test_a_turned_tool_turns_what_it_holds():
+    points = np.array([[0.1, 0.0, 0.20], [0.0, 0.0, 0.30]])
+    grasp = transform(translation_m=(0.0, 0.0, 0.25))
+    place = transform(rotation_z(np.pi / 2), (-0.28, 0.0, 0.4))
+    stands = stand_in_bin(points, grasp, place, CELL)
+    np.testing.assert_allclose(stands[0], [-0.28, 0.1, CELL.bin.wall_m], atol=1e-9)
+    np.testing.assert_allclose(stands[1], [-0.28, 0.0, CELL.bin.wall_m + 0.1], atol=1e-9)
+    assert len(stand_in_bin(np.zeros((0, 3)), grasp, place, CELL)) == 0
+
+
+def test_an_emptied_bin_is_forgotten():
+    contents = BinContents()
+    contents.add(tall(0, 0))
+    contents.add(tall(0.05, 0))
+    assert len(contents.points_m) == 2 * len(tall(0, 0))
+    contents.clear()
+    assert contents.points_m.shape == (0, 3)
