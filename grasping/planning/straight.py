@@ -35,6 +35,7 @@ _TIPPING_COST = 1.0
 #: Where in the bin, as shares of the room that the object leaves; what it costs to let go where something is [rad/m].
 _SPOTS = np.array([(0.0, 0.0), *product((-0.8, 0.8), repeat=2)])
 _CROWDING_COST = 100.0
+_BATCH = 100
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
 _DOWN = np.diag([1.0, -1.0, -1.0])
@@ -93,10 +94,11 @@ def places_over_bin(
     tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
     travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
     order = np.argsort(travel + _TIPPING_COST * tipping + _CROWDING_COST * crowding_m[pose])
-    for k in order[carrying.free(joints[order])]:
-        withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
-        if withdraw is not None:
-            yield Place(joints[k], withdraw)
+    for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
+        for k in some[carrying.free(joints[some])]:
+            withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
+            if withdraw is not None:
+                yield Place(joints[k], withdraw)
 
 
 @cache
