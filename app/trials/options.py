@@ -83,6 +83,46 @@ class MergeTrialsOptions(JsonOption):
     other: Annotated[str, typer.Argument(help="Its file, or its SQLAlchemy URL.")]
 
 
+@dataclass(frozen=True)
+class ReportOptions(JsonOption):
+    """Success by surface and estimator with intervals, tests, reasons, times and pictures, as one page; beside it
+    Markdown, LaTeX, CSV, Parquet."""
+
+    campaign: Annotated[str | None, typer.Option(help="Of this campaign; default: of the whole log.")] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder, or the HTML file to write; default: reports/NAME.", show_default=False),
+    ] = None
+
+
+@dataclass(frozen=True)
+class CompareOptions(JsonOption):
+    """Whether two estimators differ: exact McNemar on matched scenes, else Barnard; Holm over the surfaces."""
+
+    first: Annotated[str, typer.Argument(help="An estimator, or CAMPAIGN:ESTIMATOR.")]
+    second: Annotated[str, typer.Argument(help="The one to compare it with.")]
+    campaign: Annotated[str | None, typer.Option(help="In this campaign alone.")] = None
+    surface: Annotated[str | None, typer.Option(help="On this surface alone.")] = None
+
+
+@dataclass(frozen=True)
+class PowerOptions(JsonOption):
+    """How many trials tell two success rates apart, and what difference a number of trials can tell."""
+
+    first: Annotated[float, typer.Argument(min=0, max=1, help="A success rate, as 0.60.")]
+    second: Annotated[
+        float | None, typer.Argument(min=0, max=1, help="The other one, as 0.80.", show_default=False)
+    ] = None
+    trials: Annotated[
+        int | None, typer.Option(min=2, max=100_000, help="What so many of each can tell.", show_default=False)
+    ] = None
+    matched: Annotated[bool, typer.Option("--matched", help="Both attempt the same scenes, as in a campaign.")] = False
+    discordance: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of scenes that one gets right and the other not.", show_default=False),
+    ] = None
+
+
 add_command(room, "list", "app.trials.listing:list_trials", ListOptions)
 add_command(room, "show", "app.trials.show:show_trial", ShowTrialOptions)
 add_command(room, "label", "app.trials.label:label_trial", LabelOptions)
@@ -92,3 +132,6 @@ add_command(room, "import", "app.trials.exchange:import_trials", ImportTrialsOpt
 add_command(room, "merge", "app.trials.exchange:merge_trials", MergeTrialsOptions)
 add_command(room, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
 add_command(room, "summary", "app.trials.listing:summarise_trials", SummaryOptions)
+add_command(room, "report", "app.trials.report:report_trials", ReportOptions)
+add_command(room, "compare", "app.trials.compare:compare_estimators", CompareOptions)
+add_command(room, "power", "app.trials.power:tell_power", PowerOptions)

@@ -11,7 +11,7 @@ from core.json_values import to_json
 from trials.campaign import Campaign
 from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
-from trials.report.comparisons import RateComparison, caveats, compare_pairs, is_complete
+from trials.report.comparisons import RateComparison, compare_pairs
 from trials.report.counting import CountedTrials, SurfaceRate
 from trials.report.details import (
     ExpectedShare,
@@ -24,7 +24,8 @@ from trials.report.details import (
     what_ran,
     why_left_out,
 )
-from trials.report.trial_arrays import Ints, TrialArrays, read_arrays
+from trials.report.looks import look_at, read_open_arrays
+from trials.report.trial_arrays import Ints
 from trials.report.verdict import verdict
 from trials.store import TrialStore
 
@@ -115,30 +116,23 @@ def read_report(
             f"There is no trial in {of} of {store.where}.", "Run some: python main.py --surface reflective"
         )
     counted = CountedTrials(arrays)
-    complete = campaign is None or is_complete(counted, campaign)
-    if campaign is not None and not complete and campaign.finished is None:
-        campaign = store.note_look(campaign.id, int(counted.stands.sum()))
+    campaign, warnings = look_at(store, campaign, counted)
     last = DETAILED if len(arrays) <= DETAILED else DETAILED_OF_MANY
     trials = store.labelled(campaign=campaign.id if campaign else None, last=last)
     there = np.isin([known.trial.id for known in trials], arrays.ids)
     told = [shown(known) for known, is_there in zip(trials, there, strict=True) if is_there]
-    return _report(store.where, campaign, counted, complete, told)
-
-
-def read_open_arrays(store: TrialStore, campaign: Campaign | None, surface: str | None = None) -> TrialArrays:
-    """A campaign's trials; without one the whole log's but for those of blind campaigns that are open."""
-    if campaign is not None:
-        return read_arrays(store, campaign.id, surface)
-    arrays = read_arrays(store, surface=surface)
-    hidden = [known.id for known in store.campaigns() if known.is_blind and known.finished is None]
-    return arrays.where(~np.isin(arrays.campaigns, hidden)) if hidden else arrays
+    return _report(store.where, campaign, counted, warnings, told)
 
 
 def _report(
-    log: str, campaign: Campaign | None, counted: CountedTrials, complete: bool, told: Sequence[LabelledTrial]
+    log: str,
+    campaign: Campaign | None,
+    counted: CountedTrials,
+    warnings: tuple[str, ...],
+    told: Sequence[LabelledTrial],
 ) -> TrialReport:
     names = _names(campaign, counted.arrays.estimators)
-    surfaces = tuple(sorted(counted.arrays.surfaces, key=_paper_order))
+    surfaces = tuple(sorted(counted.arrays.surfaces, key=in_papers_order))
     at = np.searchsorted(counted.arrays.ids, [known.trial.id for known in told])
     stand = [known for known, stands in zip(told, counted.stands[at], strict=True) if stands]
     comparisons = tuple(
@@ -147,7 +141,6 @@ def _report(
     )
     rates = tuple(replace(rate, estimator=names[rate.estimator]) for rate in counted.rates())
     totals = tuple(replace(counted.rate(name), estimator=names[name]) for name in names)
-    warnings = caveats(campaign, complete)
     return TrialReport(
         log=log,
         made=datetime.now(UTC),
@@ -189,5 +182,6 @@ def _left_out(counted: CountedTrials, told: Sequence[LabelledTrial], at: Ints) -
     )
 
 
-def _paper_order(surface: str) -> tuple[int, str]:
+def in_papers_order(surface: str) -> tuple[int, str]:
+    """What sorts surfaces as the paper's table has them, others after them."""
     return PAPER_SURFACES.index(surface) if surface in PAPER_SURFACES else len(PAPER_SURFACES), surface

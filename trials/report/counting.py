@@ -68,7 +68,7 @@ class CountedTrials:
         self.counts = arrays.each(lambda known: known.counts).astype(bool)
         self.succeeded = arrays.each(lambda known: known.is_success).astype(bool)
         self._surfaces, self._estimators = arrays.surfaces, arrays.estimators
-        self._surface = arrays.each(lambda known: self._surfaces.index(known.trial.surface) if len(arrays) else 0)
+        self._surface = arrays.each(lambda known: self._surfaces.index(known.trial.surface))
         self._estimator = arrays.each(lambda known: self._estimators.index(known.trial.estimator))
         self.stands = self._standing()
 

@@ -7,7 +7,7 @@ from trials.report.contents import TrialReport
 from trials.report.details import Spread
 from trials.report.filmstrip import SHOWN_RULE, Filmstrip
 from trials.report.plots import expectation_plot, failure_bars, forest_plot
-from trials.report.verdict import p_value, percent, with_interval
+from trials.report.verdict import p_value, percent, points, with_interval
 from trials.summary import PAPER, PAPER_MEANS
 
 
@@ -56,11 +56,6 @@ def by_stage(report: TrialReport) -> dict[str, dict[str, Spread]]:
     for spread in (*report.timings, *report.cycles):
         stages.setdefault(spread.name, {})[spread.estimator] = spread
     return stages
-
-
-def points(difference: float | None) -> str:
-    """A difference of rates in points of a hundred, with its sign."""
-    return "–" if difference is None else f"{100 * difference:+.0f}".replace("-", "−")
 
 
 def _interval(interval: tuple[float, float]) -> str:

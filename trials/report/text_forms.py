@@ -2,8 +2,8 @@
 
 from trials.report.contents import TrialReport
 from trials.report.counting import SurfaceRate
-from trials.report.page import has_several, points
-from trials.report.verdict import p_value, percent, with_interval
+from trials.report.page import has_several
+from trials.report.verdict import p_value, percent, points, with_interval
 from trials.summary import PAPER, PAPER_MEANS
 
 _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"} | {

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Connection, Select, and_, case, cast, func, literal, select
+from sqlalchemy import BigInteger, Connection, Select, case, cast, func, literal, select
 
 from core.errors import TrialError
 from trials.label import FailureReason, Label, LabelledTrial, LabelValue
@@ -56,30 +56,34 @@ class TrialArrays:
 
     def where(self, rows: NDArray[Any]) -> "TrialArrays":
         """Those of a mask, or of indices."""
-        arrays = ("ids", "campaigns", "scenes", "picks", "objects", "attempts", "ended", "kinds")
-        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+        arrays = ("ids", "campaigns", "scenes", "picks", "objects", "attempts", "ended")
+        kinds, there = self.kinds[rows], np.zeros(len(self.examples), dtype=bool)
+        there[kinds] = True
+        examples = tuple(example for example, is_there in zip(self.examples, there, strict=True) if is_there)
+        parts: dict[str, Any] = {name: getattr(self, name)[rows] for name in arrays}
+        return replace(self, **parts, kinds=(np.cumsum(there) - 1)[kinds], examples=examples)
 
     @property
     def surfaces(self) -> tuple[str, ...]:
-        return tuple(sorted({self.examples[kind].trial.surface for kind in np.unique(self.kinds)}))
+        return tuple(sorted({example.trial.surface for example in self.examples}))
 
     @property
     def estimators(self) -> tuple[str, ...]:
-        return tuple(sorted({self.examples[kind].trial.estimator for kind in np.unique(self.kinds)}))
+        return tuple(sorted({example.trial.estimator for example in self.examples}))
 
 
-def read_arrays(store: TrialStore, campaign: int | None = None, surface: str | None = None) -> TrialArrays:
-    """The log's trials; of one campaign or surface.
+def read_arrays(store: TrialStore, campaign: int | None = None) -> TrialArrays:
+    """The log's trials, or one campaign's.
 
     Raises:
         TrialError: a row was edited into what no trial is.
     """
-    wanted = _wanted(campaign, surface)
+    wanted = literal(True) if campaign is None else trials.c.campaign == campaign
     with store.reading() as connection:
         names = [_distinct(connection, trials.c[name]) or [""] for name in ("surface", "estimator")]
         try:
             rows = _numbers(connection, _packed(names).where(wanted).order_by(trials.c.campaign, trials.c.id), 4)
-            said = _numbers(connection, _packed_labels(wanted if campaign or surface else None), 2)
+            said = _numbers(connection, _packed_labels(None if campaign is None else wanted), 2)
         except (TypeError, OverflowError) as error:  # a NULL, for there is no number for it, or no small one
             raise TrialError(
                 f"A trial or label in {store.where} was edited into what none is.",
@@ -87,12 +91,6 @@ def read_arrays(store: TrialStore, campaign: int | None = None, surface: str | N
             ) from error
         ended = _numbers(connection, _ended(wanted), 1)[:, 0]
     return _unpacked(rows[np.argsort(rows[:, 0], kind="stable")], said, ended, names)
-
-
-def _wanted(campaign: int | None, surface: str | None) -> Any:
-    conditions = [trials.c.campaign == campaign] if campaign is not None else []
-    conditions += [trials.c.surface == surface] if surface is not None else []
-    return and_(literal(True), *conditions)
 
 
 def _packed(names: Sequence[Sequence[str]]) -> Select[Any]:

@@ -34,6 +34,11 @@ def with_interval(value: Proportion) -> str:
     return "–" if value.rate is None else f"{percent(value.rate)} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
+def points(difference: float | None) -> str:
+    """A difference of rates in points of a hundred, with its sign."""
+    return "–" if difference is None else f"{100 * difference:+.0f}".replace("-", "−")
+
+
 def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 

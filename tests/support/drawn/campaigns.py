@@ -1,14 +1,22 @@
 """Logs of campaigns, as labs leave them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from uuid import uuid4
 
+from sqlalchemy import create_engine
+
+from core.json_values import to_json
 from tests.support.trial_rows import row
-from trials.campaign import Campaign
+from trials.campaign import Campaign, PlannedScene
+from trials.columns import values_of
 from trials.label import FailureReason, Label, LabelValue
-from trials.record import MetricFit, Outcome, Reason, TrialRecord
+from trials.process import ProcessStamp
+from trials.record import DIGITAL_CELL, MetricFit, Outcome, Reason, TrialRecord
 from trials.store import TrialStore
+from trials.table import labels, trials
 
 SURFACES = ("translucent", "reflective", "diffuse")
 #: How often a drawn campaign's estimators succeed.
@@ -42,27 +50,54 @@ def add(
 def log_campaign(store: TrialStore, plan: Campaign, seed: int = 1) -> Campaign:
     """Logs every planned scene of a campaign of single objects with results drawn by `RATES`, some trials invalid."""
     draw, kept = Random(seed), store.add_campaign(plan)
-    luck = {}
+    luck: dict[tuple[str, int], float] = {}
+    logged: list[tuple[TrialRecord, LabelValue, FailureReason | None]] = []
     for scene in kept.plan():
         luck.setdefault((scene.surface, scene.number), draw.random())  # hard scenes are hard for everyone
         rate = RATES[scene.estimator][SURFACES.index(scene.surface)]
         succeeds = (luck[scene.surface, scene.number] if draw.random() < 0.6 else draw.random()) < rate
-        says = LabelValue.SUCCESS if succeeds else LabelValue.FAILURE
-        stages = {"capture": 4.2, "locate": 0.05, "estimate": 0.9, "detect": 0.3, "plan": 0.7, "execute": 1.8}
-        values: dict[str, Any] = {
-            "surface": scene.surface,
-            "estimator": scene.estimator,
-            "campaign": kept.id,
-            "scene_number": scene.number,
-            "seed": scene.seed,
-            "objects": scene.objects,
-            "expected": min(max(draw.gauss(0.8 if succeeds else 0.6, 0.15), 0.02), 0.99),
-            "stages_s": {name: round(seconds * draw.uniform(0.8, 1.4), 3) for name, seconds in stages.items()},
-            "metric": MetricFit(scale=1.0, shift=0.0, residual_mm=draw.uniform(0.5, 2.5)),
-            "world": "digital cell",
-            "software": "0.1.0",
-        }
+        record = _record(kept, scene, succeeds, draw)
         if draw.random() < 0.04:
-            add(store, LabelValue.INVALID, FailureReason.SETUP, **values)  # and laid again
-        add(store, says, None if succeeds else draw.choice(_CAUSES), **values)
+            logged.append((record, LabelValue.INVALID, FailureReason.SETUP))  # and laid again
+        says = LabelValue.SUCCESS if succeeds else LabelValue.FAILURE
+        logged.append((record, says, None if succeeds else draw.choice(_CAUSES)))
+    _log(store, logged)
     return kept
+
+
+def _record(kept: Campaign, scene: PlannedScene, succeeds: bool, draw: Random) -> TrialRecord:
+    stages = {"capture": 4.2, "locate": 0.05, "estimate": 0.9, "detect": 0.3, "plan": 0.7, "execute": 1.8}
+    return row(
+        surface=scene.surface,
+        estimator=scene.estimator,
+        campaign=kept.id,
+        scene_number=scene.number,
+        seed=scene.seed,
+        objects=scene.objects,
+        expected=min(max(draw.gauss(0.8 if succeeds else 0.6, 0.15), 0.02), 0.99),
+        stages_s={name: round(seconds * draw.uniform(0.8, 1.4), 3) for name, seconds in stages.items()},
+        metric=MetricFit(scale=1.0, shift=0.0, residual_mm=draw.uniform(0.5, 2.5)),
+        world=DIGITAL_CELL,
+        software="0.1.0",
+        outcome=Outcome.SUCCESS if succeeds else Outcome.FAILURE,
+        reason=Reason.NONE if succeeds else Reason.EMPTY,
+        finished=datetime.now(UTC) + timedelta(seconds=draw.uniform(20, 40)),
+    )
+
+
+def _log(store: TrialStore, logged: list[tuple[TrialRecord, LabelValue, FailureReason | None]]) -> None:
+    """All at once: one commit a trial would take a test's time."""
+    stamp = values_of(ProcessStamp.own())
+    last = max((record.id for record in store.list(last=1)), default=0)
+    ids = range(last + 1, last + 1 + len(logged))
+    rows = [
+        {"id": id_} | values_of(replace(record, uuid=uuid4().hex)) | stamp
+        for id_, (record, _, _) in zip(ids, logged, strict=True)
+    ]
+    said = [
+        values_of(Label(trial=id_, value=says, reason=why, by="ada"))
+        for id_, (_, says, why) in zip(ids, logged, strict=True)
+    ]
+    with create_engine(f"sqlite:///{store.where}", json_serializer=to_json).begin() as connection:
+        connection.execute(trials.insert(), rows)
+        connection.execute(labels.insert(), said)

@@ -1,0 +1,59 @@
+"""`python main.py trials report`: what a campaign or the whole log came to, as a page to keep and tables to print."""
+
+from functools import partial
+from pathlib import Path
+
+from app.console import Console
+from app.paths import home, trial_folder, trial_log
+from app.trials.blinding import Blinding
+from app.trials.options import ReportOptions
+from core.files import demand_writable
+from trials.report.contents import TrialReport, read_report
+from trials.report.files import write_report
+from trials.report.filmstrip import filmstrips
+from trials.report.verdict import with_interval
+from trials.store import TrialStore
+
+
+def report_trials(options: ReportOptions) -> int:
+    """Raises:
+    TrialError: there is no such campaign, or no trial in it.
+    StorageError: the report's folder takes no file.
+    """
+    console = Console(options.as_json)
+    out = options.out or home() / "reports" / (options.campaign or "all").replace("/", "-")
+    demand_writable(out)
+    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+        campaign = None if options.campaign is None else store.campaign(options.campaign)
+        report = read_report(store, campaign, Blinding(store.campaigns()).shown)
+        folder = partial(trial_folder, store.where)
+    strips = list(console.progress(filmstrips(report.trials, folder), "pictures"))
+    files = write_report(report, out, strips, partial(console.progress, label="files"))
+    _show(console, report, files)
+    console.result(
+        {
+            "title": report.title,
+            "verdict": report.verdict,
+            "is_descriptive": bool(report.caveats),
+            "caveats": report.caveats,
+            "rates": report.rates,
+            "totals": report.totals,
+            "comparisons": report.comparisons,
+            "files": files,
+        }
+    )
+    return 0
+
+
+def _show(console: Console, report: TrialReport, files: tuple[Path, ...]) -> None:
+    columns = (*report.surfaces, "")
+    rows = [
+        [name, *(with_interval(rate.success) if (rate := report.rate(name, where)) else "–" for where in columns)]
+        for name in report.estimators
+    ]
+    console.table(f"{report.title}: {len(report.counted.arrays):,} trials", ("method", *report.surfaces, "all"), rows)
+    console.say(f"  {report.verdict}")
+    for caveat in report.caveats:
+        console.say(f"  [yellow]p values are descriptive:[/] {caveat}.")
+    console.say(f"  report: {files[0]}")
+    console.say(f"  beside it: {', '.join(path.name for path in files[1:])}")
