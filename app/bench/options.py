@@ -45,6 +45,17 @@ class BenchGraspOptions(JsonOption):
     boldness: Boldness = 0.9
 
 
+@dataclass(frozen=True, kw_only=True)
+class BenchClearOptions(CellOption, JsonOption):
+    """Tables of several objects cleared in the digital cell, surface after surface: objects lifted, picks an hour."""
+
+    scenes: Annotated[int, typer.Option(min=1, help="Tables.")] = 6
+    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a table.")] = 4
+    estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "oracle"
+    attempts: Attempts = 3
+    seed: Annotated[int, typer.Option(min=0, help="First table.")] = 4000
+
+
 @dataclass(frozen=True)
 class BenchValidityOptions(FreshOption, JsonOption):
     """Grasps against the true shapes, without physics: in minutes; goes on where it was interrupted."""
@@ -184,6 +195,7 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
 
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
+add_command(room, "clear", "app.bench.clear:bench_clear", BenchClearOptions)
 add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
 add_command(room, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)

@@ -74,7 +74,7 @@ def _run_scenes(options: RunOptions, session: Session) -> None:
     for number in range(options.trials):
         console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
         try:
-            session.run_scene(options.surface, options.seed + number, options.objects)
+            session.run_scene(options.surface, options.seed + number, options.objects, until_empty=options.until_empty)
             failed = False
         except CameraError as error:
             if failed or number == options.trials - 1:

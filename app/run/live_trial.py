@@ -22,7 +22,7 @@ from core.errors import (
 from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
-from hardware.arms.arm import TrackingReport
+from hardware.arms.arm import Arm, TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
 from perception.depth_types import TableView
@@ -200,16 +200,23 @@ class LiveTrial(Stages):
             assert frame is not None and view is not None
             self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
         require_fresh(execution.plan.gate, execution.plan.measured_rad, self._joints())
-        with self._operator.motion(execution.arm):
-            self._has_moved = True
-            return execution.lift()
+        self._has_moved = True
+        return self._move(execution.arm, execution.lift)
 
     def _clear(self, execution: Execution) -> None:
-        with self._operator.motion(execution.arm):
-            execution.clear()
+        self._move(execution.arm, execution.clear)
         if self.trial.verification is not None and self.trial.verification.held:
             self._in_bin.add(execution.plan.binned_m)
             self.binned_m = self._in_bin.points_m
+
+    def _move(self, arm: Arm, work: Callable[[], Result]) -> Result:
+        """What `work` returns, which moves the arm; how long that takes by the cell's clock is noted."""
+        start_s = self._world.clock.now_s()
+        try:
+            with self._operator.motion(arm):
+                return work()
+        finally:
+            self.trial = replace(self.trial, motion_s=self.trial.motion_s + self._world.clock.now_s() - start_s)
 
     def _tell_phase(self, phase: Phase) -> None:
         plan = self.trial.plan

@@ -1,6 +1,6 @@
 """The commands that look at one scene: `run`, `dry-run`, `record` and `grasps`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,9 +89,27 @@ class RunOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
     trials: Annotated[int, typer.Option(min=1, help="How many scenes to attempt.")] = 1
     objects: Objects = 1
     attempts: Attempts = 3
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="Pick from each scene until nothing is seen on it any more.")
+    ] = False
     practice: Annotated[
         bool, typer.Option("--practice", help="To try out cell and keys: everything as always, but nothing is kept.")
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClearOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
+    """Pick until the table is empty, or two picks in a row lift nothing; says what is left, and picks an hour."""
+
+    surface: Annotated[Surface, typer.Option(help="The table's surface; picks are logged under it.")]
+    objects: Annotated[int, typer.Option(min=1, max=6, help="Objects on the table of the digital cell.")] = 4
+    attempts: Attempts = 3
+
+
+def pipeline_options(options: PipelineOptions, estimator: str) -> PipelineOptions:
+    """What of a command's options the pipeline takes, with the estimator that `auto` came to."""
+    given = {field.name: getattr(options, field.name) for field in fields(PipelineOptions)}
+    return PipelineOptions(**given | {"estimator": estimator})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +161,7 @@ class GraspsOptions(DetectorOption, CellOption, JsonOption):
 
 
 add_command(room, "run", "app.run.command:run_trials", RunOptions)
+add_command(room, "clear-table", "app.clear_table:clear_table", ClearOptions)
 add_command(room, "dry-run", "app.recordings.dry_run:dry_run_recording", DryRunOptions)
 add_command(room, "record", "app.recordings.record:record_camera", RecordOptions)
 add_command(room, "grasps", "app.recordings.grasps:grasps_of_image", GraspsOptions)

@@ -51,11 +51,18 @@ class Session:
         object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
 
     def run_scene(
-        self, surface: str, seed: int, objects: int, scene_number: int = 0, lay: Lay = await_scene
+        self,
+        surface: str,
+        seed: int,
+        objects: int,
+        scene_number: int = 0,
+        lay: Lay = await_scene,
+        until_empty: bool = False,
     ) -> list[Trial]:
         """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
 
         scene_number: of the campaign's scenes on this surface; lay: has a person lay it in a real cell.
+        until_empty: picks though nobody knows how many objects there are, until none is seen.
 
         Raises:
             ArmError: before there is a row: a hand holds something and nobody is asked.
@@ -69,9 +76,9 @@ class Session:
         self.in_bin.clear()
         scene = self._stage(surface, seed, objects)
         trials = [self._pick(scene, objects, scene_number)]
-        if objects == 1:
+        if objects == 1 and not until_empty:
             return trials
-        while (why := self._end_of_scene(trials, objects)) is None:
+        while (why := self._end_of_scene(trials, objects, until_empty)) is None:
             if trials[-1].reason is Reason.OPERATOR:
                 return trials  # skipped by a person: it was not worked on to its end
             self.operator.console.say(f"\n  pick {len(trials) + 1}")
@@ -86,10 +93,14 @@ class Session:
             line.detail = scene.summary
         return scene
 
-    def _end_of_scene(self, trials: list[Trial], objects: int) -> str | None:
+    def _end_of_scene(self, trials: list[Trial], objects: int, until_empty: bool) -> str | None:
         """Why nothing more is picked from a scene; None while something is."""
         held = [trial.outcome is Outcome.SUCCESS for trial in trials]
         left = self.world.objects_left()
+        if left is None and until_empty:
+            if trials[-1].sees_nothing:
+                return "nothing more is seen"
+            return "failures in a row" if held[-FAILURES_IN_A_ROW:] == [False] * FAILURES_IN_A_ROW else None
         if (objects - sum(held) if left is None else left) <= 0:
             return "empty"
         if held[-FAILURES_IN_A_ROW:] == [False] * FAILURES_IN_A_ROW:

@@ -31,7 +31,7 @@ class Trial:
 
     frames: those that the estimator sees at once, the newest last. tracking: how every motion so far was followed.
     faults: every error on the way, those after the outcome was settled too. shown: what people are shown for the
-    estimator's name, where that is hidden.
+    estimator's name, where that is hidden. motion_s: how long the arm and its hand took, by the cell's clock.
     """
 
     surface: str
@@ -52,6 +52,7 @@ class Trial:
     faults: tuple[str, ...] = ()
     earlier: tuple["Trial", ...] = ()
     shown: str = ""
+    motion_s: float = 0.0
 
     @property
     def attempts(self) -> tuple["Trial", ...]:
@@ -74,6 +75,11 @@ class Trial:
             return None
         points = self.grasps.cloud_m[self.grasps.labels == int(self.plan.row[OBJECT])]
         return FailedGrasp(self.plan.row, points, self.verification.closed_m)
+
+    @property
+    def sees_nothing(self) -> bool:
+        """Whether the detector was asked and nothing stood there for it."""
+        return self.grasps is not None and not len(self.grasps) and not len(self.grasps.cloud_m)
 
     @property
     def frame(self) -> RgbdFrame | None:
@@ -163,6 +169,8 @@ class Trial:
 
     def notes(self) -> dict[str, Any]:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
+        if self.motion_s:
+            notes["motion_s"] = round(self.motion_s, 3)
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}
             if self.view.sensor_factor != 1:

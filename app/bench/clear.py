@@ -1,0 +1,58 @@
+"""`python main.py bench clear`: tables of several objects in the digital cell, cleared one after the other."""
+
+from contextlib import closing
+
+from app.bench.options import BenchClearOptions
+from app.calibrate.cell import load_calibrated
+from app.clear_table import Clearing, summarise_clearing
+from app.console import Console
+from app.interrupts import Interrupts
+from app.paths import home
+from app.run.operator import Operator
+from app.run.options import PipelineOptions
+from app.run.pipeline import Pipeline
+from app.run.session import Session
+from app.run.trial_log import TrialLog
+from core.cell import Cell
+from core.errors import ArmError
+from core.surfaces import SURFACES
+from hardware.worlds import open_world
+from trials.store import TrialStore
+
+
+def bench_clear(options: BenchClearOptions) -> int:
+    """Clears every table; 0 whatever is left on them."""
+    console, cell = Console(options.as_json), load_calibrated(options.cell)
+    cleared: list[Clearing] = []
+    with TrialStore(home() / "bench-clear.db") as store, Interrupts() as interrupts:
+        operator = Operator(console, interrupts, assume_yes=True)
+        for number in range(options.scenes):
+            console.say(f"\n[bold]table {number + 1} of {options.scenes}[/]")
+            cleared.append(_clear_one(options, cell, store, operator, number))
+    objects, binned = options.objects * len(cleared), sum(one.cleared for one in cleared)
+    attempts = sum(one.attempts for one in cleared)
+    spent_h = sum(one.lifted / one.picks_per_hour for one in cleared if one.picks_per_hour)
+    pace = sum(one.lifted for one in cleared) / spent_h if spent_h else 0.0
+    rows = [
+        (str(number), f"{one.cleared} of {one.laid}", str(one.attempts), f"{one.picks_per_hour:.0f}", one.ended)
+        for number, one in enumerate(cleared, start=1)
+    ]
+    title = f"{binned} of {objects} objects cleared in {attempts} attempts, {pace:.0f} picks an hour"
+    console.table(title, ("table", "cleared", "attempts", "picks/h", "ended"), rows)
+    result = {"objects": objects, "cleared": binned, "attempts": attempts, "picks_per_hour": round(pace, 1)}
+    console.result({**result, "overlap": False, "tables": [one.facts() for one in cleared]})
+    return 0
+
+
+def _clear_one(options: BenchClearOptions, cell: Cell, store: TrialStore, operator: Operator, number: int) -> Clearing:
+    """One table in a cell of its own, so that a fault ends only that table."""
+    log = TrialLog(store)
+    with closing(open_world(cell, "sim", options.seed + number)) as world:
+        pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
+        session = Session(world, pipeline, log, operator, options.attempts)
+        surface = SURFACES[number % len(SURFACES)]
+        try:
+            session.run_scene(surface, options.seed + number, options.objects, until_empty=True)
+        except ArmError as error:
+            operator.console.error(error)
+        return summarise_clearing([store.get(id) for id in log.ids], options.objects, world.objects_left())
