@@ -52,11 +52,22 @@ class QuestionEnd:
 
 
 @dataclass(frozen=True)
+class SessionProgress:
+    """How far a session or campaign has come. text: as "trial 2 of 6", with whatever else tells where one is."""
+
+    text: str
+    done: int
+    of: int
+
+
+@dataclass(frozen=True)
 class TrialBegin:
-    """A trial whose row is on disk. folder: where its files will lie."""
+    """A trial whose row is on disk. folder: where its files will lie. estimator_shown: what people are shown for the
+    estimator's name, where it is not to be known yet."""
 
     record: "TrialRecord"
     folder: Path
+    estimator_shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,7 @@ Event = (
     | ErrorTold
     | QuestionOpen
     | QuestionEnd
+    | SessionProgress
     | TrialBegin
     | TrialChange
     | MotionBegin

@@ -1,6 +1,7 @@
 """Ctrl-C with care: the first stops a motion and holds, the second stops now, none cuts the power."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ class Interrupts:
 
     def should_stop(self) -> bool:
         return self.stop_requested
+
+    def request(self) -> None:
+        """Does what Ctrl-C does; any thread may call it."""
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     @contextmanager
     def deferring(self) -> Iterator[None]:

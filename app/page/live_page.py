@@ -1,42 +1,45 @@
-"""The page a person watches in the browser: cloud, arms, the chosen grasp and its path, in 3D."""
+"""The page a person watches and answers in the browser: what happens, the question that is open, a stop key, in 3D."""
 
+import logging
 import socket
+import threading
+import time
 from collections.abc import Mapping
+from queue import Empty, SimpleQueue
 
-import numpy as np
-from numpy.typing import NDArray
-
+from app.console import Console
+from app.events import Event, TrialChange
+from app.interrupts import Interrupts
+from app.page.cell_scene import CellScene
 from app.page.page_guard import LOOPBACK, PageGuard
-from app.run.trial import Trial
+from app.page.page_part import PagePart
+from app.page.pictures_part import PicturesPart
+from app.page.playback import PlanPlayback
+from app.page.question_part import QuestionPart
+from app.page.status_part import StatusPart
+from app.page.stop_key import StopKey
+from app.page.style import STYLE
+from app.page.tables_part import ResultsPart, StagesPart
 from core.cell import Cell
-from core.cell_parts import ArmMount
-from core.transforms import Matrix, apply, invert, rotation_to_quaternion
-from grasping.planning.grasp_plan import GraspPlan, Phase
-from hardware.cameras.frame import RgbdFrame
-from hardware.robot.description import SHAPES
-from hardware.robot.kinematics import forward_kinematics, link_poses
-from perception.objects.clouds import organised_cloud, without_flying_pixels
+from hardware.arms.arm import Arm
 
+_log = logging.getLogger(__name__)
 PORT = 8080
 _ANY = ("0.0.0.0", "::")
-#: Every n-th pixel of the cloud is sent: enough to see by, light enough for a laptop over SSH.
-STRIDE = 3
-PHASE_COLORS = {
-    Phase.TRANSIT: (120, 120, 120),
-    Phase.APPROACH: (255, 150, 0),
-    Phase.LIFT: (0, 170, 80),
-    Phase.PLACE: (0, 120, 220),
-    Phase.RETREAT: (120, 120, 120),
-}
+#: How often the page looks at what changes by itself [s].
+_TICK_S = 0.05
+#: What is still to be sent gets this long to reach the browsers [s].
+_LAST_WORDS_S = 0.2
 
 
 class LivePage:
-    """A viser server that shows the newest trial, to whom its guard lets in.
+    """A viser server that shows a session, to whom its guard lets in, and answers its questions.
 
-    host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for.
+    host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for. It
+    draws on a thread of its own, so that nothing that moves waits for it.
     """
 
-    def __init__(self, cell: Cell, host: str = LOOPBACK[0]) -> None:
+    def __init__(self, cell: Cell, console: Console, interrupts: Interrupts, host: str = LOOPBACK[0]) -> None:
         import rich
         import viser
 
@@ -45,20 +48,38 @@ class LivePage:
                 """Any visitor's button would open a tunnel to a server outside."""
                 return None
 
-        self._cell, self._guard, self._host = cell, PageGuard(host), host
+        self._console, self._guard, self._host = console, PageGuard(host), host
         # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
         rich.reconfigure(quiet=True)
         with self._guard.guarding():
             self._server = Server(host=host, port=PORT, label="Vitro", verbose=False)
-        self._server.gui.configure_theme(show_share_button=False)
-        self._text = self._server.gui.add_markdown("Waiting for the first trial.")
-        self._image = self._server.gui.add_image(np.full((48, 85, 3), 40, np.uint8), label="camera")
-        self._server.initial_camera.position = (0.7, -0.45, 0.55)
-        self._server.initial_camera.look_at = (0.0, 0.0, 0.05)
-        width_m, depth_m = cell.table.size_m
-        self._server.scene.add_box(
-            "/table", (200, 190, 175), (width_m, depth_m, 0.02), position=(0.0, 0.0, -0.0105), cast_shadow=False
-        )
+        self._server.gui.configure_theme(show_share_button=False, show_logo=False)
+        self._server.gui.main_panel.dock_right()
+        self._server.gui.set_panel_label("Vitro")
+        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._parts = self._lay_out(cell, interrupts)
+        self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
+        self._thread.start()
+        console.events.add(self._queue.put)
+        console.questions.is_answered_elsewhere = True
+
+    def _lay_out(self, cell: Cell, interrupts: Interrupts) -> list[PagePart]:
+        """The parts from top to bottom: what must be at hand first."""
+        server, gui = self._server, self._server.gui
+        gui.add_html(STYLE)
+        stop = StopKey(server, interrupts)
+        self._status = StatusPart(server)
+        question = QuestionPart(server, self._console.questions)
+        playback = PlanPlayback(server, cell)
+        tabs = gui.add_tab_group()
+        with tabs.add_tab("Pictures"):
+            pictures = PicturesPart(server)
+        with tabs.add_tab("Stages"):
+            stages = StagesPart(server)
+        with tabs.add_tab("Results"):
+            results = ResultsPart(server)
+        self._scene = CellScene(server, cell)
+        return [stop, question, stages, results, playback, self._scene, pictures]
 
     @property
     def address(self) -> str:
@@ -66,68 +87,60 @@ class LivePage:
         name = "localhost" if not token else socket.gethostname() if self._host in _ANY else self._host
         return f"http://{name}:{port}{f'/?token={token}' if token else ''}"
 
-    def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
-        """Draws whatever the trial has reached; called before approval and after each trial."""
-        lines = [f"## {trial.surface} table, scene {trial.seed}"]
-        if trial.estimate is not None:
-            lines.append(f"depth by **{trial.shown_estimator}**")
-        if trial.plan is not None:
-            lines.append(f"**{trial.plan.arm}** arm, gate {'passed' if trial.plan.gate.passed else 'refused'}")
-        if trial.outcome is not None:
-            lines.append(f"**{trial.outcome}** {trial.reason}")
-        lines += [f"- {stage}: {seconds:.2f} s" for stage, seconds in trial.stages_s.items()]
-        self._text.content = "\n\n".join(lines[:4]) + "\n\n" + "\n".join(lines[4:])
-        if trial.frame is not None:
-            self._image.image = trial.frame.color
-        for name, mount in self._cell.arms.items():
-            if name in joints_rad:
-                self._draw_arm(name, mount, joints_rad[name])
-        if trial.frame is not None and trial.metric is not None and trial.view is not None:
-            self._draw_cloud(trial.frame, trial.metric.depth_m, trial.view.T_camera_world)
-        if trial.plan is not None:
-            self._draw_plan(trial.plan)
+    def watch(self, arms: Mapping[str, Arm]) -> None:
+        """Shows the arms as they report from now on; it only reads."""
+        self._scene.watch(arms)
 
-    def close(self) -> None:
+    def close(self, words: str = "The session is over.") -> None:
+        """Leaves `words` in the browsers that are open; idempotent."""
+        if not self._thread.is_alive():
+            return
+        self._console.events.remove(self._queue.put)
+        self._console.questions.is_answered_elsewhere = False
+        self._scene.watch({})
+        self._queue.put(None)
+        self._thread.join()
+        self._status.end(words)
+        self._status.tick(time.monotonic())
+        self._server.flush()
+        time.sleep(_LAST_WORDS_S)
         self._server.stop()
 
-    def _draw_cloud(self, frame: RgbdFrame, depth_m: NDArray[np.float32], T_camera_world: Matrix) -> None:
-        points = organised_cloud(without_flying_pixels(depth_m), frame.intrinsics)[::STRIDE, ::STRIDE]
-        known = np.isfinite(points[..., 2])
-        self._server.scene.add_point_cloud(
-            "/cloud",
-            apply(invert(T_camera_world), points[known]).astype(np.float32),
-            frame.color[::STRIDE, ::STRIDE][known],
-            point_size=0.002,
-        )
+    def _serve(self) -> None:
+        while True:
+            events = self._await_events()
+            # Where the session is, is shown at once; drawing may take longer than an eye waits.
+            for event in events:
+                self._guarded(self._status, event)
+            self._guarded(self._status, None)
+            for event in _newest(events):
+                for part in self._parts:
+                    self._guarded(part, event)
+            for part in self._parts:
+                self._guarded(part, None)
+            if None in events:
+                return
 
-    def _draw_arm(self, name: str, mount: ArmMount, joints_rad: NDArray[np.float64]) -> None:
-        scene, poses = self._server.scene, link_poses(joints_rad, mount.gripper_stroke_m, mount.firmware)
-        for link, shapes in SHAPES.items():
-            for index, shape in enumerate(shapes):
-                T_world_shape = mount.T_world_base @ poses[link] @ shape.T_link_shape
-                path, size_m, (red, green, blue) = f"/arms/{name}/{link}/{index}", shape.size_m, shape.rgb
-                color = (round(255 * red), round(255 * green), round(255 * blue))
-                position, wxyz = T_world_shape[:3, 3], rotation_to_quaternion(T_world_shape[:3, :3])
-                if shape.kind == "box":
-                    scene.add_box(path, color, 2 * np.array(size_m), position=position, wxyz=wxyz)
-                elif shape.kind == "cylinder":
-                    scene.add_cylinder(path, size_m[0], 2 * size_m[1], color, position=position, wxyz=wxyz)
-                else:
-                    scene.add_icosphere(path, size_m[0], color, position=position, wxyz=wxyz)
+    def _await_events(self) -> list[Event | None]:
+        """What has happened since, in order; nothing where a tick is due first."""
+        events: list[Event | None] = []
+        try:
+            events.append(self._queue.get(timeout=_TICK_S))
+            while True:
+                events.append(self._queue.get_nowait())
+        except Empty:
+            return events
 
-    def _draw_plan(self, plan: GraspPlan) -> None:
-        mount = self._cell.arms[plan.arm]
-        for phase, motion in plan.motions.items():
-            path_m = [
-                (mount.T_world_base @ forward_kinematics(joints, mount.firmware))[:3, 3]
-                for joints in motion.positions_rad[:: max(1, len(motion.positions_rad) // 60)]
-            ]
-            segments = np.stack([path_m[:-1], path_m[1:]], axis=1)
-            self._server.scene.add_line_segments(f"/path/{phase}", segments, PHASE_COLORS[phase], thickness=0.004)
-        self._server.scene.add_frame(
-            "/grasp",
-            axes_length=0.05,
-            axes_radius=0.003,
-            position=plan.T_world_tcp[:3, 3],
-            wxyz=rotation_to_quaternion(plan.T_world_tcp[:3, :3]),
-        )
+    def _guarded(self, part: PagePart, event: Event | None) -> None:
+        """What one part cannot draw ends neither the page nor what it is shown of."""
+        try:
+            part.tick(time.monotonic()) if event is None else part.hear(event)
+        except Exception:
+            _log.exception("the page's %s failed", type(part).__name__)
+
+
+def _newest(events: list[Event | None]) -> list[Event]:
+    """Of a trial's changes that have come by now only the last: a page that draws slowly skips some."""
+    heard = [event for event in events if event is not None]
+    changes = [event for event in heard if isinstance(event, TrialChange)]
+    return [event for event in heard if not isinstance(event, TrialChange) or event is changes[-1]]

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from app.console import Console
 from app.estimator_choice import choose_estimator
+from app.events import SessionProgress
 from app.interrupts import Interrupts
 from app.paths import trial_folder, trial_log
 from app.run.operator import Operator
@@ -73,6 +74,7 @@ def _run_scenes(options: RunOptions, session: Session) -> None:
     console, failed = session.operator.console, False
     for number in range(options.trials):
         console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
+        console.events.tell(SessionProgress(f"trial {number + 1} of {options.trials}", number, options.trials))
         try:
             session.run_scene(options.surface, options.seed + number, options.objects, until_empty=options.until_empty)
             failed = False

@@ -14,11 +14,7 @@ from app.run.state_machine import TrialMachine
 from app.run.trial import Trial
 from app.run.trial_log import LogEntry
 from calibration.cell_check import check_cell
-from core.errors import (
-    ArmError,
-    CalibrationError,
-    VitroError,
-)
+from core.errors import CalibrationError, VitroError
 from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
@@ -121,7 +117,7 @@ class LiveTrial(Stages):
             self.console.error(error)
 
     def finish(self) -> None:
-        """Completes the row (StorageError: no disk takes it), then frames, pictures and page: their failure is said."""
+        """Completes the row (StorageError: no disk takes it), then frames and pictures: their failure is said."""
         self.trial = replace(self.trial, verdict=self._world.verdict())
         with suppress(VitroError):  # frames first, for the row tells which they are; a failure is said below
             self._entry.save_frames(self.trial)
@@ -130,7 +126,6 @@ class LiveTrial(Stages):
             self._entry.save_files(self.trial)
         except VitroError as error:
             self.console.error(error)
-        self._show()
 
     def stage(
         self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False
@@ -184,7 +179,6 @@ class LiveTrial(Stages):
     def _approve(self, plan: GraspPlan) -> Approval:
         """Puts on disk what is about to move, then asks."""
         folder = self._entry.note(self.trial)
-        self._show()
         approval = self._operator.approve(plan.arm, folder, plan.gate.checked_s)
         self.approved = approval.given
         return approval
@@ -261,10 +255,3 @@ class LiveTrial(Stages):
 
     def _joints(self) -> ArmJoints:
         return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}
-
-    def _show(self) -> None:
-        try:
-            joints = self._joints()
-        except ArmError:
-            joints = {}  # the page shows the arms where they were last heard of
-        self._operator.show(self.trial, joints)

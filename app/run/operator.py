@@ -2,13 +2,10 @@
 
 import getpass
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.console import Console
 from app.events import MotionBegin, MotionEnd
@@ -16,7 +13,6 @@ from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.question import Question, Reply
 from app.run.look import PLAN_VALID_S
-from app.run.trial import Trial
 from core.errors import ConfigurationError
 from grasping.execution import MotionStopped
 from hardware.arms.arm import Arm
@@ -77,10 +73,6 @@ class Operator:
             line = f"too late: the plan is {age_s:.0f} s old; nothing moves"
             return Approval(False, line, f"approved {age_s:.0f} s after the plan: too late")
         return Approval(True, f"by {reply.by}")
-
-    def show(self, trial: Trial, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
-        if self.page is not None:
-            self.page.show(trial, joints_rad)
 
     @contextmanager
     def motion(self, arm: Arm) -> Iterator[None]:

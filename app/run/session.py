@@ -127,7 +127,7 @@ class Session:
             )
         )
         events = self.operator.console.events
-        events.tell(TrialBegin(entry.record, entry.folder))
+        events.tell(TrialBegin(entry.record, entry.folder, self.shown))
         trial = Trial(scene.surface, scene.seed, shown=self.shown)
         live = LiveTrial(
             trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin

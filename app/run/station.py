@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.calibrate.cell import confirm_age, load_calibrated
+from app.events import ErrorTold
 from app.keys import require_terminal
 from app.page.live_page import LivePage
 from app.run.operator import Operator
@@ -16,7 +17,7 @@ from app.run.pipeline import Pipeline
 from app.trial_recording.recorder import TrialRecorder
 from calibration.cell_check import check_measured
 from core.cell import Cell
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, VitroError
 from core.image import RgbdImage
 from hardware.world import World
 from hardware.worlds import choose_world
@@ -72,11 +73,15 @@ class Station:
             VitroError: a part of the cell is missing.
         """
         options, operator, console = self._options, self.operator, self.operator.console
-        if not options.yes or self.camera != "sim":
+        if options.headless and (not options.yes or self.camera != "sim"):
             require_terminal()
-        if self.camera != "sim":
-            confirm_age(self.cell, console, options.yes)
         with ExitStack() as opened:
+            if not options.headless:
+                page = LivePage(self.cell, console, operator.interrupts, options.page_host)
+                operator.page = opened.enter_context(closing(page))
+                console.say(f"watch it in 3D: [bold]{page.address}[/]")
+            if self.camera != "sim":
+                confirm_age(self.cell, console, options.yes)
             with console.stage("open") as line:
                 world = opened.enter_context(closing(self._open_world(self.cell, self.camera, seed)))
                 self._world = world
@@ -84,9 +89,16 @@ class Station:
                 console.events.add(recorder.hear)
                 opened.callback(console.events.remove, recorder.hear)
                 line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({self.arms})"
-            if not options.headless:
-                operator.page = opened.enter_context(closing(LivePage(self.cell, options.page_host)))
-                console.say(f"watch it in 3D: [bold]{operator.page.address}[/]")
-            yield world
+            if operator.page is not None:
+                operator.page.watch(world.arms)
+                opened.callback(operator.page.watch, {})
+            try:
+                yield world
+            except VitroError as error:
+                console.events.tell(ErrorTold(error.cause, error.remedy))
+                raise
+            except KeyboardInterrupt:
+                console.events.tell(ErrorTold("Stopped.", "The arms hold where they are, and the log is complete."))
+                raise
             if operator.page is not None and sys.stdin.isatty():
                 console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})

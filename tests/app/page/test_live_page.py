@@ -11,6 +11,8 @@ import viser
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from app.console import Console
+from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import cell_file
 from core.cell import load_cell
@@ -20,13 +22,13 @@ VERSION = f"viser-v{viser.__version__}"
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[LivePage]:
-    with closing(LivePage(load_cell(cell_file("sim")))) as page:
+    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())) as page:
         yield page
 
 
 @pytest.fixture(scope="module")
 def open_page() -> Iterator[LivePage]:
-    with closing(LivePage(load_cell(cell_file("sim")), "0.0.0.0")) as page:
+    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts(), "0.0.0.0")) as page:
         yield page
 
 
@@ -85,7 +87,7 @@ def test_beyond_this_machine_the_page_asks_for_its_token(open_page: LivePage) ->
 
 
 def test_nothing_is_printed_and_nothing_shared(capfd: pytest.CaptureFixture[str]) -> None:
-    with closing(LivePage(load_cell(cell_file("sim")))) as page:
+    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())) as page:
         with (
             connect(f"ws://127.0.0.1:{port(page)}", subprotocols=["viser-v0"]) as socket,
             pytest.raises(ConnectionClosed),

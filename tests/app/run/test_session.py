@@ -2,7 +2,6 @@
 
 import signal
 import time
-import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +12,6 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
-from app.page.live_page import LivePage
 from app.paths import trial_folder
 from app.question import Question, Reply
 from app.run import command, live_trial, operator, station, trial_log
@@ -472,15 +470,6 @@ def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench)
         bench.run()
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.ARM)
     assert_unmoved(bench, before)
-
-
-def test_the_live_page_shows_a_trial_and_closes(bench: Bench) -> None:
-    with closing(LivePage(bench.world._cell)) as page:
-        bench.operator.page = page
-        trial = bench.run()
-        assert "oracle (cheat)" in page._text.content and trial.outcome.value in page._text.content
-        with urllib.request.urlopen(page.address, timeout=10) as answer:
-            assert answer.status == 200
 
 
 def take_away(bench: Bench, *_: object) -> None:

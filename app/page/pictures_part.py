@@ -1,0 +1,78 @@
+"""The page's pictures: colour with tags and grasps, and depth as the sensor and the estimator have it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.events import Event, TrialBegin, TrialChange
+from app.run.trial import Trial
+from grasping.pictures import draw_grasps
+from perception.pictures import colour_depth, depth_range, draw_tags
+
+if TYPE_CHECKING:
+    from viser import GuiImageHandle, ViserServer
+
+#: What is sent: enough for the panel, little for the line.
+_WIDTH_PX, _HEIGHT_PX = 640, 362
+_SHOWN_GRASPS = 5
+
+
+class PicturesPart:
+    """Draws anew only what a stage has added to."""
+
+    def __init__(self, server: "ViserServer") -> None:
+        empty = np.full((_HEIGHT_PX, _WIDTH_PX, 3), 40, np.uint8)
+        self._color = server.gui.add_image(empty, label="colour, tags, grasps", format="jpeg", jpeg_quality=80)
+        self._sensor = server.gui.add_image(empty, label="depth by the sensor", format="jpeg", jpeg_quality=80)
+        self._depth = server.gui.add_image(empty, label="depth", format="jpeg", jpeg_quality=80)
+        self._estimator = ""
+        self._drawn: tuple[object, ...] = ()
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, TrialBegin):
+            self._estimator = event.estimator_shown or event.record.estimator
+        if isinstance(event, TrialChange) and event.trial.frame is not None:
+            trial = event.trial
+            shown = (trial.frame, trial.view, trial.metric, trial.grasps, trial.plan)
+            before = self._drawn or (None,) * len(shown)
+            changed = [one is not other for one, other in zip(shown, before, strict=True)]
+            self._drawn = shown
+            if changed[0] or changed[1] or changed[3] or changed[4]:
+                _show(self._color, _color_picture(trial))
+            if changed[0] or changed[2]:
+                self._show_depth(trial)
+
+    def tick(self, now_s: float) -> None:
+        """Nothing changes by itself."""
+
+    def _show_depth(self, trial: Trial) -> None:
+        """Both in one range of colours."""
+        assert trial.frame is not None
+        sensor_m, metric = trial.frame.depth_m, trial.metric
+        near_m, far_m = depth_range(sensor_m if metric is None else metric.depth_m)
+        _show(self._sensor, colour_depth(sensor_m, near_m, far_m))
+        self._depth.visible = metric is not None
+        if metric is not None:
+            self._depth.label = f"depth by {self._estimator}, {near_m:.2f} m (red) to {far_m:.2f} m (blue)"
+            _show(self._depth, colour_depth(metric.depth_m, near_m, far_m))
+
+
+def _color_picture(trial: Trial) -> NDArray[np.uint8]:
+    frame = trial.frame
+    assert frame is not None
+    image = frame.color if trial.view is None else draw_tags(frame.color, trial.view.tags)
+    if trial.plan is not None:
+        return draw_grasps(image, trial.plan.row[None], frame.intrinsics)
+    if trial.grasps is not None and len(trial.grasps):
+        return draw_grasps(image, trial.grasps.rows[:_SHOWN_GRASPS], frame.intrinsics)
+    return image
+
+
+def _show(handle: "GuiImageHandle", image: NDArray[np.uint8]) -> None:
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = min(1.0, _WIDTH_PX / width)
+    size = (round(width * scale), round(height * scale))
+    handle.image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,93 @@
+"""Where the session is: the trial, the stage and its time, whether an arm moves, the last fault and its remedy."""
+
+import time
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from app.events import (
+    ErrorTold,
+    Event,
+    MotionBegin,
+    MotionEnd,
+    QuestionEnd,
+    QuestionOpen,
+    SessionProgress,
+    StageBegin,
+    StageEnd,
+    TrialBegin,
+)
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+#: How often a running stage's time is shown anew [s].
+PERIOD_S = 0.2
+
+
+class StatusPart:
+    """What is shown is worked out anew from what was heard last; `end` is the last word."""
+
+    def __init__(self, server: "ViserServer") -> None:
+        self._html = server.gui.add_html("")
+        self._progress, self._trial, self._fault, self._end = "", "", "", ""
+        self._share: float | None = None
+        self._bar: Any = server.gui.add_progress_bar(0.0, visible=False)
+        self._stage: tuple[str, float] | None = None
+        self._arm, self._is_asked = "", False
+        self._due_s = 0.0
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case SessionProgress(text, done, of):
+                self._progress, self._share = text, done / max(of, 1)
+            case TrialBegin(record):
+                name = event.estimator_shown or record.estimator
+                self._trial = (
+                    f"no. {record.id} in the log: {record.surface} table, scene {record.seed}, depth by {name}"
+                )
+                self._fault = ""
+            case StageBegin(name):
+                self._stage = name, time.monotonic()
+            case StageEnd():
+                self._stage = None
+            case MotionBegin(arm):
+                self._arm = arm
+            case MotionEnd():
+                self._arm = ""
+            case QuestionOpen() | QuestionEnd():
+                self._is_asked = isinstance(event, QuestionOpen)
+            case ErrorTold(cause, remedy):
+                self._fault = f"{escape(cause)}<br><b>→</b> {escape(remedy)}"
+        self._due_s = 0.0
+
+    def end(self, words: str) -> None:
+        """The session is over; nothing that was under way is any more."""
+        self._stage, self._arm, self._is_asked, self._end, self._due_s = None, "", False, words, 0.0
+
+    def tick(self, now_s: float) -> None:
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + PERIOD_S
+        self._html.content = self._content(now_s)
+        if self._share is not None:
+            self._bar.value, self._bar.visible = 100 * self._share, True
+
+    def _content(self, now_s: float) -> str:
+        kind, words = self._state(now_s)
+        lines = " · ".join(escape(line) for line in (self._progress, self._trial) if line)
+        fault = f'<div class="fault">{self._fault}</div>' if self._fault else ""
+        # The stamp lets a test tell how old is what a browser shows.
+        return (
+            f'<div class="vitro" id="vitro-status" data-state="{kind}" data-stamp="{time.time():.3f}">'
+            f'<div class="state {kind}">{escape(words)}</div><div>{lines}</div>{fault}</div>'
+        )
+
+    def _state(self, now_s: float) -> tuple[str, str]:
+        stage = f"{self._stage[0]} … {now_s - self._stage[1]:.1f} s" if self._stage else ""
+        if self._end:
+            return "stopped", self._end
+        if self._arm:
+            return "moving", f"The {self._arm} arm moves: {stage}"
+        if self._is_asked:
+            return "waiting", "Waiting for you"
+        return ("working", stage) if stage else ("idle", "Idle")
