@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.campaign.progress import discard_unfinished, scenes_to_do
 from app.campaign.scene_guide import SceneGuide
+from app.events import SessionProgress
 from app.labels.labelling import Labelling
 from app.run.pipeline import Pipeline
 from app.run.session import Session
@@ -59,6 +60,8 @@ class CampaignRunner:
                 f"\n[bold]scene {number} of {planned}[/], {scene.surface} table, {scene.objects} object(s), estimator "
                 f"[bold]{self.campaign.alias(scene.estimator)}[/]"
             )
+            where = f"{self.campaign.name}: scene {number} of {planned}"
+            console.events.tell(SessionProgress(where, number - 1, planned))
             discard_unfinished(self.store, scene, self.campaign)
             begun = len(self.log.ids)
             try:
