@@ -94,11 +94,11 @@ class SimCamera(Camera):
         )
 
     def _render(self, state: CellState) -> Rendering:
-        for known in self._renderings:
-            if _looks_the_same(known[0], state):
-                self._renderings.remove(known)
-                self._renderings.append(known)  # the one used longest ago goes first
-                return known[1]
+        for place, (known, rendering) in enumerate(self._renderings):
+            if _looks_the_same(known, state):
+                del self._renderings[place]
+                self._renderings.append((known, rendering))  # the one used longest ago goes first
+                return rendering
         renderer = Renderer(cell_scene(self._cell, state))
         rendering = renderer.render(self.intrinsics, state.T_world_camera, self._spp, self._has_depth)
         self._renderings.append((state, rendering))
