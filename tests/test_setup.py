@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("core", "hardware", "perception", "grasping", "trials", "calibration", "app", "main")
-#: Add-ons that no index has (docs/add-ons.md): imported only where a person has installed them.
-ADD_ONS = {"gsnet", "curobo", "graspnetAPI"}
+#: Add-ons (docs/add-ons.md): imported only where a person has installed them.
+ADD_ONS = {"gsnet", "curobo", "graspnetAPI", "zmq"}
 
 
 def pins(name: str) -> dict[str, str]:

@@ -51,6 +51,7 @@ def examination(machine: Machine, cell: Cell) -> list[Finding]:
         "CUDA": parts.cuda,
         "models": parts.models,
         "AnyGrasp": parts.anygrasp,
+        "GraspGen": parts.graspgen,
         "cuRobo": parts.curobo,
     }
     return [finding for subject, check in checks.items() for finding in _run(subject, check)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.console import Console
 from app.paths import cell_file
@@ -21,8 +22,9 @@ from core.errors import (
 from core.files import demand_writable, writing
 from core.image import RgbdImage, depth_unit_m
 from core.image_file import write_image
-from grasping.detection.from_files import grasps_in, read_depth_numbers, read_normals, read_rgbd
+from grasping.detection.from_files import grasps_in, read_depth_numbers, read_mask, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
+from grasping.detection.steering import Steering
 from grasping.grasp_set import OBJECT, write_grasps
 from grasping.pictures import draw_grasps
 from perception.depth_types import Plane
@@ -47,6 +49,41 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
             f"--intrinsics {text!r} is not fx,fy,cx,cy.", "For example: --intrinsics 615,615,320,240"
         )
     return fx, fy, cx, cy
+
+
+def parse_approach(text: str) -> tuple[NDArray[np.float64] | None, float]:
+    """A unit vector (3,) and the cone about it [rad] from `x,y,z` or `x,y,z:degrees`; None and pi of nothing.
+
+    Raises:
+        ConfigurationError: no direction, or no angle from 0 to 180.
+    """
+    if not text:
+        return None, float(np.pi)
+    vector, _, angle = text.partition(":")
+    try:
+        direction, degrees = np.array([float(part) for part in vector.split(",")]), float(angle or 180.0)
+    except ValueError:
+        direction, degrees = np.zeros(0), float("nan")
+    length = float(np.linalg.norm(direction)) if direction.shape == (3,) else 0.0
+    if not (0.0 < length < float("inf") and 0.0 <= degrees <= 180.0):
+        raise ConfigurationError(
+            f"--approach {text!r} is no direction x,y,z with an angle in degrees.",
+            "For example, along the camera's view and within 30 degrees of it: --approach 0,0,1:30",
+        )
+    return direction / length, float(np.deg2rad(degrees))
+
+
+def _steering(options: GraspsOptions, frame: RgbdImage) -> Steering:
+    """Raises PerceptionError for a mask of another size."""
+    approach, cone_rad = parse_approach(options.approach)
+    mask = None if options.mask is None else read_mask(options.mask)
+    if mask is not None and mask.shape != frame.depth_m.shape:
+        raise PerceptionError(
+            f"{options.mask} is {mask.shape[1]}x{mask.shape[0]} pixels, "
+            f"{options.rgb} {frame.color.shape[1]}x{frame.color.shape[0]}.",
+            "Draw the mask on the very image.",
+        )
+    return Steering(mask, approach, cone_rad)
 
 
 @contextmanager
@@ -93,16 +130,18 @@ def grasps_of_image(options: GraspsOptions) -> int:
     demand_writable(options.out)
     intrinsics = parse_intrinsics(options.intrinsics)
     frame = read_rgbd(options.rgb, options.depth, intrinsics, options.depth_scale)
+    steering = _steering(options, frame)
     normals = None if options.normals is None else read_normals(options.normals)
     with _naming_scale(options):
         frame, plane = _by_tags(frame, options, console)
     with console.stage("detect") as line, _naming_scale(options):
-        grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane)
+        grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane, steering)
         line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.rows[:, OBJECT]))} object(s)"
     if len(grasps) == 0:
         raise PlanningError(
             f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",
-            "Check that the depth is in metres (or set --depth-scale) and that --intrinsics belong to this image.",
+            "Check that the depth is in metres (or set --depth-scale), that --intrinsics belong to this image, and that"
+            " --mask and --approach leave any.",
         )
     picture = options.out.with_name(f"{options.out.stem}-grasps.png")
     with writing(options.out):

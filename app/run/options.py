@@ -22,7 +22,7 @@ Objects = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorOption:
-    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp, or a file of your own.")] = (
+    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp, graspgen, or a file.")] = (
         "antipodal"
     )
 
@@ -154,6 +154,13 @@ class GraspsOptions(DetectorOption, CellOption, JsonOption):
     normals: Annotated[
         Path | None, typer.Option(help="normals.npy of this image, used instead of the depth's own.")
     ] = None
+    mask: Annotated[
+        Path | None, typer.Option(help="PNG of this image: only objects where it is not black.", show_default=False)
+    ] = None
+    approach: Annotated[
+        str,
+        typer.Option(help="Preferred direction x,y,z in camera axes; with :DEGREES, none farther from it."),
+    ] = ""
     edges: Annotated[
         Literal["auto", "kept", "restored"],
         typer.Option(help="The depth's own, or restored by colour; auto: restored where the depth has no hole."),

@@ -6,30 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from core.transforms import Matrix, apply, invert
-from grasping.detection.confidence import note_of_empty, note_of_unsure
+from core.transforms import Matrix, apply
+from grasping.detection.completed import LEAST_WEIGHT, completed_objects
+from grasping.detection.confidence import note_of_empty
 from grasping.detection.detector import DetectorInput, DetectorSpecification
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M
-from grasping.detection.point_cloud import FreeSpace, PointCloud, facing, normals_at, observed_surface, thin
+from grasping.detection.point_cloud import PointCloud, facing, thin
 from grasping.detection.proposals import MAX_DEPTH_M, Fit, Proposals, clear_of_table, holds, insert, propose, recentre
-from grasping.detection.segmentation import bystanders, explain, table_frame
-from grasping.detection.whole_objects import complete_object, find_objects, may_be_grasped
 from grasping.grasp_set import FEATURES, OBJECT, ROW, SCORE, GraspSet, empty_grasps, local_maxima
 
 NAME = "antipodal"
 MAX_ROWS = 200
 #: Proposals whose collisions are checked per frame, shared by the objects in it.
 BUDGET, LEAST_BUDGET = 2400, 300
-MAX_EXTENT_M = 0.40
 #: What is within this of an object may be hit by the gripper that takes it.
 GRIPPER_REACH_M = 0.20
-#: What comes this near to the image's edge is cut off by it, and its grasps count for less.
-EDGE_PX, CUT_OFF_FACTOR = 4, 0.1
+#: What the image's edge cuts off has grasps that count for less.
+CUT_OFF_FACTOR = 0.1
 FINGER_HEIGHT_M = 0.02
 #: So many seen points tell how sure the depth is at a grasp: a patch of two to three centimetres.
 NEAREST_SEEN = 48
-#: What was seen at all, however doubtful, is told by this from what was completed.
-LEAST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -40,45 +36,24 @@ class AntipodalDetector:
     seed: int = 0
 
     def detect(self, given: DetectorInput) -> GraspSet:
-        points, weight, labels, backs = find_objects(given)
-        if not (labels >= 0).any():
+        found = completed_objects(given)
+        if found is None:
             return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
-        # Doubtful depth is worked with: the probability of success is what it lowers.
-        note = note_of_unsure(weight, labels)
-        kept, loose = labels >= 0, points[labels < 0]
-        points, weight, labels, backs = points[kept], np.maximum(weight[kept], LEAST_WEIGHT), labels[kept], backs[kept]
-        is_told = may_be_grasped(labels, given)
-        labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
-        T_camera_table = table_frame(given.plane)
-        space = FreeSpace.of(given.depth_m, given.intrinsics, T_camera_table)
-        known = None if given.normals is None else normals_at(points, given.normals, given.intrinsics)
-        surface = observed_surface(points, weight, T_camera_table, known)
-        # What is beyond the image's edge, nobody knows.
-        pixels = given.intrinsics.project(points)
-        far_edge = np.array([given.intrinsics.width - 1, given.intrinsics.height - 1])
-        cut_off = np.isin(labels, labels[((pixels < EDGE_PX) | (pixels > far_edge - EDGE_PX)).any(1)])
-        if given.objects is None or not given.objects.count:
-            objects, labels = explain(surface, labels, cut_off, space)
-            graspable = list(range(len(objects)))
-        else:
-            graspable = np.unique(labels[is_told]).tolist()
-            backs = apply(invert(T_camera_table), backs)
-            objects = [
-                complete_object(surface[labels == k], backs[labels == k], space) for k in range(labels.max() + 1)
-            ]
-        # What is too small to be grasped may still be hit.
-        others = apply(invert(T_camera_table), np.concatenate([bystanders(given), loose]))
-        # Walls and people are obstacles only.
-        small = [k for k in graspable if np.ptp(objects[k].points_m[:, :2], axis=0).max() < MAX_EXTENT_M]
-        each = [self._grasps_on(k, objects, others, T_camera_table) for k in small]
+        if not found.graspable:
+            note = given.steering.note_of_none or found.note or "what stands there is too large to be grasped"
+            return empty_grasps(NAME, note, found.points_m, found.labels)
+        each = [self._grasps_on(k, found.surfaces, found.others_m, found.T_camera_table) for k in found.graspable]
         rows = np.concatenate([np.zeros((0, ROW)), *(rows for rows, _ in each)])
         features = np.concatenate([np.zeros((0, len(FEATURES))), *(features for _, features in each)])
-        of_cut_off = np.isin(rows[:, OBJECT], labels[cut_off])
+        of_cut_off = np.isin(rows[:, OBJECT], found.cut_off)
         rows[of_cut_off, SCORE] *= CUT_OFF_FACTOR
         features[of_cut_off, 0] = np.maximum(features[of_cut_off, 0] + np.log10(CUT_OFF_FACTOR) / 3, 0)
+        rows, kept = given.steering.steered(rows)
+        features = features[kept]
         best = local_maxima(rows)[:MAX_ROWS]
-        note = note if len(best) else "every grasp is too wide for the gripper or collides"
-        return GraspSet(rows[best], points.astype(np.float32), labels, NAME, note, features[best])
+        why = "every grasp is too wide for the gripper or collides"
+        note = found.note if len(best) else given.steering.note_of_cone if len(kept) < len(of_cut_off) else why
+        return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features[best])
 
     def _grasps_on(
         self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix

@@ -7,6 +7,7 @@ in the camera frame [m] and return graspnetAPI's GraspGroup, or None for no gras
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from grasping.detection.confidence import note_of_empty, note_of_unsure
+from grasping.detection.confidence import known_features, note_of_empty, note_of_unsure
 from grasping.detection.detector import DetectorInput, DetectorSpecification
+from grasping.detection.steering import Steering
 from grasping.detection.whole_objects import find_objects, may_be_grasped
 from grasping.grasp_set import (
-    FEATURES,
     OBJECT,
     WIDTH,
     GraspSet,
@@ -74,29 +75,25 @@ class AnyGraspDetector:
         cloud, labels = points[kept].astype(np.float32), labels[kept]
         if not len(cloud):
             return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
-        group = self._find(cloud)
+        meant = given.steering.meant(cloud, labels, given.intrinsics)
+        if not len(meant):
+            return empty_grasps(NAME, given.steering.note_of_none, cloud, labels)
+        group = self._find(cloud, np.isin(labels, meant), given.steering)
         if group is None or len(group) == 0:
             return empty_grasps(NAME, "AnyGrasp found none on the points above the table", cloud, labels)
         rows = check_rows(group, "AnyGrasp's grasps")
         distance = np.linalg.norm(fingertips(rows)[:, None] - cloud[None], axis=2)
         owner = distance.argmin(1)
         rows[:, OBJECT] = labels[owner]
-        usable = may_be_grasped(labels[owner], given)
+        usable = may_be_grasped(labels[owner], given) & np.isin(labels[owner], meant)
         usable &= (distance.min(1) < OWNER_M) & (rows[:, WIDTH] <= self._max_opening_m)
         rows, sureness = rows[usable], weight[kept][owner[usable]]
+        rows, within = given.steering.steered(rows)
         best = local_maxima(rows)
-        note = note if len(best) else "AnyGrasp's are all too wide for this gripper or far from every object"
-        features = self._features(rows[best], sureness[best], given)
+        why = "AnyGrasp's are all too wide for this gripper or far from every object"
+        note = note if len(best) else given.steering.note_of_cone if len(within) < len(sureness) else why
+        features = known_features(rows[best], sureness[within][best], given.plane, self._max_opening_m)
         return GraspSet(rows[best], cloud, labels, NAME, note, features)
-
-    def _features(self, rows: NDArray, sureness: NDArray, given: DetectorInput) -> NDArray:
-        """(N, F) what its rows tell; its own score is of another kind and stays out."""
-        features = np.full((len(rows), len(FEATURES)), np.nan)
-        height_m = given.plane.height(fingertips(rows))
-        known = {"confidence": sureness, "margin": (self._max_opening_m - rows[:, WIDTH]) / 0.03}
-        for name, values in (known | {"height": height_m / 0.10}).items():
-            features[:, FEATURES.index(name)] = np.clip(values, 0, 1)
-        return features
 
 
 DETECTOR = DetectorSpecification(
@@ -104,8 +101,9 @@ DETECTOR = DetectorSpecification(
 )
 
 
-def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Any:
-    """A function from points (N, 3) to a GraspGroup or None, whichever API the SDK has."""
+def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Callable[[NDArray, NDArray, Steering], Any]:
+    """A function from points (N, 3), which of them are meant (N,) and from where to a GraspGroup or None, whichever API
+    the SDK has."""
     settings = {
         "checkpoint_path": checkpoint,
         "max_gripper_width": max_opening_m,
@@ -115,17 +113,30 @@ def _load(sdk: Any, checkpoint: str, max_opening_m: float) -> Any:
     }
     try:
         if hasattr(sdk, "create_detector"):
-            detector = sdk.create_detector(SimpleNamespace(**settings))
-            options = {"dense_grasp": False, "collision_detection": True}
-            return lambda points: detector.get_grasp(points, options)
+            steered = sdk.create_detector(SimpleNamespace(**settings))
+            if steered is None:
+                raise RuntimeError("it gives no detector: the licence is not of this machine, or ended")
+            return lambda points, is_meant, steering: steered.get_grasp(points, _options(is_meant, steering))
         detector = sdk.AnyGrasp(SimpleNamespace(**settings))
         detector.load_net()
     except Exception as error:  # the SDK raises what it likes, licence failures included
         raise ConfigurationError(f"AnyGrasp does not start ({error}).", _INSTALL) from error
 
-    def find(points: NDArray) -> Any:
-        limits = np.stack([points.min(0) - 0.01, points.max(0) + 0.01], 1).ravel().tolist()
+    def find(points: NDArray, is_meant: NDArray, steering: Steering) -> Any:
+        meant = points[is_meant]
+        limits = np.stack([meant.min(0) - 0.01, meant.max(0) + 0.01], 1).ravel().tolist()
         answer = detector.get_grasp(points, np.zeros_like(points), lims=limits)
         return answer[0] if isinstance(answer, tuple) else answer
 
     return find
+
+
+def _options(is_meant: NDArray[np.bool_], steering: Steering) -> dict[str, Any]:
+    """What the factory's detectors take: a mask of points, a direction in camera axes, and how far from it [rad]."""
+    return {
+        "dense_grasp": False,
+        "collision_detection": True,
+        "region_steering": None if steering.mask is None else is_meant,
+        "approach_steering": None if steering.approach is None else steering.approach.astype(np.float32),
+        "approach_thresh": steering.cone_rad,
+    }

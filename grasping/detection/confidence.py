@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import Intrinsics
-from perception.depth_types import RelativeDepth, TableView
+from grasping.grasp_set import FEATURES, WIDTH, fingertips
+from perception.depth_types import Plane, RelativeDepth, TableView
 from perception.objects.masks import object_region
 
 #: A pixel less sure than this is more than twice as likely wrong as right.
@@ -37,6 +38,18 @@ def note_of_unsure(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> st
     least = min(shares)
     how = "all" if least > 0.995 else f"{least:.0%} or more"  # no share reads "100% or more"
     return f"the estimator is unsure of {len(shares)} things, of {how} of each"
+
+
+def known_features(
+    rows: NDArray, sureness: NDArray[np.float64], plane: Plane, max_opening_m: float
+) -> NDArray[np.float64]:
+    """(N, F) what rows (N, 17) of a detector that tells nothing but them show; its own score is of another kind and
+    stays out. sureness (N,): the confidence of the depth where each is."""
+    features = np.full((len(rows), len(FEATURES)), np.nan)
+    known = {"confidence": sureness, "margin": (max_opening_m - rows[:, WIDTH]) / 0.03}
+    for name, values in (known | {"height": plane.height(fingertips(rows)) / 0.10}).items():
+        features[:, FEATURES.index(name)] = np.clip(values, 0, 1)
+    return features
 
 
 def is_unsure(confidence: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """What a grasp detector says of itself, what it is shown, and what its author writes: one small class."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import PerceptionError
 from core.image import Intrinsics
+from grasping.detection.steering import Steering
 from grasping.grasp_set import GraspSet
 from perception.depth_types import Plane
 from perception.objects.object_map import ObjectMap
@@ -22,6 +23,7 @@ class DetectorInput:
     confidence (H, W): the probability, 0..1, that a pixel's depth is right (a grasp's chance falls
     with it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
     objects: those on the table, where somebody told them apart already; depth_m is crisp at their outlines then.
+    steering: which of them are meant, and from where to come.
     """
 
     depth_m: NDArray[np.float32]
@@ -31,6 +33,7 @@ class DetectorInput:
     confidence: NDArray[np.float32] | None = None
     normals: NDArray[np.float32] | None = None
     objects: ObjectMap | None = None
+    steering: Steering = field(default_factory=Steering)
 
     def __post_init__(self) -> None:
         """Raises PerceptionError where the images are not of one size."""
@@ -48,6 +51,11 @@ class DetectorInput:
                     f"{what} {image.shape}, the intrinsics are for {expected}.",
                     "Give images of one size, aligned to colour, with the intrinsics of that size.",
                 )
+        if self.steering.mask is not None and self.steering.mask.shape != shape:
+            raise PerceptionError(
+                f"The mask is {self.steering.mask.shape}, the intrinsics are for {shape}.",
+                "Draw the mask on the very picture that depth is of.",
+            )
 
 
 class Detector(Protocol):

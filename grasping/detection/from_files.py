@@ -17,6 +17,7 @@ from core.transforms import apply, invert
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import MAX_HEIGHT_M, table_frame
+from grasping.detection.steering import Steering
 from grasping.grasp_set import GraspSet
 from hardware.cameras.intrinsics.check import why_not
 from perception.depth_types import Plane
@@ -37,13 +38,14 @@ def grasps_in(
     normals: NDArray[np.float32] | None = None,
     edges: Edges = "auto",
     plane: Plane | None = None,
+    steering: Steering | None = None,
 ) -> GraspSet:
     """Grasps (camera frame) on what stands on the table that the frame's own depth shows.
 
     normals (H, W, 3) in camera axes, if any, are used instead of those of the depth. edges: `restored`, where colour
     shows that objects end, with each object bent to the depth's level; `kept`, as the depth has them; `auto`: kept
     where the depth has holes, for then a sensor gave it, and restored in a network's, which has none.
-    plane: the table's, where something shows it better than depth does.
+    plane: the table's, where something shows it better than depth does. steering: on what, and from where.
 
     Raises:
         ConfigurationError: an unknown detector.
@@ -52,7 +54,9 @@ def grasps_in(
     finder = create_detector(detector, max_opening_m)
     plane = plane or fit_table(frame).plane
     region = table_region(frame, plane)
-    given = DetectorInput(frame.depth_m, frame.intrinsics, plane, region, normals=normals)
+    given = DetectorInput(
+        frame.depth_m, frame.intrinsics, plane, region, normals=normals, steering=steering or Steering()
+    )
     if edges == "restored" or (edges == "auto" and not _has_holes(frame.depth_m)):
         given = _restore_edges(given, frame)
     return finder.detect(given)
@@ -86,6 +90,20 @@ def read_normals(path: Path) -> NDArray[np.float32]:
             "Give (height, width, 3), as main.py normals writes it.",
         )
     return normals.astype(np.float32)
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """(H, W) of a PNG: True where it is not black.
+
+    Raises:
+        PerceptionError: another file, or one that is black all over.
+    """
+    picture = _read(read_png, path, "Give --mask a PNG that is white on the object that is meant.")
+    if picture.ndim == 3:
+        picture = picture.max(axis=2)
+    if not (picture > 0).any():
+        raise PerceptionError(f"{path} is black all over.", "Draw what is meant in white.")
+    return picture > 0
 
 
 def read_rgbd(

@@ -7,12 +7,14 @@ import numpy as np
 
 from core.errors import ConfigurationError, PerceptionError
 from core.plugins import is_plugin, load_plugin, naming_failures
-from grasping.detection import antipodal, anygrasp
+from grasping.detection import antipodal, anygrasp, graspgen
 from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
-from grasping.grasp_set import FEATURES, SCORE, GraspSet, check_rows
+from grasping.grasp_set import FEATURES, OBJECT, SCORE, GraspSet, check_rows
 
 #: By name, in the order in which people are told of them.
-DETECTORS = {specification.name: specification for specification in (antipodal.DETECTOR, anygrasp.DETECTOR)}
+DETECTORS = {
+    specification.name: specification for specification in (antipodal.DETECTOR, anygrasp.DETECTOR, graspgen.DETECTOR)
+}
 
 
 def find_detector(name: str) -> DetectorSpecification:
@@ -68,5 +70,11 @@ class _OwnDetector:
             shape = (len(rows), len(FEATURES))
             if grasps.features is not None and grasps.features.shape != shape:
                 raise ValueError(f"features is {grasps.features.shape}, not {shape}")
+        grasps = replace(grasps, rows=rows, detector=self._name)
+        meant = given.steering.meant(grasps.cloud_m.astype(float), grasps.labels, given.intrinsics)
+        # Without a mask all are meant, whatever a lab's own detector calls them.
+        of_meant = np.isin(rows[:, OBJECT], meant) | (given.steering.mask is None)
+        grasps = grasps[np.flatnonzero(of_meant)]
+        rows, kept = given.steering.steered(grasps.rows)
         best_first = np.argsort(-rows[:, SCORE], kind="stable")
-        return replace(grasps, rows=rows, detector=self._name)[best_first]
+        return replace(grasps[kept], rows=rows)[best_first]

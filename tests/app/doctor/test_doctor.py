@@ -1,19 +1,23 @@
 """The doctor tells what a machine's files show: of buses, cameras and rules, on machines that are not this one."""
 
 import json
-from datetime import date
+import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.doctor import devices
+from app.doctor import devices, parts
 from app.doctor.command import calibration
 from app.doctor.finding import Finding, Machine
+from app.doctor.parts import anygrasp_licence
 from app.paths import cell_file
 from core.cell import load_cell
 from core.errors import CalibrationError
+from tests.support.stand_ins import curobo as stand_in
 
 LAB = load_cell(cell_file("lab"))
 LEFT = LAB.arms["left"].channel
@@ -82,6 +86,45 @@ def test_a_calibration_ages_and_must_say_its_day() -> None:
             calibration(LAB.model_copy(update={"calibrated": said}), today)
 
 
+def licence(
+    folder: Path, toolbox: list[dict], parts: tuple[str, ...] = ("a.public_key", "a.signature", "a.lic")
+) -> Path:
+    folder.mkdir(exist_ok=True)
+    for part in parts:
+        (folder / part).write_bytes(b"x")
+    terms = {"feature_id": "123", "public_key": "a.public_key", "signature": "a.signature", "license": "a.lic"}
+    (folder / "licenseCfg.json").write_text(json.dumps(terms | {"toolbox": toolbox}))
+    return folder
+
+
+def test_anygrasps_licence_is_told_by_what_lies_in_its_folder(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 29)
+    forever = [{"name": "Research", "type": "PERMANENT", "data": ""}]
+    ended = [{"name": "Research", "type": "TIME_LIMITED", "data": "2021-01-01_00-00-00 2021-05-31_23-59-59"}]
+    running = [{"name": "Research", "type": "TIME_LIMITED", "data": "2021-01-01_00-00-00 2027-05-31_23-59-59"}]
+    for toolbox, is_good, words in (
+        (forever, True, "is of the feature id 123"),
+        (running, True, "is of the feature id 123"),
+        (ended, False, "ended on 2021-05-31"),
+    ):
+        assert anygrasp_licence(licence(tmp_path / "license", toolbox), now) == (is_good, f"its licence {words}")
+    (tmp_path / "license" / "a.lic").unlink()
+    assert "lacks a.lic" in anygrasp_licence(tmp_path / "license", now)[1]
+    (tmp_path / "license" / "licenseCfg.json").write_text("{}")
+    assert "is no licence" in anygrasp_licence(tmp_path / "license", now)[1]
+    assert "no licence in" in anygrasp_licence(tmp_path / "elsewhere", now)[1]
+
+
+def test_curobo_is_told_from_a_placeholder_and_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parts.curobo().state == "warn"
+    stand_in.install(monkeypatch)
+    assert parts.curobo() == Finding("cuRobo", "pass", "0.8.0, with all that is called of it")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "no CUDA device" in parts.curobo().found
+    monkeypatch.delitem(sys.modules, "curobo.motion_planner")
+    assert parts.curobo().state == "fail" and "placeholder" in parts.curobo().found
+
+
 def test_the_json_has_every_subject_and_fix_gives_commands_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +132,6 @@ def test_the_json_has_every_subject_and_fix_gives_commands_alone(
     findings = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["findings"]
     subjects = {one["subject"] for one in findings}
     assert {"OS packages", "disk", "clock", "trial log", "page", "camera", "udev", "CAN", "calibration"} <= subjects
-    assert {"renderer", "CUDA", "models", "AnyGrasp", "cuRobo"} <= subjects
+    assert {"renderer", "CUDA", "models", "AnyGrasp", "GraspGen", "cuRobo"} <= subjects
     fixes = CliRunner().invoke(app, ["doctor", "--fix"]).stdout.splitlines()
     assert fixes == [one["command"] for one in findings if one["command"] and one["state"] != "pass"]

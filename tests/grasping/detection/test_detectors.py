@@ -14,6 +14,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.point_cloud import FreeSpace, observed_surface
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import object_points, table_frame
+from grasping.detection.steering import Steering
 from grasping.grasp_set import (
     DEPTH,
     FEATURES,
@@ -306,6 +307,52 @@ def test_anygrasp_is_driven_through_either_of_its_apis(api, monkeypatch, tmp_pat
     assert (scene.plane.height(points) > 0.005).all()
     assert len(grasps) == 1 and grasps.detector == "anygrasp"
     assert grasps.rows[0, OBJECT] == 0
+
+
+@pytest.fixture
+def licensed(monkeypatch, tmp_path):
+    """A machine with a GPU and AnyGrasp's checkpoint."""
+    import torch
+
+    (tmp_path / "checkpoint.tar").write_bytes(b"weights")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("ANYGRASP_CHECKPOINT", str(tmp_path / "checkpoint.tar"))
+    return monkeypatch
+
+
+def test_anygrasps_newer_api_is_steered_and_its_older_one_is_shown_a_smaller_box(licensed):
+    scene = lay(drawn("can", seed=1, xy=(0.03, -0.10)), drawn("can", seed=2, xy=(0.05, 0.10)))
+    points = INTRINSICS.rays() * np.nan_to_num(scene.depth_m)[..., None]
+    mask = (points @ scene.T_world_camera[1, :3] + scene.T_world_camera[1, 3]) < 0.0
+    steering = Steering(mask, np.array([0.0, 0.0, 1.0]), 0.5)
+    given = DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE, steering=steering)
+    calls: list = []
+    licensed.setitem(sys.modules, "gsnet", sdk_of("factory", calls))
+    create_detector("anygrasp", 0.07).detect(given)
+    cloud, options, _ = calls[-1]
+    is_left = cloud @ scene.T_world_camera[1, :3] + scene.T_world_camera[1, 3] < 0.0
+    assert np.array_equal(options["region_steering"], is_left) and 0 < is_left.sum() < len(is_left)
+    assert np.array_equal(options["approach_steering"], [0.0, 0.0, 1.0]) and options["approach_thresh"] == 0.5
+    licensed.setitem(sys.modules, "gsnet", sdk_of("class", calls))
+    create_detector("anygrasp", 0.07).detect(given)
+    cloud, _, options = calls[-1]
+    limits = np.array(options["lims"]).reshape(3, 2)
+    inside = ((cloud >= limits[:, 0]) & (cloud <= limits[:, 1])).all(axis=1)
+    assert inside[is_left].all() and not inside.all()
+
+
+def test_a_licence_that_anygrasp_refuses_is_told_for_what_it_is(licensed):
+    licensed.setitem(sys.modules, "gsnet", SimpleNamespace(create_detector=lambda settings: None))
+    with pytest.raises(ConfigurationError, match="licence is not of this machine"):
+        create_detector("anygrasp")
+
+
+def test_anygrasp_that_answers_none_found_none(licensed):
+    scene = lay(drawn("can", seed=1))
+    silent = SimpleNamespace(get_grasp=lambda points, options: None)
+    licensed.setitem(sys.modules, "gsnet", SimpleNamespace(create_detector=lambda settings: silent))
+    none = create_detector("anygrasp").detect(DetectorInput(scene.depth_m, INTRINSICS, scene.plane, EVERYWHERE))
+    assert len(none) == 0 and "found none" in none.note
 
 
 def test_anygrasp_without_cuda_or_checkpoint_says_what_to_do(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,38 @@ def test_the_example_finds_grasps_on_a_picture(tmp_path: Path) -> None:
     rows = np.load(tmp_path / "grasps.npy")
     assert rows.shape == (48, 17)
     assert "holds" in [scene.judge(row) for row in rows]
+
+
+def test_grasps_of_a_picture_heed_a_mask_and_a_direction(tmp_path: Path) -> None:
+    scene = lay(drawn("can", seed=1))
+    Image.fromarray(np.full((480, 848, 3), 128, np.uint8)).save(tmp_path / "rgb.png")
+    np.save(tmp_path / "depth.npy", scene.depth_m)
+    Image.fromarray(np.full((480, 848), 255, np.uint8)).save(tmp_path / "all.png")
+    Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), ((0, 476), (0, 844)))).save(tmp_path / "corner.png")
+    Image.fromarray(np.zeros((480, 848), np.uint8)).save(tmp_path / "black.png")
+    Image.fromarray(np.full((100, 100), 255, np.uint8)).save(tmp_path / "small.png")
+    files = {"rgb": tmp_path / "rgb.png", "depth": tmp_path / "depth.npy", "out": tmp_path / "grasps.npy"}
+    named = [part for key, path in files.items() for part in (f"--{key}", str(path))]
+
+    def run(*more: str) -> Any:
+        return CliRunner().invoke(app, ["grasps", *named, "--intrinsics", "610,610,423.5,239.5", *more])
+
+    down = (scene.T_world_camera[:3, :3].T @ [0, 0, -1]).round(4)
+    asked = run("--mask", str(tmp_path / "all.png"), "--approach", f"{','.join(map(str, down))}:25")
+    assert asked.exit_code == 0, asked.output
+    approach = np.load(tmp_path / "grasps.npy")[:, 4:13].reshape(-1, 3, 3)[:, :, 0]
+    assert (np.arccos(approach @ down / np.linalg.norm(down)) < np.deg2rad(25.1)).all()
+    for more, words in (
+        (("--mask", str(tmp_path / "corner.png")), "lies in the mask"),
+        (("--mask", str(tmp_path / "black.png")), "black all over"),
+        (("--mask", str(tmp_path / "small.png")), "is 100x100 pixels"),
+        (("--mask", str(tmp_path / "none.png")), "There is no file"),
+        (("--approach", "down"), "no direction x,y,z"),
+        (("--approach", "0,0,0"), "no direction x,y,z"),
+        (("--approach", "0,0,1:200"), "no direction x,y,z"),
+    ):
+        refused = run(*more)
+        assert refused.exit_code in (1, 2) and words in " ".join(refused.output.split()), refused.output
 
 
 def test_the_example_plans_in_a_dry_run(tmp_path: Path) -> None:

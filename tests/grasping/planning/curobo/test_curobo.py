@@ -28,9 +28,9 @@ from grasping.planning.paths import PACE
 from grasping.planning.planner import plan_grasp
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S, PARK_JOINTS
 from tests.grasping.planning.test_planner import GLASS, PARKED, random_joints
-from tests.support.curobo import stand_in
-from tests.support.curobo.contract import CONFIGURATION, CONTRACT, parameters_of
 from tests.support.scenes.planning import CELL, scene, table_view
+from tests.support.stand_ins import curobo as stand_in
+from tests.support.stand_ins.curobo_contract import CONFIGURATION, CONTRACT, parameters_of
 
 ARM = ArmModel("left", CELL.arms["left"])
 FREE = DistanceField.empty(CELL)

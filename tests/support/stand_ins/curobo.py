@@ -1,6 +1,6 @@
 """A cuRobo that plans on the CPU: straight in joints, or by way of a folded arm, in the world that it is handed.
 
-Its signatures are those of the contract beside it. It holds the robot's spheres against the voxels and cuboids of the
+Its signatures are those of `curobo_contract`. It holds the robot's spheres against the voxels and cuboids of the
 scene, as the real one does, and treats callers no better: paths end a little off, buffers are longer than the path (and
 here full of NaN beyond it), `plan_pose` may return None.
 """
