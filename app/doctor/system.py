@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from app.doctor.finding import Finding, Machine
-from app.page.live_page import PORT
+from app.page.page_server import PORT
 from app.paths import home, trial_log
 
 #: Room for an evening's trials with pictures and a long recording.

@@ -1,7 +1,6 @@
 """The page a person watches and answers in the browser: what happens, the question that is open, a stop key, in 3D."""
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -11,8 +10,9 @@ from app.console import Console
 from app.events import Event, TrialChange
 from app.interrupts import Interrupts
 from app.page.cell_scene import CellScene
-from app.page.page_guard import LOOPBACK, PageGuard
+from app.page.page_guard import LOOPBACK
 from app.page.page_part import PagePart
+from app.page.page_server import PageServer
 from app.page.pictures_part import PicturesPart
 from app.page.playback import PlanPlayback
 from app.page.question_part import QuestionPart
@@ -24,8 +24,6 @@ from core.cell import Cell
 from hardware.arms.arm import Arm
 
 _log = logging.getLogger(__name__)
-PORT = 8080
-_ANY = ("0.0.0.0", "::")
 #: How often the page looks at what changes by itself [s].
 _TICK_S = 0.05
 #: What is still to be sent gets this long to reach the browsers [s].
@@ -40,22 +38,8 @@ class LivePage:
     """
 
     def __init__(self, cell: Cell, console: Console, interrupts: Interrupts, host: str = LOOPBACK[0]) -> None:
-        import rich
-        import viser
-
-        class Server(viser.ViserServer):
-            def request_share_url(self, verbose: bool = True) -> str | None:
-                """Any visitor's button would open a tunnel to a server outside."""
-                return None
-
-        self._console, self._guard, self._host = console, PageGuard(host), host
-        # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
-        rich.reconfigure(quiet=True)
-        with self._guard.guarding():
-            self._server = Server(host=host, port=PORT, label="Vitro", verbose=False)
-        self._server.gui.configure_theme(show_share_button=False, show_logo=False)
-        self._server.gui.main_panel.dock_right()
-        self._server.gui.set_panel_label("Vitro")
+        self._console, self._page = console, PageServer(host)
+        self._server = self._page.viser
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._parts = self._lay_out(cell, interrupts)
         self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
@@ -83,9 +67,7 @@ class LivePage:
 
     @property
     def address(self) -> str:
-        port, token = self._server.get_port(), self._guard.token
-        name = "localhost" if not token else socket.gethostname() if self._host in _ANY else self._host
-        return f"http://{name}:{port}{f'/?token={token}' if token else ''}"
+        return self._page.address
 
     def watch(self, arms: Mapping[str, Arm]) -> None:
         """Shows the arms as they report from now on; it only reads."""
@@ -104,7 +86,7 @@ class LivePage:
         self._status.tick(time.monotonic())
         self._server.flush()
         time.sleep(_LAST_WORDS_S)
-        self._server.stop()
+        self._page.close()
 
     def _serve(self) -> None:
         while True:

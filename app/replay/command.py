@@ -1,18 +1,23 @@
 """`python main.py replay TRIAL`: a logged trial again, and what other estimators would have made of its frames."""
 
+from contextlib import closing
+from html import escape
+from threading import Event
 from typing import Any
 
 from app.console import Console
+from app.keys import has_terminal
 from app.paths import home
-from app.replay.compare import compare_estimators
+from app.replay.compare import compare_estimators, stored_attempt
 from app.replay.options import ReplayOptions
-from app.replay.stored_trial import StoredTrial, find_trial
-from app.replay.timeline import timeline_of
+from app.replay.replay_page import ReplayPage
+from app.replay.stored_trial import StoredTrial, cell_of, find_trial
+from app.replay.timeline import timeline_of, timeline_of_frames
 from core.files import demand_writable
 
 
 def replay_trial(options: ReplayOptions) -> int:
-    """Says what is stored and runs what is asked for; 0 unless it could not.
+    """Says what is stored, runs what is asked for, and shows it on a page; 0 unless it could not.
 
     Raises:
         TrialError: no such trial, a recording that is not whole, or frames that are not what they were.
@@ -30,7 +35,28 @@ def replay_trial(options: ReplayOptions) -> int:
         facts |= {"comparison": compare_estimators(trial, options, folder, console)}
     _show_states(console, facts)
     console.result(facts)
+    if not options.headless:
+        _show_page(trial, options, facts["ended"], console)
     return 0
+
+
+def _show_page(trial: StoredTrial, options: ReplayOptions, ended: str, console: Console) -> None:
+    """Serves the page until a key is pressed, or Ctrl-C where there is no terminal."""
+    cell, said = cell_of(trial, options.cell)
+    if trial.recording is not None:
+        timeline = timeline_of(trial.recording)
+    else:
+        attempt = stored_attempt(trial, options.attempt)
+        timeline = timeline_of_frames(attempt.frames, None if attempt.depth is None else attempt.depth.depth_m)
+    lines = [f"<b>{escape(trial.name)}</b>, {escape(trial.estimator)}: {escape(ended or 'how it ended is not known')}"]
+    lines += [f"<small>{escape(line)}</small>" for line in (*trial.missing, said) if line]
+    with closing(ReplayPage(timeline, cell, "<br>".join(lines), options.page_host)) as page:
+        console.say(f"watch it: [bold]{page.address}[/]")
+        if has_terminal():
+            console.ask_key("The page is open.", {"q": "close"})
+            return
+        console.say("Ctrl-C closes it.")
+        Event().wait()
 
 
 def _show_states(console: Console, facts: dict[str, Any]) -> None:

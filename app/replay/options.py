@@ -14,7 +14,7 @@ room = typer.Typer()
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayOptions(DetectorOption, JsonOption):
-    """What a trial was, stage by stage; run other estimators on its frames, beside what happened."""
+    """Show a trial again, step by step; run other estimators on its frames, beside what happened."""
 
     trial: Annotated[str, typer.Argument(help="A trial's number in the log, its folder, or its trial.mcap.")]
     estimators: Annotated[
@@ -29,6 +29,10 @@ class ReplayOptions(DetectorOption, JsonOption):
     out: Annotated[
         Path | None, typer.Option(help="Report folder; default runs/replay/<trial>.", show_default=False)
     ] = None
+    headless: Annotated[bool, typer.Option("--headless", help="No page in the browser.")] = False
+    page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
+        "127.0.0.1"
+    )
 
 
 add_command(room, "replay", "app.replay.command:replay_trial", ReplayOptions)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.trial_recording.arm_messages import joint_names
 from app.trial_recording.reader import TrialRecording
 from core.errors import TrialError
+from hardware.cameras.frame import RgbdFrame
 from perception.pictures import Image
 
 
@@ -98,6 +99,13 @@ def _decoded(recording: TrialRecording) -> Timeline:
         clouds=tuple(timed("/estimate/cloud")),
         cameras=tuple((s, _matrix(one)) for s, said in timed("/tf") for one in said.transforms if _is_camera(one)),
     )
+
+
+def timeline_of_frames(frames: Sequence[RgbdFrame], depth_m: NDArray[np.float32] | None) -> Timeline:
+    """Of a trial that has no recording: its newest frame and the depth made of it, at the one time there is."""
+    seen = [] if depth_m is None else [(0.0, depth_m)]
+    colors, depths = [(0.0, frames[-1].color)], [(0.0, frames[-1].depth_m)]
+    return Timeline(0.0, {}, {}, (), tuple(colors), tuple(depths), tuple(seen), (), ())
 
 
 def cloud_points(message: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

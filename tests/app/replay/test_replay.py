@@ -42,7 +42,7 @@ def copied(done: RecordedTrial, tmp_path: Path) -> Path:
 
 
 def replay(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["replay", *map(str, arguments), "--json"])
+    return CliRunner().invoke(app, ["replay", *map(str, arguments), "--headless", "--json"])
 
 
 def facts(result: Result) -> dict[str, Any]:

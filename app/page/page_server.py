@@ -1,0 +1,43 @@
+"""A web server for a page of ours: viser, behind the guard that says who may see it."""
+
+import socket
+from typing import TYPE_CHECKING
+
+from app.page.page_guard import LOOPBACK, PageGuard
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+PORT = 8080
+_ANY = ("0.0.0.0", "::")
+
+
+class PageServer:
+    """host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for."""
+
+    def __init__(self, host: str = LOOPBACK[0]) -> None:
+        import rich
+        import viser
+
+        class Server(viser.ViserServer):
+            def request_share_url(self, verbose: bool = True) -> str | None:
+                """Any visitor's button would open a tunnel to a server outside."""
+                return None
+
+        self._guard, self._host = PageGuard(host), host
+        # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
+        rich.reconfigure(quiet=True)
+        with self._guard.guarding():
+            self.viser: ViserServer = Server(host=host, port=PORT, label="Vitro", verbose=False)
+        self.viser.gui.configure_theme(show_share_button=False, show_logo=False)
+        self.viser.gui.main_panel.dock_right()
+        self.viser.gui.set_panel_label("Vitro")
+
+    @property
+    def address(self) -> str:
+        port, token = self.viser.get_port(), self._guard.token
+        name = "localhost" if not token else socket.gethostname() if self._host in _ANY else self._host
+        return f"http://{name}:{port}{f'/?token={token}' if token else ''}"
+
+    def close(self) -> None:
+        self.viser.stop()

@@ -1,0 +1,170 @@
+"""The page of a replay: both arms as measured beside as planned, the cloud, colour and depth, and what was said."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.page.arm_shapes import ArmShapes
+from app.page.page_server import PageServer
+from app.page.style import STYLE
+from app.replay.timeline import Timeline, cloud_points, newest
+from app.replay.transport import Transport
+from core.cell import Cell
+from core.transforms import apply
+from hardware.robot.description import PARK_JOINTS
+from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, titled
+
+_log = logging.getLogger(__name__)
+_TICK_S = 0.05
+#: Pictures are sent no larger.
+_WIDTH_PX = 640
+#: The arm as planned, where it is not as measured.
+_GHOST_RGB, _GHOST_OPACITY = (20, 150, 160), 0.45
+_TABLE_RGB, _BIN_RGB = (200, 190, 175), (90, 100, 130)
+_NOTES_SHOWN = 40
+
+
+class ReplayPage:
+    """Draws on a thread of its own until it is closed. heading: HTML above everything."""
+
+    def __init__(self, timeline: Timeline, cell: Cell, heading: str, host: str) -> None:
+        self._server, self._timeline, self._cell = PageServer(host), timeline, cell
+        server, gui = self._server.viser, self._server.viser.gui
+        gui.add_html(STYLE)
+        gui.add_html(f'<div class="vitro">{heading}</div>')
+        self._transport = Transport(server, timeline.duration_s, timeline.steps_s)
+        self._planned: Any = gui.add_checkbox("arm as planned (teal)", True)
+        self._cloud: Any = gui.add_checkbox("cloud", True)
+        tabs = gui.add_tab_group()
+        with tabs.add_tab("Pictures"):
+            self._images = {
+                name: gui.add_image(_dark(), label=name) for name in ("colour", "sensor's depth", "estimate")
+            }
+        with tabs.add_tab("Stages"):
+            self._notes = gui.add_html("")
+        self._shown: dict[str, object] = {}
+        self._lay_out(server, cell)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="replay-page", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    def close(self) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._server.close()
+
+    def _lay_out(self, server: Any, cell: Cell) -> None:
+        scene = server.scene
+        server.initial_camera.position, server.initial_camera.look_at = (0.9, -0.6, 0.7), (-0.05, 0.0, 0.08)
+        width_m, depth_m = cell.table.size_m
+        scene.add_box("/table", _TABLE_RGB, (width_m, depth_m, 0.02), position=(0.0, 0.0, -0.0105), cast_shadow=False)
+        for number, (center_m, half_m) in enumerate(cell.bin.slabs):
+            scene.add_box(f"/bin/{number}", _BIN_RGB, tuple(2 * half_m), position=center_m, opacity=0.6)
+        self._arms = {name: ArmShapes(scene, f"/arms/{name}", mount) for name, mount in cell.arms.items()}
+        self._ghosts = {
+            name: ArmShapes(scene, f"/planned/{name}", cell.arms[name], _GHOST_OPACITY, _GHOST_RGB)
+            for name in self._timeline.planned
+            if name in cell.arms
+        }
+        self._points: Any = None
+
+    def _serve(self) -> None:
+        while not self._ending.wait(_TICK_S):
+            try:
+                self._transport.tick(time.monotonic())
+                self.draw(self._transport.time_s)
+            except Exception:
+                _log.exception("the replay's page could not be drawn")
+                return
+
+    def draw(self, time_s: float) -> None:
+        """Shows a time; sends only what is not shown already."""
+        self._draw_arms(time_s)
+        if self._is_new("cloud", (newest(self._timeline.clouds, time_s), self._cloud.value)):
+            self._draw_cloud(time_s)
+        if self._is_new("pictures", tuple(map(id, self._pictures(time_s).values()))):
+            self._draw_pictures(time_s)
+        said = sum(note.time_s <= time_s + 1e-6 for note in self._timeline.notes)
+        if self._is_new("notes", said):
+            self._notes.content = _notes_html(self._timeline, said)
+
+    def _is_new(self, what: str, value: object) -> bool:
+        if what in self._shown and self._shown[what] == value:
+            return False
+        self._shown[what] = value
+        return True
+
+    def _draw_arms(self, time_s: float) -> None:
+        for name, shapes in self._arms.items():
+            track = self._timeline.measured.get(name)
+            joints_rad, width_m = (PARK_JOINTS, 0.0) if track is None else track.at(time_s)
+            shapes.move(joints_rad, width_m)
+        for name, ghost in self._ghosts.items():
+            track = self._timeline.planned[name]
+            if self._planned.value and track.times_s[0] <= time_s:
+                measured = self._timeline.measured.get(name)
+                ghost.move(track.at(time_s)[0], 0.0 if measured is None else measured.at(time_s)[1])
+            else:
+                ghost.hide()
+
+    def _draw_cloud(self, time_s: float) -> None:
+        cloud, T_world_camera = newest(self._timeline.clouds, time_s), newest(self._timeline.cameras, time_s)
+        if self._points is not None:
+            self._points.remove()
+            self._points = None
+        if cloud is not None and T_world_camera is not None and self._cloud.value:
+            points_m, rgb = cloud_points(cloud)
+            world_m = apply(T_world_camera, points_m).astype(np.float32)
+            self._points = self._server.viser.scene.add_point_cloud("/cloud", world_m, rgb, point_size=0.002)
+
+    def _pictures(self, time_s: float) -> Mapping[str, NDArray | None]:
+        line = self._timeline
+        return {
+            "colour": newest(line.colors, time_s),
+            "sensor's depth": newest(line.depths, time_s),
+            "estimate": newest(line.estimates, time_s),
+        }
+
+    def _draw_pictures(self, time_s: float) -> None:
+        pictures = self._pictures(time_s)
+        depths = [pictures[name] for name in ("estimate", "sensor's depth") if pictures[name] is not None]
+        span_m = depth_range(*depths[:1]) if depths else (0.0, 1.0)  # type: ignore[arg-type]
+        for name, handle in self._images.items():
+            image = pictures[name]
+            if image is None:
+                handle.image = titled(_dark(), f"no {name} yet")
+            else:
+                handle.image = _small(image if image.ndim == 3 else colour_depth(image, *span_m))
+
+
+def _notes_html(timeline: Timeline, said: int) -> str:
+    """What was said by now, the newest first."""
+    rows = "".join(
+        f'<tr><td class="number">{note.time_s:.2f}</td><td>{escape(note.name)}</td>'
+        f'<td class="{"failure" if note.is_error else ""}"><small>{escape(note.words)}</small></td></tr>'
+        for note in reversed(timeline.notes[max(0, said - _NOTES_SHOWN) : said])
+    )
+    return f'<div class="vitro"><table id="vitro-notes">{rows}</table></div>'
+
+
+def _dark() -> Image:
+    return np.full((_WIDTH_PX * 9 // 16, _WIDTH_PX, 3), HOLE_RGB, np.uint8)
+
+
+def _small(image: NDArray) -> Image:
+    import cv2
+
+    if image.shape[1] <= _WIDTH_PX:
+        return np.ascontiguousarray(image, np.uint8)
+    size = _WIDTH_PX, round(len(image) * _WIDTH_PX / image.shape[1])
+    return np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
