@@ -27,7 +27,7 @@ def report_trials(options: ReportOptions) -> int:
         campaign = None if options.campaign is None else store.campaign(options.campaign)
         report = read_report(store, campaign, Blinding(store.campaigns()).shown)
         folder = partial(trial_folder, store.where)
-    strips = list(console.progress(filmstrips(report.trials, folder), "pictures"))
+    strips = list(console.progress(filmstrips(report.trials, folder, report.is_blind), "pictures"))
     files = write_report(report, out, strips, partial(console.progress, label="files"))
     _show(console, report, files)
     console.result(

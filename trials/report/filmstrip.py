@@ -9,16 +9,17 @@ from pathlib import Path
 
 from core.errors import VitroError
 from core.image_file import read_image
-from trials.label import LabelledTrial
+from trials.label import LabelledTrial, LabelValue
 
 #: Trials that are shown: more make a page that no tablet opens.
 MOST_SHOWN = 60
 SHOWN_RULE = (
-    f"At most {MOST_SHOWN} trials, failures before successes: of each surface and estimator in turn the newest."
+    f"At most {MOST_SHOWN} trials, failures first, then successes, then what does not count; of each surface and "
+    "estimator in turn the newest."
 )
-#: Of a trial's folder, in the order of its stages.
-PICTURES = ("color", "depth", "objects", "chosen")
-_WIDTH_PX = 240
+#: Of a trial's folder, in the order of its stages. Depth is drawn beside the colour, and names its estimator.
+PICTURES, BLIND_PICTURES = ("depth", "objects", "chosen"), ("color", "objects", "chosen")
+_HEIGHT_PX = 150
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,17 @@ class Filmstrip:
     attempt: int
 
 
-def filmstrips(trials: Sequence[LabelledTrial], folder: Callable[[int], Path]) -> Iterator[Filmstrip]:
-    """Of those that `SHOWN_RULE` names and that left pictures.
+def filmstrips(
+    trials: Sequence[LabelledTrial], folder: Callable[[int], Path], is_blind: bool = False
+) -> Iterator[Filmstrip]:
+    """Of those that `SHOWN_RULE` names and that left pictures; blind ones tell nothing of their estimators.
 
     Args:
         folder: where the pictures of the trial of an id lie; it need not be there.
     """
     shown = 0
     for known in _in_turn(trials):
-        strip = _strip(known, folder(known.trial.id))
+        strip = _strip(known, folder(known.trial.id), BLIND_PICTURES if is_blind else PICTURES)
         if strip.pictures:
             yield strip
             shown += 1
@@ -47,20 +50,22 @@ def filmstrips(trials: Sequence[LabelledTrial], folder: Callable[[int], Path]) -
 
 
 def _in_turn(trials: Sequence[LabelledTrial]) -> Iterator[LabelledTrial]:
-    groups: dict[tuple[bool, str, str], list[LabelledTrial]] = {}
+    groups: dict[tuple[LabelValue, str, str], list[LabelledTrial]] = {}
     for known in reversed(trials):
-        groups.setdefault((known.is_success, known.trial.surface, known.trial.estimator), []).append(known)
-    for succeeded in (False, True):
-        some = [group for key, group in sorted(groups.items()) if key[0] is succeeded]
+        groups.setdefault((known.value, known.trial.surface, known.trial.estimator), []).append(known)
+    for value in (LabelValue.FAILURE, LabelValue.SUCCESS, LabelValue.INVALID):
+        some = [group for key, group in sorted(groups.items()) if key[0] is value]
         for row in zip_longest(*some):
             yield from (known for known in row if known is not None)
 
 
-def _strip(known: LabelledTrial, folder: Path) -> Filmstrip:
+def _strip(known: LabelledTrial, folder: Path, names: Sequence[str]) -> Filmstrip:
     attempt = folder / f"attempt-{known.trial.attempts}"
     last = attempt if known.trial.attempts > 1 and attempt.is_dir() else folder
-    made = [(name, _small(last / f"{name}.png")) for name in PICTURES]
-    return Filmstrip(known, tuple((name, data) for name, data in made if data), known.trial.attempts)
+    made = {name: _small(last / f"{name}.png") for name in names}
+    if not made.get("depth", "there"):  # the trial ended before it
+        made = {"color": _small(last / "color.png")} | made
+    return Filmstrip(known, tuple((name, data) for name, data in made.items() if data), known.trial.attempts)
 
 
 def _small(file: Path) -> str:
@@ -73,7 +78,7 @@ def _small(file: Path) -> str:
         image = Image.fromarray(read_image(file))
     except VitroError:
         return ""
-    image.thumbnail((_WIDTH_PX, _WIDTH_PX))
+    image.thumbnail((4 * _HEIGHT_PX, _HEIGHT_PX))
     with BytesIO() as jpeg:
         image.save(jpeg, "JPEG", quality=72, optimize=True)
         return "data:image/jpeg;base64," + b64encode(jpeg.getvalue()).decode()

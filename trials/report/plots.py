@@ -37,8 +37,8 @@ def forest_plot(report: TrialReport) -> str:
                 top += _ROW
         top += 8
     grid = _grid(top - 12)
-    legend = _text(_LEFT, top + 22, "objects lifted, 95 % Wilson interval   ▽ paper, RAW   ▼ paper, DKT-1.3B", size=12)
-    return _svg(top + 32, [*grid, *body, legend], "Success by surface and estimator")
+    legend = _text(_LEFT, top + 14, "■ success with its 95 % interval · ▽ paper, RAW · ▼ paper, DKT-1.3B", size=12)
+    return _svg(top + 22, [*grid, *body, legend], "Success by surface and estimator")
 
 
 def _forest_row(rate: SurfaceRate, estimator: str, y: float) -> list[str]:
@@ -154,7 +154,6 @@ def expectation_plot(shares: Sequence[ExpectedShare]) -> str:
         ends = [at(share.expected, end)[1] for end in share.observed.interval]
         body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}" stroke="#1d3f72"/>')
         body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="#1d3f72"/>')
-        body.append(_text(x + 8, y - 6, f"{share.observed.hits}/{share.observed.of}", size=11))
     for mark in (0.0, 0.5, 1.0):
         body.append(_text(left - 8, at(0, mark)[1] + 4, percent(mark), size=12, anchor="end"))
         body.append(_text(at(mark, 0)[0], top + side + 18, percent(mark), size=12, anchor="middle"))

@@ -8,14 +8,15 @@ from trials.statistics.proportion import SIGNIFICANT, Proportion
 
 
 def verdict(totals: Sequence[SurfaceRate], comparisons: Sequence[RateComparison], caveats: Sequence[str]) -> str:
-    """Who succeeded how often, and whether so many trials tell the best from the next."""
+    """Who succeeded how often, and on which surfaces so many trials tell the best from the others."""
     ranked = sorted((rate for rate in totals if rate.success.of), key=lambda rate: -(rate.success.rate or 0.0))
     if not ranked:
         return "No trial counts yet."
     said = f"{ranked[0].estimator} {_succeeded(ranked[0])}"
     said += "".join(f"; {rate.estimator} {_succeeded(rate)}" for rate in ranked[1:]) + "."
-    if len(ranked) > 1:
-        said += " " + _told_apart(ranked[0].estimator, ranked[1].estimator, comparisons)
+    if comparisons:
+        apart = [_told_apart(ranked[0].estimator, rate.estimator, comparisons) for rate in ranked[1:]]
+        said += f" {ranked[0].estimator} is told {'; '.join(apart)} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
         if caveats:
             said += " This describes these trials and proves nothing beyond them."
     unconfirmed = sum(rate.unconfirmed for rate in totals)
@@ -36,7 +37,10 @@ def with_interval(value: Proportion) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of rates in points of a hundred, with its sign."""
-    return "–" if difference is None else f"{100 * difference:+.0f}".replace("-", "−")
+    if difference is None:
+        return "–"
+    whole = round(100 * difference)
+    return f"{whole:+d}".replace("-", "−") if whole else "0"
 
 
 def p_value(p: float) -> str:
@@ -52,17 +56,9 @@ def _succeeded(rate: SurfaceRate) -> str:
     )
 
 
-def _told_apart(best: str, second: str, comparisons: Sequence[RateComparison]) -> str:
-    between = [one for one in comparisons if {one.first, one.second} == {best, second}]
+def _told_apart(best: str, other: str, comparisons: Sequence[RateComparison]) -> str:
+    between = [one for one in comparisons if {one.first, one.second} == {best, other}]
     apart = [one.surface for one in between if one.corrected_p < SIGNIFICANT]
-    if not between:
-        return f"{best} and {second} were compared on no surface."
-    if len(apart) == len(between):
-        where = "the surface tried" if len(between) == 1 else f"all {len(between)} surfaces"
-        return f"The trials tell {best} from {second} on {where} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
-    if apart:
-        return (
-            f"The trials tell {best} from {second} on {' and '.join(apart)}, not on the other(s) "
-            f"(p < {SIGNIFICANT:.2f}, corrected after Holm)."
-        )
-    return f"So many trials do not tell {best} from {second} on any surface (p ≥ {SIGNIFICANT:.2f}, after Holm)."
+    if not apart:
+        return f"from {other} on no surface"
+    return f"from {other} on {'every surface' if len(apart) == len(between) else ' and '.join(apart)}"

@@ -216,10 +216,15 @@ def test_filmstrips_show_failures_first_and_not_more_than_they_say(store: TrialS
         (folder / "depth.png").write_bytes(b"cut short")
     strips = list(filmstrips(told.trials, lambda id_: tmp_path / str(id_)))
     assert 0 < len(strips) <= MOST_SHOWN
-    succeeded = [strip.trial.is_success for strip in strips]
-    assert succeeded == sorted(succeeded)
+    values = [strip.trial.value for strip in strips]
+    assert values == sorted(values, key=["failure", "success", "invalid"].index)
     assert {strip.trial.trial.surface for strip in strips} == set(SURFACES)
     assert all([name for name, _ in strip.pictures] == ["color"] for strip in strips)
+    whole = tmp_path / str(strips[0].trial.trial.id) / "depth.png"
+    Image.new("RGB", (1920, 480), "teal").save(whole)
+    for is_blind, names in ((False, ["depth"]), (True, ["color"])):
+        strip = next(filmstrips(told.trials, lambda id_: tmp_path / str(id_), is_blind))
+        assert [name for name, _ in strip.pictures] == names
     assert all(len(data) < 30_000 for strip in strips for _, data in strip.pictures)
 
 
