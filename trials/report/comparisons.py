@@ -59,7 +59,7 @@ def compare(surface: str, first: PickSample, second: PickSample) -> RateComparis
         return RateComparison(*names, test, test.p)
     test = mcnemar(counts)
     unmatched = len(one.keys) - counts.scenes, len(other.keys) - counts.scenes
-    return RateComparison(*names, test, test.p, tuple((int(a), int(b)) for a, b in parted), unmatched)
+    return RateComparison(*names, test, test.p, tuple(map(tuple, parted.tolist())), unmatched)
 
 
 def with_holm(comparisons: Sequence[RateComparison]) -> tuple[RateComparison, ...]:

@@ -183,11 +183,10 @@ class CountedTrials:
 
 def match_scenes(first: FirstPicks, second: FirstPicks) -> tuple[PairedCounts, Ints]:
     """Over the scenes that both attempted; and, (M, 2), the ids of the trials in which they part."""
-    _, at_first, at_second = np.intersect1d(
-        first.keys[first.keys >= 0], second.keys[second.keys >= 0], assume_unique=True, return_indices=True
-    )
-    # Scenes outside of campaigns come first, by their keys below 0.
-    at_first, at_second = at_first + int((first.keys < 0).sum()), at_second + int((second.keys < 0).sum())
+    place = np.minimum(np.searchsorted(second.keys, first.keys), max(len(second.keys) - 1, 0))
+    at_first = np.flatnonzero(second.keys[place] == first.keys) if len(second.keys) else place[:0]
+    at_first = at_first[first.keys[at_first] >= 0]
+    at_second = place[at_first]
     one, other = first.succeeded[at_first], second.succeeded[at_second]
     parted: Any = one != other
     counts = PairedCounts(

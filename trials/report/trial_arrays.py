@@ -1,6 +1,7 @@
 """Any number of trials as arrays: a million of them are counted in a second."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -23,8 +24,11 @@ _OUTCOMES = ("", *Outcome)
 _REASONS = tuple(Reason)
 #: What a label says, as one number; the first is no label.
 _LABELS = tuple((value, reason) for value in LabelValue for reason in (None, *FailureReason))
-#: Picks, objects and attempts of a scene stay below it.
+#: Picks, objects and attempts of a scene stay below it; campaigns of a log below the next.
 _MANY = 1 << 10
+_CAMPAIGNS = 1 << 20
+#: How many numbers a trial is read as.
+_PACKED = 3
 
 
 @dataclass(frozen=True)
@@ -79,22 +83,31 @@ def read_arrays(store: TrialStore, campaign: int | None = None) -> TrialArrays:
         TrialError: a row was edited into what no trial is.
     """
     wanted = literal(True) if campaign is None else trials.c.campaign == campaign
+    try:
+        # Side by side: half of the time goes into the database, which needs no lock of Python's.
+        with ThreadPoolExecutor(1) as beside:
+            labelled = beside.submit(_read, store, _packed_labels(None if campaign is None else wanted), 1)
+            with store.reading() as connection:
+                names = [_distinct(connection, trials.c[name]) or [""] for name in ("surface", "estimator")]
+                rows = _numbers(
+                    connection, _packed(names).where(wanted).order_by(trials.c.campaign, trials.c.id), _PACKED
+                )
+                ended = _numbers(connection, _ended(wanted), 1)
+            said = labelled.result()
+    except (TypeError, OverflowError) as error:  # a NULL, for there is no number for it, or no small one
+        raise TrialError(
+            f"A trial or label in {store.where} was edited into what none is.", "Find it: python main.py trials list"
+        ) from error
+    return _unpacked(rows[np.argsort(rows[:, 0], kind="stable")], said[:, 0], ended[:, 0], names)
+
+
+def _read(store: TrialStore, query: Select[Any], columns: int) -> Ints:
     with store.reading() as connection:
-        names = [_distinct(connection, trials.c[name]) or [""] for name in ("surface", "estimator")]
-        try:
-            rows = _numbers(connection, _packed(names).where(wanted).order_by(trials.c.campaign, trials.c.id), 4)
-            said = _numbers(connection, _packed_labels(None if campaign is None else wanted), 2)
-        except (TypeError, OverflowError) as error:  # a NULL, for there is no number for it, or no small one
-            raise TrialError(
-                f"A trial or label in {store.where} was edited into what none is.",
-                "Find it: python main.py trials list",
-            ) from error
-        ended = _numbers(connection, _ended(wanted), 1)[:, 0]
-    return _unpacked(rows[np.argsort(rows[:, 0], kind="stable")], said, ended, names)
+        return _numbers(connection, query, columns)
 
 
 def _packed(names: Sequence[Sequence[str]]) -> Select[Any]:
-    """Four whole numbers a trial: its id, campaign, scene, and all the rest in one; reading more takes longer."""
+    """Three whole numbers a trial: its id, its scene and campaign, and all the rest; reading more takes longer."""
     c = trials.c
     campaign, kind = func.coalesce(c.campaign, 0), case((c.world == DIGITAL_CELL, 1), else_=0)
     kind = kind * len(_OUTCOMES) + _place(func.coalesce(c.outcome, ""), _OUTCOMES)
@@ -104,7 +117,7 @@ def _packed(names: Sequence[Sequence[str]]) -> Select[Any]:
     for column, default in ((c.attempts, 1), (c.objects, 1), (c.pick, 1)):
         packed = packed * _MANY + func.coalesce(column, default)
     scene = case((campaign > 0, func.coalesce(c.scene_number, 0)), else_=c.seed)
-    return select(c.id, campaign, scene, packed)
+    return select(c.id, cast(scene, BigInteger) * _CAMPAIGNS + campaign, packed)
 
 
 def _place(column: Any, values: Sequence[str]) -> Any:
@@ -113,10 +126,10 @@ def _place(column: Any, values: Sequence[str]) -> Any:
 
 
 def _packed_labels(wanted: Any | None) -> Select[Any]:
-    """Trial and label as two whole numbers, of one trial the one that counts last."""
+    """Trial and label as one whole number, of one trial the one that counts last."""
     reason = _place(func.coalesce(labels.c.reason, ""), ("", *FailureReason))
-    packed = _place(labels.c.value, tuple(LabelValue)) * (len(FailureReason) + 1) + reason
-    query = select(labels.c.trial, packed).where(labels.c.undone.is_(None))
+    said = _place(labels.c.value, tuple(LabelValue)) * (len(FailureReason) + 1) + reason
+    query = select(cast(labels.c.trial, BigInteger) * len(_LABELS) + said).where(labels.c.undone.is_(None))
     if wanted is not None:
         query = query.join(trials, trials.c.id == labels.c.trial).where(wanted)
     return query.order_by(labels.c.trial, labels.c.made, labels.c.id)
@@ -144,14 +157,15 @@ def _numbers(connection: Connection, query: Select[Any], columns: int) -> Ints:
     # The driver's own cursor: what SQLAlchemy makes of a row takes as long as reading it.
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.execute(str(text))
+        cursor.execute(str(text), ())  # with none at all, a server would take %% in a name as it stands
         return np.fromiter(chain.from_iterable(cursor), dtype=np.int64).reshape(-1, columns)
     finally:
         cursor.close()
 
 
 def _unpacked(rows: Ints, said: Ints, ended: Ints, names: Sequence[Sequence[str]]) -> TrialArrays:
-    ids, campaigns, scenes, packed = rows.T
+    ids, packed = rows[:, 0].copy(), rows[:, 2]
+    scenes, campaigns = np.divmod(rows[:, 1], _CAMPAIGNS)
     packed, picks = np.divmod(packed, _MANY)
     packed, objects = np.divmod(packed, _MANY)
     packed, attempts = np.divmod(packed, _MANY)
@@ -163,11 +177,11 @@ def _labels_of(ids: Ints, said: Ints) -> Ints:
     """(N,) the place of each trial's label in `_LABELS`, counted from 1; 0 where nobody has said anything."""
     places = np.zeros(len(ids), dtype=np.int64)
     if len(said) and len(ids):
-        trial = said[:, 0]
+        trial, label = np.divmod(said, len(_LABELS))
         last = np.r_[trial[1:] != trial[:-1], True]
         at = np.minimum(np.searchsorted(ids, trial[last]), len(ids) - 1)
         known = ids[at] == trial[last]
-        places[at[known]] = said[last, 1][known] + 1
+        places[at[known]] = label[last][known] + 1
     return places
 
 

@@ -16,7 +16,9 @@ def verdict(totals: Sequence[SurfaceRate], comparisons: Sequence[RateComparison]
     said += "".join(f"; {rate.estimator} {_succeeded(rate)}" for rate in ranked[1:]) + "."
     if comparisons:
         apart = [_told_apart(ranked[0].estimator, rate.estimator, comparisons) for rate in ranked[1:]]
-        said += f" {ranked[0].estimator} is told {'; '.join(apart)} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
+        said += (
+            f" {ranked[0].estimator} is told apart {'; '.join(apart)} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
+        )
         if caveats:
             said += " This describes these trials and proves nothing beyond them."
     unconfirmed = sum(rate.unconfirmed for rate in totals)

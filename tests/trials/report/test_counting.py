@@ -60,6 +60,22 @@ def test_what_counts_is_what_the_label_of_each_trial_says_of_it(store: TrialStor
     assert [kind.cause for kind in kinds] == [one.cause for one in known]
 
 
+def test_a_server_counts_as_a_file_does(log: str) -> None:
+    with TrialStore(log) as store:
+        of = store.add_campaign(campaign(estimators=("50 % raw", "vitro-s")))
+        for scene, says in enumerate((SUCCESS, FAILURE, INVALID)):
+            for estimator in of.estimators:
+                add(store, says, campaign=of.id, scene_number=scene, estimator=estimator)
+        last = add(store, SUCCESS, estimator="vitro-s", objects=3, seed=2**31 - 1)
+        store.annotate(last.id, scene_ended="empty")
+        add(store, estimator="vitro-s", objects=3)
+        found = counted(store)
+        assert [rate.success for rate in found.rates()] == [Proportion(1, 2), Proportion(2, 5)]
+        assert found.rates()[1].unfinished == 1
+        one, other = (found.first_picks(name, campaign=of.id) for name in of.estimators)
+        assert match_scenes(one, other)[0] == PairedCounts(both=1, neither=1)
+
+
 def test_the_newest_label_that_stands_counts(store: TrialStore) -> None:
     trial = add(store, FAILURE, FailureReason.EMPTY).id
     label = store.labels(trial)[0]
