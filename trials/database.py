@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from core.errors import TrialError
 from core.files import free_folder, sync_files
@@ -143,11 +143,13 @@ def _sqlite(path: Path, writes: bool) -> Engine:
     _check_file(path)
     # Without a folder to write to, SQLite can keep no index of a write-ahead log: it is read as it lies there.
     read_only = {} if writes else {"mode": "ro", "immutable": "1", "uri": "true"}
-    # No pool: each transaction opens the file anew, so nothing is shared with forks or threads.
+    # One connection stays open: with the last, SQLite ends its write-ahead log, at several times a commit's cost.
     engine = create_engine(
         URL.create("sqlite", database=str(path) if writes else path.absolute().as_uri(), query=read_only),
-        connect_args={"timeout": BUSY_S},
-        poolclass=NullPool,
+        connect_args={"timeout": BUSY_S, "check_same_thread": False},
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=-1,
         json_serializer=to_json,
     )
     _begin_where_told(engine, writes)

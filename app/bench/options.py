@@ -179,6 +179,17 @@ class BenchSoakOptions(JsonOption):
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 3000
 
 
+@dataclass(frozen=True)
+class BenchLogOptions(JsonOption):
+    """The log of trials: killed at every commit, on disks that fill, written by two at once, with a million rows."""
+
+    trials: Annotated[int, typer.Option(min=0, help="Rows of the large log; 0 leaves it out.")] = 1_000_000
+    server: Annotated[
+        str | None,
+        typer.Option(help="A PostgreSQL database's URL: kills and writers on it too.", show_default=False),
+    ] = None
+
+
 def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     """The names in a comma-separated list, each once.
 
@@ -204,4 +215,5 @@ add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
 add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
 add_command(room, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
+add_command(room, "log", "app.bench.log.command:bench_log", BenchLogOptions)
 add_command(room, "soak", "app.bench.soak:bench_soak", BenchSoakOptions)

@@ -119,9 +119,9 @@ def test_what_a_newer_vitro_logged_is_read_without_what_is_not_known_here(log: s
 
 
 def filled(path: Path) -> Path:
-    store = TrialStore(path)
-    for _ in range(8):
-        finish(store, begin(store, note="x" * 3000))
+    with TrialStore(path) as store:
+        for _ in range(8):
+            finish(store, begin(store, note="x" * 3000))
     return path
 
 
@@ -230,7 +230,8 @@ except StorageError as error:
 def test_a_log_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     # Loaded first, unprivileged after: root may write everything.
     path = tmp_path / "trials.db"
-    begin(TrialStore(path))
+    with TrialStore(path) as store:
+        begin(store)
     before = path.read_bytes()
     process = child(READ_ONLY, path)
     # The folders above must be passable for the unprivileged user, as /var or /srv would be.
