@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import erfc, sqrt
 
 from trials.statistics.proportion import SIGNIFICANT, Proportion, difference_interval, paired_difference_interval
 
@@ -94,10 +94,8 @@ def _barnard_p(first: Proportion, second: Proportion) -> float:
 
 
 def _score_p(first: Proportion, second: Proportion, pooled: float) -> float:
-    from scipy.special import ndtr
-
     spread = sqrt(pooled * (1 - pooled) * (1 / first.of + 1 / second.of))
-    return float(2 * ndtr(-abs(first.hits / first.of - second.hits / second.of) / spread))
+    return erfc(abs(first.hits / first.of - second.hits / second.of) / spread / sqrt(2))
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
