@@ -23,10 +23,10 @@ class Transport:
         self._then_s: float | None = None
         most_s = max(STEP_S, STEP_S * round(duration_s / STEP_S))
         self._slider: Any = gui.add_slider("time [s]", 0.0, most_s, STEP_S, 0.0)
-        self._back = gui.add_button("◀ step", color=PLAIN)
         self._play = gui.add_button("Play", color=GO)
+        self._back = gui.add_button("◀ step", color=PLAIN)
         self._on = gui.add_button("step ▶", color=PLAIN)
-        gui.add_html(row_of([key._impl.uuid for key in (self._back, self._play, self._on)]))
+        gui.add_html(row_of([key._impl.uuid for key in (self._back, self._on)]))
         self._speed: Any = gui.add_dropdown("speed", list(SPEEDS), initial_value="1")
         self._loop: Any = gui.add_checkbox("loop", True)
         self._play.on_click(lambda _: self.toggle())
