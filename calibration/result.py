@@ -51,8 +51,9 @@ Date = Annotated[str, AfterValidator(_date)]
 
 @dataclass(frozen=True)
 class CalibrationFinding:
-    """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `bad-view`,
-    `too-little-rotation`, `table-tags`, `contradiction`; fatal: nothing may be stored with it.
+    """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `forced-joint`,
+    `bad-view`, `too-little-rotation`, `table-tags`, `contradiction`, `arm` (its fault); fatal: nothing may be
+    stored with it.
     """
 
     kind: str

@@ -22,6 +22,8 @@ LEAST_VIEWS = 8
 _SURE_M, _SURE_RAD = 0.0015, np.deg2rad(0.15)
 #: A zero this far off [rad], a board this far from its stated size [share], is told, if it is so many sigma.
 _TOLD_OFFSET_RAD, _TOLD_SCALE, _SIGMAS = np.deg2rad(0.3), 0.015, 3.0
+#: A zero that is off by more [rad] was not made so: firmwares' and assembly's are 2 to 3 degrees at most.
+FORCED_RAD = np.deg2rad(5.0)
 #: A printer's 'fit to page' shrinks by this much [share].
 _FIT_TO_PAGE = (0.96, 0.985)
 
@@ -135,7 +137,11 @@ def _offsets(fit: HandEye) -> list[CalibrationFinding]:
                 "reports."
             )
             remedy = "It is corrected for. To cure it, set the joint's zero anew with the maker's tool, then calibrate."
-            told.append(CalibrationFinding("joint-offset", cause, remedy, False))
+            forced = abs(off_rad) > FORCED_RAD
+            if forced:
+                cause += " No assembly leaves so much: it was forced, or its zero is lost, and the arm shows no fault."
+                remedy = "Let nothing move it. Set the joint's zero anew with the maker's tool, then calibrate again."
+            told.append(CalibrationFinding("forced-joint" if forced else "joint-offset", cause, remedy, forced))
     return told
 
 

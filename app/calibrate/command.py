@@ -28,7 +28,7 @@ from calibration.solve import poses_apart, solve_arm
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.cell_parts import ArmMount
-from core.errors import CalibrationError, ConfigurationError
+from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.transforms import Matrix, invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
@@ -65,10 +65,11 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         operator = Operator(console, interrupts, options.yes)
         try:
             calibration = _calibrate(options, cell, rig, samples, operator)
-        except CalibrationError as error:
+        except (CalibrationError, ArmError) as error:
             console.error(error)
-            contradiction = CalibrationFinding("contradiction", error.cause, error.remedy, True)
-            findings = [error.finding if isinstance(error, FoundError) else contradiction]
+            kind = "arm" if isinstance(error, ArmError) else "contradiction"
+            other = CalibrationFinding(kind, error.cause, error.remedy, True)
+            findings = [error.finding if isinstance(error, FoundError) else other]
             console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
             return 1
     return _conclude(calibration, rig, console, samples)

@@ -20,6 +20,7 @@ class Plant(StrEnum):
     BAD_VIEW = "bad-view"
     TURNED_TAGS = "turned-tags"
     PRINTED_97 = "printed-97"
+    FORCED_JOINT = "forced-joint"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,12 @@ from dataclasses import replace
 from math import pi
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from app.calibrate.options import Plant
 from calibration.board import Board
+from calibration.hand_eye import SEEN_JOINTS
 from calibration.poses import T_tcp_board
 from core.cell import Cell
 from core.transforms import Matrix, transform
@@ -20,6 +22,7 @@ from hardware.worlds import open_world
 _PRINT_M, _HAND_M, _HAND_RAD = 0.00015, 0.001, np.deg2rad(1.0)
 _OFFSET_RAD, _WRONG_SIZE, _FIT_TO_PAGE = np.deg2rad(2.0), 38 / 40, 0.97
 _BAD_VIEW = 6
+_FORCED_RAD = np.deg2rad(10.0)
 
 
 class Rig:
@@ -43,6 +46,8 @@ class Rig:
             smaller = [tag.model_copy(update={"size_m": tag.size_m * _FIT_TO_PAGE}) for tag in cell.tags]
             true_cell = cell.model_copy(update={"tags": tuple(smaller)})
         self._true_cell, self._offsets_rad = true_cell, dict.fromkeys(cell.arms, offsets)
+        if plant is Plant.FORCED_JOINT:
+            self._offsets_rad |= _forced(list(cell.arms), seed)
         self.world = self._digital = MisplacedCell(true_cell, seed, self._offsets_rad)
 
     def reopen(self, calibrated: Cell) -> None:
@@ -88,3 +93,11 @@ class Rig:
 
     def close(self) -> None:
         self.world.close()
+
+
+def _forced(arms: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
+    """One joint of one arm, which views can tell, pushed on its gears: it reads its command and stands elsewhere."""
+    rng = np.random.default_rng([seed, 10])
+    offsets = np.zeros(6)
+    offsets[rng.choice(SEEN_JOINTS)] = _FORCED_RAD * rng.choice((-1, 1))
+    return {str(rng.choice(arms)): offsets}

@@ -15,8 +15,10 @@ from calibration.board import Board
 from calibration.board_view import board_view
 from calibration.hand_eye import BoardView
 from calibration.poses import BoardScene, plan_move, propose
+from calibration.result import FoundError
+from calibration.solve import LEAST_VIEWS, solve_arm
 from core.cell import Cell
-from core.errors import CalibrationError, PerceptionError, PlanningError
+from core.errors import ArmError, CalibrationError, PerceptionError, PlanningError
 from core.image import Intrinsics
 from core.transforms import Matrix
 from grasping.execution import MotionStopped
@@ -30,6 +32,8 @@ _PICTURES, _REST_S, _STILL_RAD = 2, 0.4, np.deg2rad(0.1)
 GRIP_N = 10.0
 #: Proposals in a row that come to nothing before an arm is given up.
 _MOST_REFUSED = 12
+#: After every so many views it is asked whether the arm stands where it says.
+_CHECK_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,13 @@ def take_views(sampling: Sampling, arm: str) -> None:
 
     Raises:
         CalibrationError: nearly every view is refused.
+        FoundError: a joint that was forced.
+        ArmError: the arm met something, or does not follow.
         KeyboardInterrupt: a person stops; the views taken are kept.
     """
     samples, console, board = sampling.samples, sampling.operator.console, sampling.rig.board
     refused = 0
+    _demand_unforced(sampling, arm)
     have = len(samples.views.get(arm, []))
     proposals = propose(sampling.scene(arm, board), sampling.seed)
     for _ in range(have):
@@ -98,6 +105,9 @@ def take_views(sampling: Sampling, arm: str) -> None:
         try:
             sampling.move(arm, goal_rad, board)
             view, tags = _look(sampling, arm)
+        except ArmError:
+            _demand_unforced(sampling, arm)
+            raise
         except (PlanningError, PerceptionError) as error:
             console.say(f"    [yellow]–[/] {error.cause}")
             refused += 1
@@ -111,6 +121,8 @@ def take_views(sampling: Sampling, arm: str) -> None:
             view = replace(view, joints_rad=view.joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
         samples.add(arm, view, tags)
         console.say(f"    [green]✓[/] view {have + 1} of {sampling.wanted}: {_coverage(samples.views[arm], sampling)}")
+        if have % _CHECK_EVERY == _CHECK_EVERY - 1:
+            _demand_unforced(sampling, arm)
     with suppress(PlanningError):
         sampling.move(arm, PARK_JOINTS, board)
     if len(samples.views.get(arm, [])) < sampling.wanted:
@@ -118,6 +130,27 @@ def take_views(sampling: Sampling, arm: str) -> None:
             f"Only {len(samples.views.get(arm, []))} of {sampling.wanted} views of the {arm} arm could be taken.",
             "Clear the table of all but its tags, see that the camera sees the space before the arm, then go on.",
         )
+
+
+def _demand_unforced(sampling: Sampling, arm: str) -> None:
+    """Refuses to go on with an arm that stands elsewhere than it reports, once there are views enough to tell: what the
+    gate passes is not what such an arm does.
+
+    Raises:
+        FoundError: which joint was forced.
+    """
+    views = sampling.samples.views.get(arm, [])
+    if len(views) < LEAST_VIEWS:
+        return
+    try:
+        solved = solve_arm(
+            views, sampling.intrinsics, sampling.cell.arms[arm].firmware, sampling.rig.board, sampling.T_world_camera
+        )
+    except CalibrationError:  # views that contradict each other: more of them will tell
+        return
+    for finding in solved.findings:
+        if finding.kind == "forced-joint":
+            raise FoundError(replace(finding, cause=f"The {arm} arm: {finding.cause}"))
 
 
 def _look(sampling: Sampling, arm: str) -> tuple[BoardView, tuple[SeenTag, ...]]:

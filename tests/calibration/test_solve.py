@@ -58,6 +58,17 @@ def test_a_joint_whose_zero_is_off_by_two_degrees_is_named_and_corrected(joint: 
     assert poses_apart(arm.T_camera_base, truth.T_camera_base)[0] < 1.5
 
 
+@pytest.mark.parametrize(("joint", "off_deg"), [(2, 10.0), (3, -10.0), (4, 10.0), (5, -10.0)])
+def test_a_forced_joint_is_named_and_nothing_may_be_stored(joint: int, off_deg: float) -> None:
+    """It reads its command all along: only the pictures tell."""
+    truth = drawn_truth(6, tuple(off_deg * (k == joint - 1) for k in range(6)))
+    arm = solved(drawn_views(truth, seed=6), truth)
+    forced = [finding for finding in arm.findings if finding.kind == "forced-joint"]
+    assert len(forced) == 1 and forced[0].fatal
+    assert f"Joint {joint} " in forced[0].cause
+    assert np.rad2deg(arm.offsets_rad[joint - 1]) == pytest.approx(off_deg, abs=0.5)
+
+
 @pytest.mark.parametrize("planted", [{3}, {0, 11}])
 def test_views_that_do_not_belong_are_dropped_and_named(planted: set[int]) -> None:
     truth = drawn_truth(3)
