@@ -80,6 +80,10 @@ class TrialError(VitroError):
     """A trial log that cannot be opened, written or trusted."""
 
 
+class DamageError(TrialError):
+    """A trial log of which a part cannot be read; the rest may be salvaged."""
+
+
 class DatasetError(VitroError):
     """A data set that is laid out otherwise than asked, or a file of it that is missing or damaged."""
 

@@ -18,6 +18,7 @@ from core.errors import TrialError
 from core.files import free_folder, sync_files
 from core.json_values import to_json
 from trials.failures import database_errors, sqlite_error
+from trials.salvage import salvage
 from trials.schema import NEWEST, make_where_empty, migrate, revision_of
 
 #: How long one process waits for another's write, which takes milliseconds; or for a migration of its log.
@@ -57,6 +58,22 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
         if engine.dialect.name == "sqlite" and writes:
             _log_ahead(engine)
     return engine, name
+
+
+def open_salvaged(path: Path) -> tuple[Engine, int]:
+    """What can be read of a damaged file, as an engine on a copy in memory, and how many rows cannot be.
+
+    Raises:
+        TrialError: nothing of it can, or it is no log of ours.
+    """
+    with database_errors(str(path)):
+        memory, lost = salvage(path)
+        engine = _in_memory(memory)
+        with engine.begin() as connection:
+            revision = revision_of(connection, str(path))
+            if revision != NEWEST:
+                migrate(connection, revision)
+        return engine, lost
 
 
 def may_write(where: str) -> bool:
@@ -131,11 +148,16 @@ def _migrated_in_memory(engine: Engine, revision: str) -> Engine:
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     with closing(engine.raw_connection()) as source:
         source.driver_connection.backup(memory)  # type: ignore[union-attr]
-    copy = create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool, json_serializer=to_json)
-    _begin_where_told(copy, writes=False)
+    copy = _in_memory(memory)
     with copy.begin() as connection:
         migrate(connection, revision)
     return copy
+
+
+def _in_memory(database: sqlite3.Connection) -> Engine:
+    engine = create_engine("sqlite://", creator=lambda: database, poolclass=StaticPool, json_serializer=to_json)
+    _begin_where_told(engine, writes=False)
+    return engine
 
 
 def _sqlite(path: Path, writes: bool) -> Engine:

@@ -8,7 +8,7 @@ from shlex import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import StorageError, TrialError, VitroError
+from core.errors import DamageError, StorageError, TrialError, VitroError
 from core.files import storage_remedy
 
 _ELSEWHERE = "or set VITRO_HOME to a folder that can be written."
@@ -26,7 +26,7 @@ _SQLITE: dict[int, tuple[type[VitroError], str, str]] = {
         "Move it aside: mv {file} {file}.damaged; the next run starts a new log.",
     ),
     sqlite3.SQLITE_CORRUPT: (
-        TrialError,
+        DamageError,
         "is damaged",
         "Save what is left: sqlite3 {file} .recover | sqlite3 {file}.saved; then move {file} aside.",
     ),

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Select, select
 
 from core.errors import TrialError
-from trials.database import may_write, open_database
+from trials.database import may_write, open_database, open_salvaged
 from trials.failures import database_errors
 from trials.record import TrialRecord
 from trials.table import campaign_of, campaigns, label_of, labels, record_of, trials
@@ -27,11 +27,17 @@ _ROWS: dict[Any, tuple[Callable[[Any], Any], str]] = {
 
 
 class LogConnection:
-    """An opened log. where: its file, or its URL without the password."""
+    """An opened log. where: its file, or its URL without the password. lost_rows: of a damaged one that is read
+    nevertheless, how many cannot be."""
 
-    def __init__(self, where: Path | str, is_read: bool = False) -> None:
-        self._writes = not is_read or may_write(str(where))
-        self._engine, self.where = open_database(str(where), self._writes)
+    def __init__(self, where: Path | str, is_read: bool = False, is_salvaged: bool = False) -> None:
+        self.lost_rows = 0
+        self._writes = not is_salvaged and (not is_read or may_write(str(where)))
+        if is_salvaged:
+            self.where = str(where)
+            self._engine, self.lost_rows = open_salvaged(Path(where))
+        else:
+            self._engine, self.where = open_database(str(where), self._writes)
 
     def close(self) -> None:
         """Lets go of the database; idempotent."""

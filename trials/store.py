@@ -27,12 +27,14 @@ class TrialStore(LabelStore, CampaignStore):
     step; rows written earlier stay as they are.
     """
 
-    def __init__(self, where: Path | str, is_read: bool = False) -> None:
+    def __init__(self, where: Path | str, is_read: bool = False, is_salvaged: bool = False) -> None:
         """Opens the log at a file name or SQLAlchemy URL, makes it where there is none, and marks
         the trials whose process has died as interrupted.
 
-        is_read: nothing will be written: a log will do that this user may only read, which is left as it is."""
-        super().__init__(where, is_read)
+        is_read: nothing will be written: a log will do that this user may only read, which is left as it is.
+        is_salvaged: of a damaged file, which is only read, what can be; changes are made to a copy in memory.
+        """
+        super().__init__(where, is_read, is_salvaged)
         if self._writes:
             with self.writing() as connection:
                 _settle_the_dead(connection)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from app.console import Console
 from app.paths import trial_log
 from app.trials.blinding import Blinding
+from app.trials.opened_log import opened_log
 from app.trials.options import ExportTrialsOptions, ImportTrialsOptions, MergeTrialsOptions
 from core.errors import ConfigurationError, TrialError
 from core.files import demand_writable, replacing, writing
@@ -36,7 +37,7 @@ def export_trials(options: ExportTrialsOptions) -> int:
             "Call it .csv or .parquet (for reading), .jsonl or .zip (to import elsewhere).",
         )
     demand_writable(options.file)
-    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+    with opened_log(console) as store:
         campaign = None if options.campaign is None else store.campaign(options.campaign).id
         write = _write_flat if kind in _FLAT else _write_lossless
         with writing(options.file), replacing(options.file) as file:

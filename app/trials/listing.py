@@ -3,20 +3,19 @@
 from typing import Any
 
 from app.console import Console
-from app.paths import trial_log
 from app.trials.blinding import Blinding
+from app.trials.opened_log import opened_log
 from app.trials.options import ListOptions, SummaryOptions
 from app.trials.tables import show_labelled, show_success
 from core.json_values import plain
 from trials.label import LabelledTrial
-from trials.store import TrialStore
 from trials.summary import summarise
 
 
 def list_trials(options: ListOptions) -> int:
     """Raises a TrialError where there is no such campaign."""
     console = Console(options.as_json)
-    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+    with opened_log(console) as store:
         campaign = None if options.campaign is None else store.campaign(options.campaign).id
         wanted: dict[str, Any] = {"surface": options.surface, "campaign": campaign, "outcome": options.outcome}
         wanted |= {"last": options.last, "is_unconfirmed": options.unconfirmed}
@@ -28,7 +27,7 @@ def list_trials(options: ListOptions) -> int:
 
 def summarise_trials(options: SummaryOptions) -> int:
     console = Console(options.as_json)
-    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+    with opened_log(console) as store:
         blinding = Blinding(store.campaigns())
         trials = [blinding.shown_record(record) for record in store.list()]
     summaries = summarise(trials)

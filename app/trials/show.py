@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.console import Console
-from app.paths import trial_folder, trial_log
+from app.paths import trial_folder
 from app.trials.blinding import Blinding
 from app.trials.listing import as_json
+from app.trials.opened_log import opened_log
 from app.trials.options import ShowTrialOptions
 from app.trials.tables import said_of
 from core.json_values import plain
 from trials.label import Label, LabelledTrial
-from trials.store import TrialStore
 
 _DEEPEST = 2
 
@@ -19,7 +19,7 @@ _DEEPEST = 2
 def show_trial(options: ShowTrialOptions) -> int:
     """Raises a TrialError where there is no such trial."""
     console = Console(options.as_json)
-    with TrialStore(trial_log(is_written=False), is_read=True) as store:
+    with opened_log(console) as store:
         history = store.labels(options.id)
         standing = [label for label in history if label.undone is None]
         blinding = Blinding(store.campaigns())

@@ -154,3 +154,22 @@ def test_tables_for_reading_are_blind_and_exports_are_not(store: TrialStore, tmp
     for kind, is_named in (("csv", False), ("jsonl", True)):
         call("export", tmp_path / f"all.{kind}", "--campaign", "glass")
         assert ("vitro-s" in (tmp_path / f"all.{kind}").read_text()) is is_named
+
+
+def test_what_is_left_of_a_damaged_log_is_shown_exported_and_gone_on_with(store: TrialStore, tmp_path: Path) -> None:
+    for _ in range(40):
+        ended(store, notes={"text": "x" * 3000})
+    store.close()
+    path = tmp_path / "trials.db"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+    done = CliRunner().invoke(cli, ["trials", "list", "--json"])
+    left = len(json.loads(done.stdout)["trials"])
+    assert 30 < left < 40 and "is damaged" in done.stderr and "trials import" in done.stderr
+    assert call("export", tmp_path / "saved.zip")["trials"] == left
+    assert path.read_bytes() == data
+    assert "is damaged" in call("label", 1, "--success", code=1)
+    path.rename(tmp_path / "trials.db.damaged")
+    assert call("import", tmp_path / "saved.zip")["added"] == left == len(call("list")["trials"])
