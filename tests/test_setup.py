@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = ("core", "hardware", "perception", "grasping", "trials", "calibration", "app", "main")
 #: Add-ons (docs/add-ons.md): imported only where a person has installed them.
-ADD_ONS = {"gsnet", "curobo", "graspnetAPI", "zmq"}
+ADD_ONS = {"gsnet", "curobo", "graspnetAPI"}
 
 
 def pins(name: str) -> dict[str, str]:

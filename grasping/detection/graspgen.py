@@ -90,7 +90,7 @@ class GraspGenDetector:
 
 
 DETECTOR = DetectorSpecification(
-    NAME, "GraspGen or GraspGenX through its server", GraspGenDetector, needs=f"a server ({SERVER_VARIABLE}), pyzmq"
+    NAME, "GraspGen or GraspGenX through its server", GraspGenDetector, needs=f"a server ({SERVER_VARIABLE})"
 )
 
 

@@ -42,7 +42,7 @@ class GraspGenServer:
         """What it says of itself: `gripper_name` (GraspGen), or `default_gripper` (GraspGenX).
 
         Raises:
-            ConfigurationError: no server answers, or no pyzmq.
+            ConfigurationError: no server answers.
         """
         return self._ask({"action": "metadata"})
 
@@ -88,15 +88,10 @@ def _exchange(address: str, patience_s: float, message: bytes) -> bytes:
     """One request and its answer.
 
     Raises:
-        ConfigurationError: no pyzmq, or nobody answers.
+        ConfigurationError: nobody answers.
     """
-    try:
-        import zmq
-    except ImportError as error:
-        raise ConfigurationError(
-            "--detector graspgen talks to its server through pyzmq, which is not installed.",
-            "Install it: .venv/bin/pip install pyzmq",
-        ) from error
+    import zmq
+
     context = zmq.Context()
     socket = context.socket(zmq.REQ)
     try:
