@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -127,7 +126,7 @@ def test_it_heeds_a_mask_that_shows_nothing(scene: Tabletop, asked: list[dict]) 
 # What may go wrong
 
 
-def test_without_a_server_pyzmq_or_an_address_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_server_or_an_address_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRASPGEN_SERVER", raising=False)
     with pytest.raises(ConfigurationError, match="GRASPGEN_SERVER=tcp://HOST:PORT"):
         create_detector("graspgen")
@@ -135,9 +134,6 @@ def test_without_a_server_pyzmq_or_an_address_it_says_what_to_do(monkeypatch: py
     with pytest.raises(ConfigurationError, match="no address"):
         create_detector("graspgen")
     monkeypatch.setenv("GRASPGEN_SERVER", ADDRESS)
-    monkeypatch.setitem(sys.modules, "zmq", None)
-    with pytest.raises(ConfigurationError, match="pip install pyzmq"):
-        create_detector("graspgen")
     monkeypatch.setitem(sys.modules, "zmq", zmq_reaching(lambda raw: raw, "tcp://elsewhere:1"))
     with pytest.raises(ConfigurationError, match=f"No GraspGen server answers at {ADDRESS}"):
         create_detector("graspgen")
@@ -162,7 +158,6 @@ def test_answers_that_are_no_grasps_are_named(answer, words: str, monkeypatch: p
         GraspGenServer(ADDRESS).grasps(np.zeros((10, 3)))
 
 
-@pytest.mark.skipif(find_spec("zmq") is None, reason="pyzmq is not installed")
 def test_the_same_bytes_pass_a_real_socket() -> None:
     import zmq
 
