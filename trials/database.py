@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from core.errors import TrialError
 from core.files import free_folder, sync_files
@@ -92,11 +92,14 @@ def _engine(where: str, writes: bool) -> tuple[Engine, str]:
     with database_errors(where.partition("://")[0] + "://…"):
         url = _url(where)
         connect: dict[str, Any] = {}
+        # One connection stays open, for a new one takes longer than all that is asked of it; a server that was
+        # restarted meanwhile is connected to anew.
+        pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": -1, "pool_pre_ping": True}
         if url.get_backend_name() in ("postgresql", "postgres"):
             driver = url.drivername if "+" in url.drivername else "postgresql+psycopg"
             url, connect = url.set(drivername=driver), {"connect_timeout": _CONNECT_S}
         name = url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
-        engine = create_engine(url, connect_args=connect, poolclass=NullPool, json_serializer=to_json)
+        engine = create_engine(url, connect_args=connect, json_serializer=to_json, **pool)
         return engine, name
 
 

@@ -208,7 +208,9 @@ def test_a_log_on_a_server_that_may_only_be_read_is_read(postgres: str) -> None:
     finish(store := TrialStore(url), begin(store))
     with suppress(psycopg.errors.DuplicateObject):
         sql(url, "CREATE ROLE reader LOGIN")
-    sql(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    schema = url.rpartition("%3D")[2]
+    sql(url, f"GRANT USAGE ON SCHEMA {schema} TO reader")
+    sql(url, f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader")
     with TrialStore(url.replace("vitro@", "reader@"), is_read=True) as store:
         assert len(store.list()) == len(store.labelled()) == store.count() == 1
         with pytest.raises(StorageError, match="forbids"):
