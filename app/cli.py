@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from app import recover, tag_sheet
 from app.bringup import options as bringup
 from app.clips import options as clips
+from app.demo import options as demo
 from app.doctor import options as doctor
 from app.refine import options as refine
 from app.replay import options as replay
@@ -52,7 +53,7 @@ class Group(TyperGroup):
         """Typer gives it the commands that it has by now: none."""
 
 
-for commands in (run, doctor, bringup, recover, tag_sheet, clips, refine, replay, synth):
+for commands in (run, demo, doctor, bringup, recover, tag_sheet, clips, refine, replay, synth):
     app.add_typer(commands.room)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})

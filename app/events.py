@@ -52,6 +52,14 @@ class QuestionEnd:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """A word for who sees a trial for the first time. about: the stage, or the thing, that it explains."""
+
+    about: str
+    text: str
+
+
+@dataclass(frozen=True)
 class SessionProgress:
     """How far a session or campaign has come. text: as "trial 2 of 6", with whatever else tells where one is."""
 
@@ -117,6 +125,7 @@ Event = (
     | ErrorTold
     | QuestionOpen
     | QuestionEnd
+    | Explanation
     | SessionProgress
     | TrialBegin
     | TrialChange

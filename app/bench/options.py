@@ -139,6 +139,19 @@ class BenchFaultsOptions(JsonOption):
 
 
 @dataclass(frozen=True)
+class BenchPageOptions(JsonOption):
+    """What the operator's page costs a cycle, and how old what it shows is: no page, a page, one in chromium."""
+
+    trials: Annotated[int, typer.Option(min=1, help="Scenes, each run in all three ways.")] = 6
+    estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "vitro-s"
+    detail: Annotated[
+        float,
+        typer.Option(min=0.05, max=1, help="How finely chromium draws in 3D: without a GPU, on these processors."),
+    ] = 0.3
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 5000
+
+
+@dataclass(frozen=True)
 class BenchFuzzOptions(JsonOption):
     """Damaged files for every reader: each is read, or refused by name, within a second and a gigabyte."""
 
@@ -216,4 +229,5 @@ add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
 add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
 add_command(room, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
 add_command(room, "log", "app.bench.log.command:bench_log", BenchLogOptions)
+add_command(room, "page", "app.bench.page.command:bench_page", BenchPageOptions)
 add_command(room, "soak", "app.bench.soak:bench_soak", BenchSoakOptions)

@@ -18,7 +18,7 @@ CHOICES = {
     "f": "failure",
     "i": "invalid",
     "n": "note",
-    "u": "undo the last label",
+    "u": "undo last",
     "l": "later",
     "q": "quit",
 }

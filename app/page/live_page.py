@@ -10,6 +10,7 @@ from app.console import Console
 from app.events import Event, TrialChange
 from app.interrupts import Interrupts
 from app.page.cell_scene import CellScene
+from app.page.explanation_part import ExplanationPart
 from app.page.page_guard import LOOPBACK
 from app.page.page_part import PagePart
 from app.page.page_server import PageServer
@@ -53,6 +54,7 @@ class LivePage:
         gui.add_html(STYLE)
         stop = StopKey(server, interrupts)
         self._status = StatusPart(server)
+        explanation = ExplanationPart(server)
         question = QuestionPart(server, self._console.questions)
         playback = PlanPlayback(server, cell)
         tabs = gui.add_tab_group()
@@ -63,7 +65,7 @@ class LivePage:
         with tabs.add_tab("Results"):
             results = ResultsPart(server)
         self._scene = CellScene(server, cell)
-        return [stop, question, stages, results, playback, self._scene, pictures]
+        return [stop, explanation, question, stages, results, playback, self._scene, pictures]
 
     @property
     def address(self) -> str:

@@ -17,6 +17,7 @@ button[id] span { white-space: normal; }
 .vitro .waiting { background: #b45309; } .vitro .moving { background: #b91c1c; }
 .vitro .stopped { background: #111827; }
 .vitro .fault { border-left: 4px solid #b91c1c; padding: 0.2em 0.7em; background: #b91c1c18; }
+.vitro .word { border-left: 4px solid #2563eb; padding: 0.2em 0.7em; background: #2563eb14; }
 .vitro .question { font-weight: 600; overflow-wrap: anywhere; }
 .vitro table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9em; }
 .vitro td, .vitro th { text-align: left; padding: 0.1em 0.35em 0.1em 0; vertical-align: top; }
@@ -30,9 +31,8 @@ def row_of(button_ids: list[str]) -> str:
     """Puts keys of little weight beside each other."""
     boxes = ", ".join(f"div:has(> button[id='{id}'])" for id in button_ids)
     share = 100 / max(len(button_ids), 1)
-    return (
-        f"<style>{boxes} {{ display: inline-block; width: {share:.1f}%; margin: 0; padding: 0 0.3em 0.4em; }}</style>"
-    )
+    rule = f"display: inline-block; width: calc({share:.1f}% - 0.4em); margin: 0 0.2em !important;"
+    return f"<style>{boxes} {{ {rule} }}</style>"
 
 
 def sticky(button_id: str) -> str:

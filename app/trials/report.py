@@ -8,6 +8,7 @@ from app.paths import home, trial_folder, trial_log
 from app.trials.blinding import Blinding
 from app.trials.options import ReportOptions
 from core.files import demand_writable
+from trials.campaign import Campaign
 from trials.report.contents import TrialReport, read_report
 from trials.report.files import write_report
 from trials.report.filmstrip import filmstrips
@@ -22,13 +23,9 @@ def report_trials(options: ReportOptions) -> int:
     """
     console = Console(options.as_json)
     out = options.out or home() / "reports" / (options.campaign or "all").replace("/", "-")
-    demand_writable(out)
     with TrialStore(trial_log(is_written=False), is_read=True) as store:
         campaign = None if options.campaign is None else store.campaign(options.campaign)
-        report = read_report(store, campaign, Blinding(store.campaigns()).shown)
-        folder = partial(trial_folder, store.where)
-    strips = list(console.progress(filmstrips(report.trials, folder, report.is_blind), "pictures"))
-    files = write_report(report, out, strips, partial(console.progress, label="files"))
+        report, files = write_trial_report(console, store, out, campaign)
     _show(console, report, files)
     console.result(
         {
@@ -43,6 +40,17 @@ def report_trials(options: ReportOptions) -> int:
         }
     )
     return 0
+
+
+def write_trial_report(
+    console: Console, store: TrialStore, out: Path, campaign: Campaign | None = None
+) -> tuple[TrialReport, tuple[Path, ...]]:
+    """What a campaign, or the whole log, came to, and the files that say so; raises as `report_trials`."""
+    demand_writable(out)
+    report = read_report(store, campaign, Blinding(store.campaigns()).shown)
+    folder = partial(trial_folder, store.where)
+    strips = list(console.progress(filmstrips(report.trials, folder, report.is_blind), "pictures"))
+    return report, write_report(report, out, strips, partial(console.progress, label="files"))
 
 
 def _show(console: Console, report: TrialReport, files: tuple[Path, ...]) -> None:

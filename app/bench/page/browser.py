@@ -29,6 +29,8 @@ OPTIONS = (
     "--disable-background-networking",
     "--hide-scrollbars",
 )
+#: viser's page sends one message in 50 ms, the newest: what a person does sooner after another thing may be lost [s].
+_HAND_S = 0.1
 #: Page's texts of keys, by what a finger sees.
 _KEYS = "[...document.querySelectorAll('button[id]')].filter(b => b.offsetParent !== null)"
 
@@ -143,11 +145,14 @@ class Tab:
         found = f"[...document.querySelectorAll('[role=option]')].find(o => o.innerText === {json.dumps(option)})"
         self.until(f"!!{found}")
         self.run(f"{found}.click()")
+        time.sleep(_HAND_S)
         self.until(f"[...document.querySelectorAll('input')].some(i => i.value === {json.dumps(option)})")
 
     def choose_tab(self, word: str) -> None:
-        """Of the page's own."""
-        self._click(f"[...document.querySelectorAll('[role=tab]')].find(b => b.innerText === {json.dumps(word)})")
+        """Of the page's own; clicked again where the page moved under the mouse."""
+        tab = f"[...document.querySelectorAll('[role=tab]')].find(b => b.innerText === {json.dumps(word)})"
+        while self.run(f"{tab}.getAttribute('aria-selected')") != "true":
+            self._click(tab)
 
     def _click(self, element: str, times: int = 1) -> None:
         """Waits until nothing covers its middle, as a list that is just closing does."""
@@ -160,6 +165,7 @@ class Tab:
         for number in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):
                 self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=number)
+        time.sleep(_HAND_S)
 
     def _place(self, element: str) -> tuple[float, float, float, float]:
         left, top, right, bottom = self.run(
@@ -171,6 +177,7 @@ class Tab:
         """Into the note."""
         self.run("[...document.querySelectorAll('input')].find(i => i.type === 'text' && i.offsetParent).focus()")
         self.command("Input.insertText", text=text)
+        time.sleep(_HAND_S)
 
     def state(self) -> str:
         """What the page says the session does: working, waiting, moving, ..."""

@@ -1,0 +1,138 @@
+"""`python main.py bench page`: what the operator's page costs a cycle, and how old what a browser shows is."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.bench.options import BenchPageOptions
+from app.bench.page.browser import CHROMIUM, Browser, Tab
+from app.console import Console
+from app.interrupts import Interrupts
+from app.page.live_page import LivePage
+from app.paths import cell_file
+from app.run.operator import Operator
+from app.run.options import PipelineOptions
+from app.run.pipeline import Pipeline
+from app.run.session import Session
+from app.run.trial_log import TrialLog
+from core.cell import Cell, load_cell
+from core.errors import ConfigurationError
+from hardware.world import World
+from hardware.worlds import open_world
+from trials.store import TrialStore
+
+#: Notes, once it is drawn, how old [s] every state is that the page shows.
+_AGES = """
+window.ages = []; let seen = '';
+new MutationObserver(() => requestAnimationFrame(() => {
+  const status = document.querySelector('#vitro-status');
+  if (status && status.dataset.stamp !== seen) {
+    seen = status.dataset.stamp; window.ages.push(Date.now() / 1000 - parseFloat(seen));
+  }
+})).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true}); true
+"""
+#: Without a page; with one that nobody looks at; with one that a browser on the same processors shows, its 3D view
+#: drawn by them too, as coarsely as said.
+WAYS = ("no page", "page", "page in a browser")
+
+
+@dataclass(frozen=True)
+class PageCost:
+    """cycle_s: median of a trial's stages. added: its share over no page, in pairs of the same scene, median. cpu_s:
+    what a trial computed in this process, the page with it: unlike the cycle no other program adds to it. ages_s: of
+    what the browser showed, median, 95th percentile and largest; None where none did."""
+
+    way: str
+    cycle_s: float
+    added: float
+    cpu_s: float
+    ages_s: tuple[float, float, float] | None
+
+
+def bench_page(options: BenchPageOptions) -> int:
+    """Runs the same scenes each way, in turns, so that what else the machine does falls on all alike. A cycle is one
+    without its rendering, as a real camera's.
+
+    Raises:
+        ConfigurationError: there is no chromium.
+    """
+    if CHROMIUM is None:
+        raise ConfigurationError("No chromium was found to open the page in.", "Install it: apt-get install chromium")
+    console, cell = Console(options.as_json), load_cell(cell_file("sim"))
+    cycles: dict[str, list[float]] = {way: [] for way in WAYS}
+    cpus: dict[str, list[float]] = {way: [] for way in WAYS}
+    ages: list[float] = []
+    with (
+        closing(open_world(cell, "sim", options.seed)) as world,
+        tempfile.TemporaryDirectory(prefix="vitro-page-") as folder,
+        TrialStore(Path(folder) / "trials.db") as store,
+        Interrupts() as interrupts,
+    ):
+        quiet = Console(is_quiet=True)
+        pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
+        log = TrialLog(store)
+        session = Session(world, pipeline, log, Operator(quiet, interrupts, assume_yes=True))
+        for number in range(options.trials):
+            session.run_scene("diffuse", options.seed + number, 1)  # its pictures are kept: none is rendered below
+            for way in WAYS[number % 3 :] + WAYS[: number % 3]:
+                with _shown(way, cell, quiet, interrupts, world, options.detail, ages):
+                    cpu_s = time.process_time()
+                    session.run_scene("diffuse", options.seed + number, 1)
+                    cpus[way].append(time.process_time() - cpu_s)
+                seconds = sum(log.get(log.ids[-1]).stages_s.values())
+                cycles[way].append(seconds)
+                console.say(f"  scene {options.seed + number}, {way}: {seconds:.2f} s")
+    costs = [_cost(way, cycles, cpus, ages) for way in WAYS]
+    rows = [(one.way, f"{one.cycle_s:.2f}", f"{one.added:+.1%}", f"{one.cpu_s:.2f}", _ages_text(one)) for one in costs]
+    console.table(
+        "The page's cost", ("", "cycle [s]", "added", "CPU [s]", "shown after [ms]: median, 95 %, most"), rows
+    )
+    console.result({"costs": costs, "cycles_s": cycles, "cpus_s": cpus, "states": len(ages)})
+    return 0
+
+
+@contextmanager
+def _shown(
+    way: str, cell: Cell, console: Console, interrupts: Interrupts, world: World, detail: float, ages: list[float]
+) -> Iterator[None]:
+    """The page, and the browser, as long as a trial takes; opening them is not part of it."""
+    if way == WAYS[0]:
+        yield
+        return
+    with closing(LivePage(cell, console, interrupts)) as page:
+        page.watch(world.arms)
+        if way == WAYS[1]:
+            yield
+        else:
+            with Browser() as browser:
+                tab = _open(browser, f"{page.address}/?fixedDpr={detail:g}")
+                yield
+                ages += tab.run("window.ages")
+        page.watch({})
+
+
+def _open(browser: Browser, address: str) -> Tab:
+    tab = browser.tab(address)
+    tab.until_key("STOP")
+    time.sleep(2.0)  # its first pictures are drawn
+    tab.run(_AGES)
+    return tab
+
+
+def _cost(way: str, cycles: dict[str, list[float]], cpus: dict[str, list[float]], ages: list[float]) -> PageCost:
+    without, with_ = np.array(cycles[WAYS[0]]), np.array(cycles[way])
+    shown = None
+    if way == WAYS[2] and ages:
+        shown = (float(np.median(ages)), float(np.percentile(ages, 95)), max(ages))
+    return PageCost(
+        way, float(np.median(with_)), float(np.median(with_ / without) - 1), float(np.median(cpus[way])), shown
+    )
+
+
+def _ages_text(cost: PageCost) -> str:
+    return ", ".join(f"{1000 * age_s:.0f}" for age_s in cost.ages_s) if cost.ages_s else "–"
