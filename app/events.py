@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from app.question import Question, Reply
     from app.run.trial import Trial
@@ -57,6 +60,14 @@ class Explanation:
 
     about: str
     text: str
+
+
+@dataclass(frozen=True)
+class PictureTold:
+    """A picture (H, W, 3) uint8 to be looked at now, besides those of a trial's stages."""
+
+    title: str
+    picture: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,7 @@ Event = (
     | QuestionOpen
     | QuestionEnd
     | Explanation
+    | PictureTold
     | SessionProgress
     | TrialBegin
     | TrialChange

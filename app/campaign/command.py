@@ -1,24 +1,28 @@
 """`python main.py trials campaign NAME`: estimators compared on matched scenes, a number of them fixed beforehand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, BinaryIO
 
-from app.campaign.definition import chosen_estimators, define, demand_same, shared_settings
+from app.campaign.definition import chosen_estimators, define, demand_name, demand_same, shared_settings
 from app.campaign.options import CampaignOptions
+from app.campaign.progress import breaks_plan, running_elsewhere
 from app.campaign.runner import CampaignRunner
 from app.console import Console
 from app.interrupts import Interrupts
-from app.paths import trial_log
+from app.paths import home, trial_log
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, SharedOptions
 from app.run.pipeline import Pipeline
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
+from app.trials.blinding import Blinding
 from app.trials.tables import show_success
+from core.errors import TrialError
+from core.files import hold, writing
 from hardware.worlds import open_world
 from trials.campaign import Campaign
-from trials.record import DIGITAL_CELL
+from trials.record import DIGITAL_CELL, TrialRecord
 from trials.store import TrialStore
 from trials.summary import summarise
 
@@ -26,24 +30,53 @@ from trials.summary import summarise
 def run_campaign(options: CampaignOptions, console: Console | None = None, open_world: OpenWorld = open_world) -> int:
     """Begins a campaign or goes on with it; 0 when its last scene was worked on, 1 where some are missing still."""
     console = console or Console(options.as_json)
-    with TrialStore(trial_log()) as store, Interrupts() as interrupts:
+    with TrialStore(trial_log()) as store, Interrupts() as interrupts, _held(options.name):
         station = Station(options, Operator(console, interrupts, options.yes, options.operator), open_world)
         campaign, pipelines = _prepare(store, options, station)
         runner = CampaignRunner(campaign, store, TrialLog(store), station, pipelines, campaign.settings["attempts"])
-        missing = len(runner.missing())
-        console.say(f"{_plan_line(campaign)}; {missing} of them to do")
+        _begin(runner, console)
         try:
             missing = runner.run()
         except KeyboardInterrupt:
             console.say(f"The log is complete; go on with: python main.py trials campaign {campaign.name}")
             raise
-        if not missing:
-            campaign = store.finish_campaign(campaign.id)
-        trials = [one.trial for one in store.labelled(campaign=campaign.id)]
-    show_success(console, summarise(trials), f"The campaign {campaign.name}: {len(trials)} trial(s)")
-    _say_end(console, campaign, missing)
+        campaign = runner.campaign
+        blinding = Blinding([campaign])
+        trials = [blinding.shown(known).trial for known in store.labelled(campaign=campaign.id)]
+    _say_end(console, campaign, missing, trials)
     console.result({"campaign": campaign, "missing": missing, "trials": trials})
     return int(missing > 0)
+
+
+def _held(name: str) -> BinaryIO:
+    """That this machine's other processes leave the campaign alone meanwhile."""
+    folder = home() / "campaigns"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        refusal = TrialError(
+            f"Another process on this machine runs the campaign {name!r}.", "Wait for its end, or stop it."
+        )
+        return hold(folder / f"{demand_name(name)}.lock", refusal)
+
+
+def _begin(runner: CampaignRunner, console: Console) -> None:
+    """Says what is planned and to do; what another station is at, or what was seen already, is heeded.
+
+    Raises:
+        TrialError: a trial of this campaign runs elsewhere.
+    """
+    trials, to_do = runner.trials(), runner.missing()
+    if (running := running_elsewhere(trials)) is not None:
+        raise TrialError(
+            f"Trial {running.id} of the campaign {runner.campaign.name!r} is running on another station.",
+            "One station at a time works on a campaign: wait for its end, or stop it there.",
+        )
+    console.say(f"{_plan_line(runner.campaign)}; {len(to_do)} of them to do")
+    if trials:
+        console.say(f"  as begun: {_settings_line(runner.campaign)}")
+    if breaks_plan(runner.campaign, to_do, trials) and not runner.campaign.is_exploratory:
+        runner.campaign = runner.store.mark_exploratory(runner.campaign.id)
+        console.say("  [yellow]![/] scenes are laid again after results could be seen: exploratory from now on")
 
 
 def _prepare(store: TrialStore, options: CampaignOptions, station: Station) -> tuple[Campaign, dict[str, Pipeline]]:
@@ -72,8 +105,15 @@ def _plan_line(campaign: Campaign) -> str:
     )
 
 
-def _say_end(console: Console, campaign: Campaign, missing: int) -> None:
+def _settings_line(campaign: Campaign) -> str:
+    known = {name: campaign.settings[name] for name in shared_settings(CampaignOptions(name=""))}
+    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+
+
+def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[TrialRecord]) -> None:
+    """No rates before the end: who has seen them may be tempted to stop there."""
     if missing:
         console.say(f"  {missing} scene(s) are missing still; go on: python main.py trials campaign {campaign.name}")
     else:
+        show_success(console, summarise(trials), f"The campaign {campaign.name}: {len(trials)} trial(s)")
         console.say(f"  complete; its report: python main.py trials report --campaign {campaign.name}")

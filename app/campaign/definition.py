@@ -38,7 +38,7 @@ def define(options: CampaignOptions, station: Mapping[str, str], choices: Mappin
     given = {name: getattr(options, name) for name in DEFAULTS}
     said = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
     return Campaign(
-        name=_demand_name(options.name),
+        name=demand_name(options.name),
         question=str(said["question"]),
         estimators=tuple(choices),
         surfaces=names_in(str(said["surfaces"]), SURFACES),
@@ -118,7 +118,12 @@ def parse_objects(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _demand_name(name: str) -> str:
+def demand_name(name: str) -> str:
+    """The name, if a campaign may be called so.
+
+    Raises:
+        ConfigurationError: it may not.
+    """
     if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
         raise ConfigurationError(
             f"{name!r} is no name for a campaign.", "Use letters, digits, '-', '_' and '.', 64 at most: table6."

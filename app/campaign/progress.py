@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from trials.campaign import Campaign, PlannedScene
 from trials.label import FailureReason, Label, LabelledTrial, LabelValue
+from trials.record import Reason, TrialRecord
 from trials.store import TrialStore
 from trials.summary import counts
 
@@ -17,7 +18,7 @@ def scenes_to_do(campaign: Campaign, trials: Iterable[LabelledTrial]) -> list[Pl
     """The planned scenes that no trials stand for yet, in the planned order."""
     rows: dict[SceneKey, list[LabelledTrial]] = defaultdict(list)
     for one in trials:
-        rows[one.trial.surface, one.trial.scene_number, one.trial.estimator].append(one)
+        rows[_key(one.trial)].append(one)
     return [scene for scene in campaign.plan() if not is_done(scene, rows[key_of(scene)])]
 
 
@@ -29,8 +30,34 @@ def is_done(scene: PlannedScene, rows: Sequence[LabelledTrial]) -> bool:
     """Whether the scene was worked on to its end in a way that says something about the system."""
     standing = [one for one in rows if one.label is None or one.label.value is not LabelValue.INVALID]
     if scene.objects > 1:
-        return any("scene_ended" in one.trial.notes.get("later", {}) for one in standing)
+        return any(_ends(one.trial) for one in standing)
     return any(one.counts and (one.label is not None or counts(one.trial)) for one in standing)
+
+
+def _ends(trial: TrialRecord) -> bool:
+    """Whether nothing more was picked from its scene, and that was the system's doing."""
+    return "scene_ended" in trial.notes.get("later", {}) or (counts(trial) and trial.reason is Reason.TRACKING)
+
+
+def breaks_plan(campaign: Campaign, to_do: Sequence[PlannedScene], trials: Iterable[LabelledTrial]) -> bool:
+    """Whether a scene is to be laid again though its results may have been seen: the campaign has ended, or was looked
+    at, and a person called one of its trials invalid since."""
+    if campaign.finished is not None and to_do:
+        return True
+    keys = {key_of(scene) for scene in to_do}
+    by_hand = [
+        one for one in trials if one.label is not None and one.label.value is LabelValue.INVALID and one.label.by != BY
+    ]
+    return bool(campaign.looks) and any(_key(one.trial) in keys for one in by_hand)
+
+
+def running_elsewhere(trials: Iterable[LabelledTrial]) -> TrialRecord | None:
+    """A trial that some process is at, asked before this one begins any."""
+    return next((one.trial for one in trials if one.trial.outcome is None), None)
+
+
+def _key(trial: TrialRecord) -> SceneKey:
+    return trial.surface, trial.scene_number, trial.estimator
 
 
 def discard_unfinished(store: TrialStore, scene: PlannedScene, campaign: Campaign) -> int:

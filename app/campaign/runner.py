@@ -15,6 +15,7 @@ from core.errors import ArmError
 from grasping.execution import GRIP_FORCE_N
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
+from trials.label import LabelledTrial
 from trials.store import TrialStore
 
 #: How far open the fingers stand in every picture of the digital cell [m].
@@ -36,25 +37,34 @@ class CampaignRunner:
     _tried: dict[PlannedScene, int] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Runs what is missing; how many scenes are missing still.
+        """Runs what is missing, on one page; how many scenes are missing still. With none missing, the campaign ends.
 
         Raises:
             VitroError: the cell needs a person.
             KeyboardInterrupt: a person stopped it; called again, it goes on.
         """
-        while missing := [scene for scene in self.missing() if self._tried.get(scene, 0) < _TRIES]:
-            with self.station.open(self.campaign.seed) as world:
-                self._run_until_a_fault(world, missing)
-        return len(self.missing())
+        with self.station.page():
+            while missing := [scene for scene in self.missing() if self._tried.get(scene, 0) < _TRIES]:
+                with self.station.open(self.campaign.seed) as world:
+                    self._run_until_a_fault(world, missing)
+            left = len(self.missing())
+            if not left:
+                self.campaign = self.store.finish_campaign(self.campaign.id)
+        return left
+
+    def trials(self) -> tuple[LabelledTrial, ...]:
+        return self.store.labelled(campaign=self.campaign.id)
 
     def missing(self) -> list[PlannedScene]:
-        return scenes_to_do(self.campaign, self.store.labelled(campaign=self.campaign.id))
+        return scenes_to_do(self.campaign, self.trials())
 
     def _run_until_a_fault(self, world: World, missing: Sequence[PlannedScene]) -> None:
         """An arm's fault in the digital cell is the system's own doing: it counts, and the cell is opened anew."""
         console, planned = self.station.operator.console, len(list(self.campaign.plan()))
         sessions = {name: self._session(world, name) for name in self.pipelines}
         for number, scene in enumerate(missing, start=planned - len(missing) + 1):
+            progress = f"campaign {self.campaign.name}: scene {number} of {planned}"
+            console.events.tell(SessionProgress(progress, number - 1, planned))
             self._tried[scene] = self._tried.get(scene, 0) + 1
             console.say(
                 f"\n[bold]scene {number} of {planned}[/], {scene.surface} table, {scene.objects} object(s), estimator "
@@ -70,8 +80,9 @@ class CampaignRunner:
                 if world.is_real or len(self.log.ids) == begun:
                     raise
                 console.error(error)
-                console.say("    The fault counts as a failure; the digital cell is opened anew.")
-                self.log.end_scene("the arm failed")
+                console.say("    The digital cell is opened anew.")
+                if scene.objects > 1:
+                    self.log.end_scene("the arm failed")
                 Labelling(self.station.operator, self.log).label(self.log.get(self.log.ids[-1]))
                 return
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.events import PictureTold
 from app.paths import trial_folder
 from app.run.operator import Operator
 from core.image_file import read_image, write_image
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
+from trials.label import LabelValue
 from trials.store import TrialStore
 
 REFERENCE = "color.png"
@@ -47,14 +49,17 @@ class SceneGuide:
             picture, share = overlay(read_image(reference), now)
             path = reference.with_name(OVERLAY)
             write_image(path, picture)
+            operator.console.events.tell(PictureTold("red: as it was, cyan: as it is", picture))
             operator.console.say(
                 f"    {path}: red was there, cyan is there now, grey is both; {share:.1%} of the pixels differ."
             )
 
     def reference(self) -> Path | None:
-        """The picture of the first trial of this scene, None where this is the first."""
+        """The picture of the first trial of this scene that is not invalid, None where this is the first."""
         for one in self.store.labelled(campaign=self.campaign.id, surface=self.scene.surface):
             picture = trial_folder(self.store.where, one.trial.id) / REFERENCE
+            if one.label is not None and one.label.value is LabelValue.INVALID:
+                continue  # perhaps it was laid wrong
             if one.trial.scene_number == self.scene.number and one.trial.pick == 1 and picture.is_file():
                 return picture
         return None

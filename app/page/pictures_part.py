@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from app.events import Event, TrialBegin, TrialChange
+from app.events import Event, PictureTold, TrialBegin, TrialChange
 from app.run.trial import Trial
 from grasping.pictures import draw_grasps
 from perception.pictures import colour_depth, depth_range, draw_tags
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: What is sent: enough for the panel, little for the line.
 _WIDTH_PX, _HEIGHT_PX = 640, 362
 _SHOWN_GRASPS = 5
+_COLOR = "colour, tags, grasps"
 
 
 class PicturesPart:
@@ -23,14 +24,18 @@ class PicturesPart:
 
     def __init__(self, server: "ViserServer") -> None:
         empty = np.full((_HEIGHT_PX, _WIDTH_PX, 3), 40, np.uint8)
-        self._color = server.gui.add_image(empty, label="colour, tags, grasps", format="jpeg", jpeg_quality=80)
+        self._color = server.gui.add_image(empty, label=_COLOR, format="jpeg", jpeg_quality=80)
         self._sensor = server.gui.add_image(empty, label="depth by the sensor", format="jpeg", jpeg_quality=80)
         self._depth = server.gui.add_image(empty, label="depth", format="jpeg", jpeg_quality=80)
         self._estimator = ""
         self._drawn: tuple[object, ...] = ()
 
     def hear(self, event: Event) -> None:
+        if isinstance(event, PictureTold):
+            self._color.label = event.title
+            _show(self._color, event.picture)
         if isinstance(event, TrialBegin):
+            self._color.label = _COLOR
             self._estimator = event.estimator_shown or event.record.estimator
         if isinstance(event, TrialChange) and event.trial.frame is not None:
             trial = event.trial

@@ -64,8 +64,26 @@ class Station:
         return self._world.truth(image)
 
     @contextmanager
+    def page(self) -> Iterator[None]:
+        """The page for as long as this lasts, over any number of openings of the world; at the end it is asked whether
+        it may go. Where there is one already it is left as it is."""
+        options, operator, console = self._options, self.operator, self.operator.console
+        if options.headless or operator.page is not None:
+            yield
+            return
+        with closing(LivePage(self.cell, console, operator.interrupts, options.page_host)) as page:
+            operator.page = page
+            console.say(f"watch it in 3D: [bold]{page.address}[/]")
+            try:
+                yield
+                if sys.stdin.isatty():
+                    console.ask_key(f"The page {page.address} is still open.", {"q": "close"})
+            finally:
+                operator.page = None
+
+    @contextmanager
     def open(self, seed: int) -> Iterator[World]:
-        """The world, powered, and the page.
+        """The world, powered, and the page, unless that is open already.
 
         Raises:
             CalibrationError: it is too old to go unasked.
@@ -75,11 +93,7 @@ class Station:
         options, operator, console = self._options, self.operator, self.operator.console
         if options.headless and (not options.yes or self.camera != "sim"):
             require_terminal()
-        with ExitStack() as opened:
-            if not options.headless:
-                page = LivePage(self.cell, console, operator.interrupts, options.page_host)
-                operator.page = opened.enter_context(closing(page))
-                console.say(f"watch it in 3D: [bold]{page.address}[/]")
+        with self.page(), ExitStack() as opened:
             if self.camera != "sim":
                 confirm_age(self.cell, console, options.yes)
             with console.stage("open") as line:
@@ -100,5 +114,3 @@ class Station:
             except KeyboardInterrupt:
                 console.events.tell(ErrorTold("Stopped.", "The arms hold where they are, and the log is complete."))
                 raise
-            if operator.page is not None and sys.stdin.isatty():
-                console.ask_key(f"The page {operator.page.address} is still open.", {"q": "close"})

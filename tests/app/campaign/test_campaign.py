@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from app.campaign.command import run_campaign
-from app.campaign.definition import parse_objects
+from app.campaign.definition import parse_objects, shared_settings
 from app.campaign.options import CampaignOptions
-from app.campaign.progress import is_done
+from app.campaign.progress import breaks_plan, is_done
 from app.campaign.scene_guide import SceneGuide, overlay
 from app.console import Console
 from app.interrupts import Interrupts
 from app.paths import trial_folder
 from app.run.live_trial import LiveTrial
 from app.run.operator import Operator
-from core.errors import ArmError, ConfigurationError
+from core.errors import ArmError, ConfigurationError, TrialError
+from core.files import hold
 from core.image_file import read_image, write_image
 from hardware.simulation.digital_cell import DigitalCell
 from tests.support.quick_cell import QuickCell
@@ -126,6 +127,32 @@ def test_a_fault_of_an_arm_in_the_digital_cell_counts_and_the_campaign_goes_on(
     assert set(standing(home).values()) == {1}
 
 
+def test_a_campaign_is_one_process_at_a_time(home: Path) -> None:
+    (home / "campaigns").mkdir()
+    with hold(home / "campaigns" / "c.lock", TrialError("held", "wait")), pytest.raises(TrialError, match="process"):
+        run(options())
+    with TrialStore(home / "trials.db") as store:
+        campaign = store.add_campaign(_known())
+        store.begin(record(campaign=campaign.id, surface="diffuse", estimator="raw"))
+        with pytest.raises(TrialError, match="Trial 1 of the campaign 'c' is running on another station"):
+            run(options())
+
+
+def test_scenes_laid_again_after_results_were_seen_prove_nothing(home: Path) -> None:
+    """What a person calls invalid is laid again; once the numbers are known that may be to his liking."""
+    campaign = replace(_known(), id=1)
+    to_do = [scene for scene in campaign.plan() if scene.estimator == "raw" and scene.number == 0]
+    mine = record(campaign=1, surface="diffuse", estimator="raw", outcome=Outcome.FAILURE, reason=Reason.EMPTY)
+    by_hand = LabelledTrial(mine, Label(trial=1, value=LabelValue.INVALID, by="eva"))
+    by_rule = LabelledTrial(mine, Label(trial=1, value=LabelValue.INVALID, by="campaign"))
+    looked = replace(campaign, looks=({"trials": 1},))
+    assert not breaks_plan(campaign, to_do, [by_hand])
+    assert breaks_plan(looked, to_do, [by_hand])
+    assert not breaks_plan(looked, to_do, [by_rule])
+    assert not breaks_plan(looked, [], [by_hand])
+    assert breaks_plan(replace(campaign, finished=campaign.begun), to_do, [])
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -146,12 +173,8 @@ def test_a_campaign_is_not_gone_on_with_otherwise_than_it_was_begun(home: Path, 
 
 
 def _known() -> Campaign:
-    settings = {
-        "choices": {"raw": "raw", "oracle (cheat)": "oracle"},
-        "speed": 1.0,
-        "world": DIGITAL_CELL,
-        "cell": "sim",
-    }
+    choices = {"raw": "raw", "oracle (cheat)": "oracle"}
+    settings = {**shared_settings(CampaignOptions(name="c")), "choices": choices, "world": DIGITAL_CELL, "cell": "sim"}
     return Campaign(name="c", estimators=ESTIMATORS, surfaces=("diffuse",), scenes=2, seed=8, settings=settings)
 
 
@@ -193,6 +216,8 @@ def test_a_scene_is_done_by_trials_that_say_something() -> None:
     assert [is_done(one, [x]) for x in (failed, crashed, invalid, ended)] == [True, False, False, True]
     assert [is_done(several, [x]) for x in (failed, crashed, invalid, ended)] == [False, False, False, True]
     assert is_done(one, [crashed, failed])
+    lost = LabelledTrial(record(outcome=Outcome.INTERRUPTED, reason=Reason.TRACKING))  # it did not follow its plan
+    assert is_done(one, [lost]) and is_done(several, [lost])
 
 
 def test_a_real_scene_is_laid_by_the_picture_of_the_one_before(home: Path) -> None:
