@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: How finely round shapes are drawn: browsers without a GPU draw them too.
 _SEGMENTS, _SUBDIVISIONS = 16, 2
 #: What moves less than this [rad, m] is not sent.
-_STILL = 1e-4
+_STILL = 1e-3
 
 
 class ArmShapes:

@@ -43,20 +43,18 @@ WAYS = ("no page", "page", "page in a browser")
 
 @dataclass(frozen=True)
 class PageCost:
-    """cycle_s: median of a trial's stages. added: its share over no page, in pairs of the same scene, median. cpu_s:
-    what a trial computed in this process, the page with it: unlike the cycle no other program adds to it. ages_s: of
-    what the browser showed, median, 95th percentile and largest; None where none did."""
+    """cycle_s: median of a trial's stages. added: its share over no page, in pairs of the same scene, median. ages_s:
+    of what the browser showed, median, 95th percentile and largest; None where none did."""
 
     way: str
     cycle_s: float
     added: float
-    cpu_s: float
     ages_s: tuple[float, float, float] | None
 
 
 def bench_page(options: BenchPageOptions) -> int:
     """Runs the same scenes each way, in turns, so that what else the machine does falls on all alike. A cycle is one
-    without its rendering, as a real camera's.
+    without `capture`, which the digital cell renders or remembers.
 
     Raises:
         ConfigurationError: there is no chromium.
@@ -65,7 +63,6 @@ def bench_page(options: BenchPageOptions) -> int:
         raise ConfigurationError("No chromium was found to open the page in.", "Install it: apt-get install chromium")
     console, cell = Console(options.as_json), load_cell(cell_file("sim"))
     cycles: dict[str, list[float]] = {way: [] for way in WAYS}
-    cpus: dict[str, list[float]] = {way: [] for way in WAYS}
     ages: list[float] = []
     with (
         closing(open_world(cell, "sim", options.seed)) as world,
@@ -77,22 +74,19 @@ def bench_page(options: BenchPageOptions) -> int:
         pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
         log = TrialLog(store)
         session = Session(world, pipeline, log, Operator(quiet, interrupts, assume_yes=True))
-        for number in range(options.trials):
-            session.run_scene("diffuse", options.seed + number, 1)  # its pictures are kept: none is rendered below
+        session.run_scene("diffuse", options.seed, 1)  # models loaded, caches filled
+        for number in range(1, options.trials + 1):
             for way in WAYS[number % 3 :] + WAYS[: number % 3]:
                 with _shown(way, cell, quiet, interrupts, world, options.detail, ages):
-                    cpu_s = time.process_time()
                     session.run_scene("diffuse", options.seed + number, 1)
-                    cpus[way].append(time.process_time() - cpu_s)
-                seconds = sum(log.get(log.ids[-1]).stages_s.values())
+                stages_s = log.get(log.ids[-1]).stages_s
+                seconds = sum(stages_s.values()) - stages_s.get("capture", 0.0)
                 cycles[way].append(seconds)
                 console.say(f"  scene {options.seed + number}, {way}: {seconds:.2f} s")
-    costs = [_cost(way, cycles, cpus, ages) for way in WAYS]
-    rows = [(one.way, f"{one.cycle_s:.2f}", f"{one.added:+.1%}", f"{one.cpu_s:.2f}", _ages_text(one)) for one in costs]
-    console.table(
-        "The page's cost", ("", "cycle [s]", "added", "CPU [s]", "shown after [ms]: median, 95 %, most"), rows
-    )
-    console.result({"costs": costs, "cycles_s": cycles, "cpus_s": cpus, "states": len(ages)})
+    costs = [_cost(way, cycles, ages) for way in WAYS]
+    rows = [(one.way, f"{one.cycle_s:.2f}", f"{one.added:+.1%}", _ages_text(one)) for one in costs]
+    console.table("The page's cost", ("", "cycle [s]", "added", "shown after [ms]: median, 95 %, most"), rows)
+    console.result({"costs": costs, "cycles_s": cycles, "states": len(ages)})
     return 0
 
 
@@ -124,14 +118,12 @@ def _open(browser: Browser, address: str) -> Tab:
     return tab
 
 
-def _cost(way: str, cycles: dict[str, list[float]], cpus: dict[str, list[float]], ages: list[float]) -> PageCost:
+def _cost(way: str, cycles: dict[str, list[float]], ages: list[float]) -> PageCost:
     without, with_ = np.array(cycles[WAYS[0]]), np.array(cycles[way])
     shown = None
     if way == WAYS[2] and ages:
         shown = (float(np.median(ages)), float(np.percentile(ages, 95)), max(ages))
-    return PageCost(
-        way, float(np.median(with_)), float(np.median(with_ / without) - 1), float(np.median(cpus[way])), shown
-    )
+    return PageCost(way, float(np.median(with_)), float(np.median(with_ / without) - 1), shown)
 
 
 def _ages_text(cost: PageCost) -> str:
