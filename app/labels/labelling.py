@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.events import LabelChange
-from app.labels.suggestion import Suggestion, suggest
+from app.labels.suggestion import Suggestion, fits, suggest
 from app.question import Question, Reply
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
@@ -107,11 +107,6 @@ class Labelling:
         self._console.events.tell(LabelChange(label))
         words = [str(label.value), f"({label.reason})" if label.reason else "", f"by {label.by}", label.note]
         self._console.say(f"    trial {label.trial}: {' '.join(filter(None, words))}")
-
-
-def fits(reason: FailureReason, value: LabelValue) -> bool:
-    """Whether a trial may be a failure, or invalid, for this reason."""
-    return (reason.group == "invalid") is (value is LabelValue.INVALID)
 
 
 def _question(record: TrialRecord, suggestion: Suggestion, note: str) -> Question:

@@ -39,7 +39,14 @@ def suggest(record: TrialRecord) -> Suggestion:
     """From the gripper's width and effort, or from what ended the trial before."""
     value = LabelledTrial(record).suggested
     reason = None if value is LabelValue.SUCCESS else LIKELY.get(record.reason)
+    # In the digital cell the arm's faults are the system's: what they are called elsewhere would be no failure.
+    reason = reason if reason and fits(reason, value) else None
     return Suggestion(value, reason, f"{_state(record)}{_measures(record)}")
+
+
+def fits(reason: FailureReason, value: LabelValue) -> bool:
+    """Whether a trial may be a failure, or invalid, for this reason."""
+    return (reason.group == "invalid") is (value is LabelValue.INVALID)
 
 
 def _state(record: TrialRecord) -> str:

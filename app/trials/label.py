@@ -4,8 +4,8 @@ import sys
 
 from app.console import Console
 from app.interrupts import Interrupts
-from app.labels.labelling import Labelling, fits
-from app.labels.suggestion import suggest
+from app.labels.labelling import Labelling
+from app.labels.suggestion import fits, suggest
 from app.paths import trial_log
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
