@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from app.events import Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
+from app.trials.tables import said_of
 from trials.label import Label, LabelledTrial
 from trials.record import TrialRecord
 
@@ -57,7 +58,8 @@ class ShownTrial:
             return "runs"
         if self.label is not None:
             return str(self.label.value)
-        return f"unconfirmed ({LabelledTrial(self.record).suggested}?)"
+        known = LabelledTrial(self.record)
+        return f"{said_of(known)} ({known.suggested}?)" if known.counts else said_of(known)
 
     @property
     def why(self) -> str:

@@ -30,7 +30,7 @@ from app.question import PAGE, Question, Reply
 from core.cell import load_cell
 from tests.support.trial_rows import row
 from trials.label import REASON_KEYS, FailureReason, Label, LabelValue
-from trials.record import Outcome, TrialRecord
+from trials.record import Outcome, Reason, TrialRecord
 
 TABLET = (820, 1180)
 APPROVE = {"y": "move", "n": "skip this scene", "q": "quit"}
@@ -195,6 +195,9 @@ def test_results_follow_the_labels_and_what_is_unconfirmed_says_so(desk: Desk, t
     tab.until("document.body.innerText.includes('1 of 1')")
     tell(LabelChange(replace(label, undone=label.made)))
     tab.until("document.body.innerText.includes('0 of 1')")
+    tell(TrialEnd(replace(trial, outcome=Outcome.REFUSED, reason=Reason.OPERATOR)))
+    tab.until("document.body.innerText.includes('invalid by rule')")
+    assert "unconfirmed" not in tab.text() and "0 of 0" in tab.text()
 
 
 def test_a_reload_in_mid_trial_shows_the_present_state(desk: Desk, tab: Tab) -> None:
