@@ -1,5 +1,9 @@
 """Listens to a session and leaves a recording, `trial.mcap`, in the folder of each of its trials."""
 
+from contextlib import suppress
+from pathlib import Path
+from traceback import extract_tb
+
 from app.console import Console
 from app.events import (
     ErrorTold,
@@ -22,7 +26,7 @@ from app.trial_recording.notes import BEGINS, TrialNotes
 from app.trial_recording.sampler import ArmSampler
 from app.trial_recording.writer import write_recording
 from core.cell import Cell
-from core.errors import VitroError
+from core.errors import TrialError, VitroError
 from grasping.planning.grasp_plan import Phase
 from hardware.world import World
 
@@ -36,10 +40,22 @@ class TrialRecorder:
         self._world, self._cell, self._console = world, cell, console
         self._notes: TrialNotes | None = None
         self._sampler: ArmSampler | None = None
+        self._trial = 0
 
     def hear(self, event: Event) -> None:
-        """What does not belong to a trial is not recorded."""
+        """What does not belong to a trial is not recorded. Whatever fails here costs this trial's recording alone, and
+        is said once."""
+        try:
+            self._hear(event)
+        except Exception as error:
+            with suppress(Exception):
+                self._end()
+            self._console.error(_unrecorded(self._trial, error))
+
+    def _hear(self, event: Event) -> None:
         if isinstance(event, TrialBegin):
+            self._end()
+            self._trial = event.record.id
             clock = TrialClock(self._world.clock)
             self._notes = TrialNotes(event.record, event.folder, clock, clock.now_ns())
             self._sampler = ArmSampler(self._world.arms, clock)
@@ -73,9 +89,16 @@ class TrialRecorder:
                 notes.clock.end_motion()
             case TrialEnd(record):
                 notes.say("outcome", " ".join(filter(None, (record.outcome, record.reason, record.detail))))
+                sampler.stop()
                 notes.record, notes.samples = record, sampler.samples
                 self._notes = self._sampler = None
                 self._write(notes)
+
+    def _end(self) -> None:
+        """Nothing of the trial before is heard or watched any more."""
+        sampler, self._notes, self._sampler = self._sampler, None, None
+        if sampler is not None:
+            sampler.stop()
 
     def _write(self, notes: TrialNotes) -> None:
         """A recording that cannot be written is said, and changes nothing else: row and frames are on disk."""
@@ -83,3 +106,13 @@ class TrialRecorder:
             write_recording(notes.folder / RECORDING, contents(notes, self._cell), facts(notes, self._cell))
         except VitroError as error:
             self._console.error(error)
+
+
+def _unrecorded(trial: int, error: Exception) -> TrialError:
+    where = extract_tb(error.__traceback__)[-1]
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")
+    return TrialError(
+        f"Trial {trial} is not recorded ({said}).",
+        "Its row and frames are kept, and the next trial is recorded again. Report it, with "
+        f"{Path(where.filename).name}:{where.lineno}.",
+    )

@@ -3,8 +3,10 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 from mcap_protobuf.decoder import DecoderFactory
 
+from app.console import Console
+from app.events import ErrorTold, Event, MotionBegin, StageBegin, TrialBegin, TrialEnd
 from app.trial_recording.messages import TimedMessage, log
+from app.trial_recording.notes import TrialNotes
 from app.trial_recording.reader import partial_of, read_recording
+from app.trial_recording.recorder import RECORDING, TrialRecorder
 from app.trial_recording.writer import write_recording
 from core.errors import StorageError, TrialError
 from core.transforms import apply
@@ -24,7 +30,10 @@ from grasping.planning.grasp_plan import Phase
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
+from tests.support.quick_cell import QuickCell
 from tests.support.recorded.trial import RecordedTrial, record_trial
+from tests.support.trial_rows import row
+from trials.record import Outcome
 
 SCHEMAS = {
     "/camera/color": "CompressedImage",
@@ -252,3 +261,30 @@ def test_a_message_that_cannot_be_made_leaves_nothing_half_written(tmp_path: Pat
     with pytest.raises(StorageError, match="No space left"):
         write_recording(tmp_path / "trial.mcap", [first, TimedMessage(1, "/states", fail)], {})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_in_it_costs_one_trials_recording_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a bug")
+
+    console, told = Console(is_quiet=True), list[Event]()
+    with closing(QuickCell()) as world:
+        console.events.add(TrialRecorder(world, CELL, console).hear)
+        console.events.add(told.append)
+        console.events.tell(TrialBegin(row(id=1), tmp_path / "1"))
+        console.events.tell(MotionBegin("left"))
+        assert "arm-sampler" in {thread.name for thread in threading.enumerate()}
+        with monkeypatch.context() as patch:
+            patch.setattr(TrialNotes, "say", fail)
+            console.events.tell(StageBegin("plan"))
+            console.events.tell(StageBegin("approve"))
+        assert "arm-sampler" not in {thread.name for thread in threading.enumerate()}
+        (error,) = [event for event in told if isinstance(event, ErrorTold)]
+        assert "Trial 1 is not recorded (KeyError: 'a bug')" in error.cause and "test_recorder.py:" in error.remedy
+        console.events.tell(TrialEnd(row(id=1, outcome=Outcome.SUCCESS)))
+        console.events.tell(TrialBegin(row(id=2), tmp_path / "2"))
+        console.events.tell(TrialEnd(row(id=2, outcome=Outcome.SUCCESS)))
+    assert not (tmp_path / "1").exists()
+    assert read_recording(tmp_path / "2" / RECORDING).facts["trial"] == "2"
