@@ -36,22 +36,24 @@ class LabelStore(LogConnection):
             id_ = connection.execute(row).scalar_one()
             return self.read(connection, select(labels).where(labels.c.id == id_), label_of)[0]
 
-    def undo(self, trial: int | None = None) -> Label:
-        """Takes back the newest label that stands, of one trial or of the whole log; it stays in the history.
+    def undo(self, trial: int | None = None, by: str = "") -> Label:
+        """Takes back the newest label that stands, of one trial, or of the log those that `by` gave: what others, the
+        simulator too, say there is not touched. It stays in the history.
 
         Raises:
-            TrialError: there is no such trial, or no label of it stands.
+            TrialError: there is no such trial, or no such label stands.
         """
         query = select(labels).where(labels.c.undone.is_(None)).order_by(labels.c.made.desc(), labels.c.id.desc())
         with self.writing() as connection:
             if trial is not None:
                 self._get(connection, trial)
-                query = query.where(labels.c.trial == trial)
-            standing = self.read(connection, query.limit(1), label_of)
+            query = query.where(labels.c.by == by if trial is None else labels.c.trial == trial)
+            # Where several write at a time, nobody else takes back the same one meanwhile.
+            standing = self.read(connection, query.limit(1).with_for_update(), label_of)
             if not standing:
-                of = "" if trial is None else f" of trial {trial}"
+                of = f"by {by or 'nobody'}" if trial is None else f"of trial {trial}"
                 raise TrialError(
-                    f"No label{of} in {self.where} stands: there is nothing to take back.",
+                    f"No label {of} in {self.where} stands: there is nothing to take back.",
                     f"See its labels: python main.py trials {'list' if trial is None else f'show {trial}'}",
                 )
             undone = replace(standing[0], undone=datetime.now(UTC))

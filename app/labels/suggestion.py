@@ -15,6 +15,7 @@ LIKELY = {
     Reason.OPERATOR: FailureReason.OPERATOR,
     Reason.CAMERA: FailureReason.HARDWARE,
     Reason.ARM: FailureReason.HARDWARE,
+    Reason.EQUIPMENT: FailureReason.HARDWARE,
 }
 
 

@@ -43,7 +43,7 @@ def undo_label(options: UndoOptions) -> int:
     """Raises a TrialError where there is no such trial, or no label of it stands."""
     console = Console(options.as_json)
     with TrialStore(trial_log()) as store:
-        undone = store.undo(options.id)
+        undone = store.undo(options.id, Operator(console, Interrupts(), name=options.by).name)
         console.say(f"  taken back: trial {undone.trial}, {undone.value} by {undone.by or 'nobody'}")
         known = _tell(console, store, store.get(undone.trial))
     console.result({"undone": undone, "trial": undone.trial, "label": known.label, "value": known.value})

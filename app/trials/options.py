@@ -56,9 +56,12 @@ class LabelOptions(JsonOption):
 
 @dataclass(frozen=True)
 class UndoOptions(JsonOption):
-    """Take back the newest label, of one trial or of all: the one before it counts again."""
+    """Take back the newest label, of one trial or of all that you gave: the one before it counts again."""
 
-    id: Annotated[int | None, typer.Argument(min=1, help="The trial's number; default: the one labelled last.")] = None
+    id: Annotated[int | None, typer.Argument(min=1, help="The trial's number; default: the one you labelled last.")] = (
+        None
+    )
+    by: Annotated[str, typer.Option(help="Without a number: who gave it; default: the login name.")] = ""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """What people say of a trial: the newest label that stands counts, and the history keeps every one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from core.errors import TrialError
+from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import begin, finish, sql
-from trials.label import FailureReason, Label, LabelValue
+from trials.label import SIMULATOR, FailureReason, Label, LabelValue
 from trials.record import Outcome, TrialRecord
 from trials.store import TrialStore
 
@@ -53,11 +56,29 @@ def test_relabelling_appends_and_undoing_steps_back_through_the_history(store: T
     assert len(store.labels(trial)) == 2
 
 
-def test_undo_without_a_trial_takes_back_the_newest_label_of_all(store: TrialStore) -> None:
-    one, two = ended(store), ended(store)
+def test_undo_without_a_trial_takes_back_ones_own_newest_label_and_no_one_elses(store: TrialStore) -> None:
+    one, two, three = ended(store), ended(store), ended(store)
     say(store, two, LabelValue.SUCCESS)
     say(store, one, LabelValue.SUCCESS)
-    assert [store.undo().trial, store.undo().trial] == [one, two]
+    others = store.label(Label(trial=three, value=LabelValue.SUCCESS, by=SIMULATOR))
+    assert [store.undo(by="ada").trial, store.undo(by="ada").trial] == [one, two]
+    with pytest.raises(TrialError, match="No label by ada"):
+        store.undo(by="ada")
+    assert store.labels(three) == (others,)
+
+
+def test_what_another_station_takes_back_at_this_moment_is_not_taken_back_twice(postgres: str) -> None:
+    log = new_database(postgres)
+    store = TrialStore(log)
+    label = say(store, ended(store), LabelValue.SUCCESS)
+    with psycopg.connect(log) as other, ThreadPoolExecutor() as threads:
+        other.execute("UPDATE labels SET undone = now() WHERE id = %s", (label.id,))
+        here = threads.submit(store.undo, by="ada")
+        while not sql(log, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            assert not here.done()
+        other.commit()
+        with pytest.raises(TrialError, match="nothing to take back"):
+            here.result()
 
 
 def test_a_clock_that_was_set_back_puts_no_older_label_in_front(store: TrialStore) -> None:

@@ -1,5 +1,6 @@
 """What a trial came to is what a person said; until he does it is no success, and nothing said is lost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,14 @@ import pytest
 from app.console import Console
 from app.interrupts import Interrupts
 from app.labels.labelling import Labelling
-from app.labels.suggestion import suggest
+from app.labels.suggestion import fits, suggest
 from app.question import PAGE, Question, Reply
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
 from core.errors import ConfigurationError, StorageError
 from tests.support.trial_rows import row
 from trials.label import REASON_KEYS, SIMULATOR, FailureReason, LabelValue
-from trials.record import Outcome, Reason, TrialRecord
+from trials.record import DIGITAL_CELL, Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 
 KEY_OF = {reason: key for key, reason in REASON_KEYS.items()}
@@ -119,7 +120,22 @@ def test_what_is_left_for_later_stays_unconfirmed_and_is_no_success(desk: Desk, 
     assert not labelled.is_confirmed and labelled.value is LabelValue.FAILURE
 
 
-@pytest.mark.parametrize("reason", [Reason.OPERATOR, Reason.CAMERA])
+@pytest.mark.parametrize("world", [DIGITAL_CELL, "hardware"])
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("reason", Reason)
+def test_what_is_suggested_could_be_chosen_too(world: str, outcome: Outcome, reason: Reason) -> None:
+    suggestion = suggest(row(world=world, outcome=outcome, reason=reason))
+    assert suggestion.reason is None or fits(suggestion.reason, suggestion.value)
+
+
+def test_a_fault_of_an_arm_is_hardware_only_where_there_is_some() -> None:
+    fault = row(world="hardware", outcome=Outcome.INTERRUPTED, reason=Reason.ARM)
+    real, digital = suggest(fault), suggest(replace(fault, world=DIGITAL_CELL))
+    assert (real.value, real.reason) == (LabelValue.INVALID, FailureReason.HARDWARE)
+    assert (digital.value, digital.reason) == (LabelValue.FAILURE, None)
+
+
+@pytest.mark.parametrize("reason", [Reason.OPERATOR, Reason.CAMERA, Reason.EQUIPMENT])
 def test_nobody_is_asked_about_what_says_nothing_of_the_system(desk: Desk, reason: Reason) -> None:
     trial = desk.ended(outcome=Outcome.REFUSED, reason=reason)
     desk.label(trial)

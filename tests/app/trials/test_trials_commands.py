@@ -45,7 +45,8 @@ def test_a_label_is_given_shown_and_taken_back(store: TrialStore) -> None:
     call("label", trial, "--failure", "--reason", "slip on lift", "--note", "slid", "--by", "ada")
     assert "failure (contact: slip on lift) by ada" in shown("list")
     call("label", trial, "--success", "--by", "bo")
-    assert call("undo")["value"] == "failure"
+    assert "No label by eve" in call("undo", "--by", "eve", code=1)
+    assert call("undo", "--by", "bo")["value"] == "failure"
     of_one = call("show", trial)
     assert [(label["by"], label["undone"] is None) for label in of_one["labels"]] == [("ada", True), ("bo", False)]
     assert of_one["trial"]["label"]["note"] == "slid" and of_one["trial"]["value"] == "failure"
