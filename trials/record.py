@@ -32,13 +32,14 @@ class Reason(StrEnum):
     EMPTY = "empty grasp"
     SLIP = "slip"
     CRASH = "crash"
+    EQUIPMENT = "equipment"  # a server, setting, disk or computation that a stage needs
 
 
 #: What `world` is of trials without hardware.
 DIGITAL_CELL = "digital cell"
 
 #: Reasons that tell of equipment and people, not of the system under test.
-INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH})
+INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH, Reason.EQUIPMENT})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,17 @@
 """What an error ends: an attempt, or the session too; and what the log calls it."""
 
-from core.errors import ArmError, CameraError, GripperError, PerceptionError, PlanningError, TrackingError, VitroError
+from core.errors import (
+    ArmError,
+    CameraError,
+    ConfigurationError,
+    DeadlineError,
+    GripperError,
+    PerceptionError,
+    PlanningError,
+    StorageError,
+    TrackingError,
+    VitroError,
+)
 from trials.record import Reason
 
 #: What a refusal in each stage is called, where the error does not say which part failed.
@@ -13,8 +24,15 @@ REASONS = {
     "plan": Reason.NO_PLAN,
     "approve": Reason.OPERATOR,
 }
-#: By which part failed, the first that fits; the last two where a motion was to begin or under way.
-OF_EQUIPMENT = {TrackingError: Reason.TRACKING, CameraError: Reason.CAMERA, ArmError: Reason.ARM}
+#: By which part failed, the first that fits; `IN_MOTION` where a motion was to begin or under way.
+OF_EQUIPMENT = {
+    TrackingError: Reason.TRACKING,
+    CameraError: Reason.CAMERA,
+    ArmError: Reason.ARM,
+    ConfigurationError: Reason.EQUIPMENT,
+    DeadlineError: Reason.EQUIPMENT,
+    StorageError: Reason.EQUIPMENT,
+}
 IN_MOTION = {PlanningError: Reason.NO_PLAN, PerceptionError: Reason.OPERATOR}  # who but people changed the scene?
 #: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
 OF_ONE_TRIAL = (PerceptionError, PlanningError)

@@ -29,9 +29,11 @@ from core.errors import (
     CalibrationError,
     CameraError,
     ConfigurationError,
+    DeadlineError,
     GripperError,
     PlanningError,
     StorageError,
+    VitroError,
 )
 from core.surfaces import Surface
 from grasping.execution import is_holding
@@ -40,7 +42,7 @@ from hardware.robot.description import PARK_JOINTS
 from tests.support.quick_cell import QuickCell
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
-from trials.summary import Proportion, summarise
+from trials.summary import Proportion, counts, summarise
 
 SCENE = 8  # a tinted glass bottle within both arms' reach
 
@@ -543,6 +545,22 @@ def test_parts_that_fail_or_hang_end_a_trial_each_and_the_next_goes_on(
         assert (bench.row().outcome, bench.row().reason) == (Outcome.REFUSED, reason)
     assert_unmoved(bench, before)
     assert bench.run().outcome is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, DeadlineError])
+@pytest.mark.parametrize("part", ["estimate", "measure", "detect", "plan"])
+def test_equipment_that_is_gone_ends_the_session_and_counts_against_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str, kind: type[VitroError]
+) -> None:
+    def gone(*_: object) -> None:
+        raise kind("No server answers.", "Start it.")
+
+    monkeypatch.setattr(bench.session.pipeline, part, gone)
+    with pytest.raises(kind):
+        bench.run(attempts=3, objects=2)
+    row = bench.row()
+    assert (row.outcome, row.reason, len(bench.ids)) == (Outcome.REFUSED, Reason.EQUIPMENT, 1)
+    assert not counts(row) and "No server answers" in row.detail
 
 
 def test_a_verified_success_is_on_disk_before_the_arm_is_cleared_and_completed_after(bench: Bench) -> None:
