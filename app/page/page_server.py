@@ -4,6 +4,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from app.page.page_guard import LOOPBACK, PageGuard
+from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -16,8 +17,11 @@ class PageServer:
     """host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for."""
 
     def __init__(self, host: str = LOOPBACK[0]) -> None:
+        """Raises a ConfigurationError where this machine has no such address."""
         import rich
         import viser
+
+        _demand_own(host)
 
         class Server(viser.ViserServer):
             def request_share_url(self, verbose: bool = True) -> str | None:
@@ -41,3 +45,16 @@ class PageServer:
 
     def close(self) -> None:
         self.viser.stop()
+
+
+def _demand_own(host: str) -> None:
+    """viser's server would fail on a thread of its own, and be waited for without end."""
+    try:
+        with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is no OSError
+        raise ConfigurationError(
+            f"The page cannot listen at --page-host {host!r}: this machine has no such address ({error}).",
+            "Give 0.0.0.0 for all of its addresses, one that `hostname -I` lists, or leave it out: then only this "
+            "machine sees the page.",
+        ) from error

@@ -14,8 +14,10 @@ from websockets.sync.client import ClientConnection, connect
 from app.console import Console
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
+from app.page.page_server import PageServer
 from app.paths import cell_file
 from core.cell import load_cell
+from core.errors import ConfigurationError
 
 VERSION = f"viser-v{viser.__version__}"
 
@@ -84,6 +86,13 @@ def test_beyond_this_machine_the_page_asks_for_its_token(open_page: LivePage) ->
         assert socket.recv(timeout=5)
     with pytest.raises(InvalidStatus, match="403"):
         listen(open_page, "http://evil.example", Cookie=cookie[0])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid", "2001:db8::7", "a" * 70, "-"])
+def test_an_address_that_this_machine_lacks_is_named_at_once(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=host) as caught:
+        PageServer(host)
+    assert "0.0.0.0" in caught.value.remedy
 
 
 def test_nothing_is_printed_and_nothing_shared(capfd: pytest.CaptureFixture[str]) -> None:
