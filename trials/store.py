@@ -1,12 +1,13 @@
 """The log of trials: a row is committed before anything moves and completed after."""
 
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, String, func, select, type_coerce
+from sqlalchemy import Connection, Select, String, func, select, type_coerce
 
 from core.errors import TrialError
 from trials.campaign_store import CampaignStore
@@ -99,11 +100,21 @@ class TrialStore(LabelStore, CampaignStore):
             query = query.where(trials.c.surface == surface)
         if estimator is not None:
             query = query.where(trials.c.estimator == estimator)
+        return self._settled(query)[::-1]
+
+    def newest(self, cell: str, world: str) -> TrialRecord | None:
+        """The trial that this host has begun last in a cell of this name in this world; None where there is none."""
+        is_here = (trials.c.host == socket.gethostname(), trials.c.cell == cell, trials.c.world == world)
+        query = select(trials).where(*is_here).order_by(trials.c.id.desc()).limit(1)
+        return next(iter(self._settled(query)), None)
+
+    def _settled(self, query: Select[Any]) -> tuple[TrialRecord, ...]:
+        """What a query finds once those that died are marked."""
         if self._writes:
             with self.writing() as connection:
                 _settle_the_dead(connection)
         with self.reading() as connection:
-            return self.read(connection, query, record_of)[::-1]
+            return self.read(connection, query, record_of)
 
 
 def _write(connection: Connection, record: TrialRecord) -> None:

@@ -13,7 +13,8 @@ from app.console import Console
 from app.doctor.command import examination
 from app.doctor.finding import Machine
 from app.estimator_choice import choose_estimator
-from app.paths import home, trial_log
+from app.events import TrialEnd
+from app.paths import home
 from app.recordings.dry_run import write_report
 from app.recordings.record import open_camera
 from app.run.command import run_trials
@@ -34,8 +35,7 @@ from perception.depth_types import TableView
 from perception.pictures import draw_tags
 from perception.table.camera_shift import camera_shift
 from perception.table.locate import locate_table
-from trials.record import Outcome
-from trials.store import TrialStore
+from trials.record import Outcome, TrialRecord
 
 #: How far [m] and how hard [N] the fingers are moved to tell the arms apart.
 _FINGERS_M, _FINGERS_N = 0.015, 5.0
@@ -180,6 +180,8 @@ def plan_without_moving(bringup: Bringup) -> str:
 
 def grasp_slowly(bringup: Bringup) -> str:
     bringup.console.say(f"    at {FIRST_SPEED:.0%} of full speed; one hand on the emergency stop")
+    console, ended = Console(), list[TrialRecord]()  # of this run: others may write the same log
+    console.events.add(lambda event: ended.append(event.record) if isinstance(event, TrialEnd) else None)
     run_trials(
         RunOptions(
             surface=FIRST_SURFACE,
@@ -189,10 +191,10 @@ def grasp_slowly(bringup: Bringup) -> str:
             speed=FIRST_SPEED,
             attempts=1,
             headless=True,
-        )
+        ),
+        console,
     )
-    with TrialStore(trial_log()) as store:
-        row = store.list(last=1)[-1]
+    row = ended[-1]
     if row.outcome is not Outcome.SUCCESS:
         raise TrialError(
             f"The first grasp did not succeed: {row.reason}. {row.detail}",

@@ -70,7 +70,7 @@ class Session:
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
         strokes_m = {name: mount.gripper_stroke_m for name, mount in self.pipeline.cell.arms.items()}
-        empty_hands(self.world, self.operator, strokes_m, self.log.last())
+        empty_hands(self.world, self.operator, strokes_m, self.log.last(self.pipeline.cell.name, self.world.name))
         if self.world.is_real:
             lay(self.world, self.operator)
         self.in_bin.clear()

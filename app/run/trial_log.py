@@ -33,9 +33,10 @@ class TrialLog:
         self.ids.append(record.id)
         return LogEntry(self._store, record)
 
-    def last(self) -> TrialRecord | None:
-        """The newest trial there is, of this session or an earlier one."""
-        return next(iter(self._store.list(last=1)), None)
+    def last(self, cell: str, world: str) -> TrialRecord | None:
+        """The newest trial of this machine in this cell and world, of this session or an earlier one: what others log
+        beside it says nothing of these hands."""
+        return self._store.newest(cell, world)
 
     def get(self, trial: int) -> TrialRecord:
         return self._store.get(trial)

@@ -17,7 +17,7 @@ from core.errors import StorageError, TrialError, VitroError
 from core.json_values import plain
 from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import begin, child, finish, note, row, sql
-from trials.record import MetricFit, Outcome, Reason
+from trials.record import DIGITAL_CELL, MetricFit, Outcome, Reason
 from trials.store import TrialStore
 
 
@@ -27,6 +27,18 @@ def path(tmp_path: Path) -> Path:
 
 
 # What is written is what is read.
+
+
+def test_the_newest_trial_is_that_of_this_machine_in_this_cell_and_world(log: str) -> None:
+    with TrialStore(log) as store:
+        assert store.newest("lab", "hardware") is None
+        own, elsewhere = (store.begin(row(cell="lab", world="hardware")).id for _ in range(2))
+        sql(log, "UPDATE trials SET host = 'another station' WHERE id = ?", elsewhere)
+        for other in ({"cell": "lab", "world": DIGITAL_CELL}, {"cell": "lab2", "world": "hardware"}):
+            store.begin(row(**other))
+        newest = store.newest("lab", "hardware")
+        assert newest is not None and newest.id == own
+        assert store.list(last=1)[0].id != own
 
 
 def test_a_trial_reads_back_as_it_was_written(log: str) -> None:

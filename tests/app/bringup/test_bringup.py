@@ -10,11 +10,16 @@ import pytest
 from app.bringup import command
 from app.bringup.options import BringupOptions
 from app.bringup.progress import Progress
-from app.bringup.steps import STEPS, Bringup, tell_arms_apart
+from app.bringup.steps import STEPS, Bringup, grasp_slowly, tell_arms_apart
 from app.console import Console
-from app.paths import CELLS
+from app.events import TrialEnd
+from app.paths import CELLS, trial_log
+from app.run.options import RunOptions
 from core.cell import load_cell
-from core.errors import ArmError, ConfigurationError
+from core.errors import ArmError, ConfigurationError, TrialError
+from tests.support.trial_rows import begin, finish, row
+from trials.record import Outcome, Reason
+from trials.store import TrialStore
 
 
 class Keys(Console):
@@ -72,6 +77,23 @@ def test_no_arm_is_powered_before_a_person_has_said_that_hands_are_empty(
     monkeypatch.setattr("app.bringup.steps.open_world", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(KeyboardInterrupt):
         tell_arms_apart(bringup(cell_file, "q"))
+
+
+def test_the_first_grasp_is_judged_by_its_own_trial_whatever_others_log(
+    cell_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another station lifts something while this one's trial ends in vain."""
+
+    def run(options: RunOptions, console: Console) -> int:
+        with TrialStore(trial_log()) as store:
+            own = store.begin(row(surface=options.surface))
+            finish(store, begin(store))
+            console.events.tell(TrialEnd(store.update(replace(own, outcome=Outcome.FAILURE, reason=Reason.EMPTY))))
+        return 0
+
+    monkeypatch.setattr("app.bringup.steps.run_trials", run)
+    with pytest.raises(TrialError, match="did not succeed: empty grasp"):
+        grasp_slowly(bringup(cell_file, ""))
 
 
 class TestOrder:
