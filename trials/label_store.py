@@ -66,6 +66,10 @@ class LabelStore(LogConnection):
             self._get(connection, trial, is_changed=False)
             return self._history(connection, trial)
 
+    def standing_label(self, trial: int) -> Label | None:
+        """The one that counts, None while there is none."""
+        return next((label for label in reversed(self.labels(trial)) if label.undone is None), None)
+
     def labelled(
         self,
         campaign: int | None = None,

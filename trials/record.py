@@ -33,13 +33,14 @@ class Reason(StrEnum):
     SLIP = "slip"
     CRASH = "crash"
     EQUIPMENT = "equipment"  # a server, setting, disk or computation that a stage needs
+    TABLE_EMPTY = "table empty"  # the look that closes a scene of which nobody knew how many objects it held
 
 
 #: What `world` is of trials without hardware.
 DIGITAL_CELL = "digital cell"
 
-#: Reasons that tell of equipment and people, not of the system under test.
-INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH, Reason.EQUIPMENT})
+#: Reasons that tell of equipment, people or an empty table, not of the system under test.
+INVALID = frozenset({Reason.CAMERA, Reason.ARM, Reason.OPERATOR, Reason.CRASH, Reason.EQUIPMENT, Reason.TABLE_EMPTY})
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ class TrialRecord:
 
     id: 0 until the log has given one. world: `hardware` or `digital cell`. outcome: None while the trial runs.
     verified: what the gripper said, None where it was never asked. simulator_verdict: the digital cell's own
-    judgement, None on a real one: whether any attempt was a lift. objects: how many
-    were laid; pick: which pick of that scene this is. expected: the probability of success that the last
-    tried grasp was given. attempts: how many were begun. first_outcome, first_simulator_verdict: of the first
-    attempt, None where it was not reached or, in old rows, was the only one. stages_s: seconds by stage, of all
-    attempts. notes: whatever the stages added in the last attempt; of several, each one's as a list, `attempts`.
+    judgement, None on a real one: whether any attempt was a lift. objects: how many were laid, 0 while nobody knows;
+    pick: which pick of that scene this is. expected: the probability of success that the last tried grasp was given.
+    attempts: how many were begun. first_outcome, first_simulator_verdict: of the first attempt, None where it was not
+    reached or, in old rows, was the only one. stages_s: seconds by stage, of all attempts. notes: whatever the stages
+    added in the last attempt; of several, each one's as a list, `attempts`. scene_key: a number that the picks of one
+    scene share and no other scene laid at about that time has, drawn when it is laid; 0 in old rows.
     """
 
     id: int = 0
@@ -99,3 +101,4 @@ class TrialRecord:
     frame_digest: str = ""
     width_m: float | None = None
     effort_nm: float | None = None
+    scene_key: int = 0

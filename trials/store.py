@@ -1,6 +1,7 @@
 """The log of trials: a row is committed before anything moves and completed after."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +82,11 @@ class TrialStore(LabelStore, CampaignStore):
                 raise TrialError(f"Trial {trial} in {self.where} is still running.", "Wait for its end.")
             later = {**known.notes.get("later", {}), **findings}
             _write(connection, replace(known, notes={**known.notes, "later": later}))
+
+    def count_objects(self, of: Sequence[int], objects: int) -> None:
+        """Writes how many objects the scene of these trials held, which its end alone tells; all else stays."""
+        with self.writing() as connection:
+            connection.execute(trials.update().where(trials.c.id.in_(list(of))).values(objects=objects))
 
     def get(self, trial: int) -> TrialRecord:
         with self.writing() as connection:

@@ -93,10 +93,11 @@ def _cleared(group: list[TrialRecord]) -> Proportion:
     laid: dict[int, int] = {}
     for trial in group:
         held = trial.verified if trial.simulator_verdict is None else trial.simulator_verdict
-        lifted[trial.seed] = lifted.get(trial.seed, 0) + (held is True)
+        scene = trial.scene_key or trial.seed
+        lifted[scene] = lifted.get(scene, 0) + (held is True)
         if "scene_ended" in trial.notes.get("later", {}) or (trial.reason is Reason.TRACKING and trial.objects > 1):
-            laid[trial.seed] = trial.objects
-    return Proportion(sum(min(lifted[seed], count) for seed, count in laid.items()), sum(laid.values()))
+            laid[scene] = trial.objects
+    return Proportion(sum(min(lifted[scene], count) for scene, count in laid.items()), sum(laid.values()))
 
 
 def _share(values: Iterable[bool | None]) -> Proportion:

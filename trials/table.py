@@ -38,8 +38,10 @@ Index("trials_estimator", trials.c.estimator, trials.c.id)
 Index("trials_campaign", trials.c.campaign, trials.c.id)
 Index("labels_trial", labels.c.trial, labels.c.made)
 # What rates are counted from, without a look at the rows, most of which are notes.
-_COUNTED = ("surface", "estimator", "world", "outcome", "reason", "seed", "scene_number", "pick", "objects", "attempts")
-Index("trials_counted", trials.c.campaign, trials.c.id, *(trials.c[name] for name in _COUNTED))
+_RATED = ("surface", "estimator", "world", "outcome", "reason", "pick", "objects", "attempts")
+_OF_SCENE = ("seed", "scene_number", "scene_key")
+_COUNTED = (trials.c[name] for name in (*_RATED, *_OF_SCENE))
+Index("trials_counted", trials.c.campaign, trials.c.id, *_COUNTED)
 _several = trials.c.objects > 1
 Index("trials_of_several", trials.c.id, sqlite_where=_several, postgresql_where=_several)
 _stand = labels.c.undone.is_(None)

@@ -1,7 +1,9 @@
 """Trials in a world, one after the other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from secrets import randbelow
 
 from app.events import TrialBegin, TrialEnd
 from app.labels.labelling import Labelling
@@ -13,8 +15,10 @@ from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
 from app.trial_recording.software import software_version
+from core.errors import TrackingError
 from grasping.planning.obstacles import BinContents
 from hardware.world import SceneNote, World
+from trials.columns import LARGEST
 from trials.record import Outcome, Reason, TrialRecord
 
 #: After so many picks that lifted nothing the rest of a scene is left.
@@ -62,7 +66,8 @@ class Session:
         """Lays a scene and picks from it: one object once, several until the table is empty or two picks in a row fail.
 
         scene_number: of the campaign's scenes on this surface; lay: has a person lay it in a real cell.
-        until_empty: picks though nobody knows how many objects there are, until none is seen.
+        until_empty: picks though nobody may know how many objects there are, until none is seen; how many there were
+        is logged at the scene's end.
 
         Raises:
             ArmError: before there is a row: a hand holds something and nobody is asked.
@@ -75,17 +80,32 @@ class Session:
             lay(self.world, self.operator)
         self.in_bin.clear()
         scene = self._stage(surface, seed, objects)
-        trials = [self._pick(scene, objects, scene_number)]
-        if objects == 1 and not until_empty:
-            return trials
-        while (why := self._end_of_scene(trials, objects, until_empty)) is None:
-            if trials[-1].reason is Reason.OPERATOR:
-                return trials  # skipped by a person: it was not worked on to its end
-            self.operator.console.say(f"\n  pick {len(trials) + 1}")
-            self.world.begin_attempt()
-            trials.append(self._pick(scene, objects, scene_number, len(trials) + 1))
+        trials: list[Trial] = []
+        is_unknown = until_empty and self.world.objects_left() is None
+        begun = self._row(scene, 0 if is_unknown else objects, scene_number)
+        try:
+            self._pick(begun, trials)
+            if objects == 1 and not until_empty:
+                return trials
+            while (why := self._end_of_scene(trials, objects, until_empty)) is None:
+                if trials[-1].reason is Reason.OPERATOR:
+                    return trials  # skipped by a person: it was not worked on to its end
+                self.operator.console.say(f"\n  pick {len(trials) + 1}")
+                self.world.begin_attempt()
+                self._pick(begun, trials)
+        except TrackingError:  # it counts, as the scene's end
+            self._count_objects(is_unknown, trials)
+            raise
         self.log.end_scene(why)
+        self._count_objects(is_unknown, trials)
         return trials
+
+    def _count_objects(self, is_unknown: bool, trials: list[Trial]) -> None:
+        """Logs how many objects a scene held of which nobody knew: those lifted, and those that the last look saw."""
+        if is_unknown and trials:
+            seen = trials[-1].objects_seen
+            left = 0 if trials[-1].sees_nothing else max(seen or 1, 1)
+            self.log.count_objects(self.log.ids[-len(trials) :], left)
 
     def _stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         with self.operator.console.stage("stage") as line:
@@ -107,40 +127,45 @@ class Session:
             return "failures in a row"
         return "too many picks" if len(trials) >= 2 * objects else None
 
-    def _pick(self, scene: SceneNote, objects: int, scene_number: int, pick: int = 1) -> Trial:
-        entry = self.log.begin(
-            TrialRecord(
-                surface=scene.surface,
-                estimator=self.pipeline.estimator.name,
-                detector=self.pipeline.detector_name,
-                planner=self.pipeline.planner_name,
-                cell=self.pipeline.cell.name,
-                world=self.world.name,
-                seed=scene.seed,
-                scene={"objects": scene.objects},
-                objects=objects,
-                pick=pick,
-                calibration=self.pipeline.cell.calibration,
-                software=software_version(),
-                campaign=self.campaign,
-                scene_number=scene_number,
-            )
+    def _row(self, scene: SceneNote, objects: int, scene_number: int) -> TrialRecord:
+        """What the rows of a scene's picks have in common."""
+        return TrialRecord(
+            surface=scene.surface,
+            estimator=self.pipeline.estimator.name,
+            detector=self.pipeline.detector_name,
+            planner=self.pipeline.planner_name,
+            cell=self.pipeline.cell.name,
+            world=self.world.name,
+            seed=scene.seed,
+            scene={"objects": scene.objects},
+            objects=objects,
+            calibration=self.pipeline.cell.calibration,
+            software=software_version(),
+            campaign=self.campaign,
+            scene_number=scene_number,
+            scene_key=1 + randbelow(LARGEST),
         )
+
+    def _pick(self, row: TrialRecord, trials: list[Trial]) -> None:
+        """One more trial, which is added to the scene's `trials` however it ended; raises as `run_scene`."""
+        entry = self.log.begin(replace(row, begun=datetime.now(UTC), pick=len(trials) + 1))
         events = self.operator.console.events
         events.tell(TrialBegin(entry.record, entry.folder, self.shown))
-        trial = Trial(scene.surface, scene.seed, shown=self.shown)
+        trial = Trial(row.surface, row.seed, shown=self.shown)
         live = LiveTrial(
             trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin
         )
         try:
             fatal = live.run()
+            if trials and not row.objects and live.trial.sees_nothing and not live.trial.earlier:
+                live.trial = replace(live.trial, reason=Reason.TABLE_EMPTY)
         except BaseException as error:
             live.crash(error)
             raise
         finally:
             live.finish()
             events.tell(TrialEnd(entry.record))
+            trials.append(live.trial)
         if fatal is not None:
             raise fatal
         Labelling(self.operator, self.log).label(entry.record)
-        return live.trial

@@ -82,6 +82,11 @@ class Trial:
         return self.grasps is not None and not len(self.grasps) and not len(self.grasps.cloud_m)
 
     @property
+    def objects_seen(self) -> int | None:
+        """How many objects the detector was given, the picked one too; None where it was not asked."""
+        return None if self.grasps is None else len(np.unique(self.grasps.labels[self.grasps.labels >= 0]))
+
+    @property
     def frame(self) -> RgbdFrame | None:
         """The one that is acted on."""
         return self.frames[-1] if self.frames else None

@@ -1,7 +1,7 @@
 """A session's rows in the log of trials, and the folders beside it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from app.run.trial_files import FRAMES, attempt_folders, save_pictures, save_tri
 from app.trial_recording.frame_digests import frame_digest
 from core.errors import StorageError
 from core.files import free_folder, writing
-from trials.label import Label
+from trials.label import Label, LabelledTrial, LabelValue
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
@@ -52,6 +52,13 @@ class TrialLog:
     def end_scene(self, why: str) -> None:
         """Notes with the scene's last pick that it was worked on to its end."""
         self._store.annotate(self.ids[-1], scene_ended=why)
+
+    def count_objects(self, trials: Sequence[int], left: int) -> None:
+        """Writes into the rows of a scene's picks how many objects it held: those lifted, and those left; one at the
+        least, for whoever laid the scene laid something."""
+        known = [LabelledTrial(self._store.get(id), self._store.standing_label(id)) for id in trials]
+        said = [each.label.value if each.label else each.suggested for each in known]
+        self._store.count_objects(trials, max(said.count(LabelValue.SUCCESS) + left, 1))
 
 
 class LogEntry:

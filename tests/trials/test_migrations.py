@@ -54,6 +54,7 @@ def test_a_log_of_any_age_is_read_and_goes_on(path: Path, columns: int) -> None:
         assert (old.outcome, old.reason, old.verified, old.simulator_verdict) == ("failure", "slip", False, None)
         assert (old.metric, old.stages_s, old.notes["table"]) == (MetricFit(), {"capture": 0.5}, {"tags": 6})
         assert (old.objects, old.pick, old.attempts, old.campaign, old.width_m) == (1, 1, 1, 0, None)
+        assert old.scene_key == 0
         assert old.finished is not None and (old.finished - old.begun).total_seconds() == 9.5
         assert finish(store, begin(store)).id == IDS[-1] + 1
         assert len({record.uuid for record in store.list()} - {""}) == len(ROWS) + 1

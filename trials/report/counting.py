@@ -22,7 +22,7 @@ from trials.report.trial_arrays import Ints, TrialArrays
 from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
 
-_SEEDS = 32  # bits
+_SCENES = 32  # bits
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class CountedTrials:
 
     @cached_property
     def _scene(self) -> Ints:
-        """(N,) one number a campaign, surface and scene."""
+        """(N,) one number a campaign, surface and scene; outside of a campaign a scene is told by its key."""
         arrays = self.arrays
         place = arrays.campaigns * max(len(self._surfaces), 1) + self._surface
-        return (place << _SEEDS) + arrays.scenes
+        return (place << _SCENES) + arrays.scenes
 
     @cached_property
     def _layings(self) -> tuple[Ints, Ints, Ints]:
@@ -170,13 +170,13 @@ class CountedTrials:
         at = order[rows]
         _, scene = np.unique(laying[rows], return_inverse=True)
         scenes = int(scene.max()) + 1
-        laid = np.ones(scenes, dtype=np.int64)
+        laid = np.zeros(scenes, dtype=np.int64)
         np.maximum.at(laid, scene, self.arrays.objects[at])
         lifted = np.bincount(scene, self.stands[at] & self.succeeded[at], scenes).astype(np.int64)
         stand = np.bincount(scene, self.stands[at], scenes) > 0
         lost = self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)
         ended = np.bincount(scene, self.arrays.ended[at] | lost[at], scenes) > 0
-        finished = stand & (ended | (laid == 1))
+        finished = stand & ((ended & (laid > 0)) | (laid == 1))
         cleared = Proportion(int(np.minimum(lifted, laid)[finished].sum()), int(laid[finished].sum()))
         return cleared, int((stand & ~finished).sum())
 

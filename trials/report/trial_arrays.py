@@ -36,8 +36,8 @@ class TrialArrays:
     """N trials in the order they were begun, each array (N,).
 
     ids, campaigns, picks, objects, attempts: the record's columns. scenes: the scene's number in its campaign, outside
-    of one the seed. ended: whether its scene was worked on to its end. kinds: each trial's place in `examples`, one
-    trial of every world, surface, estimator, outcome and label that there is.
+    of one its key, in old rows the seed. ended: whether its scene was worked on to its end. kinds: each trial's place
+    in `examples`, one trial of every world, surface, estimator, outcome and label that there is.
     """
 
     ids: Ints
@@ -116,7 +116,8 @@ def _packed(names: Sequence[Sequence[str]]) -> Select[Any]:
     packed: Any = cast(kind, BigInteger)
     for column, default in ((c.attempts, 1), (c.objects, 1), (c.pick, 1)):
         packed = packed * _MANY + func.coalesce(column, default)
-    scene = case((campaign > 0, func.coalesce(c.scene_number, 0)), else_=c.seed)
+    key = func.coalesce(c.scene_key, 0)
+    scene = case((campaign > 0, func.coalesce(c.scene_number, 0)), (key > 0, key), else_=c.seed)
     return select(c.id, cast(scene, BigInteger) * _CAMPAIGNS + campaign, packed)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from app.console import Console
 from app.interrupts import Interrupts
+from app.labels.labelling import Labelling
 from app.paths import trial_folder
 from app.question import Question, Reply
 from app.run import command, live_trial, operator, station, trial_log
@@ -37,6 +38,7 @@ from core.errors import (
 )
 from core.surfaces import Surface
 from grasping.execution import is_holding
+from grasping.grasp_set import empty_grasps
 from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
 from tests.support.quick_cell import QuickCell
@@ -419,6 +421,50 @@ def test_a_scene_of_several_is_picked_from_until_nothing_is_left(bench: Bench) -
     assert bench.world.objects_left() == 0
     (summary,) = summarise(rows)
     assert summary.cleared == Proportion(2, 2)
+
+
+def as_in_a_real_cell(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Nobody but the camera can tell what stands on the table; the trials that somebody is asked to label."""
+    asked: list[int] = []
+    monkeypatch.setattr(bench.world, "objects_left", lambda: None)
+    monkeypatch.setattr(Labelling, "label", lambda _, record: asked.append(record.id) if counts(record) else None)
+    return asked
+
+
+def test_a_table_that_nobody_counted_holds_what_was_lifted_from_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = as_in_a_real_cell(bench, monkeypatch)
+    bench.session.run_scene("diffuse", SCENE, 2, until_empty=True)
+    *picks, look = rows = [bench.store.get(id) for id in bench.ids]
+    lifted = [one.id for one in picks if one.outcome is Outcome.SUCCESS]
+    assert len(lifted) == 2 and {one.objects for one in rows} == {2} and len({one.scene_key for one in rows}) == 1
+    assert (look.outcome, look.reason) == (Outcome.REFUSED, Reason.TABLE_EMPTY)
+    assert look.notes["later"]["scene_ended"] == "nothing more is seen"
+    assert asked == [one.id for one in picks]
+
+
+def test_an_object_that_is_left_on_a_table_that_nobody_counted_is_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_) -> None:
+        raise PlanningError("No plan was found.", "Move it.")
+
+    asked = as_in_a_real_cell(bench, monkeypatch)
+    monkeypatch.setattr(bench.session.pipeline, "plan", refuse)
+    bench.session.run_scene("diffuse", SCENE, 2, until_empty=True)
+    rows = [bench.store.get(id) for id in bench.ids]
+    assert [row.reason for row in rows] == [Reason.NO_PLAN, Reason.NO_PLAN] and asked == bench.ids
+    assert {row.objects for row in rows} == {2}
+    assert rows[-1].notes["later"]["scene_ended"] == "failures in a row"
+
+
+def test_seeing_nothing_at_the_first_look_is_a_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = as_in_a_real_cell(bench, monkeypatch)
+    monkeypatch.setattr(bench.session.pipeline, "detect", lambda *_: empty_grasps("none", "nothing is seen"))
+    bench.session.run_scene("diffuse", SCENE, 2, until_empty=True)
+    (row,) = (bench.store.get(id) for id in bench.ids)
+    assert (row.reason, row.objects) == (Reason.NO_GRASP, 1) and asked == [row.id]
 
 
 def test_two_failures_in_a_row_leave_the_rest_of_a_scene(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
 from core.errors import TrialError
 from tests.support.drawn.campaigns import add, campaign, log_campaign
@@ -13,9 +14,10 @@ from tests.support.trial_rows import TrialStore, row, sql
 from trials.label import FailureReason, LabelValue
 from trials.record import DIGITAL_CELL, Outcome, Reason
 from trials.report.counting import CountedTrials, SurfaceRate, match_scenes
-from trials.report.trial_arrays import read_arrays
+from trials.report.trial_arrays import _packed, read_arrays
 from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
+from trials.table import trials
 
 SUCCESS, FAILURE, INVALID = LabelValue
 
@@ -130,6 +132,43 @@ def test_a_pick_made_again_in_the_same_scene_replaces_that_pick_alone(store: Tri
     store.annotate(last.id, scene_ended="empty")
     found = rate(store)
     assert (found.success, found.replaced, found.excluded) == (Proportion(2, 2), 0, 1)
+
+
+def test_scenes_that_two_stations_clear_at_once_are_told_apart_by_their_keys(store: TrialStore) -> None:
+    for pick in (1, 2):
+        for key in (71, 72):
+            last = add(store, SUCCESS, pick=pick, scene_key=key, objects=2)
+            if pick == 2:
+                store.annotate(last.id, scene_ended="empty")
+    found = rate(store)
+    assert (found.success, found.first) == (Proportion(4, 4), Proportion(2, 2))
+    assert (found.replaced, found.unfinished) == (0, 0)
+
+
+def test_rows_older_than_the_keys_of_scenes_are_told_apart_by_their_seed(store: TrialStore) -> None:
+    for seed in (3, 4):
+        for pick in (1, 2):
+            last = add(store, SUCCESS, pick=pick, seed=seed, objects=2)
+        store.annotate(last.id, scene_ended="empty")
+    assert rate(store).success == Proportion(4, 4)
+
+
+def test_a_scene_of_unknown_size_counts_once_its_end_has_told_it(store: TrialStore) -> None:
+    picks = [add(store, SUCCESS, pick=pick, scene_key=9, objects=0).id for pick in (1, 2)]
+    assert (rate(store).success, rate(store).unfinished) == (Proportion(0, 0), 1)
+    look = add(store, pick=3, scene_key=9, objects=0, outcome=Outcome.REFUSED, reason=Reason.TABLE_EMPTY).id
+    store.annotate(look, scene_ended="nothing more is seen")
+    store.count_objects([*picks, look], 2)
+    found = rate(store)
+    assert (found.success, found.trials, found.excluded, found.unfinished) == (Proportion(2, 2), 2, 1, 0)
+
+
+def test_what_is_counted_is_read_from_an_index_alone(store: TrialStore) -> None:
+    """A million rows are counted in a second, for none of them is looked at."""
+    query = _packed([["reflective"], ["raw"]]).order_by(trials.c.campaign, trials.c.id)
+    text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    plan = sql(store.where, f"EXPLAIN QUERY PLAN {text}")
+    assert ["COVERING INDEX trials_counted" in row[-1] for row in plan] == [True]
 
 
 def test_success_after_the_first_attempt_is_none_at_the_first_try(store: TrialStore) -> None:
