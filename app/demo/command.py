@@ -67,9 +67,9 @@ def _run(
         page_host=options.page_host,
         attempts=ATTEMPTS,
     )
-    guide = DemoGuide(console)
     station = Station(settings, operator, open_world)
     pipeline = station.pipeline(settings)
+    guide = DemoGuide(console, pipeline.estimator.specification)
     with station.open(0) as world:
         _open_browser(operator)
         console.events.add(guide.hear)
