@@ -37,6 +37,9 @@ IN_MOTION = {PlanningError: Reason.NO_PLAN, PerceptionError: Reason.OPERATOR}  #
 #: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
 OF_ONE_TRIAL = (PerceptionError, PlanningError)
 FATAL_STAGES = ("capture", "locate")
+#: How an attempt ended after which another may do better, and, once one was made, what need not end them all.
+FAILED_GRASPS = (Reason.EMPTY, Reason.SLIP)
+NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
 
 
 def reason_of(error: VitroError, stage: str) -> Reason:
@@ -50,3 +53,8 @@ def ends_session(error: VitroError, stage: str, has_moved: bool) -> bool:
     if stage in REASONS:
         return stage in FATAL_STAGES or not isinstance(error, OF_ONE_TRIAL)
     return has_moved or not isinstance(error, (*OF_ONE_TRIAL, GripperError))
+
+
+def may_help(reason: Reason, attempts: int) -> bool:
+    """Whether after so many attempts, the last of which ended like this, another may come to more."""
+    return reason in FAILED_GRASPS or (attempts > 1 and reason in NOTHING_TO_TRY)

@@ -1,11 +1,10 @@
 """One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from app.events import PhaseBegin
-from app.run.endings import ends_session, reason_of
+from app.run.endings import ends_session, may_help, reason_of
 from app.run.look import PICTURE_VALID_S, Looker, require_fresh
 from app.run.operator import Approval, Operator
 from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
@@ -24,10 +23,6 @@ from hardware.world import World
 from perception.depth_types import TableView
 from perception.table.camera_shift import camera_shift
 from trials.record import Outcome, Reason
-
-#: How an attempt ended after which another may do better, and, once one was made, what need not end them all.
-FAILED_GRASPS = (Reason.EMPTY, Reason.SLIP)
-NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
 
 
 class LiveTrial(Stages):
@@ -65,10 +60,7 @@ class LiveTrial(Stages):
     @property
     def may_retry(self) -> bool:
         """Whether an attempt that ended as this one did is followed by another."""
-        if len(self.trial.attempts) >= self._most_attempts:
-            return False
-        reason = self.trial.reason
-        return reason in FAILED_GRASPS or (bool(self.trial.earlier) and reason in NOTHING_TO_TRY)
+        return len(self.trial.attempts) < self._most_attempts and may_help(self.trial.reason, len(self.trial.attempts))
 
     def run(self) -> BaseException | None:
         """From capture to the parked arm, again while that may help; the error that ends the session, if one did."""
@@ -117,15 +109,9 @@ class LiveTrial(Stages):
             self.console.error(error)
 
     def finish(self) -> None:
-        """Completes the row (StorageError: no disk takes it), then frames and pictures: their failure is said."""
+        """Completes row and folder; raises a StorageError where no disk takes the row."""
         self.trial = replace(self.trial, verdict=self._world.verdict())
-        with suppress(VitroError):  # frames first, for the row tells which they are; a failure is said below
-            self._entry.save_frames(self.trial)
         self._entry.finish(self.trial, self.console, self._operator.interrupts.should_stop)
-        try:
-            self._entry.save_files(self.trial)
-        except VitroError as error:
-            self.console.error(error)
 
     def stage(
         self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from app.paths import trial_folder
 from app.run.trial import Trial
 from app.run.trial_files import FRAMES, attempt_folders, save_pictures, save_trial_files
 from app.trial_recording.frame_digests import frame_digest
-from core.errors import StorageError
+from core.errors import StorageError, VitroError
 from core.files import free_folder, writing
 from trials.label import Label, LabelledTrial, LabelValue
 from trials.record import TrialRecord
@@ -86,7 +87,21 @@ class LogEntry:
         self.record = self._store.settle(trial.row(self._begun))
 
     def finish(self, trial: Trial, console: Console, should_stop: Callable[[], bool]) -> None:
-        """Completes the row. A full disk is waited for: people are told, and it is tried again until `should_stop`.
+        """Completes the row, and the folder, whose failure is told alone.
+
+        Raises:
+            StorageError: as `_complete`.
+        """
+        with suppress(VitroError):  # frames first, for the row tells which they are; a failure is told below
+            self.save_frames(trial)
+        self._complete(trial, console, should_stop)
+        try:
+            self.save_files(trial)
+        except VitroError as error:
+            console.error(error)
+
+    def _complete(self, trial: Trial, console: Console, should_stop: Callable[[], bool]) -> None:
+        """Writes the row. A full disk is waited for: people are told, and it is tried again until `should_stop`.
 
         Raises:
             StorageError: no row was taken for `RETRY_S`; the error says what it would have said.
