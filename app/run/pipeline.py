@@ -61,7 +61,8 @@ class Pipeline:
         self.cell = cell
         self.options = options
         #: For logs.
-        self.planner_name = part_name(find_planner(options.planner).name, options.planner)
+        planner = find_planner(options.planner)
+        self.planner_name = part_name(planner.name, options.planner)
         self.detector_name = part_name(find_detector(options.detector).name, options.detector)
         self.estimator = open_estimator(options.estimator, EstimatorOptions(weights=options.weights), truth)
         self.success = load_success_model()
@@ -71,6 +72,16 @@ class Pipeline:
         self.deadlines_s = DEADLINES_S | {"estimate": limit_s}
         #: What runs the stages, so that none is waited for beyond its deadline.
         self.worker = Worker()
+        self._prepare_planner = planner.prepare
+
+    def prepare(self, console: Console) -> None:
+        """Makes a planner ready that takes long to be, once, so that no trial's stage waits for it; raises a
+        PlanningError where it cannot be."""
+        if self._prepare_planner is not None:
+            with console.stage("prepare") as line:
+                self.worker.run("prepare", self.deadlines_s["prepare"], self._prepare_planner, self.cell)
+                line.detail = f"planner {self.planner_name}"
+            self._prepare_planner = None
 
     @cached_property
     def _finder(self) -> "ObjectFinder":
@@ -196,6 +207,7 @@ class Stages:
             VitroError: a stage that cannot go on; what came before is in `trial`.
         """
         pipeline, frame = self.pipeline, frames[-1]
+        pipeline.prepare(self.console)  # a live trial's is ready since before its row
         view = self.stage("locate", lambda: self.locate(frame), lambda view: locate_line(view, pipeline.cell))
         self.trial = replace(self.trial, view=view)
         frames = corrected(frames, view)

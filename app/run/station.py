@@ -51,12 +51,15 @@ class Station:
             )
 
     def pipeline(self, options: PipelineOptions) -> Pipeline:
-        """What perceives and plans here.
+        """What perceives and plans here, ready to.
 
         Raises:
             ConfigurationError: something chosen that there is not, or that cannot run here.
+            PlanningError: the planner does not start.
         """
-        return Pipeline(self.cell, options, self._truth if self.camera == "sim" else None)
+        pipeline = Pipeline(self.cell, options, self._truth if self.camera == "sim" else None)
+        pipeline.prepare(self.operator.console)
+        return pipeline
 
     def _truth(self, image: RgbdImage) -> NDArray[np.float32]:
         if self._world is None or self._world.truth is None:

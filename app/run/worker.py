@@ -15,8 +15,8 @@ R = TypeVar("R")
 
 #: Longest a stage may take [s]; `estimate` takes what its specification says, `capture` this for each frame (a
 #: path-traced one takes seconds on a CPU). Planning begins no candidate after 8 s: the rest is for the last one
-#: and the gate.
-DEADLINES_S = {"capture": 120.0, "locate": 30.0, "scale": 60.0, "detect": 60.0, "plan": 20.0}
+#: and the gate. `prepare`, before any trial, may compile.
+DEADLINES_S = {"prepare": 600.0, "capture": 120.0, "locate": 30.0, "scale": 60.0, "detect": 60.0, "plan": 20.0}
 #: How often the waiting thread looks up, so that Ctrl-C is heard [s]: a library may let a wait go on after a signal.
 _LOOK_UP_S = 0.1
 
@@ -98,7 +98,7 @@ def _await(answers: "SimpleQueue[Any]", limit_s: float) -> Any:
 
 
 def _kind(stage: str) -> type[VitroError]:
-    return PlanningError if stage == "plan" else PerceptionError
+    return PlanningError if stage in ("prepare", "plan") else PerceptionError
 
 
 def _overrun(stage: str, limit_s: float) -> VitroError:

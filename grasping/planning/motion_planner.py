@@ -42,7 +42,8 @@ class PlannerSpecification:
 
     name: what people type, what logs show. description: one line for people. missing: what keeps it from planning
     on this machine, '' if nothing. choose_first: of a planner that plans to one of several goals at once, which
-    candidate to begin with.
+    candidate to begin with. prepare: of one that takes long to be ready, makes it so for a cell; nothing is planned
+    meanwhile. Raises PlanningError.
     """
 
     name: str
@@ -50,3 +51,4 @@ class PlannerSpecification:
     plan_motions: PlanMotions
     missing: Callable[[], str] = lambda: ""
     choose_first: ChooseFirst | None = None
+    prepare: Callable[[Cell], None] | None = None

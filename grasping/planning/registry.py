@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.planning import motions
@@ -35,7 +36,12 @@ def find_planner(name: str) -> PlannerSpecification:
             with naming_failures(file, "run", but=(NoPathError,), kind=PlanningError):
                 return own.plan_motions(*given)
 
-        found = replace(own, plan_motions=plan_motions)
+        def prepare(cell: Cell) -> None:
+            with naming_failures(file, "prepared", kind=PlanningError):
+                assert own.prepare is not None
+                own.prepare(cell)
+
+        found = replace(own, plan_motions=plan_motions, prepare=prepare if own.prepare else None)
     else:
         found = PLANNERS[name]
     if missing := found.missing():

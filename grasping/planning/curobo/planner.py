@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.errors import PlanningError
 from grasping.grasp_set import WIDTH
+from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import CollisionChecker, Held
 from grasping.planning.curobo.installed import why_not_curobo
@@ -27,6 +28,12 @@ from hardware.robot.kinematics import forward_kinematics
 
 #: Joints nearer than this [rad] are one place.
 _SAME_RAD = 1e-3
+
+
+def prepare(cell: Cell) -> None:
+    """Builds and warms up every arm's planner: a minute or more, which would be beyond what one plan may take."""
+    for name, mount in cell.arms.items():
+        session_of(ArmModel(name, mount), cell)
 
 
 def choose_first(
@@ -109,4 +116,4 @@ def _to_bin(
     return place, _motion(session, start_rad, place.joints_rad, Phase.PLACE, "no way to the bin")
 
 
-PLANNER = PlannerSpecification("curobo", "cuRobo V2, on CUDA", plan_motions, why_not_curobo, choose_first)
+PLANNER = PlannerSpecification("curobo", "cuRobo V2, on CUDA", plan_motions, why_not_curobo, choose_first, prepare)

@@ -701,3 +701,41 @@ def test_one_picture_that_does_not_come_ends_a_trial_and_two_in_a_row_end_the_ru
         command.run_trials(options, open_world=open_world)
     with TrialStore(tmp_path / "trials.db") as store:
         assert [row.reason for row in store.list()] == [Reason.CAMERA, Reason.CAMERA]
+
+
+PLANNER = """
+from pathlib import Path
+from grasping.planning.motion_planner import PlannerSpecification
+from grasping.planning.motions import plan_motions
+
+def prepare(cell):
+    with Path(__file__).with_name("prepared").open("a") as file:
+        file.write(cell.name)
+    assert not Path(__file__).with_name("is_broken").exists(), "no licence"
+
+PLANNER = PlannerSpecification("mine", "a lab's own", plan_motions, prepare=prepare)
+"""
+
+
+def test_a_planner_is_ready_once_before_there_is_a_row(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    (tmp_path / "mine.py").write_text(PLANNER)
+    options = RunOptions(
+        surface=Surface.DIFFUSE, estimator="oracle", planner=str(tmp_path / "mine.py"), camera="sim", yes=True
+    )
+    options = replace(options, headless=True, attempts=1, seed=SCENE)
+    (tmp_path / "is_broken").touch()
+    with pytest.raises(PlanningError, match=r"mine\.py cannot be prepared: AssertionError in line \d+: no licence"):
+        command.run_trials(options, open_world=lambda *_: pytest.fail("opened"))
+    (tmp_path / "is_broken").unlink()
+    (tmp_path / "prepared").unlink()
+    with TrialStore(tmp_path / "trials.db") as store:
+        assert store.count() == 0
+        command.run_trials(options, open_world=lambda cell, camera, seed: QuickCell(cell, seed))
+        (row,) = store.list()
+    assert row.outcome is Outcome.SUCCESS and "mine.py" in row.planner
+    assert (tmp_path / "prepared").read_text() == "sim"
+    said = capsys.readouterr().out
+    assert said.index("✓ prepare") < said.index("✓ open")

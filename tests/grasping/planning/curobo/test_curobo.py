@@ -69,6 +69,13 @@ def test_it_is_built_and_warmed_up_once_for_all_picks_of_an_arm(curobo):
     assert all(session._planner.warm == 1 for session in made)
 
 
+def test_once_it_is_prepared_no_plan_waits_for_it_to_be_built(curobo, monkeypatch):
+    registry.find_planner("curobo").prepare(CELL)
+    assert len(sessions._sessions()) == len(CELL.arms)
+    monkeypatch.setattr(sessions, "CuroboSession", lambda *_: pytest.fail("built in a stage of a trial"))
+    assert plan_for(scene(GLASS)).planner == "curobo"
+
+
 def test_the_candidate_that_a_goal_set_reaches_first_is_tried_first(curobo, monkeypatch):
     asked = []
 
