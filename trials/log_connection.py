@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Select, select
+from sqlalchemy.pool import StaticPool
 
 from core.errors import TrialError
 from trials.database import may_write, open_database, open_salvaged
@@ -38,6 +39,11 @@ class LogConnection:
             self._engine, self.lost_rows = open_salvaged(Path(where))
         else:
             self._engine, self.where = open_database(str(where), self._writes)
+
+    @property
+    def has_one_connection(self) -> bool:
+        """Whether it is a copy in memory, which two threads may not read at once."""
+        return isinstance(self._engine.pool, StaticPool)
 
     def close(self) -> None:
         """Lets go of the database; idempotent."""

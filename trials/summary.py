@@ -20,7 +20,8 @@ _NOTHING = Proportion(0, 0)
 class SurfaceSummary:
     """One surface and estimator.
 
-    success: by the gripper's own verification, over the trials that count, within the attempts that were allowed.
+    success: by labels or by the gripper's own verification, over the trials that count, within the attempts that were
+    allowed.
     simulated: the same by the simulator's verdict, over those that have one. agreement: of attempts, how often the two
     say the same. excluded: trials that do not count, by rule (`counts`), and stay in the log. first, first_simulated:
     success at the first attempt, over the trials whose first attempt counts. attempts: the most that a trial made.
@@ -60,44 +61,75 @@ def first_counts(trial: TrialRecord) -> bool:
     return trial.attempts > 1 or counts(trial)
 
 
+@dataclass(frozen=True)
+class JudgedTrial:
+    """A trial, and what somebody says of it: whether it counts, and its first attempt; whether it succeeded, and
+    lifted its object, None where that was not told."""
+
+    trial: TrialRecord
+    counts: bool
+    first_counts: bool
+    is_success: bool
+    is_lift: bool | None
+
+
 def summarise(trials: Iterable[TrialRecord]) -> tuple[SurfaceSummary, ...]:
-    """One summary for each surface and estimator in the log, in alphabetical order."""
-    groups: dict[tuple[str, str], list[TrialRecord]] = {}
-    for trial in trials:
-        groups.setdefault((trial.surface, trial.estimator), []).append(trial)
+    """One summary for each surface and estimator, in alphabetical order, by what the machine saw."""
+    return summarise_judged(
+        JudgedTrial(
+            trial,
+            counts(trial),
+            first_counts(trial),
+            trial.outcome is Outcome.SUCCESS,
+            is_lift=trial.verified if trial.simulator_verdict is None else trial.simulator_verdict,
+        )
+        for trial in trials
+    )
+
+
+def summarise_judged(trials: Iterable[JudgedTrial]) -> tuple[SurfaceSummary, ...]:
+    """As `summarise`, by whoever judged them."""
+    groups: dict[tuple[str, str], list[JudgedTrial]] = {}
+    for judged in trials:
+        groups.setdefault((judged.trial.surface, judged.trial.estimator), []).append(judged)
     return tuple(_summary(*key, group) for key, group in sorted(groups.items()))
 
 
-def _summary(surface: str, estimator: str, group: list[TrialRecord]) -> SurfaceSummary:
-    counted = [trial for trial in group if counts(trial)]
-    first = [trial for trial in group if first_counts(trial)]
+def _summary(surface: str, estimator: str, group: list[JudgedTrial]) -> SurfaceSummary:
+    counted = [judged.trial for judged in group if judged.counts]
+    first = [judged.trial for judged in group if judged.first_counts]
     return SurfaceSummary(
         surface,
         estimator,
-        success=_share([trial.outcome is Outcome.SUCCESS for trial in counted]),
+        success=_share([judged.is_success for judged in group if judged.counts]),
         simulated=_share([trial.simulator_verdict for trial in counted]),
         agreement=_share([held == lifted for trial in counted for held, lifted in _judgements(trial)]),
         excluded=len(group) - len(counted),
-        first=_share([trial.attempts == 1 and trial.outcome is Outcome.SUCCESS for trial in first]),
+        first=_share([judged.trial.attempts == 1 and judged.is_success for judged in group if judged.first_counts]),
         first_simulated=_share(
             [trial.simulator_verdict if trial.attempts == 1 else trial.first_simulator_verdict for trial in first]
         ),
-        attempts=max(trial.attempts for trial in group),
+        attempts=max(judged.trial.attempts for judged in group),
         cleared=_cleared(group),
     )
 
 
-def _cleared(group: list[TrialRecord]) -> Proportion:
-    """By the simulator's verdict where there is one, else by the gripper's; an object lifted twice counts once."""
-    lifted: dict[int, int] = {}
-    laid: dict[int, int] = {}
-    for trial in group:
-        held = trial.verified if trial.simulator_verdict is None else trial.simulator_verdict
-        scene = trial.scene_key or trial.seed
-        lifted[scene] = lifted.get(scene, 0) + (held is True)
-        if "scene_ended" in trial.notes.get("later", {}) or (trial.reason is Reason.TRACKING and trial.objects > 1):
+def _cleared(group: list[JudgedTrial]) -> Proportion:
+    """An object lifted twice counts once; a scene of which no trial counts does not."""
+    lifted: dict[tuple[int, int], int] = {}
+    laid: dict[tuple[int, int], int] = {}
+    count = {_scene(judged.trial) for judged in group if judged.counts}
+    for judged in group:
+        trial, scene = judged.trial, _scene(judged.trial)
+        lifted[scene] = lifted.get(scene, 0) + (judged.is_lift is True)
+        ended = "scene_ended" in trial.notes.get("later", {})
+        if scene in count and (ended or (trial.reason is Reason.TRACKING and trial.objects > 1)):
             laid[scene] = trial.objects
-    return Proportion(sum(min(lifted[scene], count) for scene, count in laid.items()), sum(laid.values()))
+    return Proportion(sum(min(lifted[scene], number) for scene, number in laid.items()), sum(laid.values()))
+
+
+def _scene(trial: TrialRecord) -> tuple[int, int]:
+    return trial.campaign, trial.scene_key or trial.seed
 
 
 def _share(values: Iterable[bool | None]) -> Proportion:

@@ -9,7 +9,9 @@ from app.trials.options import ListOptions, SummaryOptions
 from app.trials.tables import show_labelled, show_success
 from core.json_values import plain
 from trials.label import LabelledTrial
-from trials.summary import summarise
+from trials.report.counting import CountedTrials
+from trials.report.label_summary import summarise_labelled
+from trials.report.looks import look_at, read_open_arrays
 
 
 def list_trials(options: ListOptions) -> int:
@@ -26,13 +28,23 @@ def list_trials(options: ListOptions) -> int:
 
 
 def summarise_trials(options: SummaryOptions) -> int:
+    """Counts as `trials report` does, and is like it a look at every campaign that is open.
+
+    Raises:
+        TrialError: a row was edited into what no trial is.
+    """
     console = Console(options.as_json)
     with opened_log(console) as store:
-        blinding = Blinding(store.campaigns())
-        trials = [blinding.shown_record(record) for record in store.list()]
-    summaries = summarise(trials)
-    show_success(console, summaries, f"{len(trials)} trial(s) in {store.where}")
-    console.result({"summary": summaries})
+        counted = CountedTrials(read_open_arrays(store, None))
+        look_at(store, None, counted)
+        stands = dict(zip(counted.arrays.ids.tolist(), counted.stands.tolist(), strict=True))
+        trials = [known for known in store.each_labelled() if known.trial.id in stands]
+        hidden = [known.name for known in store.campaigns() if known.is_blind and known.finished is None]
+    summaries = summarise_labelled(trials, [stands[known.trial.id] for known in trials])
+    show_success(console, summaries, f"{len(trials)} trial(s) in {store.where}", "as labelled, unconfirmed is none")
+    if hidden:
+        console.say(f"  Left out, for they are blind still: {', '.join(hidden)}; trials report --campaign NAME")
+    console.result({"summary": summaries, "left_out": hidden})
     return 0
 
 

@@ -6,6 +6,7 @@ from trials.report.page import has_several
 from trials.report.verdict import p_value, percent, points, with_interval
 from trials.summary import PAPER, PAPER_MEANS
 
+_MARKDOWN = {letter: f"\\{letter}" for letter in "\\|<`"}
 _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -17,7 +18,7 @@ def report_markdown(report: TrialReport, numbers: str) -> str:
     """numbers: where the trials themselves are, in a sentence."""
     parts = [f"# {report.title}", f"{report.made:%Y-%m-%d %H:%M} UTC, {len(report.counted.arrays):,} trials."]
     if report.campaign and report.campaign.question:
-        parts.append(f"**{report.campaign.question}**")
+        parts.append(f"**{_in_markdown(report.campaign.question)}**")
     if report.is_simulated:
         parts.append("**Simulated**: these trials ran in the digital cell, not on a real one.")
     parts.append(report.verdict)
@@ -89,9 +90,12 @@ def _left_out(report: TrialReport) -> str:
 
 def _table(columns: list[str], rows: list[list[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |" for line in lines
-    )
+    return "\n".join("| " + " | ".join(map(_in_markdown, line)) + " |" for line in lines)
+
+
+def _in_markdown(text: str) -> str:
+    """What a person typed, as it stands, in one line: no break, bar or tag of it ends the table's cell."""
+    return "".join(_MARKDOWN.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def report_latex(report: TrialReport) -> str:

@@ -1,7 +1,7 @@
 """Any number of trials as arrays: a million of them are counted in a second."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -87,6 +87,8 @@ def read_arrays(store: TrialStore, campaign: int | None = None) -> TrialArrays:
         # Side by side: half of the time goes into the database, which needs no lock of Python's.
         with ThreadPoolExecutor(1) as beside:
             labelled = beside.submit(_read, store, _packed_labels(None if campaign is None else wanted), 1)
+            if store.has_one_connection:
+                wait([labelled])
             with store.reading() as connection:
                 names = [_distinct(connection, trials.c[name]) or [""] for name in ("surface", "estimator")]
                 rows = _numbers(

@@ -16,9 +16,7 @@ def verdict(totals: Sequence[SurfaceRate], comparisons: Sequence[RateComparison]
     said += "".join(f"; {rate.estimator} {_succeeded(rate)}" for rate in ranked[1:]) + "."
     if comparisons:
         apart = [_told_apart(ranked[0].estimator, rate.estimator, comparisons) for rate in ranked[1:]]
-        said += (
-            f" {ranked[0].estimator} is told apart {'; '.join(apart)} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
-        )
+        said += f" {ranked[0].estimator} is {'; '.join(apart)} (p < {SIGNIFICANT:.2f}, corrected after Holm)."
         if caveats:
             said += " This describes these trials and proves nothing beyond them."
     unconfirmed = sum(rate.unconfirmed for rate in totals)
@@ -59,8 +57,16 @@ def _succeeded(rate: SurfaceRate) -> str:
 
 
 def _told_apart(best: str, other: str, comparisons: Sequence[RateComparison]) -> str:
+    """On which surfaces the one that leads in all is better than another, and on which worse."""
     between = [one for one in comparisons if {one.first, one.second} == {best, other}]
-    apart = [one.surface for one in between if one.corrected_p < SIGNIFICANT]
-    if not apart:
-        return f"from {other} on no surface"
-    return f"from {other} on {'every surface' if len(apart) == len(between) else ' and '.join(apart)}"
+    lead: dict[str, list[str]] = {"better": [], "worse": []}
+    for one in between:
+        difference = one.test.difference or 0.0
+        if one.corrected_p < SIGNIFICANT and difference:
+            lead["better" if (difference > 0) == (one.first == best) else "worse"].append(one.surface)
+    told = [
+        f"{word} on {'every surface' if len(surfaces) == len(between) else ' and '.join(surfaces)}"
+        for word, surfaces in lead.items()
+        if surfaces
+    ]
+    return f"{', '.join(told)} than {other}" if told else f"told apart from {other} on no surface"

@@ -126,9 +126,30 @@ def test_a_blind_campaigns_estimators_are_letters_until_it_ends(store: TrialStor
     for arguments in (("show", hidden), ("list", "--campaign", "glass"), ("list", "--estimator", letter)):
         assert "vitro-s" not in shown(*arguments) and "vitro-s" not in json.dumps(call(*arguments))
     assert [trial["id"] for trial in call("list", "--estimator", "vitro-s")["trials"]] == [open_one]
-    assert {summary["estimator"] for summary in call("summary")["summary"]} == {letter, "vitro-s"}
+    told = call("summary")
+    assert [summary["estimator"] for summary in told["summary"]] == ["vitro-s"] and told["left_out"] == ["glass"]
+    assert told["summary"][0]["success"]["of"] == 1 and store.campaign("glass").looks == ()
     store.finish_campaign(campaign.id)
     assert [trial["id"] for trial in call("list", "--estimator", "vitro-s")["trials"]] == [hidden, open_one]
+
+
+def test_the_summary_counts_what_labels_say_and_is_a_look_at_open_campaigns(store: TrialStore) -> None:
+    campaign = store.add_campaign(
+        Campaign(name="glass", estimators=("raw", "vitro-s"), surfaces=("diffuse",), scenes=2)
+    )
+    for says in ("success", "failure", "invalid", None):
+        trial = ended(store, campaign=campaign.id if says == "success" else 0)
+        if says is not None:
+            call(
+                "label",
+                trial,
+                f"--{says}",
+                *(() if says == "success" else ("--reason", "b" if says == "failure" else "s")),
+            )
+    (summary,) = call("summary")["summary"]
+    assert summary["success"] == summary["first"] == {"hits": 1, "of": 3}
+    assert summary["excluded"] == 1
+    assert [look["trials"] for look in store.campaign("glass").looks] == [1]
 
 
 def test_a_log_goes_to_another_home_by_export_and_by_merge(
@@ -169,6 +190,7 @@ def test_what_is_left_of_a_damaged_log_is_shown_exported_and_gone_on_with(store:
     done = CliRunner().invoke(cli, ["trials", "list", "--json"])
     left = len(json.loads(done.stdout)["trials"])
     assert 30 < left < 40 and "is damaged" in done.stderr and "trials import" in done.stderr
+    assert sum(summary["success"]["of"] for summary in call("summary")["summary"]) == left
     assert call("export", tmp_path / "saved.zip")["trials"] == left
     assert path.read_bytes() == data
     assert "is damaged" in call("label", 1, "--success", code=1)

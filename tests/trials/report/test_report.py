@@ -16,7 +16,7 @@ from core.errors import TrialError
 from tests.support.drawn.campaigns import SURFACES, add, campaign, log_campaign
 from tests.support.trial_rows import TrialStore
 from trials.campaign import Campaign
-from trials.label import FailureReason, LabelValue
+from trials.label import FailureReason, Label, LabelValue
 from trials.record import Outcome, Reason
 from trials.report.contents import TrialReport, read_report
 from trials.report.files import write_report
@@ -159,6 +159,36 @@ def test_every_trial_that_is_left_out_is_told_with_its_reason(store: TrialStore)
     add(store, LabelValue.FAILURE, campaign=of.id)
     why = {one.trial.trial.id: one.why for one in report(store, of).left_out}
     assert why == {1: "replaced: the scene was laid again (was success)", 2: "invalid: setup", 3: "crash"}
+
+
+def test_the_verdict_says_on_which_surfaces_the_leader_is_better_and_on_which_worse(store: TrialStore) -> None:
+    of = store.add_campaign(campaign(surfaces=("reflective", "diffuse"), scenes=12))
+    ahead = {"reflective": "raw", "diffuse": "vitro-s"}
+    for surface, scenes in (("reflective", 12), ("diffuse", 8)):
+        for scene in range(scenes):
+            for estimator in of.estimators:
+                says = LabelValue.SUCCESS if ahead[surface] == estimator else LabelValue.FAILURE
+                add(store, says, campaign=of.id, surface=surface, scene_number=scene, estimator=estimator)
+    assert "raw is better on reflective, worse on diffuse than vitro-s (p < 0.05" in report(store, of).verdict
+
+
+def test_estimators_that_no_surface_parts_are_said_to_be_so(store: TrialStore) -> None:
+    of = store.add_campaign(campaign(scenes=1))
+    for estimator in of.estimators:
+        add(store, LabelValue.SUCCESS, campaign=of.id, estimator=estimator)
+    assert "raw is told apart from vitro-s on no surface" in report(store, of).verdict
+
+
+def test_a_note_stays_in_its_cell_of_the_report_in_markdown(store: TrialStore, tmp_path: Path) -> None:
+    of = store.add_campaign(campaign(scenes=1, question="wet\nglass | <b>?"))
+    add(store, LabelValue.SUCCESS, campaign=of.id)
+    trial = add(store, campaign=of.id).id
+    note = "wet | table\r\nand a \\| <img>\u2028`tilted`"
+    store.label(Label(trial=trial, value=LabelValue.INVALID, reason=FailureReason.SETUP, note=note, by="ada"))
+    lines = write(report(store, of), tmp_path / "noted")["report.md"].read_text().split("\n")
+    (line,) = [line for line in lines if "tilted" in line]
+    assert line == r"| 2 | reflective | raw | invalid: setup (wet \| table and a \\\| \<img> \`tilted\`) |"
+    assert r"**wet glass \| \<b>?**" in lines
 
 
 class Page(HTMLParser):
