@@ -68,7 +68,7 @@ class TrialStore(LabelStore, CampaignStore):
                     f"Trial {record.id} in {self.where} has already ended ({known.outcome}) and is not written again.",
                     "Begin a new trial.",
                 )
-            _write(connection, record)
+            _write(connection, replace(record, uuid=known.uuid))  # given once, whatever the record was made from
             return self._get(connection, record.id)
 
     def annotate(self, trial: int, **findings: Any) -> None:
