@@ -182,6 +182,8 @@ class Trial:
                 notes["table"]["sensor_factor"] = round(self.view.sensor_factor, 4)
         if self.metric is not None and self.metric.objects is not None:
             notes["objects"] = self.metric.objects.count
+        if self.objects_seen is not None:
+            notes["objects_seen"] = self.objects_seen
         if self.estimate is not None:
             notes["ran_as"] = self.estimate.relative.estimator  # a retry with less memory included
         if self.estimate is not None and self.estimate.unsure is not None:
