@@ -9,6 +9,7 @@ from app.run.trial_files import FRAMES, attempt_folders
 from app.trial_recording.frame_digests import require_same_frames
 from app.trial_recording.reader import TrialRecording, read_recording
 from app.trial_recording.recorder import RECORDING
+from app.trials.blinding import Blinding
 from calibration.merge import merged
 from core.cell import Cell, load_cell
 from core.errors import TrialError
@@ -18,7 +19,8 @@ from trials.store import TrialStore
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """record: its row, None where this log has none. recording: None where it cannot be read. missing: in sentences."""
+    """record: its row as people may see it, None where this log has none. recording: None where it cannot be read.
+    missing: in sentences."""
 
     folder: Path
     record: TrialRecord | None
@@ -37,8 +39,8 @@ class StoredTrial:
 
     @property
     def estimator(self) -> str:
-        """As people were shown it: a letter where the trial's campaign is blind."""
-        return self.facts.get("estimator") or (self.record.estimator if self.record else "an unknown estimator")
+        """As people may know it: a letter while the trial's campaign is blind, and where this log has no row of it."""
+        return self.record.estimator if self.record else self.facts.get("estimator") or "an unknown estimator"
 
     @property
     def attempts(self) -> list[Path]:
@@ -71,7 +73,7 @@ def find_trial(said: str) -> StoredTrial:
     """
     if said.isdecimal():
         with TrialStore(trial_log(is_written=False), is_read=True) as store:
-            record = store.get(int(said))
+            record = _shown(store, int(said))
             return _in_folder(trial_folder(store.where, record.id), record)
     path = Path(said)
     if path.is_dir():
@@ -126,6 +128,10 @@ def _complete(
     return StoredTrial(folder, record, recording, tuple(missing))
 
 
+def _shown(store: TrialStore, trial: int) -> TrialRecord:
+    return Blinding(store.campaigns()).shown_record(store.get(trial))
+
+
 def _row_of(folder: Path, recording: TrialRecording | None) -> TrialRecord | None:
     """The row of a recording, told by its uuid, or of a folder that this log's trials lie in; no log is made for it."""
     log = trial_log(is_written=False)
@@ -136,7 +142,7 @@ def _row_of(folder: Path, recording: TrialRecording | None) -> TrialRecord | Non
         return None
     with TrialStore(log, is_read=True) as store:
         try:
-            record = store.get(int(number))
+            record = _shown(store, int(number))
         except TrialError:
             return None
         if recording is not None:

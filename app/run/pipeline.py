@@ -16,7 +16,7 @@ from app.run.stage_lines import detect_line, estimate_line, locate_line, plan_li
 from app.run.trial import Estimate, Trial
 from app.run.worker import DEADLINES_S, P, R, Worker
 from core.cell import Cell
-from core.errors import PlanningError
+from core.errors import PlanningError, VitroError
 from core.image import RgbdImage
 from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
@@ -36,6 +36,7 @@ from perception.objects.masks import cell_masks, object_region
 from perception.table.locate import locate_table
 from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
+from trials.alias import hide_names
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectFinder
@@ -185,10 +186,23 @@ class Stages:
             with self.console.stage(name, waits) as stage_line:
                 result = work()
                 stage_line.detail = line(result)
+        except VitroError as error:
+            self._hide_estimator(error)
+            raise
         finally:
             seconds = round(time.monotonic() - started_s, 3)
             self.trial = replace(self.trial, stages_s={**self.trial.stages_s, name: seconds})
         return result
+
+    def _hide_estimator(self, error: VitroError) -> None:
+        """Before anybody reads the error: where the estimator's name is hidden, it has the letter too."""
+        if self.trial.shown:
+            estimator = self.pipeline.estimator
+            names = estimator.name, estimator.specification.name, self.pipeline.options.estimator
+            error.cause, error.remedy = (
+                hide_names(text, names, self.trial.shown) for text in (error.cause, error.remedy)
+            )
+            error.args = (f"{error.cause} {error.remedy}",)
 
     def within(self, stage: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a stage's function returns, if it does so before the stage's deadline; raises as `Worker.run`."""

@@ -62,6 +62,7 @@ def save_trial_files(trial: Trial, folder: Path) -> None:
         if trial.estimate is not None and trial.metric is not None and not (folder / ESTIMATE).exists():
             with whole_folder(folder / ESTIMATE) as partial:
                 facts = write_maps(partial, trial.estimate.relative, trial.metric)
+                facts["estimator"] = trial.shown_estimator  # a blind campaign's name is in the row alone
                 (partial / SUMMARY).write_text(to_json(facts, indent=2) + "\n")
 
 

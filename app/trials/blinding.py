@@ -1,10 +1,10 @@
 """Trials as people may see them: while a blind campaign is open, its estimators are letters, wherever they stand."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from trials.alias import hide_names
 from trials.campaign import Campaign
 from trials.label import LabelledTrial
 from trials.record import TrialRecord
@@ -26,8 +26,7 @@ class Blinding:
         alias = campaign.alias(record.estimator) if campaign else record.estimator
         if alias == record.estimator:
             return record
-        name = re.compile(rf"(?<![\w-]){re.escape(record.estimator)}(?![\w-])")
-        hidden = {field: _hide(getattr(record, field), name, alias) for field in ("detail", "notes")}
+        hidden = {field: _hide(getattr(record, field), record.estimator, alias) for field in ("detail", "notes")}
         return replace(record, estimator=alias, **hidden)
 
     def trials(self, store: TrialStore, estimator: str | None, **wanted: Any) -> tuple[LabelledTrial, ...]:
@@ -45,9 +44,9 @@ class Blinding:
         return tuple(shown[-wanted["last"] :] if wanted.get("last") else shown)
 
 
-def _hide(value: Any, name: re.Pattern[str], alias: str) -> Any:
+def _hide(value: Any, name: str, alias: str) -> Any:
     if isinstance(value, str):
-        return name.sub(alias, value)
+        return hide_names(value, [name], alias)
     if isinstance(value, dict):
         return {key: _hide(item, name, alias) for key, item in value.items()}
     return [_hide(item, name, alias) for item in value] if isinstance(value, list) else value

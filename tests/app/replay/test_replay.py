@@ -11,11 +11,15 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.paths import trial_folder
 from app.replay.stored_trial import find_trial
 from app.replay.timeline import newest, timeline_of
 from app.trial_recording.reader import partial_of, read_recording
 from core.image_file import read_image
 from tests.support.recorded.trial import RecordedTrial, record_trial
+from tests.support.trial_rows import finish, row
+from trials.campaign import Campaign
+from trials.store import TrialStore
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,23 @@ def test_what_cannot_be_meant_is_said(done: RecordedTrial, copied: Path, tmp_pat
     ):
         refused = replay(*arguments)
         assert refused.exit_code == code and words in refused.stderr and "→" in refused.stderr, refused.stderr
+
+
+def test_a_blind_trial_s_estimator_is_a_letter_until_its_campaign_ends_whatever_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    with TrialStore(tmp_path / "trials.db") as store:
+        names = ("raw", "vitro-s")
+        of = store.add_campaign(Campaign(name="c", estimators=names, surfaces=("diffuse",), scenes=1, is_blind=True))
+        trial = finish(store, store.begin(row(campaign=of.id, estimator="vitro-s", detail="vitro-s sees nothing")).id)
+        (trial_folder(store.where, trial.id) / "frames").mkdir(parents=True)
+        found = find_trial(str(trial.id))
+        assert found.recording is None and found.estimator == of.alias("vitro-s") != "vitro-s"
+        assert found.record is not None and "vitro-s" not in found.record.detail
+        assert find_trial(str(found.folder)).estimator == found.estimator
+        store.finish_campaign(of.id)
+        assert find_trial(str(trial.id)).estimator == "vitro-s"
 
 
 def test_no_log_is_made_by_watching_a_colleague_s_recording(

@@ -1,5 +1,6 @@
 """Whole trials: what is logged, what moves and what does not, fault by fault and phase by phase."""
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from core.errors import (
     ConfigurationError,
     DeadlineError,
     GripperError,
+    PerceptionError,
     PlanningError,
     StorageError,
     VitroError,
@@ -421,6 +423,26 @@ def test_a_scene_of_several_is_picked_from_until_nothing_is_left(bench: Bench) -
     assert bench.world.objects_left() == 0
     (summary,) = summarise(rows)
     assert summary.cleared == Proportion(2, 2)
+
+
+def test_no_error_and_no_file_of_a_blind_trial_names_its_estimator(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Console, "error", lambda _, error: told.append(f"{error} {error.cause} {error.remedy}"))
+
+    def fail(*_) -> None:
+        raise PerceptionError("oracle gives a map that is oracular.", "Try another than oracle.")
+
+    monkeypatch.setattr(bench.session.pipeline, "detect", fail)
+    session = replace(bench.session, shown="A")
+    (trial,) = session.run_scene("diffuse", SCENE, 1)
+    said = "A gives a map that is oracular. Try another than A."
+    assert (trial.message, bench.row().detail) == (said, said) and told[0].startswith(said)
+    assert trial.faults == (f"detect: {said}",) and "oracle" not in told[0]
+    folder = trial_folder(bench.store.where, bench.row().id)
+    assert json.loads((folder / "estimate" / "summary.json").read_text())["estimator"] == "A"
+    assert bench.row().estimator == "oracle (cheat)"
 
 
 def as_in_a_real_cell(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
