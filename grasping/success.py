@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, PlanningError
 from core.text_file import read_json
 from grasping.grasp_set import FEATURES, SCORE, GraspSet
 
@@ -59,6 +59,23 @@ class SuccessModel:
         rows[:, SCORE] = self.probability(features)
         best_first = np.argsort(-rows[:, SCORE], kind="stable")
         return replace(grasps, rows=rows[best_first], features=features[best_first])
+
+    def bold_enough(self, grasps: GraspSet, boldness: float) -> GraspSet:
+        """Of ranked grasps, one at least, those that are expected to succeed with 1 - boldness or more.
+
+        Raises:
+            PlanningError: none is likely enough, and what the likeliest lacks.
+        """
+        tried = grasps[grasps.rows[:, SCORE] >= 1 - boldness]
+        if not len(tried):
+            lacks = WORDS[self.weakest(grasps.features_or_unknown[0])]
+            raise PlanningError(
+                f"No grasp was found that is likely enough: the best of {len(grasps)} is expected to succeed in "
+                f"{grasps.rows[0, SCORE]:.0%}; above all it lacks {lacks}.",
+                f"Raise --boldness ({boldness:g} tries {1 - boldness:.0%} and more), move the object or the light, or "
+                "try another --estimator.",
+            )
+        return tried
 
     def write(self, path: Path) -> None:
         """Raises OSError."""

@@ -144,7 +144,7 @@ def _judge(staged: _Staged, pipeline: Pipeline, estimator: str) -> tuple[SceneRe
         metric = pipeline.measure(frame, view, relative, staged.joints)
         grasps = pipeline.detect(frame, view, metric, staged.joints)
         if len(grasps):
-            grasps = pipeline.bold_enough(grasps)
+            grasps = pipeline.success.bold_enough(grasps, pipeline.options.boldness)
         causes, rows, note = _causes(staged, pipeline, metric, grasps)
     except VitroError as error:
         causes, note = (Cause.REFUSED,), error.cause

@@ -22,11 +22,11 @@ from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector, find_detector
-from grasping.grasp_set import SCORE, GraspSet
+from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
-from grasping.success import WORDS, load_success_model
+from grasping.success import load_success_model
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
@@ -123,23 +123,6 @@ class Pipeline:
             metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
         )
         return self.success.rank(self.detector.detect(given))
-
-    def bold_enough(self, grasps: GraspSet) -> GraspSet:
-        """Those that may be tried.
-
-        Raises:
-            PlanningError: none is likely enough, and what the likeliest lacks.
-        """
-        tried = grasps[grasps.rows[:, SCORE] >= 1 - self.options.boldness]
-        if not len(tried):
-            lacks = WORDS[self.success.weakest(grasps.features_or_unknown[0])]
-            raise PlanningError(
-                f"No grasp was found that is likely enough: the best of {len(grasps)} is expected to succeed in "
-                f"{grasps.rows[0, SCORE]:.0%}; above all it lacks {lacks}.",
-                f"Raise --boldness ({self.options.boldness:g} tries {1 - self.options.boldness:.0%} and more), move "
-                "the object or the light, or try another --estimator.",
-            )
-        return tried
 
     def plan(
         self, grasps: GraspSet, view: TableView, joints: ArmJoints, seed: int, binned_m: NDArray[np.float64]
@@ -259,4 +242,4 @@ class Stages:
                 "Look at the trial's pictures of depth and confidence: what is missing was not seen, what is red not "
                 "known well. Move it or the light (in the digital cell: another --seed), or try another --estimator.",
             )
-        return self.pipeline.bold_enough(grasps)
+        return self.pipeline.success.bold_enough(grasps, self.pipeline.options.boldness)
