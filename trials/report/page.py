@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.report.template import render_page
 from trials.report.contents import TrialReport
 from trials.report.details import Spread
 from trials.report.filmstrip import SHOWN_RULE, Filmstrip
@@ -13,17 +14,10 @@ from trials.summary import PAPER, PAPER_MEANS
 
 def report_page(report: TrialReport, strips: Sequence[Filmstrip], numbers: str) -> str:
     """numbers: where the trials themselves are, in a sentence."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return render_page(
+        Path(__file__).with_name("page.html"),
         report=report,
         strips=strips,
         numbers=numbers,

@@ -1,8 +1,9 @@
-"""A report's plots as inline SVG: sharp in print, readable without colour, and no library is loaded for them."""
+"""A trial report's plots."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from core.report.svg import svg_picture, svg_text
 from trials.label import FailureReason
 from trials.report.contents import TrialReport
 from trials.report.counting import SurfaceRate
@@ -27,7 +28,7 @@ def forest_plot(report: TrialReport) -> str:
     body: list[str] = []
     top = 30
     for surface in report.surfaces:
-        body.append(_text(0, top + 4, surface, weight=600, size=14))
+        body.append(svg_text(0, top + 4, surface, weight=600, size=14))
         body += _paper_marks(surface, top)
         top += _ROW
         for estimator in report.estimators:
@@ -37,22 +38,22 @@ def forest_plot(report: TrialReport) -> str:
                 top += _ROW
         top += 8
     grid = _grid(top - 12)
-    legend = _text(_LEFT, top + 14, "■ success with its 95 % interval · ▽ paper, RAW · ▼ paper, DKT-1.3B", size=12)
-    return _svg(top + 22, [*grid, *body, legend], "Success by surface and estimator")
+    legend = svg_text(_LEFT, top + 14, "■ success with its 95 % interval · ▽ paper, RAW · ▼ paper, DKT-1.3B", size=12)
+    return svg_picture(top + 22, [*grid, *body, legend], "Success by surface and estimator", _WIDTH)
 
 
 def _forest_row(rate: SurfaceRate, estimator: str, y: float) -> list[str]:
     low, high = map(_x, rate.success.interval)
     middle = _x(rate.success.rate or 0.0)
     return [
-        _text(16, y + 4, estimator),
+        svg_text(16, y + 4, estimator),
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="#1d3f72" stroke-width="2.5"/>',
         *(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 5}" y2="{y + 5}" stroke="#1d3f72" stroke-width="2"/>'
             for x in (low, high)
         ),
         f'<rect x="{middle - 5:.1f}" y="{y - 5}" width="10" height="10" fill="#1d3f72"/>',
-        _text(_WIDTH - _RIGHT + 14, y + 4, f"{with_interval(rate.success)}, n {rate.success.of}", size=12),
+        svg_text(_WIDTH - _RIGHT + 14, y + 4, f"{with_interval(rate.success)}, n {rate.success.of}", size=12),
     ]
 
 
@@ -72,7 +73,7 @@ def _grid(bottom: float) -> list[str]:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = _x(share)
         lines.append(f'<line x1="{x}" x2="{x}" y1="18" y2="{bottom}" stroke="#d9d9d9"/>')
-        lines.append(_text(x, 12, percent(share), size=12, anchor="middle"))
+        lines.append(svg_text(x, 12, percent(share), size=12, anchor="middle"))
     return lines
 
 
@@ -91,16 +92,16 @@ def failure_bars(report: TrialReport) -> str:
     for (where, estimator), causes in rows:
         if where != surface:
             surface = where
-            body.append(_text(0, top + 4, surface, weight=600, size=14))
+            body.append(svg_text(0, top + 4, surface, weight=600, size=14))
             top += _ROW - 4
         body += _bar(causes, estimator, top, most, colours)
         top += _ROW
     body += _legend(colours, top + 12)
-    return _svg(top + 16 + 20 * ((len(colours) + 2) // 3), body, "Failures by reason")
+    return svg_picture(top + 16 + 20 * ((len(colours) + 2) // 3), body, "Failures by reason", _WIDTH)
 
 
 def _bar(causes: dict[str, int], estimator: str, y: float, most: int, colours: dict[str, str]) -> list[str]:
-    parts, x, scale = [_text(16, y + 4, estimator)], float(_LEFT), (_WIDTH - _LEFT - 60) / most
+    parts, x, scale = [svg_text(16, y + 4, estimator)], float(_LEFT), (_WIDTH - _LEFT - 60) / most
     for cause in (cause for cause in colours if cause in causes):
         width = causes[cause] * scale
         parts.append(
@@ -108,9 +109,9 @@ def _bar(causes: dict[str, int], estimator: str, y: float, most: int, colours: d
             f"<title>{escape(cause)}: {causes[cause]}</title></rect>"
         )
         if width > 16:
-            parts.append(_text(x + width / 2, y + 4, str(causes[cause]), size=12, anchor="middle", fill="#fff"))
+            parts.append(svg_text(x + width / 2, y + 4, str(causes[cause]), size=12, anchor="middle", fill="#fff"))
         x += width
-    return [*parts, _text(x + 8, y + 4, str(sum(causes.values())), size=12)]
+    return [*parts, svg_text(x + 8, y + 4, str(sum(causes.values())), size=12)]
 
 
 def _colours(causes: Iterable[str]) -> dict[str, str]:
@@ -132,7 +133,7 @@ def _legend(colours: dict[str, str], top: float) -> list[str]:
     for place, (cause, colour) in enumerate(colours.items()):
         x, y = _LEFT + 220 * (place % 3), top + 20 * (place // 3)
         parts.append(f'<rect x="{x}" y="{y - 9}" width="12" height="12" fill="{colour}"/>')
-        parts.append(_text(x + 18, y + 2, cause, size=12))
+        parts.append(svg_text(x + 18, y + 2, cause, size=12))
     return parts
 
 
@@ -155,21 +156,7 @@ def expectation_plot(shares: Sequence[ExpectedShare]) -> str:
         body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}" stroke="#1d3f72"/>')
         body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="#1d3f72"/>')
     for mark in (0.0, 0.5, 1.0):
-        body.append(_text(left - 8, at(0, mark)[1] + 4, percent(mark), size=12, anchor="end"))
-        body.append(_text(at(mark, 0)[0], top + side + 18, percent(mark), size=12, anchor="middle"))
-    body.append(_text(left + side / 2, top + side + 38, "expected of the chosen grasp", size=12, anchor="middle"))
-    return _svg(top + side + 46, body, "Expected and observed success", width=400)
-
-
-def _text(
-    x: float, y: float, text: str, size: int = 13, weight: int = 400, anchor: str = "start", fill: str = "#111"
-) -> str:
-    style = f'font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{fill}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'
-
-
-def _svg(height: float, body: Sequence[str], title: str, width: int = _WIDTH) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height:.0f}" style="max-width:{width}px" role="img" '
-        f'aria-label="{escape(title)}">{"".join(body)}</svg>'
-    )
+        body.append(svg_text(left - 8, at(0, mark)[1] + 4, percent(mark), size=12, anchor="end"))
+        body.append(svg_text(at(mark, 0)[0], top + side + 18, percent(mark), size=12, anchor="middle"))
+    body.append(svg_text(left + side / 2, top + side + 38, "expected of the chosen grasp", size=12, anchor="middle"))
+    return svg_picture(top + side + 46, body, "Expected and observed success", width=400)
