@@ -1,8 +1,9 @@
 """One arm's calibration out of its views: fitted, its bad views dropped, proven on views left out, its faults named."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.board import Board
 from calibration.closed_form import closed_forms
@@ -46,7 +47,7 @@ def solve_arm(
     kept, fit = _without_bad(list(range(len(views))), views, model, start)
     good = [views[i] for i in kept]
     dropped = tuple(i for i in range(len(views)) if i not in kept)
-    px, mm = _left_out(good, model, fit, intrinsics)
+    px, mm = _left_out(good, model, fit)
     offsets_sigma = np.full(6, np.nan)
     offsets_sigma[SEEN_JOINTS] = np.rad2deg(fit.sigma[OFFSETS])
     return ArmCalibration(
@@ -90,19 +91,33 @@ def _without_bad(
         fit = model.fit([views[i] for i in kept], fit)
 
 
-def _left_out(
-    views: Sequence[BoardView], model: HandEyeModel, fit: HandEye, intrinsics: Intrinsics
-) -> tuple[float, ...]:
-    """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
-    px, mm = [], []
+def left_out_fits(views: Sequence[BoardView], model: HandEyeModel, fit: HandEye) -> Iterator[tuple[slice, HandEye]]:
+    """Each part of the views, and the solution of all the others: each view is left out once."""
     for fold in range(_FOLDS):
-        left_out = views[fold::_FOLDS]
-        blind = model.fit([view for i, view in enumerate(views) if i % _FOLDS != fold], fit, rounds=1)
-        error = np.linalg.norm(model.errors_px(left_out, blind), axis=1)
-        depths_m = [blind.T_camera_board(view.joints_rad, model.firmware)[2, 3] for view in left_out]
-        px.append(error)
-        mm.append(error * np.repeat(depths_m, [len(view.board_m) for view in left_out]) / intrinsics.fx * 1000)
-    return tuple(float(np.sqrt(np.mean(np.concatenate(part) ** 2))) for part in (px, mm))
+        yield (
+            slice(fold, None, _FOLDS),
+            model.fit([view for i, view in enumerate(views) if i % _FOLDS != fold], fit, rounds=1),
+        )
+
+
+def corner_errors(
+    views: Sequence[BoardView], model: HandEyeModel, at: HandEye
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(M,) of all views' corners in turn: how far off in the picture [px], and so at the board's depth [mm]."""
+    error_px = np.linalg.norm(model.errors_px(views, at), axis=1)
+    depths_m = [at.T_camera_board(view.joints_rad, model.firmware)[2, 3] for view in views]
+    depth_m = np.repeat(depths_m, [len(view.board_m) for view in views])
+    return error_px, error_px * depth_m / model.intrinsics.fx * 1000
+
+
+def root_mean_square(parts: Sequence[NDArray[np.float64]]) -> float:
+    return float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))
+
+
+def _left_out(views: Sequence[BoardView], model: HandEyeModel, fit: HandEye) -> tuple[float, float]:
+    """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
+    errors = [corner_errors(views[part], model, blind) for part, blind in left_out_fits(views, model, fit)]
+    return root_mean_square([px for px, _ in errors]), root_mean_square([mm for _, mm in errors])
 
 
 def poses_apart(one: Matrix, other: Matrix) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
     calibrations/CELL/2026-11-29T02-10-08.yaml    one version: all of `CellCalibration` but its samples, and a digest
     calibrations/CELL/2026-11-29T02-10-08.npz     its samples
+    calibrations/CELL/2026-11-29T02-10-08.html    its report, where one was written
     calibrations/CELL/current                     versions in use, a line each: the first now, below it those before
 
 Each file is written whole or not at all, `current` last: a power cut at any moment leaves the one before in use.
@@ -135,6 +136,10 @@ class CalibrationStore:
         with writing(self.folder), self._alone():
             self._write_in_use(in_use[1:])
         return before
+
+    def report_file(self, version: str) -> Path:
+        """Where the report of a version belongs."""
+        return self._file(version, "html")
 
     def _file(self, version: str, kind: str = "yaml") -> Path:
         return self.folder / f"{version}.{kind}"

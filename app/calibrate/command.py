@@ -4,11 +4,15 @@ import platform
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.markup import escape
 
 from app.calibrate.options import CalibrateOptions, TargetOptions
+from app.calibrate.report import write_calibration_report
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
@@ -24,11 +28,12 @@ from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import ArmCalibration, CalibrationFinding, CellCalibration, FoundError
+from calibration.sample_arrays import cell_arrays, touch_arrays
 from calibration.solve import poses_apart, solve_arm
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.cell_parts import ArmMount
-from core.errors import ArmError, CalibrationError, ConfigurationError
+from core.errors import ArmError, CalibrationError, ConfigurationError, StorageError
 from core.transforms import Matrix, invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
@@ -100,22 +105,27 @@ def _calibrate(
     )
     for arm in cell.arms:
         _sample(sampling, arm)
-    view = solve_table(mean_tags([*pictures, *samples.tags]), camera.intrinsics, cell)
+    tags = mean_tags([*pictures, *samples.tags])
+    view = solve_table(tags, camera.intrinsics, cell)
     with console.stage("solve"):
         T_world_camera = invert(view.T_camera_world)
         arms = {
             arm: solve_arm(samples.views[arm], camera.intrinsics, cell.arms[arm].firmware, rig.board, T_world_camera)
             for arm in cell.arms
         }
-    calibration = _result(cell, rig, arms, T_world_camera, samples)
+    calibration = _result(cell, rig, arms, T_world_camera, {**samples.arrays(), **cell_arrays(cell, tags)})
     if any(finding.fatal for one in arms.values() for finding in one.findings):
         return calibration
-    calibrated, misses = merged(cell, calibration), list[float]()
+    calibrated, misses = merged(cell, calibration), dict[str, dict[int, float]]()
     rig.reopen(calibrated)
     for arm in cell.arms:
         console.say(f"  touch test of the {arm} arm")
-        misses += touch_points(sampling, calibrated, arm)
-    return replace(calibration, touch_mm=tuple(misses))
+        misses[arm] = touch_points(sampling, calibrated, arm)
+    return replace(
+        calibration,
+        touch_mm=tuple(mm for of_arm in misses.values() for mm in of_arm.values()),
+        samples={**calibration.samples, **touch_arrays(misses)},
+    )
 
 
 def _sample(sampling: Sampling, arm: str) -> None:
@@ -145,7 +155,7 @@ def _ask(operator: Operator, question: str) -> None:
 
 
 def _result(
-    cell: Cell, rig: Rig, arms: dict[str, ArmCalibration], T_world_camera: Matrix, samples: Samples
+    cell: Cell, rig: Rig, arms: dict[str, ArmCalibration], T_world_camera: Matrix, samples: dict[str, NDArray[Any]]
 ) -> CellCalibration:
     camera = rig.world.camera
     return CellCalibration(
@@ -159,7 +169,7 @@ def _result(
         stroke_m={name: mount.gripper_stroke_m for name, mount in cell.arms.items()},
         board={"tag_m": rig.board.tag_m, "printed_m": rig.board.printed_m},
         software={"python": platform.python_version(), "numpy": np.__version__},
-        samples=samples.arrays(),
+        samples=samples,
     )
 
 
@@ -184,11 +194,13 @@ def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples:
         mark = "[red]✗[/]" if finding.fatal else "[yellow]![/]"
         console.say(f"  {mark} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
     accepted = not any(finding.fatal for finding in findings)
+    report: Path | None = None
     if accepted:
         store = CalibrationStore(home() / "calibrations", calibration.cell)
         version = store.save(calibration)
         samples.forget()
         console.say(f"  [green]✓[/] stored as {version} and in use; calibrate rollback undoes it")
+        report = _report(store, version, calibration, console)
     console.result(
         {
             "errors": errors,
@@ -199,9 +211,22 @@ def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples:
             "touch_mm": calibration.touch_mm,
             "findings": findings,
             "accepted": accepted,
+            "report": report,
         }
     )
     return 0 if accepted else 1
+
+
+def _report(store: CalibrationStore, version: str, calibration: CellCalibration, console: Console) -> Path | None:
+    """Its file; None where it cannot be written, which undoes no calibration."""
+    file = store.report_file(version)
+    try:
+        write_calibration_report(file, version, calibration, calibration.samples)
+    except StorageError as error:
+        console.error(error)
+        return None
+    console.say(f"  for the lab book: [bold]{escape(str(file))}[/]")
+    return file
 
 
 def _line(name: str, arm: ArmCalibration) -> str:

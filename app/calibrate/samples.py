@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from calibration.hand_eye import BoardView
+from calibration.sample_arrays import view_arrays
 from core.errors import ConfigurationError
 from core.files import replace_file, writing
 from core.text_file import read_json
@@ -58,13 +59,8 @@ class Samples:
         return {"views": views, "tags": [[_lists(tag) for tag in picture] for picture in self.tags]}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """For the store: of each view its joints and its corners' places and pixels, by name."""
-        return {
-            f"{arm} {number} {key}": value
-            for arm, views in self.views.items()
-            for number, view in enumerate(views)
-            for key, value in vars(view).items()
-        }
+        """For the store, by name."""
+        return view_arrays(self.views)
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""`calibrate list|show|diff|rollback|export`: calibrations that were stored."""
+"""`calibrate list|show|report|diff|rollback|export`: calibrations that were stored."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,16 @@ class ShowOptions(CellOption, JsonOption):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibrationReportOptions(CellOption, JsonOption):
+    """One calibration as an HTML page for the lab book: numbers, residuals, coverage, findings."""
+
+    version: Version = ""
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; default: beside the stored version.", show_default=False)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiffOptions(CellOption, JsonOption):
     """How far arms and camera stand apart in two calibrations."""
 
@@ -50,6 +60,7 @@ class ExportOptions(CellOption, JsonOption):
 
 add_command(room, "list", "app.calibrate.stored:list_versions", VersionsOptions)
 add_command(room, "show", "app.calibrate.stored:show_version", ShowOptions)
+add_command(room, "report", "app.calibrate.report:report_version", CalibrationReportOptions)
 add_command(room, "diff", "app.calibrate.stored:compare_versions", DiffOptions)
 add_command(room, "rollback", "app.calibrate.stored:roll_back", RollbackOptions)
 add_command(room, "export", "app.calibrate.stored:export_cell", ExportOptions)

@@ -21,7 +21,7 @@ from core.json_values import plain
 
 
 def list_versions(options: VersionsOptions) -> int:
-    console, store = Console(options.as_json), _store(options.cell)
+    console, store = Console(options.as_json), named_store(options.cell)
     try:
         current = store.current_version()
     except CalibrationError as error:  # what there is must be listed all the same: it says to look here
@@ -46,8 +46,8 @@ def list_versions(options: VersionsOptions) -> int:
 
 
 def show_version(options: ShowOptions) -> int:
-    console, store = Console(options.as_json), _store(options.cell)
-    version = options.version or _current(store)
+    console, store = Console(options.as_json), named_store(options.cell)
+    version = options.version or version_in_use(store)
     calibration = store.load(version)
     console.say(f"[bold]{version}[/] of the cell {escape(store.cell)}, camera {escape(calibration.camera_serial)}")
     _say_pose(console, "camera", calibration.T_world_camera)
@@ -65,8 +65,8 @@ def show_version(options: ShowOptions) -> int:
 
 
 def compare_versions(options: DiffOptions) -> int:
-    console, store = Console(options.as_json), _store(options.cell)
-    second = options.second or _current(store)
+    console, store = Console(options.as_json), named_store(options.cell)
+    second = options.second or version_in_use(store)
     found = list(differences(store.load(options.first), store.load(second)))
     rows = [
         (one.what, f"{one.mm:.2f}", f"{one.deg:.3f}", "" if one.zeros_deg is None else f"{one.zeros_deg:.3f}")
@@ -78,7 +78,7 @@ def compare_versions(options: DiffOptions) -> int:
 
 
 def roll_back(options: RollbackOptions) -> int:
-    console, store = Console(options.as_json), _store(options.cell)
+    console, store = Console(options.as_json), named_store(options.cell)
     before = store.current_version() if not options.to else None
     version = store.rollback(options.to or None)
     now = f"[bold]{version}[/] is in use" if version else "no calibration is in use: the cell counts as its file has it"
@@ -94,7 +94,7 @@ def export_cell(options: ExportOptions) -> int:
     if options.out.exists():
         raise ConfigurationError(f"{options.out} exists already.", "Name another --out: no cell is overwritten.")
     store = store_of(cell)
-    version = options.version or _current(store)
+    version = options.version or version_in_use(store)
     content = merged(cell, store.load(version)).model_dump(mode="json")
     with writing(options.out):
         options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -104,11 +104,11 @@ def export_cell(options: ExportOptions) -> int:
     return 0
 
 
-def _store(cell: str) -> CalibrationStore:
+def named_store(cell: str) -> CalibrationStore:
     return store_of(load_cell(cell_file(cell)))
 
 
-def _current(store: CalibrationStore) -> str:
+def version_in_use(store: CalibrationStore) -> str:
     version = store.current_version()
     if version is None:
         raise CalibrationError(

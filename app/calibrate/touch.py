@@ -19,13 +19,14 @@ _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0])
 _DOWN = np.diag([1.0, -1.0, -1.0])
 
 
-def touch_points(sampling: Sampling, calibrated: Cell, arm: str) -> list[float]:
-    """Misses [mm] above the tags that an arm reaches; the person enters them, the digital cell measures them.
+def touch_points(sampling: Sampling, calibrated: Cell, arm: str) -> dict[int, float]:
+    """Misses [mm] above the tags that an arm reaches, by the tag's id; the person enters them, the digital cell
+    measures them.
 
     sampling.cell is the cell as it was believed to be; calibrated, as it now is.
     """
     now = replace(sampling, cell=calibrated)
-    misses: list[float] = []
+    misses: dict[int, float] = {}
     for tag in calibrated.tags:
         wanted_m = np.array([*tag.position_m, HEIGHT_M])
         for joints in _above(wanted_m, now, arm):
@@ -33,7 +34,7 @@ def touch_points(sampling: Sampling, calibrated: Cell, arm: str) -> list[float]:
                 now.move(arm, joints, None)
             except PlanningError:
                 continue
-            misses.append(_miss_mm(now, arm, wanted_m, tag.id))
+            misses[tag.id] = _miss_mm(now, arm, wanted_m, tag.id)
             break
     try:
         now.move(arm, PARK_JOINTS, None)

@@ -87,3 +87,17 @@ def test_an_export_is_the_calibrated_cell_and_overwrites_nothing(store: Calibrat
     run("export", FIRST, "--out", str(out))
     assert load_cell(out) == merged(CELL, calibration_of(CELL, 0))
     assert "exists already" in run("export", "--out", str(out), code=2)
+
+
+def test_a_report_lies_beside_its_version_or_where_asked_and_overwrites_nothing_else(
+    store: CalibrationStore, tmp_path: Path
+) -> None:
+    for again in range(2):  # its own place may be written anew
+        assert run("report")["report"] == str(store.report_file(SECOND)), again
+    assert SECOND in store.report_file(SECOND).read_text()
+    out = tmp_path / "book" / "page.html"
+    assert run("report", FIRST, "--out", str(out))["version"] == FIRST
+    written = out.read_text()
+    assert FIRST in written and "exists already" in run("report", "--out", str(out), code=2)
+    assert out.read_text() == written and not store.report_file(FIRST).exists()
+    assert store.versions() == [FIRST, SECOND] and store.current_version() == SECOND
