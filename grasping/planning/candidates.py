@@ -5,7 +5,7 @@ approach and the lift. What is left is ranked for the slow part.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,17 +29,59 @@ _TIP_COST = 0.2
 _PALM_SLACK_M = 0.004
 _HALF_TURN = transform(rotation_z(np.pi))
 
+#: What becomes of a grasp that no test refuses.
+CHOSEN, NOT_TRIED, NOT_LOOKED_AT = "chosen", "reachable, not tried", "not looked at"
+#: What may become of a grasp before the search for a path, from the first test on.
+_TESTS = (
+    NOT_LOOKED_AT,
+    "malformed row",
+    "wider than the gripper",
+    "outside the workspace",
+    "palm against the object",
+    "out of reach",
+    "collision at the grasp",
+    NOT_TRIED,
+)
+
+
+class Rejections:
+    """counts: how often something failed, by reason; a grasp counts for both arms and both ways round.
+
+    fates: one of each grasp. Of its several ways, the one that came farthest tells.
+    """
+
+    def __init__(self, grasps: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.fates = [NOT_LOOKED_AT] * grasps
+
+    def add(self, reason: str, grasps: Iterable[int]) -> None:
+        """Once for each of these grasps, by their numbers; one may be among them several times."""
+        numbers = [int(number) for number in grasps]
+        self.counts[reason] += len(numbers)
+        self.settle(reason, numbers)
+
+    def settle(self, fate: str, grasps: Iterable[int]) -> None:
+        """That these came so far, where they have not come farther; it counts nothing."""
+        for number in grasps:
+            if _progress(fate) >= _progress(self.fates[number]):
+                self.fates[number] = fate
+
+
+def _progress(fate: str) -> int:
+    return _TESTS.index(fate) if fate in _TESTS else len(_TESTS)
+
 
 @dataclass(frozen=True)
 class Candidate:
     """A grasp that one arm reaches by a free straight approach and lifts straight up.
 
     approach_rad (S, 6) from pre-grasp to grasp; lift_rad (S, 6) from the grasp up, tipping the tool by
-    tip_rad; value ranks it.
+    tip_rad; value ranks it; number: of the grasp among those given.
     """
 
     arm: ArmModel
     row: NDArray[np.float64]
+    number: int
     T_world_tcp: Matrix
     approach_rad: NDArray[np.float64]
     lift_rad: NDArray[np.float64]
@@ -83,15 +125,24 @@ class Reach:
     workspace: Workspace
 
     def candidates(
-        self, rows: NDArray, T_world_camera: Matrix, around: Around, target_points_m: NDArray, failures: Counter[str]
+        self,
+        rows: NDArray,
+        numbers: NDArray[np.intp],
+        T_world_camera: Matrix,
+        around: Around,
+        target_points_m: NDArray,
+        rejections: Rejections,
     ) -> list[Candidate]:
-        """What is left of grasp rows (N, 17) on one object, the gripper turned both ways; failures are counted."""
-        rows, T = self._within(rows, T_world_camera, target_points_m, failures)
+        """What is left of grasp rows (N, 17) on one object, the gripper turned both ways.
+
+        numbers: (N,) of the grasps, by which `rejections` has what becomes of them.
+        """
+        rows, numbers, T = self._within(rows, numbers, T_world_camera, target_points_m, rejections)
         if not len(rows):
             return []
         approach, lift, tip = _paths(T, self.arm)
         reached = np.isfinite(approach[..., 0]).all(axis=-1) & np.isfinite(lift[..., 0]).all(axis=-1)
-        failures["out of reach"] += int((~reached.any(axis=1)).sum())
+        rejections.add("out of reach", numbers[~reached.any(axis=1)])
         grasp, branch = np.nonzero(reached)
         paths = np.concatenate([approach[reached], lift[reached]], axis=1)
         opening, free = np.zeros(len(grasp)), np.zeros(len(grasp), bool)
@@ -101,14 +152,15 @@ class Reach:
                 break
             opening[left] = pre_opening(rows[grasp[left], WIDTH], self.arm.mount.gripper_stroke_m, margin_m)
             free[left] = self._is_free(paths[left], opening[left], around)
-        failures["collision at the grasp"] += len(set(grasp) - set(grasp[free]))
+        rejections.add("collision at the grasp", numbers[np.setdiff1d(grasp, grasp[free])])
+        rejections.settle(NOT_TRIED, numbers[grasp[free]])
         found = []
         for c, k, open_m in zip(grasp[free], branch[free], opening[free].tolist(), strict=True):
             way, tip_rad = approach[c, k], float(tip[c, k])
             cost = _TRAVEL_COST * np.abs(way[0] - self.start_rad).max() + _TIP_COST * tip_rad
             cost += _DISTANCE_COST * np.linalg.norm(T[c, :2, 3] - self.arm.T_world_base[:2, 3])
             value = float(rows[c, SCORE] - cost)
-            found.append(Candidate(self.arm, rows[c], T[c], way, lift[c, k], tip_rad, open_m, value))
+            found.append(Candidate(self.arm, rows[c], int(numbers[c]), T[c], way, lift[c, k], tip_rad, open_m, value))
         return found
 
     def _is_free(self, paths_rad: NDArray, opening_m: NDArray, around: Around) -> NDArray[np.bool_]:
@@ -120,24 +172,31 @@ class Reach:
         return np.asarray(free & transit.free(paths_rad[:, 0], opening_m))
 
     def _within(
-        self, rows: NDArray, T_world_camera: Matrix, target_points_m: NDArray, failures: Counter[str]
-    ) -> tuple[NDArray, NDArray]:
-        """Rows and tool poses (M, 4, 4) that fit the gripper and the workspace, both ways of turning it."""
+        self,
+        rows: NDArray,
+        numbers: NDArray[np.intp],
+        T_world_camera: Matrix,
+        target_points_m: NDArray,
+        rejections: Rejections,
+    ) -> tuple[NDArray, NDArray[np.intp], NDArray]:
+        """Rows, their numbers, and tool poses (M, 4, 4) that fit the gripper and the workspace, both ways of turning
+        it."""
         fits = rows[:, WIDTH] + LEAST_MARGIN_M <= self.arm.mount.gripper_stroke_m
-        failures["wider than the gripper"] += int((~fits).sum())
-        rows = np.repeat(rows[fits], 2, axis=0)
+        rejections.add("wider than the gripper", numbers[~fits])
+        rows, numbers = np.repeat(rows[fits], 2, axis=0), np.repeat(numbers[fits], 2)
         if not len(rows):
-            return rows, np.zeros((0, 4, 4))
+            return rows, numbers, np.zeros((0, 4, 4))
         T = T_world_camera @ np.array([T_camera_tcp(row) for row in rows])
         T[1::2] = T[1::2] @ _HALF_TURN
         within = inside(T[:, :3, 3], self.workspace)
-        failures["outside the workspace"] += int((~within).sum())
+        rejections.add("outside the workspace", numbers[~within])
         low, high = PALM_LOW_M - _PALM_SLACK_M, PALM_HIGH_M + _PALM_SLACK_M
         # The object may not reach into the gripper's body, between and behind the fingers.
         points = (apply(invert(pose), target_points_m) for pose in T)
         clear = np.array([not ((p > low) & (p < high)).all(axis=1).any() for p in points])
-        failures["palm against the object"] += int((within & ~clear).sum())
-        return rows[within & clear], T[within & clear]
+        rejections.add("palm against the object", numbers[within & ~clear])
+        fitting = within & clear
+        return rows[fitting], numbers[fitting], T[fitting]
 
 
 def is_reachable(T_world_tcp: Matrix, arm: ArmModel, workspace: Workspace) -> NDArray[np.bool_]:

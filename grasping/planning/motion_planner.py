@@ -25,11 +25,12 @@ ChooseFirst = Callable[[Sequence[Candidate], NDArray[np.float64], Around, Cell, 
 
 
 class NoPlanError(PlanningError):
-    """No grasp can be carried out. rejections: how many grasps and candidates came to nothing, by reason."""
+    """No grasp can be carried out. rejections: how many grasps and candidates came to nothing, by reason; fates: what
+    became of each grasp, as `candidates.Rejections` tells it."""
 
-    def __init__(self, cause: str, remedy: str, rejections: Mapping[str, int]) -> None:
+    def __init__(self, cause: str, remedy: str, rejections: Mapping[str, int], fates: tuple[str, ...]) -> None:
         super().__init__(cause, remedy)
-        self.rejections = rejections
+        self.rejections, self.fates = rejections, fates
 
 
 class NoPathError(Exception):

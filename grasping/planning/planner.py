@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +12,7 @@ from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
-from grasping.planning.candidates import Around, Candidate, Reach
+from grasping.planning.candidates import CHOSEN, Around, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
@@ -78,6 +77,7 @@ def plan_grasp(
             f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {tally}.",
             "Move the object nearer to an arm or away from its neighbours, or allow more time.",
             search.rejections,
+            tuple(search.tally.fates),
         )
     return plan
 
@@ -104,8 +104,9 @@ class _Search:
         with np.errstate(invalid="ignore"):
             unit = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2)) < _ROTATION_SLACK
             is_well_formed = np.isfinite(grasps.rows).all(axis=1) & unit & (np.linalg.det(R) > 0)
-        self.rows = grasps.rows[is_well_formed]
-        self.failures: Counter[str] = Counter({"malformed row": len(grasps) - len(self.rows)})
+        self.rows, self.numbers = grasps.rows, np.flatnonzero(is_well_formed)
+        self.tally = Rejections(len(grasps))
+        self.tally.add("malformed row", np.flatnonzero(~is_well_formed))
         self.tried = 0
         self.stopped: list[str] = []
         nothing = DistanceField.empty(cell)
@@ -121,22 +122,22 @@ class _Search:
     @property
     def rejections(self) -> dict[str, int]:
         """How many came to nothing so far, by reason, the commonest first."""
-        return {what: count for what, count in self.failures.most_common() if count}
+        return {what: count for what, count in self.tally.counts.most_common() if count}
 
     def run(self, planner: PlannerSpecification, deadline_s: float) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
         ready = self._arms_that_can_start()
-        for begin in range(0, len(self.rows), _BLOCK):
-            candidates = self._candidates(self.rows[begin : begin + _BLOCK], ready)
+        for begin in range(0, len(self.numbers), _BLOCK):
+            candidates = self._candidates(self.numbers[begin : begin + _BLOCK], ready)
             for candidate in self._reached_first(candidates, planner):
                 if time.monotonic() > deadline_s:
-                    self.failures["time ran out"] += 1
+                    self.tally.counts["time ran out"] += 1
                     return None
                 self.tried += 1
                 try:
                     return self._pick(candidate, planner)
                 except NoPathError as reason:
-                    self.failures[str(reason)] += 1
+                    self.tally.add(str(reason), [candidate.number])
         return None
 
     def _arms_that_can_start(self) -> list[str]:
@@ -156,21 +157,24 @@ class _Search:
                 "Bring the arms to their parked pose by hand (teach mode), then run again.",
             )
         for name in set(self.arms) - set(ready):
-            self.failures[f"the {name} arm cannot start from where it is"] += 1
+            self.tally.counts[f"the {name} arm cannot start from where it is"] += 1
         return ready
 
-    def _candidates(self, rows: NDArray, arms: list[str]) -> list[Candidate]:
-        """What these arms can carry out of a block of rows, best first."""
+    def _candidates(self, numbers: NDArray[np.intp], arms: list[str]) -> list[Candidate]:
+        """What these arms can carry out of a block of grasps, best first."""
+        labels = self.rows[numbers, OBJECT].astype(int)
         found: list[Candidate] = []
         for name in arms:
             reach = Reach(self.arms[name], self.joints[name], self.cell.workspace)
-            for label in np.unique(rows[:, OBJECT]).astype(int):
+            for label in np.unique(labels):
+                own = numbers[labels == label]
                 found += reach.candidates(
-                    rows[rows[:, OBJECT] == label],
+                    self.rows[own],
+                    own,
                     self.T_world_camera,
                     self._around_of(name, label),
                     self.cloud.of(label),
-                    self.failures,
+                    self.tally,
                 )
         return sorted(found, key=lambda candidate: -candidate.value)
 
@@ -208,6 +212,7 @@ class _Search:
             self.stopped.append(report.violations[0])
             raise NoPathError("stopped by the gate")
         arm = self.arms[name]
+        self.tally.settle(CHOSEN, [candidate.number])
         T_world_place = arm.place(motions[Phase.PLACE].positions_rad[-1:], 0.0).T_world_tcp[0]
         return GraspPlan(
             arm=name,
@@ -221,6 +226,7 @@ class _Search:
             measured_rad=self.joints,
             stopped=tuple(self.stopped),
             rejections=self.rejections,
+            fates=tuple(self.tally.fates),
             binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell),
         )
 

@@ -7,6 +7,7 @@ from core.transforms import apply, invert, rotation_z, transform
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M
 from grasping.grasp_set import GraspSet
 from grasping.planning.arm_model import COVER, ArmModel
+from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
@@ -202,6 +203,19 @@ def test_what_came_to_nothing_is_counted_with_a_plan_and_without(plan):
     with pytest.raises(NoPlanError) as refusal:
         plan_for(scene((0.33, 0.58, 0.03, 0.06)))
     assert refusal.value.rejections["out of reach"] > 0
+
+
+def test_each_grasp_is_told_what_became_of_it_with_a_plan_and_without(plan):
+    """A reason of a grasp is one that is counted; only grasps that passed all tests have none."""
+    given = scene(GLASS)
+    assert len(plan.fates) == len(given) and plan.fates.count(CHOSEN) == 1
+    np.testing.assert_array_equal(given.rows[plan.fates.index(CHOSEN)], plan.row)
+    with pytest.raises(NoPlanError) as refusal:
+        plan_for(scene((0.33, 0.58, 0.03, 0.06)))
+    for fates, counts in ((plan.fates, plan.rejections), (refusal.value.fates, refusal.value.rejections)):
+        for fate in set(fates) - {CHOSEN, NOT_TRIED, NOT_LOOKED_AT}:
+            assert 0 < fates.count(fate) <= counts[fate]
+    assert not {CHOSEN, NOT_TRIED, NOT_LOOKED_AT} & set(refusal.value.fates)
 
 
 def test_arms_that_touch_something_do_not_start():
