@@ -46,8 +46,7 @@ class CellScene:
         size_m = (width_m, depth_m, 0.02)
         self._scene.add_box("/table", (200, 190, 175), size_m, position=(0.0, 0.0, -0.0105), cast_shadow=False)
         self._shapes = {name: ArmShapes(self._scene, f"/arms/{name}", mount) for name, mount in cell.arms.items()}
-        for shapes in self._shapes.values():
-            shapes.move(PARK_JOINTS, 0.0)
+        self.place(dict.fromkeys(cell.arms, PARK_JOINTS))
         self._arms: Mapping[str, Arm] = {}
         self._due_s = 0.0
         self._depth: MetricDepth | None = None
@@ -56,6 +55,11 @@ class CellScene:
     def watch(self, arms: Mapping[str, Arm]) -> None:
         """From now on the arms are shown as they report; {}: as they were last seen."""
         self._arms = arms
+
+    def place(self, joints_rad: Mapping[str, NDArray[np.float64]]) -> None:
+        """Shows arms by name with these joints (6,), fingers closed."""
+        for name, joints in joints_rad.items():
+            self._shapes[name].move(joints, 0.0)
 
     def hear(self, event: Event) -> None:
         if isinstance(event, TrialBegin):
@@ -98,12 +102,7 @@ class CellScene:
         )
 
     def _draw_plan(self, plan: GraspPlan) -> None:
-        mount = self._cell.arms[plan.arm]
-        for phase, motion in plan.motions.items():
-            path_m = [
-                (mount.T_world_base @ forward_kinematics(joints, mount.firmware))[:3, 3]
-                for joints in motion.positions_rad[:: max(1, len(motion.positions_rad) // 60)]
-            ]
+        for phase, path_m in tool_paths(plan, self._cell).items():
             segments = np.stack([path_m[:-1], path_m[1:]], axis=1)
             self._scene.add_line_segments(f"/path/{phase}", segments, PHASE_COLORS[phase], thickness=0.004)
         self._scene.add_frame(
@@ -113,3 +112,16 @@ class CellScene:
             position=plan.T_world_tcp[:3, 3],
             wxyz=rotation_to_quaternion(plan.T_world_tcp[:3, :3]),
         )
+
+
+def tool_paths(plan: GraspPlan, cell: Cell) -> dict[Phase, NDArray[np.float64]]:
+    """Where a plan leads the tool in each phase: some 60 points (N, 3), world."""
+    mount = cell.arms[plan.arm]
+    joints = {
+        phase: motion.positions_rad[:: max(1, len(motion.positions_rad) // 60)]
+        for phase, motion in plan.motions.items()
+    }
+    return {
+        phase: (mount.T_world_base @ forward_kinematics(some, mount.firmware))[:, :3, 3]
+        for phase, some in joints.items()
+    }

@@ -1,8 +1,11 @@
 """A web server for a page of ours: viser, behind the guard that says who may see it."""
 
 import socket
+from threading import Event
 from typing import TYPE_CHECKING
 
+from app.console import Console
+from app.keys import has_terminal
 from app.page.page_guard import LOOPBACK, PageGuard
 from core.errors import ConfigurationError
 
@@ -45,6 +48,16 @@ class PageServer:
 
     def close(self) -> None:
         self.viser.stop()
+
+
+def keep_open(address: str, console: Console) -> None:
+    """Says where a page is and returns once a key is pressed, or by Ctrl-C where there is no terminal."""
+    console.say(f"watch it: [bold]{address}[/]")
+    if has_terminal():
+        console.ask_key("The page is open.", {"q": "close"})
+        return
+    console.say("Ctrl-C closes it.")
+    Event().wait()
 
 
 def _demand_own(host: str) -> None:

@@ -1,8 +1,12 @@
 """The planned motion before it is approved: a ghost of the arm that goes through it, played or scrubbed."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.events import Event, MotionBegin, TrialBegin, TrialChange, TrialEnd
 from app.page.arm_shapes import ArmShapes
@@ -19,12 +23,22 @@ _GHOST_RGB, _GHOST_OPACITY = (20, 150, 160), 0.45
 _OPEN = (Phase.TRANSIT, Phase.APPROACH, Phase.RETREAT)
 
 
-class PlanPlayback:
-    """Shown from the plan until the arm moves; plays once by itself."""
+class Ghost(Protocol):
+    """What stands for an arm that goes through a plan."""
 
-    def __init__(self, server: "ViserServer", cell: Cell) -> None:
+    def move(self, joints_rad: NDArray[np.float64], gripper_width_m: float) -> None:
+        """Shows it with these joints (6,) and this gap between the pads."""
+
+    def hide(self) -> None:
+        """There is no plan, or it has not begun."""
+
+
+class PlanPlayback:
+    """Shown from the plan until the arm moves; plays once by itself. ghosts: by arm, where they are to be others."""
+
+    def __init__(self, server: "ViserServer", cell: Cell, ghosts: Mapping[str, Ghost] | None = None) -> None:
         gui = server.gui
-        self._ghosts = {
+        self._ghosts: Mapping[str, Ghost] = ghosts or {
             name: ArmShapes(server.scene, f"/ghost/{name}", mount, _GHOST_OPACITY, _GHOST_RGB)
             for name, mount in cell.arms.items()
         }

@@ -2,11 +2,10 @@
 
 from contextlib import closing
 from html import escape
-from threading import Event
 from typing import Any
 
 from app.console import Console
-from app.keys import has_terminal
+from app.page.page_server import keep_open
 from app.paths import home
 from app.replay.compare import compare_estimators, stored_attempt
 from app.replay.options import ReplayOptions
@@ -51,12 +50,7 @@ def _show_page(trial: StoredTrial, options: ReplayOptions, ended: str, console: 
     lines = [f"<b>{escape(trial.name)}</b>, {escape(trial.estimator)}: {escape(ended or 'how it ended is not known')}"]
     lines += [f"<small>{escape(line)}</small>" for line in (*trial.missing, said) if line]
     with closing(ReplayPage(timeline, cell, "<br>".join(lines), options.page_host)) as page:
-        console.say(f"watch it: [bold]{page.address}[/]")
-        if has_terminal():
-            console.ask_key("The page is open.", {"q": "close"})
-            return
-        console.say("Ctrl-C closes it.")
-        Event().wait()
+        keep_open(page.address, console)
 
 
 def _show_states(console: Console, facts: dict[str, Any]) -> None:

@@ -57,7 +57,9 @@ def compare_estimators(trial: StoredTrial, options: ReplayOptions, folder: Path,
     attempt = stored_attempt(trial, options.attempt)
     cell, said = cell_of(trial, options.cell)
     seed = trial.record.seed if trial.record is not None else int(trial.facts.get("seed", "0") or 0)
-    runs = run_estimators(attempt.frames, names, chosen, cell, _joints(trial, cell, attempt.number), seed, console)
+    runs = run_estimators(
+        attempt.frames, names, chosen, cell, attempt_joints(trial, cell, attempt.number), seed, console
+    )
     notes = tuple(filter(None, (*trial.missing, said, _other_software(trial))))
     return _report(trial, attempt, runs, notes, folder, console)
 
@@ -106,7 +108,7 @@ def _facts(trial: StoredTrial, notes: Mapping[str, Any], depth: StoredDepth | No
     }
 
 
-def _joints(trial: StoredTrial, cell: Cell, attempt: int) -> dict[str, NDArray[np.float64]]:
+def attempt_joints(trial: StoredTrial, cell: Cell, attempt: int) -> dict[str, NDArray[np.float64]]:
     """Where the arms stood when the attempt's depth was estimated; parked where nobody wrote it down."""
     joints = dict.fromkeys(cell.arms, PARK_JOINTS)
     if trial.recording is None:

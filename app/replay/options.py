@@ -1,4 +1,4 @@
-"""The command that shows a logged trial again."""
+"""The commands that show again what happened: a logged trial, and what its planner saw and did."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,17 @@ from typing import Annotated
 import typer
 
 from app.options import CellName, JsonOption, add_command
-from app.run.options import Boldness, DetectorOption
+from app.run.options import Boldness, DetectorOption, Objects, SeedOption
+from core.surfaces import Surface
 
 room = typer.Typer()
+
+Attempt = Annotated[
+    int | None, typer.Option(min=1, help="Whose frames; default: the last attempt's.", show_default=False)
+]
+Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
+Headless = Annotated[bool, typer.Option("--headless", help="No page in the browser.")]
+PageHost = Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +28,37 @@ class ReplayOptions(DetectorOption, JsonOption):
     estimators: Annotated[
         str, typer.Option(help="Run these on the stored frames: raw,vitro-s,...", show_default=False)
     ] = ""
-    attempt: Annotated[
-        int | None, typer.Option(min=1, help="Whose frames; default: the last attempt's.", show_default=False)
-    ] = None
-    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    attempt: Attempt = None
+    planner: Planner = "ompl"
     boldness: Boldness = 0.9
     cell: CellName = ""
     out: Annotated[
         Path | None, typer.Option(help="Report folder; default runs/replay/<trial>.", show_default=False)
     ] = None
-    headless: Annotated[bool, typer.Option("--headless", help="No page in the browser.")] = False
-    page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
-        "127.0.0.1"
-    )
+    headless: Headless = False
+    page_host: PageHost = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanViewOptions(DetectorOption, SeedOption, JsonOption):
+    """Show what the planner saw and did: voxels, spheres, every grasp by what became of it, the tool's path."""
+
+    trial: Annotated[
+        str, typer.Argument(help="As of `replay`; left out: a scene of the digital cell.", show_default=False)
+    ] = ""
+    surface: Annotated[Surface, typer.Option(help="Of the scene in the digital cell.")] = Surface.REFLECTIVE
+    objects: Objects = 3
+    estimator: Annotated[
+        str, typer.Option(help="Default: the trial's own; of a scene, the oracle.", show_default=False)
+    ] = ""
+    attempt: Attempt = None
+    planner: Planner = "ompl"
+    boldness: Boldness = 0.9
+    cell: CellName = ""
+    out: Annotated[Path | None, typer.Option(help="Also as a picture, NAME.png.", show_default=False)] = None
+    headless: Headless = False
+    page_host: PageHost = "127.0.0.1"
 
 
 add_command(room, "replay", "app.replay.command:replay_trial", ReplayOptions)
+add_command(room, "plan-view", "app.plan_view.command:view_plan", PlanViewOptions)

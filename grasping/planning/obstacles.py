@@ -130,10 +130,9 @@ class DistanceField:
         flat = np.clip(index, 0, shape - 1) @ np.array([shape[1] * shape[2], shape[2], 1])
         return np.where(((index >= 0) & (index < shape)).all(axis=-1), self.distance_m.reshape(-1)[flat], FAR_M)
 
-    @property
-    def occupied_m(self) -> NDArray[np.float64]:
-        """(N, 3) centres of the voxels that lie within an obstacle, world."""
-        return self.origin_m + VOXEL_M * (np.argwhere(self.distance_m < 0) + 0.5)
+    def voxels_within(self, distance_m: float) -> NDArray[np.float64]:
+        """(N, 3) centres, world, of the voxels that are nearer to an obstacle than this [m]; 0: in it."""
+        return self.origin_m + VOXEL_M * (np.argwhere(self.distance_m < distance_m) + 0.5)
 
     def _window(self, low_m: NDArray, high_m: NDArray) -> tuple[slice, slice, slice] | None:
         start = np.maximum(np.floor((low_m - self.origin_m) / VOXEL_M).astype(int), 0)

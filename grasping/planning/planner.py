@@ -28,7 +28,7 @@ _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
 _BLOCK = 48
 #: How far the fingers of an arm that stands still are taken to be open [m].
-_ASSUMED_WIDTH_M = 0.07
+ASSUMED_WIDTH_M = 0.07
 
 
 def plan_grasp(
@@ -114,7 +114,7 @@ class _Search:
         self._objects = {label: nothing.with_points(self.cloud.of(label)) for label in np.unique(self.cloud.labels)}
         # The arms that stand still while `name` moves, where they were measured.
         others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
-        still = {name: oriented_boxes(arm, joints[name], _ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
+        still = {name: oriented_boxes(arm, joints[name], ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
         self._fixed = {name: fixed.with_boxes(box for arm in others[name] for box in still[arm]) for name in cell.arms}
         self._everything = {name: field.joined(*self._objects.values()) for name, field in self._fixed.items()}
         self._around: dict[tuple[str, int], Around] = {}

@@ -1,0 +1,118 @@
+"""A scene as its planner saw it, and what became of each grasp: what page and picture draw."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.run.trial import Trial
+from core.cell import Cell
+from core.errors import VitroError
+from core.transforms import apply, invert
+from grasping.grasp_set import WIDTH, T_camera_tcp
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
+from grasping.planning.obstacles import VOXEL_M, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.planner import ASSUMED_WIDTH_M
+
+Rgb = tuple[int, int, int]
+#: What becomes of a grasp that is not given to the search.
+UNLIKELY = "less likely than --boldness asks"
+FATE_COLORS: dict[str, Rgb] = {
+    CHOSEN: (0, 160, 60),
+    NOT_TRIED: (40, 110, 235),
+    "out of reach": (205, 30, 30),
+    "collision at the grasp": (235, 60, 160),
+    "palm against the object": (240, 140, 0),
+    "wider than the gripper": (135, 60, 175),
+    "outside the workspace": (120, 80, 40),
+    NOT_LOOKED_AT: (140, 140, 140),
+    UNLIKELY: (200, 200, 200),
+}
+#: Of the reasons why no path was found, which are the planner's own.
+_PATH_COLORS: tuple[Rgb, ...] = ((0, 175, 190), (150, 150, 0), (90, 30, 90), (0, 95, 95), (60, 60, 0))
+OBJECTS, BIN, STANDING_ARMS = "objects", "bin", "arms that stand still"
+VOXEL_COLORS: dict[str, Rgb] = {OBJECTS: (225, 175, 80), BIN: (90, 100, 130), STANDING_ARMS: (160, 160, 175)}
+#: A drawn gripper's fingers and stem [m].
+_FINGER_M, _STEM_M = 0.035, 0.025
+
+
+@dataclass(frozen=True)
+class PlannedScene:
+    """trial: as far as its stages came; joints_rad (6,) of every arm; fates: of each of its grasps; stopped: what ended
+    it without a plan."""
+
+    name: str
+    estimator: str
+    cell: Cell
+    trial: Trial
+    joints_rad: Mapping[str, NDArray[np.float64]]
+    fates: tuple[str, ...]
+    stopped: VitroError | None
+
+    @property
+    def colors(self) -> dict[str, Rgb]:
+        """Of every fate that some grasp has, the commonest last, so that the few are drawn over the many."""
+        counts = Counter(self.fates)
+        own = iter(_PATH_COLORS * len(counts))
+        return {fate: FATE_COLORS.get(fate) or next(own) for fate, _ in reversed(counts.most_common())}
+
+    def grippers_m(self, fate: str) -> NDArray[np.float64]:
+        """Segments (N, 2, 3), world, of small grippers on all grasps of a fate."""
+        grasps, view = self.trial.grasps, self.trial.view
+        if grasps is None or view is None:
+            return np.zeros((0, 2, 3))
+        T_world_camera = invert(view.T_camera_world)
+        rows = grasps.rows[np.array(self.fates) == fate]
+        drawn = [
+            apply(T_world_camera @ T_camera_tcp(row), _gripper_m(row[WIDTH])) for row in rows if np.isfinite(row).all()
+        ]
+        return np.array(drawn).reshape(-1, 2, 3)
+
+    @cached_property
+    def voxels_m(self) -> dict[str, NDArray[np.float64]]:
+        """Centres (N, 3), world, of the distance field's occupied voxels, by what they are of."""
+        nothing = DistanceField.empty(self.cell)
+        # The bin's walls are thinner than a voxel: of few does the centre lie within.
+        still = [name for name in self.cell.arms if self.trial.plan is None or name != self.trial.plan.arm]
+        boxes = [
+            box
+            for name in still
+            for box in oriented_boxes(ArmModel(name, self.cell.arms[name]), self.joints_rad[name], ASSUMED_WIDTH_M)
+        ]
+        return {
+            OBJECTS: nothing.with_points(self._cloud_m).voxels_within(0.0),
+            BIN: nothing.with_boxes(bin_boxes(self.cell.bin)).voxels_within(VOXEL_M / 2),
+            STANDING_ARMS: nothing.with_boxes(boxes).voxels_within(0.0),
+        }
+
+    @property
+    def will_be_binned_m(self) -> NDArray[np.float64]:
+        """(N, 3) where the plan lets its object stand in the bin, world."""
+        return np.zeros((0, 3)) if self.trial.plan is None else self.trial.plan.binned_m
+
+    @property
+    def _cloud_m(self) -> NDArray[np.float64]:
+        grasps, view = self.trial.grasps, self.trial.view
+        return np.zeros((0, 3)) if grasps is None or view is None else SceneCloud.from_grasps(grasps, view).points_m
+
+    @property
+    def words(self) -> str:
+        """What came of it."""
+        plan = self.trial.plan
+        if plan is None:
+            return "no plan" if self.stopped is None else f"no plan: {self.stopped.cause}"
+        seconds = sum(motion.duration_s for motion in plan.motions.values())
+        return f"{plan.arm} arm, {plan.candidates_tried} candidate(s) tried, {seconds:.1f} s of motion"
+
+
+def _gripper_m(width_m: float) -> NDArray[np.float64]:
+    """(8, 3) ends of four segments in the tool's frame: both fingers, what joins them, the stem."""
+    half = width_m / 2
+    left, right = (0.0, -half, -_FINGER_M), (0.0, half, -_FINGER_M)
+    middle = (0.0, 0.0, -_FINGER_M)
+    ends = [left, (0.0, -half, 0.0), right, (0.0, half, 0.0), left, right, middle, (0.0, 0.0, -_FINGER_M - _STEM_M)]
+    return np.array(ends)
