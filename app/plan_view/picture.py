@@ -73,7 +73,7 @@ def _draw_covers(axes: Any, scene: PlannedScene) -> None:
             joints, width_m = plan.motions[Phase.APPROACH].positions_rad[-1], plan.pre_open_m
         centers_m = ArmModel(name, mount).place(joints[None], width_m).centers_m[0]
         sizes = (2 * COVER.radius_m * _POINTS_A_METRE) ** 2 / 4
-        axes.scatter(*centers_m.T, s=sizes, color=_share(_COVER_RGB), alpha=0.15, linewidths=0, zorder=5)
+        axes.scatter(*centers_m.T, s=sizes, color=_share(_COVER_RGB), alpha=0.3, linewidths=0, zorder=5)
 
 
 def _dots(axes: Any, points_m: Matrix, rgb: Rgb, size: float, alpha: float, zorder: int) -> None:
