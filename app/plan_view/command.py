@@ -15,7 +15,7 @@ from app.page.page_server import keep_open
 from app.paths import cell_file
 from app.plan_view.page import PlanPage
 from app.plan_view.picture import draw_picture
-from app.plan_view.planned import UNLIKELY, PlannedScene
+from app.plan_view.planned import UNLIKELY, PlanScene
 from app.replay.compare import attempt_joints, stored_attempt
 from app.replay.options import PlanViewOptions
 from app.replay.stored_trial import cell_of, find_trial
@@ -63,7 +63,7 @@ def view_plan(options: PlanViewOptions) -> int:
     return 0
 
 
-def scene_facts(scene: PlannedScene) -> dict[str, Any]:
+def scene_facts(scene: PlanScene) -> dict[str, Any]:
     """As JSON takes it. fates: of each grasp one; rejections: of each for both arms and both ways round."""
     plan = scene.trial.plan
     told = plan if plan is not None else scene.stopped
@@ -84,14 +84,14 @@ def scene_facts(scene: PlannedScene) -> dict[str, Any]:
     }
 
 
-def _say(scene: PlannedScene, console: Console) -> None:
+def _say(scene: PlanScene, console: Console) -> None:
     if scene.stopped is not None:
         console.error(scene.stopped)
     rows = [(fate, str(count)) for fate, count in Counter(scene.fates).most_common()]
     console.table(f"{scene.name}: what became of {len(scene.fates)} grasps", ("", "grasps"), rows)
 
 
-def _of_trial(options: PlanViewOptions, console: Console) -> PlannedScene:
+def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:
     trial = find_trial(options.trial)
     trial.demand_frames()
     attempt = stored_attempt(trial, options.attempt)
@@ -109,7 +109,7 @@ def _of_trial(options: PlanViewOptions, console: Console) -> PlannedScene:
     return _planned(name, pipeline, attempt.frames, joints, seed, console)
 
 
-def _drawn(options: PlanViewOptions, console: Console) -> PlannedScene:
+def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
     """A scene of the digital cell; drawn for the oracle, which needs no picture, and rendered for all others."""
     cell = load_cell(cell_file(options.cell or "sim"))
     estimator = options.estimator or _ORACLE
@@ -136,10 +136,10 @@ def _load(cell: Cell, options: PipelineOptions, console: Console, truth: Truth |
 
 def _planned(
     name: str, pipeline: Pipeline, frames: Sequence[RgbdFrame], joints: ArmJoints, seed: int, console: Console
-) -> PlannedScene:
+) -> PlanScene:
     trial, stopped = run_stages(frames, pipeline, lambda: joints, seed, console)
     fates = _fates(trial, stopped, pipeline.options.boldness)
-    return PlannedScene(name, pipeline.estimator.name, pipeline.cell, trial, joints, fates, stopped)
+    return PlanScene(name, pipeline.estimator.name, pipeline.cell, trial, joints, fates, stopped)
 
 
 def _fates(trial: Trial, stopped: VitroError | None, boldness: float) -> tuple[str, ...]:

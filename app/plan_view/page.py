@@ -15,7 +15,7 @@ from app.page.cell_scene import PHASE_COLORS, CellScene
 from app.page.page_server import PageServer
 from app.page.playback import PlanPlayback
 from app.page.style import STYLE
-from app.plan_view.planned import STANDING_ARMS, VOXEL_COLORS, PlannedScene, Rgb
+from app.plan_view.planned import STANDING_ARMS, VOXEL_COLORS, PlanScene, Rgb
 from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.obstacles import VOXEL_M
 
@@ -63,7 +63,7 @@ class CoverShapes:
 class PlanPage:
     """Plays on a thread of its own until it is closed."""
 
-    def __init__(self, scene: PlannedScene, host: str) -> None:
+    def __init__(self, scene: PlanScene, host: str) -> None:
         self._server, self._planned = PageServer(host), scene
         server, gui = self._server.viser, self._server.viser.gui
         gui.add_html(STYLE)
@@ -136,7 +136,7 @@ def _add_points(scene: "SceneApi", path: str, points_m: NDArray[np.float64], rgb
     )
 
 
-def _heading(scene: PlannedScene) -> str:
+def _heading(scene: PlanScene) -> str:
     kind = "word" if scene.trial.plan is not None else "fault"
     remedy = "" if scene.stopped is None else f"<br><small>{escape(scene.stopped.remedy)}</small>"
     return (
@@ -145,7 +145,7 @@ def _heading(scene: PlannedScene) -> str:
     )
 
 
-def _legend(scene: PlannedScene) -> str:
+def _legend(scene: PlanScene) -> str:
     """Every fate with its colour and how many grasps have it; the phases of the path."""
     counts = Counter(scene.fates)
     rows = [_row(rgb, fate, str(counts[fate])) for fate, rgb in reversed(scene.colors.items())]

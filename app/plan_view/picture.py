@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.page.cell_scene import PHASE_COLORS, tool_paths
-from app.plan_view.planned import VOXEL_COLORS, PlannedScene, Rgb
+from app.plan_view.planned import VOXEL_COLORS, PlanScene, Rgb
 from core.files import writing
 from core.transforms import Matrix
 from grasping.planning.arm_model import COVER, ArmModel
@@ -24,7 +24,7 @@ _POINTS_A_METRE = 420.0
 _BEYOND_M, _HIGHEST_M = 0.06, 0.5
 
 
-def draw_picture(scene: PlannedScene, path: Path) -> None:
+def draw_picture(scene: PlanScene, path: Path) -> None:
     """Writes a PNG. Raises StorageError where it cannot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def draw_picture(scene: PlannedScene, path: Path) -> None:
         figure.savefig(path)
 
 
-def _draw_view(axes: Any, scene: PlannedScene) -> None:
+def _draw_view(axes: Any, scene: PlanScene) -> None:
     for what, points_m in scene.voxels_m.items():
         _dots(axes, points_m, VOXEL_COLORS[what], 9.0, 0.35, zorder=2)
     _dots(axes, scene.will_be_binned_m, (0, 120, 220), 2.0, 0.4, zorder=3)
@@ -64,7 +64,7 @@ def _draw_view(axes: Any, scene: PlannedScene) -> None:
     axes.set_box_aspect((high_m[0] - low_m[0], high_m[1] - low_m[1], _HIGHEST_M), zoom=1.05)
 
 
-def _draw_covers(axes: Any, scene: PlannedScene) -> None:
+def _draw_covers(axes: Any, scene: PlanScene) -> None:
     """The spheres of both arms; those of the planned one as it stands at the grasp."""
     plan = scene.trial.plan
     for name, mount in scene.cell.arms.items():
@@ -81,7 +81,7 @@ def _dots(axes: Any, points_m: Matrix, rgb: Rgb, size: float, alpha: float, zord
         axes.scatter(*points_m.T, s=size, color=_share(rgb), alpha=alpha, linewidths=0, zorder=zorder)
 
 
-def _legend(scene: PlannedScene) -> list[Any]:
+def _legend(scene: PlanScene) -> list[Any]:
     from matplotlib.lines import Line2D
 
     def line(rgb: Rgb, words: str, **style: Any) -> Any:

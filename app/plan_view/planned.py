@@ -41,7 +41,7 @@ _FINGER_M, _STEM_M = 0.035, 0.025
 
 
 @dataclass(frozen=True)
-class PlannedScene:
+class PlanScene:
     """trial: as far as its stages came; joints_rad (6,) of every arm; fates: of each of its grasps; stopped: what ended
     it without a plan."""
 

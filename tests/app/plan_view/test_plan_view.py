@@ -9,7 +9,7 @@ import pytest
 
 from app.plan_view.command import scene_facts, view_plan
 from app.plan_view.page import PlanPage
-from app.plan_view.planned import BIN, OBJECTS, UNLIKELY, PlannedScene
+from app.plan_view.planned import BIN, OBJECTS, UNLIKELY, PlanScene
 from app.replay.options import PlanViewOptions
 from app.run.trial import Trial
 from core.errors import ConfigurationError
@@ -25,7 +25,7 @@ from tests.support.scenes.planning import CELL, scene, table_view
 PARKED = {name: PARK_JOINTS for name in CELL.arms}
 
 
-def planned(*cylinders: tuple[float, float, float, float]) -> PlannedScene:
+def planned(*cylinders: tuple[float, float, float, float]) -> PlanScene:
     grasps, view = scene(*cylinders), table_view(CELL)
     trial, stopped = Trial("", 0, view=view, grasps=grasps), None
     try:
@@ -33,7 +33,7 @@ def planned(*cylinders: tuple[float, float, float, float]) -> PlannedScene:
         trial, fates = Trial("", 0, view=view, grasps=grasps, plan=plan), plan.fates
     except NoPlanError as error:
         stopped, fates = error, error.fates
-    return PlannedScene("a glass", "oracle", CELL, trial, PARKED, fates, stopped)
+    return PlanScene("a glass", "oracle", CELL, trial, PARKED, fates, stopped)
 
 
 def test_the_page_answers_and_its_spheres_are_the_planners_at_the_time_that_is_scrubbed_to() -> None:
