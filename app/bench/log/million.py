@@ -20,14 +20,14 @@ _FINDINGS = "x" * 1500  # about what a trial's stages note
 _TRIALS = """
 INSERT INTO trials (surface, estimator, detector, planner, cell, world, seed, scene, begun, finished, outcome, reason,
     detail, verified, simulator_verdict, objects, pick, attempts, stages_s, metric, notes, uuid, campaign, scene_number,
-    calibration, software, frame_digest, pid, process_started_s, host)
+    scene_key, calibration, software, frame_digest, pid, process_started_s, host)
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :count)
 SELECT CASE n % 3 WHEN 0 THEN 'diffuse' WHEN 1 THEN 'reflective' ELSE 'translucent' END,
     CASE n / 3 % 3 WHEN 0 THEN 'raw' WHEN 1 THEN 'vitro-s' ELSE 'oracle' END, 'antipodal', 'ompl', 'sim',
     'digital cell', n % 1000, '{"objects": []}', '2026-11-01 10:00:00.000000', '2026-11-01 10:00:09.500000',
     CASE WHEN n * 7919 % 100 < 80 THEN 'success' ELSE 'failure' END,
     CASE WHEN n * 7919 % 100 < 80 THEN '' ELSE 'slip' END, '', 1, 1, 1, 1, 1, '{"capture": 0.5, "execute": 9.0}', '{}',
-    :notes, printf('%032x', n), 1 + n / :per, n / 9, '', '', '', 1, 0.5, 'lab' FROM numbers
+    :notes, printf('%032x', n), 1 + n / :per, n / 9, 1 + n, '', '', '', 1, 0.5, 'lab' FROM numbers
 """
 _LABELS = """
 INSERT INTO labels (trial, value, note, "by", made)
