@@ -22,9 +22,10 @@ from core.errors import TrialError
 from core.files import hold, writing
 from hardware.worlds import open_world
 from trials.campaign import Campaign
-from trials.record import DIGITAL_CELL, TrialRecord
+from trials.label import LabelledTrial
+from trials.record import DIGITAL_CELL
+from trials.report.label_summary import summarise_labelled
 from trials.store import TrialStore
-from trials.summary import summarise
 
 
 def run_campaign(options: CampaignOptions, console: Console | None = None, open_world: OpenWorld = open_world) -> int:
@@ -42,9 +43,9 @@ def run_campaign(options: CampaignOptions, console: Console | None = None, open_
             raise
         campaign = runner.campaign
         blinding = Blinding([campaign])
-        trials = [blinding.shown(known).trial for known in store.labelled(campaign=campaign.id)]
+        trials = [blinding.shown(known) for known in store.labelled(campaign=campaign.id)]
     _say_end(console, campaign, missing, trials)
-    console.result({"campaign": campaign, "missing": missing, "trials": trials})
+    console.result({"campaign": campaign, "missing": missing, "trials": [known.trial for known in trials]})
     return int(missing > 0)
 
 
@@ -110,10 +111,12 @@ def _settings_line(campaign: Campaign) -> str:
     return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
-def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[TrialRecord]) -> None:
+def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[LabelledTrial]) -> None:
     """No rates before the end: who has seen them may be tempted to stop there."""
     if missing:
         console.say(f"  {missing} scene(s) are missing still; go on: python main.py trials campaign {campaign.name}")
     else:
-        show_success(console, summarise(trials), f"The campaign {campaign.name}: {len(trials)} trial(s)")
+        summaries = summarise_labelled(trials, [known.counts for known in trials])
+        title = f"The campaign {campaign.name}: {len(trials)} trial(s)"
+        show_success(console, summaries, title, "as labelled, unconfirmed is none")
         console.say(f"  complete; its report: python main.py trials report --campaign {campaign.name}")
