@@ -27,6 +27,9 @@ def use_the_environment(missing: list[str]) -> None:
 if __name__ == "__main__":
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         use_the_environment(missing)
-    from app.cli import main
+    try:
+        from app.cli import main
 
-    main(sys.argv[1:])
+        main(sys.argv[1:])
+    except KeyboardInterrupt:  # while the command was being imported
+        sys.exit(130)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from app.question import Question, Reply
     from app.run.trial import Trial
     from trials.label import Label
@@ -67,7 +67,7 @@ class PictureTold:
     """A picture (H, W, 3) uint8 to be looked at now, besides those of a trial's stages."""
 
     title: str
-    picture: NDArray[np.uint8]
+    picture: "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,11 @@ class LabelledTrial:
         return self.label is not None
 
     @property
+    def is_called_invalid(self) -> bool:
+        """Whether a label says so; the rule may without one."""
+        return self.label is not None and self.label.value is LabelValue.INVALID
+
+    @property
     def suggested(self) -> LabelValue:
         """What width and effort, or the reason of an early end, speak for."""
         from trials.summary import counts

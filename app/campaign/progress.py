@@ -28,10 +28,9 @@ def key_of(scene: PlannedScene) -> SceneKey:
 
 def is_done(scene: PlannedScene, rows: Sequence[LabelledTrial]) -> bool:
     """Whether the scene was worked on to its end in a way that says something about the system."""
-    standing = [one for one in rows if one.label is None or one.label.value is not LabelValue.INVALID]
     if scene.objects > 1:
-        return any(_ends(one.trial) for one in standing)
-    return any(one.counts and (one.label is not None or counts(one.trial)) for one in standing)
+        return any(_ends(one.trial) for one in rows if not one.is_called_invalid)
+    return any(one.counts for one in rows)
 
 
 def _ends(trial: TrialRecord) -> bool:
@@ -45,9 +44,7 @@ def breaks_plan(campaign: Campaign, to_do: Sequence[PlannedScene], trials: Itera
     if campaign.finished is not None and to_do:
         return True
     keys = {key_of(scene) for scene in to_do}
-    by_hand = [
-        one for one in trials if one.label is not None and one.label.value is LabelValue.INVALID and one.label.by != BY
-    ]
+    by_hand = [one for one in trials if one.is_called_invalid and one.label is not None and one.label.by != BY]
     return bool(campaign.looks) and any(_key(one.trial) in keys for one in by_hand)
 
 
@@ -68,7 +65,7 @@ def discard_unfinished(store: TrialStore, scene: PlannedScene, campaign: Campaig
     left = [
         one.trial.id
         for one in store.labelled(campaign=campaign.id, surface=scene.surface, estimator=scene.estimator)
-        if one.trial.scene_number == scene.number and (one.label is None or one.label.value is not LabelValue.INVALID)
+        if one.trial.scene_number == scene.number and not one.is_called_invalid
     ]
     for trial in left:
         why = "the scene was not worked on to its end and is laid again"

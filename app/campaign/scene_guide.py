@@ -12,7 +12,6 @@ from app.run.operator import Operator
 from core.image_file import read_image, write_image
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
-from trials.label import LabelValue
 from trials.store import TrialStore
 
 REFERENCE = "color.png"
@@ -58,7 +57,7 @@ class SceneGuide:
         """The picture of the first trial of this scene that is not invalid, None where this is the first."""
         for one in self.store.labelled(campaign=self.campaign.id, surface=self.scene.surface):
             picture = trial_folder(self.store.where, one.trial.id) / REFERENCE
-            if one.label is not None and one.label.value is LabelValue.INVALID:
+            if one.is_called_invalid:
                 continue  # perhaps it was laid wrong
             if one.trial.scene_number == self.scene.number and one.trial.pick == 1 and picture.is_file():
                 return picture

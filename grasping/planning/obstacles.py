@@ -175,7 +175,10 @@ def stand_in_bin(
     Returns:
         (K, 3) world.
     """
-    placed = apply(T_world_place @ invert(T_world_grasp), points_m)
-    if not len(placed):
-        return placed
-    return placed - [0.0, 0.0, max(float(placed[:, 2].min()) - cell.bin.wall_m, 0.0)]
+    return fall_into_bin(apply(T_world_place @ invert(T_world_grasp), points_m), cell.bin)
+
+
+def fall_into_bin(points_m: NDArray[np.float64], bin_: Bin) -> NDArray[np.float64]:
+    """Points (K, 3) of what is let go of over the bin, world, once it stands on its floor, as upright as it was."""
+    fall_m = max(float(points_m[:, 2].min(initial=np.inf)) - bin_.wall_m, 0.0)
+    return points_m - [0.0, 0.0, fall_m] if len(points_m) else points_m

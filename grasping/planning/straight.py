@@ -25,7 +25,7 @@ from grasping.planning.inverse_kinematics import (
     solve,
 )
 from grasping.planning.motion_planner import NoPathError
-from grasping.planning.obstacles import DistanceField
+from grasping.planning.obstacles import DistanceField, fall_into_bin
 from hardware.robot.description import PARK_JOINTS
 
 #: The held object's lowest point stays this far above the bin's rim [m].
@@ -144,5 +144,4 @@ def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, 
     assert carrying.held is not None
     T_world_tcp = carrying.arm.place(place.joints_rad[None], 0.0).T_world_tcp
     points = carrying.held.in_world(T_world_tcp)[0]
-    points = points - [0.0, 0.0, max(points[:, 2].min() - bin_.wall_m, 0.0)]
-    return around.without_target.with_points(points)
+    return around.without_target.with_points(fall_into_bin(points, bin_))
