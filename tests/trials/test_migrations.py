@@ -154,7 +154,8 @@ def test_a_log_that_may_only_be_read_is_read_in_todays_form_and_left_in_its_own(
 
 @pytest.mark.parametrize("revision", ["0077", "a1b2c3", ""])
 def test_a_log_of_a_revision_that_is_not_known_here_is_refused_untouched(path: Path, revision: str) -> None:
-    begin(TrialStore(path))
+    with TrialStore(path) as store:
+        begin(store)
     sql(path, "UPDATE alembic_version SET version_num = ?", revision)
     before = path.read_bytes()
     for is_read in (True, False):

@@ -175,7 +175,8 @@ def test_a_database_of_something_else_is_refused(path: Path) -> None:
 
 
 def test_a_log_of_a_newer_version_is_refused(path: Path) -> None:
-    begin(TrialStore(path))
+    with TrialStore(path) as store:
+        begin(store)
     sql(path, "UPDATE vitro_schema SET version = 99")
     assert "Update Vitro" in refused(path, "version 99").remedy
 

@@ -27,8 +27,9 @@ _WAIT_S = 2.0
 _REACH_S = 10.0
 _ROOT = Path(__file__).parents[4]
 #: Patterns, as in .gitignore, that keep what a worker does not need from being sent to it: everything in the checkout,
-#: which may hold data sets and recordings, but its folder itself, what rendering imports, and no weights among that.
-NOT_SENT = ["/*", "!/.", "!/core", "!/hardware", "!/perception", "*.safetensors", "*.md"]
+#: which may hold data sets and recordings, but its folder itself, what rendering imports, and no weights or templates
+#: among that.
+NOT_SENT = ["/*", "!/.", "!/core", "!/hardware", "!/perception", "*.safetensors", "*.md", "*.html"]
 
 
 @dataclass(frozen=True)
