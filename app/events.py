@@ -124,6 +124,13 @@ class TrialEnd:
 
 
 @dataclass(frozen=True)
+class CampaignEnd:
+    """The campaign of this id has reached its budget: its results may be seen."""
+
+    campaign: int
+
+
+@dataclass(frozen=True)
 class LabelChange:
     """A label was given (`undone` None) or taken back."""
 
@@ -146,6 +153,7 @@ Event = (
     | PhaseBegin
     | TrialEnd
     | LabelChange
+    | CampaignEnd
 )
 Listener = Callable[[Event], None]
 

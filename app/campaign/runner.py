@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from app.campaign.progress import discard_unfinished, scenes_to_do
 from app.campaign.scene_guide import SceneGuide
-from app.events import SessionProgress
+from app.events import CampaignEnd, SessionProgress
 from app.labels.labelling import Labelling
 from app.run.pipeline import Pipeline
 from app.run.session import Session
@@ -50,6 +50,7 @@ class CampaignRunner:
             left = len(self.missing())
             if not left:
                 self.campaign = self.store.finish_campaign(self.campaign.id)
+                self.station.operator.console.events.tell(CampaignEnd(self.campaign.id))
         return left
 
     def trials(self) -> tuple[LabelledTrial, ...]:

@@ -6,34 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.events import Event, PictureTold, TrialBegin, TrialChange
+from app.page.images import awaited, fitted
 from app.run.trial import Trial
 from grasping.pictures import draw_grasps
 from perception.pictures import colour_depth, depth_range, draw_tags
 
 if TYPE_CHECKING:
-    from viser import GuiImageHandle, ViserServer
+    from viser import ViserServer
 
-#: What is sent: enough for the panel, little for the line.
-_WIDTH_PX, _HEIGHT_PX = 640, 362
 _SHOWN_GRASPS = 5
 _COLOR = "colour, tags, grasps"
+_AWAITED = {
+    _COLOR: "no picture yet: the camera takes it at capture",
+    "depth by the sensor": "no depth yet: it comes with the picture",
+    "depth": "no depth yet: the estimator gives it",
+}
 
 
 class PicturesPart:
     """Draws anew only what a stage has added to."""
 
     def __init__(self, server: "ViserServer") -> None:
-        empty = np.full((_HEIGHT_PX, _WIDTH_PX, 3), 40, np.uint8)
-        self._color = server.gui.add_image(empty, label=_COLOR, format="jpeg", jpeg_quality=80)
-        self._sensor = server.gui.add_image(empty, label="depth by the sensor", format="jpeg", jpeg_quality=80)
-        self._depth = server.gui.add_image(empty, label="depth", format="jpeg", jpeg_quality=80)
+        self._color, self._sensor, self._depth = (
+            server.gui.add_image(awaited(words), label=label, format="jpeg", jpeg_quality=80)
+            for label, words in _AWAITED.items()
+        )
         self._estimator = ""
         self._drawn: tuple[object, ...] = ()
 
     def hear(self, event: Event) -> None:
         if isinstance(event, PictureTold):
             self._color.label = event.title
-            _show(self._color, event.picture)
+            self._color.image = fitted(event.picture)
         if isinstance(event, TrialBegin):
             self._color.label = _COLOR
             self._estimator = event.estimator_shown or event.record.estimator
@@ -44,7 +48,7 @@ class PicturesPart:
             changed = [one is not other for one, other in zip(shown, before, strict=True)]
             self._drawn = shown
             if changed[0] or changed[1] or changed[3] or changed[4]:
-                _show(self._color, _color_picture(trial))
+                self._color.image = fitted(_color_picture(trial))
             if changed[0] or changed[2]:
                 self._show_depth(trial)
 
@@ -56,11 +60,11 @@ class PicturesPart:
         assert trial.frame is not None
         sensor_m, metric = trial.frame.depth_m, trial.metric
         near_m, far_m = depth_range(sensor_m if metric is None else metric.depth_m)
-        _show(self._sensor, colour_depth(sensor_m, near_m, far_m))
+        self._sensor.image = fitted(colour_depth(sensor_m, near_m, far_m))
         self._depth.visible = metric is not None
         if metric is not None:
             self._depth.label = f"depth by {self._estimator}, {near_m:.2f} m (red) to {far_m:.2f} m (blue)"
-            _show(self._depth, colour_depth(metric.depth_m, near_m, far_m))
+            self._depth.image = fitted(colour_depth(metric.depth_m, near_m, far_m))
 
 
 def _color_picture(trial: Trial) -> NDArray[np.uint8]:
@@ -72,12 +76,3 @@ def _color_picture(trial: Trial) -> NDArray[np.uint8]:
     if trial.grasps is not None and len(trial.grasps):
         return draw_grasps(image, trial.grasps.rows[:_SHOWN_GRASPS], frame.intrinsics)
     return image
-
-
-def _show(handle: "GuiImageHandle", image: NDArray[np.uint8]) -> None:
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = min(1.0, _WIDTH_PX / width)
-    size = (round(width * scale), round(height * scale))
-    handle.image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

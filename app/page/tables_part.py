@@ -1,10 +1,11 @@
 """The page's tables: the stages of this trial with their times, and the trials of this session with their labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from app.events import Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
+from app.events import CampaignEnd, Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
 from app.trials.tables import said_of
 from trials.label import Label, LabelledTrial
 from trials.record import TrialRecord
@@ -69,11 +70,15 @@ class ShownTrial:
 
 
 class ResultsPart:
-    """Success by surface and estimator so far, and the newest trials first."""
+    """Success by surface and estimator so far, and the newest trials first.
+
+    Of a campaign that is open only how many trials count: who sees rates may be tempted to stop there.
+    """
 
     def __init__(self, server: "ViserServer") -> None:
         self._html = server.gui.add_html('<div class="vitro">No trial yet.</div>')
         self._trials: dict[int, ShownTrial] = {}
+        self._ended: set[int] = set()
 
     def hear(self, event: Event) -> None:
         known = self._trials
@@ -85,6 +90,11 @@ class ResultsPart:
                 known[record.id] = replace(shown, record=record)
             case LabelChange(label) if label.trial in known:
                 known[label.trial] = replace(known[label.trial], label=label if label.undone is None else None)
+            case CampaignEnd(campaign):
+                self._ended.add(campaign)
+                for id, shown in known.items():
+                    if shown.record.campaign == campaign:
+                        known[id] = replace(shown, estimator=shown.record.estimator)
             case _:
                 return
         self._html.content = f'<div class="vitro">{self._rates()}{self._list()}</div>'
@@ -93,17 +103,20 @@ class ResultsPart:
         """Nothing changes by itself."""
 
     def _rates(self) -> str:
-        groups: dict[tuple[str, str], list[LabelledTrial]] = {}
+        groups: dict[tuple[str, str, bool], list[LabelledTrial]] = {}
         for shown in self._trials.values():
             if shown.record.outcome is not None:
-                key = (shown.record.surface, shown.estimator)
+                is_open = shown.record.campaign not in {0, *self._ended}
+                key = (shown.record.surface, shown.estimator, is_open)
                 groups.setdefault(key, []).append(LabelledTrial(shown.record, shown.label))
         rows = "".join(
-            f'<tr><td>{escape(surface)}</td><td>{escape(estimator)}</td><td class="number">'
-            f"{sum(one.is_success for one in group)} of {sum(one.counts for one in group)}</td></tr>"
-            for (surface, estimator), group in groups.items()
+            f"<tr><td>{escape(surface)}</td><td>{escape(estimator)}</td>"
+            f'<td class="number">{_count(group, is_open)}</td></tr>'
+            for (surface, estimator, is_open), group in groups.items()
         )
-        return f"<table><tr><th>surface</th><th>depth by</th><th class='number'>success</th></tr>{rows}</table><hr>"
+        hidden = "<small>Rates are shown when the campaign has ended.</small>" if any(key[2] for key in groups) else ""
+        head = "<tr><th>surface</th><th>depth by</th><th class='number'>success</th></tr>"
+        return f"<table>{head}{rows}</table>{hidden}<hr>"
 
     def _list(self) -> str:
         newest = list(self._trials.values())[: -_LISTED - 1 : -1]
@@ -115,3 +128,8 @@ class ResultsPart:
         )
         head = "<tr><th class='number'>trial</th><th>surface</th><th>came to</th><th>why</th></tr>"
         return f'<table id="vitro-results">{head}{rows}</table>'
+
+
+def _count(group: Sequence[LabelledTrial], is_open: bool) -> str:
+    counted = sum(one.counts for one in group)
+    return f"{counted} trial(s)" if is_open else f"{sum(one.is_success for one in group)} of {counted}"

@@ -1,8 +1,5 @@
 """The page of `plan-view`: the cell in 3D, the planner's spheres and voxels, every grasp by what became of it."""
 
-import logging
-import threading
-import time
 from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,9 +9,8 @@ from numpy.typing import NDArray
 
 from app.events import TrialChange
 from app.page.cell_scene import PHASE_COLORS, CellScene
-from app.page.page_server import PageServer
 from app.page.playback import PlanPlayback
-from app.page.style import STYLE
+from app.page.playing_page import PlayingPage
 from app.plan_view.planned import STANDING_ARMS, VOXEL_COLORS, PlanScene, Rgb
 from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.obstacles import VOXEL_M
@@ -22,8 +18,6 @@ from grasping.planning.obstacles import VOXEL_M
 if TYPE_CHECKING:
     from viser import SceneApi
 
-_log = logging.getLogger(__name__)
-_TICK_S = 0.05
 #: A voxel is drawn smaller than it is: the grasps stand among them.
 _VOXEL_MARK_M = 0.3 * VOXEL_M
 _COVER_RGB, _COVER_OPACITY = (20, 150, 160), 0.35
@@ -60,13 +54,13 @@ class CoverShapes:
         return self._arm.place(joints_rad[None], width_m).centers_m[0].astype(np.float32)
 
 
-class PlanPage:
-    """Plays on a thread of its own until it is closed."""
+class PlanPage(PlayingPage):
+    """Plays the planned motion until it is closed."""
 
     def __init__(self, scene: PlanScene, host: str) -> None:
-        self._server, self._planned = PageServer(host), scene
+        super().__init__(host)
+        self._planned = scene
         server, gui = self._server.viser, self._server.viser.gui
-        gui.add_html(STYLE)
         gui.add_html(_heading(scene))
         self._covers = {
             name: CoverShapes(server.scene, f"/spheres/{name}", ArmModel(name, mount), scene.joints_rad[name])
@@ -82,26 +76,10 @@ class PlanPage:
             self._draw_grasps()
         for part in (cell_scene, self._playback):
             part.hear(TrialChange(scene.trial))
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="plan-page", daemon=True)
         self._thread.start()
 
-    @property
-    def address(self) -> str:
-        return self._server.address
-
-    def close(self) -> None:
-        self._ending.set()
-        self._thread.join()
-        self._server.close()
-
-    def _serve(self) -> None:
-        while not self._ending.wait(_TICK_S):
-            try:
-                self._playback.tick(time.monotonic())
-            except Exception:
-                _log.exception("the planned motion could not be drawn")
-                return
+    def tick(self, now_s: float) -> None:
+        self._playback.tick(now_s)
 
     def _draw_voxels(self) -> None:
         scene = self._server.viser.scene

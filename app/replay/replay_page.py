@@ -1,8 +1,5 @@
 """The page of a replay: both arms as measured beside as planned, the cloud, colour and depth, and what was said."""
 
-import logging
-import threading
-import time
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -11,32 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.page.arm_shapes import ArmShapes
-from app.page.page_server import PageServer
-from app.page.style import STYLE
+from app.page.images import awaited, fitted
+from app.page.playing_page import PlayingPage
 from app.replay.timeline import Timeline, cloud_points, newest
 from app.replay.transport import Transport
 from core.cell import Cell
 from core.transforms import apply
 from hardware.robot.description import PARK_JOINTS
-from perception.pictures import HOLE_RGB, Image, colour_depth, depth_range, titled
+from perception.pictures import colour_depth, depth_range
 
-_log = logging.getLogger(__name__)
-_TICK_S = 0.05
-#: Pictures are sent no larger.
-_WIDTH_PX = 640
 #: The arm as planned, where it is not as measured.
 _GHOST_RGB, _GHOST_OPACITY = (20, 150, 160), 0.45
 _TABLE_RGB, _BIN_RGB = (200, 190, 175), (90, 100, 130)
 _NOTES_SHOWN = 40
 
 
-class ReplayPage:
-    """Draws on a thread of its own until it is closed. heading: HTML above everything."""
+class ReplayPage(PlayingPage):
+    """Shows the time at which its keys are until it is closed. heading: HTML above everything."""
 
     def __init__(self, timeline: Timeline, cell: Cell, heading: str, host: str) -> None:
-        self._server, self._timeline, self._cell = PageServer(host), timeline, cell
+        super().__init__(host)
+        self._timeline, self._cell = timeline, cell
         server, gui = self._server.viser, self._server.viser.gui
-        gui.add_html(STYLE)
         gui.add_html(f'<div class="vitro">{heading}</div>')
         self._transport = Transport(server, timeline.duration_s, timeline.steps_s)
         self._planned: Any = gui.add_checkbox("arm as planned (teal)", True)
@@ -44,24 +37,18 @@ class ReplayPage:
         tabs = gui.add_tab_group()
         with tabs.add_tab("Pictures"):
             self._images = {
-                name: gui.add_image(_dark(), label=name) for name in ("colour", "sensor's depth", "estimate")
+                name: gui.add_image(awaited(f"no {name} yet"), label=name)
+                for name in ("colour", "sensor's depth", "estimate")
             }
         with tabs.add_tab("Stages"):
             self._notes = gui.add_html("")
         self._shown: dict[str, object] = {}
         self._lay_out(server, cell)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="replay-page", daemon=True)
         self._thread.start()
 
-    @property
-    def address(self) -> str:
-        return self._server.address
-
-    def close(self) -> None:
-        self._ending.set()
-        self._thread.join()
-        self._server.close()
+    def tick(self, now_s: float) -> None:
+        self._transport.tick(now_s)
+        self.draw(self._transport.time_s)
 
     def _lay_out(self, server: Any, cell: Cell) -> None:
         scene = server.scene
@@ -77,15 +64,6 @@ class ReplayPage:
             if name in cell.arms
         }
         self._points: Any = None
-
-    def _serve(self) -> None:
-        while not self._ending.wait(_TICK_S):
-            try:
-                self._transport.tick(time.monotonic())
-                self.draw(self._transport.time_s)
-            except Exception:
-                _log.exception("the replay's page could not be drawn")
-                return
 
     def draw(self, time_s: float) -> None:
         """Shows a time; sends only what is not shown already."""
@@ -142,9 +120,9 @@ class ReplayPage:
         for name, handle in self._images.items():
             image = pictures[name]
             if image is None:
-                handle.image = titled(_dark(), f"no {name} yet")
+                handle.image = awaited(f"no {name} yet")
             else:
-                handle.image = _small(image if image.ndim == 3 else colour_depth(image, *span_m))
+                handle.image = fitted(image if image.ndim == 3 else colour_depth(image, *span_m))
 
 
 def _notes_html(timeline: Timeline, said: int) -> str:
@@ -155,16 +133,3 @@ def _notes_html(timeline: Timeline, said: int) -> str:
         for note in reversed(timeline.notes[max(0, said - _NOTES_SHOWN) : said])
     )
     return f'<div class="vitro"><table id="vitro-notes">{rows}</table></div>'
-
-
-def _dark() -> Image:
-    return np.full((_WIDTH_PX * 9 // 16, _WIDTH_PX, 3), HOLE_RGB, np.uint8)
-
-
-def _small(image: NDArray) -> Image:
-    import cv2
-
-    if image.shape[1] <= _WIDTH_PX:
-        return np.ascontiguousarray(image, np.uint8)
-    size = _WIDTH_PX, round(len(image) * _WIDTH_PX / image.shape[1])
-    return np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -11,6 +11,7 @@ import pytest
 from app.bench.page.browser import Browser, Tab
 from app.console import Console
 from app.events import (
+    CampaignEnd,
     ErrorTold,
     LabelChange,
     MotionBegin,
@@ -198,6 +199,23 @@ def test_results_follow_the_labels_and_what_is_unconfirmed_says_so(desk: Desk, t
     tell(TrialEnd(replace(trial, outcome=Outcome.REFUSED, reason=Reason.OPERATOR)))
     tab.until("document.body.innerText.includes('invalid by rule')")
     assert "unconfirmed" not in tab.text() and "0 of 0" in tab.text()
+
+
+def test_an_open_campaign_shows_how_many_trials_count_and_its_rates_and_names_once_it_has_ended(
+    desk: Desk, tab: Tab
+) -> None:
+    tell = desk.console.events.tell
+    tab.choose_tab("Results")
+    for id, outcome in ((71, Outcome.SUCCESS), (72, Outcome.FAILURE)):
+        trial = replace(running(), id=id, campaign=4, surface="diffuse", estimator="vitro-s")
+        tell(TrialBegin(trial, Path("x"), "B"))
+        tell(TrialEnd(replace(trial, outcome=outcome)))
+        tell(LabelChange(Label(trial=id, value=LabelValue(str(outcome)), by="ada")))
+    tab.until("document.body.innerText.includes('2 trial(s)')")
+    assert "1 of 2" not in tab.text() and "vitro-s" not in tab.text()
+    tell(CampaignEnd(4))
+    tab.until("document.body.innerText.includes('1 of 2')")
+    assert "vitro-s" in tab.text() and "campaign has ended" not in tab.text()
 
 
 def test_a_reload_in_mid_trial_shows_the_present_state(desk: Desk, tab: Tab) -> None:

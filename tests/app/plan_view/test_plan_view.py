@@ -45,8 +45,7 @@ def test_the_page_answers_and_its_spheres_are_the_planners_at_the_time_that_is_s
     assert len(set(shown.colors.values())) == len(shown.colors)
     with closing(PlanPage(shown, "127.0.0.1")) as page:
         assert urllib.request.urlopen(page.address).status == 200
-        page._ending.set()  # its own thread rests: from here on only the test draws
-        page._thread.join()
+        page.rest()  # from here on only the test draws
         page._playback._at_s = plan.motions[Phase.TRANSIT].duration_s + plan.motions[Phase.APPROACH].duration_s - 1e-6
         page._playback._draw(plan)
         arm = ArmModel(plan.arm, CELL.arms[plan.arm])

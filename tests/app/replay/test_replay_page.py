@@ -66,8 +66,7 @@ def test_the_page_draws_what_the_recording_has_at_a_time_and_lets_nobody_else_in
         foreign = urllib.request.Request(page.address, headers={"Host": "elsewhere.example"})
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(foreign)
-        page._ending.set()  # its own thread rests: from here on only the test draws
-        page._thread.join()
+        page.rest()  # from here on only the test draws
         page.draw(during_s)
         joints, width_m = timeline.measured[arm].at(during_s)
         expected = (CELL.arms[arm].T_world_base @ link_poses(joints, width_m, CELL.arms[arm].firmware)["link6"])[:3, 3]
