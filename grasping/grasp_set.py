@@ -4,7 +4,7 @@ Row: score, width, height, depth, R (9, row-major), t (3), object id. Columns of
 closing y, z = x cross y. t lies on the object; the fingertips reach t + depth * x. SI units.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ NMS_ANGLE_RAD = np.deg2rad(30.0)
 class GraspSet:
     """rows (N, 17) float64 sorted by falling score, and what they were found in.
 
-    cloud_m: (M, 3) object points in the camera frame; labels: (M,) object id of each point.
+    cloud_m: (M, 3) object points as seen, in the camera frame; labels: (M,) object id of each point.
+    completed_m, completed_labels: the same of what no camera sees of these objects, their backs and undersides.
     note: why there are no rows, or what is doubtful about them, as words that end a sentence. features (N, F): of
     the rows, in the order of `FEATURES`, NaN where unknown; None: of all.
     """
@@ -46,6 +47,8 @@ class GraspSet:
     detector: str
     note: str = ""
     features: NDArray[np.float64] | None = None
+    completed_m: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    completed_labels: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __len__(self) -> int:
         return len(self.rows)

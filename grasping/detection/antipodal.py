@@ -53,7 +53,7 @@ class AntipodalDetector:
         best = local_maxima(rows)[:MAX_ROWS]
         why = "every grasp is too wide for the gripper or collides"
         note = found.note if len(best) else given.steering.note_of_cone if len(kept) < len(of_cut_off) else why
-        return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features[best])
+        return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features[best], *found.unseen())
 
     def _grasps_on(
         self, k: int, objects: list[PointCloud], others_m: NDArray, T_camera_table: Matrix

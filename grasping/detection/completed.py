@@ -4,20 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from core.transforms import Matrix, apply, invert
 from grasping.detection.confidence import note_of_unsure
 from grasping.detection.detector import DetectorInput
-from grasping.detection.point_cloud import FreeSpace, PointCloud, normals_at, observed_surface
+from grasping.detection.point_cloud import FreeSpace, PointCloud, normals_at, observed_surface, thin
 from grasping.detection.segmentation import bystanders, explain, table_frame
-from grasping.detection.whole_objects import complete_object, find_objects, may_be_grasped
+from grasping.detection.whole_objects import LEAST_HEIGHT_M, complete_object, find_objects, may_be_grasped
 
 #: What comes this near to the image's edge [px] is cut off by it.
 EDGE_PX = 4
 #: What was seen at all, however doubtful, is told by this from what was completed.
 LEAST_WEIGHT = 0.02
+#: An outline is that exact [px]; within it depth may be smeared.
+RIM_WIDTH_PX = 4
 #: What is wider is a wall or a person, and an obstacle only [m].
 MAX_EXTENT_M = 0.40
+#: What was completed is handed on as one point per voxel of this size [m]: half an arm's clearance.
+UNSEEN_VOXEL_M = 0.005
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class CompletedObjects:
 
     surfaces: every thing, completed, in the table's frame. graspable: their numbers that may be grasped and are meant.
     cut_off: numbers of those that the image's edge cuts. others_m (M, 3): what else stands there, in the table's frame.
+    through_m (K, 3), through_labels (K,): of the objects, in the camera, where depth was seen through them.
     """
 
     points_m: NDArray[np.float32]
@@ -37,6 +43,17 @@ class CompletedObjects:
     others_m: NDArray[np.float64]
     T_camera_table: Matrix
     note: str
+    through_m: NDArray[np.float64]
+    through_labels: NDArray[np.int32]
+
+    def unseen(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Points (K, 3) in the camera where objects are that nobody saw, one a voxel, and which of `surfaces` (K,) each
+        is of: what was added to them, and what depth went through."""
+        added = [apply(self.T_camera_table, surface.points_m[surface.seen == 0]) for surface in self.surfaces]
+        labels = np.repeat(np.arange(len(added), dtype=np.int32), [len(points) for points in added])
+        points, labels = np.concatenate([self.through_m, *added]), np.concatenate([self.through_labels, labels])
+        kept = thin(points, UNSEEN_VOXEL_M, np.minimum(labels, 63))
+        return points[kept].astype(np.float32), labels[kept]
 
 
 def completed_objects(given: DetectorInput) -> CompletedObjects | None:
@@ -53,7 +70,8 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
     kept, loose = labels >= 0, points[labels < 0]
     points, weight, labels, backs = points[kept], np.maximum(weight[kept], LEAST_WEIGHT), labels[kept], backs[kept]
     is_told = may_be_grasped(labels, given)
-    labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
+    told, numbers = np.unique(labels, return_inverse=True)
+    labels = numbers.astype(np.int32)
     T_camera_table = table_frame(given.plane)
     space = FreeSpace.of(given.depth_m, given.intrinsics, T_camera_table)
     known = None if given.normals is None else normals_at(points, given.normals, given.intrinsics)
@@ -77,4 +95,29 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
     others = apply(invert(T_camera_table), np.concatenate([bystanders(given), loose]))
     cut_off = np.unique(labels[is_cut])
     cloud = points.astype(np.float32)
-    return CompletedObjects(cloud, weight, labels, surfaces, graspable, cut_off, others, T_camera_table, note)
+    through = _seen_through(given, told)
+    return CompletedObjects(cloud, weight, labels, surfaces, graspable, cut_off, others, T_camera_table, note, *through)
+
+
+def _seen_through(given: DetectorInput, told: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Camera points (K, 3) where rays well within an object's outline saw only the table or nothing: the object stands
+    there too, from where it was seen nearest by on, as deep as it is wide; and which (K,) of the objects `told` each is
+    of."""
+    objects = given.objects
+    if objects is None or not objects.count:
+        return np.zeros((0, 3)), np.zeros(0, np.int32)
+    rays, is_known = given.intrinsics.rays().astype(float), np.isfinite(given.depth_m) & (given.depth_m > 0)
+    stands = is_known & (given.plane.height(rays * np.where(is_known, given.depth_m, 1.0)[..., None]) > LEAST_HEIGHT_M)
+    through = binary_erosion(objects.mask, iterations=RIM_WIDTH_PX) & ~stands
+    points, owners = [np.zeros((0, 3))], [np.zeros(0, np.int32)]
+    for number in np.flatnonzero(np.isin(told, objects.ids[through] - 1)).tolist():
+        own = objects.ids == told[number] + 1
+        nearest = distance_transform_edt(~(own & stands), return_distances=False, return_indices=True)
+        front_m = given.depth_m[tuple(nearest)][own & through].astype(float)
+        width_m = np.ptp(np.flatnonzero(own.any(axis=0))) / given.intrinsics.fx * np.median(front_m)
+        deep_m = front_m[:, None] + np.arange(0.0, width_m + UNSEEN_VOXEL_M, UNSEEN_VOXEL_M)
+        filled = (rays[own & through][:, None] * deep_m[..., None]).reshape(-1, 3)
+        filled = filled[given.plane.height(filled) > 0]
+        points.append(filled[thin(filled, UNSEEN_VOXEL_M)])
+        owners.append(np.full(len(points[-1]), number, np.int32))
+    return np.concatenate(points), np.concatenate(owners)

@@ -77,7 +77,7 @@ class GraspGenDetector:
         why = why or (given.steering.note_of_cone if len(within) < sum(map(len, each)) else "")
         note = found.note if len(best) else why or "GraspGen's are all too wide for this gripper or beside the object"
         features = known_features(rows[best], sureness, given.plane, self._max_opening_m)
-        return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features)
+        return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features, *found.unseen())
 
     def _grasps_on(self, k: int, found: CompletedObjects) -> NDArray[np.float64]:
         """Rows (N, 17) on one object."""

@@ -39,10 +39,13 @@ class SceneCloud:
 
     @classmethod
     def from_grasps(cls, grasps: GraspSet, view: TableView) -> "SceneCloud":
-        """The cloud grasps were found in, moved to the world; points that are not finite are left out."""
-        points = apply(invert(view.T_camera_world), grasps.cloud_m.astype(float).reshape(-1, 3))
+        """The cloud grasps were found in and what it was completed to, moved to the world; points that are not finite
+        are left out. Nothing is ever taken away from it: that depth was seen beyond a glass says nothing of its back.
+        """
+        points = np.concatenate([grasps.cloud_m, grasps.completed_m]).astype(float).reshape(-1, 3)
+        labels = np.concatenate([grasps.labels, grasps.completed_labels])
         good = np.isfinite(points).all(axis=1)
-        return cls(points[good], grasps.labels[good])
+        return cls(apply(invert(view.T_camera_world), points[good]), labels[good])
 
     def with_points(self, points_m: NDArray[np.float64], label: int) -> "SceneCloud":
         """The cloud with points (N, 3) of the world added."""

@@ -1,0 +1,71 @@
+"""What planner and gate keep clear of is whole: the sides that no camera sees, and glass that it looked through."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from core.transforms import invert
+from grasping.detection.detector import DetectorInput
+from grasping.detection.registry import create_detector
+from grasping.detection.whole_objects import LEAST_HEIGHT_M
+from grasping.grasp_set import GraspSet
+from grasping.planning.gate_model import upright_boxes
+from grasping.planning.obstacles import DistanceField, SceneCloud
+from perception.depth_types import TableView
+from perception.objects.object_map import ObjectMap
+from tests.support.scenes.planning import CELL
+from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, drawn, lay
+
+NEAR_M = 0.008
+
+
+@pytest.fixture(scope="module")
+def flask() -> Tabletop:
+    """Its back is seen by nobody, nor does all of it lie below what is seen: it widens to its foot."""
+    return lay(drawn("flask", seed=3))
+
+
+def outlines(scene: Tabletop) -> ObjectMap:
+    """What a perfect network would tell of one object, but nothing of its back."""
+    mask = scene.plane.height(INTRINSICS.rays() * scene.depth_m[..., None]) > LEAST_HEIGHT_M
+    unknown = np.full(mask.shape, np.nan, np.float32)
+    return ObjectMap(mask.astype(np.int32), mask.astype(np.float32), unknown)
+
+
+def seen(scene: Tabletop, depth_m: NDArray, objects: ObjectMap | None = None) -> GraspSet:
+    given = DetectorInput(depth_m, INTRINSICS, scene.plane, EVERYWHERE, objects=objects)
+    return create_detector("antipodal", 0.10).detect(given)
+
+
+def missing(scene: Tabletop, grasps: GraspSet) -> tuple[float, float]:
+    """The shares of the object's true back that the planner and the gate know nothing of."""
+    back = scene.points_m[scene.normals @ scene.T_world_camera[:3, 2] > 0.3]
+    back = back[back[:, 2] > 0.01]
+    view = TableView("tags", scene.plane, invert(scene.T_world_camera), (), 0.0, 0.0)
+    cloud = SceneCloud.from_grasps(grasps, view)
+    field = DistanceField.empty(CELL).with_points(cloud.points_m)
+    boxes = upright_boxes(cloud.points_m, to_ground=True)
+    center, half = (np.array(part) for part in zip(*boxes, strict=True))
+    _, near = cKDTree(center[:, :2]).query(back[:, :2], k=8)
+    outside = np.maximum(np.abs(back[:, None] - center[near]) - half[near], 0.0)
+    return float((field.at(back) > NEAR_M).mean()), float((np.linalg.norm(outside, axis=2).min(axis=1) > NEAR_M).mean())
+
+
+def test_what_no_camera_sees_is_an_obstacle_to_planner_and_gate(flask: Tabletop) -> None:
+    grasps = seen(flask, flask.depth_m)
+    fronts = replace(grasps, completed_m=grasps.completed_m[:0], completed_labels=grasps.completed_labels[:0])
+    assert min(missing(flask, fronts)) > 0.1
+    assert max(missing(flask, grasps)) < 0.01
+
+
+def test_depth_seen_through_glass_carves_nothing_away(flask: Tabletop) -> None:
+    objects = outlines(flask)
+    columns = np.flatnonzero(objects.mask.any(axis=0))
+    through = np.zeros_like(objects.mask)
+    through[:, columns[len(columns) // 2 :]] = True
+    table_m = flask.plane.depth(INTRINSICS.rays())
+    depth_m = np.where(objects.mask & through, table_m, flask.depth_m).astype(np.float32)
+    assert max(missing(flask, seen(flask, depth_m, objects))) < 0.06
