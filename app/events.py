@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from app.question import Question, Reply
     from app.run.trial import Trial
+    from calibration.hand_eye import BoardView
+    from calibration.result import CellCalibration
+    from core.errors import VitroError
+    from hardware.arms.trajectory import JointTrajectory
     from trials.label import Label
     from trials.record import TrialRecord
 
@@ -124,6 +128,52 @@ class TrialEnd:
 
 
 @dataclass(frozen=True)
+class MoveProposed:
+    """A motion that the gate passed and that awaits approval. has_board: the arm's hand holds the calibration's."""
+
+    arm: str
+    motion: "JointTrajectory"
+    has_board: bool
+
+
+@dataclass(frozen=True)
+class BoardLook:
+    """A picture (H, W, 3) uint8 of the board in a hand, to be a view of it or to be refused."""
+
+    arm: str
+    color: "NDArray[np.uint8]"
+
+
+@dataclass(frozen=True)
+class ViewRefused:
+    """A proposed view that was not reached, or of which nothing was kept, and why."""
+
+    arm: str
+    refusal: "VitroError"
+
+
+@dataclass(frozen=True)
+class ViewsChange:
+    """The views of an arm that are kept by now, of so many wanted."""
+
+    arm: str
+    views: tuple["BoardView", ...]
+    wanted: int
+
+
+@dataclass(frozen=True)
+class CalibrationSolved:
+    """What the views came to, its touch test done where nothing forbids it. accepted: None: that is asked still.
+
+    report: the page for the lab book, empty where none was written.
+    """
+
+    calibration: "CellCalibration"
+    accepted: bool | None = None
+    report: Path | None = None
+
+
+@dataclass(frozen=True)
 class CampaignEnd:
     """The campaign of this id has reached its budget: its results may be seen."""
 
@@ -154,6 +204,11 @@ Event = (
     | TrialEnd
     | LabelChange
     | CampaignEnd
+    | MoveProposed
+    | BoardLook
+    | ViewRefused
+    | ViewsChange
+    | CalibrationSolved
 )
 Listener = Callable[[Event], None]
 

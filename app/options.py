@@ -32,6 +32,8 @@ from perception.estimators.options import EstimatorOptions
 Options = TypeVar("Options")
 CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
+PageHost = Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")]
+
 #: The largest number that an option takes: seeds of every library are of 32 bits, and scenes count on from theirs.
 LARGEST = 2**31 - 1
 #: In what numbers a model computes.

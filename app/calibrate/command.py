@@ -4,15 +4,16 @@ import platform
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 
+from app.calibrate.board_size import ask_tag_mm
+from app.calibrate.conclusion import conclude
 from app.calibrate.options import CalibrateOptions, TargetOptions
-from app.calibrate.report import write_calibration_report
+from app.calibrate.page.wizard_page import show_arms, wizard_page
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
@@ -29,11 +30,10 @@ from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import ArmCalibration, CalibrationFinding, CellCalibration, FoundError
 from calibration.sample_arrays import cell_arrays, touch_arrays
-from calibration.solve import poses_apart, solve_arm
-from calibration.store import CalibrationStore
+from calibration.solve import solve_arm
 from core.cell import Cell, load_cell
 from core.cell_parts import ArmMount
-from core.errors import ArmError, CalibrationError, ConfigurationError, StorageError
+from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.transforms import Matrix, invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
@@ -58,26 +58,38 @@ def calibrate_cell(options: CalibrateOptions) -> int:
             "--yes would let real arms move with a board that nobody watches.",
             "Leave it out: a key approves each view.",
         )
-    if not options.yes:
+    if not options.yes and not options.page:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)
-    board = Board(tag_m=options.tag_mm / 1000)
-    settings = {"cell": cell.model_dump(mode="json"), "board": vars(board), "seed": options.seed, "world": camera}
-    settings |= {"plant": str(options.plant)}
-    samples = Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
-    with Interrupts() as interrupts, closing(Rig(cell, camera, board, options.seed, options.plant)) as rig:
+    with Interrupts() as interrupts, closing(Rig(cell, camera, Board(), options.seed, options.plant)) as rig:
         operator = Operator(console, interrupts, options.yes)
-        try:
-            calibration = _calibrate(options, cell, rig, samples, operator)
-        except (CalibrationError, ArmError) as error:
-            console.error(error)
-            kind = "arm" if isinstance(error, ArmError) else "contradiction"
-            other = CalibrationFinding(kind, error.cause, error.remedy, True)
-            findings = [error.finding if isinstance(error, FoundError) else other]
-            console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
-            return 1
-    return _conclude(calibration, rig, console, samples)
+        with wizard_page(options, cell, rig, operator):
+            rig.board = Board(tag_m=_tag_mm(options, rig, console) / 1000)
+            samples = _open_samples(options, cell, rig, camera)
+            try:
+                calibration = _calibrate(options, cell, rig, samples, operator)
+            except (CalibrationError, ArmError) as error:
+                console.error(error)
+                kind = "arm" if isinstance(error, ArmError) else "contradiction"
+                other = CalibrationFinding(kind, error.cause, error.remedy, True)
+                findings = [error.finding if isinstance(error, FoundError) else other]
+                console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
+                return 1
+            return conclude(calibration, rig, operator, samples)
+
+
+def _tag_mm(options: CalibrateOptions, rig: Rig, console: Console) -> float:
+    """Side of the board's black squares as a person measured it; in the digital cell, where nobody can, as printed."""
+    if options.tag_mm is not None or rig.is_digital:
+        return options.tag_mm or 1000 * rig.board.printed_m
+    return ask_tag_mm(console)
+
+
+def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str) -> Samples:
+    settings = {"cell": cell.model_dump(mode="json"), "board": vars(rig.board), "seed": options.seed, "world": camera}
+    settings |= {"plant": str(options.plant)}
+    return Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
 
 
 def write_target(options: TargetOptions) -> int:
@@ -117,7 +129,9 @@ def _calibrate(
     if any(finding.fatal for one in arms.values() for finding in one.findings):
         return calibration
     calibrated, misses = merged(cell, calibration), dict[str, dict[int, float]]()
+    show_arms(operator, {})
     rig.reopen(calibrated)
+    show_arms(operator, rig.world.arms)
     for arm in cell.arms:
         console.say(f"  touch test of the {arm} arm")
         misses[arm] = touch_points(sampling, calibrated, arm)
@@ -131,6 +145,7 @@ def _calibrate(
 def _sample(sampling: Sampling, arm: str) -> None:
     """The views of one arm, the board put into its hand before and taken out after."""
     console, operator = sampling.operator.console, sampling.operator
+    sampling.tell_views(arm)
     if len(sampling.samples.views.get(arm, [])) >= sampling.wanted:
         console.say(f"  [green]✓[/] {arm} arm: its views were taken before")
         return
@@ -176,62 +191,3 @@ def _result(
 def _from_the_report(mount: ArmMount, arm: ArmCalibration) -> ArmCalibration:
     """Its zeros counted from what the arm reports: its joints were read with the offsets that the cell's file has."""
     return replace(arm, offsets_rad=arm.offsets_rad + mount.zero_offset_rad)
-
-
-def _conclude(calibration: CellCalibration, rig: Rig, console: Console, samples: Samples) -> int:
-    """Says what came of it, and stores it unless something forbids that."""
-    errors = {}
-    for name, arm in calibration.arms.items():
-        truth = rig.T_camera_base(name)
-        errors[name] = (
-            None
-            if truth is None
-            else dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
-        )
-        console.say(_line(name, arm))
-    findings = [finding for arm in calibration.arms.values() for finding in arm.findings]
-    for finding in findings:
-        mark = "[red]✗[/]" if finding.fatal else "[yellow]![/]"
-        console.say(f"  {mark} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
-    accepted = not any(finding.fatal for finding in findings)
-    report: Path | None = None
-    if accepted:
-        store = CalibrationStore(home() / "calibrations", calibration.cell)
-        version = store.save(calibration)
-        samples.forget()
-        console.say(f"  [green]✓[/] stored as {version} and in use; calibrate rollback undoes it")
-        report = _report(store, version, calibration, console)
-    console.result(
-        {
-            "errors": errors,
-            "holdout": {
-                "px": max(arm.holdout_px for arm in calibration.arms.values()),
-                "mm": max(arm.holdout_mm for arm in calibration.arms.values()),
-            },
-            "touch_mm": calibration.touch_mm,
-            "findings": findings,
-            "accepted": accepted,
-            "report": report,
-        }
-    )
-    return 0 if accepted else 1
-
-
-def _report(store: CalibrationStore, version: str, calibration: CellCalibration, console: Console) -> Path | None:
-    """Its file; None where it cannot be written, which undoes no calibration."""
-    file = store.report_file(version)
-    try:
-        write_calibration_report(file, version, calibration, calibration.samples)
-    except StorageError as error:
-        console.error(error)
-        return None
-    console.say(f"  for the lab book: [bold]{escape(str(file))}[/]")
-    return file
-
-
-def _line(name: str, arm: ArmCalibration) -> str:
-    apart = ", ".join(f"{method} {mm:.1f} mm {deg:.2f}°" for method, (mm, deg) in arm.disagreement.items())
-    return (
-        f"  {name} arm: {arm.views} views, left out {arm.holdout_px:.2f} px {arm.holdout_mm:.2f} mm; base ± "
-        f"{arm.sigma_mm.max():.2f} mm ± {arm.sigma_deg.max():.3f}°; closed forms differ by {apart}"
-    )

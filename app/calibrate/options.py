@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from app.calibrate.store_options import room
-from app.options import CellName, FreshOption, JsonOption, add_command
+from app.options import CellName, FreshOption, JsonOption, PageHost, add_command
+
+#: No board with other squares can be held up and seen.
+LEAST_TAG_MM, MOST_TAG_MM = 5.0, 200.0
 
 
 class Plant(StrEnum):
@@ -31,9 +34,18 @@ class CalibrateOptions(JsonOption, FreshOption):
     camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
     arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
     views: Annotated[int, typer.Option(min=8, max=60, help="Views of each arm.")] = 20
-    tag_mm: Annotated[float, typer.Option(min=5, max=200, help="Side of the board's black squares as measured.")] = 34.0
+    tag_mm: Annotated[
+        float | None,
+        typer.Option(
+            min=LEAST_TAG_MM,
+            max=MOST_TAG_MM,
+            show_default=False,
+            help="Side of the board's black squares as measured; default: asked for, in the digital cell 34.0.",
+        ),
+    ] = None
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
-    headless: Annotated[bool, typer.Option("--headless", help="No page; the wizard has none yet.", hidden=True)] = False
+    page: Annotated[bool, typer.Option("--page/--headless", help="The wizard in the browser too, or not.")] = False
+    page_host: PageHost = "127.0.0.1"
     auto: Annotated[bool, typer.Option("--auto", help="Propose the views, rather than lead by hand.", hidden=True)] = (
         True
     )

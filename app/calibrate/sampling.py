@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
+from app.events import BoardLook, MoveProposed, SessionProgress, ViewRefused, ViewsChange
+from app.question import Question
 from app.run.look import require_fresh
 from app.run.operator import Operator
 from calibration.board import Board
@@ -67,19 +69,26 @@ class Sampling:
         scene = self.scene(arm, board)
         motion, gate = plan_move(scene, goal_rad, self.speed, self.seed)
         operator, driven = self.operator, self.rig.world.arms[arm]
+        operator.console.events.tell(MoveProposed(arm, motion, has_board=board is not None))
         if not operator.assume_yes:
             choices = {"y": "move", "n": "another view", "q": "leave it here"}
-            answer = operator.console.ask_key(f"  Move the {arm} arm ({motion.duration_s:.1f} s)?", choices)
-            if answer == "q":
-                raise KeyboardInterrupt
-            if answer == "n":
-                raise PlanningError("Refused by key.", "Another view is tried.")
+            question = Question(f"  Move the {arm} arm ({motion.duration_s:.1f} s)?", choices, "approve")
+            if (reply := operator.reply(question)).key == "n":
+                raise PlanningError(f"Another view was asked for by {reply.by}.", "Another is tried.")
         require_fresh(gate, scene.measured_rad, self.scene(arm, board).measured_rad)
         try:
             with operator.motion(driven):
                 driven.follow(motion, operator.interrupts.should_stop)
         except MotionStopped as stop:
             raise KeyboardInterrupt from stop
+
+    def tell_views(self, arm: str) -> None:
+        """Those of an arm that there are, and how far all are."""
+        known, tell = self.samples.views, self.operator.console.events.tell
+        views, done = known.get(arm, []), sum(len(known.get(name, [])) for name in self.cell.arms)
+        where = f"{arm} arm: {len(views)} of {self.wanted} views"
+        tell(SessionProgress(where, done, self.wanted * len(self.cell.arms)))
+        tell(ViewsChange(arm, tuple(views), self.wanted))
 
 
 def take_views(sampling: Sampling, arm: str) -> None:
@@ -110,6 +119,7 @@ def take_views(sampling: Sampling, arm: str) -> None:
             raise
         except (PlanningError, PerceptionError) as error:
             console.say(f"    [yellow]–[/] {error.cause}")
+            console.events.tell(ViewRefused(arm, error))
             refused += 1
             if refused > _MOST_REFUSED:
                 raise CalibrationError(
@@ -120,6 +130,7 @@ def take_views(sampling: Sampling, arm: str) -> None:
         if sampling.rig.spoils(have):  # as if the arm had been moved by hand after it was read
             view = replace(view, joints_rad=view.joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
         samples.add(arm, view, tags)
+        sampling.tell_views(arm)
         console.say(f"    [green]✓[/] view {have + 1} of {sampling.wanted}: {_coverage(samples.views[arm], sampling)}")
         if have % _CHECK_EVERY == _CHECK_EVERY - 1:
             _demand_unforced(sampling, arm)
@@ -164,6 +175,7 @@ def _look(sampling: Sampling, arm: str) -> tuple[BoardView, tuple[SeenTag, ...]]
     before = world.arms[arm].state().joints_rad
     colors = [world.camera.read().color for _ in range(_PICTURES)]
     after = world.arms[arm].state().joints_rad
+    sampling.operator.console.events.tell(BoardLook(arm, colors[-1]))
     if (moved := float(np.abs(after - before).max())) > _STILL_RAD:
         raise PerceptionError(f"The arm moved by {np.rad2deg(moved):.1f}° meanwhile.", "Keep hands off the arm.")
     return board_view(colors, (before + after) / 2, sampling.rig.board), detect_tags(colors[-1], sampling.cell.tags)

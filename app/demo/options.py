@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.options import JsonOption, add_command
+from app.options import JsonOption, PageHost, add_command
 from core.surfaces import Surface
 
 room = typer.Typer()
@@ -19,9 +19,7 @@ class DemoOptions(JsonOption):
     estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "vitro-s"
     yes: Annotated[bool, typer.Option("--yes", help="Play through without asking.")] = False
     headless: Annotated[bool, typer.Option("--headless", help="At the terminal alone, without the page.")] = False
-    page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
-        "127.0.0.1"
-    )
+    page_host: PageHost = "127.0.0.1"
 
 
 add_command(room, "demo", "app.demo.command:show_demo", DemoOptions)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SEGMENTS, _SUBDIVISIONS = 16, 2
 #: What moves less than this [rad, m] is not sent.
 _STILL = 1e-3
+GHOST_RGB, _GHOST_OPACITY = (20, 150, 160), 0.45
 
 
 class ArmShapes:
@@ -53,6 +54,11 @@ class ArmShapes:
 
     def hide(self) -> None:
         self._root.visible = False
+
+
+def ghost_arm(scene: "SceneApi", path: str, mount: ArmMount) -> ArmShapes:
+    """An arm as it would stand, seen through."""
+    return ArmShapes(scene, path, mount, _GHOST_OPACITY, GHOST_RGB)
 
 
 def _add_shape(

@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from queue import Empty, SimpleQueue
 
 from app.console import Console
@@ -29,6 +30,22 @@ _log = logging.getLogger(__name__)
 _TICK_S = 0.05
 #: What is still to be sent gets this long to reach the browsers [s].
 _LAST_WORDS_S = 0.2
+#: Adds parts to a page, from top to bottom; they hear what happens in the order in which they are given back.
+LayOut = Callable[[PageServer, Cell], list[PagePart]]
+
+
+def trial_parts(page: PageServer, cell: Cell) -> list[PagePart]:
+    """The planned motion, and tabs of pictures, stages and results."""
+    server = page.viser
+    playback = PlanPlayback(server, cell)
+    tabs = server.gui.add_tab_group()
+    with tabs.add_tab("Pictures"):
+        pictures = PicturesPart(server)
+    with tabs.add_tab("Stages"):
+        stages = StagesPart(server)
+    with tabs.add_tab("Results"):
+        results = ResultsPart(server)
+    return [stages, results, playback, pictures]
 
 
 class LivePage:
@@ -38,17 +55,25 @@ class LivePage:
     draws on a thread of its own, so that nothing that moves waits for it.
     """
 
-    def __init__(self, cell: Cell, console: Console, interrupts: Interrupts, host: str = LOOPBACK[0]) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        console: Console,
+        interrupts: Interrupts,
+        host: str = LOOPBACK[0],
+        lay_out: LayOut = trial_parts,
+    ) -> None:
+        """lay_out: adds what this kind of session has below its state and its question."""
         self._console, self._page = console, PageServer(host)
         self._server = self._page.viser
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
-        self._parts = self._lay_out(cell, interrupts)
+        self._parts = self._lay_out(cell, interrupts, lay_out)
         self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
         self._thread.start()
         console.events.add(self._queue.put)
         console.questions.is_answered_elsewhere = True
 
-    def _lay_out(self, cell: Cell, interrupts: Interrupts) -> list[PagePart]:
+    def _lay_out(self, cell: Cell, interrupts: Interrupts, lay_out: LayOut) -> list[PagePart]:
         """The parts from top to bottom: what must be at hand first."""
         server, gui = self._server, self._server.gui
         gui.add_html(STYLE)
@@ -56,16 +81,8 @@ class LivePage:
         self._status = StatusPart(server)
         explanation = ExplanationPart(server)
         question = QuestionPart(server, self._console.questions)
-        playback = PlanPlayback(server, cell)
-        tabs = gui.add_tab_group()
-        with tabs.add_tab("Pictures"):
-            pictures = PicturesPart(server)
-        with tabs.add_tab("Stages"):
-            stages = StagesPart(server)
-        with tabs.add_tab("Results"):
-            results = ResultsPart(server)
         self._scene = CellScene(server, cell)
-        return [stop, explanation, question, stages, results, playback, self._scene, pictures]
+        return [stop, explanation, question, *lay_out(self._page, cell), self._scene]
 
     @property
     def address(self) -> str:
@@ -128,3 +145,14 @@ def _newest(events: list[Event | None]) -> list[Event]:
     heard = [event for event in events if event is not None]
     changes = [event for event in heard if isinstance(event, TrialChange)]
     return [event for event in heard if not isinstance(event, TrialChange) or event is changes[-1]]
+
+
+@contextmanager
+def shown(page: LivePage, console: Console, waits: bool) -> Iterator[LivePage]:
+    """The page, its address said, until it is closed. waits: what it shows at a good end stays until a person closes
+    it."""
+    with closing(page):
+        console.say(f"watch it in 3D: [bold]{page.address}[/]")
+        yield page
+        if waits:
+            console.ask_key(f"The page {page.address} is still open.", {"q": "close"})

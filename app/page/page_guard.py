@@ -20,11 +20,15 @@ _COOKIE = "vitro_page"
 
 
 class PageGuard:
-    """Judges every request before the page's server sees it. token: empty where only this machine is listened to."""
+    """Judges every request before the page's server sees it. token: empty where only this machine is listened to.
+
+    documents: HTML by its path, beside the page.
+    """
 
     def __init__(self, host: str) -> None:
         self._is_local = host in LOOPBACK
         self.token = "" if self._is_local else secrets.token_urlsafe(16)
+        self.documents: dict[str, bytes] = {}
 
     def refusal(self, request: Request) -> str:
         """Why a request is refused, nothing where it is not."""
@@ -47,9 +51,9 @@ class PageGuard:
         def guarded(*args: Any, process_request: Callable[[Any, Request], Response | None], **options: Any) -> Any:
             def judge(connection: Any, request: Request) -> Response | None:
                 if refusal := self.refusal(request):
-                    body = refusal.encode()
-                    headers = Headers({"Content-Type": "text/plain", "Content-Length": str(len(body))})
-                    return Response(HTTPStatus.FORBIDDEN, "Forbidden", headers, body)
+                    return _response(HTTPStatus.FORBIDDEN, "text/plain", refusal.encode())
+                if (document := self.documents.get(urlsplit(request.path).path)) is not None:
+                    return _response(HTTPStatus.OK, "text/html; charset=utf-8", document)
                 response = process_request(connection, request)
                 if response is not None and self.token:
                     response.headers["Set-Cookie"] = f"{_COOKIE}={self.token}; HttpOnly; SameSite=Strict"
@@ -62,6 +66,11 @@ class PageGuard:
             yield
         finally:
             server.serve = serve  # type: ignore[misc]
+
+
+def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
+    return Response(status, status.phrase, headers, body)
 
 
 def _name(address: str) -> str:

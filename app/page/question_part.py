@@ -22,6 +22,7 @@ _NOTHING = "choose …"
 _LOOKS: dict[str, dict[str, tuple[str, str]]] = {
     "approve": {"y": (GO, "player-play"), "n": (CAREFUL, "player-skip-forward")},
     "scene": {"y": (GO, "check")},
+    "accept": {"y": (GO, "check"), "n": (STOP, "x")},
     "label": {
         "y": (GO, "checks"),
         "s": (GO, "circle-check"),
@@ -93,8 +94,8 @@ class QuestionPart:
             self._drawn.append(self._gui.add_html(row_of(small)))
 
     def _draw_list(self, question: Question) -> None:
-        keys = {_NOTHING: ""} | {meaning: key for key, meaning in question.choices.items()}
-        choice = self._gui.add_dropdown("reason", tuple(keys))
+        keys = {_NOTHING: ""} | {meaning or key: key for key, meaning in question.choices.items()}
+        choice = self._gui.add_dropdown(question.subject or "answer", tuple(keys))
         self._drawn.append(choice)
 
         def answer() -> None:

@@ -90,4 +90,4 @@ class StatusPart:
             return "moving", f"The {self._arm} arm moves: {stage}"
         if self._is_asked:
             return "waiting", "Waiting for you"
-        return ("working", stage) if stage else ("idle", "Idle")
+        return ("working", stage or "Working") if stage or self._progress else ("idle", "Idle")

@@ -18,6 +18,8 @@ button[id] span { white-space: normal; }
 .vitro .stopped { background: #111827; }
 .vitro .fault { border-left: 4px solid #b91c1c; padding: 0.2em 0.7em; background: #b91c1c18; }
 .vitro .word { border-left: 4px solid #2563eb; padding: 0.2em 0.7em; background: #2563eb14; }
+.vitro .asked { border-left: 4px solid #b45309; padding: 0.2em 0.7em; background: #b4530914; }
+.vitro ul { margin: 0.2em 0; padding-left: 1.2em; } .vitro svg { display: block; width: 100%; }
 .vitro .question { font-weight: 600; overflow-wrap: anywhere; }
 .vitro table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9em; }
 .vitro td, .vitro th { text-align: left; padding: 0.1em 0.35em 0.1em 0; vertical-align: top; }

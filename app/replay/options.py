@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.options import CellName, JsonOption, add_command
+from app.options import CellName, JsonOption, PageHost, add_command
 from app.run.options import Boldness, DetectorOption, Objects, SeedOption
 from core.surfaces import Surface
 
@@ -17,7 +17,6 @@ Attempt = Annotated[
 ]
 Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No page in the browser.")]
-PageHost = Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")]
 
 
 @dataclass(frozen=True, kw_only=True)

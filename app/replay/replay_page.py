@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.page.arm_shapes import ArmShapes
+from app.page.arm_shapes import ArmShapes, ghost_arm
 from app.page.images import awaited, fitted
 from app.page.playing_page import PlayingPage
 from app.replay.timeline import Timeline, cloud_points, newest
@@ -17,8 +17,6 @@ from core.transforms import apply
 from hardware.robot.description import PARK_JOINTS
 from perception.pictures import colour_depth, depth_range
 
-#: The arm as planned, where it is not as measured.
-_GHOST_RGB, _GHOST_OPACITY = (20, 150, 160), 0.45
 _TABLE_RGB, _BIN_RGB = (200, 190, 175), (90, 100, 130)
 _NOTES_SHOWN = 40
 
@@ -59,7 +57,7 @@ class ReplayPage(PlayingPage):
             scene.add_box(f"/bin/{number}", _BIN_RGB, tuple(2 * half_m), position=center_m, opacity=0.6)
         self._arms = {name: ArmShapes(scene, f"/arms/{name}", mount) for name, mount in cell.arms.items()}
         self._ghosts = {
-            name: ArmShapes(scene, f"/planned/{name}", cell.arms[name], _GHOST_OPACITY, _GHOST_RGB)
+            name: ghost_arm(scene, f"/planned/{name}", cell.arms[name])
             for name in self._timeline.planned
             if name in cell.arms
         }

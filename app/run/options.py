@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellName, CellOption, JsonOption, Weights, add_command
+from app.options import CellName, CellOption, JsonOption, PageHost, Weights, add_command
 from core.surfaces import Surface
 
 room = typer.Typer()
@@ -76,9 +76,7 @@ class StationOptions:
         str, typer.Option(help="Who labels the trials; default: the login name.", show_default=False)
     ] = ""
     headless: Annotated[bool, typer.Option("--headless", help="No live page in the browser.")] = False
-    page_host: Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")] = (
-        "127.0.0.1"
-    )
+    page_host: PageHost = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)

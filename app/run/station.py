@@ -1,6 +1,5 @@
 """The cell that trials run in: what may be refused is, before anything is powered; then world and page are opened."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 
 from app.calibrate.cell import confirm_age, load_calibrated
 from app.events import ErrorTold
-from app.keys import require_terminal
-from app.page.live_page import LivePage
+from app.keys import has_terminal, require_terminal
+from app.page.live_page import LivePage, shown
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, StationOptions
 from app.run.pipeline import Pipeline
@@ -74,13 +73,11 @@ class Station:
         if options.headless or operator.page is not None:
             yield
             return
-        with closing(LivePage(self.cell, console, operator.interrupts, options.page_host)) as page:
+        page = LivePage(self.cell, console, operator.interrupts, options.page_host)
+        with shown(page, console, waits=has_terminal()):
             operator.page = page
-            console.say(f"watch it in 3D: [bold]{page.address}[/]")
             try:
                 yield
-                if sys.stdin.isatty():
-                    console.ask_key(f"The page {page.address} is still open.", {"q": "close"})
             finally:
                 operator.page = None
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.hand_eye import BOARD_SHIFT, BOARD_TURN, SIZE
+from calibration.report.coverage import coverage_of, turned_deg
 from calibration.report.plots import MAGNIFIED, misfit_plot, most_misfit, picture_plot, turn_plot
-from calibration.report.residuals import ArmResiduals, arm_residuals, covered_share, turned_deg
+from calibration.report.residuals import ArmResiduals, arm_residuals
 from calibration.report.table_tags import tag_residuals
 from calibration.result import ArmCalibration, CellCalibration
 from calibration.sample_arrays import Arrays, stored_touch
@@ -55,17 +56,17 @@ def calibration_page(
             *(("", one) for one in calibration.findings),
             *((name, one) for name, arm in arms.items() for one in arm.findings),
         ],
-        bases=_pose_rows([(arm.T_camera_base, arm.sigma_mm, arm.sigma_deg) for arm in arms.values()]),
+        bases=pose_rows([(arm.T_camera_base, arm.sigma_mm, arm.sigma_deg) for arm in arms.values()]),
         boards=_board_rows(arms, residuals),
-        zeros=_zero_rows(list(arms.values())),
-        world=_pose_rows([(T, None, None) for T in (calibration.T_world_camera, *_bases(calibration))]),
+        zeros=zero_rows(list(arms.values())),
+        world=pose_rows([(T, None, None) for T in (calibration.T_world_camera, *_bases(calibration))]),
         residuals=residuals,
         unlike=[name for name, of_arm in residuals.items() if not _is_same(arms[name], of_arm)],
         picture=Markup(picture_plot(residuals, calibration.intrinsics)) if residuals else "",
         misfits=_misfit_plots(residuals),
-        turns={name: Markup(turn_plot(of_arm, place)) for place, (name, of_arm) in enumerate(residuals.items())},
+        turns={name: Markup(turn_plot(of_arm.views, place)) for place, (name, of_arm) in enumerate(residuals.items())},
         turned={name: turned_deg(of_arm.views) for name, of_arm in residuals.items()},
-        covered={name: covered_share(of_arm.views, calibration.intrinsics) for name, of_arm in residuals.items()},
+        covered={name: coverage_of(of_arm.views, calibration.intrinsics).covered for name, of_arm in residuals.items()},
         depths={name: [view.T_camera_board[2, 3] for view in of_arm.views] for name, of_arm in residuals.items()},
         touch={name: stored_touch(samples, name) for name in arms},
         methods=sorted({method for arm in arms.values() for method in arm.disagreement}),
@@ -91,7 +92,7 @@ def _bases(calibration: CellCalibration) -> list[Matrix]:
     return [arm.T_world_base for arm in calibration.arms.values()]
 
 
-def _pose_rows(
+def pose_rows(
     poses: Sequence[tuple[Matrix, NDArray[np.float64] | None, NDArray[np.float64] | None]],
 ) -> list[NumberRow]:
     """poses: of each arm, with the standard deviations [mm], [deg] of its place and turn."""
@@ -119,10 +120,11 @@ def _board_rows(arms: Mapping[str, ArmCalibration], residuals: Mapping[str, ArmR
         sigma = residuals[name].sigma if name in residuals else np.full(SIZE + 1, np.nan)
         poses.append((arm.T_tcp_board, sigma[BOARD_SHIFT] * 1000, np.rad2deg(sigma[BOARD_TURN])))
         sizes.append((f"{100 * arm.board_scale:.2f}", _number(100 * sigma[SIZE])))
-    return [*_pose_rows(poses), NumberRow("true size, % of stated", tuple(sizes))]
+    return [*pose_rows(poses), NumberRow("true size, % of stated", tuple(sizes))]
 
 
-def _zero_rows(arms: Sequence[ArmCalibration]) -> list[NumberRow]:
+def zero_rows(arms: Sequence[ArmCalibration]) -> list[NumberRow]:
+    """Of each joint's zero, counted from what the arm reports."""
     rows = []
     for joint in range(6):
         values = []

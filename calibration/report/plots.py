@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from calibration.report.coverage import SeenBoard
 from calibration.report.residuals import ArmResiduals, ViewResidual
 from core.image import Intrinsics
 from core.report.svg import svg_line, svg_picture, svg_text
@@ -101,7 +102,7 @@ def _mark(x: float, y: float, place: int, colour: str, r: float) -> str:
     return f'<rect x="{x - r:.1f}" y="{y - r:.1f}" width="{2 * r}" height="{2 * r}" fill="{colour}"/>'
 
 
-def turn_plot(arm: ArmResiduals, place: int) -> str:
+def turn_plot(boards: Sequence[SeenBoard], place: int) -> str:
     """How the board was turned: a mark a view, as far from the middle as it leaned from facing the camera and in that
     direction; its tail, how it was turned in its own plane."""
     middle, colour = _HALF / 2, COLOURS[place % len(COLOURS)]
@@ -111,19 +112,18 @@ def turn_plot(arm: ArmResiduals, place: int) -> str:
         radius = ring * per_deg
         body.append(f'<circle cx="{middle}" cy="170" r="{radius:.1f}" fill="none" stroke="{_RULE}"/>')
         body.append(svg_text(middle + radius * 0.71 + 3, 170 - radius * 0.71 - 3, f"{ring}°", size=12, fill="#555"))
-    for view in arm.views:
-        body += _turn_mark(view.T_camera_board[:3, :3], view, middle, per_deg, colour)
+    for board in boards:
+        body += _turn_mark(board, middle, per_deg, colour)
     return svg_picture(340, body, "How the board was turned", _HALF)
 
 
-def _turn_mark(R: np.ndarray, view: ViewResidual, middle: float, per_deg: float, colour: str) -> Sequence[str]:
-    lean_deg = float(np.rad2deg(np.arccos(np.clip(-R[2, 2], -1, 1))))
-    way = R[:2, 2] / max(float(np.linalg.norm(R[:2, 2])), 1e-9)
-    x, y = np.array([middle, 170.0]) + per_deg * min(lean_deg, 64.0) * way
+def _turn_mark(board: SeenBoard, middle: float, per_deg: float, colour: str) -> Sequence[str]:
+    R, lean_deg = board.T_camera_board, board.lean_deg
+    x, y = np.array([middle, 170.0]) + per_deg * lean_deg * min(1.0, 64.0 / max(float(np.linalg.norm(lean_deg)), 1e-9))
     tail = R[:2, 1] / max(float(np.linalg.norm(R[:2, 1])), 1e-9) * 12
-    colour = _GREY if view.left_out is None else colour
+    colour = _GREY if board.is_dropped else colour
     return (
         svg_line(x, y, x + tail[0], y + tail[1], colour, 2),
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>',
-        svg_text(x - 7, y + 4, str(view.number), size=12, anchor="end", fill=colour),
+        svg_text(x - 7, y + 4, str(board.number), size=12, anchor="end", fill=colour),
     )

@@ -1,6 +1,5 @@
 """What is left of each view of an arm once it is calibrated, reckoned anew from its stored samples."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.closed_form import board_pose
 from calibration.hand_eye import SIZE, BoardView, HandEye, HandEyeModel
+from calibration.report.coverage import SeenBoard
 from calibration.result import ArmCalibration
 from calibration.sample_arrays import Arrays, stored_views, stored_zeros
 from calibration.solve import corner_errors, left_out_fits, root_mean_square
@@ -26,21 +26,18 @@ class Misfit:
 
 
 @dataclass(frozen=True)
-class ViewResidual:
-    """number: from 1, as findings name it. fit: against the stored solution; left_out: against that of the other
-    views, None where the view was dropped; chi: how many times its noise it is off.
+class ViewResidual(SeenBoard):
+    """fit: against the stored solution; left_out: against that of the other views, None where the view was dropped;
+    chi: how many times its noise it is off; errors_px (K, 2): what the solution adds to where corners were seen."""
 
-    corners_px, errors_px (K, 2): where corners were seen, and what the solution adds to that; T_camera_board: the
-    board's pose by this view alone.
-    """
-
-    number: int
     fit: Misfit
     left_out: Misfit | None
     chi: float
-    corners_px: NDArray[np.float64]
     errors_px: NDArray[np.float64]
-    T_camera_board: Matrix
+
+    @property
+    def is_dropped(self) -> bool:
+        return self.left_out is None
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class ArmResiduals:
 
     @property
     def dropped(self) -> tuple[ViewResidual, ...]:
-        return tuple(view for view in self.views if view.left_out is None)
+        return tuple(view for view in self.views if view.is_dropped)
 
 
 def arm_residuals(
@@ -89,12 +86,12 @@ def arm_residuals(
 def _residual(number: int, view: BoardView, left_out: Misfit | None, model: HandEyeModel, fit: HandEye) -> ViewResidual:
     return ViewResidual(
         number + 1,
-        _misfit(view, model, fit),
-        left_out,
-        float(model.chi([view], fit)[0]),
         view.corners_px,
-        model.errors_px([view], fit),
         _pose(view, model, fit),
+        fit=_misfit(view, model, fit),
+        left_out=left_out,
+        chi=float(model.chi([view], fit)[0]),
+        errors_px=model.errors_px([view], fit),
     )
 
 
@@ -109,18 +106,3 @@ def _misfit(view: BoardView, model: HandEyeModel, at: HandEye) -> Misfit:
 def _pose(view: BoardView, model: HandEyeModel, at: HandEye) -> Matrix:
     """Of the board in its true size."""
     return board_pose(replace(view, board_m=at.scale * view.board_m), model.intrinsics)
-
-
-def turned_deg(views: Sequence[ViewResidual]) -> NDArray[np.float64]:
-    """(3,) over how far the board was turned about the camera's x, y and z, of its poses' mean."""
-    from scipy.spatial.transform import Rotation
-
-    turns = Rotation.from_matrix([view.T_camera_board[:3, :3] for view in views])
-    return np.rad2deg(np.ptp((turns * turns.mean().inv()).as_rotvec(), axis=0))
-
-
-def covered_share(views: Sequence[ViewResidual], intrinsics: Intrinsics, columns: int = 8, rows: int = 6) -> float:
-    """Of the picture's fields, those that a corner of some view lies in."""
-    corners = np.concatenate([view.corners_px for view in views])
-    fields = np.floor(corners / [intrinsics.width, intrinsics.height] * [columns, rows]).astype(int)
-    return len(np.unique(np.clip(fields, 0, [columns - 1, rows - 1]), axis=0)) / (columns * rows)

@@ -46,8 +46,7 @@ def test_the_page_answers_and_its_spheres_are_the_planners_at_the_time_that_is_s
     with closing(PlanPage(shown, "127.0.0.1")) as page:
         assert urllib.request.urlopen(page.address).status == 200
         page.rest()  # from here on only the test draws
-        page._playback._at_s = plan.motions[Phase.TRANSIT].duration_s + plan.motions[Phase.APPROACH].duration_s - 1e-6
-        page._playback._draw(plan)
+        page._playback.show_at(sum(plan.motions[phase].duration_s for phase in (Phase.TRANSIT, Phase.APPROACH)) - 1e-6)
         arm = ArmModel(plan.arm, CELL.arms[plan.arm])
         at_grasp = arm.place(plan.motions[Phase.APPROACH].positions_rad[-1:], plan.pre_open_m).centers_m[0]
         np.testing.assert_allclose(page._covers[plan.arm].handle.batched_positions, at_grasp, atol=1e-3)

@@ -1,4 +1,4 @@
-"""One chromium for all tests of the page."""
+"""One chromium for all tests of pages."""
 
 from collections.abc import Iterator
 

@@ -1,0 +1,90 @@
+"""What a calibration came to: told, accepted by a person, stored, and written as a page for the lab book."""
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from app.calibrate.report import write_calibration_report
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.console import Console
+from app.events import CalibrationSolved
+from app.paths import home
+from app.question import Question
+from app.run.operator import Operator
+from calibration.result import ArmCalibration, CellCalibration
+from calibration.solve import poses_apart
+from calibration.store import CalibrationStore
+from core.errors import StorageError
+
+
+def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples: Samples) -> int:
+    """Says what came of it, and stores it unless something, or a person, forbids that."""
+    console, errors = operator.console, {}
+    for name, arm in calibration.arms.items():
+        truth = rig.T_camera_base(name)
+        errors[name] = (
+            None
+            if truth is None
+            else dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
+        )
+        console.say(_line(name, arm))
+    findings = [finding for arm in calibration.arms.values() for finding in arm.findings]
+    for finding in findings:
+        mark = "[red]✗[/]" if finding.fatal else "[yellow]![/]"
+        console.say(f"  {mark} {escape(finding.cause)}\n      → {escape(finding.remedy)}")
+    console.events.tell(CalibrationSolved(calibration))
+    accepted = not any(finding.fatal for finding in findings) and _is_accepted(operator)
+    report: Path | None = None
+    if accepted:
+        store = CalibrationStore(home() / "calibrations", calibration.cell)
+        version = store.save(calibration)
+        samples.forget()
+        console.say(f"  [green]✓[/] stored as {version} and in use; calibrate rollback undoes it")
+        report = _report(store, version, calibration, console)
+    console.events.tell(CalibrationSolved(calibration, accepted, report))
+    console.result(
+        {
+            "errors": errors,
+            "holdout": {
+                "px": max(arm.holdout_px for arm in calibration.arms.values()),
+                "mm": max(arm.holdout_mm for arm in calibration.arms.values()),
+            },
+            "touch_mm": calibration.touch_mm,
+            "findings": findings,
+            "accepted": accepted,
+            "report": report,
+        }
+    )
+    return 0 if accepted else 1
+
+
+def _is_accepted(operator: Operator) -> bool:
+    """By a person, who sees what it came to; by --yes where nothing forbids it."""
+    if operator.assume_yes:
+        return True
+    choices = {"y": "accept", "n": "reject"}
+    reply = operator.reply(Question("Store this calibration and take it into use?", choices, "accept"))
+    if reply.key == "n":
+        operator.console.say("  not stored; calibrate solves these views again, calibrate --fresh takes new ones")
+    return reply.key == "y"
+
+
+def _report(store: CalibrationStore, version: str, calibration: CellCalibration, console: Console) -> Path | None:
+    """Its file; None where it cannot be written, which undoes no calibration."""
+    file = store.report_file(version)
+    try:
+        write_calibration_report(file, version, calibration, calibration.samples)
+    except StorageError as error:
+        console.error(error)
+        return None
+    console.say(f"  for the lab book: [bold]{escape(str(file))}[/]")
+    return file
+
+
+def _line(name: str, arm: ArmCalibration) -> str:
+    apart = ", ".join(f"{method} {mm:.1f} mm {deg:.2f}°" for method, (mm, deg) in arm.disagreement.items())
+    return (
+        f"  {name} arm: {arm.views} views, left out {arm.holdout_px:.2f} px {arm.holdout_mm:.2f} mm; base ± "
+        f"{arm.sigma_mm.max():.2f} mm ± {arm.sigma_deg.max():.3f}°; closed forms differ by {apart}"
+    )

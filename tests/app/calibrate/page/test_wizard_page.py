@@ -1,0 +1,162 @@
+"""The wizard worked from the page: a view is asked for anew, approved and stopped; what was seen, covered and solved is
+shown, after a reload too."""
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.bench.page.browser import Browser, Tab
+from app.calibrate.board_size import ask_tag_mm
+from app.calibrate.options import Plant
+from app.calibrate.page.wizard_page import wizard_parts
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.calibrate.sampling import Sampling, take_views
+from app.console import Console
+from app.events import BoardLook, CalibrationSolved, ViewRefused, ViewsChange
+from app.interrupts import Interrupts
+from app.page.live_page import LivePage
+from app.paths import CELLS
+from app.run.operator import Operator
+from calibration.board import Board
+from calibration.sample_arrays import touch_arrays, view_arrays
+from calibration.solve import solve_arm
+from core.cell import load_cell
+from core.errors import PerceptionError
+from tests.support.board_cell import BoardCell
+from tests.support.board_views import K, drawn_truth, drawn_views
+from tests.support.calibrations import calibration_of
+
+CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
+
+
+class Wizard:
+    """A rig of drawn pictures, its page, and a hand at the browser."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig, self.console, self.interrupts = rig, Console(is_quiet=True), Interrupts()
+        self.page = LivePage(
+            CELL,
+            self.console,
+            self.interrupts,
+            lay_out=lambda page, cell: wizard_parts(page, cell, lambda: rig.board, K, None),
+        )
+        self.page.watch(rig.world.arms)
+
+    def sampling(self, folder: Path) -> Sampling:
+        operator = Operator(self.console, self.interrupts)
+        samples = Samples.open(folder, {}, fresh=False)
+        intrinsics = self.rig.world.camera.intrinsics
+        return Sampling(CELL, self.rig, samples, operator, intrinsics, CELL.camera.T_world_camera, 2, 0.5, 3)
+
+
+@pytest.fixture(scope="module")
+def wizard() -> Iterator[Wizard]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.calibrate.rig.MisplacedCell", lambda cell, seed, *_: BoardCell(cell, seed, BOARD))
+        with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING)) as rig:
+            rig.give_board("left")
+            wizard = Wizard(rig)
+            with closing(wizard.page):
+                yield wizard
+
+
+@pytest.fixture(scope="module")
+def tab(wizard: Wizard, browser: Browser) -> Tab:
+    tab = browser.tab(f"{wizard.page.address}/?fixedDpr=0.1", 820, 1180)
+    tab.until_key("STOP")
+    return tab
+
+
+def test_another_view_is_asked_for_and_a_stop_in_mid_motion_holds_the_arm(
+    wizard: Wizard, tab: Tab, tmp_path: Path
+) -> None:
+    failed: list[BaseException] = []
+
+    def hand() -> None:
+        try:
+            tab.until("document.body.innerText.includes('time [%]')")  # the ghost goes through what is asked about
+            tab.reload()
+            tab.press("another view")
+            tab.until("document.body.innerText.includes('Another view was asked for by page')")
+            tab.press("APPROVE")
+            tab.until_state("moving", 60)
+        except BaseException as error:
+            failed.append(error)
+        tab.press("STOP", times=2)
+
+    thread = threading.Thread(target=hand)
+    with wizard.interrupts, pytest.raises(KeyboardInterrupt):
+        thread.start()
+        take_views(wizard.sampling(tmp_path), "left")
+    thread.join()
+    assert not failed, failed
+    state = wizard.rig.world.arms["left"].state()
+    assert state.enabled and not state.stopped and not state.faults
+    wizard.rig.world.clock.sleep(0.5)
+    np.testing.assert_allclose(wizard.rig.world.arms["left"].state().joints_rad, state.joints_rad, atol=0.02)
+
+
+def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_too(wizard: Wizard, tab: Tab) -> None:
+    tell = wizard.console.events.tell
+    tell(BoardLook("left", wizard.rig.world.camera.read().color))
+    tell(ViewRefused("left", PerceptionError("The board moves: its corners wander.", "Let the arm come to rest.")))
+    tab.until("/its board, [1-6] of 6 tags/.test(document.body.innerText)")
+    tab.reload()
+    tab.until("document.body.innerText.includes('refused: The board moves')")
+    assert "→ Let the arm come to rest." in tab.text()
+
+
+def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> None:
+    tell, views = wizard.console.events.tell, tuple(drawn_views(drawn_truth(0), 20))
+    tab.choose_tab("Coverage")
+    tell(ViewsChange("left", views[:2], 20))
+    tab.until("document.body.innerText.includes('left arm: 2 of 20 views')")
+    assert "Wanted still" in tab.text()
+    tell(ViewsChange("left", views, 20))
+    tab.until("document.body.innerText.includes('are covered')")
+    tab.choose_tab("Residuals")
+    tab.until("document.body.innerText.includes('by 20 views')")
+    assert tab.run("document.querySelectorAll('#vitro-residuals circle').length") == 2 * 2 * 20
+    bad = replace(views[4], joints_rad=views[4].joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
+    tell(ViewsChange("left", (*views[:4], bad, *views[5:]), 20))
+    tab.until("document.body.innerText.includes('View 5 contradicts')")
+
+
+def test_the_result_is_shown_accepted_and_its_report_linked(wizard: Wizard, tab: Tab, tmp_path: Path) -> None:
+    views, truth = drawn_views(drawn_truth(1), 10), drawn_truth(1)
+    arm = solve_arm(views, K, "new", BOARD, truth.T_world_camera)
+    samples = view_arrays({"left": views}) | touch_arrays({"left": {3: 1.26}})
+    solved = replace(calibration_of(CELL), arms={"left": arm}, intrinsics=K, samples=samples)
+    report = tmp_path / "report.html"
+    report.write_text("<b>Für das Laborbuch</b>")
+    tab.choose_tab("Result")
+    wizard.console.events.tell(CalibrationSolved(solved))
+    tab.until("document.body.innerText.includes('Accept or reject it')")
+    assert "1.3" in tab.text() and "not seen" in tab.text() and "lab book" not in tab.text()
+    wizard.console.events.tell(CalibrationSolved(solved, True, report))
+    tab.until("document.body.innerText.includes('stored and in use')")
+    link = str(tab.run("document.querySelector('#vitro-result a').href"))
+    assert "Für das" in urllib.request.urlopen(link).read().decode()
+    foreign = urllib.request.Request(link, headers={"Host": "elsewhere.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(foreign)
+
+
+def test_a_measured_size_is_asked_for_until_it_is_one(wizard: Wizard, tab: Tab) -> None:
+    sizes: list[float] = []
+    thread = threading.Thread(target=lambda: sizes.append(ask_tag_mm(wizard.console)), daemon=True)
+    thread.start()
+    for said in ("wide", "33,8 mm"):
+        tab.until_key("Save")
+        tab.write(said)
+        tab.press("Save")
+    thread.join(20)
+    assert sizes == [33.8]
