@@ -53,6 +53,11 @@ class Camera(Protocol):
         """
         ...
 
+    def glance(self, timeout_s: float = 0.5) -> RgbdFrame | None:
+        """A picture for people to look at, from any thread; nothing may act on it. None where there is none to be had
+        beside what is read, as from recordings and from the digital cell, which draws what is asked for alone."""
+        return None
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self:

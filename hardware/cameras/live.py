@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class LiveCamera(Camera):
         self._exposure = ExposureWatch()
         self._last_number = -1
         self._driver: Child | None = None
+        self._lock = threading.Lock()
         self._start()
 
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
@@ -58,16 +60,8 @@ class LiveCamera(Camera):
         """
         if self._driver is None:
             raise CameraError(f"{self.name} is closed.", "Open the camera again.")
-        try:
-            frame = self._next(timeout_s)
-        except ChildLost as lost:
-            _log.warning("the driver of %s %s; it is started again", self.name, lost)
-            self._start()
-            try:
-                frame = self._next(timeout_s)
-            except ChildLost as again:
-                self.close()
-                raise self._lost(again) from again
+        with self._lock:
+            frame = self._read(timeout_s)
         frame = replace(frame, number=self._first_number + frame.number)
         if not self._freshness.admits(frame.number, frame.stamp_s):
             raise CameraError(
@@ -78,6 +72,30 @@ class LiveCamera(Camera):
         self._exposure.check(frame.color, self.name)
         return frame
 
+    def glance(self, timeout_s: float = 0.5) -> RgbdFrame | None:
+        """None too while it is read, or is lost: the next read says so, and starts it again."""
+        if self._driver is None or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._next(timeout_s)
+        except (ChildLost, CameraError):
+            return None
+        finally:
+            self._lock.release()
+
+    def _read(self, timeout_s: float) -> RgbdFrame:
+        """The driver's next frame, from one that is started again where the first is lost."""
+        try:
+            return self._next(timeout_s)
+        except ChildLost as lost:
+            _log.warning("the driver of %s %s; it is started again", self.name, lost)
+            self._start()
+        try:
+            return self._next(timeout_s)
+        except ChildLost as again:
+            self.close()
+            raise self._lost(again) from again
+
     def close(self) -> None:
         driver, self._driver = self._driver, None
         if driver is not None:
@@ -86,9 +104,9 @@ class LiveCamera(Camera):
     def _start(self) -> None:
         self.close()
         arguments = [json.dumps(asdict(self._config)), *([str(self._plays)] if self._plays else [])]
-        self._driver = Child("hardware.cameras.live_driver", *arguments)
+        self._driver = driver = Child("hardware.cameras.live_driver", *arguments)
         try:
-            self.name, serial, intrinsics = self._answer(_OPEN_S)
+            self.name, serial, intrinsics = self._answer(driver, _OPEN_S)
         except ChildLost as lost:
             self.close()
             raise self._lost(lost) from lost
@@ -100,20 +118,21 @@ class LiveCamera(Camera):
         self._first_number = self._last_number + 1
 
     def _next(self, timeout_s: float) -> RgbdFrame:
-        assert self._driver is not None
+        driver = self._driver
+        if driver is None:
+            raise ChildLost("is closed")
         try:
-            self._driver.connection.send(timeout_s)
+            driver.connection.send(timeout_s)
         except OSError as error:
             raise ChildLost("crashes") from error
-        frame: RgbdFrame = self._answer(timeout_s + _SLACK_S)
+        frame: RgbdFrame = self._answer(driver, timeout_s + _SLACK_S)
         return frame
 
-    def _answer(self, timeout_s: float) -> Any:
+    def _answer(self, driver: Child, timeout_s: float) -> Any:
         """What the driver answers: raises what it raised, or ChildLost."""
-        assert self._driver is not None
-        kind, value = self._driver.receive(timeout_s)
+        kind, value = driver.receive(timeout_s)
         if kind == "restarts":
-            kind, value = self._driver.receive(_RESTART_S)
+            kind, value = driver.receive(_RESTART_S)
         if kind == "error":
             raise CameraError(*value)
         return value

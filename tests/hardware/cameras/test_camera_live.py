@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +43,30 @@ def test_a_driver_that_was_killed_or_hangs_is_started_again_by_serial_and_frames
             driver.send_signal(blow)
             frames.append(camera.read())
             assert driver.returncode == -signal.SIGKILL, "whatever hung is gone"
+            assert glance_while_reading(camera, frames).color.shape == (480, 848, 3)
     assert camera.name == f"d435 {SERIAL}" and frames[0].intrinsics == K
     assert [frame.number for frame in frames] == sorted({frame.number for frame in frames}), "numbers grow"
     assert [frame.stamp_s for frame in frames] == sorted({frame.stamp_s for frame in frames})
     with pytest.raises(CameraError, match="closed"):
         camera.read()
+    assert camera.glance() is None
+
+
+def glance_while_reading(camera: LiveCamera, frames: list[RgbdFrame]) -> RgbdFrame:
+    """What somebody sees who looks on from another thread while frames are read; a look that would wait sees none."""
+    with ThreadPoolExecutor(1) as others:
+        looks = others.submit(lambda: [camera.glance() for _ in range(20)])
+        while not looks.done():
+            frames.append(camera.read())
+    return next(frame for frame in (*looks.result(), camera.glance()) if frame is not None)
+
+
+def test_looking_at_a_camera_that_hangs_is_seen_as_nothing_and_the_next_read_starts_it_again(recording: Path) -> None:
+    with LiveCamera(RealSenseConfig(), plays=recording) as camera:
+        first = camera.read()
+        camera._driver.process.send_signal(signal.SIGSTOP)
+        assert camera.glance(timeout_s=0.1) is None
+        assert camera.read().number > first.number
 
 
 def test_a_camera_that_does_not_come_back_fails_with_what_to_do(recording: Path, tmp_path: Path) -> None:
