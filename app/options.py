@@ -17,7 +17,7 @@ Fields inherited from a base are options of every command that has it; those tha
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from pkgutil import resolve_name
@@ -103,6 +103,21 @@ class ModelOptions(EstimatorOptions):
     def settings(self) -> EstimatorOptions:
         """What of them the model itself takes."""
         return EstimatorOptions(**{field.name: getattr(self, field.name) for field in fields(EstimatorOptions)})
+
+
+def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """The names in a comma-separated list, each once.
+
+    Raises:
+        ConfigurationError: none, or one that is not among the choices.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    wrong = [name for name in names if name not in choices]
+    if wrong or not names:
+        raise ConfigurationError(
+            f"There is no {wrong[0]!r}." if wrong else f"{text!r} names none.", f"Choose some of: {', '.join(choices)}."
+        )
+    return names
 
 
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from contextlib import closing
 
-from app.bench.options import BenchGraspOptions, names_in
+from app.bench.options import BenchGraspOptions
 from app.console import Console
 from app.interrupts import Interrupts
+from app.options import names_in
 from app.paths import cell_file, home
 from app.run.operator import Operator
 from app.run.options import PipelineOptions

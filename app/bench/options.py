@@ -1,6 +1,5 @@
 """The benches, slow proofs whose results docs/ keeps, and what they take."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -201,21 +200,6 @@ class BenchLogOptions(JsonOption):
         str | None,
         typer.Option(help="A PostgreSQL database's URL: kills and writers on it too.", show_default=False),
     ] = None
-
-
-def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
-    """The names in a comma-separated list, each once.
-
-    Raises:
-        ConfigurationError: none, or one that is not among the choices.
-    """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    wrong = [name for name in names if name not in choices]
-    if wrong or not names:
-        raise ConfigurationError(
-            f"There is no {wrong[0]!r}." if wrong else f"{text!r} names none.", f"Choose some of: {', '.join(choices)}."
-        )
-    return names
 
 
 add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)

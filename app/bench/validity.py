@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.options import BenchValidityOptions, names_in
+from app.bench.options import BenchValidityOptions
 from app.bench.validity_captures import BEST, capture_rows, judge_captures
 from app.bench.validity_sheet import Judged, draw_failure, draw_tolerance, write_page
 from app.bench.validity_table import SceneResult, summarise_validity, validity_rows
 from app.console import Console
+from app.options import names_in
 from app.paths import cell_file, home
 from app.run.options import PipelineOptions
 from app.run.pipeline import ArmJoints, Pipeline

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from app.bench.options import names_in
 from app.campaign.options import DEFAULTS, CampaignOptions
+from app.options import names_in
 from app.run.options import SharedOptions
 from core.errors import ConfigurationError
 from core.surfaces import SURFACES

@@ -53,18 +53,20 @@ def find_estimator(name: str, output: Output = "depth") -> EstimatorSpecificatio
 
 
 def find_estimators(text: str, output: Output = "depth") -> tuple[EstimatorSpecification, ...]:
-    """Those of a comma-separated list, each once.
+    """Those of a comma-separated list.
 
     Raises:
-        ConfigurationError: there is one that there is not, or none at all, or two share a name.
+        ConfigurationError: there is one that there is not, or none at all, one stands twice or two share a name.
     """
-    parts = dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
+    parts = [part.strip() for part in text.split(",") if part.strip()]
     found = tuple(find_estimator(part, output) for part in parts)
     if not found:
         raise ConfigurationError("--estimators names none.", f"Choose some of: {', '.join(ESTIMATORS)}.")
     names = [one.name for one in found]
     if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
-        raise ConfigurationError(f"Two of {text} are called '{twice}'.", "Give one of them another name.")
+        raise ConfigurationError(
+            f"Two of {text} are called '{twice}'.", "Name each once; of two of your own, give one another name."
+        )
     return found
 
 

@@ -34,10 +34,15 @@ def compare_named(
         first, second: an estimator as it is shown (a letter in a blind campaign), or CAMPAIGN:ESTIMATOR.
 
     Raises:
-        TrialError: there is no such estimator, or they have no surface in common.
+        TrialError: there is no such estimator, both are the same, or they have no surface in common.
     """
     known = {one.name: one for one in store.campaigns()}
     named = [_named(text, campaign, known) for text in (first, second)]
+    if named[0].name == named[1].name and named[0].id == named[1].id:
+        raise TrialError(
+            f"{first} would be compared with itself.",
+            "Name two estimators, or one in two campaigns: MONDAY:vitro-s FRIDAY:vitro-s.",
+        )
     alone = named[0].campaign if named[0].id == named[1].id else None
     ids = [one.id for one in named if one.id is not None]
     counted = CountedTrials(read_open_arrays(store, alone, also=ids))

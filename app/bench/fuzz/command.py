@@ -17,8 +17,9 @@ from typing import Any
 from app.bench.fuzz.damage import damaged
 from app.bench.fuzz.reader import Reader
 from app.bench.fuzz.readers import READERS
-from app.bench.options import BenchFuzzOptions, names_in
+from app.bench.options import BenchFuzzOptions
 from app.console import Console
+from app.options import names_in
 from core.errors import VitroError
 
 #: What no input may cost: seconds of a processor, bytes of memory more than the sound file.
