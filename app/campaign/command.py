@@ -99,10 +99,10 @@ def _prepare(store: TrialStore, options: CampaignOptions, station: Station) -> t
 
 def _plan_line(campaign: Campaign) -> str:
     names = ", ".join(sorted(map(campaign.alias, campaign.estimators)))
-    scenes = len(list(campaign.plan()))
+    runs = len(list(campaign.plan()))
     return (
         f"campaign [bold]{campaign.name}[/]: {names} on {campaign.scenes} scenes of each of {len(campaign.surfaces)} "
-        f"surface(s), {scenes} in all"
+        f"surface(s), {runs} runs in all"
     )
 
 
@@ -114,7 +114,7 @@ def _settings_line(campaign: Campaign) -> str:
 def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[LabelledTrial]) -> None:
     """No rates before the end: who has seen them may be tempted to stop there."""
     if missing:
-        console.say(f"  {missing} scene(s) are missing still; go on: python main.py trials campaign {campaign.name}")
+        console.say(f"  {missing} run(s) are missing still; go on: python main.py trials campaign {campaign.name}")
     else:
         summaries = summarise_labelled(trials, [known.counts for known in trials])
         title = f"The campaign {campaign.name}: {len(trials)} trial(s)"

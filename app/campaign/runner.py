@@ -64,15 +64,13 @@ class CampaignRunner:
         console, planned = self.station.operator.console, len(list(self.campaign.plan()))
         sessions = {name: self._session(world, name) for name in self.pipelines}
         for number, scene in enumerate(missing, start=planned - len(missing) + 1):
-            progress = f"campaign {self.campaign.name}: scene {number} of {planned}"
+            progress = f"campaign {self.campaign.name}: run {number} of {planned}"
             console.events.tell(SessionProgress(progress, number - 1, planned))
             self._tried[scene] = self._tried.get(scene, 0) + 1
             console.say(
-                f"\n[bold]scene {number} of {planned}[/], {scene.surface} table, {scene.objects} object(s), estimator "
-                f"[bold]{self.campaign.alias(scene.estimator)}[/]"
+                f"\n[bold]run {number} of {planned}[/]: scene {scene.number + 1} on the {scene.surface} table, "
+                f"{scene.objects} object(s), estimator [bold]{self.campaign.alias(scene.estimator)}[/]"
             )
-            where = f"{self.campaign.name}: scene {number} of {planned}"
-            console.events.tell(SessionProgress(where, number - 1, planned))
             discard_unfinished(self.store, scene, self.campaign)
             begun = len(self.log.ids)
             try:

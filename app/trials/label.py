@@ -54,6 +54,12 @@ def _tell(console: Console, store: TrialStore, record: TrialRecord) -> LabelledT
     standing = [label for label in store.labels(record.id) if label.undone is None]
     known = LabelledTrial(record, standing[-1] if standing else None)
     console.say(f"  trial {record.id}: {said_of(known)}; counts as {known.value}")
+    campaign = next((one for one in store.campaigns() if one.id == record.campaign), None)
+    if campaign is not None and known.is_called_invalid and (campaign.finished or campaign.looks):
+        console.say(
+            f"  [yellow]![/] the results of {campaign.name} could be seen before: laid again, this scene makes the "
+            "campaign exploratory; undo takes the label back"
+        )
     return known
 
 

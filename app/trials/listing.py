@@ -28,18 +28,22 @@ def list_trials(options: ListOptions) -> int:
 
 
 def summarise_trials(options: SummaryOptions) -> int:
-    """Counts as `trials report` does, and is like it a look at every campaign that is open.
+    """Counts as `trials report` does, and is like it a look at every campaign that is open, or at the one asked for.
 
     Raises:
-        TrialError: a row was edited into what no trial is.
+        TrialError: there is no such campaign, or a row was edited into what no trial is.
     """
     console = Console(options.as_json)
     with opened_log(console) as store:
-        counted = CountedTrials(read_open_arrays(store, None))
-        look_at(store, None, counted)
+        campaign = None if options.campaign is None else store.campaign(options.campaign)
+        counted = CountedTrials(read_open_arrays(store, campaign))
+        look_at(store, campaign, counted)
         stands = dict(zip(counted.arrays.ids.tolist(), counted.stands.tolist(), strict=True))
-        trials = [known for known in store.each_labelled() if known.trial.id in stands]
-        hidden = [known.name for known in store.campaigns() if known.is_blind and known.finished is None]
+        campaigns = store.campaigns()
+        blinding = Blinding(campaigns)
+        labelled = store.each_labelled(None if campaign is None else campaign.id)
+        trials = [blinding.shown(known) for known in labelled if known.trial.id in stands]
+        hidden = [one.name for one in campaigns if one.is_blind and one.finished is None and campaign is None]
     summaries = summarise_labelled(trials, [stands[known.trial.id] for known in trials])
     show_success(console, summaries, f"{len(trials)} trial(s) in {store.where}", "as labelled, unconfirmed is none")
     if hidden:

@@ -31,6 +31,8 @@ class ListOptions(JsonOption):
 class SummaryOptions(JsonOption):
     """Success per surface and estimator with intervals, beside the paper's."""
 
+    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+
 
 @dataclass(frozen=True)
 class ShowTrialOptions(JsonOption):
@@ -51,7 +53,7 @@ class LabelOptions(JsonOption):
     )
     reason: Annotated[str, typer.Option(help="Why: a key or a name, as i or 'slip on lift'.")] = ""
     note: Annotated[str, typer.Option(help="Whatever else is worth telling.")] = ""
-    by: Annotated[str, typer.Option(help="Who says it; default: the login name.")] = ""
+    by: Annotated[str, typer.Option("--by", "--operator", help="Who says it; default: the login name.")] = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class UndoOptions(JsonOption):
     id: Annotated[int | None, typer.Argument(min=1, help="The trial's number; default: the one you labelled last.")] = (
         None
     )
-    by: Annotated[str, typer.Option(help="Without a number: who gave it; default: the login name.")] = ""
+    by: Annotated[
+        str, typer.Option("--by", "--operator", help="Without a number: who gave it; default: the login name.")
+    ] = ""
 
 
 @dataclass(frozen=True)
