@@ -116,7 +116,10 @@ class Console:
         for row in rows:
             table.add_row(*map(escape, row))
         table.width = self._rich.measure(table, options=self._rich.options.update(max_width=1000)).maximum
-        self._rich.print(table, crop=False)
+        for line in self._rich.render_lines(table, self._rich.options.update(max_width=table.width), pad=False):
+            text = Text.assemble(*((part.text, part.style or "") for part in line))
+            text.rstrip()  # the last column is filled up to its longest cell, which a narrow terminal would wrap
+            self._rich.print(text, crop=False)
 
     def progress(self, items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
         with self._bar(label, total, 0, MofNCompleteColumn(), TimeElapsedColumn()) as update:

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, TrialError
 from core.files import demand_writable, writing
 
 CELLS = Path(__file__).parent / "cells"
@@ -28,13 +29,30 @@ def home(is_written: bool = True) -> Path:
 def trial_log(is_written: bool = True) -> str:
     """Where the log of trials is: what $VITRO_TRIALS says, a file or an SQLAlchemy URL, else `trials.db` at home.
 
-    is_written, errors: as `home`; a log elsewhere is judged when it is opened.
+    is_written: as `home`.
+
+    Raises:
+        StorageError: as `home`; a log elsewhere is judged when it is opened.
+        TrialError: $VITRO_TRIALS names a file to read that is not there, or the log's rows are gone and its trials'
+            folders are not.
     """
     place = os.environ.get("VITRO_TRIALS")
-    if place and "://" not in place:
+    if place and "://" in place:
+        home(is_written)  # trials of a server too have their pictures here
         return place
-    folder = home(is_written)  # trials of a server too have their pictures here
-    return place or str(folder / "trials.db")
+    file = Path(place) if place else home(is_written) / "trials.db"
+    if place and not is_written and not file.exists():
+        raise TrialError(
+            f"There is no log of trials {file}, which VITRO_TRIALS names.",
+            "Correct VITRO_TRIALS, or unset it for the log of VITRO_HOME; a run makes one where there is none.",
+        )
+    folders = trial_folder(str(file), 0).parent
+    if file.is_file() and not file.stat().st_size and any(folders.glob("[0-9]*")):
+        raise TrialError(
+            f"The log of trials {file} is empty, but there are folders of its trials.",
+            f"Restore it from a backup; or, to begin anew: mv {quote(str(folders))} {quote(f'{folders}.aside')}",
+        )
+    return str(file)
 
 
 def calibrations() -> Path:

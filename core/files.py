@@ -19,6 +19,7 @@ _ARCHIVE = "inline_container"
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some disk there (df -h)") | {
     errno.ENOENT: "Make the folder that is missing (mkdir -p)",
     errno.ENOTDIR: "Move away the file that stands where a folder must be",
+    errno.EEXIST: "Move away the file that stands where a folder must be",
     errno.EISDIR: "Move away the folder that stands where the file must be",
     errno.ELOOP: "Remove the link that stands where the file must be",
     errno.EROFS: "Mount the disk so that it can be written to",
@@ -48,7 +49,7 @@ def storage_remedy(error: OSError, then: str = "") -> str:
     what = _REMEDIES.get(error.errno or 0, "Mend its permissions")
     return (
         f"{what} and run the same command again{f': {then}' if then else ''}. "
-        "Or write elsewhere: --out where the command has it, else VITRO_HOME."
+        "Or write elsewhere: another file or --out where the command takes one, else VITRO_HOME."
     )
 
 

@@ -8,13 +8,14 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from core.errors import TrialError
+from core.errors import StorageError, TrialError
 from core.files import free_folder, sync_files
 from core.json_values import to_json
 from trials.failures import database_errors, sqlite_error
@@ -206,7 +207,11 @@ def _log_ahead(engine: Engine) -> None:
 
 
 def _check_file(path: Path) -> None:
-    """Refuses what SQLite would take for a new database and overwrite."""
+    """Refuses what SQLite would take for a new database and overwrite, and what it cannot open."""
+    if path.is_dir():
+        raise StorageError(
+            f"The trial log {path} is a folder.", f"Move it aside: mv {quote(str(path))} {quote(f'{path}.aside')}"
+        )
     if not path.is_file():
         return
     with path.open("rb") as file:

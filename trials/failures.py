@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from core.errors import DamageError, StorageError, TrialError, VitroError
 from core.files import storage_remedy
@@ -91,6 +91,12 @@ def database_errors(where: str) -> Iterator[None]:
         if isinstance(original, OSError) and "://" not in where:
             wrong = f"The trial log {where} cannot be opened ({original.strerror})."
             raise StorageError(wrong, storage_remedy(original)) from error
+        if isinstance(original, ImportError) or isinstance(error, NoSuchModuleError):
+            name = where.partition("://")[0]
+            raise TrialError(
+                f"The trial log cannot be kept in a database of the kind {name!r}: nothing here speaks to one.",
+                "Name a file, or a PostgreSQL server: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
+            ) from error
         cause = str(original).split("\n", 1)[0].rstrip(".")
         state = getattr(original, "sqlstate", None) or ""
         if state in _POSTGRES:

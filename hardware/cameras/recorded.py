@@ -1,5 +1,6 @@
 """Recordings as cameras: `.bag` and `.db3` of librealsense, and folders of frames."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hardware.cameras.frame_folder import FrameFolderCamera
 #: Longest waits for the player, the first with the time that its libraries take to load [s].
 _OPEN_S = 30.0
 _STALL_S = 20.0
+#: An MCAP's header and what begins after it.
+_HEAD_BYTES = 256
 
 
 def open_recording(path: Path) -> Camera:
@@ -25,16 +28,30 @@ def open_recording(path: Path) -> Camera:
     """
     path = Path(path)
     if not path.exists():
-        raise CameraError(f"There is no recording {path}.", "Name an existing .bag, .db3 or folder of frames.")
+        raise CameraError(f"There is no recording {path}.", "Name an existing .bag, .db3, .mcap or folder of frames.")
+    if _is_trial(path):
+        raise CameraError(
+            f"{path} records a trial, not a camera alone.",
+            f"See it: python main.py replay {shlex.quote(str(path))}; its frames, for a dry run, lie beside it.",
+        )
     if is_ros_bag(path):
         return RosBagCamera(path)
     if path.is_dir():
         return GraspNetCamera(path) if is_graspnet(path) else FrameFolderCamera(path)
     if path.suffix.lower() not in (".bag", ".db3"):
         raise CameraError(
-            f"{path} is not a recording Vitro can play.", "Give a RealSense .bag or .db3, or a folder of frames."
+            f"{path} is not a recording Vitro can play.",
+            "Give a RealSense .bag or .db3, a ROS bag or .mcap, or a folder of frames.",
         )
     return RecordedCamera(path)
+
+
+def _is_trial(path: Path) -> bool:
+    """Whether it is an MCAP that a trial wrote: a metadata record called vitro follows its header."""
+    if path.suffix.lower() != ".mcap" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"\x05\0\0\0vitro" in file.read(_HEAD_BYTES)
 
 
 class RecordedCamera(Camera):

@@ -183,7 +183,7 @@ def test_a_log_of_a_newer_version_is_refused(path: Path) -> None:
 
 def test_a_folder_in_place_of_the_log_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
-    refused(path, "cannot be opened", StorageError)
+    assert "mv " in refused(path, "is a folder", StorageError).remedy
 
 
 def test_an_emptied_log_with_rows_left_in_its_write_ahead_log_is_refused(path: Path) -> None:

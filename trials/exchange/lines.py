@@ -67,6 +67,10 @@ def reading_lines(path: Path) -> Iterator[LogContent]:
     try:
         with path.open("rb") as file, _text(file) as text:
             yield _content(text, path)
+    except FileNotFoundError as error:
+        raise TrialError(
+            f"There is no file {path}.", "Name what `trials export FILE.jsonl` or `.zip` wrote."
+        ) from error
     except (*_DAMAGED, KeyError) as error:
         raise _unusable(path, str(getattr(error, "strerror", None) or error)) from error
 

@@ -24,9 +24,10 @@ from app.trial_recording.notes import TrialNotes
 from app.trial_recording.reader import partial_of, read_recording
 from app.trial_recording.recorder import RECORDING, TrialRecorder
 from app.trial_recording.writer import write_recording
-from core.errors import StorageError, TrialError
+from core.errors import CameraError, StorageError, TrialError
 from core.transforms import apply
 from grasping.planning.grasp_plan import Phase
+from hardware.cameras.recorded import open_recording
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
@@ -288,3 +289,9 @@ def test_what_fails_in_it_costs_one_trials_recording_and_is_said_once(
         console.events.tell(TrialEnd(row(id=2, outcome=Outcome.SUCCESS)))
     assert not (tmp_path / "1").exists()
     assert read_recording(tmp_path / "2" / RECORDING).facts["trial"] == "2"
+
+
+def test_a_dry_run_of_a_trials_recording_is_told_of_replay(done: RecordedTrial) -> None:
+    with pytest.raises(CameraError, match="records a trial") as caught:
+        open_recording(done.recording)
+    assert f"replay {done.recording}" in caught.value.remedy

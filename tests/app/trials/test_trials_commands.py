@@ -178,6 +178,56 @@ def test_tables_for_reading_are_blind_and_exports_are_not(store: TrialStore, tmp
         assert ("vitro-s" in (tmp_path / f"all.{kind}").read_text()) is is_named
 
 
+def test_a_campaign_is_summarised_alone(store: TrialStore) -> None:
+    campaign = store.add_campaign(
+        Campaign(name="glass", estimators=("raw",), surfaces=("reflective",), scenes=1, settings={})
+    )
+    ended(store, estimator="raw", campaign=campaign.id)
+    ended(store, estimator="raw")
+    assert [one["success"]["of"] for one in call("summary")["summary"]] == [2]
+    assert [one["success"]["of"] for one in call("summary", "--campaign", "glass")["summary"]] == [1]
+    assert "looks" in str(call("show", 1)) and store.campaign("glass").looks == ()
+    assert "no campaign" in call("summary", "--campaign", "class", code=1)
+
+
+def test_calling_a_trial_invalid_once_results_could_be_seen_is_warned_of(store: TrialStore) -> None:
+    campaign = store.add_campaign(
+        Campaign(name="glass", estimators=("raw",), surfaces=("reflective",), scenes=1, settings={})
+    )
+    trial = ended(store, campaign=campaign.id)
+    assert "exploratory" not in shown("label", trial, "--invalid", "--reason", "setup")
+    store.finish_campaign(campaign.id)
+    assert "exploratory" in shown("label", trial, "--invalid", "--reason", "setup")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("mistyped.db", "which VITRO_TRIALS names"),
+        ("mysql://ada:secret@localhost/lab", "PostgreSQL"),
+        ("oracle8://localhost/lab", "PostgreSQL"),
+    ],
+)
+def test_a_log_that_cannot_be_meant_is_named_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    monkeypatch.setenv("VITRO_TRIALS", place if "://" in place else str(tmp_path / place))
+    answer = call("list", code=1)
+    assert said in answer and "secret" not in answer
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_emptied_log_beside_its_trials_folders_is_not_begun_anew(store: TrialStore, tmp_path: Path) -> None:
+    store.close()
+    for rest in tmp_path.glob("trials.db*"):
+        rest.unlink()
+    (tmp_path / "trials.db").touch()
+    (tmp_path / "trials" / "00001").mkdir(parents=True)
+    assert "backup" in call("list", code=1)
+    (tmp_path / "trials").rename(tmp_path / "trials.aside")
+    assert call("list")["trials"] == []
+
+
 def test_what_is_left_of_a_damaged_log_is_shown_exported_and_gone_on_with(store: TrialStore, tmp_path: Path) -> None:
     for _ in range(40):
         ended(store, notes={"text": "x" * 3000})
