@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from app.console import Console
 from app.events import Event, TrialChange
 from app.interrupts import Interrupts
+from app.page.camera_part import CameraPart
 from app.page.cell_scene import CellScene
 from app.page.explanation_part import ExplanationPart
 from app.page.page_guard import LOOPBACK
-from app.page.page_part import PagePart
 from app.page.page_server import PageServer
 from app.page.pictures_part import PicturesPart
 from app.page.playback import PlanPlayback
@@ -24,12 +25,30 @@ from app.page.style import STYLE
 from app.page.tables_part import ResultsPart, StagesPart
 from core.cell import Cell
 from hardware.arms.arm import Arm
+from hardware.cameras.camera import Camera
 
 _log = logging.getLogger(__name__)
 #: How often the page looks at what changes by itself [s].
 _TICK_S = 0.05
 #: What is still to be sent gets this long to reach the browsers [s].
 _LAST_WORDS_S = 0.2
+
+
+class PagePart(Protocol):
+    """What the page is made of: it hears what the session tells and draws it.
+
+    Called on the page's own thread alone, so that it may draw at leisure.
+    """
+
+    def hear(self, event: Event) -> None:
+        """One event, in the order in which they happened."""
+        ...
+
+    def tick(self, now_s: float) -> None:
+        """Some times a second; now_s: time.monotonic()."""
+        ...
+
+
 #: Adds parts to a page, from top to bottom; they hear what happens in the order in which they are given back.
 LayOut = Callable[[PageServer, Cell], list[PagePart]]
 
@@ -40,12 +59,12 @@ def trial_parts(page: PageServer, cell: Cell) -> list[PagePart]:
     playback = PlanPlayback(server, cell)
     tabs = server.gui.add_tab_group()
     with tabs.add_tab("Pictures"):
-        pictures = PicturesPart(server)
+        camera, pictures = CameraPart(server), PicturesPart(server)
     with tabs.add_tab("Stages"):
         stages = StagesPart(server)
     with tabs.add_tab("Results"):
         results = ResultsPart(server)
-    return [stages, results, playback, pictures]
+    return [stages, results, playback, camera, pictures]
 
 
 class LivePage:
@@ -88,9 +107,12 @@ class LivePage:
     def address(self) -> str:
         return self._page.address
 
-    def watch(self, arms: Mapping[str, Arm]) -> None:
-        """Shows the arms as they report from now on; it only reads."""
+    def watch(self, arms: Mapping[str, Arm], camera: Camera | None = None) -> None:
+        """Shows the arms as they report from now on, and what a live camera sees; it only reads."""
         self._scene.watch(arms)
+        for part in self._parts:
+            if isinstance(part, CameraPart):
+                part.watch(camera)
 
     def close(self, words: str = "The session is over.") -> None:
         """Leaves `words` in the browsers that are open; idempotent."""
@@ -98,7 +120,7 @@ class LivePage:
             return
         self._console.events.remove(self._queue.put)
         self._console.questions.is_answered_elsewhere = False
-        self._scene.watch({})
+        self.watch({})
         self._queue.put(None)
         self._thread.join()
         self._status.end(words)

@@ -104,7 +104,7 @@ class Station:
                 opened.callback(console.events.remove, recorder.hear)
                 line.detail = f"{world.name}: camera {world.camera.name}, arms {', '.join(world.arms)} ({self.arms})"
             if operator.page is not None:
-                operator.page.watch(world.arms)
+                operator.page.watch(world.arms, world.camera)
                 opened.callback(operator.page.watch, {})
             try:
                 yield world
