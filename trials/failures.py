@@ -91,8 +91,8 @@ def database_errors(where: str) -> Iterator[None]:
         if isinstance(original, OSError) and "://" not in where:
             wrong = f"The trial log {where} cannot be opened ({original.strerror})."
             raise StorageError(wrong, storage_remedy(original)) from error
-        if isinstance(original, ImportError) or isinstance(error, NoSuchModuleError):
-            name = where.partition("://")[0]
+        name = where.partition("://")[0]
+        if isinstance(error, ImportError | NoSuchModuleError) and not name.startswith("postgres"):
             raise TrialError(
                 f"The trial log cannot be kept in a database of the kind {name!r}: nothing here speaks to one.",
                 "Name a file, or a PostgreSQL server: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",

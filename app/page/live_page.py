@@ -11,9 +11,9 @@ from typing import Protocol
 from app.console import Console
 from app.events import Event, TrialChange
 from app.interrupts import Interrupts
-from app.page.camera_part import CameraPart
 from app.page.cell_scene import CellScene
 from app.page.explanation_part import ExplanationPart
+from app.page.live_color_part import LiveColorPart
 from app.page.page_guard import LOOPBACK
 from app.page.page_server import PageServer
 from app.page.pictures_part import PicturesPart
@@ -59,7 +59,7 @@ def trial_parts(page: PageServer, cell: Cell) -> list[PagePart]:
     playback = PlanPlayback(server, cell)
     tabs = server.gui.add_tab_group()
     with tabs.add_tab("Pictures"):
-        camera, pictures = CameraPart(server), PicturesPart(server)
+        camera, pictures = LiveColorPart(server), PicturesPart(server)
     with tabs.add_tab("Stages"):
         stages = StagesPart(server)
     with tabs.add_tab("Results"):
@@ -111,7 +111,7 @@ class LivePage:
         """Shows the arms as they report from now on, and what a live camera sees; it only reads."""
         self._scene.watch(arms)
         for part in self._parts:
-            if isinstance(part, CameraPart):
+            if isinstance(part, LiveColorPart):
                 part.watch(camera)
 
     def close(self, words: str = "The session is over.") -> None:

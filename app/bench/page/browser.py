@@ -31,6 +31,8 @@ OPTIONS = (
 )
 #: viser's page sends one message in 50 ms, the newest: what a person does sooner after another thing may be lost [s].
 _HAND_S = 0.1
+#: A browser that draws on cores which others need too may take its time to answer [s].
+_ANSWER_S = 120.0
 #: Page's texts of keys, by what a finger sees.
 _KEYS = "[...document.querySelectorAll('button[id]')].filter(b => b.offsetParent !== null)"
 
@@ -84,7 +86,7 @@ class Tab:
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._socket.recv(timeout=30))
+            answer = json.loads(self._socket.recv(timeout=_ANSWER_S))
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")

@@ -13,8 +13,7 @@ from app.calibrate.page.result_part import ResultPart
 from app.calibrate.rig import Rig
 from app.events import ErrorTold
 from app.keys import has_terminal
-from app.page.live_page import LivePage, shown
-from app.page.page_part import PagePart
+from app.page.live_page import LivePage, PagePart, shown
 from app.page.page_server import PageServer
 from app.page.tables_part import StagesPart
 from app.run.operator import Operator

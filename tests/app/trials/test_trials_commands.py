@@ -166,7 +166,7 @@ def test_a_log_goes_to_another_home_by_export_and_by_merge(
     assert call("list")["trials"][0]["label"]["by"] == "ada"
     assert "no kind" in call("export", tmp_path / "all.xls", code=2)
     assert "for reading" in call("import", tmp_path / "all.csv", code=2)
-    assert "cannot be imported" in call("import", tmp_path / "none.zip", code=1)
+    assert "no file" in call("import", tmp_path / "none.zip", code=1)
     assert "no log" in call("merge", tmp_path / "none.db", code=1) and not (tmp_path / "none.db").exists()
 
 
@@ -186,7 +186,6 @@ def test_a_campaign_is_summarised_alone(store: TrialStore) -> None:
     ended(store, estimator="raw")
     assert [one["success"]["of"] for one in call("summary")["summary"]] == [2]
     assert [one["success"]["of"] for one in call("summary", "--campaign", "glass")["summary"]] == [1]
-    assert "looks" in str(call("show", 1)) and store.campaign("glass").looks == ()
     assert "no campaign" in call("summary", "--campaign", "class", code=1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.page.camera_part import CameraPart
+from app.page.live_color_part import LiveColorPart
 from app.page.page_server import PageServer
 from hardware.cameras.camera import Camera
 from hardware.cameras.frame import RgbdFrame
@@ -25,14 +25,14 @@ class OneView(Camera):
 
 
 @pytest.fixture
-def part() -> Iterator[CameraPart]:
+def part() -> Iterator[LiveColorPart]:
     with closing(PageServer()) as server:
-        part = CameraPart(server.viser)
+        part = LiveColorPart(server.viser)
         yield part
         part.watch(None)
 
 
-def shown(part: CameraPart, now_s: float, until_it_differs_from: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def shown(part: LiveColorPart, now_s: float, until_it_differs_from: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture on the page at `now_s`, once the camera has been looked at."""
     ends_s = time.monotonic() + 30
     while np.array_equal(part._image.image, until_it_differs_from) and time.monotonic() < ends_s:
@@ -41,7 +41,7 @@ def shown(part: CameraPart, now_s: float, until_it_differs_from: NDArray[np.uint
     return np.asarray(part._image.image)
 
 
-def test_what_a_live_camera_sees_is_shown_until_it_sees_nothing(part: CameraPart) -> None:
+def test_what_a_live_camera_sees_is_shown_until_it_sees_nothing(part: LiveColorPart) -> None:
     camera, empty = OneView(), part._image.image
     assert not part._image.visible
     part.watch(camera)
@@ -56,7 +56,7 @@ def test_what_a_live_camera_sees_is_shown_until_it_sees_nothing(part: CameraPart
     assert np.array_equal(shown(part, 9.0, seen), empty)
 
 
-def test_a_camera_that_is_not_looked_at_is_not_shown(part: CameraPart) -> None:
+def test_a_camera_that_is_not_looked_at_is_not_shown(part: LiveColorPart) -> None:
     camera = OneView()
     camera.view = None
     part.watch(camera)

@@ -17,7 +17,7 @@ _LATEST_S = 3.0
 _SILENT = "the camera is silent, or being read"
 
 
-class CameraPart:
+class LiveColorPart:
     """Hidden where the camera is not live in that sense: the digital cell draws what is asked for alone."""
 
     def __init__(self, server: "ViserServer") -> None:
