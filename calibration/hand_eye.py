@@ -3,8 +3,9 @@ joints' zero offsets and the board's true size, fitted together.
 
 A view's error is not its corners' alone: joints are read with noise too, and half a millimetre of it at the hand is a
 pixel. So a view's residuals are weighed by both (generalised least squares): the covariance of its corners is
-sigma_px² I + J sigma_joint² Jᵀ, J the corners' motion with the joints. Offsets of joint 1 and joint 6 cannot be told
-from the base's turn and the board's, and stay where they are.
+sigma_px² I + J sigma_joint² Jᵀ, J the corners' motion with the joints. Once the bad views are out, what the joints are
+read wrong by is learnt as a function of their angles (`joint_errors`): views from like angles err alike. Offsets of
+joint 1 and joint 6 cannot be told from the base's turn and the board's, and stay where they are.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from calibration.joint_errors import JointErrors, SeenErrors
 from core.image import Intrinsics
 from core.transforms import Matrix, transform
 from hardware.robot.description import Firmware
@@ -29,8 +31,8 @@ SEEN_JOINTS = [1, 2, 3, 4]
 #: Places in `HandEye.covariance`: turns [rad] and shifts [m] of the base and the board, offsets [rad], size.
 BASE_TURN, BASE_SHIFT, BOARD_TURN, BOARD_SHIFT = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)
 OFFSETS, SIZE = slice(12, 16), 16
-#: The step of a numeric derivative [rad].
-_STEP_RAD = 1e-6
+#: The step of a numeric derivative [rad]; a corner is never better than this [px].
+_STEP_RAD, _LEAST_CORNER_PX = 1e-6, 0.03
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class BoardView:
 class HandEye:
     """offsets_rad (6,) are to be added to what the arm reports; scale: of the board, over what was stated.
 
-    covariance (17, 17): turns in the camera's (base) and the hand's (board) axes.
+    covariance (17, 17): turns in the camera's (base) and the hand's (board) axes. joint_errors: what else is to be
+    added to the joints, where it was learnt.
     """
 
     T_camera_base: Matrix
@@ -54,6 +57,7 @@ class HandEye:
     offsets_rad: NDArray[np.float64]
     scale: float
     covariance: NDArray[np.float64]
+    joint_errors: JointErrors | None = None
 
     @property
     def sigma(self) -> NDArray[np.float64]:
@@ -62,7 +66,10 @@ class HandEye:
 
     def T_camera_board(self, joints_rad: NDArray[np.float64], firmware: Firmware) -> Matrix:
         """(..., 4, 4) at joints (..., 6) as read."""
-        return self.T_camera_base @ forward_kinematics(joints_rad + self.offsets_rad, firmware) @ self.T_tcp_board
+        true_rad = joints_rad + self.offsets_rad
+        if self.joint_errors is not None:
+            true_rad = true_rad + self.joint_errors.at(joints_rad)
+        return self.T_camera_base @ forward_kinematics(true_rad, firmware) @ self.T_tcp_board
 
 
 class HandEyeModel:
@@ -82,10 +89,14 @@ class HandEyeModel:
 
     def whiteners(self, views: Sequence[BoardView], at: HandEye) -> list[NDArray[np.float64]]:
         """(2K, 2K) of each view that makes its errors independent and of unit variance."""
+        return [_whitener(motion) for motion in self._motions(views, at)]
+
+    def _motions(self, views: Sequence[BoardView], at: HandEye) -> list[NDArray[np.float64]]:
+        """(2K, 6) of each view: how far its corners move by a radian of each joint."""
         still = self.errors_px(views, at)
         nudged = [self.errors_px(views, at, _STEP_RAD * axis) for axis in np.eye(6)]
         motion = np.stack([(one - still) / _STEP_RAD for one in nudged], axis=-1)
-        return [_whitener(one.reshape(-1, 6)) for one in np.split(motion, _ends(views))]
+        return [one.reshape(-1, 6) for one in np.split(motion, _ends(views))]
 
     def chi(self, views: Sequence[BoardView], at: HandEye) -> NDArray[np.float64]:
         """(N,) how many times its noise each view is off: about 1 where all is well."""
@@ -110,6 +121,34 @@ class HandEyeModel:
             current = replace(_moved(current, found.x), covariance=np.linalg.pinv(found.jac.T @ found.jac))
         return current
 
+    def refine(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
+        """The likeliest solution with the joints' errors learnt, from `fit` of views that all belong: its covariance is
+        the one to state, its predictions the ones to judge by."""
+        current = replace(start, joint_errors=None)
+        weights = np.zeros(SIZE + 1)
+        weights[OFFSETS], weights[SIZE] = 1 / OFFSET_RAD**2, 1 / SCALE**2
+        errors: JointErrors | None = None
+        for _ in range(rounds):
+            seen, at = self._seen(views, current), np.zeros(SIZE + 1)
+            at[OFFSETS], at[SIZE] = current.offsets_rad[SEEN_JOINTS], np.log(current.scale)
+            corner_px, prior = max(seen.corner_px, _LEAST_CORNER_PX), (np.diag(weights), weights * at)
+            errors = errors or seen.likeliest(corner_px, *prior)
+            change, covariance = seen.step(errors, corner_px, *prior)
+            current = replace(_moved(current, change), covariance=covariance)
+        return replace(current, joint_errors=errors and self._seen(views, current).learnt(errors, corner_px))
+
+    def _seen(self, views: Sequence[BoardView], at: HandEye) -> SeenErrors:
+        still = self.errors_px(views, at)
+        steps = _STEP_RAD * np.eye(SIZE + 1)
+        slope = np.stack([(self.errors_px(views, _moved(at, step)) - still) / _STEP_RAD for step in steps], axis=-1)
+        ends = _ends(views)
+        return SeenErrors.split(
+            np.array([view.joints_rad for view in views]),
+            [one.ravel() for one in np.split(still, ends)],
+            [one.reshape(-1, SIZE + 1) for one in np.split(slope, ends)],
+            self._motions(views, at),
+        )
+
     def _whitened(
         self, views: Sequence[BoardView], at: HandEye, whiteners: Sequence[NDArray]
     ) -> list[NDArray[np.float64]]:
@@ -123,7 +162,7 @@ def _ends(views: Sequence[BoardView]) -> NDArray[np.int_]:
 
 
 def _whitener(motion_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """motion_px (2K, 6): how far a view's corners move by a radian of each joint."""
+    """motion_px (2K, 6): as `_motions` has it."""
     covariance = CORNER_PX**2 * np.eye(len(motion_px)) + JOINT_RAD**2 * motion_px @ motion_px.T
     return np.linalg.inv(np.linalg.cholesky(covariance))
 

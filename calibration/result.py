@@ -75,8 +75,10 @@ class ArmCalibration:
     """One arm. offsets_rad (6,) are to be added to what it reports; unseen: what the views cannot tell, named.
 
     sigma_mm, sigma_deg: standard deviations of the base's place and turn along the camera's axes, (3,) each;
-    offsets_sigma_deg (6,), NaN where not seen. holdout: root mean square error on views left out of the fit.
-    disagreement: of each closed form with the fit, by its name: (mm, deg).
+    offsets_sigma_deg (6,), NaN where not seen. holdout: root mean square error on views left out of the fit; driven:
+    the same of what an arm does that knows its zeros alone. disagreement: of each closed form with the fit, by its
+    name: (mm, deg). joint_error_deg: standard deviations of what its joints are read wrong by, beside their zeros: as a
+    function of their angle, and anew in each view.
     """
 
     T_camera_base: Pose
@@ -94,6 +96,9 @@ class ArmCalibration:
     dropped: tuple[int, ...]
     disagreement: Mapping[str, tuple[Number, Number]]
     findings: tuple[CalibrationFinding, ...] = ()
+    driven_px: Number = np.nan
+    driven_mm: Number = np.nan
+    joint_error_deg: tuple[Number, Number] = (np.nan, np.nan)
 
 
 @dataclass(frozen=True)

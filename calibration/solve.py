@@ -1,6 +1,7 @@
 """One arm's calibration out of its views: fitted, its bad views dropped, proven on views left out, its faults named."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from hardware.robot.description import Firmware
 
 #: A view this many times its noise off does not belong to the others; so many of them and none is to be trusted.
 BAD_VIEW_CHI, MOST_BAD = 3.0, 0.25
-#: Views left out at a time are a quarter of them.
-_FOLDS = 4
+#: Views left out at a time are a tenth of them.
+_FOLDS = 10
 LEAST_VIEWS = 8
 #: What the base's place and turn must be known to: one standard deviation [m], [rad].
 _SURE_M, _SURE_RAD = 0.0015, np.deg2rad(0.15)
@@ -46,8 +47,9 @@ def solve_arm(
     start = min(starts.values(), key=lambda one: float(np.median(model.chi(views, one))))
     kept, fit = _without_bad(list(range(len(views))), views, model, start)
     good = [views[i] for i in kept]
+    fit = model.refine(good, fit)
     dropped = tuple(i for i in range(len(views)) if i not in kept)
-    px, mm = _left_out(good, model, fit)
+    (px, mm), (driven_px, driven_mm) = _left_out(good, model, fit)
     offsets_sigma = np.full(6, np.nan)
     offsets_sigma[SEEN_JOINTS] = np.rad2deg(fit.sigma[OFFSETS])
     return ArmCalibration(
@@ -66,6 +68,9 @@ def solve_arm(
         dropped=dropped,
         disagreement={name: poses_apart(one.T_camera_base, fit.T_camera_base) for name, one in starts.items()},
         findings=(*_size(fit, board), *_offsets(fit), *_bad_views(dropped), *_unsure(fit)),
+        driven_px=driven_px,
+        driven_mm=driven_mm,
+        joint_error_deg=_joint_error_deg(fit),
     )
 
 
@@ -93,10 +98,11 @@ def _without_bad(
 
 def left_out_fits(views: Sequence[BoardView], model: HandEyeModel, fit: HandEye) -> Iterator[tuple[slice, HandEye]]:
     """Each part of the views, and the solution of all the others: each view is left out once."""
-    for fold in range(_FOLDS):
+    folds = min(_FOLDS, len(views))
+    for fold in range(folds):
         yield (
-            slice(fold, None, _FOLDS),
-            model.fit([view for i, view in enumerate(views) if i % _FOLDS != fold], fit, rounds=1),
+            slice(fold, None, folds),
+            model.refine([view for i, view in enumerate(views) if i % folds != fold], fit),
         )
 
 
@@ -114,10 +120,21 @@ def root_mean_square(parts: Sequence[NDArray[np.float64]]) -> float:
     return float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))
 
 
-def _left_out(views: Sequence[BoardView], model: HandEyeModel, fit: HandEye) -> tuple[float, float]:
-    """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once."""
-    errors = [corner_errors(views[part], model, blind) for part, blind in left_out_fits(views, model, fit)]
-    return root_mean_square([px for px, _ in errors]), root_mean_square([mm for _, mm in errors])
+def _left_out(views: Sequence[BoardView], model: HandEyeModel, fit: HandEye) -> list[tuple[float, float]]:
+    """Root mean square error [px] and [mm at the board] on views that the fit has not seen, each once: with the joints'
+    errors as learnt from the others, and without."""
+    fits = list(left_out_fits(views, model, fit))
+    told = []
+    for blind in (fits, [(part, replace(one, joint_errors=None)) for part, one in fits]):
+        errors = [corner_errors(views[part], model, one) for part, one in blind]
+        told.append((root_mean_square([px for px, _ in errors]), root_mean_square([mm for _, mm in errors])))
+    return told
+
+
+def _joint_error_deg(fit: HandEye) -> tuple[float, float]:
+    learnt = fit.joint_errors
+    assert learnt is not None
+    return float(np.rad2deg(learnt.smooth_rad)), float(np.rad2deg(learnt.rough_rad))
 
 
 def poses_apart(one: Matrix, other: Matrix) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
+from app.options import CellName, CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
 from app.run.options import Attempts, Boldness
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
@@ -81,6 +81,21 @@ class BenchCalibrateOptions(JsonOption):
     logs: Annotated[list[Path], typer.Argument(help="Trial logs, as of `bench grasp --boldness 1`.")]
     source: Annotated[str, typer.Option(help="What they are, kept with the coefficients.")] = ""
     out: Annotated[Path | None, typer.Option(help="Where coefficients go; grasping/success.json is what runs.")] = None
+
+
+@dataclass(frozen=True)
+class BenchCalibrationOptions(JsonOption):
+    """Digital cells that stand otherwise each, calibrated: true errors, what was stated of them, touch, time."""
+
+    cells: Annotated[int, typer.Option(min=1, help="How many.")] = 20
+    seed: Annotated[int, typer.Option(min=0, help="First cell.")] = 0
+    views: Annotated[int, typer.Option(min=8, max=60, help="Views of each arm.")] = 20
+    cell: CellName = "sim"
+    drawn: Annotated[bool, typer.Option("--drawn", help="Pictures drawn, not path-traced: many times sooner.")] = False
+    workers: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1
+    out: Annotated[
+        Path | None, typer.Option(help="Where results are kept, to go on from; default runs/bench-calibration.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +223,7 @@ add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
 add_command(room, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
 add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
+add_command(room, "calibration", "app.bench.calibration:bench_calibration", BenchCalibrationOptions)
 add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
 add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
 add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)

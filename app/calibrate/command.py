@@ -62,7 +62,8 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)
-    with Interrupts() as interrupts, closing(Rig(cell, camera, Board(), options.seed, options.plant)) as rig:
+    opened = Rig(cell, camera, Board(), options.seed, options.plant, options.drawn)
+    with Interrupts() as interrupts, closing(opened) as rig:
         operator = Operator(console, interrupts, options.yes)
         with wizard_page(options, cell, rig, operator):
             rig.board = Board(tag_m=_tag_mm(options, rig, console) / 1000)
@@ -88,7 +89,7 @@ def _tag_mm(options: CalibrateOptions, rig: Rig, console: Console) -> float:
 
 def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str) -> Samples:
     settings = {"cell": cell.model_dump(mode="json"), "board": vars(rig.board), "seed": options.seed, "world": camera}
-    settings |= {"plant": str(options.plant)}
+    settings |= {"plant": str(options.plant), "drawn": options.drawn}
     return Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
 
 

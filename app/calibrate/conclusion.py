@@ -17,6 +17,9 @@ from calibration.solve import poses_apart
 from calibration.store import CalibrationStore
 from core.errors import StorageError
 
+#: So many standard deviations hold what is true in 95 % of cases.
+SURE = 1.96
+
 
 def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples: Samples) -> int:
     """Says what came of it, and stores it unless something, or a person, forbids that."""
@@ -50,6 +53,11 @@ def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples
                 "px": max(arm.holdout_px for arm in calibration.arms.values()),
                 "mm": max(arm.holdout_mm for arm in calibration.arms.values()),
             },
+            "driven": {
+                "px": max(arm.driven_px for arm in calibration.arms.values()),
+                "mm": max(arm.driven_mm for arm in calibration.arms.values()),
+            },
+            "error_sigmas": {name: rig.error_sigmas(name, arm) for name, arm in calibration.arms.items()},
             "touch_mm": calibration.touch_mm,
             "findings": findings,
             "accepted": accepted,
@@ -84,7 +92,8 @@ def _report(store: CalibrationStore, version: str, calibration: CellCalibration,
 
 def _line(name: str, arm: ArmCalibration) -> str:
     apart = ", ".join(f"{method} {mm:.1f} mm {deg:.2f}°" for method, (mm, deg) in arm.disagreement.items())
+    sure = f"± {SURE * arm.sigma_mm.max():.2f} mm ± {SURE * arm.sigma_deg.max():.3f}° (95 %)"
     return (
-        f"  {name} arm: {arm.views} views, left out {arm.holdout_px:.2f} px {arm.holdout_mm:.2f} mm; base ± "
-        f"{arm.sigma_mm.max():.2f} mm ± {arm.sigma_deg.max():.3f}°; closed forms differ by {apart}"
+        f"  {name} arm: {arm.views} views, left out {arm.holdout_px:.2f} px {arm.holdout_mm:.2f} mm (driven by its "
+        f"zeros alone {arm.driven_mm:.2f} mm); base {sure}; closed forms differ by {apart}"
     )

@@ -50,6 +50,9 @@ class CalibrateOptions(JsonOption, FreshOption):
         True
     )
     seed: Annotated[int, typer.Option(min=0, help="Draws the views, and how the digital cell truly stands.")] = 0
+    drawn: Annotated[
+        bool, typer.Option("--drawn", help="Digital cell: pictures drawn, not path-traced.", hidden=True)
+    ] = False
     plant: Annotated[Plant, typer.Option(help="Digital cell: a fault that must be found.")] = Plant.NOTHING
 
 

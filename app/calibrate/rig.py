@@ -12,6 +12,7 @@ from app.calibrate.options import Plant
 from calibration.board import Board
 from calibration.hand_eye import SEEN_JOINTS
 from calibration.poses import T_tcp_board
+from calibration.result import ArmCalibration
 from core.cell import Cell
 from core.transforms import Matrix, transform
 from hardware.simulation.misplaced_cell import HeldBoard, MisplacedCell
@@ -28,14 +29,15 @@ _FORCED_RAD = np.deg2rad(10.0)
 class Rig:
     """A world to calibrate."""
 
-    def __init__(self, cell: Cell, camera: str, board: Board, seed: int, plant: Plant) -> None:
-        """plant: in the digital cell only.
+    def __init__(self, cell: Cell, camera: str, board: Board, seed: int, plant: Plant, is_drawn: bool = False) -> None:
+        """plant, is_drawn (pictures drawn, not path-traced): in the digital cell only.
 
         Raises:
             CameraError, ArmError: as opening the world does.
         """
         self.board, self._seed, self._plant, self._camera = board, seed, plant, camera
         self._digital: MisplacedCell | None = None
+        self._is_drawn = is_drawn
         if camera != "sim":
             self.world: World = open_world(cell, camera, seed)
             return
@@ -48,7 +50,7 @@ class Rig:
         self._true_cell, self._offsets_rad = true_cell, dict.fromkeys(cell.arms, offsets)
         if plant is Plant.FORCED_JOINT:
             self._offsets_rad |= _forced(list(cell.arms), seed)
-        self.world = self._digital = MisplacedCell(true_cell, seed, self._offsets_rad)
+        self.world = self._digital = self._open(cell)
 
     def reopen(self, calibrated: Cell) -> None:
         """The same world, driven as the calibrated cell says."""
@@ -56,7 +58,10 @@ class Rig:
         if self._digital is None:
             self.world = open_world(calibrated, self._camera, self._seed)
         else:
-            self.world = self._digital = MisplacedCell(self._true_cell, self._seed, self._offsets_rad, calibrated.arms)
+            self.world = self._digital = self._open(calibrated)
+
+    def _open(self, believed: Cell) -> MisplacedCell:
+        return MisplacedCell(self._true_cell, self._seed, self._offsets_rad, believed.arms, self._is_drawn)
 
     @property
     def is_digital(self) -> bool:
@@ -66,14 +71,18 @@ class Rig:
         """Puts the board between an arm's fingers, in the digital cell."""
         if self._digital is None:
             return
-        rng = np.random.default_rng([self._seed, 3])
-        share = {Plant.WRONG_SIZE: _WRONG_SIZE, Plant.PRINTED_97: _FIT_TO_PAGE}.get(self._plant, 1.0)
-        printed = replace(self.board, tag_m=self.board.tag_m * share + float(rng.normal(0.0, _PRINT_M)))
+        printed = self._printed()
         rng = np.random.default_rng([self._seed, *arm.encode()])
         turned = pi if self._plant is Plant.TURNED_TAGS else 0.0
         tags = [tag.model_copy(update={"yaw_rad": turned}) for tag in printed.tags]
         wobble = transform(Rotation.from_rotvec(rng.normal(0.0, _HAND_RAD, 3)).as_matrix(), rng.normal(0.0, _HAND_M, 3))
         self._digital.hold_board(arm, HeldBoard.printed(tags, printed.size_m, T_tcp_board(self.board) @ wobble))
+
+    def _printed(self) -> Board:
+        """The board as its print came out."""
+        rng = np.random.default_rng([self._seed, 3])
+        share = {Plant.WRONG_SIZE: _WRONG_SIZE, Plant.PRINTED_97: _FIT_TO_PAGE}.get(self._plant, 1.0)
+        return replace(self.board, tag_m=self.board.tag_m * share + float(rng.normal(0.0, _PRINT_M)))
 
     def take_board(self, arm: str) -> None:
         if self._digital is not None:
@@ -86,6 +95,21 @@ class Rig:
     def T_camera_base(self, arm: str) -> Matrix | None:
         """The truth; None on hardware."""
         return None if self._digital is None else self._digital.T_camera_base(arm)
+
+    def error_sigmas(self, name: str, arm: ArmCalibration) -> list[float] | None:
+        """How many of its standard deviations each stated number of an arm is truly off: the base's place and turn,
+        the zeros of the joints that are seen (counted from what the file has); None on hardware."""
+        truth = self.T_camera_base(name)
+        if truth is None:
+            return None
+        turn = Rotation.from_matrix(arm.T_camera_base[:3, :3] @ truth[:3, :3].T).as_rotvec()
+        seen, zeros_rad = SEEN_JOINTS, arm.offsets_rad - self._offsets_rad[name]
+        parts = (
+            1000 * (arm.T_camera_base[:3, 3] - truth[:3, 3]) / arm.sigma_mm,
+            np.rad2deg(turn) / arm.sigma_deg,
+            np.rad2deg(zeros_rad[seen]) / arm.offsets_sigma_deg[seen],
+        )
+        return [float(number) for number in np.concatenate(parts)]
 
     def tcp_m(self, arm: str) -> np.ndarray | None:
         """(3,) where the fingertips truly are in the world; None on hardware."""

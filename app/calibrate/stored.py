@@ -55,8 +55,9 @@ def show_version(options: ShowOptions) -> int:
         _say_pose(console, f"{name} arm", arm.T_world_base)
         zeros = ", ".join(f"{offset:+.2f}" for offset in np.rad2deg(arm.offsets_rad))
         console.say(
-            f"      ± {arm.sigma_mm.max():.2f} mm, ± {arm.sigma_deg.max():.3f}°; zeros {zeros}°; {arm.views} views, "
-            f"left out {arm.holdout_px:.2f} px, {arm.holdout_mm:.2f} mm; unseen: {', '.join(arm.unseen) or 'nothing'}"
+            f"      ± {arm.sigma_mm.max():.2f} mm, ± {arm.sigma_deg.max():.3f}° (one sigma); zeros {zeros}°; "
+            f"{arm.views} views, left out {arm.holdout_px:.2f} px, {arm.holdout_mm:.2f} mm; unseen: "
+            f"{', '.join(arm.unseen) or 'nothing'}"
         )
     for finding in [*calibration.findings, *(one for arm in calibration.arms.values() for one in arm.findings)]:
         console.say(f"  [yellow]![/] {escape(finding.cause)}\n      → {escape(finding.remedy)}")

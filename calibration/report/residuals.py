@@ -27,8 +27,9 @@ class Misfit:
 
 @dataclass(frozen=True)
 class ViewResidual(SeenBoard):
-    """fit: against the stored solution; left_out: against that of the other views, None where the view was dropped;
-    chi: how many times its noise it is off; errors_px (K, 2): what the solution adds to where corners were seen."""
+    """fit: against the stored solution, its joints' errors learnt; left_out: against that of the other views, None
+    where the view was dropped; chi: how many times its noise it is off; errors_px (K, 2): what the solution adds to
+    where corners were seen."""
 
     fit: Misfit
     left_out: Misfit | None
@@ -78,9 +79,10 @@ def arm_residuals(
     for part, at in left_out_fits(good, model, fit):
         errors.append(corner_errors(good[part], model, at))
         blind |= {number: _misfit(views[number], model, at) for number in kept[part]}
-    residuals = [_residual(number, view, blind.get(number), model, fit) for number, view in enumerate(views)]
+    learnt = model.refine(good, fit)
+    residuals = [_residual(number, view, blind.get(number), model, learnt) for number, view in enumerate(views)]
     px, mm = (root_mean_square(parts) for parts in zip(*errors, strict=True))
-    return ArmResiduals(tuple(residuals), px, mm, model.fit(good, fit, rounds=1).sigma)
+    return ArmResiduals(tuple(residuals), px, mm, learnt.sigma)
 
 
 def _residual(number: int, view: BoardView, left_out: Misfit | None, model: HandEyeModel, fit: HandEye) -> ViewResidual:

@@ -11,9 +11,11 @@ from core.cell import Cell
 from core.cell_parts import ArmMount, Tag
 from core.transforms import Matrix, transform
 from hardware.arms.emulator import ArmPlant
+from hardware.cameras.camera import Camera
 from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.catalogue.cell_scene import CellState
 from hardware.simulation.digital_cell import DigitalCell
+from hardware.simulation.drawn_boards import BoardCamera, ShownBoard
 from hardware.simulation.scene.materials import Scattering, plain
 from hardware.simulation.scene.scene import ScenePart, tag_papers
 from hardware.simulation.scene.triangles import box
@@ -50,8 +52,10 @@ def misplace(cell: Cell, seed: int) -> Cell:
 
 @dataclass
 class HeldBoard:
-    """A board in a hand: its print and plate in the board's frame (tags in z = 0), and where that is in the tool's."""
+    """A board in a hand: its tags, print and plate in the board's frame (tags in z = 0), and where that is in the
+    tool's."""
 
+    tags: tuple[Tag, ...]
     parts: tuple[ScenePart, ...]
     T_tcp_board: Matrix
 
@@ -60,11 +64,13 @@ class HeldBoard:
         half = (size_m[0] / 2, size_m[1] / 2, PLATE_M / 2)
         plate = box(half).at(transform(translation_m=(0.0, 0.0, -PLATE_M / 2)))
         white = plain(Scattering.MATTE, (0.85, 0.85, 0.85))
-        return cls((tag_papers(tuple(tags)), ScenePart("plate", plate, white)), T_tcp_board)
+        return cls(tuple(tags), (tag_papers(tuple(tags)), ScenePart("plate", plate, white)), T_tcp_board)
 
 
 class MisplacedCell(DigitalCell):
     """`cell` is what its file says; the truth is `misplace` of it. Seen by nobody but a calibration's own judge."""
+
+    camera: Camera  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -72,14 +78,20 @@ class MisplacedCell(DigitalCell):
         seed: int,
         offsets_rad: Mapping[str, NDArray[np.float64]] | None = None,
         mounts: Mapping[str, ArmMount] | None = None,
+        is_drawn: bool = False,
     ) -> None:
-        """offsets_rad: by arm (6,), what its joints truly are less what they report; mounts: what drivers are told."""
+        """offsets_rad: by arm (6,), what its joints truly are less what they report; mounts: what drivers are told;
+        is_drawn: its pictures are drawn in a tenth of a second instead of path-traced."""
         self._mounts = mounts or cell.arms
         self._offsets_rad = {name: np.zeros(6) for name in cell.arms} | dict(offsets_rad or {})
         self._rng = np.random.default_rng([seed, 41])
         self._boards: dict[str, HeldBoard] = {}
         super().__init__(misplace(cell, seed), seed)
-        self.camera = SimCamera(self._cell, self._snapshot, self.clock, seed=seed, has_depth=False)
+        self.camera = (
+            BoardCamera(self._cell, self._snapshot, self.clock, self._shown, seed)
+            if is_drawn
+            else SimCamera(self._cell, self._snapshot, self.clock, seed=seed, has_depth=False)
+        )
 
     def hold_board(self, arm: str, board: HeldBoard | None) -> None:
         """Puts a board between an arm's fingers, or takes it away."""
@@ -95,6 +107,9 @@ class MisplacedCell(DigitalCell):
         """The truth, for evaluation only."""
         mount = self._cell.arms[arm]
         return mount.T_world_base @ forward_kinematics(self._physics.plant(arm).joints_rad(), mount.firmware)
+
+    def _shown(self) -> list[ShownBoard]:
+        return [(board.tags, self.T_world_tcp(arm) @ board.T_tcp_board) for arm, board in self._boards.items()]
 
     def _plant(self, name: str) -> ArmPlant:
         return OffsetPlant(self._physics.plant(name), self._offsets_rad[name], READING_RAD, self._rng)

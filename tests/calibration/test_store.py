@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from calibration.result import CalibrationFinding, CellCalibration
-from calibration.store import CalibrationStore
+from calibration.store import CalibrationStore, _digest
 from core.cell import load_cell
 from core.errors import CalibrationError, StorageError, VitroError
 from core.json_values import plain
@@ -169,6 +169,19 @@ def test_a_pointer_of_nonsense_is_named(store: CalibrationStore, content: bytes)
     (store.folder / "current").write_bytes(content)
     newer = store.save(calibration_of(CELL, 1))
     assert store.current_version() == newer
+
+
+def test_one_of_before_some_numbers_were_kept_still_reads(store: CalibrationStore) -> None:
+    version = store.save(calibration_of(CELL))
+    file = store.folder / f"{version}.yaml"
+    content = yaml.safe_load(file.read_text())
+    for arm in content["arms"].values():
+        for later in ("driven_px", "driven_mm", "joint_error_deg"):
+            del arm[later]
+    del content["digest"]
+    file.write_text(yaml.safe_dump(content | {"digest": _digest(content)}))
+    arm = store.load(version).arms["left"]
+    assert np.isnan(arm.driven_mm) and arm.views == 20
 
 
 def test_lost_or_exchanged_samples_bar_nothing_but_themselves(store: CalibrationStore) -> None:

@@ -38,8 +38,10 @@ def drawn_truth(seed: int, offsets_deg: tuple[float, ...] = (0.0,) * 6) -> Truth
 def drawn_views(
     truth: Truth, count: int = 20, seed: int = 0, scale: float = 1.0, is_noisy: bool = True, turn_rad: float = np.inf
 ) -> list[BoardView]:
-    """scale: the board's true size over the stated one; turn_rad: joints stay so near to the first view's."""
+    """scale: the board's true size over the stated one; turn_rad: joints stay so near to the first view's. Noise: of
+    corners, and of encoders that do not run true, as in the digital cell."""
     rng = np.random.default_rng([seed, 7])
+    period, phase = rng.uniform(3.0, 8.0, 6), rng.uniform(0.0, 2 * np.pi, 6)
     board_m, low, high = Board().corners_m().reshape(-1, 3), JOINT_LOWER_RAD, JOINT_UPPER_RAD
     joints = _seen(rng.uniform(low, high, (20_000, 6)), truth, board_m)
     if np.isfinite(turn_rad):
@@ -48,7 +50,8 @@ def drawn_views(
     for q in joints[:count]:
         T = truth.T_camera_base @ forward_kinematics(q) @ truth.T_tcp_board
         pixels = K.project(apply(T, scale * board_m)) + rng.normal(0.0, CORNER_PX * is_noisy, (len(board_m), 2))
-        views.append(BoardView(q - truth.offsets_rad + rng.normal(0.0, JOINT_RAD * is_noisy, 6), board_m, pixels))
+        wrong_rad = np.sqrt(2) * JOINT_RAD * is_noisy * np.sin(period * q + phase)
+        views.append(BoardView(q - truth.offsets_rad - wrong_rad, board_m, pixels))
     assert len(views) == count
     return views
 

@@ -20,15 +20,13 @@ from core.cell import load_cell
 from core.transforms import invert
 from hardware.robot.kinematics import forward_kinematics
 from perception.table.locate import solve_table
-from tests.support.board_cell import BoardCell
 
 CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
 
 
 @pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("app.calibrate.rig.MisplacedCell", lambda cell, seed, *_: BoardCell(cell, seed, BOARD))
-    with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING)) as rig:
+def rig():
+    with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING, is_drawn=True)) as rig:
         rig.give_board("left")
         yield rig
 
