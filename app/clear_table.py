@@ -18,7 +18,7 @@ from trials.record import DIGITAL_CELL, Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 
 #: What is computed in a cycle of the digital cell; its rendering stands for a camera's period and is not counted.
-_COMPUTED = ("locate", "estimate", "scale", "detect", "plan")
+_COMPUTED = ("locate", "estimate", "scale", "detect", "plan", "overlap")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def clear_table(options: ClearOptions, console: Console | None = None, open_worl
         station = Station(options, Operator(console, interrupts, options.yes, options.operator), open_world)
         pipeline = station.pipeline(pipeline_options(options, estimator))
         with station.open(options.seed) as world:
-            session = Session(world, pipeline, log, station.operator, options.attempts)
+            session = Session(world, pipeline, log, station.operator, options.attempts, overlap=options.overlap)
             try:
                 session.run_scene(options.surface, options.seed, options.objects, until_empty=True)
             finally:  # whatever ended it, what was picked until then is told

@@ -85,7 +85,8 @@ class SessionProgress:
 
 @dataclass(frozen=True)
 class TrialBegin:
-    """A trial whose row is on disk. folder: where its files will lie. estimator_shown: what people are shown for the
+    """A trial whose row is on disk; what is told from here on is of it, though one before may still carry its object
+    away. folder: where its files will lie. estimator_shown: what people are shown for the
     estimator's name, where it is not to be known yet."""
 
     record: "TrialRecord"
@@ -102,7 +103,7 @@ class TrialChange:
 
 @dataclass(frozen=True)
 class MotionBegin:
-    """From here to `MotionEnd` the arm of this name may move."""
+    """From here to `MotionEnd` the arm of this name may move; of two that move at once: "left and right"."""
 
     arm: str
 

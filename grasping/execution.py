@@ -87,18 +87,8 @@ class Execution:
             MotionStopped: `should_stop` became true.
         """
         self._may_send()
-        if is_holding(self.arm.state()):
-            raise ArmError(
-                f"{self.arm.name}'s gripper holds something: opening it here would drop that.",
-                "Start again without --yes: you are asked to support it before the gripper opens.",
-            )
-        opened_m = self._grip(self.plan.pre_open_m).gripper_width_m
-        if opened_m < self.plan.pre_open_m - OPENED_SLACK_M:
-            raise ArmError(
-                f"{self.arm.name}'s gripper opened to {opened_m * 1000:.0f} mm, not to "
-                f"{self.plan.pre_open_m * 1000:.0f} mm.",
-                "Look for what is stuck between or beside its fingers, then start again.",
-            )
+        demand_empty(self.arm)
+        demand_open(self.arm, self._grip(self.plan.pre_open_m), self.plan.pre_open_m)
         self._follow(Phase.TRANSIT)
         self._follow(Phase.APPROACH)
         closed = self._close()
@@ -139,11 +129,34 @@ class Execution:
         self.report(phase, tracking)
         if tracking.interrupted:
             raise MotionStopped
-        if tracking.final_error_rad > SETTLED_RAD:
-            raise TrackingError(
-                f"{self.arm.name} ended {phase} {tracking.final_error_rad:.3f} rad from where it was sent.",
-                "Look for what it pushes against, then clear it by hand before the next trial.",
-            )
+        demand_arrival(self.arm.name, phase, tracking)
+
+
+def demand_empty(arm: Arm) -> None:
+    """Raises ArmError where a gripper that is to open holds something."""
+    if is_holding(arm.state()):
+        raise ArmError(
+            f"{arm.name}'s gripper holds something: opening it here would drop that.",
+            "Start again without --yes: you are asked to support it before the gripper opens.",
+        )
+
+
+def demand_open(arm: Arm, state: ArmState, width_m: float) -> None:
+    """Raises ArmError where fingers did not open as far [m] as they were to."""
+    if state.gripper_width_m < width_m - OPENED_SLACK_M:
+        raise ArmError(
+            f"{arm.name}'s gripper opened to {state.gripper_width_m * 1000:.0f} mm, not to {width_m * 1000:.0f} mm.",
+            "Look for what is stuck between or beside its fingers, then start again.",
+        )
+
+
+def demand_arrival(arm: str, phase: Phase, tracking: TrackingReport) -> None:
+    """Raises TrackingError for a motion that did not end where it should."""
+    if tracking.final_error_rad > SETTLED_RAD:
+        raise TrackingError(
+            f"{arm} ended {phase} {tracking.final_error_rad:.3f} rad from where it was sent.",
+            "Look for what it pushes against, then clear it by hand before the next trial.",
+        )
 
 
 def hold_all(arms: Iterable[Arm]) -> str:

@@ -4,6 +4,7 @@ Row: score, width, height, depth, R (9, row-major), t (3), object id. Columns of
 closing y, z = x cross y. t lies on the object; the fingertips reach t + depth * x. SI units.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ class GraspSet:
         """Some of the grasps, in the same surroundings."""
         features = None if self.features is None else self.features[index]
         return replace(self, rows=self.rows[index], features=features)
+
+    def without(self, objects: Collection[int]) -> "GraspSet":
+        """The grasps and points of all other objects."""
+        some, seen = np.flatnonzero(~np.isin(self.rows[:, OBJECT], list(objects))), ~np.isin(self.labels, list(objects))
+        unseen = ~np.isin(self.completed_labels, list(objects))
+        return replace(
+            self[some],
+            cloud_m=self.cloud_m[seen],
+            labels=self.labels[seen],
+            completed_m=self.completed_m[unseen],
+            completed_labels=self.completed_labels[unseen],
+        )
 
     @property
     def features_or_unknown(self) -> NDArray[np.float64]:

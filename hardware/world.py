@@ -65,12 +65,13 @@ class World(Protocol):
         """How many objects are on the table still; None on real cells, where nobody but people knows."""
         ...
 
-    def begin_attempt(self) -> None:
-        """Another attempt at the scene as it now is: the next verdict is of it alone."""
+    def begin_attempt(self, arm: str = "") -> None:
+        """Another attempt at the scene as it now is, by this arm where it is named: its next verdict is of it alone."""
         ...
 
-    def verdict(self) -> Verdict | None:
-        """The simulator's own judgement of the lift since `stage` or `begin_attempt`; None on real cells."""
+    def verdict(self, arm: str = "") -> Verdict | None:
+        """The simulator's own judgement of the lift, by this arm where it is named, since `stage` or `begin_attempt`;
+        None on real cells."""
         ...
 
     def close(self) -> None: ...

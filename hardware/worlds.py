@@ -107,10 +107,10 @@ class RealCell:
     def objects_left(self) -> int | None:
         return None
 
-    def begin_attempt(self) -> None:
+    def begin_attempt(self, arm: str = "") -> None:
         pass
 
-    def verdict(self) -> Verdict | None:
+    def verdict(self, arm: str = "") -> Verdict | None:
         return None
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def bench_clear(options: BenchClearOptions) -> int:
     title = f"{binned} of {objects} objects cleared in {attempts} attempts, {pace:.0f} picks an hour"
     console.table(title, ("table", "cleared", "attempts", "picks/h", "ended"), rows)
     result = {"objects": objects, "cleared": binned, "attempts": attempts, "picks_per_hour": round(pace, 1)}
-    console.result({**result, "overlap": False, "tables": [one.facts() for one in cleared]})
+    console.result({**result, "overlap": options.overlap, "tables": [one.facts() for one in cleared]})
     return 0
 
 
@@ -49,7 +49,7 @@ def _clear_one(options: BenchClearOptions, cell: Cell, store: TrialStore, operat
     log = TrialLog(store)
     with closing(open_world(cell, "sim", options.seed + number)) as world:
         pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
-        session = Session(world, pipeline, log, operator, options.attempts)
+        session = Session(world, pipeline, log, operator, options.attempts, overlap=options.overlap)
         surface = SURFACES[number % len(SURFACES)]
         try:
             session.run_scene(surface, options.seed + number, options.objects, until_empty=True)

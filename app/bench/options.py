@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.options import CellName, CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
-from app.run.options import Attempts, Boldness
+from app.run.options import Attempts, Boldness, Overlap
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
 
@@ -52,6 +52,7 @@ class BenchClearOptions(CellOption, JsonOption):
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a table.")] = 4
     estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "oracle"
     attempts: Attempts = 3
+    overlap: Overlap = False
     seed: Annotated[int, typer.Option(min=0, help="First table.")] = 4000
 
 

@@ -87,7 +87,8 @@ class StatusPart:
         if self._end:
             return "stopped", self._end
         if self._arm:
-            return "moving", f"The {self._arm} arm moves: {stage}"
+            moves = "arms move" if " and " in self._arm else "arm moves"
+            return "moving", f"The {self._arm} {moves}: {stage}"
         if self._is_asked:
             return "waiting", "Waiting for you"
         return ("working", stage or "Working") if stage or self._progress else ("idle", "Idle")

@@ -66,7 +66,7 @@ def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world:
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
             f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"
         )
-        _run_scenes(options, Session(world, pipeline, log, operator, options.attempts))
+        _run_scenes(options, Session(world, pipeline, log, operator, options.attempts, overlap=options.overlap))
 
 
 def _run_scenes(options: RunOptions, session: Session) -> None:

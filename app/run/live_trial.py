@@ -1,6 +1,6 @@
 """One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from app.events import PhaseBegin
@@ -22,7 +22,7 @@ from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
 from perception.depth_types import TableView
 from perception.table.camera_shift import camera_shift
-from trials.record import Outcome, Reason
+from trials.record import Outcome, Reason, TrialRecord
 
 
 class LiveTrial(Stages):
@@ -46,6 +46,8 @@ class LiveTrial(Stages):
         self.approved = False
         self.may_move = False
         self._has_moved = False
+        #: Whose lift the simulator is asked for; '': nobody else lifts meanwhile.
+        self._hand = ""
         self._looker = looker
         self._most_attempts = most_attempts
         self._world = world
@@ -58,23 +60,32 @@ class LiveTrial(Stages):
         return self.trial.plan is not None and self.trial.plan.gate.passed
 
     @property
+    def record(self) -> TrialRecord:
+        """Its row as it is on disk."""
+        return self._entry.record
+
+    @property
     def may_retry(self) -> bool:
         """Whether an attempt that ended as this one did is followed by another."""
         return len(self.trial.attempts) < self._most_attempts and may_help(self.trial.reason, len(self.trial.attempts))
 
     def run(self) -> BaseException | None:
         """From capture to the parked arm, again while that may help; the error that ends the session, if one did."""
-        fatal = self._attempt()
+        return self._go_through(self._pick)
+
+    def _go_through(self, work: Callable[[], None]) -> BaseException | None:
+        """Does what is left of an attempt, and more attempts while that may help; as `run`."""
+        fatal = self._attempt(work)
         while fatal is None and self.may_retry:
             self._machine.retry()
-            fatal = self._attempt()
+            fatal = self._attempt(self._pick)
         if self._machine.stage == "clear":
             self._machine.advance()
         return fatal
 
-    def _attempt(self) -> BaseException | None:
+    def _attempt(self, work: Callable[[], None]) -> BaseException | None:
         try:
-            self._pick()
+            work()
         except MotionStopped:
             self._break_off(Reason.OPERATOR, "stopped by the operator")
             return KeyboardInterrupt()
@@ -87,11 +98,12 @@ class LiveTrial(Stages):
 
     def _begin_again(self) -> None:
         """Keeps what the attempt before came to; picture, plan, gate and approval are to be had anew."""
-        self.trial = replace(self.trial, verdict=self._world.verdict())
+        self.trial = replace(self.trial, verdict=self._world.verdict(self._hand))
         done, self.trial = self.trial, self.trial.again()
         self.approved = self.may_move = self._has_moved = False
         self._entry.save_files(done)
         self._entry.note(self.trial)
+        self._hand = ""
         self._world.begin_attempt()
         self.console.say(f"  attempt {len(self.trial.attempts)} of {self._most_attempts}")
 
@@ -110,7 +122,7 @@ class LiveTrial(Stages):
 
     def finish(self) -> None:
         """Completes row and folder; raises a StorageError where no disk takes the row."""
-        self.trial = replace(self.trial, verdict=self._world.verdict())
+        self.trial = replace(self.trial, verdict=self._world.verdict(self._hand))
         self._entry.finish(self.trial, self.console, self._operator.interrupts.should_stop)
 
     def stage(
@@ -148,11 +160,18 @@ class LiveTrial(Stages):
             self._end(Outcome.REFUSED, Reason.OPERATOR, approval.refusal)
             self._machine.refuse()
             return
-        arm = self._world.arms[plan.arm]
-        execution = Execution(plan, arm, self._operator.interrupts.should_stop, self._track, self._tell_phase)
+        execution = self._execution(plan)
         lift = self.stage(
             "execute", lambda: self._lift(execution), lambda _: execute_line(plan.arm, self.trial.tracking)
         )
+        self._judge(lift)
+        self._finish_pick()
+
+    def _execution(self, plan: GraspPlan) -> Execution:
+        arm, should_stop = self._world.arms[plan.arm], self._operator.interrupts.should_stop
+        return Execution(plan, arm, should_stop, self._track, self._tell_phase)
+
+    def _judge(self, lift: Lift) -> None:
         verification = self.stage("verify", lambda: verify(lift), lambda v: f"{v.grip}: {v.detail}")
         self.trial = replace(self.trial, verification=verification)
         if verification.held:
@@ -160,7 +179,12 @@ class LiveTrial(Stages):
             self._settle()
         else:
             self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
-        self.stage("clear", lambda: self._clear(execution), lambda _: "over the bin, opened, parked")
+
+    def _finish_pick(self) -> None:
+        """The arm drops what it holds, if anything, into the bin and parks."""
+        plan = self.trial.plan
+        assert plan is not None
+        self.stage("clear", lambda: self._clear(self._execution(plan)), lambda _: "over the bin, opened, parked")
 
     def _approve(self, plan: GraspPlan) -> Approval:
         """Puts on disk what is about to move, then asks."""
@@ -181,19 +205,22 @@ class LiveTrial(Stages):
             self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
         require_fresh(execution.plan.gate, execution.plan.measured_rad, self._joints())
         self._has_moved = True
-        return self._move(execution.arm, execution.lift)
+        return self._move([execution.arm], execution.lift)
 
     def _clear(self, execution: Execution) -> None:
-        self._move(execution.arm, execution.clear)
+        self._move([execution.arm], execution.clear)
+        self._note_bin(execution.plan)
+
+    def _note_bin(self, plan: GraspPlan) -> None:
         if self.trial.verification is not None and self.trial.verification.held:
-            self._in_bin.add(execution.plan.binned_m)
+            self._in_bin.add(plan.binned_m)
             self.binned_m = self._in_bin.points_m
 
-    def _move(self, arm: Arm, work: Callable[[], Result]) -> Result:
-        """What `work` returns, which moves the arm; how long that takes by the cell's clock is noted."""
+    def _move(self, arms: Sequence[Arm], work: Callable[[], Result]) -> Result:
+        """What `work` returns, which moves these arms; how long that takes by the cell's clock is noted."""
         start_s = self._world.clock.now_s()
         try:
-            with self._operator.motion(arm):
+            with self._operator.motion(*arms):
                 return work()
         finally:
             self.trial = replace(self.trial, motion_s=self.trial.motion_s + self._world.clock.now_s() - start_s)

@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.question import Question, Reply
 from app.run.look import PLAN_VALID_S
-from core.errors import ConfigurationError
+from core.errors import ArmError, ConfigurationError
 from grasping.execution import MotionStopped
 from hardware.arms.arm import Arm
 from trials.label import SIMULATOR
@@ -52,8 +52,8 @@ class Operator:
         """
         self.ask("Lay the scene, the bin empty, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
 
-    def approve(self, arm: str, folder: Path, checked_s: float) -> Approval:
-        """Whether the arm may move.
+    def approve(self, arm: str, folder: Path, checked_s: float, beside: str = "") -> Approval:
+        """Whether the arm may move, and with it the one `beside` that carries an object to the bin.
 
         Args:
             folder: where the trial's pictures are.
@@ -65,7 +65,8 @@ class Operator:
         if self.assume_yes:
             return Approval(True, "by --yes")
         choices = {"y": "move", "n": "skip this scene", "q": "quit"}
-        reply = self.reply(Question(f"Move the {arm} arm? Preview in {folder}.", choices, "approve"))
+        while_ = f", while the {beside} one carries to the bin" if beside else ""
+        reply = self.reply(Question(f"Move the {arm} arm{while_}? Preview in {folder}.", choices, "approve"))
         age_s = time.monotonic() - checked_s
         if reply.key != "y":
             return Approval(False, f"refused by {reply.by}", "the operator said no")
@@ -75,20 +76,20 @@ class Operator:
         return Approval(True, f"by {reply.by}")
 
     @contextmanager
-    def motion(self, arm: Arm) -> Iterator[None]:
-        """A stretch in which Ctrl-C means: stop the arm.
+    def motion(self, *arms: Arm) -> Iterator[None]:
+        """A stretch in which Ctrl-C means: stop these arms.
 
         Raises:
             MotionStopped: a wish that came too late for the last motion still ends the trial.
         """
-        events = self.console.events
-        self.interrupts.emergency = arm.stop
+        events, names = self.console.events, " and ".join(arm.name for arm in arms)
+        self.interrupts.emergency = lambda: _stop_all(arms)
         try:
-            events.tell(MotionBegin(arm.name))
+            events.tell(MotionBegin(names))
             yield
         finally:
             self.interrupts.emergency = None
-            events.tell(MotionEnd(arm.name))
+            events.tell(MotionEnd(names))
         if self.interrupts.should_stop():
             raise MotionStopped
 
@@ -106,6 +107,18 @@ class Operator:
         if reply.key == "q":
             raise KeyboardInterrupt
         return reply
+
+
+def _stop_all(arms: Sequence[Arm]) -> None:
+    """One that cannot hear leaves no other unstopped."""
+    deaf: list[ArmError] = []
+    for arm in arms:
+        try:
+            arm.stop()
+        except ArmError as error:
+            deaf.append(error)
+    if deaf:
+        raise deaf[0]
 
 
 def _login_name() -> str:

@@ -15,6 +15,9 @@ Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
 Attempts = Annotated[int, typer.Option(min=1, max=5, help="Grasps tried of an object that the fingers missed or lost.")]
+Overlap = Annotated[
+    bool, typer.Option("--overlap", help="One arm reaches for the next object while the other carries one to the bin.")
+]
 Objects = Annotated[
     int, typer.Option(min=1, max=6, help="Objects on the table (digital cell); `run` picks all of several.")
 ]
@@ -90,6 +93,7 @@ class RunOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="Pick from each scene until nothing is seen on it any more.")
     ] = False
+    overlap: Overlap = False
     practice: Annotated[
         bool, typer.Option("--practice", help="To try out cell and keys: everything as always, but nothing is kept.")
     ] = False
@@ -102,6 +106,7 @@ class ClearOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
     surface: Annotated[Surface, typer.Option(help="The table's surface; picks are logged under it.")]
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects on the table of the digital cell.")] = 4
     attempts: Attempts = 3
+    overlap: Overlap = False
 
 
 def pipeline_options(options: PipelineOptions, estimator: str) -> PipelineOptions:

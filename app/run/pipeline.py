@@ -149,6 +149,8 @@ class Stages:
         self.console = console
         #: (N, 3) what stands in the bin, world; a recording says nothing of it.
         self.binned_m: NDArray[np.float64] = np.zeros((0, 3))
+        #: Whether what is known of it is told on: not while another trial is the one that people look at.
+        self.is_told = True
         self.trial = trial
 
     @property
@@ -158,7 +160,8 @@ class Stages:
     @trial.setter
     def trial(self, trial: Trial) -> None:
         self._trial = trial
-        self.console.events.tell(TrialChange(trial))
+        if self.is_told:
+            self.console.events.tell(TrialChange(trial))
 
     def stage(
         self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from secrets import randbelow
+from typing import TypeVar
 
 from app.events import TrialBegin, TrialEnd
 from app.labels.labelling import Labelling
@@ -11,11 +13,13 @@ from app.run.held_object import empty_hands
 from app.run.live_trial import LiveTrial
 from app.run.look import Looker
 from app.run.operator import Operator
+from app.run.overlap.chain import pick_in_turn
+from app.run.overlap.overlapped_trial import OverlappedTrial
 from app.run.pipeline import Pipeline
 from app.run.trial import Trial
 from app.run.trial_log import TrialLog
 from app.trial_recording.software import software_version
-from core.errors import TrackingError
+from core.errors import ConfigurationError, TrackingError
 from grasping.planning.obstacles import BinContents
 from hardware.world import SceneNote, World
 from trials.columns import LARGEST
@@ -26,6 +30,7 @@ FAILURES_IN_A_ROW = 2
 
 
 Lay = Callable[[World, Operator], None]
+AnyTrial = TypeVar("AnyTrial", bound=LiveTrial)
 
 
 def await_scene(world: World, operator: Operator) -> None:
@@ -38,7 +43,7 @@ class Session:
     """A world, what plans in it, where its trials are logged, and the person beside it.
 
     campaign: the id of the one that its trials are of, 0 outside of any. shown: what people are shown for the
-    estimator's name, where that is hidden.
+    estimator's name, where that is hidden. overlap: one arm reaches for an object while the other carries one away.
     """
 
     world: World
@@ -48,10 +53,17 @@ class Session:
     most_attempts: int = 1
     campaign: int = 0
     shown: str = ""
+    overlap: bool = False
     looker: Looker = field(init=False)
     in_bin: BinContents = field(default_factory=BinContents)
 
     def __post_init__(self) -> None:
+        """Raises ConfigurationError: two arms are to move at once, and the cell has not two."""
+        if self.overlap and len(self.pipeline.cell.arms) != 2:
+            raise ConfigurationError(
+                f"--overlap needs two arms; the cell {self.pipeline.cell.name} has {len(self.pipeline.cell.arms)}.",
+                "Leave out --overlap.",
+            )
         object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
 
     def run_scene(
@@ -147,25 +159,50 @@ class Session:
         )
 
     def _pick(self, row: TrialRecord, trials: list[Trial]) -> None:
-        """One more trial, which is added to the scene's `trials` however it ended; raises as `run_scene`."""
-        entry = self.log.begin(replace(row, begun=datetime.now(UTC), pick=len(trials) + 1))
-        events = self.operator.console.events
-        events.tell(TrialBegin(entry.record, entry.folder, self.shown))
-        trial = Trial(row.surface, row.seed, shown=self.shown)
-        live = LiveTrial(
-            trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin
-        )
+        """One more trial, with overlap as many as follow on from its picture, which are added to the scene's `trials`
+        however they ended; raises as `run_scene`."""
+        ended: list[TrialRecord] = []
+        numbers = count(len(trials) + 1)
+        if self.overlap:
+            pick_in_turn(
+                lambda: self._begin(OverlappedTrial, replace(row, pick=next(numbers))),
+                lambda live: ended.append(self._end(live, row, trials)),
+            )
+        else:
+            ended.append(self._pick_alone(replace(row, pick=next(numbers)), trials))
+        for record in ended:
+            Labelling(self.operator, self.log).label(record)
+
+    def _pick_alone(self, row: TrialRecord, trials: list[Trial]) -> TrialRecord:
+        """The row of one trial, complete; raises as `run_scene`."""
+        live = self._begin(LiveTrial, row)
         try:
             fatal = live.run()
-            if trials and not row.objects and live.trial.sees_nothing and not live.trial.earlier:
-                live.trial = replace(live.trial, reason=Reason.TABLE_EMPTY)
         except BaseException as error:
             live.crash(error)
             raise
         finally:
-            live.finish()
-            events.tell(TrialEnd(entry.record))
-            trials.append(live.trial)
+            record = self._end(live, row, trials)
         if fatal is not None:
             raise fatal
-        Labelling(self.operator, self.log).label(entry.record)
+        return record
+
+    def _begin(self, kind: type[AnyTrial], row: TrialRecord) -> AnyTrial:
+        """A trial whose row is on disk."""
+        entry = self.log.begin(replace(row, begun=datetime.now(UTC)))
+        self.operator.console.events.tell(TrialBegin(entry.record, entry.folder, self.shown))
+        trial = Trial(row.surface, row.seed, shown=self.shown)
+        given = (trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin)
+        return kind(*given)
+
+    def _end(self, live: LiveTrial, row: TrialRecord, trials: list[Trial]) -> TrialRecord:
+        """Completes a trial's row and adds it to the scene's."""
+        found_nothing = live.trial.outcome is Outcome.REFUSED and live.trial.sees_nothing and not live.trial.earlier
+        if trials and not row.objects and found_nothing:
+            live.trial = replace(live.trial, reason=Reason.TABLE_EMPTY)
+        try:
+            live.finish()
+        finally:
+            self.operator.console.events.tell(TrialEnd(live.record))
+            trials.append(live.trial)
+        return live.record

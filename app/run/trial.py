@@ -53,6 +53,7 @@ class Trial:
     earlier: tuple["Trial", ...] = ()
     shown: str = ""
     motion_s: float = 0.0
+    overlap: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def attempts(self) -> tuple["Trial", ...]:
@@ -176,6 +177,8 @@ class Trial:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
         if self.motion_s:
             notes["motion_s"] = round(self.motion_s, 3)
+        if self.overlap:
+            notes["overlap"] = dict(self.overlap)
         if self.view is not None:
             notes["table"] = {"source": self.view.source, "tags": len(self.view.tags), "px": self.view.residual_px}
             if self.view.sensor_factor != 1:

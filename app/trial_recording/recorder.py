@@ -38,8 +38,8 @@ class TrialRecorder:
 
     def __init__(self, world: World, cell: Cell, console: Console) -> None:
         self._world, self._cell, self._console = world, cell, console
-        self._notes: TrialNotes | None = None
-        self._sampler: ArmSampler | None = None
+        #: Of the trials that are not over, the newest last: one may still carry its object away while another reaches.
+        self._open: list[tuple[TrialNotes, ArmSampler]] = []
         self._trial = 0
 
     def hear(self, event: Event) -> None:
@@ -54,14 +54,19 @@ class TrialRecorder:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, TrialBegin):
-            self._end()
+            self._end(but=1)
             self._trial = event.record.id
             clock = TrialClock(self._world.clock)
-            self._notes = TrialNotes(event.record, event.folder, clock, clock.now_ns())
-            self._sampler = ArmSampler(self._world.arms, clock)
-            self._sampler.sample()
-        elif self._notes is not None and self._sampler is not None:
-            self._note(event, self._notes, self._sampler)
+            notes = TrialNotes(event.record, event.folder, clock, clock.now_ns())
+            self._open.append((notes, ArmSampler(self._world.arms, clock)))
+            self._open[-1][1].sample()
+        elif isinstance(event, TrialEnd):
+            self._finish(event)
+        elif isinstance(event, MotionBegin | MotionEnd | PhaseBegin):
+            for notes, sampler in self._open:
+                self._note_motion(event, notes, sampler)
+        elif self._open:
+            self._note(event, *self._open[-1])
 
     def _note(self, event: Event, notes: TrialNotes, sampler: ArmSampler) -> None:
         match event:
@@ -79,26 +84,33 @@ class TrialRecorder:
                 notes.say("question", question.text)
             case QuestionEnd(question, answer):
                 notes.say("question", "nobody answered" if answer is None else f"{answer.key}, by {answer.by}")
+
+    def _note_motion(self, event: MotionBegin | MotionEnd | PhaseBegin, notes: TrialNotes, sampler: ArmSampler) -> None:
+        match event:
             case MotionBegin():
                 notes.clock.begin_motion()
                 sampler.start()
-            case PhaseBegin(_, phase):
-                notes.begin_phase(Phase(phase))
+            case PhaseBegin(arm, phase):
+                if notes.trial is None or notes.trial.plan is None or notes.trial.plan.arm == arm:
+                    notes.begin_phase(Phase(phase))
             case MotionEnd():
                 sampler.stop()
                 notes.clock.end_motion()
-            case TrialEnd(record):
-                notes.say("outcome", " ".join(filter(None, (record.outcome, record.reason, record.detail))))
-                sampler.stop()
-                notes.record, notes.samples = record, sampler.samples
-                self._notes = self._sampler = None
-                self._write(notes)
 
-    def _end(self) -> None:
-        """Nothing of the trial before is heard or watched any more."""
-        sampler, self._notes, self._sampler = self._sampler, None, None
-        if sampler is not None:
+    def _finish(self, event: TrialEnd) -> None:
+        """Writes the recording of a trial that is over."""
+        record = event.record
+        for notes, sampler in [one for one in self._open if one[0].record.id == record.id]:
+            notes.say("outcome", " ".join(filter(None, (record.outcome, record.reason, record.detail))))
             sampler.stop()
+            notes.record, notes.samples = record, sampler.samples
+            self._open = [one for one in self._open if one[0] is not notes]
+            self._write(notes)
+
+    def _end(self, but: int = 0) -> None:
+        """Nothing of the trials before, but the newest so many, is heard or watched any more."""
+        while len(self._open) > but:
+            self._open.pop(0)[1].stop()
 
     def _write(self, notes: TrialNotes) -> None:
         """A recording that cannot be written is said, and changes nothing else: row and frames are on disk."""

@@ -97,19 +97,25 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Around:
-    """What an arm must avoid near one object: everything, and everything but that object."""
+    """What an arm must avoid near one object: everything, and everything but that object; and, until it has lifted it,
+    what passes by meanwhile."""
 
     with_target: DistanceField
     without_target: DistanceField
+    passing: DistanceField | None = None
 
     @property
     def transit(self) -> Surroundings:
-        return Surroundings(self.with_target, self.with_target)
+        return Surroundings(self._beside(self.with_target), self._beside(self.with_target))
 
     @property
     def approach(self) -> Surroundings:
         """The gripper may touch the object it closes on, the other links may not."""
-        return Surroundings(self.without_target, self.with_target, clearance_m=0.0, table_m=GRASP_TABLE_CLEARANCE_M)
+        hand, rest = self._beside(self.without_target), self._beside(self.with_target)
+        return Surroundings(hand, rest, clearance_m=0.0, table_m=GRASP_TABLE_CLEARANCE_M)
+
+    def _beside(self, field: DistanceField) -> DistanceField:
+        return field if self.passing is None else field.joined(self.passing)
 
     @property
     def carrying(self) -> Surroundings:

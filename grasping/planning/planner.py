@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
-from grasping.planning.obstacles import BINNED, DistanceField, SceneCloud, bin_boxes, stand_in_bin
+from grasping.planning.obstacles import BINNED, DistanceField, OrientedBox, SceneCloud, bin_boxes, stand_in_bin
 from grasping.planning.registry import find_planner
 from perception.depth_types import TableView
 
@@ -42,6 +42,8 @@ def plan_grasp(
     seed: int = 0,
     speed: float = 1.0,
     binned_m: NDArray[np.float64] | None = None,
+    arms: Collection[str] | None = None,
+    passing: Iterable[OrientedBox] = (),
 ) -> GraspPlan:
     """The best grasp that some arm can carry out from where it is, with every motion of the pick.
 
@@ -53,6 +55,8 @@ def plan_grasp(
         budget_s: wall time after which no further candidate is begun.
         speed: share, above 0 up to 1, of the planner's speed that the motions are run at.
         binned_m: (N, 3) what stands in the bin, world.
+        arms: which may pick; None: all.
+        passing: boxes of the world, as of an arm that passes by, kept clear of until the object is lifted.
 
     Raises:
         ConfigurationError: an unknown planner, one arm's state missing, or a planner this machine cannot run.
@@ -69,8 +73,9 @@ def plan_grasp(
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
             raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
-    search = _Search(grasps, view, cell, joints, seed, speed, np.zeros((0, 3)) if binned_m is None else binned_m)
-    plan = search.run(specification, deadline_s)
+    binned_m = np.zeros((0, 3)) if binned_m is None else binned_m
+    search = _Search(grasps, view, cell, joints, seed, speed, binned_m, list(passing))
+    plan = search.run(specification, deadline_s, set(cell.arms if arms is None else arms))
     if plan is None:
         tally = ", ".join(f"{what} {count}x" for what, count in search.rejections.items()) or "none was given"
         raise NoPlanError(
@@ -94,6 +99,7 @@ class _Search:
         seed: int,
         speed: float,
         binned_m: NDArray[np.float64],
+        passing: list[OrientedBox],
     ) -> None:
         self.cell, self.seed, self.speed = cell, seed, speed
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
@@ -111,6 +117,7 @@ class _Search:
         self.stopped: list[str] = []
         nothing = DistanceField.empty(cell)
         fixed = nothing.with_boxes(bin_boxes(cell.bin))
+        self._passing = nothing.with_boxes(passing) if passing else None
         self._objects = {label: nothing.with_points(self.cloud.of(label)) for label in np.unique(self.cloud.labels)}
         # The arms that stand still while `name` moves, where they were measured.
         others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
@@ -124,9 +131,9 @@ class _Search:
         """How many came to nothing so far, by reason, the commonest first."""
         return {what: count for what, count in self.tally.counts.most_common() if count}
 
-    def run(self, planner: PlannerSpecification, deadline_s: float) -> GraspPlan | None:
+    def run(self, planner: PlannerSpecification, deadline_s: float, arms: Collection[str]) -> GraspPlan | None:
         """The first pick that the gate passes, best candidates first; None when all fail or time runs out."""
-        ready = self._arms_that_can_start()
+        ready = [name for name in self._arms_that_can_start() if name in arms]
         for begin in range(0, len(self.numbers), _BLOCK):
             candidates = self._candidates(self.numbers[begin : begin + _BLOCK], ready)
             for candidate in self._reached_first(candidates, planner):
@@ -234,5 +241,5 @@ class _Search:
         key = (name, label)
         if key not in self._around:
             others = self._fixed[name].joined(*(field for other, field in self._objects.items() if other != label))
-            self._around[key] = Around(self._everything[name], others)
+            self._around[key] = Around(self._everything[name], others, self._passing)
         return self._around[key]

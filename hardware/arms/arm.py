@@ -32,6 +32,36 @@ class TrackingReport:
     interrupted: bool
 
 
+class FollowedMotion(Protocol):
+    """A trajectory of one arm that a loop feeds tick by tick; every failure is an `ArmError`."""
+
+    def send(self, path_s: float) -> None:
+        """Commands the target at this time of the path."""
+        ...
+
+    def check(self) -> None:
+        """Looks at how the last command was followed."""
+        ...
+
+    @property
+    def is_done(self) -> bool: ...
+    def report(self, interrupted: bool) -> TrackingReport: ...
+    def lead_back(self) -> None:
+        """After a fault: takes the command back to where the arm is, so that it presses on nothing."""
+        ...
+
+
+class RunningGrip(Protocol):
+    """The same of a gripper that moves until it stands still. state: the newest, None before the first check."""
+
+    state: ArmState | None
+
+    def send(self) -> None: ...
+    def check(self) -> None: ...
+    @property
+    def is_done(self) -> bool: ...
+
+
 class Arm(Protocol):
     """One six-joint arm with a parallel gripper. Every failure is an `ArmError`.
 
@@ -56,6 +86,14 @@ class Arm(Protocol):
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
         """Moves the gripper until it reaches `width_m` or stalls on an object; the settled state."""
+        ...
+
+    def followed_part(self, trajectory: JointTrajectory) -> FollowedMotion:
+        """A trajectory that starts at the measured joints, for `hardware.arms.together`; nothing is sent yet."""
+        ...
+
+    def grip_part(self, width_m: float, force_n: float) -> RunningGrip:
+        """The same of a grip."""
         ...
 
     def hold(self) -> None:

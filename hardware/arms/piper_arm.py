@@ -17,7 +17,7 @@ from hardware.arms.can_protocol import POWER_CYCLE
 from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
 from hardware.arms.handshake import shake_hands, wait_until
 from hardware.arms.limits import check_grip
-from hardware.arms.motion import Follower, settle_gripper
+from hardware.arms.motion import FollowedPart, Follower, GripPart, settle_gripper
 from hardware.arms.piper_bus import BusType, PiperBus
 from hardware.arms.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
@@ -147,9 +147,7 @@ class PiperArm:
             ArmError: a trajectory that `check_trajectory` refuses (nothing moves then), feedback lost
                 or frozen, a fault, a stop, or an arm that falls behind (it holds where it is).
         """
-        start = self.proven()
-        check_trajectory(trajectory, start.joints_rad, self.name, self._limits_rad)
-        self._bus.send_joint_mode()
+        self._begin(trajectory)
         with self._latching():
             return Follower(self, self._clock, self._guard, trajectory).run(should_stop)
 
@@ -159,10 +157,23 @@ class PiperArm:
         Raises:
             ArmError: width or force out of range, not ready, feedback lost, or a gripper that keeps moving.
         """
+        return settle_gripper(self.grip_part(width_m, force_n), self._clock)
+
+    def _begin(self, trajectory: JointTrajectory) -> None:
+        check_trajectory(trajectory, self.proven().joints_rad, self.name, self._limits_rad)
+        self._bus.send_joint_mode()
+
+    def followed_part(self, trajectory: JointTrajectory) -> FollowedPart:
+        """The trajectory made ready for a loop that feeds several arms; raises as `follow` before anything moves."""
+        self._begin(trajectory)
+        return FollowedPart(self, self._clock, self._guard, trajectory)
+
+    def grip_part(self, width_m: float, force_n: float) -> GripPart:
+        """The same of a grip; raises as `grip` before anything moves."""
         stroke_m = self._mount.gripper_stroke_m
         check_grip(width_m, force_n, stroke_m, self.name)
         self.proven()
-        return settle_gripper(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n, stroke_m))
+        return GripPart(self, self._clock, lambda: self._bus.send_gripper(width_m, force_n, stroke_m))
 
     def hold(self) -> None:
         """Stays where it was last told to be, powered: never where it is read to be. Raises as `ready`."""

@@ -103,11 +103,14 @@ class DigitalCell:
     def objects_left(self) -> int:
         return self._physics.objects_left()
 
-    def begin_attempt(self) -> None:
-        self._physics.watch_from_here()
+    def begin_attempt(self, arm: str = "") -> None:
+        if arm:
+            self._physics.forget(arm)
+        else:
+            self._physics.watch_from_here()
 
-    def verdict(self) -> Verdict:
-        return self._physics.verdict()
+    def verdict(self, arm: str = "") -> Verdict:
+        return self._physics.verdict(arm)
 
     def close(self) -> None:
         for arm in self.arms.values():

@@ -26,6 +26,8 @@ class _Story:
 
     rest_m: float
     hand: str = ""
+    #: The last hand that held it.
+    holder: str = ""
     last_contact_s: float = -np.inf
     #: The object's point between the fingertips when it began to rise, in its own frame.
     anchor_m: NDArray[np.float64] | None = None
@@ -62,7 +64,8 @@ class LiftWatch:
         for body, story in zip(self._bodies, self._stories, strict=True):
             for arm in self._arms:
                 if all((finger, body) in touching for finger in arm.finger_bodies):
-                    story.hand, story.last_contact_s = arm.name, self._data.time
+                    story.hand = story.holder = arm.name
+                    story.last_contact_s = self._data.time
             if story.hand and self._data.time - story.last_contact_s > FLICKER_S:
                 story.hand, story.anchor_m, story.slip_m, story.high_since_s = "", None, 0.0, None
             if story.hand:
@@ -91,15 +94,22 @@ class LiftWatch:
         if self._data.time - story.high_since_s >= HOLD_S:
             story.lifted_by = story.lifted_by or story.hand
 
-    def verdict(self) -> Verdict:
-        """The object that was lifted properly, else the one that came nearest to it."""
+    def forget(self, hand: str) -> None:
+        """Begins anew with what this hand held."""
+        for number, story in enumerate(self._stories):
+            if story.holder == hand:
+                self._stories[number] = _Story(float(self._data.xipos[self._bodies[number], 2]))
+
+    def verdict(self, hand: str = "") -> Verdict:
+        """The object that was lifted properly, else the one that came nearest to it. hand: only of what it held."""
         if not self._stories:
             return Verdict(False, "no object on the table")
-        merits = [(bool(one.lifted_by), one.last_contact_s >= 0, one.best_rise_m) for one in self._stories]
-        number = max(range(len(merits)), key=merits.__getitem__)
-        story, item = self._stories[number], self._objects[number]
-        if story.last_contact_s < 0:
+        stories = {n: story for n, story in enumerate(self._stories) if not hand or story.holder == hand}
+        merits = {n: (bool(one.lifted_by), one.last_contact_s >= 0, one.best_rise_m) for n, one in stories.items()}
+        number = max(merits, key=merits.__getitem__, default=-1)
+        if number < 0 or stories[number].last_contact_s < 0:
             return Verdict(False, "no object was held between both fingers")
+        story, item = stories[number], self._objects[number]
         where = self._place(number)
         name = f"{item.material.name} {item.family}"
         moved = f"{name} rose {1000 * story.best_rise_m:.0f} mm, slipped {1000 * story.worst_slip_m:.1f} mm"

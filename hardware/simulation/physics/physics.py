@@ -81,6 +81,11 @@ class CellPhysics:
         with self.lock:
             self._watch = LiftWatch(self.model, self.data, tuple(self._arms.values()), self._objects, self.cell)
 
+    def forget(self, hand: str) -> None:
+        """The same of what this arm's hand held, and of nothing else."""
+        with self.lock:
+            self._watch.forget(hand)
+
     @property
     def time_s(self) -> float:
         """Simulated seconds since construction; staging a scene takes none."""
@@ -148,7 +153,8 @@ class CellPhysics:
         with self.lock:
             return self._watch.places().count(ON_TABLE)
 
-    def verdict(self) -> Verdict:
-        """Whether a proper lift has happened since the watch began, and where its object is now."""
+    def verdict(self, hand: str = "") -> Verdict:
+        """Whether a proper lift, by one hand where it is named, has happened since the watch began, and where its
+        object is now."""
         with self.lock:
-            return self._watch.verdict()
+            return self._watch.verdict(hand)

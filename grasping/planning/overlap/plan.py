@@ -1,0 +1,142 @@
+"""The next pick, by the other arm, while one carries its object to the bin."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from core.cell import Cell
+from grasping.grasp_set import OBJECT, GraspSet
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.collision import Held
+from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
+from grasping.planning.motion_planner import NoPlanError
+from grasping.planning.obstacles import OrientedBox, SceneCloud
+from grasping.planning.overlap.coordination import possible_starts_s
+from grasping.planning.overlap.gate import check_together, seal_of_steps
+from grasping.planning.overlap.time_line import time_line
+from grasping.planning.planner import plan_grasp
+from hardware.arms.together import TimeLine
+from perception.depth_types import TableView
+
+#: What stands this near [m] to an object that was taken since the picture may no longer stand as it did.
+NEAR_M = 0.05
+#: So much [s] is to be gained at least by not waiting until the other arm is parked.
+LEAST_GAIN_S = 0.5
+#: Times to set out that the gate is asked about.
+_STARTS = 4
+
+
+@dataclass(frozen=True)
+class OverlapPlan:
+    """One arm carries (the last two motions of its pick) while the other reaches (the first three of its own).
+
+    steps: what both do, by arm, on one time line. gate: of both together. measured_rad: where every arm stood.
+    delay_s: how long the reaching arm waits before it sets out.
+    """
+
+    carrying: GraspPlan
+    reaching: GraspPlan
+    steps: TimeLine
+    gate: GateReport
+    measured_rad: Mapping[str, NDArray[np.float64]]
+    delay_s: float
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this is what the gate passed."""
+        seal = seal_of_steps(self.carrying, self.reaching, self.steps, self.measured_rad)
+        plans_are = self.carrying.is_sealed and self.reaching.is_sealed
+        return self.gate.passed and plans_are and self.gate.seal == seal
+
+
+def plan_overlap(
+    carrying: GraspPlan,
+    taken: Collection[int],
+    grasps: GraspSet,
+    view: TableView,
+    cell: Cell,
+    joints: Mapping[str, NDArray[np.float64]],
+    binned_m: NDArray[np.float64],
+    *,
+    planner: str,
+    seed: int,
+    speed: float,
+) -> OverlapPlan:
+    """The best grasp of the other arm on the picture that `carrying` was planned on, both arms checked together.
+
+    Of what was taken since the picture nothing is forgotten: its place is kept clear of as if it still stood there,
+    and what stands near it is not grasped before the table was looked at again.
+
+    Args:
+        carrying: its arm holds its object, lifted.
+        taken: labels of the objects that were taken since the picture, the one that is held too.
+        grasps, view: of that picture.
+        joints: (6,) [rad] of both arms, measured now.
+        binned_m: (N, 3) what stands in the bin already, world.
+
+    Raises:
+        NoPlanError: nothing that stands far enough away can be reached by the other arm.
+        PlanningError: the other arm cannot start.
+    """
+    (other,) = set(cell.arms) - {carrying.arm}
+    cloud = SceneCloud.from_grasps(grasps, view)
+    left = _untouched(grasps, cloud, taken)
+    if not len(left):
+        raise _nothing("nothing else stands far enough from what was taken")
+    parked = {carrying.arm: carrying.motions[Phase.RETREAT].positions_rad[-1], other: np.asarray(joints[other], float)}
+    binned_m = np.concatenate([binned_m, carrying.binned_m])
+    options: dict[str, Any] = {"planner": planner, "seed": seed, "speed": speed, "binned_m": binned_m, "arms": (other,)}
+    try:
+        reaching = plan_grasp(left, view, cell, parked, **options, passing=_at_the_bin(carrying, cell))
+    except NoPlanError:  # then it waits until the other has gone
+        reaching = plan_grasp(left, view, cell, parked, **options)
+    points = {plan.arm: cloud.of(int(plan.row[OBJECT])) for plan in (carrying, reaching)}
+    return _together(carrying, reaching, points, cell, {name: np.asarray(q, float) for name, q in joints.items()})
+
+
+def _together(
+    carrying: GraspPlan,
+    reaching: GraspPlan,
+    points: Mapping[str, NDArray[np.float64]],
+    cell: Cell,
+    joints: Mapping[str, NDArray[np.float64]],
+) -> OverlapPlan:
+    held = {plan.arm: Held.from_points(points[plan.arm], plan.T_world_tcp) for plan in (carrying, reaching)}
+    alone_s = time_line(carrying, reaching, 0.0)[carrying.arm][-1].end_s
+    why = "in the other arm's way"
+    starts = possible_starts_s(carrying, reaching, held, cell, alone_s - LEAST_GAIN_S)
+    for delay_s in islice(starts, _STARTS):
+        steps = time_line(carrying, reaching, delay_s)
+        report = check_together(cell, carrying, reaching, steps, joints, points)
+        if report.passed:
+            return OverlapPlan(carrying, reaching, steps, report, joints, delay_s)
+        why = f"stopped by the gate: {report.violations[0]}"
+    raise _nothing(why)
+
+
+def _at_the_bin(carrying: GraspPlan, cell: Cell) -> list[OrientedBox]:
+    """The arm that carries where it lets go: who reaches around it need not wait until it has gone."""
+    arm, place = ArmModel(carrying.arm, cell.arms[carrying.arm]), carrying.motions[Phase.PLACE].positions_rad[-1]
+    return oriented_boxes(arm, place, carrying.pre_open_m)
+
+
+def _untouched(grasps: GraspSet, cloud: SceneCloud, taken: Collection[int]) -> GraspSet:
+    """The grasps on objects that stand far enough from those that were taken."""
+    gone = np.concatenate([np.zeros((0, 3)), *(cloud.of(label) for label in taken)])
+    if not len(gone):
+        return grasps
+    tree, far = cKDTree(gone), []
+    for label in np.unique(grasps.rows[:, OBJECT].astype(int)):
+        points = cloud.of(label)
+        if label not in taken and len(points) and tree.query(points)[0].min() > NEAR_M:
+            far.append(label)
+    return grasps[np.flatnonzero(np.isin(grasps.rows[:, OBJECT].astype(int), far))]
+
+
+def _nothing(why: str) -> NoPlanError:
+    return NoPlanError(why, "The other arm waits until this one is parked.", {}, ())

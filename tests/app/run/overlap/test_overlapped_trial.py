@@ -1,0 +1,160 @@
+"""One arm reaches while the other carries: two rows that know of each other, and one end for both where one fails."""
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.console import Console
+from app.events import Event, PhaseBegin
+from app.interrupts import Interrupts
+from app.paths import trial_folder
+from app.question import Reply
+from app.run.operator import Operator
+from app.run.options import PipelineOptions
+from app.run.overlap import overlapped_trial
+from app.run.pipeline import Pipeline
+from app.run.session import Session
+from app.run.trial_log import TrialLog
+from app.trial_recording.reader import read_recording
+from app.trial_recording.recorder import RECORDING, TrialRecorder
+from core.errors import ArmError, ConfigurationError
+from grasping.execution import is_holding
+from grasping.planning.grasp_plan import Phase
+from hardware.robot.description import PARK_JOINTS
+from tests.support.drawn_cell import CELL
+from tests.support.quick_cell import QuickCell
+from trials.record import Outcome, Reason, TrialRecord
+from trials.store import TrialStore
+
+#: A glass shaker and a glass bottle, one before either arm.
+SCENE = 35
+
+
+class Table:
+    """A quick cell whose two objects are picked with overlap, its log, and what is to happen when a motion begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world, self.store, self.interrupts = QuickCell(), TrialStore(folder / "trials.db"), Interrupts()
+        self.operator = Operator(Console(is_quiet=True), self.interrupts, assume_yes=True)
+        self.log, self.hooks = TrialLog(self.store), {}
+        events = self.operator.console.events
+        events.add(TrialRecorder(self.world, CELL, self.operator.console).hear)
+        events.add(self._act)
+        pipeline = Pipeline(CELL, PipelineOptions(estimator="oracle"), self.world.truth)
+        self.session = Session(self.world, pipeline, self.log, self.operator, overlap=True)
+        self.begun: list[tuple[str, str]] = []
+
+    def _act(self, event: Event) -> None:
+        if isinstance(event, PhaseBegin):
+            self.begun.append((event.arm, event.phase))
+            if len(self.begun) > 3:  # both arms move
+                self.hooks.get(event.phase, lambda: None)()
+
+    def clear(self) -> list[TrialRecord]:
+        self.session.run_scene("diffuse", SCENE, 2, until_empty=True)
+        return self.rows
+
+    @property
+    def rows(self) -> list[TrialRecord]:
+        return [self.store.get(number) for number in self.log.ids]
+
+    @property
+    def carrying(self) -> str:
+        return self.begun[0][0]
+
+    def joints(self) -> dict[str, np.ndarray]:
+        return {name: self.world._physics.plant(name).joints_rad() for name in self.world.arms}
+
+    def assert_rests(self) -> None:
+        with suppress(ArmError):
+            self.world.clock.sleep(0.4)
+        before = self.joints()
+        self.world.clock.sleep(0.3)
+        for name, joints in self.joints().items():
+            np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
+
+    def close(self) -> None:
+        self.store.close()
+        self.world.close()
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    monkeypatch.setattr(overlapped_trial, "PICTURE_VALID_S", 3600.0)  # however busy the machine is
+    with closing(Table(tmp_path)) as made:
+        yield made
+
+
+def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_other(table: Table) -> None:
+    first, second = table.clear()
+    for row in (first, second):
+        assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)
+        assert row.notes["plan"]["gate"] == "passed" and set(row.notes["tracking_rad"]) == set(Phase)
+    assert "in bin" in first.notes["simulator"] and "in bin" in second.notes["simulator"]
+    assert table.world.objects_left() == 0
+    assert (first.pick, second.pick) == (1, 2) and first.frame_digest == second.frame_digest
+    told = second.notes["overlap"]
+    assert (told["picture_of"], told["reached_beside"]) == (first.id, first.id)
+    assert first.notes["overlap"]["cleared_beside"] == second.id
+    # The second set out before the first was parked, and neither waited for the other's motions to end.
+    order = [phase for _, phase in table.begun]
+    assert order.index(Phase.TRANSIT, 3) < order.index(Phase.RETREAT)
+    assert told["seconds"] < 7.0 and second.notes["objects_seen"] == 1
+    for row in (first, second):
+        recording = read_recording(trial_folder(table.store.where, row.id) / RECORDING)
+        assert recording.facts["trial"] == str(row.id) and recording.facts["outcome"] == "success"
+    np.testing.assert_allclose(list(table.joints().values()), [PARK_JOINTS] * 2, atol=np.deg2rad(0.5))
+
+
+def test_a_fault_of_one_arm_stops_both_and_leaves_both_rows_whole(table: Table) -> None:
+    table.hooks[Phase.TRANSIT] = lambda: setattr(table.world.faults(table.carrying), "unplugged", True)
+    with pytest.raises(ArmError, match="feedback is lost"):
+        table.clear()
+    table.assert_rests()
+    first, second = table.rows
+    assert (first.outcome, first.verified) == (Outcome.SUCCESS, True)  # lifted and verified before
+    assert (second.outcome, second.reason) == (Outcome.INTERRUPTED, Reason.ARM)
+    for row, stage in ((first, "clear"), (second, "execute")):
+        assert row.finished is not None and "fault" in row.stages_s
+        assert row.notes["faults"][0].startswith(f"{stage}: ")
+
+
+def test_a_wish_to_stop_holds_both_and_is_the_operators_in_both_rows(table: Table) -> None:
+    table.hooks[Phase.PLACE] = lambda: setattr(table.interrupts, "stop_requested", True)
+    with pytest.raises(KeyboardInterrupt):
+        table.clear()
+    table.assert_rests()
+    first, second = table.rows
+    assert first.outcome is Outcome.SUCCESS and "operator" in first.notes["faults"][0]
+    assert (second.outcome, second.reason) == (Outcome.INTERRUPTED, Reason.OPERATOR)
+    assert is_holding(table.world.arms[table.carrying].state())
+
+
+def test_a_no_leaves_the_other_arm_parked_while_this_one_carries(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(_: Console, question) -> Reply:
+        asked.append(question.text)
+        return Reply("y" if len(asked) == 1 else "n")
+
+    table.operator.assume_yes = False
+    monkeypatch.setattr(Console, "ask", answer)
+    monkeypatch.setattr("app.labels.labelling.Labelling.label", lambda *_: None)
+    first, second = table.clear()
+    assert f"while the {table.carrying} one carries" in asked[1]
+    assert (first.outcome, second.outcome, second.reason) == (Outcome.SUCCESS, Outcome.REFUSED, Reason.OPERATOR)
+    assert {arm for arm, _ in table.begun} == {table.carrying} and "in bin" in first.notes["simulator"]
+    assert "overlap" not in first.notes
+
+
+def test_a_cell_of_one_arm_is_told_that_it_needs_two(tmp_path: Path) -> None:
+    cell = CELL.model_copy(update={"arms": {"left": CELL.arms["left"]}})
+    with closing(QuickCell(cell)) as world, TrialStore(tmp_path / "trials.db") as store:
+        pipeline = Pipeline(cell, PipelineOptions(estimator="oracle"), world.truth)
+        operator = Operator(Console(is_quiet=True), Interrupts(), assume_yes=True)
+        with pytest.raises(ConfigurationError, match="two arms"):
+            Session(world, pipeline, TrialLog(store), operator, overlap=True)
