@@ -13,7 +13,7 @@ from rich.markup import escape
 from app.calibrate.board_size import ask_tag_mm
 from app.calibrate.conclusion import conclude
 from app.calibrate.options import CalibrateOptions, TargetOptions
-from app.calibrate.page.wizard_page import show_arms, wizard_page
+from app.calibrate.page.wizard_page import show_world, wizard_page
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
@@ -107,7 +107,7 @@ def _calibrate(
     options: CalibrateOptions, cell: Cell, rig: Rig, samples: Samples, operator: Operator
 ) -> CellCalibration:
     console, camera = operator.console, rig.world.camera
-    pictures = [*table_tags(rig, cell)]
+    pictures = [*table_tags(rig, cell, console.events.tell)]
     try:
         view = solve_table(mean_tags(pictures), camera.intrinsics, cell)
     except CalibrationError as error:
@@ -130,9 +130,9 @@ def _calibrate(
     if any(finding.fatal for one in arms.values() for finding in one.findings):
         return calibration
     calibrated, misses = merged(cell, calibration), dict[str, dict[int, float]]()
-    show_arms(operator, {})
+    show_world(operator, None)
     rig.reopen(calibrated)
-    show_arms(operator, rig.world.arms)
+    show_world(operator, rig.world)
     for arm in cell.arms:
         console.say(f"  touch test of the {arm} arm")
         misses[arm] = touch_points(sampling, calibrated, arm)

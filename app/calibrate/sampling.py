@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
-from app.events import BoardLook, MoveProposed, SessionProgress, ViewRefused, ViewsChange
+from app.events import BoardLook, Listener, MoveProposed, PictureTold, SessionProgress, ViewRefused, ViewsChange
 from app.question import Question
 from app.run.look import require_fresh
 from app.run.operator import Operator
@@ -192,7 +192,11 @@ def _coverage(views: list[BoardView], sampling: Sampling) -> str:
     )
 
 
-def table_tags(sampling_rig: Rig, cell: Cell, pictures: int = 3) -> Iterator[tuple[SeenTag, ...]]:
+def table_tags(
+    sampling_rig: Rig, cell: Cell, tell: Listener = lambda event: None, pictures: int = 3
+) -> Iterator[tuple[SeenTag, ...]]:
     """The table's tags in a few pictures of a table with nothing on it."""
     for _ in range(pictures):
-        yield detect_tags(sampling_rig.world.camera.read(timeout_s=5.0).color, cell.tags)
+        color = sampling_rig.world.camera.read(timeout_s=5.0).color
+        tell(PictureTold("camera, the table's tags", color))
+        yield detect_tags(color, cell.tags)

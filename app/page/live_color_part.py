@@ -3,6 +3,9 @@
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.events import Event
 from app.page.images import awaited, fitted
 from hardware.cameras.camera import Camera
@@ -46,11 +49,15 @@ class LiveColorPart:
     def tick(self, now_s: float) -> None:
         frame, self._newest = self._newest, None
         if frame is not None:
-            self._image.image, self._image.visible = fitted(frame.color), True
+            self._image.image, self._image.visible = fitted(self.drawn(frame)), True
             self._shown_s = now_s
         elif self._image.visible and now_s - self._shown_s > _LATEST_S:
             self._image.image = awaited(_SILENT)
             self._shown_s = now_s
+
+    def drawn(self, frame: RgbdFrame) -> NDArray[np.uint8]:
+        """(H, W, 3) what is shown of it."""
+        return frame.color
 
     def _look(self, camera: Camera) -> None:
         while not self._stop.wait(_PERIOD_S):

@@ -1,12 +1,12 @@
 """The wizard in the browser: the steps and questions of the terminal, what the camera sees, what the views cover."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from app.calibrate.options import CalibrateOptions
 from app.calibrate.page.camera_part import CameraPart
-from app.calibrate.page.camera_watch import CameraWatch
 from app.calibrate.page.coverage_part import CoveragePart
+from app.calibrate.page.live_board_part import LiveBoardPart
 from app.calibrate.page.move_playback import MovePlayback
 from app.calibrate.page.residual_part import ResidualPart
 from app.calibrate.page.result_part import ResultPart
@@ -22,7 +22,7 @@ from core.cell import Cell
 from core.errors import VitroError
 from core.image import Intrinsics
 from core.transforms import rotation_to_quaternion
-from hardware.arms.arm import Arm
+from hardware.world import World
 
 
 @contextmanager
@@ -36,20 +36,15 @@ def wizard_page(options: CalibrateOptions, cell: Cell, rig: Rig, operator: Opera
         return
     console = operator.console
     with ExitStack() as opened:
-        watch = None
-        if not rig.is_digital:  # rendered at the price of seconds; and nothing moves there between looks
-            watch = CameraWatch(lambda: rig.world.camera)
-            opened.callback(watch.close)
-            console.events.add(watch.hear)
-            opened.callback(console.events.remove, watch.hear)
 
         def lay_out(page: PageServer, cell: Cell) -> list[PagePart]:
-            return wizard_parts(page, cell, lambda: rig.board, rig.world.camera.intrinsics, watch)
+            return wizard_parts(page, cell, lambda: rig.board, rig.world.camera.intrinsics)
 
         page = LivePage(cell, console, operator.interrupts, options.page_host, lay_out)
         opened.enter_context(shown(page, console, waits=has_terminal() or not options.yes))
         operator.page = page
-        show_arms(operator, rig.world.arms)
+        show_world(operator, rig.world)
+        opened.callback(show_world, operator, None)
         try:
             yield
         except VitroError as error:
@@ -61,15 +56,13 @@ def wizard_page(options: CalibrateOptions, cell: Cell, rig: Rig, operator: Opera
             raise
 
 
-def show_arms(operator: Operator, arms: Mapping[str, Arm]) -> None:
-    """On the page, where there is one; {}: as they were last seen."""
+def show_world(operator: Operator, world: World | None) -> None:
+    """Its arms and its camera on the page, where there is one; None: as they were last seen."""
     if operator.page is not None:
-        operator.page.watch(arms)
+        operator.page.watch(world.arms if world else {}, world.camera if world else None)
 
 
-def wizard_parts(
-    page: PageServer, cell: Cell, board: Callable[[], Board], intrinsics: Intrinsics, watch: CameraWatch | None
-) -> list[PagePart]:
+def wizard_parts(page: PageServer, cell: Cell, board: Callable[[], Board], intrinsics: Intrinsics) -> list[PagePart]:
     """board: gives the one in use: its size may be asked for while the page is open already.
 
     The proposed motion, and tabs of the camera, coverage, residuals, and the result with the steps to it."""
@@ -78,7 +71,8 @@ def wizard_parts(
     playback = MovePlayback(server, cell, board())
     tabs = server.gui.add_tab_group()
     with tabs.add_tab("Camera"):
-        camera = CameraPart(server, cell, board, intrinsics, watch)
+        live = LiveBoardPart(server, cell, board, intrinsics)
+        camera = CameraPart(server, cell, board, intrinsics)
     with tabs.add_tab("Coverage"):
         coverage = CoveragePart(server, cell, intrinsics)
     with tabs.add_tab("Residuals"):
@@ -86,7 +80,7 @@ def wizard_parts(
     with tabs.add_tab("Result"):
         result = ResultPart(page)
         steps = StagesPart(server)
-    return [playback, camera, coverage, result, steps, residuals]
+    return [playback, live, camera, coverage, result, steps, residuals]
 
 
 def _add_camera(page: PageServer, cell: Cell, intrinsics: Intrinsics) -> None:

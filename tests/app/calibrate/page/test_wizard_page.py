@@ -30,11 +30,23 @@ from calibration.sample_arrays import touch_arrays, view_arrays
 from calibration.solve import solve_arm
 from core.cell import load_cell
 from core.errors import PerceptionError
+from hardware.cameras.camera import Camera
+from hardware.cameras.frame import RgbdFrame
 from tests.support.board_cell import BoardCell
 from tests.support.board_views import K, drawn_truth, drawn_views
 from tests.support.calibrations import calibration_of
 
 CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
+
+
+class LookedAt(Camera):
+    """A camera that sees one thing now."""
+
+    def __init__(self, view: RgbdFrame) -> None:
+        self.view = view
+
+    def glance(self, timeout_s: float = 0.5) -> RgbdFrame | None:
+        return self.view
 
 
 class Wizard:
@@ -46,7 +58,7 @@ class Wizard:
             CELL,
             self.console,
             self.interrupts,
-            lay_out=lambda page, cell: wizard_parts(page, cell, lambda: rig.board, K, None),
+            lay_out=lambda page, cell: wizard_parts(page, cell, lambda: rig.board, K),
         )
         self.page.watch(rig.world.arms)
 
@@ -112,6 +124,15 @@ def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_
     tab.reload()
     tab.until("document.body.innerText.includes('refused: The board moves')")
     assert "→ Let the arm come to rest." in tab.text()
+
+
+def test_a_live_camera_says_whether_the_board_would_be_a_view_now(wizard: Wizard, tab: Tab) -> None:
+    camera = LookedAt(wizard.rig.world.camera.read())
+    wizard.page.watch(wizard.rig.world.arms, camera)
+    tab.until("/Now: .* tags, still and sharp|Now: The board is half hidden/.test(document.body.innerText)")
+    camera.view = replace(camera.view, color=np.full_like(camera.view.color, 90))
+    tab.until("document.body.innerText.includes('Now: The board is not seen')")
+    wizard.page.watch({})
 
 
 def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> None:

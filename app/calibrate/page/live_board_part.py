@@ -1,0 +1,46 @@
+"""What a live camera sees at this moment of the board in a hand, and whether it would be a view."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrate.page.camera_part import note
+from app.calibrate.page.overlay import board_overlay
+from app.page.live_color_part import LiveColorPart
+from calibration.board import Board
+from calibration.board_view import board_view
+from core.cell import Cell
+from core.errors import VitroError
+from core.image import Intrinsics
+from hardware.cameras.frame import RgbdFrame
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+
+class LiveBoardPart(LiveColorPart):
+    """As `LiveColorPart`, drawn over."""
+
+    def __init__(self, server: "ViserServer", cell: Cell, board: Callable[[], Board], intrinsics: Intrinsics) -> None:
+        super().__init__(server)
+        self._now = server.gui.add_html("", visible=False)
+        self._cell, self._board, self._intrinsics = cell, board, intrinsics
+        self._before: NDArray[np.uint8] | None = None
+
+    def drawn(self, frame: RgbdFrame) -> NDArray[np.uint8]:
+        board, before = self._board(), frame.color if self._before is None else self._before
+        self._before = frame.color
+        overlay = board_overlay(frame.color, board, self._cell.tags, self._intrinsics)
+        self._now.content, self._now.visible = _as_view([before, frame.color], board, overlay.tags), True
+        return overlay.whole
+
+
+def _as_view(colors: list[NDArray[np.uint8]], board: Board, tags: int) -> str:
+    """What a look would say of two pictures that follow each other."""
+    try:
+        board_view(colors, np.zeros(6), board)
+    except VitroError as error:
+        return note("fault", f"Now: {error.cause}", error.remedy)
+    return note("word", f"Now: {tags} of the board's {len(board.tags)} tags, still and sharp.", "")
