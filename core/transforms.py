@@ -69,7 +69,7 @@ def rotation_angle(R_a: Matrix, R_b: Matrix) -> float:
 
 
 def rotation_to_quaternion(R: Matrix) -> NDArray[np.float64]:
-    """Unit quaternion wxyz of a 3x3 rotation, w >= 0."""
+    """Unit quaternions (..., 4) wxyz of rotations (..., 3, 3), w >= 0."""
     from scipy.spatial.transform import Rotation
 
     return np.asarray(Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True))

@@ -16,6 +16,7 @@ from app.trial_recording.messages import (
     line,
     message,
     pose,
+    poses,
     scene,
     stamp,
 )
@@ -84,16 +85,16 @@ def robot_scene(cell: Cell, states: Mapping[str, ArmState], time_ns: int) -> Any
 
 
 def _shapes(mount: ArmMount, state: ArmState) -> dict[str, list[Fields]]:
-    poses = link_poses(state.joints_rad, state.gripper_width_m, mount.firmware)
+    T_base_links = link_poses(state.joints_rad, state.gripper_width_m, mount.firmware)
+    shapes = [(link, shape) for link, several in SHAPES.items() for shape in several]
+    Ts_world_shape = mount.T_world_base @ np.stack([T_base_links[link] @ shape.T_link_shape for link, shape in shapes])
     drawn: dict[str, list[Fields]] = {"cubes": [], "cylinders": [], "spheres": []}
-    for link, shapes in SHAPES.items():
-        for shape in shapes:
-            size = dict(zip("xyz", map(float, 2 * shape.half_extents_m), strict=True))
-            T_world_shape = mount.T_world_base @ poses[link] @ shape.T_link_shape
-            given: Fields = {"pose": pose(T_world_shape), "size": size, "color": color(shape.rgb)}
-            if shape.kind == "cylinder":
-                given |= {"bottom_scale": 1.0, "top_scale": 1.0}
-            drawn[{"box": "cubes", "cylinder": "cylinders", "sphere": "spheres"}[shape.kind]].append(given)
+    for (_, shape), where in zip(shapes, poses(Ts_world_shape), strict=True):
+        size = dict(zip("xyz", map(float, 2 * shape.half_extents_m), strict=True))
+        given: Fields = {"pose": where, "size": size, "color": color(shape.rgb)}
+        if shape.kind == "cylinder":
+            given |= {"bottom_scale": 1.0, "top_scale": 1.0}
+        drawn[{"box": "cubes", "cylinder": "cylinders", "sphere": "spheres"}[shape.kind]].append(given)
     return drawn
 
 

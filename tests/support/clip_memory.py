@@ -12,7 +12,7 @@ from perception.estimators.registry import open_estimator
 
 
 def main(folder: Path, count: int) -> None:
-    options = EstimatorOptions(weights=folder, size=(48, 32), mode="fast", device="cpu")
+    options = EstimatorOptions(weights=folder, size=(48, 32), window=6, stride=5, mode="fast", device="cpu")
     rng = np.random.default_rng(0)
     stream = open_estimator("dkt", options).stream(count, 240, 360)
     given = 0

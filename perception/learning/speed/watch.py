@@ -84,7 +84,7 @@ class PeakMemory:
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, repeats: int = 10) -> float:
     """Floating-point operations a second of a large matrix product: what the floor is divided by."""
-    side = 8192 if device.type == "cuda" else 1536
+    side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     return 2.0 * side**3 / median_seconds(lambda: a @ b, device, repeats)
 
