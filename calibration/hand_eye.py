@@ -125,27 +125,38 @@ class HandEyeModel:
         """The likeliest solution with the joints' errors learnt, from `fit` of views that all belong: its covariance is
         the one to state, its predictions the ones to judge by."""
         current = replace(start, joint_errors=None)
-        weights = np.zeros(SIZE + 1)
-        weights[OFFSETS], weights[SIZE] = 1 / OFFSET_RAD**2, 1 / SCALE**2
         errors: JointErrors | None = None
         for _ in range(rounds):
-            seen, at = self._seen(views, current), np.zeros(SIZE + 1)
-            at[OFFSETS], at[SIZE] = current.offsets_rad[SEEN_JOINTS], np.log(current.scale)
-            corner_px, prior = max(seen.corner_px, _LEAST_CORNER_PX), (np.diag(weights), weights * at)
-            errors = errors or seen.likeliest(corner_px, *prior)
-            change, covariance = seen.step(errors, corner_px, *prior)
+            seen, prior = self._seen(views, current), _prior(current)
+            errors = errors or seen.likeliest(_corner_px(seen), *prior)
+            change, covariance = seen.step(errors, _corner_px(seen), *prior)
             current = replace(_moved(current, change), covariance=covariance)
-        return replace(current, joint_errors=errors and self._seen(views, current).learnt(errors, corner_px))
+        seen = self._seen(views, current)
+        return replace(current, joint_errors=errors and seen.learnt(errors, _corner_px(seen)))
 
-    def _seen(self, views: Sequence[BoardView], at: HandEye) -> SeenErrors:
+    def step(
+        self, views: Sequence[BoardView], at: HandEye, slope: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The likeliest change from a refined solution, and its covariance, where F further numbers may change too:
+        (17 + F,), (17 + F, 17 + F). slope (M, 2, F): how all corners' errors change with them; weights (F,): how surely
+        they are believed not to, as inverse variances."""
+        assert at.joint_errors is not None
+        seen, (prior, pull) = self._seen(views, replace(at, joint_errors=None), slope), _prior(at)
+        more = len(weights)
+        wider = np.pad(prior, (0, more)) + np.diag(np.concatenate([np.zeros(len(pull)), weights]))
+        return seen.step(at.joint_errors, _corner_px(seen), wider, np.pad(pull, (0, more)))
+
+    def _seen(self, views: Sequence[BoardView], at: HandEye, more: NDArray[np.float64] | None = None) -> SeenErrors:
+        """more (M, 2, F): how errors change with further numbers."""
         still = self.errors_px(views, at)
         steps = _STEP_RAD * np.eye(SIZE + 1)
         slope = np.stack([(self.errors_px(views, _moved(at, step)) - still) / _STEP_RAD for step in steps], axis=-1)
+        slope = slope if more is None else np.concatenate([slope, more], axis=-1)
         ends = _ends(views)
         return SeenErrors.split(
             np.array([view.joints_rad for view in views]),
             [one.ravel() for one in np.split(still, ends)],
-            [one.reshape(-1, SIZE + 1) for one in np.split(slope, ends)],
+            [one.reshape(-1, slope.shape[-1]) for one in np.split(slope, ends)],
             self._motions(views, at),
         )
 
@@ -159,6 +170,18 @@ class HandEyeModel:
 def _ends(views: Sequence[BoardView]) -> NDArray[np.int_]:
     """Where in all views' corners each view but the last ends."""
     return np.cumsum([len(view.board_m) for view in views])[:-1]
+
+
+def _corner_px(seen: SeenErrors) -> float:
+    return max(seen.corner_px, _LEAST_CORNER_PX)
+
+
+def _prior(at: HandEye) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What is believed before looking, as a Hessian (17, 17) and a gradient (17,)."""
+    weights, off = np.zeros(SIZE + 1), np.zeros(SIZE + 1)
+    weights[OFFSETS], weights[SIZE] = 1 / OFFSET_RAD**2, 1 / SCALE**2
+    off[OFFSETS], off[SIZE] = at.offsets_rad[SEEN_JOINTS], np.log(at.scale)
+    return np.diag(weights), weights * off
 
 
 def _whitener(motion_px: NDArray[np.float64]) -> NDArray[np.float64]:

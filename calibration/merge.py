@@ -42,7 +42,7 @@ def merged(cell: Cell, calibration: CellCalibration) -> Cell:
             .model_copy(update={"zero_offset_rad": tuple(map(float, arm.offsets_rad))})
             for name, arm in calibration.arms.items()
         }
-        camera = cell.camera.placed(calibration.T_world_camera)
+        camera = cell.camera.placed(calibration.T_world_camera).model_copy(update={"lens_px": _lens_px(calibration)})
         # By the clock on the wall: whoever reads it asks whether that day has come yet.
         day = datetime.fromisoformat(calibration.date).astimezone()
         calibrated = f"{day:%Y-%m-%d %H:%M} by python main.py calibrate"
@@ -53,6 +53,14 @@ def merged(cell: Cell, calibration: CellCalibration) -> Cell:
         raise CalibrationError(
             f"With the calibration of {calibration.date[:10]} the cell {cell.name!r} cannot stand: {what}.", _REMEDY
         ) from error
+
+
+def _lens_px(calibration: CellCalibration) -> tuple[float, float, float, float] | None:
+    """None where the camera states its lens as it is."""
+    if calibration.lens is None or calibration.lens.kind == "factory":
+        return None
+    k = calibration.lens.intrinsics
+    return k.fx, k.fy, k.cx, k.cy
 
 
 def age_days(calibration: CellCalibration, now: datetime | None = None) -> float:

@@ -27,8 +27,8 @@ from hardware.robot.kinematics import forward_kinematics
 TAB_M, PLATE_M = 0.02, 0.003
 #: Nothing that the arm or the board does may be lower than this [m]: the base is known by a ruler alone.
 _LOWEST_M = 0.05
-#: Free distance [m] to all things, for the same reason.
-_CLEARANCE_M = 0.03
+#: Free distance [m] to all things, for the same reason; and to all that a calibrated arm without its board passes.
+_CLEARANCE_M, _KNOWN_CLEARANCE_M = 0.03, 0.012
 #: The board stays this far from the image's edge [share of its width], is seen from this near and far [m] and this
 #: steeply at most [cosine].
 _EDGE, _DEPTH_M, _FACING = 0.04, (0.25, 0.9), 0.55
@@ -64,7 +64,8 @@ class BoardScene:
         boxes = [box for other in others for box in oriented_boxes(other, self.measured_rad[other.name], 0.07)]
         camera = (self.T_world_camera, np.array([0.08, 0.06, 0.06]))
         field = DistanceField.empty(self.cell).with_boxes([*bin_boxes(self.cell.bin), *boxes, camera])
-        around = Surroundings(field, field, _CLEARANCE_M, _LOWEST_M)
+        clearance_m = _KNOWN_CLEARANCE_M if self.board is None else _CLEARANCE_M
+        around = Surroundings(field, field, clearance_m, _LOWEST_M)
         held = None if self.board is None else Held.from_points(self.board_points_m(), np.eye(4))
         return CollisionChecker(model, self.cell.workspace, around, PLATE_M, held)
 

@@ -52,8 +52,8 @@ Date = Annotated[str, AfterValidator(_date)]
 @dataclass(frozen=True)
 class CalibrationFinding:
     """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `forced-joint`,
-    `bad-view`, `too-little-rotation`, `table-tags`, `contradiction`, `arm` (its fault); fatal: nothing may be
-    stored with it.
+    `bad-view`, `too-little-rotation`, `table-tags`, `intrinsics`, `distortion`, `contradiction`, `arm` (its fault);
+    fatal: nothing may be stored with it.
     """
 
     kind: str
@@ -102,8 +102,24 @@ class ArmCalibration:
 
 
 @dataclass(frozen=True)
+class LensFit:
+    """The camera's lens by the boards. kind: what was freed because views left out speak for it: `factory` (nothing),
+    `focal`, `centre` (and focal), `bend` (and both). bend: k1; sigma: standard deviations of the focal length's share,
+    the centre's x and y [px] and the bend, NaN where not freed; factory_px, holdout_px: root mean square error on views
+    left out, as the camera states its lens and so."""
+
+    kind: str
+    intrinsics: Intrinsics
+    bend: float
+    sigma: tuple[Number, Number, Number, Number]
+    factory_px: Number
+    holdout_px: Number
+
+
+@dataclass(frozen=True)
 class CellCalibration:
-    """A whole cell. date: ISO, UTC; firmware, stroke_m by arm; samples: arrays by name, to solve it again."""
+    """A whole cell. date: ISO, UTC; intrinsics: those it was solved with; firmware, stroke_m by arm; samples: arrays by
+    name, to solve it again; lens: None of a program before it was looked at."""
 
     date: Date
     cell: str
@@ -118,3 +134,9 @@ class CellCalibration:
     touch_mm: tuple[Number, ...] = ()
     findings: tuple[CalibrationFinding, ...] = ()
     samples: Mapping[str, Samples] = field(default_factory=dict)
+    lens: LensFit | None = None
+
+    @property
+    def all_findings(self) -> list[CalibrationFinding]:
+        """Its own and those of its arms."""
+        return [*self.findings, *(finding for arm in self.arms.values() for finding in arm.findings)]

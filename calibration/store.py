@@ -53,7 +53,7 @@ class CalibrationStore:
             CalibrationError: something fatal was found, or it is of another cell.
             StorageError: it cannot be written, or another process saves; what was in use before stays so.
         """
-        fatal = [finding for finding in _findings(calibration) if finding.fatal]
+        fatal = [finding for finding in calibration.all_findings if finding.fatal]
         if fatal:
             raise CalibrationError(f"This calibration is not stored: {fatal[0].cause}", fatal[0].remedy)
         if calibration.cell != self.cell:
@@ -191,10 +191,6 @@ class CalibrationStore:
             "Go back to another (python main.py calibrate rollback, with the same --cell; --to VERSION takes any), "
             "or calibrate again.",
         )
-
-
-def _findings(calibration: CellCalibration) -> list[Any]:
-    return [*calibration.findings, *(finding for arm in calibration.arms.values() for finding in arm.findings)]
 
 
 def _packed(samples: Any) -> bytes:

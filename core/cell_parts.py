@@ -62,6 +62,8 @@ class CameraMount(Section):
     max_turn_rad: Positive = 0.0873
     #: Used by the simulated camera; a real one reports its own.
     focal_px: Positive
+    #: fx, fy, cx, cy [px] as a calibration refined them: taken for those that the camera reports.
+    lens_px: tuple[Positive, Positive, Positive, Positive] | None = None
 
     @property
     def T_world_camera(self) -> Matrix:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.clock import WallClock
 from core.errors import ArmError, CameraError, ConfigurationError
-from core.image import RgbdImage
+from core.image import Intrinsics, RgbdImage
 from hardware.arms.arm import Arm
+from hardware.cameras.camera import Camera, CorrectedCamera
 from hardware.world import SceneNote, Verdict, World
 
 
@@ -89,7 +90,11 @@ class RealCell:
 
         self.clock = WallClock()
         self.arms: dict[str, Arm] = {}
-        self.camera = LiveCamera(RealSenseConfig(serial, cell.camera.width, cell.camera.height, cell.camera.fps))
+        live = LiveCamera(RealSenseConfig(serial, cell.camera.width, cell.camera.height, cell.camera.fps))
+        self.camera: Camera = live
+        if cell.camera.lens_px is not None:
+            size = live.intrinsics.width, live.intrinsics.height
+            self.camera = CorrectedCamera(live, Intrinsics(*size, *cell.camera.lens_px))
         try:
             for name, mount in cell.arms.items():
                 arm = PiperArm(name, mount.channel, mount, self.clock)

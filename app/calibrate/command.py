@@ -1,13 +1,8 @@
 """`python main.py calibrate`: where arms and camera stand, from views of a board that each arm holds up."""
 
-import platform
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.markup import escape
 
 from app.calibrate.board_size import ask_tag_mm
@@ -17,6 +12,7 @@ from app.calibrate.page.wizard_page import show_world, wizard_page
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
+from app.calibrate.solving import solve_cell
 from app.calibrate.touch import touch_points
 from app.console import Console
 from app.interrupts import Interrupts
@@ -28,13 +24,11 @@ from calibration.board_sheet import write_board_sheet
 from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
-from calibration.result import ArmCalibration, CalibrationFinding, CellCalibration, FoundError
-from calibration.sample_arrays import cell_arrays, touch_arrays
-from calibration.solve import solve_arm
+from calibration.result import CalibrationFinding, CellCalibration, FoundError
+from calibration.sample_arrays import touch_arrays
 from core.cell import Cell, load_cell
-from core.cell_parts import ArmMount
 from core.errors import ArmError, CalibrationError, ConfigurationError
-from core.transforms import Matrix, invert
+from core.transforms import invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
 
@@ -118,16 +112,8 @@ def _calibrate(
     )
     for arm in cell.arms:
         _sample(sampling, arm)
-    tags = mean_tags([*pictures, *samples.tags])
-    view = solve_table(tags, camera.intrinsics, cell)
-    with console.stage("solve"):
-        T_world_camera = invert(view.T_camera_world)
-        arms = {
-            arm: solve_arm(samples.views[arm], camera.intrinsics, cell.arms[arm].firmware, rig.board, T_world_camera)
-            for arm in cell.arms
-        }
-    calibration = _result(cell, rig, arms, T_world_camera, {**samples.arrays(), **cell_arrays(cell, tags)})
-    if any(finding.fatal for one in arms.values() for finding in one.findings):
+    calibration = solve_cell(cell, rig, samples, pictures, console)
+    if any(finding.fatal for finding in calibration.all_findings):
         return calibration
     calibrated, misses = merged(cell, calibration), dict[str, dict[int, float]]()
     show_world(operator, None)
@@ -168,27 +154,3 @@ def _sample(sampling: Sampling, arm: str) -> None:
 def _ask(operator: Operator, question: str) -> None:
     if operator.console.ask_key(question, {"y": "go", "q": "leave it here"}) == "q":
         raise KeyboardInterrupt
-
-
-def _result(
-    cell: Cell, rig: Rig, arms: dict[str, ArmCalibration], T_world_camera: Matrix, samples: dict[str, NDArray[Any]]
-) -> CellCalibration:
-    camera = rig.world.camera
-    return CellCalibration(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        cell=cell.name,
-        camera_serial=cell.camera.serial,
-        intrinsics=camera.intrinsics,
-        T_world_camera=T_world_camera,
-        arms={name: _from_the_report(cell.arms[name], arm) for name, arm in arms.items()},
-        firmware={name: mount.firmware for name, mount in cell.arms.items()},
-        stroke_m={name: mount.gripper_stroke_m for name, mount in cell.arms.items()},
-        board={"tag_m": rig.board.tag_m, "printed_m": rig.board.printed_m},
-        software={"python": platform.python_version(), "numpy": np.__version__},
-        samples=samples,
-    )
-
-
-def _from_the_report(mount: ArmMount, arm: ArmCalibration) -> ArmCalibration:
-    """Its zeros counted from what the arm reports: its joints were read with the offsets that the cell's file has."""
-    return replace(arm, offsets_rad=arm.offsets_rad + mount.zero_offset_rad)

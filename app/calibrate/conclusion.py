@@ -32,7 +32,7 @@ def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples
             else dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
         )
         console.say(_line(name, arm))
-    findings = [finding for arm in calibration.arms.values() for finding in arm.findings]
+    findings = calibration.all_findings
     for finding in findings:
         mark = "[red]✗[/]" if finding.fatal else "[yellow]![/]"
         console.say(f"  {mark} {escape(finding.cause)}\n      → {escape(finding.remedy)}")

@@ -24,6 +24,7 @@ class Plant(StrEnum):
     TURNED_TAGS = "turned-tags"
     PRINTED_97 = "printed-97"
     FORCED_JOINT = "forced-joint"
+    FOCAL = "focal"
 
 
 @dataclass(frozen=True, kw_only=True)

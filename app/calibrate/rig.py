@@ -15,7 +15,9 @@ from calibration.poses import T_tcp_board
 from calibration.result import ArmCalibration
 from core.cell import Cell
 from core.transforms import Matrix, transform
+from hardware.cameras.camera import CorrectedCamera
 from hardware.simulation.misplaced_cell import HeldBoard, MisplacedCell
+from hardware.simulation.sim_camera import cell_intrinsics
 from hardware.world import World
 from hardware.worlds import open_world
 
@@ -23,6 +25,8 @@ from hardware.worlds import open_world
 _PRINT_M, _HAND_M, _HAND_RAD = 0.00015, 0.001, np.deg2rad(1.0)
 _OFFSET_RAD, _WRONG_SIZE, _FIT_TO_PAGE = np.deg2rad(2.0), 38 / 40, 0.97
 _BAD_VIEW = 6
+#: A lens that states its focal length wrong by less than the table's tags alone would name.
+_FOCAL = 1.006
 _FORCED_RAD = np.deg2rad(10.0)
 
 
@@ -47,6 +51,9 @@ class Rig:
         if plant is Plant.PRINTED_97:
             smaller = [tag.model_copy(update={"size_m": tag.size_m * _FIT_TO_PAGE}) for tag in cell.tags]
             true_cell = cell.model_copy(update={"tags": tuple(smaller)})
+        if plant is Plant.FOCAL:
+            lens = true_cell.camera.model_copy(update={"focal_px": true_cell.camera.focal_px * _FOCAL})
+            true_cell = true_cell.model_copy(update={"camera": lens})
         self._true_cell, self._offsets_rad = true_cell, dict.fromkeys(cell.arms, offsets)
         if plant is Plant.FORCED_JOINT:
             self._offsets_rad |= _forced(list(cell.arms), seed)
@@ -61,7 +68,9 @@ class Rig:
             self.world = self._digital = self._open(calibrated)
 
     def _open(self, believed: Cell) -> MisplacedCell:
-        return MisplacedCell(self._true_cell, self._seed, self._offsets_rad, believed.arms, self._is_drawn)
+        world = MisplacedCell(self._true_cell, self._seed, self._offsets_rad, believed.arms, self._is_drawn)
+        world.camera = CorrectedCamera(world.camera, cell_intrinsics(believed))  # what it states, not what it is
+        return world
 
     @property
     def is_digital(self) -> bool:

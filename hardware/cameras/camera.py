@@ -1,5 +1,6 @@
 """The camera interface: freshness is part of it, so no caller can act on an old picture."""
 
+from dataclasses import replace
 from typing import Protocol, Self
 
 from core.errors import CameraError
@@ -65,3 +66,17 @@ class Camera(Protocol):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class CorrectedCamera(Camera):
+    """A camera whose pictures carry other intrinsics than it states: those that a calibration found."""
+
+    def __init__(self, camera: Camera, intrinsics: Intrinsics) -> None:
+        self._camera, self.intrinsics = camera, intrinsics
+        self.name, self.is_live, self.notes = camera.name, camera.is_live, camera.notes
+
+    def read(self, timeout_s: float = 1.0) -> RgbdFrame:
+        return replace(self._camera.read(timeout_s), intrinsics=self.intrinsics)
+
+    def close(self) -> None:
+        self._camera.close()

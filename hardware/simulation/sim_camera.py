@@ -124,8 +124,10 @@ class SimCamera(Camera):
 
 
 def cell_intrinsics(cell: Cell) -> Intrinsics:
-    """Intrinsics of the simulated camera: its principal point is the image's centre."""
+    """Intrinsics of the simulated camera: as calibrated, else its principal point is the image's centre."""
     width, height, focal_px = cell.camera.width, cell.camera.height, cell.camera.focal_px
+    if cell.camera.lens_px is not None:
+        return Intrinsics(width, height, *cell.camera.lens_px)
     return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
 
 

@@ -178,10 +178,10 @@ def test_one_of_before_some_numbers_were_kept_still_reads(store: CalibrationStor
     for arm in content["arms"].values():
         for later in ("driven_px", "driven_mm", "joint_error_deg"):
             del arm[later]
-    del content["digest"]
+    del content["digest"], content["lens"]
     file.write_text(yaml.safe_dump(content | {"digest": _digest(content)}))
     arm = store.load(version).arms["left"]
-    assert np.isnan(arm.driven_mm) and arm.views == 20
+    assert np.isnan(arm.driven_mm) and arm.views == 20 and store.load(version).lens is None
 
 
 def test_lost_or_exchanged_samples_bar_nothing_but_themselves(store: CalibrationStore) -> None:

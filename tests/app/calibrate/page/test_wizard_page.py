@@ -30,9 +30,10 @@ from calibration.sample_arrays import touch_arrays, view_arrays
 from calibration.solve import solve_arm
 from core.cell import load_cell
 from core.errors import PerceptionError
+from core.transforms import look_at
 from hardware.cameras.camera import Camera
 from hardware.cameras.frame import RgbdFrame
-from tests.support.board_cell import BoardCell
+from hardware.simulation.drawn_camera import draw_tags
 from tests.support.board_views import K, drawn_truth, drawn_views
 from tests.support.calibrations import calibration_of
 
@@ -71,13 +72,11 @@ class Wizard:
 
 @pytest.fixture(scope="module")
 def wizard() -> Iterator[Wizard]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.calibrate.rig.MisplacedCell", lambda cell, seed, *_: BoardCell(cell, seed, BOARD))
-        with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING)) as rig:
-            rig.give_board("left")
-            wizard = Wizard(rig)
-            with closing(wizard.page):
-                yield wizard
+    with closing(Rig(CELL, "sim", BOARD, 3, Plant.NOTHING, is_drawn=True)) as rig:
+        rig.give_board("left")
+        wizard = Wizard(rig)
+        with closing(wizard.page):
+            yield wizard
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +115,16 @@ def test_another_view_is_asked_for_and_a_stop_in_mid_motion_holds_the_arm(
     np.testing.assert_allclose(wizard.rig.world.arms["left"].state().joints_rad, state.joints_rad, atol=0.02)
 
 
+def board_before(wizard: Wizard) -> RgbdFrame:
+    """Wherever the arm was stopped, the whole board in view."""
+    lying = CELL.model_copy(update={"tags": BOARD.tags})
+    color = draw_tags(lying, look_at((0.05, 0.0, 0.4), (0.0, 0.0, 0.0)))
+    return replace(wizard.rig.world.camera.read(), color=color)
+
+
 def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_too(wizard: Wizard, tab: Tab) -> None:
     tell = wizard.console.events.tell
-    tell(BoardLook("left", wizard.rig.world.camera.read().color))
+    tell(BoardLook("left", board_before(wizard).color))
     tell(ViewRefused("left", PerceptionError("The board moves: its corners wander.", "Let the arm come to rest.")))
     tab.until("/its board, [1-6] of 6 tags/.test(document.body.innerText)")
     tab.reload()
@@ -127,7 +133,7 @@ def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_
 
 
 def test_a_live_camera_says_whether_the_board_would_be_a_view_now(wizard: Wizard, tab: Tab) -> None:
-    camera = LookedAt(wizard.rig.world.camera.read())
+    camera = LookedAt(board_before(wizard))
     wizard.page.watch(wizard.rig.world.arms, camera)
     tab.until("/Now: .* tags, still and sharp|Now: The board is half hidden/.test(document.body.innerText)")
     camera.view = replace(camera.view, color=np.full_like(camera.view.color, 90))

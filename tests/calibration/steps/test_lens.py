@@ -1,0 +1,44 @@
+"""The camera's lens by the boards: left as it is stated where that holds, else refined, and a bent one is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.closed_form import closed_forms
+from calibration.hand_eye import HandEyeModel
+from calibration.steps.lens import ArmViews, fit_lens, lens_findings
+from tests.support.board_views import K, drawn_truth, drawn_views
+
+
+def arm_seen(focal: float, centre_px: float, bend: float) -> ArmViews:
+    """Views through a lens that is not the one stated."""
+    views = []
+    for view in drawn_views(drawn_truth(2), count=14, seed=2):
+        off = (view.corners_px - [K.cx, K.cy]) / K.fx
+        off = off * (1 + bend * np.sum(off**2, axis=1, keepdims=True))
+        views.append(replace(view, corners_px=off * K.fx * focal + [K.cx + centre_px, K.cy]))
+    start = closed_forms(views, K, "new")["shah"]
+    return ArmViews(views, HandEyeModel(K, "new").fit(views, start), "new")
+
+
+@pytest.mark.parametrize(
+    ("focal", "centre_px", "bend", "kind", "told"),
+    [
+        (1.0, 0.0, 0.0, "factory", []),
+        (1.006, 0.0, 0.0, "focal", ["intrinsics"]),
+        (1.0, 6.0, 0.0, "centre", ["intrinsics"]),
+        (1.0, 0.0, 0.03, "bend", ["distortion"]),
+    ],
+)
+def test_a_lens_is_refined_only_where_views_left_out_say_so(
+    focal: float, centre_px: float, bend: float, kind: str, told: list[str]
+) -> None:
+    lens = fit_lens([arm_seen(focal, centre_px, bend)], K)
+    findings = lens_findings(lens, K)
+    assert lens.kind == kind and [finding.kind for finding in findings] == told
+    assert lens.intrinsics.fx / K.fx == pytest.approx(focal, abs=0.002)
+    assert lens.intrinsics.cx - K.cx == pytest.approx(centre_px, abs=1.0)
+    assert lens.bend == pytest.approx(bend, abs=0.005)
+    assert all(finding.fatal == (kind == "bend") for finding in findings)
+    assert lens.holdout_px <= lens.factory_px
