@@ -59,19 +59,25 @@ class OverlappedTrial(LiveTrial):
             return None
 
         def look() -> str:
-            ahead_s = sum(self.trial.stages_s.get(stage, 0.0) for stage in ("plan", "approve")) + _MARGIN_S
-            if (age_s := self._looker.age_s + ahead_s) > PICTURE_VALID_S:
-                return f"no: the picture would be {age_s:.0f} s old"
             try:
-                found.append(self._plan_next())
+                self._demand_young("plan", "approve")
+                overlap = self._plan_next()
+                self._demand_young("approve")
             except PlanningError as error:
                 return f"no: {error.cause}"
-            (overlap,) = found
+            found.append(overlap)
             waits = f", {overlap.delay_s:.1f} s later" if overlap.delay_s else ""
             return f"the {overlap.reaching.arm} arm reaches meanwhile{waits}; both checked together"
 
         Stages.stage(self, "overlap", look, str)  # no state of its own: nothing moves
         return found[0] if found else None
+
+    def _demand_young(self, *ahead: str) -> None:
+        """Raises PlanningError where the picture would be too old once these stages, which take as long as they did
+        for this trial, are over."""
+        ahead_s = sum(self.trial.stages_s.get(stage, 0.0) for stage in ahead) + _MARGIN_S
+        if (age_s := self._looker.age_s + ahead_s) > PICTURE_VALID_S:
+            raise PlanningError(f"the picture would be {age_s:.0f} s old", "It is taken anew.")
 
     def _plan_next(self) -> OverlapPlan:
         plan, view = self._known(), self.trial.view
@@ -209,7 +215,7 @@ class OverlappedTrial(LiveTrial):
     def end_clearing(self, beside: int, seconds: float) -> None:
         """It let go over the bin and is parked."""
         self._note_bin(self._known())
-        notes = {"cleared_beside": beside, "seconds": round(seconds, 3)}
+        notes = {"cleared_beside": beside}
         stages = {**self.trial.stages_s, "clear": round(seconds, 3)}
         self.trial = replace(self.trial, overlap={**self.trial.overlap, **notes}, stages_s=stages)
         self._machine.advance()

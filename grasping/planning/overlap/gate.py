@@ -29,8 +29,8 @@ APART_M, SAMPLE_RAD = 0.02, np.deg2rad(1.0)
 LAG_S = 0.1
 #: Distances are measured up to here [m].
 _SEEN_M = 0.06
-#: What is held is a box around its points, at least so thick [m] to either side.
-_THIN_M = 0.001
+#: What is held is a box around its points in each column of this width [m], at least so thick [m] to either side.
+_COLUMN_M, _THIN_M = 0.02, 0.001
 _MOST_VIOLATIONS = 6
 _ORDER = ((Phase.PLACE, "open", Phase.RETREAT), (Phase.TRANSIT, Phase.APPROACH, "close", Phase.LIFT))
 
@@ -145,10 +145,10 @@ class _PairWorld:
             spec.attach(child, prefix=f"{plan.arm}/", frame=frame)
             hand = spec.body(f"{plan.arm}/gripper_base")
             points = apply(invert(plan.T_world_tcp), held_m[plan.arm]) + np.array([0.0, 0.0, TCP_OFFSET_M])
-            low, high = points.min(axis=0), points.max(axis=0)
-            size = np.maximum((high - low) / 2, _THIN_M)
-            box = mujoco.mjtGeom.mjGEOM_BOX
-            hand.add_geom(name=f"{plan.arm} held", type=box, pos=(low + high) / 2, size=size, mass=0)
+            for low, high in _columns(points):
+                size, box = np.maximum((high - low) / 2, _THIN_M), mujoco.mjtGeom.mjGEOM_BOX
+                name = f"{plan.arm} held#{len(hand.geoms)}"
+                hand.add_geom(name=name, type=box, pos=(low + high) / 2, size=size, mass=0)
             for body in spec.bodies:
                 if body.name.startswith(f"{plan.arm}/"):
                     for geom in body.geoms:
@@ -165,7 +165,7 @@ class _PairWorld:
 
     def _name(self, geom: int) -> str:
         body = self._model.body(self._model.geom_bodyid[geom]).name
-        return str(self._model.geom(geom).name or body.replace("/", " "))
+        return str(self._model.geom(geom).name.split("#")[0] or body.replace("/", " "))
 
     def follow(self, carry: Sequence[TimedStep], reach: Sequence[TimedStep]) -> tuple[int, float, list[str]]:
         """How many configurations were checked, the least distance [m] seen, and what came too near."""
@@ -196,6 +196,14 @@ class _PairWorld:
             pair = (self._names[a], self._names[b])
             if not gone.intersection(pair):
                 yield pair, float(gap)
+
+
+def _columns(points_m: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    """The corners (3,) of boxes that hold points (M, 3) of the tool's frame, column by column along its axis."""
+    cells = np.floor(points_m[:, :2] / _COLUMN_M).astype(int)
+    for cell in np.unique(cells, axis=0):
+        within = points_m[(cells == cell).all(axis=1)]
+        yield within.min(axis=0), within.max(axis=0)
 
 
 class _Course:

@@ -1,6 +1,6 @@
 """The next pick, by the other arm, while one carries its object to the bin."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,7 +18,7 @@ from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import OrientedBox, SceneCloud
 from grasping.planning.overlap.coordination import possible_starts_s
 from grasping.planning.overlap.gate import check_together, seal_of_steps
-from grasping.planning.overlap.time_line import time_line
+from grasping.planning.overlap.time_line import duration_s, time_line
 from grasping.planning.planner import plan_grasp
 from hardware.arms.together import TimeLine
 from perception.depth_types import TableView
@@ -27,8 +27,10 @@ from perception.depth_types import TableView
 NEAR_M = 0.05
 #: So much [s] is to be gained at least by not waiting until the other arm is parked.
 LEAST_GAIN_S = 0.5
-#: Times to set out that the gate is asked about.
-_STARTS = 4
+#: Where the other arm would have to wait for longer [s], another object may be nearer at hand.
+SOON_S = 1.0
+#: Times to set out that the gate is asked about, every so many of the planner's; objects that are tried.
+_STARTS, _APART, _TARGETS = 4, 3, 2
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,50 @@ def plan_overlap(
     if not len(left):
         raise _nothing("nothing else stands far enough from what was taken")
     parked = {carrying.arm: carrying.motions[Phase.RETREAT].positions_rad[-1], other: np.asarray(joints[other], float)}
-    binned_m = np.concatenate([binned_m, carrying.binned_m])
-    options: dict[str, Any] = {"planner": planner, "seed": seed, "speed": speed, "binned_m": binned_m, "arms": (other,)}
-    try:
-        reaching = plan_grasp(left, view, cell, parked, **options, passing=_at_the_bin(carrying, cell))
-    except NoPlanError:  # then it waits until the other has gone
-        reaching = plan_grasp(left, view, cell, parked, **options)
-    points = {plan.arm: cloud.of(int(plan.row[OBJECT])) for plan in (carrying, reaching)}
-    return _together(carrying, reaching, points, cell, {name: np.asarray(q, float) for name, q in joints.items()})
+    options: dict[str, Any] = {"planner": planner, "seed": seed, "speed": speed, "arms": (other,)}
+    options["binned_m"] = np.concatenate([binned_m, carrying.binned_m])
+    here = {name: np.asarray(q, float) for name, q in joints.items()}
+    found: list[OverlapPlan] = []
+    why = _nothing("nothing else can be reached")
+    for reaching in _picks_beside(carrying, left, view, cell, parked, options):
+        points = {plan.arm: cloud.of(int(plan.row[OBJECT])) for plan in (carrying, reaching)}
+        try:
+            found.append(_together(carrying, reaching, points, cell, here))
+        except NoPlanError as error:
+            why = error
+        if found and found[-1].delay_s < SOON_S:
+            break
+    if not found:
+        raise why
+    return min(found, key=lambda one: duration_s(one.steps))
+
+
+def _picks_beside(
+    carrying: GraspPlan,
+    grasps: GraspSet,
+    view: TableView,
+    cell: Cell,
+    parked: Mapping[str, NDArray[np.float64]],
+    options: Mapping[str, Any],
+) -> Iterator[GraspPlan]:
+    """The other arm's picks of some objects, the best one's first, around the arm over the bin; of the first object,
+    where it must, once that arm has gone.
+
+    Raises:
+        NoPlanError: there is no first.
+    """
+    passing = _at_the_bin(carrying, cell)
+    for number in range(_TARGETS):
+        try:
+            plan = plan_grasp(grasps, view, cell, parked, **options, passing=passing)
+        except NoPlanError:
+            if number:
+                return
+            plan = plan_grasp(grasps, view, cell, parked, **options)
+        yield plan
+        grasps = grasps[np.flatnonzero(grasps.rows[:, OBJECT] != plan.row[OBJECT])]
+        if not len(grasps):
+            return
 
 
 def _together(
@@ -110,7 +148,7 @@ def _together(
     alone_s = time_line(carrying, reaching, 0.0)[carrying.arm][-1].end_s
     why = "in the other arm's way"
     starts = possible_starts_s(carrying, reaching, held, cell, alone_s - LEAST_GAIN_S)
-    for delay_s in islice(starts, _STARTS):
+    for delay_s in islice(starts, 0, _STARTS * _APART, _APART):
         steps = time_line(carrying, reaching, delay_s)
         report = check_together(cell, carrying, reaching, steps, joints, points)
         if report.passed:
