@@ -52,7 +52,8 @@ Date = Annotated[str, AfterValidator(_date)]
 @dataclass(frozen=True)
 class CalibrationFinding:
     """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `forced-joint`,
-    `bad-view`, `too-little-rotation`, `table-tags`, `intrinsics`, `distortion`, `contradiction`, `arm` (its fault);
+    `bad-view`, `too-little-rotation`, `table-tags`, `intrinsics`, `distortion`, `finger-height`, `gripper-zero`,
+    `gripper-stroke`, `gripper-blocked`, `arms-disagree`, `contradiction`, `arm` (its fault);
     fatal: nothing may be stored with it.
     """
 
@@ -75,10 +76,10 @@ class ArmCalibration:
     """One arm. offsets_rad (6,) are to be added to what it reports; unseen: what the views cannot tell, named.
 
     sigma_mm, sigma_deg: standard deviations of the base's place and turn along the camera's axes, (3,) each;
-    offsets_sigma_deg (6,), NaN where not seen. holdout: root mean square error on views left out of the fit; driven:
-    the same of what an arm does that knows its zeros alone. disagreement: of each closed form with the fit, by its
-    name: (mm, deg). joint_error_deg: standard deviations of what its joints are read wrong by, beside their zeros: as a
-    function of their angle, and anew in each view.
+    offsets_sigma_deg (6,), NaN where not seen; board_sigma: of board_scale. holdout: root mean square error on views
+    left out of the fit; driven: the same of what an arm does that knows its zeros alone. disagreement: of each closed
+    form with the fit, by its name: (mm, deg). joint_error_deg: standard deviations of what its joints are read wrong
+    by, beside their zeros: as a function of their angle, and anew in each view.
     """
 
     T_camera_base: Pose
@@ -96,6 +97,7 @@ class ArmCalibration:
     dropped: tuple[int, ...]
     disagreement: Mapping[str, tuple[Number, Number]]
     findings: tuple[CalibrationFinding, ...] = ()
+    board_sigma: Number = np.nan
     driven_px: Number = np.nan
     driven_mm: Number = np.nan
     joint_error_deg: tuple[Number, Number] = (np.nan, np.nan)
@@ -117,6 +119,38 @@ class LensFit:
 
 
 @dataclass(frozen=True)
+class FingerTouch:
+    """The closed fingertips met the table at place_m of it: height_mm, above it by the calibration; force_n, the most
+    that was felt before they went up again."""
+
+    place_m: tuple[float, float]
+    height_mm: Number
+    force_n: Number
+
+
+@dataclass(frozen=True)
+class GripperCheck:
+    """What an empty gripper reads closed, its torque then, and what it reads opened wide."""
+
+    closed_m: Number
+    closed_nm: Number
+    open_m: Number
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two arms beside each other: their feet's distance as found and as the cell's file has it; the board's size in the
+    first one's eyes over that in the other's, less 1, and its standard deviation; the table's height, likewise."""
+
+    between: tuple[str, str]
+    feet_mm: Number
+    stated_mm: Number
+    size_share: Number
+    size_sigma: Number
+    height_mm: Number
+
+
+@dataclass(frozen=True)
 class CellCalibration:
     """A whole cell. date: ISO, UTC; intrinsics: those it was solved with; firmware, stroke_m by arm; samples: arrays by
     name, to solve it again; lens: None of a program before it was looked at."""
@@ -135,6 +169,9 @@ class CellCalibration:
     findings: tuple[CalibrationFinding, ...] = ()
     samples: Mapping[str, Samples] = field(default_factory=dict)
     lens: LensFit | None = None
+    fingers: Mapping[str, tuple[FingerTouch, ...]] = field(default_factory=dict)
+    gripper: Mapping[str, GripperCheck] = field(default_factory=dict)
+    agreement: tuple[Agreement, ...] = ()
 
     @property
     def all_findings(self) -> list[CalibrationFinding]:

@@ -13,7 +13,8 @@ from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
 from app.calibrate.solving import solve_cell
-from app.calibrate.touch import touch_points
+from app.calibrate.steps.again import forget_step
+from app.calibrate.steps.hands import measure_hands
 from app.console import Console
 from app.interrupts import Interrupts
 from app.keys import require_terminal
@@ -25,7 +26,6 @@ from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import CalibrationFinding, CellCalibration, FoundError
-from calibration.sample_arrays import touch_arrays
 from core.cell import Cell, load_cell
 from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.transforms import invert
@@ -84,7 +84,10 @@ def _tag_mm(options: CalibrateOptions, rig: Rig, console: Console) -> float:
 def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str) -> Samples:
     settings = {"cell": cell.model_dump(mode="json"), "board": vars(rig.board), "seed": options.seed, "world": camera}
     settings |= {"plant": str(options.plant), "drawn": options.drawn}
-    return Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
+    samples = Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
+    if options.again:
+        forget_step(options.again, samples, cell, rig)
+    return samples
 
 
 def write_target(options: TargetOptions) -> int:
@@ -115,18 +118,11 @@ def _calibrate(
     calibration = solve_cell(cell, rig, samples, pictures, console)
     if any(finding.fatal for finding in calibration.all_findings):
         return calibration
-    calibrated, misses = merged(cell, calibration), dict[str, dict[int, float]]()
+    calibrated = merged(cell, calibration)
     show_world(operator, None)
     rig.reopen(calibrated)
     show_world(operator, rig.world)
-    for arm in cell.arms:
-        console.say(f"  touch test of the {arm} arm")
-        misses[arm] = touch_points(sampling, calibrated, arm)
-    return replace(
-        calibration,
-        touch_mm=tuple(mm for of_arm in misses.values() for mm in of_arm.values()),
-        samples={**calibration.samples, **touch_arrays(misses)},
-    )
+    return measure_hands(replace(sampling, cell=calibrated), cell, calibration)
 
 
 def _sample(sampling: Sampling, arm: str) -> None:

@@ -25,6 +25,7 @@ class Plant(StrEnum):
     PRINTED_97 = "printed-97"
     FORCED_JOINT = "forced-joint"
     FOCAL = "focal"
+    GRIPPER_ZERO = "gripper-zero"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,14 @@ class CalibrateOptions(JsonOption, FreshOption):
         True
     )
     seed: Annotated[int, typer.Option(min=0, help="Draws the views, and how the digital cell truly stands.")] = 0
+    again: Annotated[
+        str,
+        typer.Option(
+            metavar="STEP",
+            help="Repeat one step of the calibration in use: left, right (an arm's views), touch, fingers, gripper.",
+            show_default=False,
+        ),
+    ] = ""
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Digital cell: pictures drawn, not path-traced.", hidden=True)
     ] = False

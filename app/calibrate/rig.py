@@ -27,6 +27,8 @@ _OFFSET_RAD, _WRONG_SIZE, _FIT_TO_PAGE = np.deg2rad(2.0), 38 / 40, 0.97
 _BAD_VIEW = 6
 #: A lens that states its focal length wrong by less than the table's tags alone would name.
 _FOCAL = 1.006
+#: What a gripper reads too much whose zero is off [m].
+_WIDTH_M = 0.004
 _FORCED_RAD = np.deg2rad(10.0)
 
 
@@ -68,7 +70,8 @@ class Rig:
             self.world = self._digital = self._open(calibrated)
 
     def _open(self, believed: Cell) -> MisplacedCell:
-        world = MisplacedCell(self._true_cell, self._seed, self._offsets_rad, believed.arms, self._is_drawn)
+        width_m = _WIDTH_M * (self._plant is Plant.GRIPPER_ZERO)
+        world = MisplacedCell(self._true_cell, self._seed, self._offsets_rad, believed.arms, self._is_drawn, width_m)
         world.camera = CorrectedCamera(world.camera, cell_intrinsics(believed))  # what it states, not what it is
         return world
 

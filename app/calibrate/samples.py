@@ -18,11 +18,13 @@ from perception.depth_types import SeenTag
 
 @dataclass
 class Samples:
-    """views by arm; tags: the table's tags in each picture."""
+    """views by arm; tags: the table's tags in each picture; steps: what other steps came to, by arm and name, as JSON
+    has it."""
 
     path: Path
     views: dict[str, list[BoardView]] = field(default_factory=dict)
     tags: list[tuple[SeenTag, ...]] = field(default_factory=list)
+    steps: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, settings: dict[str, Any], fresh: bool) -> "Samples":
@@ -39,6 +41,7 @@ class Samples:
             content = read_json(samples.path)
             samples.views = {arm: [_view(view) for view in views] for arm, views in content["views"].items()}
             samples.tags = [tuple(_tag(tag) for tag in picture) for picture in content["tags"]]
+            samples.steps = dict(content.get("steps", {}))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigurationError(
                 f"The views of an earlier calibration cannot be read from {samples.path}.",
@@ -50,13 +53,26 @@ class Samples:
         """Raises StorageError where they cannot be kept."""
         self.views.setdefault(arm, []).append(view)
         self.tags.append(tags)
+        self.write()
+
+    def keep(self, step: str, result: Any) -> None:
+        """What a step came to; raises StorageError where it cannot be kept."""
+        self.steps[step] = result
+        self.write()
+
+    def write(self) -> None:
+        """All of them to disk."""
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self.path, json.dumps(self.as_json()).encode())
 
     def as_json(self) -> dict[str, Any]:
         views = {arm: [_lists(view) for view in views] for arm, views in self.views.items()}
-        return {"views": views, "tags": [[_lists(tag) for tag in picture] for picture in self.tags]}
+        return {
+            "views": views,
+            "tags": [[_lists(tag) for tag in picture] for picture in self.tags],
+            "steps": self.steps,
+        }
 
     def arrays(self) -> dict[str, np.ndarray]:
         """For the store, by name."""

@@ -1,6 +1,6 @@
 """An arm shows its board, view by view: proposed, approved, driven, seen, kept or refused with the reason."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -24,6 +24,8 @@ from core.errors import ArmError, CalibrationError, PerceptionError, PlanningErr
 from core.image import Intrinsics
 from core.transforms import Matrix
 from grasping.execution import MotionStopped
+from grasping.planning.grasp_plan import GateReport
+from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import SeenTag
 from perception.table.tags import detect_tags
@@ -68,7 +70,20 @@ class Sampling:
         """
         scene = self.scene(arm, board)
         motion, gate = plan_move(scene, goal_rad, self.speed, self.seed)
-        operator, driven = self.operator, self.rig.world.arms[arm]
+        self.drive(scene, motion, gate)
+
+    def drive(
+        self, scene: BoardScene, motion: JointTrajectory, gate: GateReport, feels: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Asks the person about a motion that the gate passed in a scene, and drives it until it ends or `feels`.
+
+        Raises:
+            PlanningError: a person who says no.
+            ArmError: an arm moved meanwhile, or does not follow.
+            KeyboardInterrupt: the person quits or stops it.
+        """
+        operator, arm, board = self.operator, scene.arm, scene.board
+        driven = self.rig.world.arms[arm]
         operator.console.events.tell(MoveProposed(arm, motion, has_board=board is not None))
         if not operator.assume_yes:
             choices = {"y": "move", "n": "another view", "q": "leave it here"}
@@ -78,7 +93,7 @@ class Sampling:
         require_fresh(gate, scene.measured_rad, self.scene(arm, board).measured_rad)
         try:
             with operator.motion(driven):
-                driven.follow(motion, operator.interrupts.should_stop)
+                driven.follow(motion, lambda: operator.interrupts.should_stop() or feels())
         except MotionStopped as stop:
             raise KeyboardInterrupt from stop
 

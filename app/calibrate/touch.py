@@ -1,12 +1,11 @@
 """The proof of a calibration: the fingertips go above points of the table, and the miss is measured."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.calibrate.sampling import Sampling
-from core.cell import Cell
 from core.errors import PlanningError
 from core.transforms import invert, rotation_z, transform
 from grasping.planning.inverse_kinematics import solve
@@ -15,38 +14,36 @@ from hardware.robot.description import PARK_JOINTS
 #: The fingertips stop this far above the table [m].
 HEIGHT_M = 0.06
 _TURNS_RAD = np.arange(0.0, 2 * np.pi, np.pi / 6)
-_LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0])
+LEANS_RAD = (0.0, np.deg2rad(20.0), np.deg2rad(40.0))
 _DOWN = np.diag([1.0, -1.0, -1.0])
 
 
-def touch_points(sampling: Sampling, calibrated: Cell, arm: str) -> dict[int, float]:
+def touch_points(sampling: Sampling, arm: str) -> dict[int, float]:
     """Misses [mm] above the tags that an arm reaches, by the tag's id; the person enters them, the digital cell
-    measures them.
-
-    sampling.cell is the cell as it was believed to be; calibrated, as it now is.
-    """
-    now = replace(sampling, cell=calibrated)
+    measures them. sampling.cell: as calibrated."""
     misses: dict[int, float] = {}
-    for tag in calibrated.tags:
+    for tag in sampling.cell.tags:
         wanted_m = np.array([*tag.position_m, HEIGHT_M])
-        for joints in _above(wanted_m, now, arm):
+        for joints in above(wanted_m, sampling, arm):
             try:
-                now.move(arm, joints, None)
+                sampling.move(arm, joints, None)
             except PlanningError:
                 continue
-            misses[tag.id] = _miss_mm(now, arm, wanted_m, tag.id)
+            misses[tag.id] = _miss_mm(sampling, arm, wanted_m, tag.id)
             break
     try:
-        now.move(arm, PARK_JOINTS, None)
+        sampling.move(arm, PARK_JOINTS, None)
     except PlanningError as error:
         sampling.operator.console.error(error)
     return misses
 
 
-def _above(point_m: NDArray[np.float64], sampling: Sampling, arm: str) -> NDArray[np.float64]:
+def above(
+    point_m: NDArray[np.float64], sampling: Sampling, arm: str, leans_rad: Sequence[float] = LEANS_RAD
+) -> NDArray[np.float64]:
     """Free joints (N, 6) with the fingertips at a point, pointing down or nearly so; a few, easiest first."""
     mount, checker = sampling.cell.arms[arm], sampling.scene(arm, None).checker()
-    poses = [transform(rotation_z(turn) @ _lean(lean) @ _DOWN, point_m) for lean in _LEANS_RAD for turn in _TURNS_RAD]
+    poses = [transform(rotation_z(turn) @ _lean(lean) @ _DOWN, point_m) for lean in leans_rad for turn in _TURNS_RAD]
     joints = solve(invert(mount.T_world_base) @ np.array(poses), mount.firmware, 0.05).reshape(-1, 6)
     joints = joints[np.isfinite(joints).all(axis=1)]
     here = sampling.rig.world.arms[arm].state().joints_rad

@@ -27,7 +27,14 @@ from grasping.planning.gate_numbers import (
     parking_violations,
     transit_violations,
 )
-from grasping.planning.gate_paths import EXEMPT_M, RAISED_M, grasp_violations, path_violations
+from grasping.planning.gate_paths import (
+    EXEMPT_M,
+    RAISED_M,
+    TOUCH_WIDTH_M,
+    grasp_violations,
+    path_violations,
+    touch_violations,
+)
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import FINGERS
@@ -121,6 +128,35 @@ def check_transit(
     first = tuple(islice(violations, _MOST_VIOLATIONS))
     clearance_m = walk.clearance_m if walk.checked else float("nan")
     return GateReport(not first, first, walk.checked, clearance_m, seal, begun_s)
+
+
+def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Joints) -> GateReport:
+    """Whether all but closed fingers may come straight down onto the empty table, or go straight up from it: the
+    fingers alone may meet it, no deeper than TOUCH_DEPTH_M, and near it come down no faster than TOUCH_SPEED_M_S.
+
+    Others as `check_transit`.
+    """
+    begun_s, checked, seal = time.monotonic(), 0, ""
+    try:
+        violations = transit_violations(cell, motion, arm, TOUCH_WIDTH_M, measured)
+        if not violations:
+            world, times = GateWorld(cell, arm, measured, np.zeros((0, 3))), _sample(motion)[0]
+            tools = []
+            for joints in _sample(motion)[1]:
+                tool, rotation = world.move(joints, TOUCH_WIDTH_M)
+                tools.append(transform(rotation, tool))
+                met = [touch for touch in world.touches() if touch.gap_m < 0.0]
+                wrong = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
+                violations += [f"{one.moving} meets {one.other}" for one in wrong[:1]]
+            checked = len(tools)
+            violations += touch_violations(np.array(tools), times, cell.workspace)
+        if not violations:
+            seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), TOUCH_WIDTH_M, measured)
+    except Exception as error:  # a check that cannot be made is no check passed
+        _log.exception("The gate could not check a touch")
+        violations = [f"the touch cannot be checked: {type(error).__name__}: {error}"]
+    first = tuple(islice(violations, _MOST_VIOLATIONS))
+    return GateReport(not first, first, checked, float("nan"), seal, begun_s)
 
 
 class _Walk:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from core.cell_parts import Bin
+from core.cell_parts import Bin, Workspace
 from core.transforms import Matrix, apply, invert
 from grasping.detection.gripper import PAD_LENGTH_M, TIP
 from grasping.planning.grasp_plan import Phase
@@ -28,6 +28,12 @@ HIGHEST_DROP_M = 0.10
 UNDER_FINGERS = 0.2
 #: Target points are looked for so far before the fingertips [m]: depth errs by a centimetre.
 _BEYOND_TIPS_M = 0.01
+#: Fingers that feel for the table go below where it should be by so much at most, and start no higher [m]; from this
+#: height on they come down no faster than this [m/s], pointing down within this [rad], beside their way by this [m].
+TOUCH_DEPTH_M, TOUCH_HIGH_M, TOUCH_SLOW_M, TOUCH_SPEED_M_S = 0.006, 0.08, 0.012, 0.005
+TOUCH_LEAN_RAD, TOUCH_ASIDE_M = np.deg2rad(3.0), 0.002
+#: How far they are open: closed, the pads would press on one another.
+TOUCH_WIDTH_M = 0.004
 
 
 def path_violations(
@@ -43,6 +49,25 @@ def path_violations(
         yield from _lift(T_world_tool, T_world_tcp)
     elif phase is Phase.PLACE:
         yield from _place(apply(T_world_tool[-1], held_points_tcp_m), bin_)
+
+
+def touch_violations(tools: Matrix, times_s: NDArray[np.float64], space: Workspace) -> Iterator[str]:
+    """What is wrong with how a tool (M, 4, 4) comes down onto the table."""
+    places = tools[:, :3, 3]
+    lowest, highest = np.array([space.tool_x_m, space.tool_y_m]).T
+    # Written so that NaN is refused.
+    if not (tools[:, 2, 2] < -np.cos(TOUCH_LEAN_RAD)).all():
+        yield "the tool does not point straight down"
+    if not ((places[:, :2] >= lowest) & (places[:, :2] <= highest)).all():
+        yield "the tool leaves the workspace"
+    if not (np.linalg.norm(places[:, :2] - places[0, :2], axis=1) <= TOUCH_ASIDE_M).all():
+        yield "the tool moves aside on its way"
+    if not (places[:, 2].min() >= -TOUCH_DEPTH_M - 1e-4 and places[:, 2].max() <= TOUCH_HIGH_M):
+        yield f"the tool goes from {places[:, 2].max() * 1000:.0f} to {places[:, 2].min() * 1000:.1f} mm"
+    sinking = -np.diff(places[:, 2]) / np.diff(times_s)
+    near = places[1:, 2] < TOUCH_SLOW_M
+    if not (sinking[near] <= TOUCH_SPEED_M_S).all():
+        yield f"the tool comes down at {sinking[near].max() * 1000:.0f} mm/s near the table"
 
 
 def grasp_violations(target_points_tcp_m: NDArray, pre_open_m: float) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The arm interface, the same for a PiPER on a CAN adapter and for the emulated one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,8 @@ from hardware.arms.trajectory import JointTrajectory
 
 @dataclass(frozen=True)
 class ArmState:
-    """What the arm last reported. stamp_s is the arm's clock when the newest feedback arrived."""
+    """What the arm last reported. stamp_s is the arm's clock when the newest feedback arrived; joint_effort_nm (6,):
+    the motors' torques, NaN where none was told."""
 
     joints_rad: NDArray[np.float64]
     gripper_width_m: float
@@ -21,6 +22,7 @@ class ArmState:
     stopped: bool
     faults: tuple[str, ...]
     stamp_s: float
+    joint_effort_nm: NDArray[np.float64] = field(default_factory=lambda: np.full(6, np.nan))
 
 
 @dataclass(frozen=True)

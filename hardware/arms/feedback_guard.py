@@ -51,6 +51,7 @@ class _Joint:
     motor_offset: float = math.nan  # angle - motor where both have told the same motion
     disagrees: bool = False
     overloaded_s: float = math.nan
+    torque_nm: float = math.nan
 
 
 class FeedbackGuard:
@@ -90,6 +91,10 @@ class FeedbackGuard:
         """The motors' own positions (6,), NaN where none was told."""
         return np.array([joint.motor for joint in self._joints])
 
+    def torques_nm(self) -> NDArray[np.float64]:
+        """The motors' torques (6,), NaN where none was told."""
+        return np.array([joint.torque_nm for joint in self._joints])
+
     def trust_motors(self, told_the_same: NDArray[np.bool_]) -> None:
         """Takes the motors' positions for second witnesses where they moved as the joints did."""
         for joint, same in zip(self._joints, told_the_same, strict=True):
@@ -111,7 +116,7 @@ class FeedbackGuard:
         """Judges one motor (from 0) of a fast motor frame."""
         with self._lock:
             joint = self._joints[number]
-            joint.motor = position_rad
+            joint.motor, joint.torque_nm = position_rad, torque_nm
             since_rad = speed_rad_s * (now_s - joint.seen_s)
             differs = abs(joint.angle + since_rad - position_rad - joint.motor_offset)
             joint.disagrees = differs > _WITNESS_RAD + _WITNESS_S * abs(speed_rad_s)

@@ -134,11 +134,11 @@ class PiperArm:
                 raise self._still_since(self._latched)
             elif self._guard.fault is not None and self._latched is None:
                 raise self._guard.fault
-        return replace(reading, stopped=self._stopped)
+        return replace(reading, stopped=self._stopped, joint_effort_nm=self._guard.torques_nm())
 
     def peek(self) -> ArmState:
         """The newest numbers, however old, judged and latched by nobody: for showing and recording, on any thread."""
-        return replace(self._bus.read(), stopped=self._stopped)
+        return replace(self._bus.read(), stopped=self._stopped, joint_effort_nm=self._guard.torques_nm())
 
     def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
         """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds.

@@ -79,13 +79,16 @@ class MisplacedCell(DigitalCell):
         offsets_rad: Mapping[str, NDArray[np.float64]] | None = None,
         mounts: Mapping[str, ArmMount] | None = None,
         is_drawn: bool = False,
+        width_offset_m: float = 0.0,
     ) -> None:
         """offsets_rad: by arm (6,), what its joints truly are less what they report; mounts: what drivers are told;
-        is_drawn: its pictures are drawn in a tenth of a second instead of path-traced."""
+        is_drawn: its pictures are drawn in a tenth of a second instead of path-traced; width_offset_m: what grippers
+        read too much."""
         self._mounts = mounts or cell.arms
         self._offsets_rad = {name: np.zeros(6) for name in cell.arms} | dict(offsets_rad or {})
         self._rng = np.random.default_rng([seed, 41])
         self._boards: dict[str, HeldBoard] = {}
+        self._width_offset_m = width_offset_m
         super().__init__(misplace(cell, seed), seed)
         self.camera = (
             BoardCamera(self._cell, self._snapshot, self.clock, self._shown, seed)
@@ -112,7 +115,9 @@ class MisplacedCell(DigitalCell):
         return [(board.tags, self.T_world_tcp(arm) @ board.T_tcp_board) for arm, board in self._boards.items()]
 
     def _plant(self, name: str) -> ArmPlant:
-        return OffsetPlant(self._physics.plant(name), self._offsets_rad[name], READING_RAD, self._rng)
+        return OffsetPlant(
+            self._physics.plant(name), self._offsets_rad[name], READING_RAD, self._rng, self._width_offset_m
+        )
 
     def _mount(self, name: str) -> ArmMount:
         return self._mounts[name]

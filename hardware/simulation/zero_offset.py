@@ -12,7 +12,8 @@ class OffsetPlant:
     """A plant that its controller reads, and drives, `zero_offset_rad` (6,) beside the truth, and a little more: an
     encoder's ring that is not centred reads an angle wrong by a sine of it.
 
-    out_of_true_rad: root mean square of that; its periods and phases are drawn.
+    out_of_true_rad: root mean square of that; its periods and phases are drawn. width_offset_m: what its gripper reads
+    too much.
     """
 
     def __init__(
@@ -21,7 +22,9 @@ class OffsetPlant:
         zero_offset_rad: NDArray[np.float64],
         out_of_true_rad: float = 0.0,
         rng: np.random.Generator | None = None,
+        width_offset_m: float = 0.0,
     ) -> None:
+        self._width_offset_m = width_offset_m
         self._plant, self._zero_offset_rad, self._swing_rad = plant, zero_offset_rad, np.sqrt(2) * out_of_true_rad
         rng = rng or np.random.default_rng(0)
         self._periods, self._phases = rng.uniform(3.0, 8.0, 6), rng.uniform(0.0, 2 * np.pi, 6)
@@ -35,6 +38,9 @@ class OffsetPlant:
     def joints_rad(self) -> NDArray[np.float64]:
         joints = self._plant.joints_rad()
         return joints - self._off(joints)
+
+    def gripper_width_m(self) -> float:
+        return self._plant.gripper_width_m() + self._width_offset_m
 
     def _off(self, joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._zero_offset_rad + self._swing_rad * np.sin(self._periods * joints_rad + self._phases)

@@ -1,0 +1,116 @@
+"""The all but closed fingertips come down onto the table, slowly, until they feel it: how high they are then."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrate.sampling import Sampling
+from app.calibrate.touch import HEIGHT_M, above
+from calibration.result import FingerTouch
+from calibration.steps.fingers import Feeler
+from core.errors import PlanningError
+from core.transforms import invert
+from grasping.planning.gate import check_touch
+from grasping.planning.gate_paths import TOUCH_DEPTH_M, TOUCH_SLOW_M, TOUCH_WIDTH_M
+from grasping.planning.inverse_kinematics import follow
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import PARK_JOINTS
+from hardware.robot.kinematics import forward_kinematics
+
+#: How many places an arm touches; it comes down so fast, and so fast once the table may be near [m/s].
+PLACES, _FAST_M_S, _SLOW_M_S = 3, 0.02, 0.003
+_STEP_M = 0.001
+_FORCE_N = 5.0
+
+
+def touch_table(sampling: Sampling, arm: str) -> tuple[FingerTouch, ...]:
+    """Touches of one arm, parked after them; sampling.cell as calibrated. Places that it cannot reach are left out.
+
+    Raises:
+        ArmError: the arm met something on the way, or does not follow; it holds.
+        KeyboardInterrupt: a person stops it.
+    """
+    console, touches = sampling.operator.console, list[FingerTouch]()
+    sampling.rig.world.arms[arm].grip(TOUCH_WIDTH_M, _FORCE_N)
+    for place_m in _places(sampling, arm):
+        if len(touches) == PLACES:
+            break
+        try:
+            touch = _touch(sampling, arm, place_m)
+        except PlanningError as error:
+            console.say(f"    [yellow]–[/] {error.cause}")
+            continue
+        if touch is None:
+            console.say("    [yellow]–[/] no table was felt there")
+            continue
+        touches.append(touch)
+        console.say(f"    felt at {touch.height_mm:+.2f} mm with {touch.force_n:.0f} N")
+    try:
+        sampling.move(arm, PARK_JOINTS, None)
+    except PlanningError as error:
+        console.error(error)
+    return tuple(touches)
+
+
+def _places(sampling: Sampling, arm: str) -> list[tuple[float, float]]:
+    """Over the ground where objects lie, those before the arm first."""
+    space, side = sampling.cell.workspace, sampling.cell.arms[arm].base_m[1]
+    spots = [
+        (float(x), float(y)) for x in np.linspace(*space.objects_x_m, 4) for y in np.linspace(*space.objects_y_m, 5)
+    ]
+    near = sorted(spots, key=lambda spot: abs(spot[1] - 0.6 * side))
+    return [*near[0::4], *near[1::4], *near[2::4], *near[3::4]]
+
+
+def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> FingerTouch | None:
+    """None where nothing was felt down to the lowest that the gate allows.
+
+    Raises:
+        PlanningError: no way above the place, or straight down from there.
+    """
+    ways = above(np.array([*place_m, HEIGHT_M]), sampling, arm, leans_rad=(0.0,))
+    if not len(ways):
+        raise PlanningError("The arm cannot point straight down there.", "Another place is tried.")
+    sampling.move(arm, ways[0], None)
+    down_rad = _down(sampling, arm)
+    mount, driven, clock = sampling.cell.arms[arm], sampling.rig.world.arms[arm], sampling.rig.world.clock
+    feeler = Feeler(mount.T_world_base, mount.firmware)
+    slow = round((TOUCH_DEPTH_M + TOUCH_SLOW_M) / _STEP_M) + 2
+    speeds = np.where(np.arange(len(down_rad) - 1) < len(down_rad) - 1 - slow, _FAST_M_S, _SLOW_M_S)
+    _drive(sampling, arm, _timed(down_rad, speeds), lambda: feeler.feel(driven.peek(), clock.now_s()))
+    joints = driven.state().joints_rad
+    nearest = int(np.argmin(np.abs(down_rad - joints).max(axis=1)))
+    up_rad = np.concatenate([joints[None], down_rad[: max(nearest, 1)][::-1]])
+    _drive(sampling, arm, _timed(up_rad, np.full(len(up_rad) - 1, _FAST_M_S)), lambda: False)
+    if not feeler.felt:
+        return None
+    return FingerTouch(place_m, 1000 * feeler.height_m, feeler.most_n)
+
+
+def _down(sampling: Sampling, arm: str) -> NDArray[np.float64]:
+    """Joints (N, 6) straight down from where the arm is."""
+    mount = sampling.cell.arms[arm]
+    start_rad = sampling.rig.world.arms[arm].state().joints_rad
+    T = mount.T_world_base @ forward_kinematics(start_rad, mount.firmware)
+    heights_m = np.arange(T[2, 3], -TOUCH_DEPTH_M + _STEP_M / 2, -_STEP_M)
+    poses = np.repeat(T[None], len(heights_m), axis=0)
+    poses[:, 2, 3] = heights_m
+    path = follow(start_rad[None, None], (invert(mount.T_world_base) @ poses)[None], mount.firmware)[0, 0]
+    if not np.isfinite(path).all():
+        raise PlanningError("No straight way leads down there.", "Another place is tried.")
+    return path
+
+
+def _timed(path_rad: NDArray[np.float64], speeds_m_s: NDArray[np.float64]) -> JointTrajectory:
+    """Steps of one height (N, 6), each as fast as is said (N - 1,)."""
+    return JointTrajectory(np.concatenate([[0.0], np.cumsum(_STEP_M / speeds_m_s)]), path_rad)
+
+
+def _drive(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable[[], bool]) -> None:
+    """Raises PlanningError where the gate refuses it, or a person."""
+    scene = sampling.scene(arm, None)
+    report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
+    if not report.passed:
+        raise PlanningError(f"The gate refuses to touch there: {report.violations[0]}.", "Another place is tried.")
+    sampling.drive(scene, motion, report, feels)

@@ -1,0 +1,64 @@
+"""What follows once a cell is solved: the touch test, fingers and grippers of each arm, and both arms' agreement."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from app.calibrate.sampling import Sampling
+from app.calibrate.steps.fingers import touch_table
+from app.calibrate.steps.gripper import check_gripper
+from app.calibrate.touch import touch_points
+from calibration.result import CellCalibration, FingerTouch, GripperCheck
+from calibration.sample_arrays import touch_arrays
+from calibration.steps.agreement import agreement_findings, agreements
+from calibration.steps.fingers import finger_findings
+from calibration.steps.gripper import gripper_findings
+from core.cell import Cell
+from core.json_values import plain
+
+TOUCH, FINGERS, GRIPPER = "touch", "fingers", "gripper"
+
+
+def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) -> CellCalibration:
+    """The calibration with what the hands told; what was told before an interruption is not asked again.
+
+    sampling.cell: as calibrated; cell: as its file has it.
+
+    Raises:
+        ArmError: an arm met something, or does not follow; it holds.
+        KeyboardInterrupt: a person stops it; what was told so far is kept.
+    """
+    misses, fingers, gripper = dict[str, dict[int, float]](), dict[str, tuple[FingerTouch, ...]](), {}
+    for arm in cell.arms:
+        misses[arm] = _step(sampling, arm, TOUCH, dict[int, float], lambda name: touch_points(sampling, name))
+        gripper[arm] = _step(sampling, arm, GRIPPER, GripperCheck, lambda name: check_gripper(sampling, name))
+        fingers[arm] = _step(sampling, arm, FINGERS, tuple[FingerTouch, ...], lambda name: touch_table(sampling, name))
+    agreement = tuple(agreements(cell, calibration.arms, fingers))
+    found = (
+        *finger_findings(fingers),
+        *gripper_findings(gripper, cell.arms),
+        *agreement_findings(agreement),
+    )
+    return replace(
+        calibration,
+        touch_mm=tuple(mm for of_arm in misses.values() for mm in of_arm.values()),
+        samples={**calibration.samples, **touch_arrays(misses)},
+        findings=(*calibration.findings, *found),
+        fingers=fingers,
+        gripper=gripper,
+        agreement=agreement,
+    )
+
+
+def _step(sampling: Sampling, arm: str, name: str, kind: Any, take: Callable[[str], Any]) -> Any:
+    """What a step of an arm came to, now or before."""
+    key, console, known = f"{arm} {name}", sampling.operator.console, TypeAdapter(kind)
+    if key in sampling.samples.steps:
+        console.say(f"  [green]✓[/] {arm} arm, {name}: done before")
+        return known.validate_python(sampling.samples.steps[key])
+    console.say(f"  {name} of the {arm} arm")
+    result = take(arm)
+    sampling.samples.keep(key, plain(result))
+    return result

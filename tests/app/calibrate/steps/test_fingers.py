@@ -1,0 +1,56 @@
+"""The fingers come down until they feel the table: gently, where it is, and hold when something is wrong."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.calibrate.options import Plant
+from app.calibrate.rig import Rig
+from app.calibrate.samples import Samples
+from app.calibrate.sampling import Sampling
+from app.calibrate.steps import fingers
+from app.calibrate.steps.fingers import touch_table
+from app.calibrate.steps.gripper import check_gripper
+from app.console import Console
+from app.interrupts import Interrupts
+from app.paths import CELLS
+from app.run.operator import Operator
+from calibration.board import Board
+from core.cell import load_cell
+from core.errors import ArmError
+from hardware.simulation.misplaced_cell import misplace
+
+CELL, SEED = load_cell(CELLS / "sim.yaml"), 3
+
+
+@pytest.fixture
+def sampling(tmp_path: Path):
+    """A cell as its calibration has it."""
+    true = misplace(CELL, SEED)
+    with closing(Rig(CELL, "sim", Board(), SEED, Plant.GRIPPER_ZERO, is_drawn=True)) as rig:
+        rig.reopen(true)
+        operator = Operator(Console(is_quiet=True), Interrupts(), assume_yes=True)
+        k, T = rig.world.camera.intrinsics, true.camera.T_world_camera
+        yield Sampling(true, rig, Samples(tmp_path / "samples"), operator, k, T, 8, 0.8, SEED)
+
+
+def test_the_table_is_felt_where_it_is_and_pressed_on_gently(
+    sampling: Sampling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = check_gripper(sampling, "left")
+    assert check.closed_m == pytest.approx(0.004, abs=5e-4) and check.open_m == pytest.approx(0.104, abs=5e-4)
+    monkeypatch.setattr(fingers, "PLACES", 1)
+    (touch,) = touch_table(sampling, "left")
+    assert abs(touch.height_mm) < 1.0 and touch.force_n < 15.0
+    lowest = sampling.rig.tcp_m("left")
+    assert lowest is not None and lowest[2] > 0.1  # parked again
+    state = sampling.rig.world.arms["left"].state()
+    assert state.enabled and not state.stopped
+
+    # An arm whose controller reports a fault on its way moves no further and keeps its power.
+    emulator = sampling.rig.world.emulators["right"]  # type: ignore[attr-defined]
+    emulator.faults.motor_bits[1] = 1 << 5
+    with pytest.raises(ArmError):
+        touch_table(sampling, "right")
+    assert emulator.is_powered
