@@ -12,6 +12,7 @@ from calibration.hand_eye import BASE_SHIFT, BASE_TURN, OFFSETS, SEEN_JOINTS, SI
 from calibration.result import ArmCalibration, CalibrationFinding
 from core.errors import CalibrationError
 from core.image import Intrinsics
+from core.threads import one_blas_thread
 from core.transforms import Matrix, rotation_angle
 from hardware.robot.description import Firmware
 
@@ -30,6 +31,7 @@ FORCED_RAD = np.deg2rad(5.0)
 _FIT_TO_PAGE = (0.96, 0.985)
 
 
+@one_blas_thread()
 def solve_arm(
     views: Sequence[BoardView], intrinsics: Intrinsics, firmware: Firmware, board: Board, T_world_camera: Matrix
 ) -> ArmCalibration:

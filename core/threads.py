@@ -1,9 +1,9 @@
-"""Threads of numpy's BLAS and of PyTorch: how many compute, beside busy processes and to the same bit."""
+"""Threads of numpy's and scipy's BLAS and of PyTorch: how many compute, beside busy processes and to the same bit."""
 
 import ctypes
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -13,38 +13,64 @@ _lock = threading.RLock()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keeps numpy's BLAS to one thread in this process meanwhile; what else wants that waits. Also a decorator.
+    """Keeps BLAS to one thread in this process meanwhile; what else wants that waits. Also a decorator.
 
     Small matrices gain nothing from more threads, which beside busy processes wait for each other for seconds.
-    Does nothing where numpy was not built with the OpenBLAS of its wheels.
+    Does nothing for a numpy or scipy that was not built with the OpenBLAS of its wheels.
     """
     with _lock:
-        before = blas_threads()
+        before = [library.threads for library in _openblas()]
         set_blas_threads(1)
         try:
             yield
         finally:
-            set_blas_threads(before)
+            for library, count in zip(_openblas(), before, strict=True):
+                library.threads = count
 
 
 def blas_threads() -> int:
-    """How many threads numpy's BLAS may use; 0 where that is not known."""
-    library = _openblas()
-    return 0 if library is None else int(library.scipy_openblas_get_num_threads64_())
+    """The most threads that numpy's or scipy's BLAS may use; 0 where that is not known."""
+    return max((library.threads for library in _openblas()), default=0)
 
 
 def set_blas_threads(count: int) -> None:
-    """Sets how many threads numpy's BLAS may use from now on, where that can be told to it."""
-    library = _openblas()
-    if library is not None:
-        library.scipy_openblas_set_num_threads64_(count)
+    """Sets how many threads numpy's and scipy's BLAS may use from now on, where that can be told to them."""
+    for library in _openblas():
+        library.threads = count
+
+
+class OpenBlas:
+    """A copy of OpenBLAS in this process. ending: of its symbols' names."""
+
+    def __init__(self, extension: str, ending: str) -> None:
+        """extension: the file of one that is linked with it, in which its symbols are looked up.
+
+        Raises:
+            AttributeError: it is linked with another BLAS.
+        """
+        library = ctypes.CDLL(extension)
+        self._get = getattr(library, f"scipy_openblas_get_num_threads{ending}")
+        self._set = getattr(library, f"scipy_openblas_set_num_threads{ending}")
+
+    @property
+    def threads(self) -> int:
+        return int(self._get())
+
+    @threads.setter
+    def threads(self, count: int) -> None:
+        self._set(count)
 
 
 @cache
-def _openblas() -> ctypes.CDLL | None:
-    """numpy's own copy; symbols are also looked up in what the extension is linked with."""
-    library = ctypes.CDLL(np.linalg._umath_linalg.__file__)  # type: ignore[attr-defined]
-    return library if hasattr(library, "scipy_openblas_set_num_threads64_") else None
+def _openblas() -> tuple[OpenBlas, ...]:
+    """numpy's own copy, and scipy's."""
+    from scipy.linalg import _fblas
+
+    found = []
+    for extension, ending in ((np.linalg._umath_linalg, "64_"), (_fblas, "")):  # type: ignore[attr-defined]
+        with suppress(AttributeError):
+            found.append(OpenBlas(str(extension.__file__), ending))
+    return tuple(found)
 
 
 def fix_threads(count: int = 0) -> int:

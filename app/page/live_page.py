@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.console import Console
 from app.events import Event, TrialChange
@@ -47,6 +47,13 @@ class PagePart(Protocol):
     def tick(self, now_s: float) -> None:
         """Some times a second; now_s: time.monotonic()."""
         ...
+
+
+@runtime_checkable
+class ThreadedPart(Protocol):
+    """A part that works on a thread of its own too, until it is closed."""
+
+    def close(self) -> None: ...
 
 
 #: Adds parts to a page, from top to bottom; they hear what happens in the order in which they are given back.
@@ -123,6 +130,9 @@ class LivePage:
         self.watch({})
         self._queue.put(None)
         self._thread.join()
+        for part in self._parts:
+            if isinstance(part, ThreadedPart):
+                part.close()
         self._status.end(words)
         self._status.tick(time.monotonic())
         self._server.flush()

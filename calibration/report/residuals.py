@@ -12,6 +12,7 @@ from calibration.result import ArmCalibration
 from calibration.sample_arrays import Arrays, stored_views, stored_zeros
 from calibration.solve import corner_errors, left_out_fits, root_mean_square
 from core.image import Intrinsics
+from core.threads import one_blas_thread
 from core.transforms import Matrix, rotation_angle
 from hardware.robot.description import Firmware
 
@@ -58,6 +59,7 @@ class ArmResiduals:
         return tuple(view for view in self.views if view.is_dropped)
 
 
+@one_blas_thread()
 def arm_residuals(
     name: str, arm: ArmCalibration, samples: Arrays, intrinsics: Intrinsics, firmware: Firmware
 ) -> ArmResiduals | None:

@@ -30,6 +30,12 @@ def test_what_was_set_before_is_set_again_even_after_a_failure() -> None:
     assert blas_threads() == 2
 
 
+def test_scipys_blas_keeps_to_one_thread_as_numpys_does() -> None:
+    assert {library.threads for library in threads._openblas()} == {2}
+    with one_blas_thread():
+        assert {library.threads for library in threads._openblas()} == {1}
+
+
 def test_the_scale_and_the_plane_are_fitted_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = draw_scenes(range(1))[0]
     relative = answer(scene, bent("radial", 0.02, True)(scene, np.random.default_rng(0)), np.random.default_rng(1))

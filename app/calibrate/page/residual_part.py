@@ -1,6 +1,8 @@
 """How far each view is from a solution of those that there are, as they come in and once they are solved."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -25,15 +27,17 @@ _LEGEND = "filled: in the fit, hollow: left out of it; ✕: dropped"
 
 
 class ResidualPart:
-    """Solves what there is while no arm moves: what streams a motion shares the processor with the page."""
+    """Solves what there is beside the page, and begins while no arm moves: what streams a motion shares the processor
+    with it."""
 
     def __init__(self, server: "ViserServer", cell: Cell, board: Callable[[], Board], intrinsics: Intrinsics) -> None:
         self._html = server.gui.add_html(
             f'<div class="vitro">Residuals are shown from view {LEAST_VIEWS} of an arm on.</div>'
         )
         self._cell, self._board, self._intrinsics = cell, board, intrinsics
-        self._views: Mapping[str, Sequence[BoardView]] = {}
-        self._due: set[str] = set()
+        self._solver = ThreadPoolExecutor(max_workers=1, thread_name_prefix="residuals")
+        self._due: dict[str, Callable[[], str]] = {}
+        self._job: tuple[str, Future[str]] | None = None
         self._drawn: dict[str, str] = {}
         self._is_moving = False
         self._calibration: CellCalibration | None = None
@@ -43,18 +47,23 @@ class ResidualPart:
             case MotionBegin() | MotionEnd():
                 self._is_moving = isinstance(event, MotionBegin)
             case ViewsChange(arm, views):
-                self._views = {**self._views, arm: views}
-                self._due.add(arm)
+                self._due[arm] = partial(self._running, arm, views)
             case CalibrationSolved(calibration) if calibration is not self._calibration:
-                self._due.clear()
                 self._calibration = calibration
                 for arm, solved in calibration.arms.items():
-                    self._show(arm, self._solved(arm, solved, calibration.samples))
+                    self._due[arm] = partial(self._solved, arm, solved, calibration.samples)
 
     def tick(self, now_s: float) -> None:
-        if self._due and not self._is_moving:
-            arm = self._due.pop()
-            self._show(arm, self._running(arm, self._views[arm]))
+        if self._job is not None and self._job[1].done():
+            (arm, drawn), self._job = self._job, None
+            self._show(arm, drawn.result())
+        if self._job is None and self._due and not self._is_moving:
+            arm, draw = self._due.popitem()
+            self._job = arm, self._solver.submit(draw)
+
+    def close(self) -> None:
+        """What is being solved is solved to its end, and not shown."""
+        self._solver.shutdown(cancel_futures=True)
 
     def _show(self, arm: str, drawn: str) -> None:
         self._drawn = {arm: f"<b>{escape(arm)} arm</b>{drawn}"} | {

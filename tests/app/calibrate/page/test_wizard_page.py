@@ -5,7 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import Sampling, take_views
 from app.console import Console
-from app.events import BoardLook, CalibrationSolved, ViewRefused, ViewsChange
+from app.events import BoardLook, CalibrationSolved, MotionBegin, ViewRefused, ViewsChange
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import CELLS
@@ -33,11 +33,15 @@ from core.errors import PerceptionError
 from core.transforms import look_at
 from hardware.cameras.camera import Camera
 from hardware.cameras.frame import RgbdFrame
+from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.drawn_camera import draw_tags
 from tests.support.board_views import K, drawn_truth, drawn_views
 from tests.support.calibrations import calibration_of
+from tests.support.recordings import make_frame
 
 CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
+#: A picture of the board alone.
+SHOWN = draw_tags(CELL.model_copy(update={"tags": BOARD.tags}), look_at((0.05, 0.02, 0.5), (0.0, 0.0, 0.0)))
 
 
 class LookedAt(Camera):
@@ -86,63 +90,68 @@ def tab(wizard: Wizard, browser: Browser) -> Tab:
     return tab
 
 
-def test_another_view_is_asked_for_and_a_stop_in_mid_motion_holds_the_arm(
+def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
     wizard: Wizard, tab: Tab, tmp_path: Path
 ) -> None:
-    failed: list[BaseException] = []
+    failed, stopped = list[BaseException](), threading.Event()
 
     def hand() -> None:
         try:
-            tab.until("document.body.innerText.includes('time [%]')")  # the ghost goes through what is asked about
+            tab.until("document.body.innerText.includes('time [%]')", 120)  # the ghost's
             tab.reload()
             tab.press("another view")
-            tab.until("document.body.innerText.includes('Another view was asked for by page')")
-            tab.press("APPROVE")
-            tab.until_state("moving", 60)
+            tab.until("document.body.innerText.includes('Another view was asked for by page')", 60)
+            for _ in range(3):  # a busy browser may lose a click
+                with suppress(AssertionError):
+                    tab.press("APPROVE")
+                    tab.until_state("moving")
+                    break
+            assert tab.state() == "moving", tab.text()
+            tab.press("STOP", times=2)
         except BaseException as error:
             failed.append(error)
-        tab.press("STOP", times=2)
+            wizard.interrupts.request()
+        stopped.set()
+
+    def wait(event: object) -> None:
+        """However slow the browser is, the stop comes in the motion."""
+        if isinstance(event, MotionBegin):
+            stopped.wait()
 
     thread = threading.Thread(target=hand)
+    wizard.console.events.add(wait)
     with wizard.interrupts, pytest.raises(KeyboardInterrupt):
         thread.start()
         take_views(wizard.sampling(tmp_path), "left")
     thread.join()
-    assert not failed, failed
+    assert not failed, str(failed[0])
     state = wizard.rig.world.arms["left"].state()
     assert state.enabled and not state.stopped and not state.faults
-    wizard.rig.world.clock.sleep(0.5)
-    np.testing.assert_allclose(wizard.rig.world.arms["left"].state().joints_rad, state.joints_rad, atol=0.02)
-
-
-def board_before(wizard: Wizard) -> RgbdFrame:
-    """Wherever the arm was stopped, the whole board in view."""
-    lying = CELL.model_copy(update={"tags": BOARD.tags})
-    color = draw_tags(lying, look_at((0.05, 0.0, 0.4), (0.0, 0.0, 0.0)))
-    return replace(wizard.rig.world.camera.read(), color=color)
+    np.testing.assert_allclose(state.joints_rad, PARK_JOINTS, atol=0.2)
+    assert not Samples.open(tmp_path, {}, fresh=False).views
 
 
 def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_too(wizard: Wizard, tab: Tab) -> None:
     tell = wizard.console.events.tell
-    tell(BoardLook("left", board_before(wizard).color))
+    tell(BoardLook("left", SHOWN))
     tell(ViewRefused("left", PerceptionError("The board moves: its corners wander.", "Let the arm come to rest.")))
-    tab.until("/its board, [1-6] of 6 tags/.test(document.body.innerText)")
+    tab.until("document.body.innerText.includes('its board, 6 of 6 tags')")
     tab.reload()
     tab.until("document.body.innerText.includes('refused: The board moves')")
     assert "→ Let the arm come to rest." in tab.text()
 
 
 def test_a_live_camera_says_whether_the_board_would_be_a_view_now(wizard: Wizard, tab: Tab) -> None:
-    camera = LookedAt(board_before(wizard))
+    camera = LookedAt(replace(make_frame(3), color=SHOWN))
     wizard.page.watch(wizard.rig.world.arms, camera)
-    tab.until("/Now: .* tags, still and sharp|Now: The board is half hidden/.test(document.body.innerText)")
+    tab.until("document.body.innerText.includes('Now: 6 of the board')")
     camera.view = replace(camera.view, color=np.full_like(camera.view.color, 90))
     tab.until("document.body.innerText.includes('Now: The board is not seen')")
     wizard.page.watch({})
 
 
 def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> None:
-    tell, views = wizard.console.events.tell, tuple(drawn_views(drawn_truth(0), 20))
+    tell, views = wizard.console.events.tell, tuple(drawn_views(drawn_truth(0), 12))
     tab.choose_tab("Coverage")
     tell(ViewsChange("left", views[:2], 20))
     tab.until("document.body.innerText.includes('left arm: 2 of 20 views')")
@@ -150,11 +159,11 @@ def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> No
     tell(ViewsChange("left", views, 20))
     tab.until("document.body.innerText.includes('are covered')")
     tab.choose_tab("Residuals")
-    tab.until("document.body.innerText.includes('by 20 views')")
-    assert tab.run("document.querySelectorAll('#vitro-residuals circle').length") == 2 * 2 * 20
+    tab.until("document.body.innerText.includes('by 12 views')", 60)
+    assert tab.run("document.querySelectorAll('#vitro-residuals circle').length") == 2 * 2 * 12
     bad = replace(views[4], joints_rad=views[4].joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
     tell(ViewsChange("left", (*views[:4], bad, *views[5:]), 20))
-    tab.until("document.body.innerText.includes('View 5 contradicts')")
+    tab.until("document.body.innerText.includes('View 5 contradicts')", 60)
 
 
 def test_the_result_is_shown_accepted_and_its_report_linked(wizard: Wizard, tab: Tab, tmp_path: Path) -> None:
