@@ -123,7 +123,7 @@ class HandEyeModel:
 
     def refine(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
         """The likeliest solution with the joints' errors learnt, from `fit` of views that all belong: its covariance is
-        the one to state, its predictions the ones to judge by."""
+        the one to state, scaled by how views left out are missed; its predictions are the ones to judge by."""
         current = replace(start, joint_errors=None)
         errors: JointErrors | None = None
         for _ in range(rounds):
@@ -131,8 +131,11 @@ class HandEyeModel:
             errors = errors or seen.likeliest(_corner_px(seen), *prior)
             change, covariance = seen.step(errors, _corner_px(seen), *prior)
             current = replace(_moved(current, change), covariance=covariance)
+        assert errors is not None
         seen = self._seen(views, current)
-        return replace(current, joint_errors=errors and seen.learnt(errors, _corner_px(seen)))
+        chi = seen.left_out_chi(errors, _corner_px(seen), _prior(current)[0])
+        learnt = seen.learnt(errors, _corner_px(seen))
+        return replace(current, covariance=chi**2 * current.covariance, joint_errors=learnt)
 
     def step(
         self, views: Sequence[BoardView], at: HandEye, slope: NDArray[np.float64], weights: NDArray[np.float64]
