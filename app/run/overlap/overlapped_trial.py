@@ -19,7 +19,7 @@ from hardware.arms.arm import TrackingReport
 from trials.record import Outcome, Reason
 
 #: What comes before the next motion takes as long as it did before this one, and this much [s] more.
-_MARGIN_S = 0.5
+_MARGIN_S = 1.0
 _PARTS = {"locate": "view", "estimate": "estimate", "scale": "metric"}
 
 
