@@ -7,7 +7,7 @@ from perception.pictures import Image, write
 
 #: What is sent: enough for the panel, little for the line.
 _WIDTH_PX, _HEIGHT_PX = 640, 360
-_GREY, _SCALE, _FONT = 70, 0.7, 0  # cv2.FONT_HERSHEY_SIMPLEX
+_GREY, _SCALE, _FONT = 70, 0.95, 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
 def awaited(words: str) -> Image:

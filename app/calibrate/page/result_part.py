@@ -10,13 +10,13 @@ import numpy as np
 from app.events import CalibrationSolved, Event
 from app.page.page_server import PageServer
 from calibration.report.page import NumberRow, pose_rows, zero_rows
-from calibration.result import CalibrationFinding, CellCalibration
+from calibration.result import CellCalibration
 from calibration.sample_arrays import stored_touch
 
 if TYPE_CHECKING:
     from viser import GuiHtmlHandle
 
-_REPORT = "/report"
+_REPORT, _NONE = "/report", "–"
 
 
 class ResultPart:
@@ -47,17 +47,13 @@ class ResultPart:
 
 
 def _verdict(event: CalibrationSolved) -> str:
-    if any(finding.fatal for finding in _all_findings(event.calibration)):
+    if any(finding.fatal for finding in event.calibration.all_findings):
         return '<div class="fault">Not stored: what was found forbids it.</div>'
     if event.accepted is None:
         return '<div class="word">Solved. Accept or reject it above.</div>'
     if event.accepted:
         return '<div class="word">Accepted: stored and in use.</div>'
     return '<div class="fault">Rejected: not stored. The views are kept.</div>'
-
-
-def _all_findings(calibration: CellCalibration) -> list[CalibrationFinding]:
-    return [*calibration.findings, *(one for arm in calibration.arms.values() for one in arm.findings)]
 
 
 def _findings(calibration: CellCalibration) -> str:
@@ -83,23 +79,30 @@ def _table(calibration: CellCalibration) -> str:
 
 
 def _proof(calibration: CellCalibration) -> list[NumberRow]:
-    arms = calibration.arms
-    touch = [list(stored_touch(calibration.samples, name).values()) for name in arms]
+    """Of steps that were not done, a dash."""
+    arms, names = calibration.arms.values(), list(calibration.arms)
+    touch_mm = [stored_touch(calibration.samples, name).values() for name in names]
+    heights_mm = [[touch.height_mm for touch in calibration.fingers.get(name, ())] for name in names]
+    grippers = [calibration.gripper.get(name) for name in names]
     return [
-        NumberRow(
-            "views, dropped",
-            tuple((f"{one.views + len(one.dropped)}, {len(one.dropped)}", "") for one in arms.values()),
-        ),
-        NumberRow("left out, px", tuple((f"{one.holdout_px:.2f}", "") for one in arms.values())),
-        NumberRow("left out, mm", tuple((f"{one.holdout_mm:.2f}", "") for one in arms.values())),
-        NumberRow("touch, worst, mm", tuple((f"{max(mm):.1f}" if mm else "–", "") for mm in touch)),
-        NumberRow("board, % of stated", tuple((f"{100 * one.board_scale:.2f}", "") for one in arms.values())),
-        NumberRow("closed forms, mm", tuple((_apart(one.disagreement.values()), "") for one in arms.values())),
+        _row("views, dropped", [f"{one.views + len(one.dropped)}, {len(one.dropped)}" for one in arms]),
+        _row("left out, px", [f"{one.holdout_px:.2f}" for one in arms]),
+        _row("left out, mm", [f"{one.holdout_mm:.2f}" for one in arms]),
+        _row("touch, worst, mm", [f"{max(mm):.1f}" if mm else _NONE for mm in touch_mm]),
+        _row("table felt at, mm", [f"{np.mean(mm):+.1f}" if mm else _NONE for mm in heights_mm]),
+        _row("gripper closed, mm", [f"{1000 * one.closed_m:.1f}" if one else _NONE for one in grippers]),
+        _row("gripper open, mm", [f"{1000 * one.open_m:.1f}" if one else _NONE for one in grippers]),
+        _row("board, % of stated", [f"{100 * one.board_scale:.2f}" for one in arms]),
+        _row("closed forms, mm", [_apart(one.disagreement.values()) for one in arms]),
     ]
 
 
+def _row(name: str, values: Sequence[str]) -> NumberRow:
+    return NumberRow(name, tuple((value, "") for value in values))
+
+
 def _apart(disagreement: Collection[tuple[float, float]]) -> str:
-    return f"{np.max([mm for mm, _ in disagreement]):.1f}" if disagreement else "–"
+    return f"{np.max([mm for mm, _ in disagreement]):.1f}" if disagreement else _NONE
 
 
 def _uncertainty(sigma: str) -> str:

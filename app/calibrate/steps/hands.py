@@ -10,6 +10,7 @@ from app.calibrate.sampling import Sampling
 from app.calibrate.steps.fingers import touch_table
 from app.calibrate.steps.gripper import check_gripper
 from app.calibrate.touch import touch_points
+from app.events import SessionProgress
 from calibration.result import CellCalibration, FingerTouch, GripperCheck
 from calibration.sample_arrays import touch_arrays
 from calibration.steps.agreement import agreement_findings, agreements
@@ -59,6 +60,8 @@ def _step(sampling: Sampling, arm: str, name: str, kind: Any, take: Callable[[st
         console.say(f"  [green]✓[/] {arm} arm, {name}: done before")
         return known.validate_python(sampling.samples.steps[key])
     console.say(f"  {name} of the {arm} arm")
+    done, of = len(sampling.samples.steps), len(sampling.cell.arms) * len((TOUCH, GRIPPER, FINGERS))
+    console.events.tell(SessionProgress(f"{name} of the {arm} arm", done, of))
     result = take(arm)
     sampling.samples.keep(key, plain(result))
     return result
