@@ -199,6 +199,17 @@ class BenchPlanOptions(CellOption, JsonOption):
 
 
 @dataclass(frozen=True)
+class BenchArmCheckOptions(CellOption, JsonOption):
+    """Whether the camera sees that an arm stands elsewhere than its joints say: each joint forced, and none."""
+
+    scenes: Annotated[int, typer.Option(min=1, help="How many; four path-traced pictures each.")] = 20
+    seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 0
+    degrees: Annotated[float, typer.Option(min=1, max=30, help="By how much a joint is forced.")] = 10.0
+    pose: Annotated[Literal["shown", "parked"], typer.Option(help="Arms held out to the camera, or folded.")] = "shown"
+    out: Annotated[Path | None, typer.Option(help="A folder for the pictures, outlines drawn.")] = None
+
+
+@dataclass(frozen=True)
 class BenchSoakOptions(JsonOption):
     """Trials in the digital cell for so long: memory, threads, file handles, temporary files and rows."""
 
@@ -222,6 +233,7 @@ add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
 add_command(room, "clear", "app.bench.clear:bench_clear", BenchClearOptions)
 add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
 add_command(room, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
+add_command(room, "arm-check", "app.bench.arm_check.command:bench_arm_check", BenchArmCheckOptions)
 add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
 add_command(room, "calibrate", "app.bench.calibrate:calibrate_success", BenchCalibrateOptions)
 add_command(room, "calibration", "app.bench.calibration:bench_calibration", BenchCalibrationOptions)

@@ -18,6 +18,7 @@ from core.transforms import Matrix, transform
 from hardware.cameras.camera import CorrectedCamera
 from hardware.simulation.misplaced_cell import HeldBoard, MisplacedCell
 from hardware.simulation.sim_camera import cell_intrinsics
+from hardware.simulation.zero_offset import FORCED_RAD
 from hardware.world import World
 from hardware.worlds import open_world
 
@@ -29,7 +30,6 @@ _BAD_VIEW = 6
 _FOCAL = 1.006
 #: What a gripper reads too much whose zero is off [m].
 _WIDTH_M = 0.004
-_FORCED_RAD = np.deg2rad(10.0)
 
 
 class Rig:
@@ -135,5 +135,5 @@ def _forced(arms: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
     """One joint of one arm, which views can tell, pushed on its gears: it reads its command and stands elsewhere."""
     rng = np.random.default_rng([seed, 10])
     offsets = np.zeros(6)
-    offsets[rng.choice(SEEN_JOINTS)] = _FORCED_RAD * rng.choice((-1, 1))
+    offsets[rng.choice(SEEN_JOINTS)] = FORCED_RAD * rng.choice((-1, 1))
     return {str(rng.choice(arms)): offsets}

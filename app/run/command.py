@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,10 @@ from app.run.session import Session
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
 from app.trials.tables import show_trials
-from core.errors import CameraError
+from core.cell import Cell
+from core.errors import CameraError, ConfigurationError
+from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
+from hardware.world import World
 from hardware.worlds import open_world
 from trials.store import TrialStore
 
@@ -29,6 +33,8 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
     open_world: takes the cell, the camera's name and the seed.
     """
     console = console or Console(options.as_json)
+    if options.forced_joint:
+        open_world = partial(open_forced, joint=options.forced_joint - 1)
     started_s = time.monotonic()
     with _open_log(options.practice) as store, Interrupts() as interrupts:
         log = TrialLog(store)
@@ -45,6 +51,21 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
                 console.say("  practice: nothing of this is kept" if options.practice else f"  pictures: {pictures}")
             console.result({"trials": trials})
     return 0
+
+
+def open_forced(cell: Cell, camera: str, seed: int, joint: int) -> World:
+    """The digital cell in which a joint (from 0) of both arms was forced by 10 degrees.
+
+    Raises:
+        ConfigurationError: it is not the digital cell.
+    """
+    from hardware.simulation.digital_cell import DigitalCell
+
+    if camera != "sim":
+        raise ConfigurationError(
+            "Joints are forced in the digital cell alone.", "Leave --forced-joint out, or add --camera sim --arms sim."
+        )
+    return DigitalCell(cell, seed, forced_rad=dict.fromkeys(cell.arms, forced_joint(joint, FORCED_RAD)))
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from app.arm_look.arm_proof import ArmProof
 from app.events import PhaseBegin
 from app.run.endings import ends_session, may_help, reason_of
 from app.run.look import PICTURE_VALID_S, Looker, require_fresh
@@ -14,6 +17,7 @@ from app.run.trial import Trial
 from app.run.trial_log import LogEntry
 from calibration.cell_check import check_cell
 from core.errors import CalibrationError, VitroError
+from core.transforms import apply, invert
 from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
@@ -37,6 +41,7 @@ class LiveTrial(Stages):
         entry: LogEntry,
         operator: Operator,
         looker: Looker,
+        proof: ArmProof,
         most_attempts: int = 1,
         in_bin: BinContents | None = None,
     ) -> None:
@@ -48,7 +53,7 @@ class LiveTrial(Stages):
         self._has_moved = False
         #: Whose lift the simulator is asked for; '': nobody else lifts meanwhile.
         self._hand = ""
-        self._looker = looker
+        self._looker, self._proof = looker, proof
         self._most_attempts = most_attempts
         self._world = world
         self._entry = entry
@@ -145,6 +150,10 @@ class LiveTrial(Stages):
             )
         cell = self.pipeline.cell
         check_cell(cell, frame.serial, camera_shift(view, cell), real=self._world.is_real)
+        try:
+            self._proof.look_at_rest(frame, view.T_camera_world)
+        finally:
+            self._note_arms()
         self.may_move = self._world.camera.is_live
         return view
 
@@ -204,8 +213,27 @@ class LiveTrial(Stages):
             assert frame is not None and view is not None
             self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
         require_fresh(execution.plan.gate, execution.plan.measured_rad, self._joints())
+        self._show(execution.arm)
         self._has_moved = True
         return self._move([execution.arm], execution.lift)
+
+    def _show(self, arm: Arm) -> None:
+        """Has the arm show itself to the camera if it has not moved in this session yet."""
+        if not self._proof.is_due(arm.name):
+            return
+        view, grasps = self.trial.view, self.trial.grasps
+        assert view is not None and grasps is not None
+        points_m = np.concatenate([apply(invert(view.T_camera_world), grasps.cloud_m), self.binned_m])
+        try:
+            self._move([arm], lambda: self._proof.show(arm.name, view.T_camera_world, points_m))
+        except MotionStopped:
+            self._has_moved = True
+            raise
+        finally:
+            self._note_arms()
+
+    def _note_arms(self) -> None:
+        self.trial = replace(self.trial, arms_seen=dict(self._proof.said))
 
     def _clear(self, execution: Execution) -> None:
         self._move([execution.arm], execution.clear)

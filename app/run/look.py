@@ -62,10 +62,16 @@ class Looker:
     def __init__(self, world: World, cell: Cell) -> None:
         self._world, self._cell = world, cell
         self._last: RgbdFrame | None = None
-        self._seen_s = float("-inf")
+        self._seen_s = self._stamp_s = float("-inf")
 
     def read(self) -> RgbdFrame:
-        """The next picture, exposed after this call.
+        """The next picture of the scene, exposed after this call; raises as `glance`."""
+        frame = self.glance()
+        self._seen_s, self._stamp_s = time.monotonic(), frame.stamp_s
+        return frame
+
+    def glance(self) -> RgbdFrame:
+        """The next picture, exposed after this call, which is none of the scene: an arm is before it.
 
         Raises:
             CameraError: none in time, or one that was taken earlier or has been seen already.
@@ -81,14 +87,13 @@ class Looker:
             )
         if last is not None and (frame.number == last.number or frame.stamp_s <= last.stamp_s):
             raise CameraError(f"The camera {frame.serial} gave frame {frame.number} again.", _LIVE_REMEDY)
-        self._last, self._seen_s = frame, time.monotonic()
+        self._last = frame
         return frame
 
     @property
     def age_s(self) -> float:
         """How long ago the scene was last seen [s], by the machine's clock or the camera's, whichever tells more."""
-        stamp_s = float("-inf") if self._last is None else self._last.stamp_s
-        return max(time.monotonic() - self._seen_s, self._world.clock.now_s() - stamp_s)
+        return max(time.monotonic() - self._seen_s, self._world.clock.now_s() - self._stamp_s)
 
     def require_unchanged(self, before: RgbdFrame, view: TableView) -> str:
         """Takes two more pictures and compares: what it says for the console.

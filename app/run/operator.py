@@ -31,13 +31,15 @@ class Approval:
 @dataclass
 class Operator:
     """Asked by the console and the page, heard by Ctrl-C. assume_yes: whatever passed the gate is approved, and nobody
-    is asked what a trial came to. name: who labels, by default the login name."""
+    is asked what a trial came to. name: who labels, by default the login name. skips_arm_check: has arms move that
+    were not compared with the picture."""
 
     console: Console
     interrupts: Interrupts
     assume_yes: bool = False
     name: str = ""
     page: LivePage | None = None
+    skips_arm_check: bool = False
 
     def __post_init__(self) -> None:
         self.name = self.name.strip() or _login_name()

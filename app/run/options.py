@@ -75,6 +75,9 @@ class StationOptions:
         bool,
         typer.Option("--unattended", help="With --yes on real arms: they move though nobody watches or can stop them."),
     ] = False
+    no_arm_check: Annotated[
+        bool, typer.Option("--no-arm-check", help="Arms move though no picture showed that they stand as they say.")
+    ] = False
     operator: Annotated[
         str, typer.Option(help="Who labels the trials; default: the login name.", show_default=False)
     ] = ""
@@ -94,6 +97,9 @@ class RunOptions(PipelineOptions, StationOptions, SeedOption, JsonOption):
         bool, typer.Option("--until-empty", help="Pick from each scene until nothing is seen on it any more.")
     ] = False
     overlap: Overlap = False
+    forced_joint: Annotated[
+        int, typer.Option(min=0, max=6, help="Digital cell: this joint of both arms stands 10° elsewhere than it says.")
+    ] = 0
     practice: Annotated[
         bool, typer.Option("--practice", help="To try out cell and keys: everything as always, but nothing is kept.")
     ] = False

@@ -7,6 +7,7 @@ from itertools import count
 from secrets import randbelow
 from typing import TypeVar
 
+from app.arm_look.arm_proof import ArmProof
 from app.events import TrialBegin, TrialEnd
 from app.labels.labelling import Labelling
 from app.run.held_object import empty_hands
@@ -55,6 +56,7 @@ class Session:
     shown: str = ""
     overlap: bool = False
     looker: Looker = field(init=False)
+    proof: ArmProof = field(init=False)
     in_bin: BinContents = field(default_factory=BinContents)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class Session:
                 "Leave out --overlap.",
             )
         object.__setattr__(self, "looker", Looker(self.world, self.pipeline.cell))
+        object.__setattr__(self, "proof", ArmProof(self.world, self.pipeline.cell, self.looker, self.operator))
 
     def run_scene(
         self,
@@ -192,8 +195,17 @@ class Session:
         entry = self.log.begin(replace(row, begun=datetime.now(UTC)))
         self.operator.console.events.tell(TrialBegin(entry.record, entry.folder, self.shown))
         trial = Trial(row.surface, row.seed, shown=self.shown)
-        given = (trial, self.world, self.pipeline, entry, self.operator, self.looker, self.most_attempts, self.in_bin)
-        return kind(*given)
+        return kind(
+            trial,
+            self.world,
+            self.pipeline,
+            entry,
+            self.operator,
+            self.looker,
+            self.proof,
+            self.most_attempts,
+            self.in_bin,
+        )
 
     def _end(self, live: LiveTrial, row: TrialRecord, trials: list[Trial]) -> TrialRecord:
         """Completes a trial's row and adds it to the scene's."""

@@ -37,6 +37,7 @@ class Station:
         """
         self._options, self._open_world = options, open_world
         self.operator = operator
+        operator.skips_arm_check = options.no_arm_check
         self.camera, self.arms = choose_world(options.camera, options.arms)
         self.cell = load_calibrated(options.cell or ("sim" if self.camera == "sim" else "lab"))
         self._world: World | None = None

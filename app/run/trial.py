@@ -32,6 +32,7 @@ class Trial:
     frames: those that the estimator sees at once, the newest last. tracking: how every motion so far was followed.
     faults: every error on the way, those after the outcome was settled too. shown: what people are shown for the
     estimator's name, where that is hidden. motion_s: how long the arm and its hand took, by the cell's clock.
+    arms_seen: by arm, whether a picture showed it to stand as its joints say.
     """
 
     surface: str
@@ -54,6 +55,7 @@ class Trial:
     shown: str = ""
     motion_s: float = 0.0
     overlap: Mapping[str, Any] = field(default_factory=dict)
+    arms_seen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def attempts(self) -> tuple["Trial", ...]:
@@ -175,6 +177,8 @@ class Trial:
 
     def notes(self) -> dict[str, Any]:
         notes: dict[str, Any] = {"metric_source": self.metric.anchor_source if self.metric else None}
+        if self.arms_seen:
+            notes["arms_seen"] = dict(self.arms_seen)
         if self.motion_s:
             notes["motion_s"] = round(self.motion_s, 3)
         if self.overlap:

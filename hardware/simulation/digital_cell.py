@@ -15,6 +15,7 @@ from core.transforms import look_at, rotation_z, transform
 from hardware.arms.emulated_faults import EmulatedFaults
 from hardware.arms.emulator import ArmPlant, PiperEmulator
 from hardware.arms.piper_arm import PiperArm
+from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.catalogue.cell_scene import CellState
 from hardware.simulation.catalogue.layout import stage
 from hardware.simulation.physics.physics import CellPhysics
@@ -37,13 +38,23 @@ class DigitalCell:
     name = "digital cell"
     is_real = False
 
-    def __init__(self, cell: Cell, seed: int, faults: Mapping[str, EmulatedFaults] | None = None) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        seed: int,
+        faults: Mapping[str, EmulatedFaults] | None = None,
+        forced_rad: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
         """Builds the cell, puts both arms on a virtual bus, and connects the real driver to it.
 
         faults: by arm, with which it is switched on; `emulators` tells them later, and where the true joints are.
+        forced_rad: by arm (6,), what its joints were forced by: it says that it is parked, and stands elsewhere.
         """
         self._cell = cell
         self._physics = CellPhysics(cell)
+        self._forced_rad = dict(forced_rad or {})
+        parked = {name: PARK_JOINTS + turn_rad for name, turn_rad in self._forced_rad.items()}
+        self._physics.load((), joints_rad=parked)
         self._surface, self._seed = "diffuse", seed
         self._T_world_camera = cell.camera.T_world_camera
         # A virtual bus is shared by name within a process: two cells must not hear each other.
@@ -122,6 +133,7 @@ class DigitalCell:
     def _plant(self, name: str) -> ArmPlant:
         """What an arm's controller drives."""
         plant, offset_rad = self._physics.plant(name), np.array(self._cell.arms[name].zero_offset_rad)
+        offset_rad = offset_rad + self._forced_rad.get(name, 0.0)
         return OffsetPlant(plant, offset_rad) if offset_rad.any() else plant
 
     def _mount(self, name: str) -> ArmMount:

@@ -30,7 +30,7 @@ _NOISE = 2.0
 class DrawnCamera(Camera):
     """`SimCamera`'s place without its renderer: every frame is of the cell as it is when read, its depth the truth.
 
-    cell: what it draws; a tag that was moved may be moved here.
+    cell: what it draws; a tag that was moved may be moved here. draws_arms: in plain colours, for what looks for them.
     """
 
     name = "drawn"
@@ -38,6 +38,7 @@ class DrawnCamera(Camera):
 
     def __init__(self, cell: Cell, snapshot: Callable[[], CellState], clock: Clock) -> None:
         self.cell, self._snapshot, self._clock = cell, snapshot, clock
+        self.draws_arms = False
         self.intrinsics = cell_intrinsics(cell)
         self._number = 0
         self._depth_m: NDArray[np.float32] = np.zeros((1, 1), np.float32)
@@ -48,8 +49,11 @@ class DrawnCamera(Camera):
         self._number += 1
         rays = RayCaster(cell_scene(self.cell, state).parts())
         self._depth_m = rays.truth(self.intrinsics, state.T_world_camera).depth_m
+        color = draw_tags(self.cell, state.T_world_camera, seed=self._number)
+        if self.draws_arms:
+            color = draw_arms(color, rays, self.intrinsics, state.T_world_camera)
         return RgbdFrame(
-            color=draw_tags(self.cell, state.T_world_camera, seed=self._number),
+            color=color,
             depth_m=self._depth_m,
             intrinsics=self.intrinsics,
             serial=self.cell.camera.serial,
@@ -64,6 +68,17 @@ class DrawnCamera(Camera):
 
     def close(self) -> None:
         pass
+
+
+def draw_arms(color: NDArray[np.uint8], rays: RayCaster, k: Intrinsics, T_world_camera: Matrix) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) with the scene's arms in it, each in its colour and lit from above."""
+    directions = k.rays().reshape(-1, 3) @ T_world_camera[:3, :3].T.astype(np.float32)
+    hits = rays.cast(T_world_camera[:3, 3], directions)
+    shades = np.array([part.finish.texture.mean() if part.name.startswith("robot") else np.nan for part in rays.parts])
+    lit = np.where(hits.part >= 0, shades[hits.part], np.nan) * (0.6 + 0.4 * np.abs(hits.normals[:, 2]))
+    is_arm = np.isfinite(lit).reshape(color.shape[:2])
+    grey = np.nan_to_num(255 * lit ** (1 / 2.2)).astype(np.uint8).reshape(color.shape[:2])
+    return np.where(is_arm[..., None], grey[..., None], color)
 
 
 def draw_tags(cell: Cell, T_world_camera: Matrix, noise: float = _NOISE, seed: int = 0) -> NDArray[np.uint8]:

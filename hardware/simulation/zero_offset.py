@@ -6,6 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.arms.emulator import ArmPlant
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
+
+#: What a collision or a careless push forces a joint by [rad].
+FORCED_RAD = np.deg2rad(10.0)
+
+
+def forced_joint(joint: int, turn_rad: float) -> NDArray[np.float64]:
+    """What a parked arm's joints (6,) are forced by where one (from 0) is, by so much, away from its stop."""
+    parked_rad = PARK_JOINTS[joint] + turn_rad
+    inside = JOINT_LOWER_RAD[joint] <= parked_rad <= JOINT_UPPER_RAD[joint]
+    return (turn_rad if inside else -turn_rad) * np.eye(6)[joint]
 
 
 class OffsetPlant:

@@ -65,6 +65,8 @@ class OverlappedTrial(LiveTrial):
                 self._demand_young("approve")
             except PlanningError as error:
                 return f"no: {error.cause}"
+            if self._proof.is_due(arm := overlap.reaching.arm):
+                return f"no: the {arm} arm has yet to show itself to the camera"
             found.append(overlap)
             waits = f", {overlap.delay_s:.1f} s later" if overlap.delay_s else ""
             return f"the {overlap.reaching.arm} arm reaches meanwhile{waits}; both checked together"

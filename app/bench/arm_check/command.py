@@ -1,0 +1,144 @@
+"""`python main.py bench arm-check`: whether a picture tells that a joint was forced, and cries wolf at none."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.bench.arm_check.cell import PosedCell
+from app.bench.options import BenchArmCheckOptions
+from app.calibrate.cell import load_calibrated
+from app.console import Console
+from calibration.arm_look import shown_joints
+from core.cell import Cell
+from core.files import writing
+from core.image_file import write_image
+from core.surfaces import SURFACES
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
+from perception.arms.check import ArmCheck, check_arms
+from perception.arms.picture import draw_arms
+from perception.table.locate import locate_table
+
+#: Arms stand so far from the pose at most [rad]; encoders' noise, one standard deviation [rad].
+_ABOUT_RAD, _NOISE_RAD = np.deg2rad(1.5), np.deg2rad(0.05)
+_JOINTS = 6
+#: Forced in one picture by arm; None: none.
+Forced = Mapping[str, tuple[int, float] | None]
+
+
+@dataclass(frozen=True)
+class ForcedCase:
+    """One arm in one picture. joint: from 0, None where none is forced; turn_rad: by how much, as planted."""
+
+    scene: int
+    surface: str
+    joint: int | None
+    turn_rad: float
+    check: ArmCheck
+
+    @property
+    def is_right(self) -> bool:
+        return self.check.is_off == (self.joint is not None)
+
+    def __str__(self) -> str:
+        planted = "none" if self.joint is None else f"joint {self.joint + 1} {np.rad2deg(self.turn_rad):+.0f}°"
+        return f"scene {self.scene}, {self.surface}, forced: {planted}: {self.check}"
+
+
+def bench_arm_check(options: BenchArmCheckOptions) -> int:
+    """Three pictures a scene in which a joint of each arm is forced, one in which none is; 0 whatever is found."""
+    console, cell = Console(options.as_json), load_calibrated(options.cell)
+    cases: list[ForcedCase] = []
+    spent_s: list[float] = []
+    with closing(PosedCell(cell, options.seed)) as world:
+        for scene in range(options.seed, options.seed + options.scenes):
+            begun = len(cases)
+            for found, seconds in _scene_cases(world, cell, options, scene):
+                cases += found
+                spent_s.append(seconds)
+            wrong = [str(case) for case in cases[begun:] if not case.is_right]
+            console.say(f"  scene {scene}: {len(wrong)} of {len(cases) - begun} wrong")
+            for line in wrong:
+                console.say(f"    [yellow]![/] {line}")
+    facts = _counted(cases)
+    rows = [(name, *map(str, count.values())) for name, count in facts.items()]
+    title = (
+        f"{options.degrees:g}° forced, {options.pose}; {np.median(spent_s):.2f} s of computing a picture of two arms"
+    )
+    console.table(title, ("", "found", "named first", "named", "seen", "of"), rows)
+    console.result(
+        {"scenes": options.scenes, "pose": options.pose, "degrees": options.degrees, "found": facts}
+        | {"median_s": round(float(np.median(spent_s)), 3), "wrong": [str(case) for case in cases if not case.is_right]}
+    )
+    return 0
+
+
+def _counted(cases: list[ForcedCase]) -> dict[str, dict[str, int]]:
+    """By joint, and of arms of which none is forced."""
+    return {
+        "none" if joint is None else f"joint {joint + 1}": {
+            "found": sum(case.check.is_off for case in of),
+            "named_first": sum(case.check.turned[:1] == (joint,) for case in of),
+            "named": sum(joint in case.check.turned for case in of),
+            "seen": sum(joint in case.check.seen if joint is not None else bool(case.check.seen) for case in of),
+            "of": len(of),
+        }
+        for joint in (*range(_JOINTS), None)
+        if (of := [case for case in cases if case.joint == joint])
+    }
+
+
+def _scene_cases(
+    world: PosedCell, cell: Cell, options: BenchArmCheckOptions, scene: int
+) -> Iterator[tuple[list[ForcedCase], float]]:
+    """What was found in each of a scene's pictures, and how long that took [s of the processors]."""
+    rng, surface = np.random.default_rng([scene, 31]), SURFACES[scene % len(SURFACES)]
+    world.stage(surface, scene, 1 + scene % 4)
+    one, other = rng.permutation(list(cell.arms)).tolist()
+    pairs = [(joint, joint + 3) for joint in range(3)]
+    turns_rad = np.deg2rad(options.degrees) * rng.choice((-1.0, 1.0), (3, 2))
+    plants: list[Forced] = [
+        {one: (a, turn[0]), other: (b, turn[1])} for (a, b), turn in zip(pairs, turns_rad, strict=True)
+    ]
+    for number, forced in enumerate([*plants, dict.fromkeys(cell.arms)]):
+        told_rad, planted = _stand(world, cell, options.pose, forced, rng)
+        frame = world.camera.read()
+        view = locate_table(frame, cell)
+        begun_s = time.process_time()
+        widths = dict.fromkeys(cell.arms, 0.0)
+        checks = check_arms(frame.color, frame.intrinsics, view.T_camera_world, cell, told_rad, widths)
+        spent_s = time.process_time() - begun_s
+        if options.out is not None:
+            picture = draw_arms(frame.color, frame.intrinsics, view.T_camera_world, cell, told_rad, widths)
+            _write(options.out / f"{scene}-{number}.png", picture)
+        yield [ForcedCase(scene, surface, *planted[check.arm], check) for check in checks], spent_s
+
+
+def _stand(
+    world: PosedCell, cell: Cell, pose: str, forced: Forced, rng: np.random.Generator
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, tuple[int | None, float]]]:
+    """Puts the arms where they stand; what they say of their joints, and what was planted: a joint at its stop is
+    forced the other way."""
+    told_rad, true_rad, planted = {}, {}, dict[str, tuple[int | None, float]]()
+    for name, mount in cell.arms.items():
+        stands_rad = PARK_JOINTS if pose == "parked" else shown_joints(mount.base_m[1])
+        says_rad = stands_rad + rng.uniform(-_ABOUT_RAD, _ABOUT_RAD, _JOINTS)
+        says_rad = np.clip(says_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
+        joint, turn_rad = forced[name] or (None, 0.0)
+        if joint is not None and not JOINT_LOWER_RAD[joint] <= says_rad[joint] + turn_rad <= JOINT_UPPER_RAD[joint]:
+            turn_rad = -turn_rad
+        planted[name] = joint, turn_rad
+        true_rad[name] = says_rad + (0.0 if joint is None else turn_rad * np.eye(_JOINTS)[joint])
+        told_rad[name] = says_rad + rng.normal(0.0, _NOISE_RAD, _JOINTS)
+    world.pose(true_rad)
+    return told_rad, planted
+
+
+def _write(path: Path, picture: NDArray[np.uint8]) -> None:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, picture)

@@ -1,0 +1,100 @@
+"""How an arm shows itself to the camera before it is trusted: parked, most of it is out of the picture."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from core.errors import PlanningError
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
+from grasping.planning.gate import check_transit
+from grasping.planning.gate_model import GateWorld
+from grasping.planning.grasp_plan import GateReport, Phase
+from grasping.planning.obstacles import DistanceField, bin_boxes
+from grasping.planning.paths import connect, densify, smooth, time_path
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+
+#: Upper arm upright, forearm and hand towards the camera, high above what lies on the table: every joint shows there,
+#: and nothing is met though any one of them stands 10 degrees elsewhere. Of an arm to the left; mirrored for one to
+#: the right [rad].
+_SHOWN_RAD = np.deg2rad([-4.0, 88.0, -65.0, -4.0, -29.0, 13.0])
+_MIRROR = np.array([-1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
+#: The gate passes the way for an arm of which any one joint stands so far from what it reports.
+_FORCED_RAD = np.deg2rad(10.0)
+#: Share of full speed, and how long a way is searched [s].
+_SPEED, _SEARCH_S = 0.5, 1.5
+#: How far other arms' fingers are taken to be open, and those of the one that moves at least: closed ones touch [m].
+_STEP_RAD = np.deg2rad(2.0)
+_ASSUMED_WIDTH_M, _LEAST_WIDTH_M = 0.07, 0.003
+
+
+@dataclass(frozen=True)
+class ArmLook:
+    """A motion out to where the camera sees the arm, the same way back, and the gate's word on both."""
+
+    out: JointTrajectory
+    back: JointTrajectory
+    gate: GateReport
+
+
+def shown_joints(base_y_m: float) -> NDArray[np.float64]:
+    """Joints (6,) [rad] at which an arm shows itself, by where its base stands across the table [m]."""
+    return _SHOWN_RAD if base_y_m >= 0 else _SHOWN_RAD * _MIRROR
+
+
+def plan_look(
+    cell: Cell,
+    arm: str,
+    measured_rad: Mapping[str, NDArray[np.float64]],
+    width_m: float,
+    points_m: NDArray[np.float64],
+) -> ArmLook:
+    """A way that is free even where one joint, any one, stands 10 degrees from what it reports.
+
+    Args:
+        measured_rad: joints (6,) of every arm.
+        width_m: between the arm's fingers.
+        points_m: (N, 3) of what stands on the table and in the bin, world.
+
+    Raises:
+        PlanningError: there is none.
+    """
+    mount, width_m = cell.arms[arm], max(width_m, _LEAST_WIDTH_M)
+    others = [ArmModel(name, other) for name, other in cell.arms.items() if name != arm]
+    boxes = [box for other in others for box in oriented_boxes(other, measured_rad[other.name], _ASSUMED_WIDTH_M)]
+    field = DistanceField.empty(cell).with_boxes([*bin_boxes(cell.bin), *boxes]).with_points(points_m)
+    checker = CollisionChecker(ArmModel(arm, mount), cell.workspace, Surroundings(field, field), width_m)
+    path = connect(off_stops(measured_rad[arm]), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)
+    if path is None:
+        raise PlanningError(
+            f"The {arm} arm finds no free way to where the camera sees it.",
+            "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
+        )
+    out = time_path(smooth(path, lambda joints: bool(checker.free(joints).all())), Phase.TRANSIT).slowed(_SPEED)
+    gate = check_transit(cell, out, arm=arm, width_m=width_m, measured=measured_rad, other_points_m=points_m)
+    world = GateWorld(cell, arm, measured_rad, points_m)
+    wrong = [*gate.violations, *_met_if_forced(world, densify(out.positions_rad, _STEP_RAD), width_m)]
+    if wrong:
+        raise PlanningError(
+            f"The gate lets the {arm} arm not show itself to the camera: {wrong[0]}.",
+            "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
+        )
+    back = JointTrajectory(out.times_s[-1] - out.times_s[::-1], out.positions_rad[::-1])
+    return ArmLook(out, back, gate)
+
+
+def _met_if_forced(world: GateWorld, positions_rad: NDArray[np.float64], width_m: float) -> Iterator[str]:
+    """What the gate's world meets on a way (N, 6) where one joint stands elsewhere; a stop holds it back."""
+    for joint in range(6):
+        for turn_rad in (-_FORCED_RAD, _FORCED_RAD):
+            for joints_rad in positions_rad + turn_rad * np.eye(6)[joint]:
+                world.move(np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD), width_m)
+                for touch in world.touches():
+                    if touch.gap_m < 0.0:
+                        turned = f"{np.rad2deg(turn_rad):+.0f}°"
+                        yield f"with joint {joint + 1} off by {turned} its {touch.moving} meets {touch.other}"
+                        return

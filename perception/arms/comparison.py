@@ -1,0 +1,66 @@
+"""One arm in one size of a picture: how well its outline is found there as measured, and with one joint turned."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.arms.edges import PictureEdges
+from perception.arms.outline import ArmDrawing, ArmEdges, ArmView, edges_of
+
+#: What is found of the right outline in a good picture; half-way from there to what is found by chance, an edge
+#: speaks neither for a place of the arm nor against it.
+_RIGHT = 0.8
+#: Edges nearer than this to each other [px] are the same edge.
+_SAME_PX = 3
+_BASE = 1
+
+
+class OutlineComparison:
+    """joints_rad: as measured (6,). match: how much of the measured outline beyond the base, `length` edges, is found;
+    base_match: of the base's; NaN where none is in view."""
+
+    def __init__(self, edges: PictureEdges, view: ArmView, joints_rad: NDArray[np.float64]) -> None:
+        self._edges, self._view, self._joints_rad = edges, view, joints_rad
+        self._neutral = (float(edges.strength.mean()) + _RIGHT) / 2
+        still = ArmDrawing.empty(view.intrinsics)
+        #: Of the links before each joint, which its turns leave as they are.
+        self._still: list[ArmDrawing] = []
+        for joint in range(6):
+            still = view.draw(joints_rad, still, slice(joint, joint + 1))
+            self._still.append(still)
+        self._measured = edges_of(view.draw(joints_rad, still, slice(6, None)))
+        found = edges.support(self._measured)
+        self._value = float((found - self._neutral).sum())
+        of_base = self._measured.links == _BASE
+        self.base_match, self.match, self.length = _mean(found[of_base]), _mean(found[~of_base]), int((~of_base).sum())
+        self._gains: dict[tuple[int, float], float] = {}
+
+    def gain(self, joint: int, turn_rad: float) -> float:
+        """By how many edges' worth the arm with this joint (from 0) turned explains the picture better than as
+        measured; below 0: worse."""
+        key = joint, round(float(turn_rad), 6)
+        if key not in self._gains:
+            found = self._edges.support(self._turned(joint, turn_rad))
+            self._gains[key] = float((found - self._neutral).sum()) - self._value
+        return self._gains[key]
+
+    def moved(self, joint: int, turn_rad: float) -> int:
+        """How many edges of either are not edges of the other."""
+        turned = self._turned(joint, turn_rad)
+        return self._alone(turned, self._measured) + self._alone(self._measured, turned)
+
+    def _turned(self, joint: int, turn_rad: float) -> ArmEdges:
+        joints_rad = self._joints_rad + turn_rad * np.eye(6)[joint]
+        return edges_of(self._view.draw(joints_rad, self._still[joint], slice(joint + 1, None)))
+
+    def _alone(self, edges: ArmEdges, others: ArmEdges) -> int:
+        """How many edges have none of the others near."""
+        import cv2
+
+        near = np.zeros((self._view.intrinsics.height, self._view.intrinsics.width), np.uint8)
+        near[others.pixels[:, 1], others.pixels[:, 0]] = 1
+        near = np.asarray(cv2.dilate(near, np.ones((2 * _SAME_PX + 1, 2 * _SAME_PX + 1), np.uint8)))
+        return int((near[edges.pixels[:, 1], edges.pixels[:, 0]] == 0).sum())
+
+
+def _mean(found: NDArray[np.float32]) -> float:
+    return float(found.mean()) if len(found) else float("nan")

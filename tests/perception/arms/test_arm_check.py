@@ -1,0 +1,81 @@
+"""What a picture of an arm tells of its joints."""
+
+import numpy as np
+import pytest
+
+from calibration.arm_look import shown_joints
+from core.transforms import invert
+from hardware.robot.description import PARK_JOINTS, SHAPES
+from hardware.robot.kinematics import link_poses
+from hardware.simulation.drawn_camera import draw_arms, draw_tags
+from hardware.simulation.rendering.raycast import RayCaster
+from hardware.simulation.scene.materials import Scattering, plain
+from hardware.simulation.scene.meshes import Primitive
+from hardware.simulation.scene.scene import ScenePart
+from hardware.simulation.scene.triangles import primitive
+from perception.arms.check import ArmCheck, check_arms
+from perception.arms.outline import ArmView
+from tests.support.drawn_cell import CELL, intrinsics_of
+
+MOUNT, K = CELL.arms["left"], intrinsics_of(CELL)
+T_CAMERA_WORLD = invert(CELL.camera.T_world_camera)
+SHOWN = shown_joints(MOUNT.base_m[1])
+TEN = np.deg2rad(10.0)
+
+
+def rays_at(joints_rad):
+    """The arm there, by meshes and ray casting."""
+    poses = link_poses(joints_rad, 0.0)
+    parts = []
+    for link, shapes in SHAPES.items():
+        for shape in shapes:
+            triangles = primitive(Primitive(shape.kind, shape.size_m, shape.T_link_shape))
+            T = MOUNT.T_world_base @ poses[link] @ shape.T_link_shape
+            parts.append(ScenePart("robot", triangles.at(T), plain(Scattering.MATTE, shape.rgb)))
+    return RayCaster(parts)
+
+
+def look(true_rad, told_rad, color=None) -> ArmCheck:
+    T_world_camera = CELL.camera.T_world_camera
+    color = draw_tags(CELL, T_world_camera) if color is None else color
+    if true_rad is not None:
+        color = draw_arms(color, rays_at(true_rad), K, T_world_camera)
+    (check,) = check_arms(color, K, T_CAMERA_WORLD, CELL, {"left": told_rad}, {"left": 0.0})
+    return check
+
+
+@pytest.mark.parametrize("joints_rad", [PARK_JOINTS, SHOWN], ids=["parked", "shown"])
+def test_an_arm_is_drawn_where_rays_meet_it(joints_rad):
+    drawn = ArmView(K, T_CAMERA_WORLD @ MOUNT.T_world_base, 0.0).draw(joints_rad).depth_m
+    met = rays_at(joints_rad).truth(K, CELL.camera.T_world_camera).depth_m
+    both = np.isfinite(drawn) & np.isfinite(met)
+    assert (np.isfinite(drawn) != np.isfinite(met)).sum() < 0.01 * both.sum()
+    assert np.median(np.abs(drawn - met)[both]) < 1e-4
+
+
+def test_an_arm_that_stands_as_it_says_is_seen_to_in_every_joint():
+    check = look(SHOWN, SHOWN)
+    assert not check.is_off
+    assert check.seen == tuple(range(6))
+
+
+@pytest.mark.parametrize(("joint", "turn_rad"), [(1, TEN), (3, -TEN), (5, -TEN)])
+def test_a_forced_joint_is_named_with_its_turn(joint, turn_rad):
+    check = look(SHOWN + turn_rad * np.eye(6)[joint], SHOWN)
+    assert check.turned[0] == joint
+    assert check.off_rad == pytest.approx(turn_rad, abs=np.deg2rad(5.0))  # told as "about"
+    assert f"joint {joint + 1}" in str(check)
+
+
+def test_what_is_out_of_the_picture_is_not_called_seen():
+    check = look(PARK_JOINTS, PARK_JOINTS)
+    assert not check.is_off
+    assert not {2, 3, 4, 5} & set(check.seen)
+
+
+def test_a_picture_without_an_arm_says_nothing_of_it():
+    check = look(None, SHOWN)
+    assert not check.is_off
+    assert check.seen == ()
+    assert check.is_unlike
+    assert "cannot be seen" in str(check)
