@@ -1,6 +1,8 @@
 """Closed forms for a fixed camera that looks at a board in the hand: starts for the joint fit, and a check on it.
 
-`park` solves A X = X B over pairs of views (Park and Martin 1994), `shah` A X = Z B over single views (Shah 2013).
+A X = X B over pairs of views: `tsai` (Tsai and Lenz 1989), `park` (Park and Martin 1994), `horaud` (Horaud and
+Dornaika 1995), `andreff` (Andreff and others 1999), `daniilidis` (1999). A X = Z B over single views: `shah` (2013),
+`li` (Li and others 2010). OpenCV names the same seven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,12 @@ def closed_forms(views: Sequence[BoardView], intrinsics: Intrinsics, firmware: F
     """What each method says, by its name: joints and board size taken as stated."""
     hands = np.array([forward_kinematics(view.joints_rad, firmware) for view in views])
     boards = np.array([board_pose(view, intrinsics) for view in views])
-    return {method.__name__.strip("_"): _solution(method(boards, hands), hands, boards) for method in (_park, _shah)}
+    pairs = list(combinations(range(len(views)), 2))
+    A = np.array([boards[j] @ invert(boards[i]) for i, j in pairs])
+    B = np.array([hands[j] @ invert(hands[i]) for i, j in pairs])
+    found = {method.__name__.strip("_"): method(A, B) for method in (_tsai, _park, _horaud, _andreff, _daniilidis)}
+    found |= {method.__name__.strip("_"): method(boards, hands) for method in (_shah, _li)}
+    return {name: _solution(T, hands, boards) for name, T in found.items()}
 
 
 def board_pose(view: BoardView, intrinsics: Intrinsics) -> Matrix:
@@ -32,20 +39,89 @@ def board_pose(view: BoardView, intrinsics: Intrinsics) -> Matrix:
     return transform(cv2.Rodrigues(turn)[0], shift.ravel())
 
 
-def _park(boards: Matrix, hands: Matrix) -> Matrix:
-    """T_camera_base (4, 4) of T_camera_board and T_base_tcp, (N, 4, 4) each."""
-    pairs = list(combinations(range(len(boards)), 2))
-    A = np.array([boards[j] @ invert(boards[i]) for i, j in pairs])
-    B = np.array([hands[j] @ invert(hands[i]) for i, j in pairs])
-    seen, moved = (Rotation.from_matrix(T[:, :3, :3]).as_rotvec() for T in (A, B))
-    R = _nearest_rotation(seen.T @ moved)
+def _park(A: Matrix, B: Matrix) -> Matrix:
+    """T_camera_base (4, 4) of the board's motions in the camera's frame and the hand's in the base's, (M, 4, 4)."""
+    seen, moved = _turns(A), _turns(B)
+    return _placed(_nearest_rotation(seen.T @ moved), A, B)
+
+
+def _horaud(A: Matrix, B: Matrix) -> Matrix:
+    """As `_park`, all turns' axes weighed alike."""
+    seen, moved = (turns / np.linalg.norm(turns, axis=1, keepdims=True) for turns in (_turns(A), _turns(B)))
+    return _placed(_nearest_rotation(seen.T @ moved), A, B)
+
+
+def _tsai(A: Matrix, B: Matrix) -> Matrix:
+    """As `_park`, linear in the rotation's Rodrigues vector x: seen - moved = x × (seen + moved)."""
+    seen, moved = (_sines(turns) for turns in (_turns(A), _turns(B)))
+    both = seen + moved
+    left = np.cross(np.eye(3)[None], both[:, None]).transpose(0, 2, 1).reshape(-1, 3)
+    x = np.linalg.lstsq(left, (seen - moved).ravel(), rcond=None)[0]
+    angle = np.linalg.norm(x)
+    return _placed(Rotation.from_rotvec(2 * np.arctan(angle) * x / max(angle, 1e-12)).as_matrix(), A, B)
+
+
+def _andreff(A: Matrix, B: Matrix) -> Matrix:
+    """As `_park`, rotation and shift at once, the rotation's nine numbers free."""
+    eye = np.eye(3)
+    turning = [np.hstack([np.kron(a[:3, :3], eye) - np.kron(eye, b[:3, :3].T), np.zeros((9, 3))]) for a, b in _of(A, B)]
+    moving = [np.hstack([np.kron(eye, b[:3, 3]), eye - a[:3, :3]]) for a, b in _of(A, B)]
+    right = np.concatenate([np.zeros(9 * len(A)), A[:, :3, 3].ravel()])
+    found = np.linalg.lstsq(np.concatenate(turning + moving), right, rcond=None)[0]
+    return _placed(_nearest_rotation(found[:9].reshape(3, 3)), A, B)
+
+
+def _daniilidis(A: Matrix, B: Matrix) -> Matrix:
+    """As `_park`, by dual quaternions: of the two likeliest directions the one that is a rigid motion."""
+    rows = []
+    for (a, a_dual), (b, b_dual) in zip(map(_dual, A), map(_dual, B), strict=True):
+        first = np.column_stack([a[1:] - b[1:], _skew(a[1:] + b[1:]), np.zeros((3, 4))])
+        second = [a_dual[1:] - b_dual[1:], _skew(a_dual[1:] + b_dual[1:]), a[1:] - b[1:], _skew(a[1:] + b[1:])]
+        rows += [first, np.column_stack(second)]
+    v, w = np.linalg.svd(np.concatenate(rows))[2][-2:]
+    (u1, v1), (u2, v2) = (v[:4], v[4:]), (w[:4], w[4:])
+    ratios = np.roots([u1 @ v1, u1 @ v2 + u2 @ v1, u2 @ v2]).real
+    size = [r**2 * u1 @ u1 + 2 * r * u1 @ u2 + u2 @ u2 for r in ratios]
+    r = ratios[int(np.argmax(size))]
+    q, q_dual = (r * one + other for one, other in ((u1, u2), (v1, v2)))
+    q, q_dual = q / np.linalg.norm(q), q_dual / np.linalg.norm(q)
+    shift = 2 * (q[0] * q_dual[1:] - q_dual[0] * q[1:] + np.cross(q[1:], q_dual[1:]))
+    return transform(Rotation.from_quat(q, scalar_first=True).as_matrix(), shift)
+
+
+def _turns(T: Matrix) -> NDArray[np.float64]:
+    return Rotation.from_matrix(T[:, :3, :3]).as_rotvec()
+
+
+def _sines(turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axes of turns (M, 3), as long as twice the sine of half the angle."""
+    angles = np.linalg.norm(turns, axis=1, keepdims=True)
+    return 2 * np.sin(angles / 2) * turns / np.maximum(angles, 1e-12)
+
+
+def _of(A: Matrix, B: Matrix) -> list[tuple[Matrix, Matrix]]:
+    return list(zip(A, B, strict=True))
+
+
+def _skew(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
+
+
+def _dual(T: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The dual quaternion (wxyz each) of a motion, its angle up to half a turn."""
+    q = Rotation.from_matrix(T[:3, :3]).as_quat(canonical=True, scalar_first=True)
+    t = T[:3, 3]
+    return q, 0.5 * np.concatenate([[-t @ q[1:]], q[0] * t + np.cross(t, q[1:])])
+
+
+def _placed(R: NDArray[np.float64], A: Matrix, B: Matrix) -> Matrix:
+    """With the shift that fits a rotation best."""
     left = (A[:, :3, :3] - np.eye(3)).reshape(-1, 3)
-    shift = np.linalg.lstsq(left, (B[:, :3, 3] @ R.T - A[:, :3, 3]).ravel(), rcond=None)[0]
-    return transform(R, shift)
+    return transform(R, np.linalg.lstsq(left, (B[:, :3, 3] @ R.T - A[:, :3, 3]).ravel(), rcond=None)[0])
 
 
 def _shah(boards: Matrix, hands: Matrix) -> Matrix:
-    """As `_park`."""
+    """T_camera_base (4, 4) of T_camera_board and T_base_tcp, (N, 4, 4) each."""
     kronecker = sum(np.kron(B[:3, :3], A[:3, :3]) for A, B in zip(boards, hands, strict=True))
     U, _, _ = np.linalg.svd(kronecker)
     stacked = U[:, 0].reshape(3, 3, order="F")
@@ -53,6 +129,21 @@ def _shah(boards: Matrix, hands: Matrix) -> Matrix:
     left = np.concatenate([np.hstack([A[:3, :3], -np.eye(3)]) for A in boards])
     right = (hands[:, :3, 3] @ R.T - boards[:, :3, 3]).ravel()
     return transform(R, np.linalg.lstsq(left, right, rcond=None)[0][3:])
+
+
+def _li(boards: Matrix, hands: Matrix) -> Matrix:
+    """As `_shah`, both rotations and shifts at once."""
+    eye, rows, right = np.eye(3), [], []
+    for A, B in _of(boards, hands):
+        turning = [np.kron(A[:3, :3], eye), -np.kron(eye, B[:3, :3].T), np.zeros((9, 6))]
+        moving = [np.zeros((3, 9)), -np.kron(eye, B[:3, 3]), A[:3, :3], -eye]
+        rows += [np.hstack(turning), np.hstack(moving)]
+        right += [np.zeros(9), -A[:3, 3]]
+    found = np.linalg.lstsq(np.concatenate(rows), np.concatenate(right), rcond=None)[0]
+    R = _nearest_rotation(found[9:18].reshape(3, 3))
+    left = np.concatenate([np.hstack([A[:3, :3], -eye]) for A in boards])
+    shift = np.linalg.lstsq(left, (hands[:, :3, 3] @ R.T - boards[:, :3, 3]).ravel(), rcond=None)[0][3:]
+    return transform(R, shift)
 
 
 def _nearest_rotation(M: NDArray[np.float64]) -> NDArray[np.float64]:
