@@ -107,6 +107,15 @@ FAULTS = (
     _arm("joint 1 drifts", _switch(drift_rad_s=_joint(1, 0.5)), (*BEFORE, *_JOINTS_MOVE)),
     _arm("joint 3 reads 10° off", _switch(offset_rad=_joint(3, np.deg2rad(10)))),
     _arm("joint 4 reads 3° off", _switch(offset_rad=_joint(4, np.deg2rad(3))), BEFORE),
+    Fault(
+        "joint 4 forced by 10°",
+        "arm",
+        (Stage.OPEN,),
+        lambda cell: cell.force_joint(3),
+        (Reason.ARM,),
+        stop_s=None,
+        outcomes=(Outcome.REFUSED,),  # the arm shows itself to the camera, and goes back
+    ),
     _arm("short frames", _switch(short_frames=True), (Stage.IDLE, Stage.TRANSIT, Stage.LIFT)),
     _arm("commands unheard", _switch(deaf=True), (Stage.OPEN, *_JOINTS_MOVE)),
     _arm("e-stop pressed", _send(protocol.Command.STOP, protocol.Stop.STOP)),

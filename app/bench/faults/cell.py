@@ -16,10 +16,12 @@ from core.transforms import look_at
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.digital_cell import DigitalCell
 from hardware.simulation.drawn_camera import DrawnCamera
 from hardware.simulation.faulty_camera import FaultyCamera
 from hardware.simulation.motion_watch import MotionWatch
+from hardware.simulation.zero_offset import FORCED_RAD, OffsetPlant, forced_joint
 from hardware.world import SceneNote
 
 #: What the console calls the stages that a phase begins with, or follows.
@@ -70,8 +72,10 @@ class FaultyCell(DigitalCell):
         begun(self)
         self.moving = "right"  # the arm that takes the bench's scene
         self._ended: Motion | None = None
+        self._shows_arms = False
         super().__init__(cell, seed)
         self._drawn = DrawnCamera(cell, self._snapshot, self.clock)
+        self._drawn.draws_arms = self._shows_arms
         self.camera = FaultyCamera(self._drawn, self.clock)
         self.truth = self.camera.truth
         self.arms = {name: _TellingArm(arm, self) for name, arm in self.arms.items()}  # type: ignore[misc]
@@ -91,6 +95,14 @@ class FaultyCell(DigitalCell):
         """A phase without motion begins."""
         if self.script.reach(phase) and phase is not Stage.OPEN:  # when the arms hang without power yet
             self.clock.sleep(_AT_REST_S)
+
+    def force_joint(self, joint: int) -> None:
+        """One joint (from 0) of every arm stands elsewhere than it says, in sight of the camera; before arms are on."""
+        turn_rad = forced_joint(joint, FORCED_RAD)
+        self._physics.load((), joints_rad=dict.fromkeys(self.emulators, PARK_JOINTS + turn_rad))
+        for emulator in self.emulators.values():
+            emulator.plant = OffsetPlant(emulator.plant, turn_rad)
+        self._shows_arms = True
 
     def turn_camera(self) -> None:
         """Past the table, as one that was pushed."""
