@@ -15,6 +15,7 @@ from calibration.hand_eye import SIZE, BoardView, HandEye, HandEyeModel
 from calibration.result import CalibrationFinding, LensFit
 from calibration.solve import corner_errors, root_mean_square
 from core.image import Intrinsics
+from core.threads import one_blas_thread
 from hardware.robot.description import Firmware
 
 #: What may be free, step by step, and the step of each numeric derivative: the focal length's logarithm, the centre's
@@ -65,6 +66,7 @@ class _Lens:
         return told
 
 
+@one_blas_thread()
 def fit_lens(arms: Sequence[ArmViews], factory: Intrinsics) -> LensFit:
     """The simplest lens that views left out speak for."""
     px = {"factory": _left_out_px(arms, factory, 0)}

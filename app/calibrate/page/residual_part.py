@@ -94,7 +94,7 @@ class ResidualPart:
 def _summary(solved: ArmCalibration) -> str:
     return (
         f"<div>by {solved.views} views: left out {solved.holdout_px:.2f} px, {solved.holdout_mm:.2f} mm; base ± "
-        f"{solved.sigma_mm.max():.2f} mm, ± {solved.sigma_deg.max():.3f}°</div>"
+        f"{solved.sigma_mm.max():.2f} mm, ± {solved.sigma_deg.max():.3f}° (one sigma)</div>"
     )
 
 
