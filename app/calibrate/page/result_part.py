@@ -75,7 +75,7 @@ def _table(calibration: CellCalibration) -> str:
         _section("joints' zeros", zero_rows(arms)),
         _section("proof", _proof(calibration)),
     ]
-    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
+    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table><small>±: one standard deviation</small>"
 
 
 def _proof(calibration: CellCalibration) -> list[NumberRow]:
