@@ -53,8 +53,9 @@ class DigitalCell:
         self._cell = cell
         self._physics = CellPhysics(cell)
         self._forced_rad = dict(forced_rad or {})
-        parked = {name: PARK_JOINTS + turn_rad for name, turn_rad in self._forced_rad.items()}
-        self._physics.load((), joints_rad=parked)
+        if forced_rad:
+            parked = {name: PARK_JOINTS + turn_rad for name, turn_rad in forced_rad.items()}
+            self._physics.load((), joints_rad=parked)
         self._surface, self._seed = "diffuse", seed
         self._T_world_camera = cell.camera.T_world_camera
         # A virtual bus is shared by name within a process: two cells must not hear each other.
