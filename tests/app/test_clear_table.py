@@ -36,7 +36,7 @@ def test_every_object_goes_into_the_bin(tmp_path: Path, monkeypatch: pytest.Monk
         return cells[0]
 
     options = ClearOptions(
-        surface="diffuse", estimator="oracle", camera="sim", objects=2, seed=21, yes=True, headless=True
+        surface="diffuse", estimator="oracle", camera="sim", objects=2, seed=22, yes=True, headless=True
     )
     assert clear_table(options, console, open_world) == 0
     cleared = console.told["clearing"]
