@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from app.doctor.finding import Finding, Machine
 from core.cell import Cell
+from core.cell_parts import ArmMount
 from core.errors import ArmError
 from hardware.arms.adapters import RULES, adapter_serial
-from hardware.arms.can_interfaces import check_can_interface
-from hardware.arms.can_protocol import BITRATE
+from hardware.arms.can_interfaces import ask_version, check_can_interface
+from hardware.arms.can_protocol import BITRATE, family, known_fault, version_name
+
+if TYPE_CHECKING:
+    from can import BusABC
 
 _NETWORK = "sys/class/net"
 _CAN, _UP = "280", 1  # linux/if_arp.h, linux/if.h
@@ -57,7 +62,10 @@ def can(machine: Machine, cell: Cell) -> Iterator[Finding]:
         yield Finding("CAN", "warn", "no CAN interface: the digital cell is used", "Plug in the arms' adapters.")
         return
     for arm, mount in cell.arms.items():
-        yield _channel(machine, arm, mount.channel, there)
+        finding = _channel(machine, arm, mount.channel, there)
+        yield finding
+        if machine.is_this and finding.state != "fail":
+            yield _ask_arm(arm, mount)
     for other in sorted(there - {mount.channel for mount in cell.arms.values()}):
         yield Finding(
             "CAN",
@@ -65,6 +73,31 @@ def can(machine: Machine, cell: Cell) -> Iterator[Finding]:
             f"{other} is of no arm of the cell {cell.name}",
             "Write it into the cell's YAML where it is an arm's.",
         )
+
+
+def _ask_arm(arm: str, mount: ArmMount) -> Finding:
+    from can import Bus, CanError
+
+    try:
+        with Bus(channel=mount.channel, interface="socketcan") as bus:
+            return arm_firmware(arm, mount, bus)
+    except (CanError, OSError) as error:
+        remedy = "Check the CAN cable and the arm's power, then ask again."
+        return Finding(f"arm {arm}", "fail", f"cannot be asked on {mount.channel} ({error})", remedy)
+
+
+def arm_firmware(arm: str, mount: ArmMount, bus: "BusABC") -> Finding:
+    """The version that the arm on an open bus tells: of the cell's family, and nothing known against it."""
+    subject, version = f"arm {arm}", ask_version(bus)
+    if version is None:
+        return Finding(subject, "warn", "does not tell its firmware", "Switch the arm off and on, then ask again.")
+    name = f"firmware {version_name(version)}"
+    if family(version) != mount.firmware:
+        remedy = f"Write firmware: {family(version)} under arms.{arm} in the cell file."
+        return Finding(subject, "fail", f"{name}, while the cell says `{mount.firmware}`: 1 cm at the tool", remedy)
+    if fault := known_fault(version):
+        return Finding(subject, "warn", f"{name}: {fault}", "Ask AgileX for another firmware; touch-test often.")
+    return Finding(subject, "pass", name)
 
 
 def _channel(machine: Machine, arm: str, channel: str, there: set[str]) -> Finding:

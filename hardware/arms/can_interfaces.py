@@ -5,11 +5,16 @@ import json
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import ArmError
 from core.files import open_lock, user_folder
-from hardware.arms.can_protocol import BITRATE
+from hardware.arms.can_protocol import BITRATE, Command, Feedback, Version, parse_version
+
+if TYPE_CHECKING:
+    from can import BusABC
 
 #: What mends a channel that went silent; the bus is off until it has been taken down.
 BUS_REMEDY = (
@@ -19,6 +24,10 @@ BUS_REMEDY = (
 
 _NETWORK = Path("/sys/class/net")
 _ARPHRD_CAN = "280"  # linux/if_arp.h
+#: A controller answers at once.
+_ANSWER_S = 0.5
+#: Asks for the firmware. Source: `SearchPiperFirmwareVersion` of piper_sdk.
+_ENQUIRY = bytes([1, 0, 0, 0, 0, 0, 0, 0])
 
 
 def find_can_interfaces() -> tuple[str, ...]:
@@ -120,3 +129,18 @@ class ChannelLock:
             self._name.close()
             os.close(self._file)
             self._file = None
+
+
+def ask_version(bus: "BusABC") -> Version | None:
+    """Asks the controller on an open bus, which moves nothing; None where it does not answer in half a second."""
+    from can import Message
+
+    bus.send(Message(arbitration_id=Command.FIRMWARE, data=_ENQUIRY, is_extended_id=False))
+    text, deadline_s = b"", time.monotonic() + _ANSWER_S
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        message = bus.recv(timeout=left_s)
+        if message is not None and message.arbitration_id == Feedback.FIRMWARE:
+            text += bytes(message.data)
+            if version := parse_version(text.decode("ascii", errors="replace")):
+                return version
+    return None

@@ -4,6 +4,7 @@ Source: the message classes of piper_sdk 0.6.1. All frames carry 8 bytes, big-en
 0.001 degree, the gripper's opening 0.001 mm, its effort 0.001 N m, motor speeds 0.001 rad/s.
 """
 
+import re
 import struct
 from collections.abc import Iterable
 from enum import IntEnum, IntFlag
@@ -180,6 +181,31 @@ MAX_GRIP_FORCE_N = MAX_GRIPPER_EFFORT / 1000 / GRIPPER_NM_PER_N
 
 #: First firmware (S-V1.6-3) whose joints 2 and 3 have the `new` zero offsets.
 NEW_FIRMWARE = (1, 6, 3)
+#: S-V1.8: owners report (2026) joints that slip under load while the feedback still equals the command.
+SLIPPING = (1, 8)
+Version = tuple[int, int, int]
+
+
+def parse_version(text: str) -> Version | None:
+    """(1, 6, 3) of a text with S-V1.6-3 in it."""
+    match = re.search(r"S-V(\d+)\.(\d+)-(\d+)", text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def version_name(version: Version) -> str:
+    return f"S-V{version[0]}.{version[1]}-{version[2]}"
+
+
+def family(version: Version) -> str:
+    """`new` or `old`: where joints 2 and 3 have their zeros."""
+    return "new" if version >= NEW_FIRMWARE else "old"
+
+
+def known_fault(version: Version) -> str:
+    """What owners found wrong with it; nothing of most."""
+    if version[:2] == SLIPPING:
+        return "joints of this firmware were seen to slip under load while the feedback shows nothing"
+    return ""
 
 
 def millidegrees(joints_rad: ArrayLike) -> list[int]:

@@ -66,12 +66,15 @@ def _check_firmware(arm: str, mount: ArmMount, bus: PiperBus, clock: Clock) -> N
         _log.warning("the %s arm does not tell its firmware; the cell says %s", arm, mount.firmware)
         return
     version = bus.firmware() or (0, 0, 0)
-    family = "new" if version >= protocol.NEW_FIRMWARE else "old"
-    if family != mount.firmware:
+    if protocol.family(version) != mount.firmware:
         raise ArmError(
-            f"The {arm} arm's firmware S-V{version[0]}.{version[1]}-{version[2]} is of the `{family}` family, "
+            f"The {arm} arm's firmware {protocol.version_name(version)} is of the `{protocol.family(version)}` family, "
             f"the cell says `{mount.firmware}`: its tool would be 1 cm off.",
-            f"Write firmware: {family} under arms.{arm} in the cell file.",
+            f"Write firmware: {protocol.family(version)} under arms.{arm} in the cell file.",
+        )
+    if fault := protocol.known_fault(version):
+        _log.warning(
+            "the %s arm's firmware is %s: %s; ask AgileX for another", arm, protocol.version_name(version), fault
         )
 
 

@@ -4,7 +4,6 @@ Everything sent goes through one lock and the last check before the arm. The SDK
 clamp feedback too, and turn NaN into -150 degrees. It would also keep quiet about frames that could not be sent.
 """
 
-import re
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -140,11 +139,10 @@ class PiperBus:
         """Whether the gripper's driver is enabled: it presses as it was last told."""
         return bool(self._sdk.GetArmGripperMsgs().gripper_state.status_code & protocol.MotorBit.ENABLED)
 
-    def firmware(self) -> tuple[int, int, int] | None:
+    def firmware(self) -> protocol.Version | None:
         """The controller's version, (1, 6, 3) for S-V1.6-3; None until it has answered."""
         name = self._sdk.GetPiperFirmwareVersion()
-        match = re.match(r"S-V(\d+)\.(\d+)-(\d+)", name) if isinstance(name, str) else None
-        return (int(match[1]), int(match[2]), int(match[3])) if match else None
+        return protocol.parse_version(name) if isinstance(name, str) else None
 
     def stored_stroke_m(self) -> float:
         """The gripper stroke the controller answered with (0: never set); check `watch` for the answer."""

@@ -1,10 +1,15 @@
 """The doctor tells what a machine's files show: of buses, cameras and rules, on machines that are not this one."""
 
 import json
+import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
+import can
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -17,6 +22,9 @@ from app.doctor.parts import anygrasp_licence
 from app.paths import cell_file
 from core.cell import load_cell
 from core.errors import CalibrationError
+from hardware.arms import emulator
+from hardware.robot.description import PARK_JOINTS
+from tests.support.ideal_plant import IdealPlant
 from tests.support.stand_ins import curobo as stand_in
 
 LAB = load_cell(cell_file("lab"))
@@ -60,6 +68,31 @@ def test_an_arm_whose_adapter_has_another_name_is_told_the_names_there_are(tmp_p
     found = list(devices.can(machine(tmp_path, bus("can7", {})), LAB))
     assert told(found, "CAN left")[0] == "fail" and "can7" in told(found, "CAN left")[1]
     assert told(found, "CAN")[0] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("tells", "state", "said"),
+    [
+        (b"S-V1.6-5", "pass", "S-V1.6-5"),
+        (b"S-V1.5-2", "fail", "firmware: old"),
+        (b"S-V1.8-1", "warn", "slip"),
+        (None, "warn", "does not tell"),
+    ],
+)
+def test_an_arm_is_asked_for_its_firmware(
+    monkeypatch: pytest.MonkeyPatch, tells: bytes | None, state: str, said: str
+) -> None:
+    monkeypatch.setitem(emulator._FIRMWARE_NAMES, "new", tells or b"")
+    channel = f"doctor-{os.getpid()}"
+    arm = emulator.PiperEmulator(channel, IdealPlant(PARK_JOINTS), "new", gripper_stroke_m=0.07)
+    with closing(arm), ThreadPoolExecutor(1) as pool, can.Bus(channel=channel, interface="virtual") as bus:
+        found = pool.submit(devices.arm_firmware, "left", LAB.arms["left"], bus)
+        while not found.done():
+            arm.update(time.monotonic())
+            time.sleep(0.001)
+    finding = found.result()
+    assert (finding.subject, finding.state) == ("arm left", state)
+    assert said in f"{finding.found} {finding.remedy}"
 
 
 @pytest.mark.parametrize(("speed", "state"), [("5000", "pass"), ("10000", "pass"), ("480", "fail"), ("", "fail")])
