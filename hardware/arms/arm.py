@@ -78,6 +78,10 @@ class Arm(Protocol):
         """Fresh state; raises ArmError when the newest feedback is older than `max_age_s`."""
         ...
 
+    def ready(self, max_age_s: float = 0.1) -> ArmState:
+        """Fresh state of an arm that may move; raises ArmError for any stop, fault or motor that is off, too."""
+        ...
+
     def peek(self) -> ArmState:
         """The newest numbers, however old, for who only shows them; waits for nothing, changes nothing, any thread."""
         ...

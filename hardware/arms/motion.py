@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import pairwise
 from typing import Protocol
 
@@ -34,6 +34,9 @@ _GRIP_STILL_M, _GRIP_STILL_S = 0.0002, 0.2
 _GRIP_TIMEOUT_S = 5.0
 #: Sums of ticks are that exact [s].
 _ROUNDING_S = 1e-6
+
+
+Latching = Callable[[], AbstractContextManager[None]]
 
 
 class Movable(Protocol):
@@ -119,10 +122,13 @@ class Follower:
 
 
 class FollowedPart:
-    """A trajectory of one arm on a time line that it shares with others."""
+    """A trajectory of one arm on a time line that it shares with others. latching: the arm remembers what fails."""
 
-    def __init__(self, arm: Movable, clock: Clock, guard: FeedbackGuard, trajectory: JointTrajectory) -> None:
+    def __init__(
+        self, arm: Movable, clock: Clock, guard: FeedbackGuard, trajectory: JointTrajectory, latching: Latching
+    ) -> None:
         self._arm, self._clock, self._guard, self._trajectory = arm, clock, guard, trajectory
+        self._latching = latching
         self._path_s, self._arrived_s = 0.0, np.inf
         self._seen_rad = trajectory.positions_rad[0]
         self._worst_lag_rad, self._error_rad, self._moved_rad = 0.0, np.inf, np.inf
@@ -146,7 +152,8 @@ class FollowedPart:
             return
         self._arrived_s = min(self._arrived_s, self._clock.now_s())
         if self._is_late and self._error_rad > START_TOLERANCE_RAD:
-            raise _elsewhere(self._arm.name, self._error_rad)
+            with self._latching():
+                raise _elsewhere(self._arm.name, self._error_rad)
 
     @property
     def is_done(self) -> bool:

@@ -166,7 +166,7 @@ class PiperArm:
     def followed_part(self, trajectory: JointTrajectory) -> FollowedPart:
         """The trajectory made ready for a loop that feeds several arms; raises as `follow` before anything moves."""
         self._begin(trajectory)
-        return FollowedPart(self, self._clock, self._guard, trajectory)
+        return FollowedPart(self, self._clock, self._guard, trajectory, self._latching)
 
     def grip_part(self, width_m: float, force_n: float) -> GripPart:
         """The same of a grip; raises as `grip` before anything moves."""

@@ -52,13 +52,13 @@ def move_together(
     begin: Callable[[str, TimedStep], None],
     done: Callable[[str, TimedStep, Done], None],
 ) -> bool:
-    """Carries out the steps of several arms; whether a stop was wished for, which all come to rest in.
+    """Carries out the steps of several arms; whether a stop was wished for: all come to rest, and no step begins.
 
     begin, done: are told of each step as it begins and ends, with how it was followed or what the gripper reports;
     what `done` raises stops all arms.
 
     Raises:
-        ArmError: any fault of one arm. All brake along their paths, and hold.
+        ArmError: any fault of one arm, waiting, moving or done. All brake along their paths, and hold.
     """
     return _Ensemble([_Part(arms[name], steps[name], begin, done) for name in steps], clock).run(should_stop)
 
@@ -87,11 +87,14 @@ class _Part:
         """How far the common time may go while the present step is not done."""
         return self._left[0].end_s if self._left else np.inf
 
-    def send(self, time_s: float) -> None:
+    def send(self, time_s: float, may_begin: bool) -> None:
+        """Commands what the present step asks for by now. may_begin: whether one that is due may begin."""
         step = self._left[0] if self._left else None
         if step is None or time_s < step.begin_s:
             return
         if self._motion is None and self._grip is None:
+            if not may_begin:
+                return
             self._begin(self.arm.name, step)
             if step.trajectory is not None:
                 self._motion = self.arm.followed_part(step.trajectory)
@@ -104,7 +107,7 @@ class _Part:
 
     def check(self) -> None:
         if self._motion is None and self._grip is None:
-            self.arm.state(_MAX_AGE_S)
+            self.arm.ready(_MAX_AGE_S)  # one that waits, or is parked, must be as sound as the one that moves
             return
         if self._motion is not None:
             self._motion.check()
@@ -147,18 +150,18 @@ class _Part:
 class _Ensemble:
     def __init__(self, parts: Sequence[_Part], clock: Clock) -> None:
         self._parts, self._clock = parts, clock
-        self._time_s, self._pace = 0.0, 1.0
+        self._time_s, self._pace, self._stopping = 0.0, 1.0, False
         self._at: _Part | None = None
 
     def run(self, should_stop: Callable[[], bool]) -> bool:
         try:
-            stopping = self._advance(should_stop)
-            if stopping:
+            self._advance(should_stop)
+            if self._stopping:
                 for _ in range(_REST_TICKS):
                     self._tick()
                 for part in self._parts:
                     part.report_stop()
-            return stopping
+            return self._stopping
         except ArmError as error:
             self._brake()
             if isinstance(error, TrackingError) and self._at is not None:
@@ -166,21 +169,20 @@ class _Ensemble:
                     self._at.lead_back()
             raise
 
-    def _advance(self, should_stop: Callable[[], bool]) -> bool:
-        stopping, then_s = False, self._clock.now_s()
+    def _advance(self, should_stop: Callable[[], bool]) -> None:
+        then_s = self._clock.now_s()
         while not all(part.is_over for part in self._parts):
             self._tick()
             advance_s = min(self._clock.now_s() - then_s, MAX_ADVANCE_S)
             then_s = self._clock.now_s()
-            stopping = stopping or should_stop()
-            if stopping:
+            self._stopping = self._stopping or should_stop()
+            if self._stopping:
                 self._pace = max(self._pace - advance_s / STOP_RAMP_S, 0.0)
                 if self._pace == 0.0:
                     break
             else:
                 self._pace = min(self._pace + advance_s / STOP_RAMP_S, self._allowed_pace(), 1.0)
             self._time_s = min(self._time_s + self._pace * advance_s, self._limit_s)
-        return stopping
 
     @property
     def _limit_s(self) -> float:
@@ -193,7 +195,7 @@ class _Ensemble:
     def _tick(self) -> None:
         for part in self._parts:
             self._at = part
-            part.send(self._time_s)
+            part.send(self._time_s, may_begin=not self._stopping)
         self._clock.sleep(TICK_S)
         for part in self._parts:
             self._at = part

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from core.errors import ArmError
+from core.errors import ArmError, TrackingError
 from hardware.arms.emulator import PiperEmulator
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.together import TimedStep, move_together
+from hardware.arms.trajectory import START_TOLERANCE_RAD
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.digital_cell import SimClock
 from tests.support.emulated_arm import GOAL, mount, path
@@ -152,11 +153,55 @@ def test_a_fault_of_one_stops_both(pair: Pair, name: str) -> None:
     pair.assert_rests()
 
 
-def test_an_arm_that_waits_for_its_turn_is_watched_too(pair: Pair) -> None:
+def waits(begin_s: float = 2.5):
+    """The left arm moves; the right one has its turn later, or, at once, had it before."""
     steps = line()
-    steps["right"] = [TimedStep("away", 2.5, 5.1, 0.03, path(PARK_JOINTS, OTHER_GOAL, 2.4))]
+    steps["right"] = [TimedStep("away", begin_s, begin_s + 1.65, 0.03, path(PARK_JOINTS, OTHER_GOAL))]
+    return steps
+
+
+def test_an_arm_that_waits_for_its_turn_is_watched_too(pair: Pair) -> None:
     hook = At(pair, 0.5, lambda: setattr(pair.emulators["right"].faults, "unplugged", True))
     with pytest.raises(ArmError, match="feedback is lost"):
-        pair.run(steps, hook)
+        pair.run(waits(), hook)
     assert pair.clock.now_s() - hook.due_s < 0.3
     pair.assert_rests()
+
+
+@pytest.mark.parametrize(("begin_s", "at_s"), [(2.5, 0.5), (0.0, 2.9)], ids=["waiting", "parked"])
+@pytest.mark.parametrize("fault", ["stopped", "motors are off", "error"])
+def test_the_arm_at_rest_stops_the_other_however_it_fails(pair: Pair, fault: str, begin_s: float, at_s: float) -> None:
+    at_rest = pair.emulators["right"]
+    fail = {
+        "stopped": pair.arms["right"].stop,
+        "motors are off": lambda: at_rest._set_enabled(slice(None), False),
+        "error": lambda: setattr(at_rest.faults, "error_bits", 1),
+    }[fault]
+    hook = At(pair, at_s, fail)
+    with pytest.raises(ArmError, match="right arm"):
+        pair.run(waits(begin_s), hook)
+    assert pair.clock.now_s() - hook.due_s < 0.3
+    assert ("left", "back") not in pair.ended
+
+
+@pytest.mark.parametrize("before_s", [0.02, 0.07, 0.13])
+def test_no_step_begins_after_a_wish_to_stop(pair: Pair, before_s: float) -> None:
+    begun: list[str] = []
+    hook = At(pair, 1.65 - before_s, stops=True)
+    is_stopped = move_together(
+        pair.arms, line(), pair.clock, hook, lambda _, step: begun.append(step.name), lambda *_: None
+    )
+    assert is_stopped and begun == ["there", "away"]
+    pair.assert_rests()
+    assert pair.plants["left"].gripper_width_m() < 0.035  # of an object over the table, still held
+
+
+def test_an_arm_that_came_to_stand_elsewhere_stays_refused(pair: Pair) -> None:
+    plant = pair.plants["left"]
+    drive = plant.drive_joints
+    away_rad = (START_TOLERANCE_RAD + 0.004) * np.eye(6)[0]  # less than what its feedback is doubted for on the way
+    plant.drive_joints = lambda targets_rad: drive(targets_rad + away_rad)
+    with pytest.raises(TrackingError, match="left arm stands"):
+        pair.run(line())
+    with pytest.raises(ArmError, match="stays still since"):
+        pair.arms["left"].hold()
