@@ -133,17 +133,16 @@ def _sample(sampling: Sampling, arm: str) -> None:
         console.say(f"  [green]✓[/] {arm} arm: its views were taken before")
         return
     console.say(f"  {arm} arm")
-    driven = sampling.rig.world.arms[arm]
     if not sampling.rig.is_digital:
         _ask(operator, f"  Empty table but for its tags, hands ready: the {arm} hand opens for the board's tab.")
-        driven.grip(BOARD_OPEN_M, GRIP_N)
+        sampling.grip(arm, BOARD_OPEN_M, GRIP_N)
         _ask(operator, "  Board held between the fingers, printed side towards the camera. The hand closes.")
     sampling.rig.give_board(arm)
-    driven.grip(0.0 if not sampling.rig.is_digital else PLATE_M, GRIP_N)
+    sampling.grip(arm, 0.0 if not sampling.rig.is_digital else PLATE_M, GRIP_N)
     take_views(sampling, arm)
     if not sampling.rig.is_digital:
         _ask(operator, "  Take hold of the board: the hand opens.")
-    driven.grip(BOARD_OPEN_M, GRIP_N)
+    sampling.grip(arm, BOARD_OPEN_M, GRIP_N)
     sampling.rig.take_board(arm)
 
 

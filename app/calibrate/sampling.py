@@ -1,7 +1,7 @@
 """An arm shows its board, view by view: proposed, approved, driven, seen, kept or refused with the reason."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from core.image import Intrinsics
 from core.transforms import Matrix
 from grasping.execution import MotionStopped
 from grasping.planning.grasp_plan import GateReport
+from hardware.arms.arm import Arm, ArmState
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import SeenTag
@@ -70,30 +71,57 @@ class Sampling:
         """
         scene = self.scene(arm, board)
         motion, gate = plan_move(scene, goal_rad, self.speed, self.seed)
+        self.approve(scene, motion)
         self.drive(scene, motion, gate)
+
+    def approve(self, scene: BoardScene, motion: JointTrajectory, then: str = "") -> None:
+        """Asks the person about a motion, and about what the arm does at its end.
+
+        Raises:
+            PlanningError: a person who says no.
+            KeyboardInterrupt: the person quits.
+        """
+        operator, arm = self.operator, scene.arm
+        operator.console.events.tell(MoveProposed(arm, motion, has_board=scene.board is not None))
+        if not operator.assume_yes:
+            choices = {"y": "move", "n": "another view", "q": "leave it here"}
+            question = Question(f"  Move the {arm} arm ({motion.duration_s:.1f} s{then})?", choices, "approve")
+            if (reply := operator.reply(question)).key == "n":
+                raise PlanningError(f"Another view was asked for by {reply.by}.", "Another is tried.")
 
     def drive(
         self, scene: BoardScene, motion: JointTrajectory, gate: GateReport, feels: Callable[[], bool] = lambda: False
     ) -> None:
-        """Asks the person about a motion that the gate passed in a scene, and drives it until it ends or `feels`.
+        """Drives an approved motion that the gate passed in a scene until it ends or `feels`.
 
         Raises:
-            PlanningError: a person who says no.
             ArmError: an arm moved meanwhile, or does not follow.
-            KeyboardInterrupt: the person quits or stops it.
+            KeyboardInterrupt: the person stops it.
         """
-        operator, arm, board = self.operator, scene.arm, scene.board
+        require_fresh(gate, scene.measured_rad, self.scene(scene.arm, scene.board).measured_rad)
+        with self._motion(scene.arm) as driven:
+            driven.follow(motion, lambda: self.operator.interrupts.should_stop() or feels())
+
+    def confirm(self, question: str) -> None:
+        """Waits for a person, whom --yes stands for, to say that the cell is ready for what moves next.
+
+        Raises:
+            KeyboardInterrupt: the person quits.
+        """
+        if not self.operator.assume_yes:
+            self.operator.ask(question, {"y": "go", "q": "leave it here"})
+
+    def grip(self, arm: str, width_m: float, force_n: float) -> ArmState:
+        """Moves a gripper, which Ctrl-C stops as it stops an arm; raises as `drive`."""
+        with self._motion(arm) as driven:
+            return driven.grip(width_m, force_n)
+
+    @contextmanager
+    def _motion(self, arm: str) -> Iterator[Arm]:
         driven = self.rig.world.arms[arm]
-        operator.console.events.tell(MoveProposed(arm, motion, has_board=board is not None))
-        if not operator.assume_yes:
-            choices = {"y": "move", "n": "another view", "q": "leave it here"}
-            question = Question(f"  Move the {arm} arm ({motion.duration_s:.1f} s)?", choices, "approve")
-            if (reply := operator.reply(question)).key == "n":
-                raise PlanningError(f"Another view was asked for by {reply.by}.", "Another is tried.")
-        require_fresh(gate, scene.measured_rad, self.scene(arm, board).measured_rad)
         try:
-            with operator.motion(driven):
-                driven.follow(motion, lambda: operator.interrupts.should_stop() or feels())
+            with self.operator.motion(driven):
+                yield driven
         except MotionStopped as stop:
             raise KeyboardInterrupt from stop
 

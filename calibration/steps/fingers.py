@@ -30,15 +30,17 @@ class Feeler:
         self.height_m, self.force_n, self.most_n, self.felt = np.nan, 0.0, 0.0, False
 
     def feel(self, state: ArmState, now_s: float) -> bool:
-        """Whether the fingers stand on something by now. The static upward force F at the tip adds -Jᵀ F to the
-        torques; the arm's other directions are taken not to be loaded."""
+        """Whether the fingers stand on something by now, or could not tell. The static upward force F at the tip adds
+        -Jᵀ F to the torques; the arm's other directions are taken not to be loaded."""
         lever = self._lever(state.joints_rad)
         force_n = float(-(lever @ state.joint_effort_nm) / (lever @ lever))
+        if not np.isfinite(force_n):
+            return True
         before = [old for then_s, old in self._past if now_s - then_s >= _BEFORE_S[0]]
         self._past.append((now_s, force_n))
         while now_s - self._past[0][0] > _BEFORE_S[1]:
             self._past.popleft()
-        if before and np.isfinite(force_n):
+        if before:
             # Either way: which sign a motor's current has is the maker's.
             self.force_n = abs(force_n - float(np.median(before)))
             self.most_n = max(self.most_n, self.force_n)

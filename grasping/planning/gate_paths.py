@@ -62,7 +62,9 @@ def touch_violations(tools: Matrix, times_s: NDArray[np.float64], space: Workspa
         yield "the tool leaves the workspace"
     if not (np.linalg.norm(places[:, :2] - places[0, :2], axis=1) <= TOUCH_ASIDE_M).all():
         yield "the tool moves aside on its way"
-    if not (places[:, 2].min() >= -TOUCH_DEPTH_M - 1e-4 and places[:, 2].max() <= TOUCH_HIGH_M):
+    # An arm that sags below the lowest may still go up.
+    low_m = places[1:, 2][np.diff(places[:, 2]) < 0.0]
+    if not ((low_m >= -TOUCH_DEPTH_M - 1e-4).all() and places[:, 2].max() <= TOUCH_HIGH_M):
         yield f"the tool goes from {places[:, 2].max() * 1000:.0f} to {places[:, 2].min() * 1000:.1f} mm"
     sinking = -np.diff(places[:, 2]) / np.diff(times_s)
     near = places[1:, 2] < TOUCH_SLOW_M

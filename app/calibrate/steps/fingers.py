@@ -9,7 +9,7 @@ from app.calibrate.sampling import Sampling
 from app.calibrate.touch import HEIGHT_M, above
 from calibration.result import FingerTouch
 from calibration.steps.fingers import Feeler
-from core.errors import PlanningError
+from core.errors import ArmError, PlanningError
 from core.transforms import invert
 from grasping.planning.gate import check_touch
 from grasping.planning.gate_paths import TOUCH_DEPTH_M, TOUCH_SLOW_M, TOUCH_WIDTH_M
@@ -25,14 +25,19 @@ _FORCE_N = 5.0
 
 
 def touch_table(sampling: Sampling, arm: str) -> tuple[FingerTouch, ...]:
-    """Touches of one arm, parked after them; sampling.cell as calibrated. Places that it cannot reach are left out.
+    """Touches of one arm, parked after them; sampling.cell as calibrated. Places that it cannot reach are left out;
+    an arm that tells no torques would feel nothing, and none is touched.
 
     Raises:
-        ArmError: the arm met something on the way, or does not follow; it holds.
+        ArmError: the arm met something on the way, does not follow, or is refused its way up; it holds.
         KeyboardInterrupt: a person stops it.
     """
     console, touches = sampling.operator.console, list[FingerTouch]()
-    sampling.rig.world.arms[arm].grip(TOUCH_WIDTH_M, _FORCE_N)
+    if not np.isfinite(sampling.rig.world.arms[arm].state().joint_effort_nm).all():
+        console.say(f"    [yellow]–[/] the {arm} arm tells no motor torques: its fingers would not feel the table")
+        return ()
+    sampling.confirm(f"  Fingers away, nothing on the table but its tags: the {arm} gripper closes.")
+    sampling.grip(arm, TOUCH_WIDTH_M, _FORCE_N)
     for place_m in _places(sampling, arm):
         if len(touches) == PLACES:
             break
@@ -40,9 +45,6 @@ def touch_table(sampling: Sampling, arm: str) -> tuple[FingerTouch, ...]:
             touch = _touch(sampling, arm, place_m)
         except PlanningError as error:
             console.say(f"    [yellow]–[/] {error.cause}")
-            continue
-        if touch is None:
-            console.say("    [yellow]–[/] no table was felt there")
             continue
         touches.append(touch)
         console.say(f"    felt at {touch.height_mm:+.2f} mm with {touch.force_n:.0f} N")
@@ -63,11 +65,12 @@ def _places(sampling: Sampling, arm: str) -> list[tuple[float, float]]:
     return [*near[0::4], *near[1::4], *near[2::4], *near[3::4]]
 
 
-def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> FingerTouch | None:
-    """None where nothing was felt down to the lowest that the gate allows.
+def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> FingerTouch:
+    """The arm is above the place again afterwards.
 
     Raises:
-        PlanningError: no way above the place, or straight down from there.
+        PlanningError: no way above the place or straight down from there, nothing felt down to the lowest that the
+            gate allows, or something higher than the table can be.
     """
     ways = above(np.array([*place_m, HEIGHT_M]), sampling, arm, leans_rad=(0.0,))
     if not len(ways):
@@ -78,13 +81,13 @@ def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> Finger
     feeler = Feeler(mount.T_world_base, mount.firmware)
     slow = round((TOUCH_DEPTH_M + TOUCH_SLOW_M) / _STEP_M) + 2
     speeds = np.where(np.arange(len(down_rad) - 1) < len(down_rad) - 1 - slow, _FAST_M_S, _SLOW_M_S)
-    _drive(sampling, arm, _timed(down_rad, speeds), lambda: feeler.feel(driven.peek(), clock.now_s()))
-    joints = driven.state().joints_rad
-    nearest = int(np.argmin(np.abs(down_rad - joints).max(axis=1)))
-    up_rad = np.concatenate([joints[None], down_rad[: max(nearest, 1)][::-1]])
-    _drive(sampling, arm, _timed(up_rad, np.full(len(up_rad) - 1, _FAST_M_S)), lambda: False)
+    _sink(sampling, arm, _timed(down_rad, speeds), lambda: feeler.feel(driven.peek(), clock.now_s()))
+    _rise(sampling, arm, down_rad)
     if not feeler.felt:
-        return None
+        raise PlanningError("No table was felt there.", "Another place is tried.")
+    if feeler.height_m > TOUCH_SLOW_M:
+        cause = f"Something was felt {1000 * feeler.height_m:.0f} mm above the table."
+        raise PlanningError(cause, "Clear the table of all but its tags; another place is tried.")
     return FingerTouch(place_m, 1000 * feeler.height_m, feeler.most_n)
 
 
@@ -107,10 +110,27 @@ def _timed(path_rad: NDArray[np.float64], speeds_m_s: NDArray[np.float64]) -> Jo
     return JointTrajectory(np.concatenate([[0.0], np.cumsum(_STEP_M / speeds_m_s)]), path_rad)
 
 
-def _drive(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable[[], bool]) -> None:
-    """Raises PlanningError where the gate refuses it, or a person."""
+def _sink(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable[[], bool]) -> None:
+    """Raises PlanningError where the gate refuses it, or a person, who is asked of the way up as well: no arm is left
+    standing on the table for an answer."""
     scene = sampling.scene(arm, None)
     report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
     if not report.passed:
         raise PlanningError(f"The gate refuses to touch there: {report.violations[0]}.", "Another place is tried.")
+    sampling.approve(scene, motion, " down until it feels the table, and up again")
     sampling.drive(scene, motion, report, feels)
+
+
+def _rise(sampling: Sampling, arm: str, down_rad: NDArray[np.float64]) -> None:
+    """Back up the way (N, 6) that the arm came down, from where it is."""
+    joints = sampling.rig.world.arms[arm].state().joints_rad
+    nearest = int(np.argmin(np.abs(down_rad - joints).max(axis=1)))
+    up_rad = np.concatenate([joints[None], down_rad[: max(nearest, 1)][::-1]])
+    motion, scene = _timed(up_rad, np.full(len(up_rad) - 1, _FAST_M_S)), sampling.scene(arm, None)
+    report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
+    if not report.passed:
+        raise ArmError(
+            f"The {arm} arm stands on the table, and the gate refuses its way up: {report.violations[0]}.",
+            "Hold it, switch its power off, park it by hand; then calibrate goes on.",
+        )
+    sampling.drive(scene, motion, report)

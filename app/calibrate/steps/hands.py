@@ -18,8 +18,11 @@ from calibration.steps.fingers import finger_findings
 from calibration.steps.gripper import gripper_findings
 from core.cell import Cell
 from core.json_values import plain
+from grasping.execution import is_holding
 
 TOUCH, FINGERS, GRIPPER = "touch", "fingers", "gripper"
+#: A hand opens by so much [m], so firmly [N], to let go.
+_WIDER_M, _FORCE_N = 0.02, 5.0
 
 
 def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) -> CellCalibration:
@@ -53,12 +56,22 @@ def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) 
     )
 
 
+def _empty_hands(sampling: Sampling) -> None:
+    """A hand that still holds its board, as after a calibration that was cut off, would sweep it over the table."""
+    for arm, driven in sampling.rig.world.arms.items():
+        if is_holding(state := driven.state()):
+            sampling.confirm(f"  Take hold of what the {arm} hand holds, if anything: the hand opens.")
+            stroke_m = sampling.cell.arms[arm].gripper_stroke_m
+            sampling.grip(arm, min(state.gripper_width_m + _WIDER_M, stroke_m), _FORCE_N)
+
+
 def _step(sampling: Sampling, arm: str, name: str, kind: Any, take: Callable[[str], Any]) -> Any:
     """What a step of an arm came to, now or before."""
     key, console, known = f"{arm} {name}", sampling.operator.console, TypeAdapter(kind)
     if key in sampling.samples.steps:
         console.say(f"  [green]✓[/] {arm} arm, {name}: done before")
         return known.validate_python(sampling.samples.steps[key])
+    _empty_hands(sampling)
     console.say(f"  {name} of the {arm} arm")
     done, of = len(sampling.samples.steps), len(sampling.cell.arms) * len((TOUCH, GRIPPER, FINGERS))
     console.events.tell(SessionProgress(f"{name} of the {arm} arm", done, of))

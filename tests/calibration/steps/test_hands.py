@@ -1,13 +1,17 @@
 """What hands told is judged: fingers of another length, grippers whose zero or stroke is off, arms that disagree."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from calibration.result import FingerTouch, GripperCheck
 from calibration.steps.agreement import agreement_findings, agreements
-from calibration.steps.fingers import finger_findings
+from calibration.steps.fingers import Feeler, finger_findings
 from calibration.steps.gripper import gripper_findings
 from core.cell import load_cell
+from hardware.arms.arm import ArmState
+from hardware.robot.description import PARK_JOINTS
 from tests.support.calibrations import calibration_of
 from tests.support.paths import CELLS
 
@@ -26,6 +30,13 @@ def test_fingers_of_another_length_than_the_models_are_told(heights_mm: tuple[fl
     found = finger_findings({"left": touches(*heights_mm)})
     assert [finding.kind for finding in found] == ["finger-height"] * bool(says)
     assert all(says in finding.cause and not finding.fatal for finding in found)
+
+
+def test_fingers_whose_torques_are_lost_go_no_further_and_feel_nothing() -> None:
+    feeler = Feeler(np.eye(4), "new")
+    still = ArmState(PARK_JOINTS, 0.0, 0.0, True, False, (), 0.0, np.zeros(6))
+    assert not feeler.feel(still, 0.0)
+    assert feeler.feel(replace(still, joint_effort_nm=np.full(6, np.nan)), 0.1) and not feeler.felt
 
 
 def test_an_arm_that_felt_no_table_is_told_with_the_step_to_repeat() -> None:

@@ -44,6 +44,11 @@ def test_slowly_straight_down_and_up_passes_sealed() -> None:
     assert report(JointTrajectory(down.times_s, down.positions_rad[::-1])).passed
 
 
+def test_an_arm_that_sags_below_the_lowest_may_still_go_up() -> None:
+    sagged = descent(lowest_m=-0.0065)
+    assert report(JointTrajectory(sagged.times_s, sagged.positions_rad[::-1])).passed and not report(sagged).passed
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [

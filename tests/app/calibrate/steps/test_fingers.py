@@ -1,8 +1,10 @@
 """The fingers come down until they feel the table: gently, where it is, and hold when something is wrong."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.calibrate.options import Plant
@@ -15,6 +17,7 @@ from app.calibrate.steps.gripper import check_gripper
 from app.console import Console
 from app.interrupts import Interrupts
 from app.paths import CELLS
+from app.question import Question, Reply
 from app.run.operator import Operator
 from calibration.board import Board
 from core.cell import load_cell
@@ -24,13 +27,28 @@ from hardware.simulation.misplaced_cell import misplace
 CELL, SEED = load_cell(CELLS / "sim.yaml"), 3
 
 
+class Person(Operator):
+    """Says yes to what is foreseen, and no to anything more."""
+
+    def reply(self, question: Question) -> Reply:
+        self.asked.append(question.text)
+        return Reply("y" if len(self.asked) <= self.most else "n")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.asked, self.most = list[str](), 0
+
+    def foresee(self, most: int) -> None:
+        self.asked, self.most = [], most
+
+
 @pytest.fixture
 def sampling(tmp_path: Path):
     """A cell as its calibration has it."""
     true = misplace(CELL, SEED)
     with closing(Rig(CELL, "sim", Board(), SEED, Plant.GRIPPER_ZERO, is_drawn=True)) as rig:
         rig.reopen(true)
-        operator = Operator(Console(is_quiet=True), Interrupts(), assume_yes=True)
+        operator = Person(Console(is_quiet=True), Interrupts())
         k, T = rig.world.camera.intrinsics, true.camera.T_world_camera
         yield Sampling(true, rig, Samples(tmp_path / "samples"), operator, k, T, 8, 0.8, SEED)
 
@@ -38,10 +56,16 @@ def sampling(tmp_path: Path):
 def test_the_table_is_felt_where_it_is_and_pressed_on_gently(
     sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    person = sampling.operator
+    assert isinstance(person, Person)
+    person.foresee(1)
     check = check_gripper(sampling, "left")
+    assert len(person.asked) == 1 and "Fingers away" in person.asked[0]
     assert check.closed_m == pytest.approx(0.004, abs=5e-4) and check.open_m == pytest.approx(0.104, abs=5e-4)
     monkeypatch.setattr(fingers, "PLACES", 1)
+    person.foresee(4)  # the fingers, to above the place, down and up again, to park
     (touch,) = touch_table(sampling, "left")
+    assert len(person.asked) == 4 and "Fingers away" in person.asked[0] and "and up again" in person.asked[2]
     assert abs(touch.height_mm) < 1.0 and touch.force_n < 15.0
     lowest = sampling.rig.tcp_m("left")
     assert lowest is not None and lowest[2] > 0.1  # parked again
@@ -51,6 +75,14 @@ def test_the_table_is_felt_where_it_is_and_pressed_on_gently(
     # An arm whose controller reports a fault on its way moves no further and keeps its power.
     emulator = sampling.rig.world.emulators["right"]  # type: ignore[attr-defined]
     emulator.faults.motor_bits[1] = 1 << 5
+    person.foresee(9)
     with pytest.raises(ArmError):
         touch_table(sampling, "right")
     assert emulator.is_powered
+
+
+def test_an_arm_that_tells_no_torques_touches_nothing(sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> None:
+    arm = sampling.rig.world.arms["left"]
+    blind = replace(arm.state(), joint_effort_nm=np.full(6, np.nan))
+    monkeypatch.setattr(arm, "state", lambda: blind)
+    assert touch_table(sampling, "left") == () and not sampling.operator.asked  # type: ignore[attr-defined]
