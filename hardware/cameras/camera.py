@@ -78,5 +78,9 @@ class CorrectedCamera(Camera):
     def read(self, timeout_s: float = 1.0) -> RgbdFrame:
         return replace(self._camera.read(timeout_s), intrinsics=self.intrinsics)
 
+    def glance(self, timeout_s: float = 0.5) -> RgbdFrame | None:
+        frame = self._camera.glance(timeout_s)
+        return None if frame is None else replace(frame, intrinsics=self.intrinsics)
+
     def close(self) -> None:
         self._camera.close()
