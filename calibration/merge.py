@@ -42,7 +42,9 @@ def merged(cell: Cell, calibration: CellCalibration) -> Cell:
             .model_copy(update={"zero_offset_rad": tuple(map(float, arm.offsets_rad))})
             for name, arm in calibration.arms.items()
         }
-        camera = cell.camera.placed(calibration.T_world_camera).model_copy(update={"lens_px": _lens_px(calibration)})
+        camera = cell.camera.placed(calibration.T_world_camera).model_copy(
+            update={"lens_px": _lens_px(cell, calibration)}
+        )
         # By the clock on the wall: whoever reads it asks whether that day has come yet.
         day = datetime.fromisoformat(calibration.date).astimezone()
         calibrated = f"{day:%Y-%m-%d %H:%M} by python main.py calibrate"
@@ -55,10 +57,11 @@ def merged(cell: Cell, calibration: CellCalibration) -> Cell:
         ) from error
 
 
-def _lens_px(calibration: CellCalibration) -> tuple[float, float, float, float] | None:
-    """None where the camera states its lens as it is."""
+def _lens_px(cell: Cell, calibration: CellCalibration) -> tuple[float, float, float, float] | None:
+    """None where the camera states its lens as it is. A lens that needed no refining is the one that the cell's file
+    has, as an exported calibration wrote it: the arms were solved with that one."""
     if calibration.lens is None or calibration.lens.kind == "factory":
-        return None
+        return cell.camera.lens_px
     k = calibration.lens.intrinsics
     return k.fx, k.fy, k.cx, k.cy
 

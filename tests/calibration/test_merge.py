@@ -9,11 +9,13 @@ import pytest
 
 from calibration.cell_check import measured_on
 from calibration.merge import age_days, calibrated_cell, merged
+from calibration.result import LensFit
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError
 from core.image import Intrinsics
 from core.transforms import transform
+from hardware.simulation.sim_camera import cell_intrinsics
 from tests.support.calibrations import calibration_of
 from tests.support.paths import CELLS
 
@@ -87,6 +89,18 @@ def test_a_zero_no_joint_can_be_off_by_is_refused() -> None:
 
 def test_a_pictures_size_is_what_counts_of_its_intrinsics() -> None:
     merged(CELL, calibration_of(CELL, intrinsics=Intrinsics(848, 480, 612.0, 611.0, 420.0, 240.0)))
+
+
+def test_a_lens_that_needed_no_refining_stays_as_the_cells_file_has_it() -> None:
+    exported = with_camera(CELL, lens_px=(615.0, 615.0, 421.0, 239.0))
+    k = cell_intrinsics(exported)
+    nothing = (np.nan,) * 4
+    kept = merged(exported, calibration_of(exported, lens=LensFit("factory", k, 0.0, nothing, 0.3, 0.3)))
+    assert kept.camera.lens_px == exported.camera.lens_px
+    refined = merged(
+        exported, calibration_of(exported, lens=LensFit("focal", replace(k, fx=620.0), 0.0, nothing, 1, 0.3))
+    )
+    assert refined.camera.lens_px == (620.0, *kept.camera.lens_px[1:])
 
 
 def test_age_is_counted_in_days() -> None:
