@@ -6,6 +6,7 @@ Dornaika 1995), `andreff` (Andreff and others 1999), `daniilidis` (1999). A X = 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration.hand_eye import SIZE, BoardView, HandEye
+from core.errors import CalibrationError
 from core.image import Intrinsics
 from core.transforms import Matrix, invert, transform
 from hardware.robot.description import Firmware
@@ -21,14 +23,25 @@ from hardware.robot.kinematics import forward_kinematics
 
 
 def closed_forms(views: Sequence[BoardView], intrinsics: Intrinsics, firmware: Firmware) -> Mapping[str, HandEye]:
-    """What each method says, by its name: joints and board size taken as stated."""
+    """What each method says, by its name: joints and board size taken as stated; one that these views do not determine
+    says nothing.
+
+    Raises:
+        CalibrationError: none says anything.
+    """
     hands = np.array([forward_kinematics(view.joints_rad, firmware) for view in views])
     boards = np.array([board_pose(view, intrinsics) for view in views])
     pairs = list(combinations(range(len(views)), 2))
     A = np.array([boards[j] @ invert(boards[i]) for i, j in pairs])
     B = np.array([hands[j] @ invert(hands[i]) for i, j in pairs])
-    found = {method.__name__.strip("_"): method(A, B) for method in (_tsai, _park, _horaud, _andreff, _daniilidis)}
-    found |= {method.__name__.strip("_"): method(boards, hands) for method in (_shah, _li)}
+    found = dict[str, Matrix]()
+    for method in (_tsai, _park, _horaud, _andreff, _daniilidis, _shah, _li):
+        with suppress(np.linalg.LinAlgError, ValueError):
+            T = method(boards, hands) if method in (_shah, _li) else method(A, B)
+            if np.isfinite(T).all():
+                found[method.__name__.strip("_")] = T
+    if not found:
+        raise CalibrationError("These views do not tell where the arm stands.", "Turn the board more between views.")
     return {name: _solution(T, hands, boards) for name, T in found.items()}
 
 
@@ -47,7 +60,7 @@ def _park(A: Matrix, B: Matrix) -> Matrix:
 
 def _horaud(A: Matrix, B: Matrix) -> Matrix:
     """As `_park`, all turns' axes weighed alike."""
-    seen, moved = (turns / np.linalg.norm(turns, axis=1, keepdims=True) for turns in (_turns(A), _turns(B)))
+    seen, moved = (_axes(_turns(motions)) for motions in (A, B))
     return _placed(_nearest_rotation(seen.T @ moved), A, B)
 
 
@@ -91,6 +104,11 @@ def _daniilidis(A: Matrix, B: Matrix) -> Matrix:
 
 def _turns(T: Matrix) -> NDArray[np.float64]:
     return Rotation.from_matrix(T[:, :3, :3]).as_rotvec()
+
+
+def _axes(turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of turns (M, 3); zeros where two views are from one pose and nothing turned."""
+    return turns / np.maximum(np.linalg.norm(turns, axis=1, keepdims=True), 1e-12)
 
 
 def _sines(turns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,6 +47,16 @@ def test_perfect_views_give_the_base_exactly_whichever_closed_form_begins() -> N
     assert poses_apart(solved(views, truth).T_camera_base, truth.T_camera_base)[0] < 0.01
 
 
+def test_two_views_from_one_pose_break_no_closed_form() -> None:
+    truth = drawn_truth(1)
+    views = drawn_views(truth, is_noisy=False)
+    forms = closed_forms([*views, views[0]], K, "new")
+    assert len(forms) == 7
+    assert all(poses_apart(one.T_camera_base, truth.T_camera_base)[0] < 0.01 for one in forms.values())
+    still = closed_forms([views[0]] * 8, K, "new")  # some guess, none breaks
+    assert all(np.isfinite(one.T_camera_base).all() for one in still.values())
+
+
 def test_it_is_at_least_twice_as_near_as_closed_forms() -> None:
     ours, theirs = [], []
     for seed in range(5):
