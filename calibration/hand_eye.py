@@ -123,7 +123,8 @@ class HandEyeModel:
 
     def refine(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
         """The likeliest solution with the joints' errors learnt, from `fit` of views that all belong: its covariance is
-        the one to state, scaled by how views left out are missed; its predictions are the ones to judge by."""
+        the one to state, the larger the more views left out are missed than they should be (fewer misses than that make
+        nothing surer); its predictions are the ones to judge by."""
         current = replace(start, joint_errors=None)
         errors: JointErrors | None = None
         for _ in range(rounds):
@@ -135,7 +136,7 @@ class HandEyeModel:
         seen = self._seen(views, current)
         chi = seen.left_out_chi(errors, _corner_px(seen), _prior(current)[0])
         learnt = seen.learnt(errors, _corner_px(seen))
-        return replace(current, covariance=chi**2 * current.covariance, joint_errors=learnt)
+        return replace(current, covariance=max(chi, 1.0) ** 2 * current.covariance, joint_errors=learnt)
 
     def step(
         self, views: Sequence[BoardView], at: HandEye, slope: NDArray[np.float64], weights: NDArray[np.float64]
