@@ -74,11 +74,15 @@ class LiveCamera(Camera):
 
     def glance(self, timeout_s: float = 0.5) -> RgbdFrame | None:
         """None too while it is read, or is lost: the next read says so, and starts it again."""
-        if self._driver is None or not self._lock.acquire(blocking=False):
+        driver = self._driver
+        if driver is None or not self._lock.acquire(blocking=False):
             return None
         try:
             return self._next(timeout_s)
-        except (ChildLost, CameraError):
+        except ChildLost:
+            return None
+        except CameraError:
+            driver.close()  # it says what is wrong once: the next read is to hear it from another
             return None
         finally:
             self._lock.release()

@@ -69,6 +69,15 @@ def test_looking_at_a_camera_that_hangs_is_seen_as_nothing_and_the_next_read_sta
         assert camera.read().number > first.number
 
 
+def test_a_silence_that_only_a_look_met_is_mended_by_the_next_read(recording: Path) -> None:
+    with LiveCamera(RealSenseConfig(), plays=recording) as camera:
+        first, driver = camera.read(), camera._driver.process
+        while camera.glance(timeout_s=0.2) is not None:
+            pass  # until the recording has been played
+        assert driver.poll() is not None
+        assert camera.read().number > first.number
+
+
 def test_a_camera_that_does_not_come_back_fails_with_what_to_do(recording: Path, tmp_path: Path) -> None:
     file = tmp_path / "gone.db3"
     file.write_bytes(recording.read_bytes())
