@@ -41,7 +41,8 @@ class Browser:
     """A chromium process; `tab` opens pages in it."""
 
     def __init__(self) -> None:
-        self._profile = tempfile.TemporaryDirectory(prefix="vitro-chromium-")
+        # Its helpers may still be writing there when it has ended.
+        self._profile = tempfile.TemporaryDirectory(prefix="vitro-chromium-", ignore_cleanup_errors=True)
         command = [str(CHROMIUM), *OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._port = self._wait_for_port()
@@ -72,7 +73,7 @@ class Browser:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         self._profile.cleanup()
 
 
