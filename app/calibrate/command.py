@@ -13,7 +13,7 @@ from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import GRIP_N, Sampling, table_tags, take_views
 from app.calibrate.solving import solve_cell
-from app.calibrate.steps.again import forget_step
+from app.calibrate.steps.again import demand_still_camera, forget_step
 from app.calibrate.steps.hands import measure_hands
 from app.console import Console
 from app.interrupts import Interrupts
@@ -61,7 +61,7 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         operator = Operator(console, interrupts, options.yes)
         with wizard_page(options, cell, rig, operator):
             rig.board = Board(tag_m=_tag_mm(options, rig, console) / 1000)
-            samples = _open_samples(options, cell, rig, camera)
+            samples = _open_samples(options, cell, rig, camera, console)
             try:
                 calibration = _calibrate(options, cell, rig, samples, operator)
             except (CalibrationError, ArmError) as error:
@@ -81,12 +81,17 @@ def _tag_mm(options: CalibrateOptions, rig: Rig, console: Console) -> float:
     return ask_tag_mm(console)
 
 
-def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str) -> Samples:
+def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str, console: Console) -> Samples:
     settings = {"cell": cell.model_dump(mode="json"), "board": vars(rig.board), "seed": options.seed, "world": camera}
     settings |= {"plant": str(options.plant), "drawn": options.drawn}
     samples = Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
+    if others := samples.others():
+        console.say(
+            f"  {others} unfinished calibration(s) with other options, another cell file, or of an older Vitro are not "
+            f"gone on with: [bold]{escape(str(samples.path.parent))}[/]"
+        )
     if options.again:
-        forget_step(options.again, samples, cell, rig)
+        forget_step(options.again, samples, cell, rig, options.views, console)
     return samples
 
 
@@ -110,6 +115,7 @@ def _calibrate(
     except CalibrationError as error:
         raise FoundError(CalibrationFinding("table-tags", error.cause, error.remedy, True)) from error
     console.say(f"  [green]✓[/] {len(view.tags)} tags on the table, off by {view.residual_px:.2f} px")
+    demand_still_camera(samples.tags, mean_tags(pictures), camera.intrinsics, cell)
     sampling = Sampling(
         cell, rig, samples, operator, camera.intrinsics, invert(view.T_camera_world), options.views, SPEED, options.seed
     )

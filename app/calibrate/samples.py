@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from calibration.hand_eye import BoardView
+from calibration.result import LensFit
 from calibration.sample_arrays import view_arrays
 from core.errors import ConfigurationError
 from core.files import replace_file, writing
@@ -18,13 +19,14 @@ from perception.depth_types import SeenTag
 
 @dataclass
 class Samples:
-    """views by arm; tags: the table's tags in each picture; steps: what other steps came to, by arm and name, as JSON
-    has it."""
+    """views by arm; tags: the table's tags in each picture; steps: what other steps came to, by arm, name and what
+    they prove, as JSON has it; again: the step of a finished calibration that is repeated, if any."""
 
     path: Path
     views: dict[str, list[BoardView]] = field(default_factory=dict)
     tags: list[tuple[SeenTag, ...]] = field(default_factory=list)
     steps: dict[str, Any] = field(default_factory=dict)
+    again: str = ""
 
     @classmethod
     def open(cls, folder: Path, settings: dict[str, Any], fresh: bool) -> "Samples":
@@ -42,6 +44,7 @@ class Samples:
             samples.views = {arm: [_view(view) for view in views] for arm, views in content["views"].items()}
             samples.tags = [tuple(_tag(tag) for tag in picture) for picture in content["tags"]]
             samples.steps = dict(content.get("steps", {}))
+            samples.again = str(content.get("again", ""))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigurationError(
                 f"The views of an earlier calibration cannot be read from {samples.path}.",
@@ -60,6 +63,17 @@ class Samples:
         self.steps[step] = result
         self.write()
 
+    def views_digest(self, arm: str, lens: LensFit | None) -> str:
+        """Of what an arm was solved from: its views, and a lens refined with them."""
+        told = sha256()
+        for view in self.views.get(arm, []):
+            for part in (view.joints_rad, view.board_m, view.corners_px):
+                told.update(np.asarray(part, float).tobytes())
+        if lens is not None and lens.kind != "factory":
+            k = lens.intrinsics
+            told.update(np.round([k.fx, k.fy, k.cx, k.cy], 3).tobytes())
+        return told.hexdigest()[:8]
+
     def write(self) -> None:
         """All of them to disk."""
         with writing(self.path):
@@ -72,11 +86,16 @@ class Samples:
             "views": views,
             "tags": [[_lists(tag) for tag in picture] for picture in self.tags],
             "steps": self.steps,
+            "again": self.again,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
         """For the store, by name."""
         return view_arrays(self.views)
+
+    def others(self) -> int:
+        """How many others are kept beside these, taken with other settings."""
+        return len([file for file in self.path.parent.glob("views-*.json") if file != self.path])
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

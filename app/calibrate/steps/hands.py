@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.calibrate.samples import Samples
 from app.calibrate.sampling import Sampling
 from app.calibrate.steps.fingers import touch_table
 from app.calibrate.steps.gripper import check_gripper
 from app.calibrate.touch import touch_points
 from app.events import SessionProgress
-from calibration.result import CellCalibration, FingerTouch, GripperCheck
+from calibration.result import CellCalibration, FingerTouch, GripperCheck, LensFit
 from calibration.sample_arrays import touch_arrays
 from calibration.steps.agreement import agreement_findings, agreements
 from calibration.steps.fingers import finger_findings
@@ -21,12 +22,14 @@ from core.json_values import plain
 from grasping.execution import is_holding
 
 TOUCH, FINGERS, GRIPPER = "touch", "fingers", "gripper"
+STEPS = TOUCH, GRIPPER, FINGERS
 #: A hand opens by so much [m], so firmly [N], to let go.
 _WIDER_M, _FORCE_N = 0.02, 5.0
 
 
 def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) -> CellCalibration:
-    """The calibration with what the hands told; what was told before an interruption is not asked again.
+    """The calibration with what the hands told; what was told before an interruption is not asked again, unless it was
+    told of another solution.
 
     sampling.cell: as calibrated; cell: as its file has it.
 
@@ -36,9 +39,10 @@ def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) 
     """
     misses, fingers, gripper = dict[str, dict[int, float]](), dict[str, tuple[FingerTouch, ...]](), {}
     for arm in cell.arms:
-        misses[arm] = _step(sampling, arm, TOUCH, dict[int, float], lambda name: touch_points(sampling, name))
-        gripper[arm] = _step(sampling, arm, GRIPPER, GripperCheck, lambda name: check_gripper(sampling, name))
-        fingers[arm] = _step(sampling, arm, FINGERS, tuple[FingerTouch, ...], lambda name: touch_table(sampling, name))
+        touch, gripper_, finger = (step_key(sampling.samples, arm, name, calibration.lens) for name in STEPS)
+        misses[arm] = _step(sampling, touch, dict[int, float], lambda name: touch_points(sampling, name))
+        gripper[arm] = _step(sampling, gripper_, GripperCheck, lambda name: check_gripper(sampling, name))
+        fingers[arm] = _step(sampling, finger, tuple[FingerTouch, ...], lambda name: touch_table(sampling, name))
     agreement = tuple(agreements(cell, calibration.arms, fingers))
     found = (
         *finger_findings(fingers),
@@ -65,16 +69,23 @@ def _empty_hands(sampling: Sampling) -> None:
             sampling.grip(arm, min(state.gripper_width_m + _WIDER_M, stroke_m), _FORCE_N)
 
 
-def _step(sampling: Sampling, arm: str, name: str, kind: Any, take: Callable[[str], Any]) -> Any:
+def step_key(samples: Samples, arm: str, name: str, lens: LensFit | None) -> str:
+    """Under which a step of an arm is kept: with the solution that it proves; a gripper's proves none."""
+    return f"{arm} {name}" if name == GRIPPER else f"{arm} {name} {samples.views_digest(arm, lens)}"
+
+
+def _step(sampling: Sampling, key: str, kind: Any, take: Callable[[str], Any]) -> Any:
     """What a step of an arm came to, now or before."""
-    key, console, known = f"{arm} {name}", sampling.operator.console, TypeAdapter(kind)
+    (arm, name), console, known = key.split()[:2], sampling.operator.console, TypeAdapter(kind)
     if key in sampling.samples.steps:
         console.say(f"  [green]✓[/] {arm} arm, {name}: done before")
         return known.validate_python(sampling.samples.steps[key])
     _empty_hands(sampling)
     console.say(f"  {name} of the {arm} arm")
-    done, of = len(sampling.samples.steps), len(sampling.cell.arms) * len((TOUCH, GRIPPER, FINGERS))
+    done, of = len(sampling.samples.steps), len(sampling.cell.arms) * len(STEPS)
     console.events.tell(SessionProgress(f"{name} of the {arm} arm", done, of))
     result = take(arm)
+    for old in [old for old in sampling.samples.steps if old.split()[:2] == [arm, name]]:
+        del sampling.samples.steps[old]
     sampling.samples.keep(key, plain(result))
     return result
