@@ -29,6 +29,8 @@ _WORTH = 0.93
 _FOLDS, _ROUNDS = 5, 2
 #: A bend that moves no corner of the picture by more than this [px] is none.
 _BENT_PX = 1.0
+#: No camera states its focal length, or its centre, wrong by more [shares of it, and of the picture's width].
+_MOST_FOCAL, _MOST_CENTRE = 0.03, 0.04
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,16 @@ class _Lens:
 def fit_lens(arms: Sequence[ArmViews], factory: Intrinsics) -> LensFit:
     """The simplest lens that views left out speak for."""
     px = {"factory": _left_out_px(arms, factory, 0)}
-    kind = "factory"
+    kind = straight = "factory"
     for name, count in list(FREE.items())[1:]:
         px[name] = _left_out_px(arms, factory, count)
         if px[name] < _WORTH * px[kind]:
-            kind = name
+            kind, straight = name, kind if name == "bend" else name
     lens, sigma, _ = _solved(arms, factory, FREE[kind])
+    if kind != straight and _bent_px(lens.bend, lens.intrinsics) <= _BENT_PX:
+        # No program unbends pictures: focal length and centre that go with a bend are wrong without it.
+        kind = straight
+        lens, sigma, _ = _solved(arms, factory, FREE[kind])
     known = np.full(4, np.nan)
     known[: FREE[kind]] = sigma
     focal, x, y, bend = known.tolist()
@@ -87,8 +93,7 @@ def lens_findings(lens: LensFit, factory: Intrinsics) -> list[CalibrationFinding
     if lens.kind == "factory":
         return []
     k, told = lens.intrinsics, f"views left out are then missed by {lens.holdout_px:.2f} px, not {lens.factory_px:.2f}"
-    corner = np.hypot(k.width / k.fx, k.height / k.fy) / 2
-    if abs(lens.bend) * corner**3 * k.fx > _BENT_PX:
+    if _bent_px(lens.bend, k) > _BENT_PX:
         return [
             CalibrationFinding(
                 "distortion",
@@ -98,14 +103,19 @@ def lens_findings(lens: LensFit, factory: Intrinsics) -> list[CalibrationFinding
             )
         ]
     moved = f"{k.fx / factory.fx:.4f} times its stated focal length, its centre {k.cx - factory.cx:+.1f}, "
-    return [
-        CalibrationFinding(
-            "intrinsics",
-            f"The camera has {moved}{k.cy - factory.cy:+.1f} px from where it states it: {told}.",
-            "It is corrected for. To cure it, calibrate the camera with its maker's tool, then calibrate again.",
-            False,
-        )
-    ]
+    cause = f"The camera has {moved}{k.cy - factory.cy:+.1f} px from where it states it: {told}."
+    remedy = "It is corrected for. To cure it, calibrate the camera with its maker's tool, then calibrate again."
+    off = abs(k.fx / factory.fx - 1), np.hypot(k.cx - factory.cx, k.cy - factory.cy) / k.width
+    implausible = off[0] > _MOST_FOCAL or off[1] > _MOST_CENTRE
+    if implausible:
+        cause += " No camera is so far off: the board's size, an arm's firmware or the resolution is another."
+        remedy = "Measure a square again, check the cell's file and the camera by its maker's tool; calibrate again."
+    return [CalibrationFinding("intrinsics", cause, remedy, implausible)]
+
+
+def _bent_px(bend: float, k: Intrinsics) -> float:
+    """How far a bend moves the picture's corner."""
+    return float(abs(bend) * (np.hypot(k.width / k.fx, k.height / k.fy) / 2) ** 3 * k.fx)
 
 
 def _left_out_px(arms: Sequence[ArmViews], factory: Intrinsics, free: int) -> float:

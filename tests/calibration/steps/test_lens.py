@@ -7,14 +7,15 @@ import pytest
 
 from calibration.closed_form import closed_forms
 from calibration.hand_eye import HandEyeModel
+from calibration.result import LensFit
 from calibration.steps.lens import ArmViews, fit_lens, lens_findings
 from tests.support.board_views import K, drawn_truth, drawn_views
 
 
-def arm_seen(focal: float, centre_px: float, bend: float) -> ArmViews:
+def arm_seen(focal: float, centre_px: float, bend: float, is_noisy: bool = True) -> ArmViews:
     """Views through a lens that is not the one stated."""
     views = []
-    for view in drawn_views(drawn_truth(2), count=14, seed=2):
+    for view in drawn_views(drawn_truth(2), count=14, seed=2, is_noisy=is_noisy):
         off = (view.corners_px - [K.cx, K.cy]) / K.fx
         off = off * (1 + bend * np.sum(off**2, axis=1, keepdims=True))
         views.append(replace(view, corners_px=off * K.fx * focal + [K.cx + centre_px, K.cy]))
@@ -42,3 +43,16 @@ def test_a_lens_is_refined_only_where_views_left_out_say_so(
     assert lens.bend == pytest.approx(bend, abs=0.005)
     assert all(finding.fatal == (kind == "bend") for finding in findings)
     assert lens.holdout_px <= lens.factory_px
+
+
+def test_a_bend_too_small_to_refuse_changes_neither_focal_length_nor_centre() -> None:
+    """It shows in views without noise, and nothing unbends a picture."""
+    lens = fit_lens([arm_seen(1.0, 0.0, 0.002, is_noisy=False)], K)
+    assert lens.kind != "bend" and lens.bend == 0.0
+    assert lens.holdout_px <= lens.factory_px < 0.5
+
+
+@pytest.mark.parametrize("changed", [{"fx": 1.05 * K.fx, "fy": 1.05 * K.fy}, {"cx": K.cx + 80.0}])
+def test_a_lens_that_no_camera_has_is_refused(changed: dict[str, float]) -> None:
+    (finding,) = lens_findings(LensFit("centre", replace(K, **changed), 0.0, (0.0,) * 4, 9.0, 0.3), K)  # type: ignore[arg-type]
+    assert finding.fatal and "No camera" in finding.cause
