@@ -102,15 +102,23 @@ def _one(options: BenchCalibrationOptions, folder: Path, seed: int) -> dict[str,
     done = subprocess.run(
         [*command, *["--drawn"] * options.drawn], env=environment, capture_output=True, text=True, check=False
     )
+    result = result_of(done.stdout, done.stderr) | {"seed": seed, "seconds": time.monotonic() - begun_s}
+    if "errors" in result:  # a calibration that ended by itself, and not one that was broken off
+        with writing(kept):
+            replace_file(kept, json.dumps(result).encode())
+    return result
+
+
+def result_of(stdout: str, stderr: str) -> dict[str, Any]:
+    """What a calibration said it came to; `errors` are missing where it was broken off before it could."""
     try:
-        result = json.loads(done.stdout)
-    except ValueError:
-        last = done.stderr.strip().splitlines()[-1:]
-        result = {"accepted": False, "findings": [{"kind": "error", "cause": " ".join(last)}]}
-    result |= {"seed": seed, "seconds": time.monotonic() - begun_s}
-    with writing(kept):
-        replace_file(kept, json.dumps(result).encode())
-    return dict(result)
+        result = json.loads(stdout)
+        if "accepted" in result:
+            return dict(result)
+    except (ValueError, TypeError):
+        pass
+    last = stderr.strip().splitlines()[-1:]
+    return {"accepted": False, "findings": [{"kind": "error", "cause": " ".join(last)}]}
 
 
 def _show(summary: Mapping[str, Any], console: Console) -> None:

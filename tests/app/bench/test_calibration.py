@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.bench.calibration import summarise
+from app.bench.calibration import result_of, summarise
 
 
 def cell(off: float, rng: np.random.Generator) -> dict:
@@ -25,3 +25,11 @@ def test_a_figure_is_kept_or_missed_and_stated_uncertainties_must_be_neither_too
         figures = summary["figures"]
         assert figures["covered"]["kept"] == is_kept and figures["covered"]["of"] == 400
         assert figures["touch_mm"]["kept"] == (off <= 2.0) and figures["holdout_px"]["kept"]
+
+
+def test_only_a_calibration_that_ended_by_itself_is_kept_for_the_next_time() -> None:
+    assert "errors" in result_of('{"accepted": false, "errors": {}, "findings": []}', "")
+    for stdout, stderr in (("", "Traceback\nValueError: 3"), ('{"error": "interrupted"}', "Interrupted."), ("[]", "x")):
+        broken = result_of(stdout, stderr)
+        assert "errors" not in broken and not broken["accepted"]
+        assert broken["findings"][0]["cause"] == stderr.splitlines()[-1]
