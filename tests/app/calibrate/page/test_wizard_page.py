@@ -20,7 +20,7 @@ from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import Sampling, take_views
 from app.console import Console
-from app.events import BoardLook, CalibrationSolved, MotionBegin, ViewRefused, ViewsChange
+from app.events import BoardLook, CalibrationSolved, MoveProposed, ViewRefused, ViewsChange
 from app.interrupts import Interrupts
 from app.page.live_page import LivePage
 from app.paths import CELLS
@@ -91,9 +91,11 @@ def tab(wizard: Wizard, browser: Browser) -> Tab:
 
 
 def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
-    wizard: Wizard, tab: Tab, tmp_path: Path
+    wizard: Wizard, tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed, stopped = list[BaseException](), threading.Event()
+    failed, goals_rad = list[BaseException](), list[np.ndarray]()
+    on_its_way, stopped = threading.Event(), threading.Event()
+    arm = wizard.rig.world.arms["left"]
 
     def hand() -> None:
         try:
@@ -106,28 +108,36 @@ def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
                     tab.press("APPROVE")
                     tab.until_state("moving")
                     break
-            assert tab.state() == "moving", tab.text()
+            assert tab.state() == "moving" and on_its_way.wait(60), tab.text()
             tab.press("STOP", times=2)
         except BaseException as error:
             failed.append(error)
             wizard.interrupts.request()
         stopped.set()
 
-    def wait(event: object) -> None:
-        """However slow the browser is, the stop comes in the motion."""
-        if isinstance(event, MotionBegin):
+    def should_stop() -> bool:
+        """However slow the browser is, the stop comes while the arm is on its way."""
+        if np.abs(arm.peek().joints_rad - PARK_JOINTS).max() > 0.1:
+            on_its_way.set()
             stopped.wait()
+        return wizard.interrupts.stop_requested
+
+    def note(event: object) -> None:
+        if isinstance(event, MoveProposed):
+            goals_rad.append(event.motion.positions_rad[-1])
 
     thread = threading.Thread(target=hand)
-    wizard.console.events.add(wait)
+    monkeypatch.setattr(wizard.interrupts, "should_stop", should_stop)
+    wizard.console.events.add(note)
     with wizard.interrupts, pytest.raises(KeyboardInterrupt):
         thread.start()
         take_views(wizard.sampling(tmp_path), "left")
     thread.join()
     assert not failed, str(failed[0])
-    state = wizard.rig.world.arms["left"].state()
+    state = arm.state()
     assert state.enabled and not state.stopped and not state.faults
-    np.testing.assert_allclose(state.joints_rad, PARK_JOINTS, atol=0.2)
+    for away_rad in (PARK_JOINTS, goals_rad[-1]):  # it had left the one, and never came to the other
+        assert np.abs(state.joints_rad - away_rad).max() > 0.09
     assert not Samples.open(tmp_path, {}, fresh=False).views
 
 
