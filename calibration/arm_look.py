@@ -12,7 +12,7 @@ from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate import check_transit
 from grasping.planning.gate_model import GateWorld
-from grasping.planning.grasp_plan import GateReport, Phase
+from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import connect, densify, smooth, time_path
 from hardware.arms.trajectory import JointTrajectory
@@ -33,12 +33,35 @@ _ASSUMED_WIDTH_M, _LEAST_WIDTH_M = 0.07, 0.003
 
 
 @dataclass(frozen=True)
-class ArmLook:
-    """A motion out to where the camera sees the arm, the same way back, and the gate's word on both."""
+class LookMotion:
+    """One way of an arm that shows itself, and the gate's word on it: begun where every arm's joints (6,) are as
+    `measured_rad`, with the fingers `width_m` apart."""
 
-    out: JointTrajectory
-    back: JointTrajectory
+    arm: str
+    way: JointTrajectory
+    width_m: float
+    measured_rad: Mapping[str, NDArray[np.float64]]
     gate: GateReport
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this is what the gate passed."""
+        ways = {Phase.TRANSIT: self.way}
+        return self.gate.passed and self.gate.seal == seal_of(
+            self.arm, ways, np.eye(4), self.width_m, self.measured_rad
+        )
+
+
+@dataclass(frozen=True)
+class ArmLook:
+    """Out to where the camera sees the arm, and the same way back."""
+
+    out: LookMotion
+    back: LookMotion
+
+    @property
+    def arm(self) -> str:
+        return self.out.arm
 
 
 def shown_joints(base_y_m: float) -> NDArray[np.float64]:
@@ -74,17 +97,31 @@ def plan_look(
             f"The {arm} arm finds no free way to where the camera sees it.",
             "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
         )
-    out = time_path(smooth(path, lambda joints: bool(checker.free(joints).all())), Phase.TRANSIT).slowed(_SPEED)
-    gate = check_transit(cell, out, arm=arm, width_m=width_m, measured=measured_rad, other_points_m=points_m)
+    way = time_path(smooth(path, lambda joints: bool(checker.free(joints).all())), Phase.TRANSIT).slowed(_SPEED)
+    there_rad = {**measured_rad, arm: way.positions_rad[-1]}
+    out, back = (
+        LookMotion(
+            arm,
+            one,
+            width_m,
+            begun_rad,
+            check_transit(cell, one, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m),
+        )
+        for one, begun_rad in ((way, measured_rad), (_reversed(way), there_rad))
+    )
     world = GateWorld(cell, arm, measured_rad, points_m)
-    wrong = [*gate.violations, *_met_if_forced(world, densify(out.positions_rad, _STEP_RAD), width_m)]
+    forced = _met_if_forced(world, densify(way.positions_rad, _STEP_RAD), width_m)
+    wrong = [*out.gate.violations, *back.gate.violations, *forced]
     if wrong:
         raise PlanningError(
             f"The gate lets the {arm} arm not show itself to the camera: {wrong[0]}.",
             "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
         )
-    back = JointTrajectory(out.times_s[-1] - out.times_s[::-1], out.positions_rad[::-1])
-    return ArmLook(out, back, gate)
+    return ArmLook(out, back)
+
+
+def _reversed(way: JointTrajectory) -> JointTrajectory:
+    return JointTrajectory(way.times_s[-1] - way.times_s[::-1], way.positions_rad[::-1])
 
 
 def _met_if_forced(world: GateWorld, positions_rad: NDArray[np.float64], width_m: float) -> Iterator[str]:

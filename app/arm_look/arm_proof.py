@@ -1,23 +1,25 @@
 """Which arms the camera has seen to stand as they say, in one session: before the first motion, and of an arm that is
 to move, held out to the camera, before the first motion near anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.run.look import Looker, require_fresh
 from app.run.operator import Operator
-from calibration.arm_look import plan_look
+from calibration.arm_look import ArmLook, LookMotion, plan_look
 from core.cell import Cell
-from core.errors import ArmError, PlanningError
+from core.errors import ArmError, CalibrationError, PlanningError
 from core.image import RgbdImage
 from core.transforms import Matrix
-from grasping.execution import MotionStopped
-from hardware.arms.arm import Arm
-from hardware.arms.trajectory import JointTrajectory
+from grasping.execution import MotionStopped, demand_arrival
+from grasping.grasp_set import GraspSet
+from grasping.planning.grasp_plan import Phase
+from grasping.planning.obstacles import SceneCloud
 from hardware.world import World
 from perception.arms.check import ArmCheck, check_arms
+from perception.depth_types import TableView
 
 #: The arm rests so long before its picture [s].
 _REST_S = 0.3
@@ -37,6 +39,7 @@ class ArmProof:
 
         Raises:
             ArmError: one stands elsewhere than its joints say.
+            CalibrationError: the base of one is seen elsewhere than the cell has it.
         """
         if self._parked:
             return
@@ -55,31 +58,42 @@ class ArmProof:
         skipped = self._operator.skips_arm_check or name in self._shown
         return not (skipped or parked is None or parked.is_unlike)
 
-    def show(self, name: str, T_camera_world: Matrix, points_m: NDArray[np.float64]) -> None:
-        """Has an arm hold itself out to the camera, and go back.
+    def plan(
+        self, names: Iterable[str], grasps: GraspSet, view: TableView, binned_m: NDArray[np.float64]
+    ) -> tuple[ArmLook, ...]:
+        """How those of these arms that are due are to show themselves, one after the other, each back where it stands
+        before the next sets out. One that finds no free way is not shown, which is said.
 
         Args:
-            points_m: (N, 3) of what stands on the table and in the bin, world.
+            grasps: what stands on the table; binned_m: (N, 3) what stands in the bin, world.
+        """
+        points_m = np.concatenate([SceneCloud.from_grasps(grasps, view).points_m, binned_m])
+        looks, joints_rad = [], self._joints()
+        for name in filter(self.is_due, names):
+            width_m = self._world.arms[name].state().gripper_width_m
+            try:
+                looks.append(plan_look(self._cell, name, joints_rad, width_m, points_m))
+            except PlanningError as error:
+                self._say(name, f"the {name} arm is not shown to the camera: {error.cause}")
+        return tuple(looks)
+
+    def show(self, look: ArmLook, T_camera_world: Matrix) -> None:
+        """Has an arm hold itself out to the camera, and go back.
 
         Raises:
-            ArmError: it stands elsewhere than its joints say; it is back where it was.
+            ArmError: it stands elsewhere than its joints say; it is back where it was. Or an arm moved since the gate
+                passed this.
+            CalibrationError: its base is seen elsewhere than the cell has it; likewise.
             MotionStopped: a person stopped it; the arm holds.
-            VitroError: no picture came, or the arm does not follow.
+            VitroError: no picture came, the arm does not follow, or this is not what the gate passed.
         """
-        self._shown.add(name)
-        arm, joints_rad = self._world.arms[name], self._joints()
-        try:
-            look = plan_look(self._cell, name, joints_rad, arm.state().gripper_width_m, points_m)
-        except PlanningError as error:
-            self._say(name, f"the {name} arm is not shown to the camera: {error.cause}")
-            return
-        require_fresh(look.gate, joints_rad, self._joints())
-        self._follow(arm, look.out)
+        self._send(look.out)
         self._world.clock.sleep(_REST_S)
         try:
-            self._check(self._looker.glance(), T_camera_world, (name,))
+            self._check(self._looker.glance(), T_camera_world, (look.arm,))
+            self._shown.add(look.arm)
         finally:
-            self._follow(arm, look.back)
+            self._send(look.back)
 
     def _check(self, picture: RgbdImage, T_camera_world: Matrix, names: tuple[str, ...]) -> tuple[ArmCheck, ...]:
         joints_rad = {name: joints for name, joints in self._joints().items() if name in names}
@@ -88,6 +102,12 @@ class ArmProof:
         for check in found:
             self._say(check.arm, str(check))
         for check in found:
+            if check.is_misplaced:
+                raise CalibrationError(
+                    f"In the picture {check}. Nothing moves.",
+                    "See that neither its foot nor the camera was shifted, then: python main.py calibrate. If the "
+                    "picture is wrong, --no-arm-check goes on without it.",
+                )
             if check.is_off:
                 raise ArmError(
                     f"In the picture {check}. Its feedback shows nothing of it; nothing moves.",
@@ -101,9 +121,21 @@ class ArmProof:
         self.said[name] = what
         self._operator.console.say(f"    {what}")
 
-    def _follow(self, arm: Arm, motion: JointTrajectory) -> None:
-        if arm.follow(motion, self._operator.interrupts.should_stop).interrupted:
+    def _send(self, motion: LookMotion) -> None:
+        should_stop = self._operator.interrupts.should_stop
+        if should_stop():
             raise MotionStopped
+        if not motion.is_sealed:
+            raise PlanningError(
+                f"The motion by which the {motion.arm} arm shows itself is not the one that the gate passed: it was "
+                "changed since. It is not sent.",
+                "Start the trial again.",
+            )
+        require_fresh(motion.gate, motion.measured_rad, self._joints())
+        tracking = self._world.arms[motion.arm].follow(motion.way, should_stop)
+        if tracking.interrupted:
+            raise MotionStopped
+        demand_arrival(motion.arm, Phase.TRANSIT, tracking)
 
     def _joints(self) -> Mapping[str, NDArray[np.float64]]:
         return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}

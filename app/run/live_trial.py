@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-
-import numpy as np
+from functools import partial
 
 from app.arm_look.arm_proof import ArmProof
 from app.events import PhaseBegin
@@ -15,9 +14,9 @@ from app.run.stage_lines import capture_line, execute_line
 from app.run.state_machine import TrialMachine
 from app.run.trial import Trial
 from app.run.trial_log import LogEntry
+from calibration.arm_look import ArmLook
 from calibration.cell_check import check_cell
 from core.errors import CalibrationError, VitroError
-from core.transforms import apply, invert
 from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
@@ -54,6 +53,8 @@ class LiveTrial(Stages):
         #: Whose lift the simulator is asked for; '': nobody else lifts meanwhile.
         self._hand = ""
         self._looker, self._proof = looker, proof
+        #: How arms show themselves to the camera before the motion that is asked for.
+        self._looks: tuple[ArmLook, ...] = ()
         self._most_attempts = most_attempts
         self._world = world
         self._entry = entry
@@ -197,8 +198,10 @@ class LiveTrial(Stages):
 
     def _approve(self, plan: GraspPlan) -> Approval:
         """Puts on disk what is about to move, then asks."""
+        self._looks = self._plan_looks(self._arms_to_show(plan))
         folder = self._entry.note(self.trial)
-        approval = self._operator.approve(plan.arm, folder, plan.gate.checked_s)
+        shown = [look.arm for look in self._looks]
+        approval = self._operator.approve(plan.arm, folder, plan.gate.checked_s, shown=shown)
         self.approved = approval.given
         return approval
 
@@ -206,29 +209,44 @@ class LiveTrial(Stages):
         """Moves, if picture, gate report and joints are still what the plan was made for.
 
         Raises:
-            VitroError: which of them is not; nothing moved.
+            VitroError: which of them is not; nothing moved but an arm that showed itself.
         """
-        if self._looker.age_s > PICTURE_VALID_S:
-            frame, view = self.trial.frame, self.trial.view
-            assert frame is not None and view is not None
-            self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
-        require_fresh(execution.plan.gate, execution.plan.measured_rad, self._joints())
-        self._show(execution.arm)
+        self._demand_current(execution.plan, self._looker.age_s > PICTURE_VALID_S)
+        if self._looks:
+            self._has_moved = True
+            self._show()
+            self._demand_current(execution.plan, True)  # that took a while, and an arm was before the camera
         self._has_moved = True
         return self._move([execution.arm], execution.lift)
 
-    def _show(self, arm: Arm) -> None:
-        """Has the arm show itself to the camera if it has not moved in this session yet."""
-        if not self._proof.is_due(arm.name):
-            return
+    def _demand_current(self, plan: GraspPlan, looks_again: bool) -> None:
+        """Raises VitroError where the scene, looked at again, or an arm is not what the plan was made for, or the
+        gate's report is old."""
+        if looks_again:
+            frame, view = self.trial.frame, self.trial.view
+            assert frame is not None and view is not None
+            self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
+        require_fresh(plan.gate, plan.measured_rad, self._joints())
+
+    def _arms_to_show(self, plan: GraspPlan) -> tuple[str, ...]:
+        """Those that may show themselves before this plan is carried out."""
+        return (plan.arm,)
+
+    def _plan_looks(self, names: Sequence[str]) -> tuple[ArmLook, ...]:
+        """How those of these arms that have yet to show themselves do so."""
         view, grasps = self.trial.view, self.trial.grasps
         assert view is not None and grasps is not None
-        points_m = np.concatenate([apply(invert(view.T_camera_world), grasps.cloud_m), self.binned_m])
         try:
-            self._move([arm], lambda: self._proof.show(arm.name, view.T_camera_world, points_m))
-        except MotionStopped:
-            self._has_moved = True
-            raise
+            return self._proof.plan(names, grasps, view, self.binned_m)
+        finally:
+            self._note_arms()
+
+    def _show(self) -> None:
+        view = self.trial.view
+        assert view is not None
+        try:
+            for look in self._looks:
+                self._move([self._world.arms[look.arm]], partial(self._proof.show, look, view.T_camera_world))
         finally:
             self._note_arms()
 

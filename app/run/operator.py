@@ -54,10 +54,13 @@ class Operator:
         """
         self.ask("Lay the scene, the bin empty, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
 
-    def approve(self, arm: str, folder: Path, checked_s: float, beside: str = "") -> Approval:
+    def approve(
+        self, arm: str, folder: Path, checked_s: float, beside: str = "", shown: Sequence[str] = ()
+    ) -> Approval:
         """Whether the arm may move, and with it the one `beside` that carries an object to the bin.
 
         Args:
+            shown: the arms that show themselves to the camera before, one after the other.
             folder: where the trial's pictures are.
             checked_s: when (time.monotonic) the gate checked the plan.
 
@@ -68,7 +71,9 @@ class Operator:
             return Approval(True, "by --yes")
         choices = {"y": "move", "n": "skip this scene", "q": "quit"}
         while_ = f", while the {beside} one carries to the bin" if beside else ""
-        reply = self.reply(Question(f"Move the {arm} arm{while_}? Preview in {folder}.", choices, "approve"))
+        first = f"First {_showing(shown)} to the camera, high above the table. " if shown else ""
+        text = f"Move the {arm} arm{while_}? {first}Preview in {folder}."
+        reply = self.reply(Question(text, choices, "approve"))
         age_s = time.monotonic() - checked_s
         if reply.key != "y":
             return Approval(False, f"refused by {reply.by}", "the operator said no")
@@ -109,6 +114,13 @@ class Operator:
         if reply.key == "q":
             raise KeyboardInterrupt
         return reply
+
+
+def _showing(arms: Sequence[str]) -> str:
+    """In words: which arms show themselves."""
+    if len(arms) == 1:
+        return f"the {arms[0]} arm shows itself"
+    return f"the {' arm, then the '.join(arms)} arm show themselves"
 
 
 def _stop_all(arms: Sequence[Arm]) -> None:

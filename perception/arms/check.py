@@ -35,9 +35,10 @@ _LOSS = 25.0
 _AS_GOOD = 0.8
 #: An outline of so many edges of which less than this is found, while the base's is, is not there: whatever turned.
 _MISSING, _PRESENT, _LONG_EDGES = 0.6, 0.7, 400
-#: An arm of whose base less than this is found, where that is in view, is not judged: camera or base stand elsewhere
-#: than the cell has them, or it is dark.
-_BASE_FOUND = 0.5
+#: An arm of whose base less than this is found, where that is in view, is not judged: it is dark or covered, or, where
+#: as much of it as of one that is there is found near by, camera or base stand elsewhere than the cell has them. Bases
+#: of fewer edges are not looked for.
+_BASE_FOUND, _BASE_EDGES = 0.5, 100
 #: Where less than this is found the arm cannot be made out.
 _UNLIKE = 0.4
 
@@ -49,7 +50,8 @@ class ArmCheck:
     seen: those that would have shown if they were 10 degrees off. match: how much of the outline beyond the base is
     found where it must be, NaN where none is in view. turned: the joints of which a turn explains the picture better,
     the likeliest first; off_rad: how far that one stands from what it reports. is_off: it stands elsewhere, even where
-    no turn of a single joint explains it.
+    no turn of a single joint explains it. base_off_m: how far from its place the base is seen, 0 where it is in its
+    place or nowhere.
     """
 
     arm: str
@@ -58,6 +60,12 @@ class ArmCheck:
     is_off: bool = False
     turned: tuple[int, ...] = ()
     off_rad: float = 0.0
+    base_off_m: float = 0.0
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether the base is seen, and elsewhere than the cell has it."""
+        return self.base_off_m > 0.0
 
     @property
     def is_unlike(self) -> bool:
@@ -65,6 +73,9 @@ class ArmCheck:
         return self.match < _UNLIKE
 
     def __str__(self) -> str:
+        if self.is_misplaced:
+            about = f"about {self.base_off_m * 1000:.0f} mm, across the view,"
+            return f"the base of the {self.arm} arm is seen {about} from where the calibration has it"
         if self.is_off and not self.turned:
             return f"the {self.arm} arm is not where its joints say, and no single joint explains it"
         if self.is_off:
@@ -125,7 +136,8 @@ def _check(
 
     whole = sizes[1.0]
     if whole.base_match < _BASE_FOUND:
-        return ArmCheck(name, (), whole.match)
+        share, off_m = whole.base_elsewhere() if whole.base_length >= _BASE_EDGES else (0.0, 0.0)
+        return ArmCheck(name, (), whole.match, base_off_m=off_m if share > _PRESENT else 0.0)
     lost: dict[int, list[bool]] = {joint: [] for joint in range(6)}
     for joint, turn_rad in possible(np.array([-SHOWN_RAD, SHOWN_RAD])):
         lost[joint].append(whole.gain(joint, turn_rad) < -_LOSS)

@@ -12,11 +12,13 @@ _RIGHT = 0.8
 #: Edges nearer than this to each other [px] are the same edge.
 _SAME_PX = 3
 _BASE = 1
+#: A base that is not in its place is looked for so far around it [m], every so many pixels.
+_ELSEWHERE_M, _ELSEWHERE_STEP_PX = 0.06, 3
 
 
 class OutlineComparison:
     """joints_rad: as measured (6,). match: how much of the measured outline beyond the base, `length` edges, is found;
-    base_match: of the base's; NaN where none is in view."""
+    base_match: of the base's, `base_length` edges; NaN where none is in view."""
 
     def __init__(self, edges: PictureEdges, view: ArmView, joints_rad: NDArray[np.float64]) -> None:
         self._edges, self._view, self._joints_rad = edges, view, joints_rad
@@ -31,7 +33,8 @@ class OutlineComparison:
         found = edges.support(self._measured)
         self._value = float((found - self._neutral).sum())
         of_base = self._measured.links == _BASE
-        self.base_match, self.match, self.length = _mean(found[of_base]), _mean(found[~of_base]), int((~of_base).sum())
+        self.base_match, self.match = _mean(found[of_base]), _mean(found[~of_base])
+        self.base_length, self.length = int(of_base.sum()), int((~of_base).sum())
         self._gains: dict[tuple[int, float], float] = {}
 
     def gain(self, joint: int, turn_rad: float) -> float:
@@ -42,6 +45,20 @@ class OutlineComparison:
             found = self._edges.support(self._turned(joint, turn_rad))
             self._gains[key] = float((found - self._neutral).sum()) - self._value
         return self._gains[key]
+
+    def base_elsewhere(self) -> tuple[float, float]:
+        """The most that is found of the base's outline if that is shifted in the picture, and how far that is [m] where
+        the base stands. What leaves the picture counts as not found."""
+        base, k = self._measured.of_link(_BASE), self._view.intrinsics
+        size, best = np.array([k.width, k.height]), (0.0, 0.0)
+        px_m = float(self._view.T_camera_base[2, 3]) / k.fx
+        steps_px = np.arange(-round(_ELSEWHERE_M / px_m), _ELSEWHERE_M / px_m, _ELSEWHERE_STEP_PX).astype(int)
+        for shift in np.stack(np.meshgrid(steps_px, steps_px), axis=-1).reshape(-1, 2):
+            pixels = base.pixels + shift
+            inside = ((pixels >= 0) & (pixels < size)).all(axis=1)
+            found = self._edges.support(ArmEdges(pixels[inside], base.normals[inside], base.links[inside]))
+            best = max(best, (float(found.sum()) / len(base.pixels), float(np.linalg.norm(shift)) * px_m))
+        return best
 
     def moved(self, joint: int, turn_rad: float) -> int:
         """How many edges of either are not edges of the other."""

@@ -49,6 +49,11 @@ class ArmEdges:
     normals: NDArray[np.float32]
     links: NDArray[np.uint8]
 
+    def of_link(self, number: int) -> "ArmEdges":
+        """Those of one link."""
+        of = self.links == number
+        return ArmEdges(self.pixels[of], self.normals[of], self.links[of])
+
 
 @dataclass(frozen=True)
 class ArmView:

@@ -114,7 +114,7 @@ FAULTS = (
         lambda cell: cell.force_joint(3),
         (Reason.ARM,),
         stop_s=None,
-        outcomes=(Outcome.REFUSED,),  # the arm shows itself to the camera, and goes back
+        outcomes=(Outcome.INTERRUPTED,),  # the arm shows itself to the camera, and goes back
     ),
     _arm("short frames", _switch(short_frames=True), (Stage.IDLE, Stage.TRANSIT, Stage.LIFT)),
     _arm("commands unheard", _switch(deaf=True), (Stage.OPEN, *_JOINTS_MOVE)),

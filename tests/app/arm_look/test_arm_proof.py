@@ -1,43 +1,197 @@
-"""A session in which an arm stands elsewhere than it says."""
+"""Arms that show themselves to the camera before a session's first motion near anything."""
 
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.arm_look import arm_proof
+from app.arm_look.arm_proof import ArmProof
 from app.console import Console
 from app.interrupts import Interrupts
+from app.question import Question, Reply
+from app.run import live_trial
+from app.run.look import Looker
 from app.run.operator import Operator
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_log import TrialLog
-from core.errors import ArmError
+from calibration.arm_look import ArmLook, plan_look
+from core.errors import ArmError, CalibrationError, CameraError, PlanningError
+from grasping.grasp_set import empty_grasps
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
+from perception.table.locate import locate_table
+from tests.support.drawn_cell import CELL
 from tests.support.quick_cell import QuickCell
-from trials.record import Outcome, Reason
+from trials.record import Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 
 SCENE = 8
+NOTHING = np.zeros((0, 3))
 
 
-def test_an_arm_whose_forearm_was_forced_is_found_before_it_comes_near_anything(tmp_path):
-    forced_rad = forced_joint(3, FORCED_RAD)
-    with closing(QuickCell(forced_rad=dict.fromkeys(("left", "right"), forced_rad))) as world:
-        world.drawn.draws_arms = True
-        for arm in world.arms.values():
-            np.testing.assert_allclose(arm.state().joints_rad, PARK_JOINTS, atol=1e-3)
-        pipeline = Pipeline(world._cell, PipelineOptions(estimator="oracle"), world.truth)
-        with TrialStore(tmp_path / "trials.db") as store:
-            session = Session(
-                world, pipeline, TrialLog(store), Operator(Console(as_json=True), Interrupts(), assume_yes=True)
-            )
-            with pytest.raises(ArmError, match="joint 4"):
-                session.run_scene("diffuse", SCENE, 1)
-            (row,) = store.list()
-        assert row.outcome is Outcome.REFUSED
-        assert row.reason is Reason.ARM
-        assert "joint 4" in row.notes["arms_seen"]["right"] + row.notes["arms_seen"]["left"]
-        for arm in world.arms.values():
+class Bench:
+    """A quick cell in whose pictures arms are seen, a session, and its log."""
+
+    def __init__(self, folder: Path, **cell: object) -> None:
+        self.world, self.store = QuickCell(**cell), TrialStore(folder / "trials.db")  # type: ignore[arg-type]
+        self.world.drawn.draws_arms = True
+        self.operator = Operator(Console(as_json=True), Interrupts(), assume_yes=True)
+        pipeline = Pipeline(CELL, PipelineOptions(estimator="oracle"), self.world.truth)
+        self.session = Session(self.world, pipeline, TrialLog(self.store), self.operator)
+        self.proof = self.session.proof
+        #: By arm, how often `follow` was called.
+        self.followed = dict.fromkeys(self.world.arms, 0)
+        for name, arm in self.world.arms.items():
+            arm.follow = self._counted(name, arm.follow)  # type: ignore[method-assign]
+
+    def _counted(self, name, follow):
+        def count_and_follow(*args):
+            self.followed[name] += 1
+            return follow(*args)
+
+        return count_and_follow
+
+    @property
+    def row(self) -> TrialRecord:
+        (row,) = self.store.list()
+        return row
+
+    def look_at_rest(self, proof: ArmProof | None = None):
+        frame = self.session.looker.read()
+        view = locate_table(frame, CELL)
+        (proof or self.proof).look_at_rest(frame, view.T_camera_world)
+        return view
+
+    def look(self, arm: str) -> ArmLook:
+        return plan_look(
+            CELL, arm, {name: one.state().joints_rad for name, one in self.world.arms.items()}, 0.0, NOTHING
+        )
+
+    def assert_parked(self) -> None:
+        for arm in self.world.arms.values():
             np.testing.assert_allclose(arm.state().joints_rad, PARK_JOINTS, atol=np.deg2rad(0.5))
+
+    def close(self) -> None:
+        self.store.close()
+        self.world.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    monkeypatch.setattr(live_trial, "PICTURE_VALID_S", 3600.0)  # however busy the machine is
+    with closing(Bench(tmp_path)) as made:
+        yield made
+
+
+def test_an_arm_whose_forearm_was_forced_is_found_before_it_comes_near_anything(tmp_path: Path) -> None:
+    forced_rad = forced_joint(3, FORCED_RAD)
+    with closing(Bench(tmp_path, forced_rad=dict.fromkeys(CELL.arms, forced_rad))) as bench:
+        bench.assert_parked()
+        with pytest.raises(ArmError, match="joint 4"):
+            bench.session.run_scene("diffuse", SCENE, 1)
+        row = bench.row
+        assert (row.outcome, row.reason) == (Outcome.INTERRUPTED, Reason.ARM)  # it showed itself: something moved
+        assert "joint 4" in row.notes["arms_seen"]["right"] + row.notes["arms_seen"]["left"]
+        bench.assert_parked()
+
+
+def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_into(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    show = ArmProof.show
+
+    def answer(_: Console, question: Question) -> Reply:
+        asked.append(question.text)
+        assert not any(bench.followed.values())
+        return Reply("y")
+
+    def show_and_take_away(proof: ArmProof, look: ArmLook, T_camera_world) -> None:
+        show(proof, look, T_camera_world)
+        bench.world._physics.load(())
+
+    bench.operator.assume_yes = False
+    monkeypatch.setattr(Console, "ask", answer)
+    monkeypatch.setattr("app.labels.labelling.Labelling.label", lambda *_: None)
+    monkeypatch.setattr(ArmProof, "show", show_and_take_away)
+    (trial,) = bench.session.run_scene("diffuse", SCENE, 1)
+    assert f"First the {trial.plan.arm} arm shows itself to the camera" in asked[0]
+    assert "joints seen" in bench.row.notes["arms_seen"][trial.plan.arm]
+    # The picture was young: that an arm was out is reason enough to look again.
+    assert trial.reason is Reason.OPERATOR and "not as it was" in trial.message
+    assert bench.followed[trial.plan.arm] == 2  # out and back
+    bench.assert_parked()
+
+
+def test_an_arm_that_does_not_follow_while_it_shows_itself_has_moved(bench: Bench) -> None:
+    for arm in bench.world.arms:
+        bench.world.faults(arm).deaf = True
+    with pytest.raises(ArmError):
+        bench.session.run_scene("diffuse", SCENE, 1)
+    assert bench.row.outcome is Outcome.INTERRUPTED and not bench.row.notes.get("tracking_rad")
+
+
+def test_all_that_was_completed_behind_what_is_seen_stands_in_the_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, met = bench.look_at_rest(), []
+
+    def plan(cell, arm, measured_rad, width_m, points_m) -> ArmLook:
+        met.append(points_m)
+        raise PlanningError("None.", "None.")
+
+    seen = np.array([[0.0, 0.0, 0.8], [np.nan, 0.0, 0.8]], np.float32)
+    behind = np.array([[0.0, 0.0, 0.9]], np.float32)
+    grasps = replace(
+        empty_grasps("none", "none"),
+        cloud_m=seen,
+        labels=np.zeros(2, np.int32),
+        completed_m=behind,
+        completed_labels=np.zeros(1, np.int32),
+    )
+    monkeypatch.setattr(arm_proof, "plan_look", plan)
+    assert bench.proof.plan(["left"], grasps, view, np.ones((1, 3))) == ()
+    assert met[0].shape == (3, 3) and np.isfinite(met[0]).all()
+    assert bench.proof.is_due("left")  # it is asked again before the next pick
+
+
+def test_a_picture_that_does_not_come_leaves_the_arm_due_and_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, look = bench.look_at_rest(), bench.look("left")
+
+    def no_picture(*_: object) -> None:
+        raise CameraError("No frame within 1 s.", "Check the cable.")
+
+    with monkeypatch.context() as patch, pytest.raises(CameraError):
+        patch.setattr(Looker, "glance", no_picture)
+        bench.proof.show(look, view.T_camera_world)
+    assert bench.proof.is_due("left") and bench.followed == {"left": 2, "right": 0}
+    bench.assert_parked()
+
+
+@pytest.mark.parametrize("way", ["out", "back"])
+def test_a_way_that_the_gate_did_not_pass_is_not_sent(bench: Bench, way: str) -> None:
+    view, look = bench.look_at_rest(), bench.look("left")
+    motion = getattr(look, way)
+    other = replace(motion, way=replace(motion.way, positions_rad=motion.way.positions_rad + 0.001))
+    with pytest.raises(PlanningError, match="changed since"):
+        bench.proof.show(replace(look, **{way: other}), view.T_camera_world)
+    assert bench.followed["left"] == (way == "back")
+
+
+def test_a_foot_that_stands_elsewhere_than_calibrated_lets_nothing_move(bench: Bench) -> None:
+    mount = CELL.arms["left"]
+    x_m, y_m, z_m = mount.base_m
+    elsewhere = mount.model_copy(update={"base_m": (x_m, y_m + 0.015, z_m)})
+    cell = CELL.model_copy(update={"arms": {**CELL.arms, "left": elsewhere}})
+    proof = ArmProof(bench.world, cell, bench.session.looker, bench.operator)
+    with pytest.raises(CalibrationError, match="base of the left arm is seen about"):
+        bench.look_at_rest(proof)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration.arm_look import shown_joints
-from core.transforms import invert
+from core.transforms import invert, transform
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
 from hardware.simulation.drawn_camera import draw_arms, draw_tags
@@ -23,23 +23,23 @@ SHOWN = shown_joints(MOUNT.base_m[1])
 TEN = np.deg2rad(10.0)
 
 
-def rays_at(joints_rad):
-    """The arm there, by meshes and ray casting."""
+def rays_at(joints_rad, foot_off_m=(0.0, 0.0, 0.0)):
+    """The arm there, its foot so far from its place, by meshes and ray casting."""
     poses = link_poses(joints_rad, 0.0)
     parts = []
     for link, shapes in SHAPES.items():
         for shape in shapes:
             triangles = primitive(Primitive(shape.kind, shape.size_m, shape.T_link_shape))
-            T = MOUNT.T_world_base @ poses[link] @ shape.T_link_shape
+            T = transform(translation_m=foot_off_m) @ MOUNT.T_world_base @ poses[link] @ shape.T_link_shape
             parts.append(ScenePart("robot", triangles.at(T), plain(Scattering.MATTE, shape.rgb)))
     return RayCaster(parts)
 
 
-def look(true_rad, told_rad, color=None) -> ArmCheck:
+def look(true_rad, told_rad, color=None, foot_off_m=(0.0, 0.0, 0.0)) -> ArmCheck:
     T_world_camera = CELL.camera.T_world_camera
     color = draw_tags(CELL, T_world_camera) if color is None else color
     if true_rad is not None:
-        color = draw_arms(color, rays_at(true_rad), K, T_world_camera)
+        color = draw_arms(color, rays_at(true_rad, foot_off_m), K, T_world_camera)
     (check,) = check_arms(color, K, T_CAMERA_WORLD, CELL, {"left": told_rad}, {"left": 0.0})
     return check
 
@@ -71,6 +71,14 @@ def test_what_is_out_of_the_picture_is_not_called_seen():
     check = look(PARK_JOINTS, PARK_JOINTS)
     assert not check.is_off
     assert not {2, 3, 4, 5} & set(check.seen)
+
+
+@pytest.mark.parametrize("foot_off_m", [(0.0, 0.01, 0.0), (0.02, 0.0, 0.0), (0.0, -0.03, 0.0)])
+def test_an_arm_whose_foot_is_not_where_the_calibration_has_it_is_told_from_one_that_is_not_seen(foot_off_m):
+    check = look(PARK_JOINTS, PARK_JOINTS, foot_off_m=foot_off_m)
+    assert check.is_misplaced
+    assert check.base_off_m == pytest.approx(np.linalg.norm(foot_off_m), abs=0.008)  # across the view alone
+    assert not look(None, PARK_JOINTS).is_misplaced
 
 
 def test_a_picture_without_an_arm_says_nothing_of_it():
