@@ -44,6 +44,10 @@ class OverlappedTrial(LiveTrial):
         super()._begin_again()
         self._seen, self._taken = None, ()
 
+    def _arms_to_show(self, plan: GraspPlan) -> tuple[str, ...]:
+        """Both: neither may reach beside the other before, and while one carries there is no time for it."""
+        return tuple(self._world.arms)
+
     def _finish_pick(self) -> None:
         if not self.is_lifted:
             super()._finish_pick()

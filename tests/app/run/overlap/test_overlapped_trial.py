@@ -90,6 +90,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
 
 
 def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_other(table: Table) -> None:
+    table.world.drawn.draws_arms = True
     first, second = table.clear()
     for row in (first, second):
         assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)
@@ -100,6 +101,8 @@ def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_othe
     told = second.notes["overlap"]
     assert (told["picture_of"], told["reached_beside"]) == (first.id, first.id)
     assert first.notes["overlap"]["cleared_beside"] == second.id
+    # Both showed themselves before the first pick, and the picture was renewed after: nothing waited for that.
+    assert all("joints seen" in seen for seen in first.notes["arms_seen"].values())
     # The second set out before the first was parked, and neither waited for the other's motions to end.
     order = [phase for _, phase in table.begun]
     assert order.index(Phase.TRANSIT, 3) < order.index(Phase.RETREAT)
