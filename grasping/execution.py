@@ -141,6 +141,17 @@ def demand_empty(arm: Arm) -> None:
         )
 
 
+def demand_held(arm: Arm) -> None:
+    """Raises GripperError where a gripper no longer holds what it lifted."""
+    state = arm.state()
+    if not is_holding(state):
+        raise GripperError(
+            f"The {arm.name} gripper no longer holds what it lifted ({state.gripper_width_m * 1000:.0f} mm open, "
+            f"{state.gripper_effort_nm:.2f} N·m).",
+            "Take what fell out of the cell, then start again.",
+        )
+
+
 def demand_open(arm: Arm, state: ArmState, width_m: float) -> None:
     """Raises ArmError where fingers did not open as far [m] as they were to."""
     if state.gripper_width_m < width_m - OPENED_SLACK_M:

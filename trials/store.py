@@ -108,11 +108,11 @@ class TrialStore(LabelStore, CampaignStore):
             query = query.where(trials.c.estimator == estimator)
         return self._settled(query)[::-1]
 
-    def newest(self, cell: str, world: str) -> TrialRecord | None:
-        """The trial that this host has begun last in a cell of this name in this world; None where there is none."""
+    def newest(self, cell: str, world: str, count: int) -> tuple[TrialRecord, ...]:
+        """So many trials that this host has begun last in a cell of this name in this world, the newest first."""
         is_here = (trials.c.host == socket.gethostname(), trials.c.cell == cell, trials.c.world == world)
-        query = select(trials).where(*is_here).order_by(trials.c.id.desc()).limit(1)
-        return next(iter(self._settled(query)), None)
+        query = select(trials).where(*is_here).order_by(trials.c.id.desc()).limit(count)
+        return self._settled(query)
 
     def _settled(self, query: Select[Any]) -> tuple[TrialRecord, ...]:
         """What a query finds once those that died are marked."""

@@ -107,6 +107,7 @@ class LiveTrial(Stages):
         self.trial = replace(self.trial, verdict=self._world.verdict(self._hand))
         done, self.trial = self.trial, self.trial.again()
         self.approved = self.may_move = self._has_moved = False
+        self.binned_m = self._in_bin.points_m  # the other arm may have let go of something meanwhile
         self._entry.save_files(done)
         self._entry.note(self.trial)
         self._hand = ""

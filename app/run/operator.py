@@ -69,7 +69,8 @@ class Operator:
         """
         if self.assume_yes:
             return Approval(True, "by --yes")
-        choices = {"y": "move", "n": "skip this scene", "q": "quit"}
+        no = f"{arm} waits, {beside} carries alone" if beside else "skip this scene"
+        choices = {"y": "move", "n": no, "q": "quit"}
         while_ = f", while the {beside} one carries to the bin" if beside else ""
         first = f"First {_showing(shown)} to the camera, high above the table. " if shown else ""
         text = f"Move the {arm} arm{while_}? {first}Preview in {folder}."

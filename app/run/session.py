@@ -90,7 +90,8 @@ class Session:
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
         strokes_m = {name: mount.gripper_stroke_m for name, mount in self.pipeline.cell.arms.items()}
-        empty_hands(self.world, self.operator, strokes_m, self.log.last(self.pipeline.cell.name, self.world.name))
+        last = self.log.newest(self.pipeline.cell.name, self.world.name)
+        empty_hands(self.world, self.operator, strokes_m, last)
         if self.world.is_real:
             lay(self.world, self.operator)
         self.in_bin.clear()
@@ -103,7 +104,7 @@ class Session:
             if objects == 1 and not until_empty:
                 return trials
             while (why := self._end_of_scene(trials, objects, until_empty)) is None:
-                if trials[-1].reason is Reason.OPERATOR:
+                if trials[-1].reason is Reason.OPERATOR and not trials[-1].stood_back:
                     return trials  # skipped by a person: it was not worked on to its end
                 self.operator.console.say(f"\n  pick {len(trials) + 1}")
                 self.world.begin_attempt()
@@ -130,7 +131,7 @@ class Session:
 
     def _end_of_scene(self, trials: list[Trial], objects: int, until_empty: bool) -> str | None:
         """Why nothing more is picked from a scene; None while something is."""
-        held = [trial.outcome is Outcome.SUCCESS for trial in trials]
+        held = [trial.outcome is Outcome.SUCCESS for trial in trials if not trial.stood_back]
         left = self.world.objects_left()
         if left is None and until_empty:
             if trials[-1].sees_nothing:
@@ -140,7 +141,7 @@ class Session:
             return "empty"
         if held[-FAILURES_IN_A_ROW:] == [False] * FAILURES_IN_A_ROW:
             return "failures in a row"
-        return "too many picks" if len(trials) >= 2 * objects else None
+        return "too many picks" if len(held) >= 2 * objects else None
 
     def _row(self, scene: SceneNote, objects: int, scene_number: int) -> TrialRecord:
         """What the rows of a scene's picks have in common."""

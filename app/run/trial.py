@@ -85,6 +85,11 @@ class Trial:
         return self.grasps is not None and not len(self.grasps) and not len(self.grasps.cloud_m)
 
     @property
+    def stood_back(self) -> bool:
+        """Whether it was to reach while another arm carried, and waited instead: no pick was tried."""
+        return "reached_beside" in self.overlap and self.outcome is Outcome.REFUSED
+
+    @property
     def objects_seen(self) -> int | None:
         """How many objects the detector was given, the picked one too; None where it was not asked."""
         return None if self.grasps is None else len(np.unique(self.grasps.labels[self.grasps.labels >= 0]))

@@ -34,10 +34,12 @@ class TrialLog:
         self.ids.append(record.id)
         return LogEntry(self._store, record)
 
-    def last(self, cell: str, world: str) -> TrialRecord | None:
-        """The newest trial of this machine in this cell and world, of this session or an earlier one: what others log
-        beside it says nothing of these hands."""
-        return self._store.newest(cell, world)
+    def newest(self, cell: str, world: str) -> tuple[TrialRecord, ...]:
+        """The newest trial of this machine in this cell and world, of this session or an earlier one, and the one that
+        its arm reached beside: what others log beside them says nothing of these hands."""
+        rows = self._store.newest(cell, world, 2)
+        beside = [row for row in rows[1:] if row.id == rows[0].notes.get("overlap", {}).get("reached_beside")]
+        return *rows[:1], *beside
 
     def get(self, trial: int) -> TrialRecord:
         return self._store.get(trial)

@@ -31,13 +31,12 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_newest_trial_is_that_of_this_machine_in_this_cell_and_world(log: str) -> None:
     with TrialStore(log) as store:
-        assert store.newest("lab", "hardware") is None
-        own, elsewhere = (store.begin(row(cell="lab", world="hardware")).id for _ in range(2))
+        assert store.newest("lab", "hardware", 1) == ()
+        first, own, elsewhere = (store.begin(row(cell="lab", world="hardware")).id for _ in range(3))
         sql(log, "UPDATE trials SET host = 'another station' WHERE id = ?", elsewhere)
         for other in ({"cell": "lab", "world": DIGITAL_CELL}, {"cell": "lab2", "world": "hardware"}):
             store.begin(row(**other))
-        newest = store.newest("lab", "hardware")
-        assert newest is not None and newest.id == own
+        assert [trial.id for trial in store.newest("lab", "hardware", 2)] == [own, first]
         assert store.list(last=1)[0].id != own
 
 

@@ -10,7 +10,7 @@ from app.run.operator import Approval
 from app.run.pipeline import Stages
 from app.run.stage_lines import execute_line, plan_line
 from core.errors import PlanningError, VitroError
-from grasping.execution import Lift
+from grasping.execution import Execution, Lift, demand_held
 from grasping.grasp_set import OBJECT, GraspSet
 from grasping.overlapped_execution import OverlappedExecution
 from grasping.planning.grasp_plan import GraspPlan, Phase
@@ -55,6 +55,29 @@ class OverlappedTrial(LiveTrial):
     def clear(self) -> BaseException | None:
         """Carries what was lifted away, the other arm parked; the error that ends the session, if one did."""
         return self._go_through(super()._finish_pick)
+
+    def _clear(self, execution: Execution) -> None:
+        if self.trial.outcome is Outcome.SUCCESS:
+            self.demand_carrying()
+        super()._clear(execution)
+
+    def demand_carrying(self) -> None:
+        """Whether what it lifted may still be carried away: a question, or a search for more, may have taken its time.
+
+        Raises:
+            PlanningError: the gate's check of it is old.
+            ArmError: the object is held no longer, or the arms are not where they were.
+        """
+        plan = self._known()
+        stand = {**plan.measured_rad, plan.arm: plan.motions[Phase.PLACE].positions_rad[0]}
+        try:
+            require_fresh(plan.gate, stand, self._joints())
+        except PlanningError as error:
+            raise PlanningError(
+                f"{error.cause} The {plan.arm} arm holds its object in the air.",
+                "Start again without --yes: you are asked to support it before the gripper opens.",
+            ) from error
+        demand_held(self._world.arms[plan.arm])
 
     def find_next(self) -> OverlapPlan | None:
         """What the other arm may do while this one carries; None where it is to wait, for a reason that is shown."""
@@ -173,21 +196,32 @@ class OverlappedTrial(LiveTrial):
         folder = self._entry.note(self.trial)
         gate, beside = self._overlap.gate, self._overlap.carrying.arm
         approval = self._operator.approve(plan.arm, folder, gate.checked_s, beside)
+        if approval.given and (why := self._outdated()):
+            approval = Approval(False, why, why)
         self.approved = approval.given
         return approval
 
+    def _outdated(self) -> str:
+        """Why the two arms may no longer do together what was approved; empty where they may."""
+        assert self._overlap is not None and self._before is not None
+        if (age_s := self._looker.age_s) > PICTURE_VALID_S:
+            waits, carries = self._overlap.reaching.arm, self._overlap.carrying.arm
+            return (
+                f"too late: the picture is {age_s:.0f} s old, and no other can be taken while an arm holds its object "
+                f"over the table; the {waits} arm waits, the {carries} one carries alone"
+            )
+        try:
+            self._before.demand_carrying()
+        except VitroError as error:
+            return error.cause
+        return ""
+
     def _move_both(self, before: "OverlappedTrial", overlap: OverlapPlan) -> Lift:
-        """Moves both arms, if picture, gate report and joints are still what both plans were made for.
+        """Moves both arms, if gate report and joints are still what both plans were made for.
 
         Raises:
             VitroError: which of them is not; nothing moved.
         """
-        if (age_s := self._looker.age_s) > PICTURE_VALID_S:
-            raise PlanningError(
-                f"The picture is {age_s:.0f} s old, and no other can be taken while an arm holds its object over the "
-                "table; the other arm stays.",
-                "Answer sooner, or leave out --overlap.",
-            )
         require_fresh(overlap.gate, overlap.measured_rad, self._joints())
         self._has_moved = True
         before.begin_clearing()

@@ -354,10 +354,15 @@ def push_the_object(bench: Bench, sideways_m: float = 0.06, attempts: tuple[int,
 
 
 def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_logged(
-    bench: Bench, tmp_path: Path
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push_the_object(bench)
+    given, plan = [], Pipeline.plan
+    monkeypatch.setattr(Pipeline, "plan", lambda *args: given.append(len(args[-1])) or plan(*args))
+    in_bin_m = np.array([[*bench.world._cell.bin.center_m, 0.05]])
+    at_stage(bench, "verify", lambda trial: bench.session.in_bin.add(in_bin_m))  # let go of by the other arm
     trial = bench.run(attempts=3)
+    assert given == [0, 1]
     row = bench.row()
     assert (row.outcome, row.attempts, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, 2, True, True)
     assert (row.first_outcome, row.first_simulator_verdict) == (Outcome.FAILURE, False)

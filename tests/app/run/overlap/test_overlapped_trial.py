@@ -11,7 +11,8 @@ from app.console import Console
 from app.events import Event, PhaseBegin
 from app.interrupts import Interrupts
 from app.paths import trial_folder
-from app.question import Reply
+from app.question import Question, Reply
+from app.run import look
 from app.run.operator import Operator
 from app.run.options import PipelineOptions
 from app.run.overlap import overlapped_trial
@@ -20,7 +21,7 @@ from app.run.session import Session
 from app.run.trial_log import TrialLog
 from app.trial_recording.reader import read_recording
 from app.trial_recording.recorder import RECORDING, TrialRecorder
-from core.errors import ArmError, ConfigurationError
+from core.errors import ArmError, ConfigurationError, VitroError
 from grasping.execution import is_holding
 from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
@@ -28,6 +29,7 @@ from tests.support.drawn_cell import CELL
 from tests.support.quick_cell import QuickCell
 from trials.record import Outcome, Reason, TrialRecord
 from trials.store import TrialStore
+from trials.summary import counts
 
 #: A glass shaker and a glass bottle, one before either arm.
 SCENE = 35
@@ -137,21 +139,74 @@ def test_a_wish_to_stop_holds_both_and_is_the_operators_in_both_rows(table: Tabl
     assert is_holding(table.world.arms[table.carrying].state())
 
 
-def test_a_no_leaves_the_other_arm_parked_while_this_one_carries(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def answers(table: Table, monkeypatch: pytest.MonkeyPatch, keys: str, meanwhile=lambda: None) -> list[Question]:
+    """What is asked, of a person who answers so; meanwhile: before the second answer."""
+    asked: list[Question] = []
 
-    def answer(_: Console, question) -> Reply:
-        asked.append(question.text)
-        return Reply("y" if len(asked) == 1 else "n")
+    def answer(_: Console, question: Question) -> Reply:
+        asked.append(question)
+        if len(asked) == 2:
+            meanwhile()
+        return Reply(keys[len(asked) - 1])
 
     table.operator.assume_yes = False
     monkeypatch.setattr(Console, "ask", answer)
     monkeypatch.setattr("app.labels.labelling.Labelling.label", lambda *_: None)
-    first, second = table.clear()
-    assert f"while the {table.carrying} one carries" in asked[1]
+    return asked
+
+
+def test_after_a_no_one_arm_carries_alone_as_the_key_says_and_the_other_is_asked_of_anew(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answers(table, monkeypatch, "ynn")
+    first, second, third = table.clear()
+    assert f"while the {table.carrying} one carries" in asked[1].text
+    assert asked[1].choices["n"].endswith(f"waits, {table.carrying} carries alone")
     assert (first.outcome, second.outcome, second.reason) == (Outcome.SUCCESS, Outcome.REFUSED, Reason.OPERATOR)
     assert {arm for arm, _ in table.begun} == {table.carrying} and "in bin" in first.notes["simulator"]
     assert "overlap" not in first.notes
+    assert "while" not in asked[2].text and third.reason is Reason.OPERATOR
+
+
+def forget_the_picture(_: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlapped_trial, "PICTURE_VALID_S", 0.0)
+
+
+def forget_the_plan(_: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "PLAN_VALID_S", 0.0)
+
+
+def drop(table: Table, _: pytest.MonkeyPatch) -> None:
+    physics = table.world._physics
+    with physics.lock:
+        for name in ("object0", "object1"):
+            physics.data.qpos[physics.model.joint(name).qposadr[0]] += 1.0
+    table.world.clock.sleep(1.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "happens", "why"),
+    [("n", forget_the_plan, "ago; nothing moves. The .* arm holds its object"), ("y", drop, "no longer holds")],
+)
+def test_an_arm_that_waited_for_an_answer_does_not_carry_on_whatever_became_of_the_cell(
+    table: Table, monkeypatch: pytest.MonkeyPatch, key: str, happens, why: str
+) -> None:
+    answers(table, monkeypatch, f"y{key}", lambda: happens(table, monkeypatch))
+    with pytest.raises(VitroError, match=why):
+        table.clear()
+    assert [phase for _, phase in table.begun] == [Phase.TRANSIT, Phase.APPROACH, Phase.LIFT]
+    first, second = table.rows
+    assert first.notes["faults"][0].startswith("clear: ")
+    assert (second.outcome, second.reason) == (Outcome.REFUSED, Reason.OPERATOR)
+
+
+def test_an_answer_that_comes_too_late_for_the_picture_fails_nobody(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(table, monkeypatch, "yyn", lambda: forget_the_picture(table, monkeypatch))
+    first, second, _ = table.clear()
+    assert first.outcome is Outcome.SUCCESS and "in bin" in first.notes["simulator"]
+    assert "too late" in second.detail and not counts(second)
 
 
 def test_a_cell_of_one_arm_is_told_that_it_needs_two(tmp_path: Path) -> None:
