@@ -20,6 +20,7 @@ from hardware.robot.kinematics import forward_kinematics
 
 #: How many places an arm touches; it comes down so fast, and so fast once the table may be near [m/s].
 PLACES, _FAST_M_S, _SLOW_M_S = 3, 0.02, 0.003
+_UP_M_S = _FAST_M_S, 0.01, _SLOW_M_S
 _STEP_M = 0.001
 _FORCE_N = 5.0
 
@@ -122,15 +123,19 @@ def _sink(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable
 
 
 def _rise(sampling: Sampling, arm: str, down_rad: NDArray[np.float64]) -> None:
-    """Back up the way (N, 6) that the arm came down, from where it is."""
+    """Back up the way (N, 6) that the arm came down, from where it is, as fast as the gate allows: it starts anywhere
+    between two of the way's steps."""
     joints = sampling.rig.world.arms[arm].state().joints_rad
     nearest = int(np.argmin(np.abs(down_rad - joints).max(axis=1)))
     up_rad = np.concatenate([joints[None], down_rad[: max(nearest, 1)][::-1]])
-    motion, scene = _timed(up_rad, np.full(len(up_rad) - 1, _FAST_M_S)), sampling.scene(arm, None)
-    report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
-    if not report.passed:
-        raise ArmError(
-            f"The {arm} arm stands on the table, and the gate refuses its way up: {report.violations[0]}.",
-            "Hold it, switch its power off, park it by hand; then calibrate goes on.",
-        )
-    sampling.drive(scene, motion, report)
+    scene = sampling.scene(arm, None)
+    for speed_m_s in _UP_M_S:
+        motion = _timed(up_rad, np.full(len(up_rad) - 1, speed_m_s))
+        report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
+        if report.passed:
+            sampling.drive(scene, motion, report)
+            return
+    raise ArmError(
+        f"The {arm} arm stands on the table, and the gate refuses its way up: {report.violations[0]}.",
+        "Hold it, switch its power off, park it by hand; then calibrate goes on.",
+    )

@@ -20,8 +20,12 @@ from app.paths import CELLS
 from app.question import Question, Reply
 from app.run.operator import Operator
 from calibration.board import Board
-from core.cell import load_cell
+from core.cell import Cell, load_cell
 from core.errors import ArmError
+from grasping.planning.gate import check_touch
+from grasping.planning.grasp_plan import GateReport
+from hardware.arms.trajectory import JointTrajectory
+from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.misplaced_cell import misplace
 
 CELL, SEED = load_cell(CELLS / "sim.yaml"), 3
@@ -40,6 +44,14 @@ class Person(Operator):
 
     def foresee(self, most: int) -> None:
         self.asked, self.most = [], most
+
+
+def refuse_fast_ways_up(cell: Cell, motion: JointTrajectory, *, arm: str, measured) -> GateReport:
+    """As a gate does that finds a joint to accelerate too hard."""
+    report, firmware = check_touch(cell, motion, arm=arm, measured=measured), cell.arms[arm].firmware
+    low_m, high_m = (forward_kinematics(joints, firmware)[2, 3] for joints in motion.positions_rad[[0, -1]])
+    is_fast = high_m - low_m > 0.015 * motion.duration_s
+    return replace(report, passed=False, violations=("it rises too fast",)) if is_fast else report
 
 
 @pytest.fixture
@@ -63,6 +75,7 @@ def test_the_table_is_felt_where_it_is_and_pressed_on_gently(
     assert len(person.asked) == 1 and "Fingers away" in person.asked[0]
     assert check.closed_m == pytest.approx(0.004, abs=5e-4) and check.open_m == pytest.approx(0.104, abs=5e-4)
     monkeypatch.setattr(fingers, "PLACES", 1)
+    monkeypatch.setattr(fingers, "check_touch", refuse_fast_ways_up)
     person.foresee(4)  # the fingers, to above the place, down and up again, to park
     (touch,) = touch_table(sampling, "left")
     assert len(person.asked) == 4 and "Fingers away" in person.asked[0] and "and up again" in person.asked[2]
