@@ -7,6 +7,8 @@ import pytest
 
 from calibration.board import Board
 from calibration.closed_form import closed_forms
+from calibration.hand_eye import HandEyeModel
+from calibration.joint_errors import SeenErrors
 from calibration.solve import poses_apart, solve_arm
 from core.errors import CalibrationError
 from tests.support.board_views import K, Truth, drawn_truth, drawn_views
@@ -55,6 +57,18 @@ def test_two_views_from_one_pose_break_no_closed_form() -> None:
     assert all(poses_apart(one.T_camera_base, truth.T_camera_base)[0] < 0.01 for one in forms.values())
     still = closed_forms([views[0]] * 8, K, "new")  # some guess, none breaks
     assert all(np.isfinite(one.T_camera_base).all() for one in still.values())
+
+
+def test_views_left_out_that_are_missed_more_make_it_less_sure_and_fewer_misses_no_surer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    views = drawn_views(drawn_truth(1), count=8)
+    model = HandEyeModel(K, "new")
+    fit, sigma = model.fit(views, closed_forms(views, K, "new")["shah"]), []
+    for chi in (1.0, 0.5, 2.0):
+        monkeypatch.setattr(SeenErrors, "left_out_chi", lambda *_, chi=chi: chi)
+        sigma.append(model.refine(views, fit, rounds=1).sigma)
+    np.testing.assert_allclose(sigma[1:], [sigma[0], 2.0 * sigma[0]])
 
 
 def test_it_is_at_least_twice_as_near_as_closed_forms() -> None:

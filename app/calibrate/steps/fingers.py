@@ -119,7 +119,14 @@ def _sink(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable
     if not report.passed:
         raise PlanningError(f"The gate refuses to touch there: {report.violations[0]}.", "Another place is tried.")
     sampling.approve(scene, motion, " down until it feels the table, and up again")
-    sampling.drive(scene, motion, report, feels)
+    try:
+        sampling.drive(scene, motion, report, feels)
+    except KeyboardInterrupt:
+        sampling.operator.console.say(
+            f"  The {arm} arm holds low over the table or on it, from where it plans no way: hold it, switch its power "
+            "off and park it by hand before calibrate goes on."
+        )
+        raise
 
 
 def _rise(sampling: Sampling, arm: str, down_rad: NDArray[np.float64]) -> None:
