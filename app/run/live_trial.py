@@ -1,34 +1,29 @@
 """One trial in a world: the stages that a recording has not, and the machine that says which may follow which."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from app.arm_look.arm_proof import ArmProof
+from app.arm_look.world_stages import WorldStages
 from app.events import PhaseBegin
 from app.run.endings import ends_session, may_help, reason_of
-from app.run.look import PICTURE_VALID_S, Looker, require_fresh
+from app.run.look import PICTURE_VALID_S, Looker
 from app.run.operator import Approval, Operator
-from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
+from app.run.pipeline import Pipeline, Result
 from app.run.stage_lines import capture_line, execute_line
 from app.run.state_machine import TrialMachine
 from app.run.trial import Trial
 from app.run.trial_log import LogEntry
-from calibration.arm_look import ArmLook
-from calibration.cell_check import check_cell
-from core.errors import CalibrationError, VitroError
-from grasping.execution import Execution, Lift, MotionStopped, hold_all, verify
+from core.errors import VitroError
+from grasping.execution import Execution, Lift, MotionStopped, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
-from hardware.arms.arm import Arm, TrackingReport
-from hardware.cameras.frame import RgbdFrame
+from hardware.arms.arm import TrackingReport
 from hardware.world import World
-from perception.depth_types import TableView
-from perception.table.camera_shift import camera_shift
 from trials.record import Outcome, Reason, TrialRecord
 
 
-class LiveTrial(Stages):
+class LiveTrial(WorldStages):
     """Walks the state machine, one stage a state; `gate_passed`, `approved`, `may_move` and `may_retry` are what it
     asks for. most_attempts: so many grasps of one object may be tried. in_bin: what was let go of there before."""
 
@@ -44,21 +39,15 @@ class LiveTrial(Stages):
         most_attempts: int = 1,
         in_bin: BinContents | None = None,
     ) -> None:
-        super().__init__(trial, pipeline, operator.console)
+        super().__init__(trial, world, pipeline, operator, looker, proof)
         self._in_bin = in_bin or BinContents()
         self.binned_m = self._in_bin.points_m
         self.approved = False
-        self.may_move = False
         self._has_moved = False
         #: Whose lift the simulator is asked for; '': nobody else lifts meanwhile.
         self._hand = ""
-        self._looker, self._proof = looker, proof
-        #: How arms show themselves to the camera before the motion that is asked for.
-        self._looks: tuple[ArmLook, ...] = ()
         self._most_attempts = most_attempts
-        self._world = world
         self._entry = entry
-        self._operator = operator
         self._machine = TrialMachine(self)
 
     @property
@@ -141,24 +130,6 @@ class LiveTrial(Stages):
             raise RuntimeError(f"{name} does not follow here: the machine is in {self._machine.stage}")
         return super().stage(name, work, line, waits)
 
-    def locate(self, frame: RgbdFrame) -> TableView:
-        """Where the table is, and whether this cell may be moved in."""
-        view = super().locate(frame)
-        self.trial = replace(self.trial, view=view)
-        if view.source != "tags":
-            raise CalibrationError(
-                "No AprilTag of the cell is in view, so the arms do not know where the table is.",
-                "Uncover the tags, or check their ids and sizes in the cell's YAML; without tags use dry-run.",
-            )
-        cell = self.pipeline.cell
-        check_cell(cell, frame.serial, camera_shift(view, cell), real=self._world.is_real)
-        try:
-            self._proof.look_at_rest(frame, view.T_camera_world)
-        finally:
-            self._note_arms()
-        self.may_move = self._world.camera.is_live
-        return view
-
     def _pick(self) -> None:
         if self._machine.stage == "capture":
             self._begin_again()
@@ -220,39 +191,9 @@ class LiveTrial(Stages):
         self._has_moved = True
         return self._move([execution.arm], execution.lift)
 
-    def _demand_current(self, plan: GraspPlan, looks_again: bool) -> None:
-        """Raises VitroError where the scene, looked at again, or an arm is not what the plan was made for, or the
-        gate's report is old."""
-        if looks_again:
-            frame, view = self.trial.frame, self.trial.view
-            assert frame is not None and view is not None
-            self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
-        require_fresh(plan.gate, plan.measured_rad, self._joints())
-
     def _arms_to_show(self, plan: GraspPlan) -> tuple[str, ...]:
         """Those that may show themselves before this plan is carried out."""
         return (plan.arm,)
-
-    def _plan_looks(self, names: Sequence[str]) -> tuple[ArmLook, ...]:
-        """How those of these arms that have yet to show themselves do so."""
-        view, grasps = self.trial.view, self.trial.grasps
-        assert view is not None and grasps is not None
-        try:
-            return self._proof.plan(names, grasps, view, self.binned_m)
-        finally:
-            self._note_arms()
-
-    def _show(self) -> None:
-        view = self.trial.view
-        assert view is not None
-        try:
-            for look in self._looks:
-                self._move([self._world.arms[look.arm]], partial(self._proof.show, look, view.T_camera_world))
-        finally:
-            self._note_arms()
-
-    def _note_arms(self) -> None:
-        self.trial = replace(self.trial, arms_seen=dict(self._proof.said))
 
     def _clear(self, execution: Execution) -> None:
         self._move([execution.arm], execution.clear)
@@ -262,15 +203,6 @@ class LiveTrial(Stages):
         if self.trial.verification is not None and self.trial.verification.held:
             self._in_bin.add(plan.binned_m)
             self.binned_m = self._in_bin.points_m
-
-    def _move(self, arms: Sequence[Arm], work: Callable[[], Result]) -> Result:
-        """What `work` returns, which moves these arms; how long that takes by the cell's clock is noted."""
-        start_s = self._world.clock.now_s()
-        try:
-            with self._operator.motion(*arms):
-                return work()
-        finally:
-            self.trial = replace(self.trial, motion_s=self.trial.motion_s + self._world.clock.now_s() - start_s)
 
     def _tell_phase(self, phase: Phase) -> None:
         plan = self.trial.plan
@@ -304,14 +236,8 @@ class LiveTrial(Stages):
         super().stage("fault", self._hold, str)
         self._machine.advance()
 
-    def _hold(self) -> str:
-        return hold_all(self._world.arms.values())
-
     def _end(self, outcome: Outcome, reason: Reason = Reason.NONE, message: str = "") -> None:
         self.trial = self.trial.end(outcome, reason, message)
 
     def _note_fault(self, message: str) -> None:
         self.trial = replace(self.trial, faults=(*self.trial.faults, f"{self._machine.stage}: {message}"))
-
-    def _joints(self) -> ArmJoints:
-        return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}
