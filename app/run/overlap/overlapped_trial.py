@@ -86,14 +86,15 @@ class OverlappedTrial(LiveTrial):
             return None
 
         def look() -> str:
+            (other,) = set(self._world.arms) - {self._known().arm}
+            if self._proof.is_due(other):
+                return f"no: the {other} arm has yet to show itself to the camera"
             try:
                 self._demand_young("plan", "approve")
                 overlap = self._plan_next()
                 self._demand_young("approve")
             except PlanningError as error:
                 return f"no: {error.cause}"
-            if self._proof.is_due(arm := overlap.reaching.arm):
-                return f"no: the {arm} arm has yet to show itself to the camera"
             found.append(overlap)
             waits = f", {overlap.delay_s:.1f} s later" if overlap.delay_s else ""
             return f"the {overlap.reaching.arm} arm reaches meanwhile{waits}; both checked together"
@@ -102,11 +103,15 @@ class OverlappedTrial(LiveTrial):
         return found[0] if found else None
 
     def _demand_young(self, *ahead: str) -> None:
-        """Raises PlanningError where the picture would be too old once these stages, which take as long as they did
-        for this trial, are over."""
+        """Raises PlanningError where the picture would be too old once these stages are over."""
+        if (left_s := self._left_s(*ahead)) < 0.0:
+            raise PlanningError(f"the picture would be {PICTURE_VALID_S - left_s:.0f} s old", "It is taken anew.")
+
+    def _left_s(self, *ahead: str) -> float:
+        """How long the picture will be young enough once these stages, which take as long as they did for this trial,
+        are over."""
         ahead_s = sum(self.trial.stages_s.get(stage, 0.0) for stage in ahead) + _MARGIN_S
-        if (age_s := self._looker.age_s + ahead_s) > PICTURE_VALID_S:
-            raise PlanningError(f"the picture would be {age_s:.0f} s old", "It is taken anew.")
+        return PICTURE_VALID_S - self._looker.age_s - ahead_s
 
     def _plan_next(self) -> OverlapPlan:
         plan, view = self._known(), self.trial.view
@@ -126,6 +131,7 @@ class OverlappedTrial(LiveTrial):
             planner=options.planner,
             seed=self.trial.seed,
             speed=options.speed,
+            budget_s=self._left_s("approve"),
         )
 
     def _seen_now(self) -> GraspSet:
@@ -184,7 +190,8 @@ class OverlappedTrial(LiveTrial):
         self.trial = replace(self.trial, plan=plan, stages_s={**self.trial.stages_s, "plan": seconds})
 
     def _give_away(self, stage: str) -> float:
-        """The time that a stage took, which is counted with another trial."""
+        """The time that a stage took, which is counted with another trial, the one that people are told of by now."""
+        self.is_told = False
         stages = dict(self.trial.stages_s)
         seconds = stages.pop(stage, 0.0)
         self.trial = replace(self.trial, stages_s=stages)

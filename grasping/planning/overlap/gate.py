@@ -25,8 +25,9 @@ from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, 
 _log = logging.getLogger(__name__)
 #: Nearer than this [m] two moving arms may not come; between samples no joint of either moves farther than that.
 APART_M, SAMPLE_RAD = 0.02, np.deg2rad(1.0)
-#: Either arm may be so far behind the other [s]: they are checked side by side, and with either one late.
+#: Either arm may be so far behind the other [s]: they are checked side by side, and with either that late, or half.
 LAG_S = 0.1
+_LAGS_S = ((0.0, 0.0), (LAG_S / 2, 0.0), (LAG_S, 0.0), (0.0, LAG_S / 2), (0.0, LAG_S))
 #: Distances are measured up to here [m].
 _SEEN_M = 0.06
 #: What is held is a box around its points in each column of this width [m], at least so thick [m] to either side.
@@ -170,9 +171,9 @@ class _PairWorld:
     def follow(self, carry: Sequence[TimedStep], reach: Sequence[TimedStep]) -> tuple[int, float, list[str]]:
         """How many configurations were checked, the least distance [m] seen, and what came too near."""
         first, second = _Course(carry), _Course(reach)
-        times = _sample_times(first, second)
         checked, nearest_m, noted = 0, _SEEN_M, {}
-        for late_s, behind_s in ((0.0, 0.0), (LAG_S, 0.0), (0.0, LAG_S)):
+        for late_s, behind_s in _LAGS_S:
+            times = _sample_times(first, second, late_s, behind_s)
             joints, others = first.at(times - late_s), second.at(times - behind_s)
             for time_s, q, other in zip(times, joints, others, strict=True):
                 checked += 1
@@ -199,7 +200,13 @@ class _PairWorld:
 
 
 def _columns(points_m: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-    """The corners (3,) of boxes that hold points (M, 3) of the tool's frame, column by column along its axis."""
+    """The corners (3,) of boxes that hold points (M, 3) of the tool's frame, column by column along its axis.
+
+    Raises:
+        ValueError: nothing is known of what is held: without it the arms would be checked as if they held nothing.
+    """
+    if not len(points_m) or not np.isfinite(points_m).all():
+        raise ValueError("where the object is that is held is unknown")
     cells = np.floor(points_m[:, :2] / _COLUMN_M).astype(int)
     for cell in np.unique(cells, axis=0):
         within = points_m[(cells == cell).all(axis=1)]
@@ -230,10 +237,11 @@ class _Course:
         return bool(self._held_s[0] - LAG_S <= time_s <= self._held_s[1] + LAG_S)
 
 
-def _sample_times(first: _Course, second: _Course) -> NDArray[np.float64]:
-    """(T,) so close that no joint of either arm moves farther than SAMPLE_RAD in between."""
+def _sample_times(first: _Course, second: _Course, late_s: float, behind_s: float) -> NDArray[np.float64]:
+    """(T,) so close that no joint of either arm, so late, moves farther than SAMPLE_RAD in between."""
+    late = ((first, late_s), (second, behind_s))
     fine = np.linspace(0.0, max(first.end_s, second.end_s) + LAG_S, 1 + int(500 * max(first.end_s, second.end_s)))
-    moved = np.maximum(*(np.abs(np.diff(course.at(fine), axis=0)).max(axis=1) for course in (first, second)))
+    moved = np.maximum(*(np.abs(np.diff(course.at(fine - by_s), axis=0)).max(axis=1) for course, by_s in late))
     travelled = np.concatenate([[0.0], np.cumsum(moved)])
     along = np.linspace(0.0, travelled[-1], 2 + int(travelled[-1] / SAMPLE_RAD))
     return np.interp(along, travelled + np.arange(len(travelled)) * 1e-12, fine)

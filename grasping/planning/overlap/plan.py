@@ -1,6 +1,7 @@
 """The next pick, by the other arm, while one carries its object to the bin."""
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,6 +32,8 @@ LEAST_GAIN_S = 0.5
 SOON_S = 1.0
 #: Times to set out that the gate is asked about, every so many of the planner's; objects that are tried.
 _STARTS, _APART, _TARGETS = 4, 3, 2
+#: One object's grasps are tried for no longer [s].
+_MOST_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def plan_overlap(
     planner: str,
     seed: int,
     speed: float,
+    budget_s: float,
 ) -> OverlapPlan:
     """The best grasp of the other arm on the picture that `carrying` was planned on, both arms checked together.
 
@@ -80,13 +84,14 @@ def plan_overlap(
         grasps, view: of that picture.
         joints: (6,) [rad] of both arms, measured now.
         binned_m: (N, 3) what stands in the bin already, world.
+        budget_s: wall time after which no further grasp is tried, of all objects together.
 
     Raises:
         NoPlanError: nothing that stands far enough away can be reached by the other arm.
         PlanningError: the other arm cannot start.
     """
     (other,) = set(cell.arms) - {carrying.arm}
-    cloud = SceneCloud.from_grasps(grasps, view)
+    deadline_s, cloud = time.monotonic() + budget_s, SceneCloud.from_grasps(grasps, view)
     left = _untouched(grasps, cloud, taken)
     if not len(left):
         raise _nothing("nothing else stands far enough from what was taken")
@@ -96,7 +101,7 @@ def plan_overlap(
     here = {name: np.asarray(q, float) for name, q in joints.items()}
     found: list[OverlapPlan] = []
     why = _nothing("nothing else can be reached")
-    for reaching in _picks_beside(carrying, left, view, cell, parked, options):
+    for reaching in _picks_beside(carrying, left, view, cell, parked, options, deadline_s):
         points = {plan.arm: cloud.of(int(plan.row[OBJECT])) for plan in (carrying, reaching)}
         try:
             found.append(_together(carrying, reaching, points, cell, here))
@@ -116,6 +121,7 @@ def _picks_beside(
     cell: Cell,
     parked: Mapping[str, NDArray[np.float64]],
     options: Mapping[str, Any],
+    deadline_s: float,
 ) -> Iterator[GraspPlan]:
     """The other arm's picks of some objects, the best one's first, around the arm over the bin; of the first object,
     where it must, once that arm has gone.
@@ -124,13 +130,18 @@ def _picks_beside(
         NoPlanError: there is no first.
     """
     passing = _at_the_bin(carrying, cell)
+
+    def plan_one(grasps: GraspSet, passing: Sequence[OrientedBox] = ()) -> GraspPlan:
+        budget_s = min(deadline_s - time.monotonic(), _MOST_S)
+        return plan_grasp(grasps, view, cell, parked, **options, budget_s=budget_s, passing=passing)
+
     for number in range(_TARGETS):
         try:
-            plan = plan_grasp(grasps, view, cell, parked, **options, passing=passing)
+            plan = plan_one(grasps, passing)
         except NoPlanError:
             if number:
                 return
-            plan = plan_grasp(grasps, view, cell, parked, **options)
+            plan = plan_one(grasps)
         yield plan
         grasps = grasps[np.flatnonzero(grasps.rows[:, OBJECT] != plan.row[OBJECT])]
         if not len(grasps):

@@ -10,7 +10,7 @@ from grasping.grasp_set import OBJECT
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import SceneCloud
-from grasping.planning.overlap.gate import check_together
+from grasping.planning.overlap.gate import LAG_S, SAMPLE_RAD, _Course, _sample_times, check_together
 from grasping.planning.overlap.plan import NEAR_M, OverlapPlan, plan_overlap
 from grasping.planning.overlap.time_line import time_line
 from grasping.planning.planner import plan_grasp
@@ -33,10 +33,22 @@ def lifted(plan: GraspPlan) -> dict[str, np.ndarray]:
     return PARKED | {plan.arm: plan.motions[Phase.LIFT].positions_rad[-1]}
 
 
-def overlap_with(carrying: GraspPlan, grasps=SCENE, joints=None) -> OverlapPlan:
+def overlap_with(carrying: GraspPlan, grasps=SCENE, joints=None, budget_s=60.0) -> OverlapPlan:
     joints, taken = joints or lifted(carrying), [int(carrying.row[OBJECT])]
     nothing = np.zeros((0, 3))
-    return plan_overlap(carrying, taken, grasps, table_view(), CELL, joints, nothing, planner="ompl", seed=0, speed=1.0)
+    return plan_overlap(
+        carrying,
+        taken,
+        grasps,
+        table_view(),
+        CELL,
+        joints,
+        nothing,
+        planner="ompl",
+        seed=0,
+        speed=1.0,
+        budget_s=budget_s,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +134,19 @@ def test_arms_that_would_meet_are_refused_though_each_alone_may_go() -> None:
     assert report(0.0, after_s[carrying.arm]).passed
 
 
+def test_without_time_left_nothing_is_tried(carrying: GraspPlan) -> None:
+    with pytest.raises(NoPlanError, match="can be carried out"):
+        overlap_with(carrying, budget_s=0.0)
+
+
+def test_between_two_samples_no_arm_however_late_moves_farther_than_a_degree(overlap: OverlapPlan) -> None:
+    first, second = (_Course(overlap.steps[plan.arm]) for plan in (overlap.carrying, overlap.reaching))
+    for late_s, behind_s in ((0.0, 0.0), (LAG_S, 0.0), (0.0, LAG_S)):
+        times = _sample_times(first, second, late_s, behind_s)
+        for course, by_s in ((first, late_s), (second, behind_s)):
+            assert np.abs(np.diff(course.at(times - by_s), axis=0)).max() < 1.05 * SAMPLE_RAD
+
+
 def changed(overlap: OverlapPlan, arm: str, number: int, **values) -> dict[str, list[TimedStep]]:
     lines = {name: list(line) for name, line in overlap.steps.items()}
     lines[arm][number] = replace(lines[arm][number], **values)
@@ -145,6 +170,8 @@ def test_the_gate_refuses_what_is_not_what_was_planned(overlap: OverlapPlan) -> 
         {"measured": {carry: overlap.measured_rad[carry]}},
         {"measured": overlap.measured_rad | {reach: np.full(6, np.nan)}},
         {"held_m": {}},
+        {"held_m": {carry: np.zeros((0, 3)), reach: np.zeros((0, 3))}},
+        {"held_m": {carry: np.full((4, 3), np.nan), reach: np.full((4, 3), np.nan)}},
         {"reaching": replace(overlap.reaching, pre_open_m=0.05)},
         {"reaching": replace(overlap.reaching, measured_rad=overlap.measured_rad)},
         {"carrying": overlap.reaching},
