@@ -38,7 +38,12 @@ class ArmError(VitroError):
 
 
 class TrackingError(ArmError):
-    """An arm that could not follow its path: something is in its way. A failure of the system under test."""
+    """An arm that could not follow its path: something is in its way. A failure of the system under test.
+
+    arm: whose it was, where several moved at once.
+    """
+
+    arm = ""
 
 
 class GripperError(ArmError):

@@ -58,7 +58,8 @@ def move_together(
     what `done` raises stops all arms.
 
     Raises:
-        ArmError: any fault of one arm, waiting, moving or done. All brake along their paths, and hold.
+        ArmError: any fault of one arm, waiting, moving or done. All brake along their paths, and hold. A TrackingError
+            says whose it was.
     """
     return _Ensemble([_Part(arms[name], steps[name], begin, done) for name in steps], clock).run(should_stop)
 
@@ -165,6 +166,7 @@ class _Ensemble:
         except ArmError as error:
             self._brake()
             if isinstance(error, TrackingError) and self._at is not None:
+                error.arm = self._at.arm.name
                 with suppress(ArmError):
                     self._at.lead_back()
             raise

@@ -9,7 +9,7 @@ from app.run.look import PICTURE_VALID_S, require_fresh
 from app.run.operator import Approval
 from app.run.pipeline import Stages
 from app.run.stage_lines import execute_line, plan_line
-from core.errors import PlanningError, VitroError
+from core.errors import PlanningError, TrackingError, VitroError
 from grasping.execution import Execution, Lift, demand_held
 from grasping.grasp_set import OBJECT, GraspSet
 from grasping.overlapped_execution import OverlappedExecution
@@ -176,7 +176,8 @@ class OverlappedTrial(LiveTrial):
         self._seen, self._taken = before._seen_now(), before._taken_now()
         left = self._seen.without(self._taken)
         self.may_move = before.may_move
-        notes = {"picture_of": before.record.id, "reached_beside": before.record.id}
+        picture_of = told.overlap.get("picture_of", before.record.id)  # it may have taken it over itself
+        notes = {"picture_of": picture_of, "reached_beside": before.record.id}
         self.trial = replace(self.trial, overlap=notes)
         frames = self.stage("capture", lambda: told.frames, lambda _: of)
         self.trial = replace(self.trial, frames=frames)
@@ -269,6 +270,9 @@ class OverlappedTrial(LiveTrial):
 
     def _fail(self, error: VitroError) -> VitroError | None:
         """What ends a motion of two arms ends the session, whichever of them had moved."""
+        if isinstance(error, TrackingError) and self._overlap and error.arm == self._overlap.carrying.arm:
+            # No failure of what was reached for: the other arm's own trial has the fault, after what it lifted.
+            self._end(Outcome.INTERRUPTED, Reason.EQUIPMENT, str(error))
         fatal, before = super()._fail(error), self._before
         return error if before is not None and before._machine.stage == "clear" else fatal
 

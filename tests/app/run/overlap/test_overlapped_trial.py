@@ -21,7 +21,7 @@ from app.run.session import Session
 from app.run.trial_log import TrialLog
 from app.trial_recording.reader import read_recording
 from app.trial_recording.recorder import RECORDING, TrialRecorder
-from core.errors import ArmError, ConfigurationError, VitroError
+from core.errors import ArmError, ConfigurationError, TrackingError, VitroError
 from grasping.execution import is_holding
 from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
@@ -126,6 +126,21 @@ def test_a_fault_of_one_arm_stops_both_and_leaves_both_rows_whole(table: Table) 
     for row, stage in ((first, "clear"), (second, "execute")):
         assert row.finished is not None and "fault" in row.stages_s
         assert row.notes["faults"][0].startswith(f"{stage}: ")
+
+
+def test_where_the_carrying_arm_is_blocked_the_trial_that_reached_beside_it_has_not_failed(table: Table) -> None:
+    def block() -> None:
+        plant = table.world._physics.plant(table.carrying)
+        drive, here_rad = plant.drive_joints, plant.joints_rad().copy()
+        plant.drive_joints = lambda targets_rad: drive(0.5 * (targets_rad + here_rad))
+
+    table.hooks[Phase.TRANSIT] = block
+    with pytest.raises(TrackingError) as failed:
+        table.clear()
+    assert failed.value.arm == table.carrying
+    first, second = table.rows
+    assert first.outcome is Outcome.SUCCESS and first.notes["faults"]
+    assert second.outcome is Outcome.INTERRUPTED and not counts(second)
 
 
 def test_a_wish_to_stop_holds_both_and_is_the_operators_in_both_rows(table: Table) -> None:
