@@ -54,7 +54,7 @@ missing_packages() {
     has_module "$python" ensurepip || "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
-has_llvm() { loader_cache | grep -qE "$llvm_pattern"; }
+has_llvm() { grep -qE "$llvm_pattern" <<<"$(loader_cache)"; }
 
 llvm_package() {
     local package

@@ -22,12 +22,21 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.stop_requested = False
+        #: Whether arms were stopped at once: they are not held, but sink.
+        self.was_emergency = False
         self.emergency: Callable[[], None] | None = None
         self._saved: dict[int, object] = {}
         self._asked_s = float("-inf")
 
     def should_stop(self) -> bool:
         return self.stop_requested
+
+    @property
+    def aftermath(self) -> str:
+        """What people must know of the arms once a person has stopped them."""
+        if self.was_emergency:
+            return "An arm is in EMERGENCY STOP and sinks: support it with your hands, then python main.py recover ARM."
+        return "The arms hold where they are."
 
     def request(self) -> None:
         """Does what Ctrl-C does; any thread may call it."""
@@ -61,6 +70,7 @@ class Interrupts:
         if self.emergency is None:
             raise KeyboardInterrupt
         if self.stop_requested:
+            self.was_emergency |= self.emergency is not _stop_now
             self.emergency()
         self.stop_requested = True
 

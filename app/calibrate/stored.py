@@ -60,11 +60,11 @@ def show_version(options: ShowOptions) -> int:
             f"{', '.join(arm.unseen) or 'nothing'}"
         )
     for name, touches in calibration.fingers.items():
-        heights = ", ".join(f"{touch.height_mm:+.1f}" for touch in touches) or "not felt"
+        heights = ", ".join(f"{touch.height_mm:+.1f}" for touch in touches)
+        felt = f"the table felt at {heights} mm" if touches else "the table was not felt"
         check = calibration.gripper[name]
         console.say(
-            f"  {name} hand: the table felt at {heights} mm; gripper {1000 * check.closed_m:.1f} mm closed, "
-            f"{1000 * check.open_m:.1f} mm open"
+            f"  {name} hand: {felt}; gripper {1000 * check.closed_m:.1f} mm closed, {1000 * check.open_m:.1f} mm open"
         )
     for finding in [*calibration.findings, *(one for arm in calibration.arms.values() for one in arm.findings)]:
         console.say(f"  [yellow]![/] {escape(finding.cause)}\n      → {escape(finding.remedy)}")

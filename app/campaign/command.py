@@ -72,7 +72,8 @@ def _begin(runner: CampaignRunner, console: Console) -> None:
             f"Trial {running.id} of the campaign {runner.campaign.name!r} is running on another station.",
             "One station at a time works on a campaign: wait for its end, or stop it there.",
         )
-    console.say(f"{_plan_line(runner.campaign)}; {len(to_do)} of them to do")
+    new = "" if trials else "new "
+    console.say(f"{new}{_plan_line(runner.campaign)}; {len(to_do)} of them to do")
     if trials:
         console.say(f"  as begun: {_settings_line(runner.campaign)}")
     if breaks_plan(runner.campaign, to_do, trials) and not runner.campaign.is_exploratory:

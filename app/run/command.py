@@ -41,7 +41,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
         try:
             _run_all(options, log, Operator(console, interrupts, options.yes, options.operator), open_world)
         except KeyboardInterrupt:
-            console.say("The arms hold where they are, and the log is complete.")
+            console.say(f"{interrupts.aftermath} The log is complete.")
             raise
         finally:
             trials = [store.get(id) for id in log.ids]

@@ -88,6 +88,7 @@ class LiveTrial(WorldStages):
             if not (self._machine.is_moving and self._operator.interrupts.stop_requested):
                 return self._fail(error)
             self._break_off(Reason.OPERATOR, f"stopped by the operator: {error}")
+            self.console.error(error)
             return KeyboardInterrupt()
         return None
 
@@ -106,8 +107,10 @@ class LiveTrial(WorldStages):
     def crash(self, error: BaseException) -> None:
         """Holds the arms after what no stage foresaw."""
         self._hold()
-        reason = Reason.OPERATOR if isinstance(error, KeyboardInterrupt) else Reason.CRASH
-        self._end(Outcome.INTERRUPTED, reason, repr(error))
+        if isinstance(error, KeyboardInterrupt):
+            self._end(Outcome.INTERRUPTED, Reason.OPERATOR, "stopped by the operator")
+        else:
+            self._end(Outcome.INTERRUPTED, Reason.CRASH, repr(error))
 
     def _settle(self) -> None:
         """Commits a success before the arm is cleared; a disk that takes nothing is no reason to drop what is held."""

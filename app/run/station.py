@@ -113,5 +113,5 @@ class Station:
                 console.events.tell(ErrorTold(error.cause, error.remedy))
                 raise
             except KeyboardInterrupt:
-                console.events.tell(ErrorTold("Stopped.", "The arms hold where they are, and the log is complete."))
+                console.events.tell(ErrorTold("Stopped.", f"{operator.interrupts.aftermath} The log is complete."))
                 raise

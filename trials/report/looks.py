@@ -45,7 +45,7 @@ def look_at(
         return None, caveats(None, True)
     complete = is_complete(counted, campaign)
     if not complete and campaign.finished is None:
-        of_campaign = counted.stands & (counted.arrays.campaigns == campaign.id)
+        seen = int((counted.stands & (counted.arrays.campaigns == campaign.id)).sum())
         with suppress(StorageError):  # a log that may only be read; that the budget is not reached is told all the same
-            campaign = store.note_look(campaign.id, int(of_campaign.sum()))
+            campaign = store.note_look(campaign.id, seen) if seen else campaign
     return campaign, caveats(campaign, complete)

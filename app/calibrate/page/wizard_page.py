@@ -51,7 +51,7 @@ def wizard_page(options: CalibrateOptions, cell: Cell, rig: Rig, operator: Opera
             console.events.tell(ErrorTold(error.cause, error.remedy))
             raise
         except KeyboardInterrupt:
-            stopped = "The arms hold where they are. The views taken are kept: python main.py calibrate goes on."
+            stopped = f"{operator.interrupts.aftermath} The views taken are kept: python main.py calibrate goes on."
             console.events.tell(ErrorTold("Stopped.", stopped))
             raise
 
