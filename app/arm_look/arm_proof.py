@@ -90,7 +90,7 @@ class ArmProof:
         self._send(look.out)
         self._world.clock.sleep(_REST_S)
         try:
-            self._check(self._looker.glance(), T_camera_world, (look.arm,))
+            self._check(self._looker.picture(), T_camera_world, (look.arm,))
             self._shown.add(look.arm)
         finally:
             self._send(look.back)

@@ -27,7 +27,7 @@ class LiveColorPart:
         self._image = server.gui.add_image(
             awaited(_SILENT), label="camera, now", format="jpeg", jpeg_quality=70, visible=False
         )
-        self._newest: RgbdFrame | None = None
+        self._newest: NDArray[np.uint8] | None = None
         self._shown_s = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,20 +47,24 @@ class LiveColorPart:
         """What happens is seen."""
 
     def tick(self, now_s: float) -> None:
-        frame, self._newest = self._newest, None
-        if frame is not None:
-            self._image.image, self._image.visible = fitted(self.drawn(frame)), True
+        picture, self._newest = self._newest, None
+        if picture is not None:
+            self._image.image, self._image.visible = picture, True
             self._shown_s = now_s
         elif self._image.visible and now_s - self._shown_s > _LATEST_S:
             self._image.image = awaited(_SILENT)
             self._shown_s = now_s
+            self.clear()
 
-    def drawn(self, frame: RgbdFrame) -> NDArray[np.uint8]:
-        """(H, W, 3) what is shown of it."""
+    def draw(self, frame: RgbdFrame) -> NDArray[np.uint8]:
+        """(H, W, 3) what is shown of it; called where the camera is looked at, so that the page waits for nothing."""
         return frame.color
+
+    def clear(self) -> None:
+        """The camera is silent: what is said of an earlier picture goes."""
 
     def _look(self, camera: Camera) -> None:
         while not self._stop.wait(_PERIOD_S):
             frame = camera.glance()
             if frame is not None:
-                self._newest = frame
+                self._newest = fitted(self.draw(frame))

@@ -20,26 +20,32 @@ Headless = Annotated[bool, typer.Option("--headless", help="No page in the brows
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReplayOptions(DetectorOption, JsonOption):
+class StoredTrialOptions(DetectorOption, JsonOption):
+    """What every command takes that looks at a trial again."""
+
+    attempt: Attempt = None
+    planner: Planner = "ompl"
+    boldness: Boldness = 0.9
+    cell: CellName = ""
+    headless: Headless = False
+    page_host: PageHost = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions(StoredTrialOptions):
     """Show a trial again, step by step; run other estimators on its frames, beside what happened."""
 
     trial: Annotated[str, typer.Argument(help="A trial's number in the log, its folder, or its trial.mcap.")]
     estimators: Annotated[
         str, typer.Option(help="Run these on the stored frames: raw,vitro-s,...", show_default=False)
     ] = ""
-    attempt: Attempt = None
-    planner: Planner = "ompl"
-    boldness: Boldness = 0.9
-    cell: CellName = ""
     out: Annotated[
         Path | None, typer.Option(help="Report folder; default runs/replay/<trial>.", show_default=False)
     ] = None
-    headless: Headless = False
-    page_host: PageHost = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanViewOptions(DetectorOption, SeedOption, JsonOption):
+class PlanViewOptions(StoredTrialOptions, SeedOption):
     """Show what the planner saw and did: voxels, spheres, every grasp by what became of it, the tool's path."""
 
     trial: Annotated[
@@ -50,13 +56,7 @@ class PlanViewOptions(DetectorOption, SeedOption, JsonOption):
     estimator: Annotated[
         str, typer.Option(help="Default: the trial's own; of a scene, the oracle.", show_default=False)
     ] = ""
-    attempt: Attempt = None
-    planner: Planner = "ompl"
-    boldness: Boldness = 0.9
-    cell: CellName = ""
     out: Annotated[Path | None, typer.Option(help="Also as a picture, NAME.png.", show_default=False)] = None
-    headless: Headless = False
-    page_host: PageHost = "127.0.0.1"
 
 
 add_command(room, "replay", "app.replay.command:replay_trial", ReplayOptions)

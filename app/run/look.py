@@ -65,12 +65,12 @@ class Looker:
         self._seen_s = self._stamp_s = float("-inf")
 
     def read(self) -> RgbdFrame:
-        """The next picture of the scene, exposed after this call; raises as `glance`."""
-        frame = self.glance()
+        """The next picture of the scene, exposed after this call; raises as `picture`."""
+        frame = self.picture()
         self._seen_s, self._stamp_s = time.monotonic(), frame.stamp_s
         return frame
 
-    def glance(self) -> RgbdFrame:
+    def picture(self) -> RgbdFrame:
         """The next picture, exposed after this call, which is none of the scene: an arm is before it.
 
         Raises:

@@ -14,10 +14,10 @@ from perception.estimators.registry import open_estimator
 def main(folder: Path, count: int) -> None:
     options = EstimatorOptions(weights=folder, size=(48, 32), window=6, stride=5, mode="fast", device="cpu")
     rng = np.random.default_rng(0)
-    stream = open_estimator("dkt", options).stream(count, 240, 360)
+    stream = open_estimator("dkt", options).stream(count, 480, 720)
     given = 0
     for _ in range(count):
-        given += len(stream.push(ClipFrame(rng.integers(0, 256, (240, 360, 3), np.uint8))))
+        given += len(stream.push(ClipFrame(rng.integers(0, 256, (480, 720, 3), np.uint8))))
     given += len(stream.finish())
     assert given == count
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")

@@ -29,12 +29,15 @@ class LiveBoardPart(LiveColorPart):
         self._cell, self._board, self._intrinsics = cell, board, intrinsics
         self._before: NDArray[np.uint8] | None = None
 
-    def drawn(self, frame: RgbdFrame) -> NDArray[np.uint8]:
-        board, before = self._board(), frame.color if self._before is None else self._before
-        self._before = frame.color
+    def draw(self, frame: RgbdFrame) -> NDArray[np.uint8]:
+        board, before, self._before = self._board(), self._before, frame.color
         overlay = board_overlay(frame.color, board, self._cell.tags, self._intrinsics)
-        self._now.content, self._now.visible = _as_view([before, frame.color], board, overlay.tags), True
+        if before is not None:
+            self._now.content, self._now.visible = _as_view([before, frame.color], board, overlay.tags), True
         return overlay.whole
+
+    def clear(self) -> None:
+        self._before, self._now.visible = None, False
 
 
 def _as_view(colors: list[NDArray[np.uint8]], board: Board, tags: int) -> str:

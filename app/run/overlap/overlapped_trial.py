@@ -15,7 +15,6 @@ from grasping.grasp_set import OBJECT, GraspSet
 from grasping.overlapped_execution import OverlappedExecution
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.overlap.plan import OverlapPlan, plan_overlap
-from hardware.arms.arm import TrackingReport
 from trials.record import Outcome, Reason
 
 #: What comes before the next motion takes as long as it did before this one, and this much [s] more.
@@ -240,7 +239,7 @@ class OverlappedTrial(LiveTrial):
             arms,
             self._world.clock,
             self._operator.interrupts.should_stop,
-            lambda arm, phase, report: trials[arm].followed(phase, report),
+            lambda arm, phase, report: trials[arm]._track(phase, report),
             lambda arm, phase: trials[arm]._tell_phase(phase),
         )
         start_s = self._world.clock.now_s()
@@ -250,9 +249,6 @@ class OverlappedTrial(LiveTrial):
         notes = {"seconds": round(waited_s, 3), "set_out_after_s": round(overlap.delay_s, 3)}
         self.trial = replace(self.trial, overlap={**self.trial.overlap, **notes})
         return lift
-
-    def followed(self, phase: Phase, report: TrackingReport) -> None:
-        self._track(phase, report)
 
     def begin_clearing(self) -> None:
         """Its arm carries away what it holds, as part of what another trial does."""

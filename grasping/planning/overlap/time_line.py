@@ -12,8 +12,6 @@ OPEN, CLOSE = "open", "close"
 #: A motion is given this long [s] to come to rest, a grip this long beyond its travel at this speed [m/s]; where that
 #: is too short both arms wait.
 REST_S, GRIP_S, GRIP_SPEED_M_S = 0.15, 0.25, 0.16
-#: The phases of a pick that fall to each arm.
-CARRIED, REACHED = (Phase.PLACE, Phase.RETREAT), (Phase.TRANSIT, Phase.APPROACH, Phase.LIFT)
 
 
 class _Steps:

@@ -171,7 +171,7 @@ def test_a_picture_that_does_not_come_leaves_the_arm_due_and_back(
         raise CameraError("No frame within 1 s.", "Check the cable.")
 
     with monkeypatch.context() as patch, pytest.raises(CameraError):
-        patch.setattr(Looker, "glance", no_picture)
+        patch.setattr(Looker, "picture", no_picture)
         bench.proof.show(look, view.T_camera_world)
     assert bench.proof.is_due("left") and bench.followed == {"left": 2, "right": 0}
     bench.assert_parked()

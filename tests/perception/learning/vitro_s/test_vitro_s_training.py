@@ -182,8 +182,10 @@ def test_a_run_gone_on_with_otherwise_says_so(tmp_path: Path, data: Path) -> Non
 
 def test_an_out_that_is_a_file_is_named(tmp_path: Path, data: Path) -> None:
     (tmp_path / "notes").write_text("mine")
-    with pytest.raises(StorageError, match=r"notes.log\.csv cannot be written.*write elsewhere: .*--out"):
+    with pytest.raises(StorageError, match=r"notes.log\.csv cannot be written") as caught:
         VitroTraining(tmp_path / "notes", settings(data))
+    assert "Move away the file" in caught.value.remedy
+    assert "write elsewhere: another file or --out" in caught.value.remedy
     assert (tmp_path / "notes").read_text() == "mine"
 
 
