@@ -16,13 +16,25 @@ from trials.label import FailureReason, LabelValue
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
 
-#: Scene 8 lies within both arms' reach; nobody sits at a terminal.
+#: Scene 8 lies within both arms' reach; nobody sits at a terminal. However slow the browser is, it sees each motion:
+#: an arm on its way waits while the file `hold` is there.
 SESSION = """
+import os
 import sys
+import time
+from pathlib import Path
+from app.interrupts import Interrupts
 from app.options import exit_code
 from app.run.command import run_trials
 from app.run.options import RunOptions
 from tests.support.quick_cell import QuickCell
+
+hold, should_stop = Path(os.environ["VITRO_HOME"]) / "hold", Interrupts.should_stop
+def should_stop_once_seen(self):
+    while hold.exists():
+        time.sleep(0.02)
+    return should_stop(self)
+Interrupts.should_stop = should_stop_once_seen
 
 options = RunOptions(surface="diffuse", camera="sim", estimator="oracle", seed=8, trials=2, operator="ada", attempts=1)
 class SameScene(QuickCell):
@@ -36,7 +48,8 @@ class Sitting:
     """A session of two trials in a process of its own, and what it has said so far."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.said = home, home / "said.txt"
+        self.home, self.said, self.hold = home, home / "said.txt", home / "hold"
+        self.hold.touch()
         with self.said.open("w") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SESSION],
@@ -77,6 +90,7 @@ def test_a_sitting_is_worked_from_two_tabs_without_a_terminal(sitting: Sitting, 
     tablet.press("APPROVE", times=2)
     moved(desk)
     desk.reload()  # in the middle of a motion
+    sitting.hold.unlink()
     desk.until("document.body.innerText.includes('held: ')", 60)
     tablet.press("failure")
     tablet.until_key("Confirm")
@@ -84,9 +98,11 @@ def test_a_sitting_is_worked_from_two_tabs_without_a_terminal(sitting: Sitting, 
     desk.press("Confirm")
     tablet.until("document.body.innerText.includes('no. 2 in the log')")
     tablet.until("document.body.innerText.includes('APPROVE')", 60)
+    sitting.hold.touch()
     desk.press("APPROVE")
     moved(tablet)
     tablet.press("STOP", times=2)  # a double click is one wish: stop and hold
+    sitting.hold.unlink()
     assert sitting.process.wait(timeout=60) == 130, sitting.said.read_text()
     desk.until("document.body.innerText.includes('The session is over.')")
 
