@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from calibration.hand_eye import SIZE, BoardView, HandEye
+from calibration.hand_eye import NUMBERS, BoardView, HandEye
 from core.errors import CalibrationError
 from core.image import Intrinsics
 from core.transforms import Matrix, invert, transform
@@ -174,4 +174,4 @@ def _solution(T_camera_base: Matrix, hands: Matrix, boards: Matrix) -> HandEye:
     T_tcp_board = np.array([invert(T_camera_base @ hand) @ board for hand, board in zip(hands, boards, strict=True)])
     places = T_tcp_board[:, :3, 3]
     middle = int(np.argmin(np.linalg.norm(places - np.median(places, axis=0), axis=1)))
-    return HandEye(T_camera_base, T_tcp_board[middle], np.zeros(6), 1.0, np.zeros((SIZE + 1, SIZE + 1)))
+    return HandEye(T_camera_base, T_tcp_board[middle], np.zeros(6), 1.0, np.zeros((NUMBERS, NUMBERS)))

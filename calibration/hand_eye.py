@@ -1,5 +1,5 @@
 """Where an arm stands before a fixed camera, from views of a board in its hand: camera to base, hand to board, the
-joints' zero offsets and the board's true size, fitted together.
+joints' zero offsets, the board's true size and how far light spills over its black squares, fitted together.
 
 A view's error is not its corners' alone: joints are read with noise too, and half a millimetre of it at the hand is a
 pixel. So a view's residuals are weighed by both (generalised least squares): the covariance of its corners is
@@ -24,20 +24,23 @@ from hardware.robot.kinematics import forward_kinematics
 
 #: Noise of a tag's corner [px] and of a joint's reading [rad].
 CORNER_PX, JOINT_RAD = 0.2, np.deg2rad(0.05)
-#: What is believed before looking: of a joint's zero [rad], and of the board's size, as a share.
-OFFSET_RAD, SCALE = np.deg2rad(3.0), 0.05
+#: What is believed before looking: of a joint's zero [rad], of the board's size, as a share, and of how far a tag's
+#: corners are seen inside their places [px].
+OFFSET_RAD, SCALE, INSET_PX = np.deg2rad(3.0), 0.05, 0.3
 #: Joints whose zero offset can be seen at all.
 SEEN_JOINTS = [1, 2, 3, 4]
-#: Places in `HandEye.covariance`: turns [rad] and shifts [m] of the base and the board, offsets [rad], size.
+#: Places in `HandEye.covariance`: turns [rad] and shifts [m] of the base and the board, offsets [rad], size,
+#: inset [px]; how many.
 BASE_TURN, BASE_SHIFT, BOARD_TURN, BOARD_SHIFT = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)
-OFFSETS, SIZE = slice(12, 16), 16
+OFFSETS, SIZE, INSET, NUMBERS = slice(12, 16), 16, 17, 18
 #: The step of a numeric derivative [rad]; a corner is never better than this [px].
 _STEP_RAD, _LEAST_CORNER_PX = 1e-6, 0.03
 
 
 @dataclass(frozen=True)
 class BoardView:
-    """joints_rad (6,) as read; board_m (K, 3) and corners_px (K, 2): the board's corners in view and where."""
+    """joints_rad (6,) as read; board_m (K, 3) and corners_px (K, 2): the board's corners in view and where, each tag's
+    four in turn."""
 
     joints_rad: NDArray[np.float64]
     board_m: NDArray[np.float64]
@@ -48,8 +51,9 @@ class BoardView:
 class HandEye:
     """offsets_rad (6,) are to be added to what the arm reports; scale: of the board, over what was stated.
 
-    covariance (17, 17): turns in the camera's (base) and the hand's (board) axes. joint_errors: what else is to be
-    added to the joints, where it was learnt.
+    covariance (18, 18): turns in the camera's (base) and the hand's (board) axes. inset_px: how much nearer to their
+    tag's middle corners are seen than they are, for white spills over black in a picture. joint_errors: what else is to
+    be added to the joints, where it was learnt.
     """
 
     T_camera_base: Matrix
@@ -57,11 +61,12 @@ class HandEye:
     offsets_rad: NDArray[np.float64]
     scale: float
     covariance: NDArray[np.float64]
+    inset_px: float = 0.0
     joint_errors: JointErrors | None = None
 
     @property
     def sigma(self) -> NDArray[np.float64]:
-        """(17,) standard deviations."""
+        """(18,) standard deviations."""
         return np.sqrt(np.diag(self.covariance))
 
     def T_camera_board(self, joints_rad: NDArray[np.float64], firmware: Firmware) -> Matrix:
@@ -85,7 +90,7 @@ class HandEyeModel:
         of_view = np.repeat(np.arange(len(views)), [len(view.board_m) for view in views])
         points = at.scale * np.concatenate([view.board_m for view in views])
         seen = np.einsum("mij,mj->mi", T[of_view, :3, :3], points) + T[of_view, :3, 3]
-        return self.intrinsics.project(seen) - np.concatenate([view.corners_px for view in views])
+        return _inset(self.intrinsics.project(seen), at.inset_px) - np.concatenate([view.corners_px for view in views])
 
     def whiteners(self, views: Sequence[BoardView], at: HandEye) -> list[NDArray[np.float64]]:
         """(2K, 2K) of each view that makes its errors independent and of unit variance."""
@@ -115,9 +120,9 @@ class HandEyeModel:
             def residuals(step: NDArray, at: HandEye = current, by: list[NDArray] = whiteners) -> NDArray:
                 moved = _moved(at, step)
                 believed = [moved.offsets_rad[SEEN_JOINTS] / OFFSET_RAD, [np.log(moved.scale) / SCALE]]
-                return np.concatenate([*self._whitened(views, moved, by), *believed])
+                return np.concatenate([*self._whitened(views, moved, by), *believed, [moved.inset_px / INSET_PX]])
 
-            found = least_squares(residuals, np.zeros(SIZE + 1), x_scale="jac", loss="soft_l1", f_scale=3.0)
+            found = least_squares(residuals, np.zeros(NUMBERS), x_scale="jac", loss="soft_l1", f_scale=3.0)
             current = replace(_moved(current, found.x), covariance=np.linalg.pinv(found.jac.T @ found.jac))
         return current
 
@@ -142,7 +147,7 @@ class HandEyeModel:
         self, views: Sequence[BoardView], at: HandEye, slope: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The likeliest change from a refined solution, and its covariance, where F further numbers may change too:
-        (17 + F,), (17 + F, 17 + F). slope (M, 2, F): how all corners' errors change with them; weights (F,): how surely
+        (18 + F,), (18 + F, 18 + F). slope (M, 2, F): how all corners' errors change with them; weights (F,): how surely
         they are believed not to, as inverse variances."""
         assert at.joint_errors is not None
         seen, (prior, pull) = self._seen(views, replace(at, joint_errors=None), slope), _prior(at)
@@ -153,7 +158,7 @@ class HandEyeModel:
     def _seen(self, views: Sequence[BoardView], at: HandEye, more: NDArray[np.float64] | None = None) -> SeenErrors:
         """more (M, 2, F): how errors change with further numbers."""
         still = self.errors_px(views, at)
-        steps = _STEP_RAD * np.eye(SIZE + 1)
+        steps = _STEP_RAD * np.eye(NUMBERS)
         slope = np.stack([(self.errors_px(views, _moved(at, step)) - still) / _STEP_RAD for step in steps], axis=-1)
         slope = slope if more is None else np.concatenate([slope, more], axis=-1)
         ends = _ends(views)
@@ -181,10 +186,10 @@ def _corner_px(seen: SeenErrors) -> float:
 
 
 def _prior(at: HandEye) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What is believed before looking, as a Hessian (17, 17) and a gradient (17,)."""
-    weights, off = np.zeros(SIZE + 1), np.zeros(SIZE + 1)
-    weights[OFFSETS], weights[SIZE] = 1 / OFFSET_RAD**2, 1 / SCALE**2
-    off[OFFSETS], off[SIZE] = at.offsets_rad[SEEN_JOINTS], np.log(at.scale)
+    """What is believed before looking, as a Hessian (18, 18) and a gradient (18,)."""
+    weights, off = np.zeros(NUMBERS), np.zeros(NUMBERS)
+    weights[OFFSETS], weights[SIZE], weights[INSET] = 1 / OFFSET_RAD**2, 1 / SCALE**2, 1 / INSET_PX**2
+    off[OFFSETS], off[SIZE], off[INSET] = at.offsets_rad[SEEN_JOINTS], np.log(at.scale), at.inset_px
     return np.diag(weights), weights * off
 
 
@@ -203,7 +208,15 @@ def _moved(at: HandEye, step: NDArray) -> HandEye:
         T_tcp_board=_shifted(at.T_tcp_board, step[BOARD_TURN], step[BOARD_SHIFT]),
         offsets_rad=offsets,
         scale=at.scale * float(np.exp(step[SIZE])),
+        inset_px=at.inset_px + float(step[INSET]),
     )
+
+
+def _inset(corners_px: NDArray[np.float64], by_px: float) -> NDArray[np.float64]:
+    """Corners (M, 2) of tags, four in turn, nearer to their tag's middle."""
+    tags = corners_px.reshape(-1, 4, 2)
+    outward = tags - tags.mean(axis=1, keepdims=True)
+    return (tags - by_px * outward / np.linalg.norm(outward, axis=2, keepdims=True)).reshape(-1, 2)
 
 
 def _shifted(T: Matrix, turn_rad: NDArray, shift_m: NDArray) -> Matrix:

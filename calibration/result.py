@@ -53,8 +53,8 @@ Date = Annotated[str, AfterValidator(_date)]
 class CalibrationFinding:
     """Something amiss. kind: one of `wrong-size`, `printed-97`, `turned-tags`, `joint-offset`, `forced-joint`,
     `bad-view`, `too-little-rotation`, `table-tags`, `intrinsics`, `distortion`, `finger-height`, `gripper-zero`,
-    `gripper-stroke`, `gripper-blocked`, `arms-disagree`, `contradiction`, `arm` (its fault);
-    fatal: nothing may be stored with it.
+    `gripper-stroke`, `gripper-blocked`, `arms-disagree`, `not-measured`, `contradiction`,
+    `arm` (its fault); fatal: nothing may be stored with it.
     """
 
     kind: str
@@ -79,7 +79,8 @@ class ArmCalibration:
     offsets_sigma_deg (6,), NaN where not seen; board_sigma: of board_scale. holdout: root mean square error on views
     left out of the fit; driven: the same of what an arm does that knows its zeros alone. disagreement: of each closed
     form with the fit, by its name: (mm, deg). joint_error_deg: standard deviations of what its joints are read wrong
-    by, beside their zeros: as a function of their angle, and anew in each view.
+    by, beside their zeros: as a function of their angle, and anew in each view. inset_px: how much nearer to the middle
+    of their tag corners are seen than they are.
     """
 
     T_camera_base: Pose
@@ -101,6 +102,7 @@ class ArmCalibration:
     driven_px: Number = np.nan
     driven_mm: Number = np.nan
     joint_error_deg: tuple[Number, Number] = (np.nan, np.nan)
+    inset_px: Number = 0.0
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def solve_arm(
         disagreement={name: poses_apart(one.T_camera_base, fit.T_camera_base) for name, one in starts.items()},
         findings=(*_size(fit, board), *_offsets(fit), *_bad_views(dropped), *_unsure(fit)),
         board_sigma=float(fit.sigma[SIZE]),
+        inset_px=fit.inset_px,
         driven_px=driven_px,
         driven_mm=driven_mm,
         joint_error_deg=_joint_error_deg(fit),

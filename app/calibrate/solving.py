@@ -11,11 +11,11 @@ from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.console import Console
 from calibration.board_view import mean_tags
-from calibration.hand_eye import SIZE, HandEye
+from calibration.hand_eye import NUMBERS, HandEye
 from calibration.result import ArmCalibration, CellCalibration, LensFit
 from calibration.sample_arrays import cell_arrays
 from calibration.solve import solve_arm
-from calibration.steps.lens import ArmViews, fit_lens, lens_findings
+from calibration.steps.lens import ArmViews, fit_lens, lens_findings, with_lens_doubt
 from core.cell import Cell
 from core.cell_parts import ArmMount
 from core.image import Intrinsics
@@ -41,6 +41,10 @@ def solve_cell(
             lens = fit_lens([_views(samples, name, arm, cell.arms[name]) for name, arm in arms.items()], k)
             if lens.kind != "factory":
                 T_world_camera, arms = _solved(cell, rig, samples, tags, lens.intrinsics)
+                arms = {
+                    name: with_lens_doubt(arm, _views(samples, name, arm, cell.arms[name]), lens)
+                    for name, arm in arms.items()
+                }
         console.say(_line(lens, k))
     return CellCalibration(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -73,8 +77,8 @@ def _solved(
 def _views(samples: Samples, name: str, arm: ArmCalibration, mount: ArmMount) -> ArmViews:
     """An arm's views that belong, with its solution."""
     views = [view for number, view in enumerate(samples.views[name]) if number not in arm.dropped]
-    nothing = np.zeros((SIZE + 1, SIZE + 1))
-    fit = HandEye(arm.T_camera_base, arm.T_tcp_board, arm.offsets_rad, arm.board_scale, nothing)
+    nothing = np.zeros((NUMBERS, NUMBERS))
+    fit = HandEye(arm.T_camera_base, arm.T_tcp_board, arm.offsets_rad, arm.board_scale, nothing, arm.inset_px)
     return ArmViews(views, fit, mount.firmware)
 
 

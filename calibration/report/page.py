@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.hand_eye import BOARD_SHIFT, BOARD_TURN, SIZE
+from calibration.hand_eye import BOARD_SHIFT, BOARD_TURN, INSET, NUMBERS, SIZE
 from calibration.report.coverage import coverage_of, turned_deg
 from calibration.report.plots import MAGNIFIED, misfit_plot, most_misfit, picture_plot, turn_plot
 from calibration.report.residuals import ArmResiduals, arm_residuals
@@ -114,13 +114,15 @@ def _value(value: float, sigma: NDArray[np.float64] | None, place: int, digits: 
 
 
 def _board_rows(arms: Mapping[str, ArmCalibration], residuals: Mapping[str, ArmResiduals]) -> list[NumberRow]:
-    """Where the board was held, and its size; how sure that is, the samples tell."""
-    poses, sizes = list[tuple[Matrix, Any, Any]](), list[tuple[str, str]]()
+    """Where the board was held, its size, and how its corners are seen; how sure that is, the samples tell."""
+    poses, sizes, insets = list[tuple[Matrix, Any, Any]](), list[tuple[str, str]](), list[tuple[str, str]]()
     for name, arm in arms.items():
-        sigma = residuals[name].sigma if name in residuals else np.full(SIZE + 1, np.nan)
+        sigma = residuals[name].sigma if name in residuals else np.full(NUMBERS, np.nan)
         poses.append((arm.T_tcp_board, sigma[BOARD_SHIFT] * 1000, np.rad2deg(sigma[BOARD_TURN])))
         sizes.append((f"{100 * arm.board_scale:.2f}", _number(100 * sigma[SIZE])))
-    return [*pose_rows(poses), NumberRow("true size, % of stated", tuple(sizes))]
+        insets.append((f"{arm.inset_px:+.3f}", _number(sigma[INSET], 3)))
+    inset = NumberRow("corners seen inside their places, px", tuple(insets))
+    return [*pose_rows(poses), NumberRow("true size, % of stated", tuple(sizes)), inset]
 
 
 def zero_rows(arms: Sequence[ArmCalibration]) -> list[NumberRow]:

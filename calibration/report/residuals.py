@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.closed_form import board_pose
-from calibration.hand_eye import SIZE, BoardView, HandEye, HandEyeModel
+from calibration.hand_eye import NUMBERS, BoardView, HandEye, HandEyeModel
 from calibration.report.coverage import SeenBoard
 from calibration.result import ArmCalibration
 from calibration.sample_arrays import Arrays, stored_views, stored_zeros
@@ -74,7 +74,8 @@ def arm_residuals(
         arm.T_tcp_board,
         arm.offsets_rad - stored_zeros(samples, name),
         arm.board_scale,
-        np.zeros((SIZE + 1, SIZE + 1)),
+        np.zeros((NUMBERS, NUMBERS)),
+        arm.inset_px,
     )
     good = [views[number] for number in kept]
     blind, errors = dict[int, Misfit](), []

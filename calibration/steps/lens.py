@@ -11,8 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.hand_eye import SIZE, BoardView, HandEye, HandEyeModel
-from calibration.result import CalibrationFinding, LensFit
+from calibration.hand_eye import (
+    BASE_SHIFT,
+    BASE_TURN,
+    NUMBERS,
+    OFFSETS,
+    SEEN_JOINTS,
+    SIZE,
+    BoardView,
+    HandEye,
+    HandEyeModel,
+)
+from calibration.result import ArmCalibration, CalibrationFinding, LensFit
 from calibration.solve import corner_errors, root_mean_square
 from core.image import Intrinsics
 from core.threads import one_blas_thread
@@ -88,6 +98,26 @@ def fit_lens(arms: Sequence[ArmViews], factory: Intrinsics) -> LensFit:
     return LensFit(kind, lens.intrinsics, lens.bend, (focal, x, y, bend), px["factory"], px[kind])
 
 
+@one_blas_thread()
+def with_lens_doubt(arm: ArmCalibration, seen: ArmViews, lens: LensFit) -> ArmCalibration:
+    """An arm that was solved with a refined lens, as sure as that lens lets it be: what the solution would change by is
+    linear in what the lens may be off by (one standard deviation of each number that was freed)."""
+    free = FREE[lens.kind]
+    fit = HandEyeModel(lens.intrinsics, seen.firmware).refine(seen.views, seen.fit)
+    _, covariance = _change(seen, fit, _Lens(lens.intrinsics), free)
+    follows = covariance[:NUMBERS, NUMBERS:] @ np.linalg.inv(covariance[NUMBERS:, NUMBERS:])
+    doubt = np.linalg.norm(follows * np.array(lens.sigma[:free]), axis=1)
+    offsets_deg = np.zeros(6)
+    offsets_deg[SEEN_JOINTS] = np.rad2deg(doubt[OFFSETS])
+    return replace(
+        arm,
+        sigma_mm=np.hypot(arm.sigma_mm, 1000 * doubt[BASE_SHIFT]),
+        sigma_deg=np.hypot(arm.sigma_deg, np.rad2deg(doubt[BASE_TURN])),
+        offsets_sigma_deg=np.hypot(arm.offsets_sigma_deg, offsets_deg),
+        board_sigma=float(np.hypot(arm.board_sigma, doubt[SIZE])),
+    )
+
+
 def lens_findings(lens: LensFit, factory: Intrinsics) -> list[CalibrationFinding]:
     """What of it a person must know."""
     if lens.kind == "factory":
@@ -139,7 +169,8 @@ def _solved(
         fits = [HandEyeModel(lens.intrinsics, arm.firmware).refine(lens.straight(arm.views), fit) for arm, fit in pairs]
         if last == _ROUNDS or not free:
             break
-        told = [_change(arm, fit, lens, free) for arm, fit in zip(arms, fits, strict=True)]
+        both = [_change(arm, fit, lens, free) for arm, fit in zip(arms, fits, strict=True)]
+        told = [(change[NUMBERS:], covariance[NUMBERS:, NUMBERS:]) for change, covariance in both]
         weights = [np.linalg.inv(covariance) for _, covariance in told]
         covariance = np.linalg.inv(sum(weights, np.zeros((free, free))))
         change = covariance @ sum((w @ one for w, (one, _) in zip(weights, told, strict=True)), np.zeros(free))
@@ -148,7 +179,7 @@ def _solved(
 
 
 def _change(arm: ArmViews, fit: HandEye, lens: _Lens, free: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The change (free,) of the lens that an arm's views speak for, and its covariance."""
+    """The change (18 + free,) of an arm's solution and of the lens that its views speak for, and its covariance."""
     bare = replace(fit, joint_errors=None)
 
     def errors(by: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,5 +190,4 @@ def _change(arm: ArmViews, fit: HandEye, lens: _Lens, free: int) -> tuple[NDArra
     slope = np.stack([(errors(step) - still) / size for step, size in zip(np.diag(_STEPS), _STEPS, strict=True)], -1)
     model = HandEyeModel(lens.intrinsics, arm.firmware)
     believed = 1 / _BELIEVED[:free] ** 2
-    change, covariance = model.step(lens.straight(arm.views), fit, slope[..., :free], believed)
-    return change[SIZE + 1 :], covariance[SIZE + 1 :, SIZE + 1 :]
+    return model.step(lens.straight(arm.views), fit, slope[..., :free], believed)

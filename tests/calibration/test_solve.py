@@ -7,7 +7,7 @@ import pytest
 
 from calibration.board import Board
 from calibration.closed_form import closed_forms
-from calibration.hand_eye import HandEyeModel
+from calibration.hand_eye import BoardView, HandEyeModel
 from calibration.joint_errors import SeenErrors
 from calibration.solve import poses_apart, solve_arm
 from core.errors import CalibrationError
@@ -140,6 +140,21 @@ def test_a_board_that_is_printed_a_hundredth_too_large_is_allowed_for() -> None:
     truth = drawn_truth(6)
     arm = solved(drawn_views(truth, seed=6, scale=1.009), truth)
     assert not arm.findings and abs(arm.board_scale - 1.009) < 0.003
+
+
+def test_white_that_spills_over_black_is_told_from_a_smaller_board() -> None:
+    truth = drawn_truth(6)
+    views = [_spilled(view, 0.3) for view in drawn_views(truth, seed=6)]
+    arm = solved(views, truth)
+    assert arm.inset_px == pytest.approx(0.3, abs=0.1)
+    assert abs(arm.board_scale - 1.0) < 3 * arm.board_sigma < 0.3 / 40 / 2  # of squares some 40 px large
+
+
+def _spilled(view: BoardView, inset_px: float) -> BoardView:
+    tags = view.corners_px.reshape(-1, 4, 2)
+    inward = tags.mean(axis=1, keepdims=True) - tags
+    inward /= np.linalg.norm(inward, axis=2, keepdims=True)
+    return replace(view, corners_px=(tags + inset_px * inward).reshape(-1, 2))
 
 
 def test_too_little_rotation_is_refused_with_advice() -> None:

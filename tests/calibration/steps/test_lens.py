@@ -8,8 +8,13 @@ import pytest
 from calibration.closed_form import closed_forms
 from calibration.hand_eye import HandEyeModel
 from calibration.result import LensFit
-from calibration.steps.lens import ArmViews, fit_lens, lens_findings
+from calibration.steps.lens import ArmViews, fit_lens, lens_findings, with_lens_doubt
+from core.cell import load_cell
 from tests.support.board_views import K, drawn_truth, drawn_views
+from tests.support.calibrations import calibration_of
+from tests.support.paths import CELLS
+
+CELL = load_cell(CELLS / "sim.yaml")
 
 
 def arm_seen(focal: float, centre_px: float, bend: float, is_noisy: bool = True) -> ArmViews:
@@ -56,3 +61,18 @@ def test_a_bend_too_small_to_refuse_changes_neither_focal_length_nor_centre() ->
 def test_a_lens_that_no_camera_has_is_refused(changed: dict[str, float]) -> None:
     (finding,) = lens_findings(LensFit("centre", replace(K, **changed), 0.0, (0.0,) * 4, 9.0, 0.3), K)  # type: ignore[arg-type]
     assert finding.fatal and "No camera" in finding.cause
+
+
+def test_how_sure_a_refined_lens_is_enters_what_is_said_of_the_arm() -> None:
+    """As far as the base truly moves with a lens that is off by one standard deviation."""
+    seen, sigma = arm_seen(1.0, 0.0, 0.0), 0.002
+    bases = [
+        HandEyeModel(replace(K, fx=fx, fy=fx), "new").refine(seen.views, seen.fit).T_camera_base
+        for fx in (K.fx, K.fx * np.exp(sigma))
+    ]
+    certain = calibration_of(CELL, 0).arms["left"]
+    lens = LensFit("focal", K, 0.0, (sigma, np.nan, np.nan, np.nan), 0.3, 0.3)
+    doubted = with_lens_doubt(certain, seen, lens)
+    added_mm = np.sqrt(doubted.sigma_mm**2 - certain.sigma_mm**2)
+    np.testing.assert_allclose(added_mm, np.abs(1000 * (bases[1] - bases[0])[:3, 3]), rtol=0.1, atol=0.05)
+    assert added_mm.max() > 0.5 and (doubted.sigma_deg >= certain.sigma_deg).all()
