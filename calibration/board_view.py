@@ -28,11 +28,16 @@ def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float
         PerceptionError: the board is hidden, moves, or is not seen sharply; another view may do.
         FoundError: it is printed so that no view will do.
     """
-    pictures = [{tag.id: tag.corners_px for tag in detect_tags(color, board.tags)} for color in colors]
+    return seen_view([detect_tags(color, board.tags) for color in colors], joints_rad, board)
+
+
+def seen_view(seen: Sequence[Sequence[SeenTag]], joints_rad: NDArray[np.float64], board: Board) -> BoardView:
+    """As `board_view`, of the board's tags in each picture."""
+    pictures = [{tag.id: tag.corners_px for tag in tags} for tags in seen]
     ids = sorted(set.intersection(*map(set, pictures)))
     if len(ids) < _LEAST_TAGS:
-        seen = "not seen" if not any(pictures) else f"half hidden: {len(ids)} of its {len(board.tags)} tags are seen"
-        raise PerceptionError(f"The board is {seen}.", "Turn its printed side to the camera, and light it evenly.")
+        why = "not seen" if not any(pictures) else f"half hidden: {len(ids)} of its {len(board.tags)} tags are seen"
+        raise PerceptionError(f"The board is {why}.", "Turn its printed side to the camera, and light it evenly.")
     corners = np.array([[picture[id_] for id_ in ids] for picture in pictures])
     wander_px = float(np.abs(corners - corners.mean(axis=0)).max())
     if wander_px > _STILL_PX:

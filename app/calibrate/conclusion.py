@@ -14,6 +14,7 @@ from app.question import Question
 from app.run.operator import Operator
 from calibration.result import ArmCalibration, CellCalibration
 from calibration.solve import poses_apart
+from calibration.steps.fingers import NOT_MEASURED
 from calibration.store import CalibrationStore
 from core.errors import StorageError
 
@@ -43,7 +44,9 @@ def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples
         store = CalibrationStore(home() / "calibrations", calibration.cell)
         version = store.save(calibration)
         samples.forget()
-        console.say(f"  [green]✓[/] stored as {version} and in use; calibrate rollback undoes it")
+        missing = sum(finding.kind == NOT_MEASURED for finding in findings)
+        short = f", [yellow]without {missing} step(s) that told nothing (above)[/]" * bool(missing)
+        console.say(f"  [green]✓[/] stored as {version} and in use{short}; calibrate rollback undoes it")
         report = _report(store, version, calibration, console)
     console.events.tell(CalibrationSolved(calibration, accepted, report))
     console.result(

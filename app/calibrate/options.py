@@ -48,9 +48,7 @@ class CalibrateOptions(JsonOption, FreshOption):
     yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
     page: Annotated[bool, typer.Option("--page/--headless", help="The wizard in the browser too, or not.")] = False
     page_host: PageHost = "127.0.0.1"
-    auto: Annotated[bool, typer.Option("--auto", help="Propose the views, rather than lead by hand.", hidden=True)] = (
-        True
-    )
+    auto: Annotated[bool, typer.Option("--auto", help="Propose the views: always so, no arm is led by hand.")] = True
     seed: Annotated[int, typer.Option(min=0, help="Draws the views, and how the digital cell truly stands.")] = 0
     again: Annotated[
         str,

@@ -19,6 +19,8 @@ _BEFORE_S = (0.25, 0.8)
 _STEP_RAD = 1e-6
 #: Fingers that end this far from where they should [mm] are told; touches of one arm that differ by more, too.
 _TOLD_MM, _SPREAD_MM = 2.0, 2.0
+#: The kind of what says that a step told nothing of an arm.
+NOT_MEASURED, _CLEAR = "not-measured", "Clear the table of all but its tags, then: python main.py"
 
 
 class Feeler:
@@ -57,6 +59,20 @@ class Feeler:
         return np.array(up) / (2 * _STEP_RAD)
 
 
+def touch_findings(misses_mm: Mapping[str, Mapping[int, float]]) -> list[CalibrationFinding]:
+    """misses_mm: of the touch test, by arm and tag: arms of which nothing was touched are told."""
+    return [
+        CalibrationFinding(
+            NOT_MEASURED,
+            f"The {arm} arm found no free way above any tag: no touch proves its calibration.",
+            f"{_CLEAR} calibrate --again touch.",
+            False,
+        )
+        for arm, of_arm in misses_mm.items()
+        if not of_arm
+    ]
+
+
 def finger_findings(touches: Mapping[str, Sequence[FingerTouch]]) -> list[CalibrationFinding]:
     """touches: by arm."""
     found = []
@@ -64,15 +80,13 @@ def finger_findings(touches: Mapping[str, Sequence[FingerTouch]]) -> list[Calibr
         heights = [touch.height_mm for touch in of_arm]
         if not heights:
             cause = f"The {arm} arm's fingertips met no table, or found no way to it: their height is not known."
-            found.append(
-                CalibrationFinding("finger-height", cause, "Clear the table, then: calibrate --again fingers.", False)
-            )
+            found.append(CalibrationFinding(NOT_MEASURED, cause, f"{_CLEAR} calibrate --again fingers.", False))
             continue
         middle = float(np.median(heights))
         if abs(middle) > _TOLD_MM:
             longer = "shorter" if middle < 0 else "longer"
             cause = f"The {arm} arm's fingers are {abs(middle):.1f} mm {longer} than the robot's model, by touch."
-            remedy = "Set the fingers as the maker's drawing has them, or pads of that thickness; then calibrate again."
+            remedy = "Set the fingers as the maker's drawing has them, then calibrate again: nothing allows for it."
             found.append(CalibrationFinding("finger-height", cause, remedy, False))
         elif np.ptp(heights) > _SPREAD_MM:
             cause = f"Where the {arm} arm touched the table its heights differ by {np.ptp(heights):.1f} mm."

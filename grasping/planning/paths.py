@@ -80,10 +80,11 @@ def _rrt_connect(
 
 @cache
 def _prepare_ompl() -> None:
-    """OMPL takes a seed only before its first random number, so it gets one seed a process."""
+    """OMPL takes a seed only before its first random number, so it gets one seed a process. That it finds no way is
+    said by whoever asked for one."""
     from ompl import util
 
-    util.setLogLevel(util.LOG_ERROR)
+    util.setLogLevel(util.LOG_NONE)
     util.RNG.setSeed(1)
 
 

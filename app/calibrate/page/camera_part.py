@@ -57,7 +57,8 @@ class CameraPart:
         self._close.visible = overlay.close is not None
         if overlay.close is not None:
             self._close.image = overlay.close
-            self._close.label = f"its board, {overlay.tags} of {len(self._board().tags)} tags: x red, y green, z blue"
+            seen = f"{len(overlay.on_board or ())} of {len(self._board().tags)}"
+            self._close.label = f"its board, {seen} tags: x red, y green, z blue"
 
     def _say(self) -> None:
         kept = ", ".join(f"{count} of the {arm} arm" for arm, count in self._kept.items())

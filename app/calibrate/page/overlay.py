@@ -27,12 +27,12 @@ _CLOSE_PX, _MARGIN = (640, 360), 1.5
 
 @dataclass(frozen=True)
 class Overlay:
-    """whole: the picture (H, W, 3) drawn over; close: the board in it, enlarged, None where none is seen; tags: how
-    many of its tags are."""
+    """whole: the picture (H, W, 3) drawn over; close: the board in it, enlarged, None where none is seen; on_board:
+    its tags, None where they cannot be told."""
 
     whole: Image
     close: Image | None
-    tags: int
+    on_board: tuple[SeenTag, ...] | None
 
 
 def board_overlay(color: NDArray[np.uint8], board: Board, tags: Sequence[Tag], intrinsics: Intrinsics) -> Overlay:
@@ -43,17 +43,17 @@ def board_overlay(color: NDArray[np.uint8], board: Board, tags: Sequence[Tag], i
     try:
         seen = detect_tags(color, [*tags, *board.tags])
     except PerceptionError:  # an id twice in the picture: the look itself says so
-        return Overlay(color, None, 0)
+        return Overlay(color, None, None)
     ids = {tag.id for tag in board.tags}
-    on_board = [tag for tag in seen if tag.id in ids]
+    on_board = tuple(tag for tag in seen if tag.id in ids)
     whole = draw_tags(color, [tag for tag in seen if tag.id not in ids])
     if not on_board:
-        return Overlay(whole, None, 0)
+        return Overlay(whole, None, ())
     view = _view(on_board, board)
     axes_px = _axes_px(view, board, intrinsics)
     close = _close_up(color, view.corners_px, axes_px)
     _draw(whole, view.corners_px, axes_px)
-    return Overlay(whole, close, len(on_board))
+    return Overlay(whole, close, on_board)
 
 
 def _view(seen: Sequence[SeenTag], board: Board) -> BoardView:

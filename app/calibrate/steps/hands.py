@@ -15,7 +15,7 @@ from app.events import SessionProgress
 from calibration.result import CellCalibration, FingerTouch, GripperCheck, LensFit
 from calibration.sample_arrays import touch_arrays
 from calibration.steps.agreement import agreement_findings, agreements
-from calibration.steps.fingers import finger_findings
+from calibration.steps.fingers import finger_findings, touch_findings
 from calibration.steps.gripper import gripper_findings
 from core.cell import Cell
 from core.json_values import plain
@@ -45,6 +45,7 @@ def measure_hands(sampling: Sampling, cell: Cell, calibration: CellCalibration) 
         fingers[arm] = _step(sampling, finger, tuple[FingerTouch, ...], lambda name: touch_table(sampling, name))
     agreement = tuple(agreements(cell, calibration.arms, fingers))
     found = (
+        *touch_findings(misses),
         *finger_findings(fingers),
         *gripper_findings(gripper, cell.arms),
         *agreement_findings(agreement),

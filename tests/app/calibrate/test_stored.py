@@ -76,7 +76,9 @@ def test_two_are_compared_in_millimetres_and_degrees(store: CalibrationStore) ->
 
 def test_a_rollback_takes_the_one_before_and_deletes_nothing(store: CalibrationStore) -> None:
     assert run("rollback")["current"] == FIRST and store.current_version() == FIRST
-    assert run("rollback")["current"] is None and store.current_version() is None
+    last = run("rollback")
+    assert last["current"] is None and store.current_version() is None
+    assert run("rollback", "--to", last["before"])["current"] == FIRST
     assert run("rollback", "--to", SECOND)["current"] == SECOND
     assert store.versions() == [FIRST, SECOND]
     assert "has no calibration 'x'" in run("rollback", "--to", "x", code=1)

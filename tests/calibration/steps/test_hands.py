@@ -7,7 +7,7 @@ import pytest
 
 from calibration.result import FingerTouch, GripperCheck
 from calibration.steps.agreement import agreement_findings, agreements
-from calibration.steps.fingers import Feeler, finger_findings
+from calibration.steps.fingers import Feeler, finger_findings, touch_findings
 from calibration.steps.gripper import gripper_findings
 from core.cell import load_cell
 from hardware.arms.arm import ArmState
@@ -42,6 +42,8 @@ def test_fingers_whose_torques_are_lost_go_no_further_and_feel_nothing() -> None
 def test_an_arm_that_felt_no_table_is_told_with_the_step_to_repeat() -> None:
     (finding,) = finger_findings({"left": (), "right": touches(0.1)})
     assert "left" in finding.cause and "--again fingers" in finding.remedy
+    (finding,) = touch_findings({"left": {3: 0.4}, "right": {}})
+    assert "right" in finding.cause and "--again touch" in finding.remedy
 
 
 @pytest.mark.parametrize(
