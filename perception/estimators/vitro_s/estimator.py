@@ -35,6 +35,7 @@ class VitroSEstimator:
     def estimate(self, seen: Sequence[Observation]) -> Answer:
         from perception.estimators.running import fitting
         from perception.objects.crisp import crisp_depth
+        from perception.objects.level import at_level
 
         has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
         still = join_still(
@@ -47,6 +48,7 @@ class VitroSEstimator:
                 still.color, still.intrinsics, still.table, first.depth_m, still.depth_m, seen[-1].masks
             )
         rays = still.intrinsics.rays()
+        look = at_level(look, still.depth_m, still.intrinsics, still.table)
         depth_m = crisp_depth(first.depth_m, look, still.table, rays, is_learnt=True)
         confidence = np.where(look.objects.mask, look.confidence, first.confidence)
         return Answer(depth_m, confidence.astype(np.float32), look.objects)

@@ -1,0 +1,130 @@
+"""The objects' fronts at the level that something else tells of them: the sensor, or their outlines on the table.
+
+The networks see what stands on a table that mirrors or is glassy a centimetre or two too near: with its image it looks
+taller. Of what is not clear the sensor still has most of the surface: its differences from the network's front crowd
+about one value. On clear glass they do not; there the outline tells where a thing stands that is round and upright.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from core.image import Intrinsics
+from perception.depth_types import Plane
+from perception.estimators.vitro_s.encoding import QUOTIENT, decode_depth, encode_depth, plane_disparity
+from perception.objects.upright_solid import fit_upright
+
+if TYPE_CHECKING:
+    from perception.objects.model import ObjectPrediction
+
+Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+#: Heights [m] that a sensor corrects are off by at most this; differences within this of a value are about it.
+FARTHEST_M, ABOUT_M = 0.035, 0.008
+#: Such a share of an object's pixels must be about one value.
+LEAST_SHARE = 0.35
+#: The same where an outline is what tells.
+OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
+#: An upright solid explains so much of its outline, and is believed only if it says that the front is too near by this.
+LEAST_EXPLAINED, LEAST_LOWER_M = 0.84, 0.008
+#: What fills its enclosing circle more than this may be a ball, whose outline does not tell where its foot is.
+ROUND = 0.85
+#: What single places have beyond a shift is followed within this of it, and smoothed over so many pixels.
+NEAR_M, SMOOTH_PX = 0.012, 8.0
+#: Fewer pixels that tell of an object say nothing.
+LEAST_PIXELS = 40
+#: What is so near to another object [px] may be hidden by it in part.
+BESIDE_PX = 3
+_STEP_M = 0.001
+
+
+def at_level(
+    look: "ObjectPrediction", sensor_m: Map | None, intrinsics: Intrinsics, plane: Plane
+) -> "ObjectPrediction":
+    """The same objects, each front where sensor or outline puts it, as deep as before.
+
+    sensor_m (H, W) [m], NaN or 0 where it has none.
+    """
+    rays, front_m, ids = intrinsics.rays(), look.front_m.copy(), look.objects.ids
+    bend = _Bend(look.front_m, plane, rays)
+    for id_ in range(1, look.objects.count + 1):
+        its = ids == id_
+        bent_m = None if sensor_m is None else bend.to(sensor_m, its, FARTHEST_M, ABOUT_M, LEAST_SHARE)
+        if bent_m is None and not (binary_dilation(its, iterations=BESIDE_PX) & (ids > 0) & ~its).any():
+            bent_m = _by_outline(bend, its, intrinsics, plane)
+        if bent_m is not None:
+            front_m[its] = bent_m[its]
+    return replace(look, front_m=front_m)
+
+
+def _by_outline(bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane) -> Map | None:
+    if _roundness(its) > ROUND:
+        return None
+    solid = fit_upright(its, intrinsics, plane)
+    if solid is None or solid.explained < LEAST_EXPLAINED:
+        return None
+    solid_m = solid.front(its, intrinsics)
+    higher_m = bend.higher(solid_m)[its]
+    if not np.nanmedian(higher_m) < -LEAST_LOWER_M:
+        return None
+    bent_m = bend.to(solid_m, its, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
+    # Where the two are of no one shape, the network's is not worth keeping.
+    return solid_m if bent_m is None else bent_m
+
+
+def _roundness(its: Mask) -> float:
+    """The share of its enclosing circle that a mask fills."""
+    radius = cv2.minEnclosingCircle(np.argwhere(its).astype(np.float32))[1]
+    return float(its.sum() / (np.pi * (radius + 0.5) ** 2))
+
+
+class _Bend:
+    """A picture's fronts, to be raised or lowered object by object; heights over the table, from any direction, go
+    with the encoding's q."""
+
+    def __init__(self, front_m: Map, plane: Plane, rays: Map) -> None:
+        self.front_m = front_m
+        self._reference = plane_disparity(rays, plane)
+        self._q_per_m = QUOTIENT / -plane.offset_m
+        self._front_q = encode_depth(front_m, self._reference)
+
+    def higher(self, measured_m: Map) -> Map:
+        """(H, W) [m] by how much more a depth (H, W) [m] stands over the table than the front."""
+        return (encode_depth(measured_m, self._reference) - self._front_q) / np.float32(self._q_per_m)
+
+    def to(self, measured_m: Map, its: Mask, farthest_m: float, about_m: float, least_share: float) -> Map | None:
+        """The front (H, W) [m] brought to where most of a measured depth about it lies, None where nowhere enough."""
+        higher_m = self.higher(measured_m)
+        shift_m = _crowd(higher_m[its], farthest_m, about_m, least_share)
+        if shift_m is None:
+            return None
+        raised_q = self._front_q + self._q_per_m * (shift_m + _beyond(higher_m - shift_m, its))
+        return decode_depth(raised_q.astype(np.float32), self._reference)
+
+
+def _crowd(higher_m: Map, farthest_m: float, about_m: float, least_share: float) -> float | None:
+    """The value about which most of an object's differences (N,) are, if those are enough of all."""
+    known = higher_m[np.isfinite(higher_m)]
+    if len(known) < LEAST_PIXELS:
+        return None
+    values = np.arange(-farthest_m, farthest_m + _STEP_M / 2, _STEP_M)
+    below, upto = np.searchsorted(np.sort(known), [values - about_m, values + about_m])
+    best = int((upto - below).argmax())
+    if upto[best] - below[best] < least_share * len(higher_m):
+        return None
+    return float(np.median(known[np.abs(known - values[best]) < about_m]))
+
+
+def _beyond(left_m: Map, its: Mask) -> Map:
+    """A smooth map of what is left of the differences (H, W) on an object where they are small."""
+    weight = (its & (np.abs(left_m) < NEAR_M)).astype(np.float32)
+    summed, total = (
+        cv2.GaussianBlur(map_.astype(np.float32), (0, 0), SMOOTH_PX)
+        for map_ in (np.where(weight > 0, left_m, 0.0), weight)
+    )
+    return np.asarray(summed / (total + 0.1), np.float32)

@@ -1,0 +1,94 @@
+"""What is seen too near is put back to where the sensor, or the outline on the table, has it."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.image import Intrinsics
+from perception.depth_types import Plane
+from perception.objects.level import at_level
+from perception.objects.model import ObjectPrediction
+from perception.objects.object_map import ObjectMap
+from perception.objects.upright_solid import UprightSolid, fit_upright
+
+#: A camera 0.62 m above the table that looks down on it at 50 degrees.
+K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
+NORMAL = np.array([0.0, -np.sin(np.deg2rad(40)), -np.cos(np.deg2rad(50) - np.pi / 18)])
+TABLE = Plane(NORMAL / np.linalg.norm(NORMAL), -0.62)
+RAYS = K.rays()
+Map = NDArray[np.float32]
+
+
+def solid(radii_m: list[float], heights_m: list[float]) -> UprightSolid:
+    """It stands where the camera looks."""
+    z = TABLE.normal
+    y = np.cross(z, [0.0, 0.0, 1.0])
+    y /= np.linalg.norm(y)
+    R = np.column_stack([np.cross(y, z), y, z])
+    along = R.T @ [0.0, 0.0, 1.0]
+    center_m = along[:2] * (0.62 / -along[2])
+    return UprightSolid(center_m, np.array(heights_m), np.array(radii_m), 1.0, R, np.array([0.0, 0.0, 0.62]))
+
+
+SHAPES = {"tumbler": ([0.03, 0.035], [0.0, 0.1]), "bottle": ([0.03, 0.03, 0.012, 0.012], [0.0, 0.1, 0.13, 0.18])}
+
+
+def depth_of(shape: str) -> Map:
+    return solid(*SHAPES[shape]).front(np.ones((240, 424), bool), K)
+
+
+def seen(depth_m: Map, too_high_m: float) -> ObjectPrediction:
+    """A network's answer with a perfect outline."""
+    mask = np.isfinite(depth_m)
+    front_m = depth_m - too_high_m / -(RAYS @ TABLE.normal)
+    objects = ObjectMap(mask.astype(np.int32), mask.astype(np.float32), np.where(mask, 0.05, np.nan).astype(np.float32))
+    return ObjectPrediction(objects, front_m.astype(np.float32), mask.astype(np.float32))
+
+
+def off_m(look: ObjectPrediction, depth_m: Map) -> float:
+    return float(np.nanmedian(np.abs(TABLE.height(RAYS * look.front_m[..., None]) - _height(depth_m))))
+
+
+def _height(depth_m: Map) -> Map:
+    return np.asarray(TABLE.height(RAYS * depth_m[..., None]), np.float32)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_thing_is_as_high_as_the_sensor_has_most_of_it(shape: str) -> None:
+    depth_m = depth_of(shape)
+    holes = np.random.default_rng(0).random(depth_m.shape) < 0.4
+    look = at_level(seen(depth_m, 0.02), np.where(holes, np.nan, depth_m).astype(np.float32), K, TABLE)
+    assert off_m(look, depth_m) < 0.003
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("too_high_m", [0.02, 0.05])
+def test_glass_that_a_sensor_sees_through_is_as_high_as_its_outline_says(shape: str, too_high_m: float) -> None:
+    depth_m = depth_of(shape)
+    table_m = np.asarray(TABLE.offset_m / (RAYS @ TABLE.normal), np.float32)
+    look = at_level(seen(depth_m, too_high_m), table_m, K, TABLE)
+    assert off_m(look, depth_m) < 0.008
+
+
+def test_a_front_that_is_right_stays() -> None:
+    depth_m = depth_of("bottle")
+    look = at_level(seen(depth_m, 0.0), None, K, TABLE)
+    assert off_m(look, depth_m) < 0.004
+
+
+def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:
+    given = seen(depth_of("bottle"), 0.05)
+    ids = given.objects.ids.copy()
+    rows = np.flatnonzero(ids.any(axis=1))
+    ids[rows[len(rows) // 2] :][ids[rows[len(rows) // 2] :] > 0] = 2
+    objects = ObjectMap(ids, given.objects.probability, given.objects.thickness_m)
+    split = ObjectPrediction(objects, given.front_m, given.confidence)
+    np.testing.assert_array_equal(at_level(split, None, K, TABLE).front_m, given.front_m)
+
+
+def test_nothing_round_and_upright_has_the_outline_of_a_lying_bar() -> None:
+    bar = np.zeros((240, 424), np.uint8)
+    cv2.line(bar, (120, 60), (300, 180), 1, 16)
+    found = fit_upright(bar > 0, K, TABLE)
+    assert found is None or found.explained < 0.6
