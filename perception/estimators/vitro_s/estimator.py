@@ -36,6 +36,7 @@ class VitroSEstimator:
         from perception.estimators.running import fitting
         from perception.objects.crisp import crisp_depth
         from perception.objects.level import at_level
+        from perception.objects.reflections import without_reflections
 
         has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
         still = join_still(
@@ -49,7 +50,10 @@ class VitroSEstimator:
             )
         rays = still.intrinsics.rays()
         look = at_level(look, still.depth_m, still.intrinsics, still.table)
-        depth_m = crisp_depth(first.depth_m, look, still.table, rays, is_learnt=True)
+        first_m = first.depth_m
+        if still.depth_m is not None:
+            first_m = without_reflections(first_m, still.depth_m, look.objects, still.table, rays)
+        depth_m = crisp_depth(first_m, look, still.table, rays, is_learnt=True)
         confidence = np.where(look.objects.mask, look.confidence, first.confidence)
         return Answer(depth_m, confidence.astype(np.float32), look.objects)
 
