@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
@@ -73,8 +73,13 @@ def _by_outline(bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane) 
     if not np.nanmedian(higher_m) < -LEAST_LOWER_M:
         return None
     bent_m = bend.to(solid_m, its, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
-    # Where the two are of no one shape, the network's is not worth keeping.
-    return solid_m if bent_m is None else bent_m
+    # Where the two are of no one shape, the network's is not worth keeping: what sticks out is as deep as what is next.
+    return _filled(solid_m) if bent_m is None else bent_m
+
+
+def _filled(depth_m: Map) -> Map:
+    nearest = distance_transform_edt(np.isnan(depth_m), return_distances=False, return_indices=True)
+    return np.asarray(depth_m[tuple(nearest)])
 
 
 def _roundness(its: Mask) -> float:

@@ -71,6 +71,15 @@ def test_glass_that_a_sensor_sees_through_is_as_high_as_its_outline_says(shape: 
     assert off_m(look, depth_m) < 0.008
 
 
+def test_where_outline_and_network_have_no_shape_in_common_the_outlines_is_taken_and_has_no_holes() -> None:
+    depth_m = depth_of("bottle")
+    given = seen(depth_m, 0.0)
+    flat = np.where(given.objects.mask, np.nanmin(depth_m), np.nan).astype(np.float32)
+    look = at_level(ObjectPrediction(given.objects, flat, given.confidence), None, K, TABLE)
+    assert off_m(look, depth_m) < 0.008
+    assert np.isfinite(look.front_m[given.objects.mask]).all()
+
+
 def test_a_front_that_is_right_stays() -> None:
     depth_m = depth_of("bottle")
     look = at_level(seen(depth_m, 0.0), None, K, TABLE)
