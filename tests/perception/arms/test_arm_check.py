@@ -21,6 +21,7 @@ MOUNT, K = CELL.arms["left"], intrinsics_of(CELL)
 T_CAMERA_WORLD = invert(CELL.camera.T_world_camera)
 SHOWN = shown_joints(MOUNT.base_m[1])
 TEN = np.deg2rad(10.0)
+EYE = CELL.camera.T_world_camera
 
 
 def rays_at(joints_rad, foot_off_m=(0.0, 0.0, 0.0)):
@@ -65,6 +66,15 @@ def test_a_forced_joint_is_named_with_its_turn(joint, turn_rad):
     assert check.turned[0] == joint
     assert check.off_rad == pytest.approx(turn_rad, abs=np.deg2rad(5.0))  # told as "about"
     assert f"joint {joint + 1}" in str(check)
+
+
+def test_an_arm_of_which_the_base_alone_is_hidden_is_judged_by_the_rest():
+    color = draw_arms(draw_tags(CELL, CELL.camera.T_world_camera), rays_at(SHOWN - TEN * np.eye(6)[5]), K, EYE)
+    x, y = K.project((T_CAMERA_WORLD @ MOUNT.T_world_base)[None, :3, 3])[0].astype(int)
+    color[y - 30 : y + 60, x - 45 : x + 45] = 150  # a cloth over its foot
+    check = look(None, SHOWN, color)
+    assert check.is_off and check.turned[0] == 5
+    assert not look(None, PARK_JOINTS, color).seen
 
 
 def test_what_is_out_of_the_picture_is_not_called_seen():
