@@ -90,7 +90,7 @@ def roll_back(options: RollbackOptions) -> int:
     before = store.current_version() if not options.to else None
     version = store.rollback(options.to or None)
     now = f"[bold]{version}[/] is in use" if version else "no calibration is in use: the cell counts as its file has it"
-    left = f"; calibrate rollback --to {before} takes {before} back into use" if before else ""
+    left = f"; calibrate rollback --to {before} undoes this" if before else ""
     console.say(f"{now} (cell {escape(store.cell)}){left}")
     console.result({"cell": store.cell, "current": version, "before": before})
     return 0
