@@ -17,6 +17,14 @@ R = TypeVar("R")
 #: path-traced one takes seconds on a CPU). Planning begins no candidate after 8 s: the rest is for the last one
 #: and the gate. `prepare`, before any trial, may compile.
 DEADLINES_S = {"prepare": 600.0, "capture": 120.0, "locate": 30.0, "scale": 60.0, "detect": 60.0, "plan": 20.0}
+#: What may help against a stage that gives no answer in time.
+_REMEDIES = {
+    "capture": "The digital cell draws its pictures there; a real camera: python main.py doctor.",
+    "estimate": "Depth that takes this long on purpose: raise --estimate-deadline.",
+    "detect": "If it does not help, try another --detector.",
+    "plan": "If it does not help, try another --planner.",
+    "prepare": "If it does not help, try another --planner.",
+}
 #: How often the waiting thread looks up, so that Ctrl-C is heard [s]: a library may let a wait go on after a signal.
 _LOOK_UP_S = 0.1
 
@@ -104,9 +112,7 @@ def _kind(stage: str) -> type[VitroError]:
 def _overrun(stage: str, limit_s: float) -> VitroError:
     return _kind(stage)(
         f"The stage {stage} gave no answer within {limit_s:g} s; whatever it still says is not used.",
-        "See what else the machine computes. Depth that takes this long on purpose: raise --estimate-deadline."
-        if stage == "estimate"
-        else "See what else the machine computes, or try another --estimator, --detector or --planner.",
+        f"See what else the machine computes. {_REMEDIES.get(stage, '')}".strip(),
     )
 
 

@@ -36,8 +36,8 @@ def note_of_unsure(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> st
     if len(shares) == 1:
         return f"the estimator is unsure of {shares[0]:.0%} of one thing"
     least = min(shares)
-    how = "all" if least > 0.995 else f"{least:.0%} or more"  # no share reads "100% or more"
-    return f"the estimator is unsure of {len(shares)} things, of {how} of each"
+    how = "wholly" if least > 0.995 else f"of {least:.0%} or more of each"  # no share reads "100% or more"
+    return f"the estimator is unsure of {len(shares)} things, {how}"
 
 
 def known_features(

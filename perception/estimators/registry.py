@@ -92,7 +92,7 @@ def open_estimator(
         raise ConfigurationError(
             f"The {specification.name} is a cheat that reads the simulator's truth, and a real camera or a recording "
             "has none.",
-            "Choose another estimator, or --camera sim.",
+            "Choose another estimator; this one runs in the digital cell alone: python main.py --camera sim.",
         )
     refuse_unknown(specification.name, options, specification.options)
     with naming_failures(specification.file, "loaded"):
