@@ -111,9 +111,11 @@ def assert_unmoved(bench: Bench, before: dict[str, np.ndarray]) -> None:
         np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
 
 
-def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> None:
-    trial = bench.run()
-    row = bench.row()
+def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage_before_what_follows(bench: Bench) -> None:
+    seen = {}
+    for stage in ("execute", "clear"):
+        at_stage(bench, stage, lambda trial, stage=stage: seen.update({stage: bench.row()}))
+    trial, row = bench.run(), bench.row()
     assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)
     assert {"capture", "locate", "estimate", "scale", "detect", "plan", "approve", "execute", "verify", "clear"} <= set(
         row.stages_s
@@ -122,10 +124,11 @@ def test_a_trial_lifts_the_object_bins_it_and_logs_every_stage(bench: Bench) -> 
     assert "in bin" in row.notes["simulator"]
     assert row.world == "digital cell" and row.estimator == "oracle (cheat)"
     assert max(report.final_error_rad for report in trial.tracking.values()) < np.deg2rad(0.2)
-
-
-def test_the_row_says_what_the_hand_measured_by_which_code_and_on_which_frames(bench: Bench) -> None:
-    trial, row = bench.run(), bench.row()
+    # On disk before anything moves, and verified before the arm is cleared.
+    assert seen["execute"].outcome is None
+    assert (seen["clear"].outcome, seen["clear"].finished, seen["clear"].verified) == (Outcome.SUCCESS, None, True)
+    assert row.finished is not None
+    # What the hand measured, by which code, and on which frames.
     assert (row.width_m, row.effort_nm) == (trial.verification.width_m, trial.verification.effort_nm)
     assert row.width_m > 0.01 and row.effort_nm > 0.1
     assert row.software == software_version() and row.software[0].isdigit()
@@ -139,13 +142,6 @@ def test_a_trial_that_was_refused_keeps_its_frames_and_what_proves_them(bench: B
     folder = trial_folder(bench.store.where, bench.row().id)
     assert bench.row().frame_digest
     require_same_frames([folder / "frames"], bench.row().frame_digest)
-
-
-def test_the_row_is_on_disk_before_anything_moves(bench: Bench) -> None:
-    seen = []
-    at_stage(bench, "execute", lambda trial: seen.append(bench.row().outcome))
-    bench.run()
-    assert seen == [None]
 
 
 @pytest.mark.parametrize("stage", ["execute", "clear"])
@@ -361,8 +357,15 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
     monkeypatch.setattr(Pipeline, "plan", lambda *args: given.append(len(args[-1])) or plan(*args))
     in_bin_m = np.array([[*bench.world._cell.bin.center_m, 0.05]])
     at_stage(bench, "verify", lambda trial: bench.session.in_bin.add(in_bin_m))  # let go of by the other arm
+    seen = []
+    at_stage(bench, "locate", lambda trial: seen.append(bench.row()))
     trial = bench.run(attempts=3)
     assert given == [0, 1]
+    # What the attempt before came to is on disk before the next moves.
+    assert [(row.outcome, row.attempts, row.first_outcome) for row in seen] == [
+        (None, 1, None),
+        (None, 2, Outcome.FAILURE),
+    ]
     row = bench.row()
     assert (row.outcome, row.attempts, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, 2, True, True)
     assert (row.first_outcome, row.first_simulator_verdict) == (Outcome.FAILURE, False)
@@ -407,17 +410,6 @@ def test_an_attempt_that_finds_nothing_leaves_the_failure_of_the_one_before(benc
     assert (row.outcome, row.reason, row.attempts) == (Outcome.FAILURE, Reason.EMPTY, 3)
     assert [attempt["outcome"] for attempt in row.notes["attempts"]] == ["failure", "refused", "refused"]
     assert "No grasp was found" in row.detail
-
-
-def test_what_the_attempt_before_came_to_is_on_disk_before_the_next_moves(bench: Bench) -> None:
-    push_the_object(bench)
-    seen = []
-    at_stage(bench, "locate", lambda trial: seen.append(bench.row()))
-    bench.run(attempts=2)
-    assert [(row.outcome, row.attempts, row.first_outcome) for row in seen] == [
-        (None, 1, None),
-        (None, 2, Outcome.FAILURE),
-    ]
 
 
 def test_a_scene_of_several_is_picked_from_until_nothing_is_left(bench: Bench) -> None:
@@ -516,12 +508,6 @@ def test_a_person_who_skips_a_scene_of_several_is_not_asked_again(
     bench.run(objects=2)
     assert len(bench.ids) == 1
     assert summarise([bench.row()])[0].cleared.of == 0
-
-
-def test_the_next_trial_starts_where_the_last_one_parked(bench: Bench) -> None:
-    bench.run()
-    assert bench.run(SCENE + 1).outcome is not None
-    assert len(bench.ids) == 2
 
 
 def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench) -> None:
@@ -636,14 +622,6 @@ def test_equipment_that_is_gone_ends_the_session_and_counts_against_nobody(
     row = bench.row()
     assert (row.outcome, row.reason, len(bench.ids)) == (Outcome.REFUSED, Reason.EQUIPMENT, 1)
     assert not counts(row) and "No server answers" in row.detail
-
-
-def test_a_verified_success_is_on_disk_before_the_arm_is_cleared_and_completed_after(bench: Bench) -> None:
-    seen = []
-    at_stage(bench, "clear", lambda trial: seen.append(bench.row()))
-    bench.run()
-    assert [(row.outcome, row.finished, row.verified) for row in seen] == [(Outcome.SUCCESS, None, True)]
-    assert bench.row().finished is not None and "clear" in bench.row().stages_s
 
 
 def test_a_disk_that_fills_in_motion_ends_it_as_planned_and_the_row_is_tried_again(
