@@ -13,8 +13,6 @@ from app.trials.tables import said_of
 from core.json_values import plain
 from trials.label import Label, LabelledTrial
 
-_DEEPEST = 2
-
 
 def show_trial(options: ShowTrialOptions) -> int:
     """Raises a TrialError where there is no such trial."""
@@ -52,10 +50,23 @@ def _show_history(console: Console, history: tuple[Label, ...]) -> None:
         console.table("labels, oldest first", ("made (UTC)", "label", "reason", "by", "note", "taken back"), rows)
 
 
-def _lines(facts: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """A line a value that is there; of what is nested deep, one line in all."""
+def _lines(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """A line a value that is there; of things in a list each by its number."""
     for name, value in facts.items():
-        if isinstance(value, dict) and value and depth < _DEEPEST:
-            yield from _lines(value, f"{before}{name}.", depth + 1)
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            value = {str(number): one for number, one in enumerate(value, 1)}
+        if isinstance(value, dict) and value:
+            yield from _lines(value, f"{before}{name}.")
         elif value not in (None, "", {}, []):
-            yield before + name, f"{value:.6g}" if isinstance(value, float) else str(value)
+            yield before + name, _text(value)
+
+
+def _text(value: Any) -> str:
+    """A matrix row by row."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and all(isinstance(one, list) for one in value):
+        return "\n".join(_text(row) for row in value)
+    if isinstance(value, list):
+        return " ".join(f"{one + 0.0:>8.4g}" if isinstance(one, float) else str(one) for one in value)
+    return str(value)
