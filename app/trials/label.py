@@ -95,10 +95,10 @@ def _reason(text: str, value: LabelValue, record: TrialRecord) -> FailureReason 
     found = [choices[wanted]] if wanted in choices else [each for each in choices.values() if _is_called(each, wanted)]
     if value is LabelValue.SUCCESS or len(found) != 1:
         known = ", ".join(f"{key} = {reason}" for key, reason in choices.items())
-        raise ConfigurationError(
-            "A success has no reason." if value is LabelValue.SUCCESS else f"--reason {text!r} names no one reason.",
-            "Leave --reason out." if value is LabelValue.SUCCESS else f"Give one of: {known}.",
-        )
+        if value is LabelValue.SUCCESS:
+            raise ConfigurationError("A success has no reason.", "Leave --reason out.")
+        cause = f"--reason {text!r} names no one reason." if text else f"Why trial {record.id} is {value} is not said."
+        raise ConfigurationError(cause, f"Add --reason with one of: {known}.")
     return found[0]
 
 

@@ -69,7 +69,7 @@ def test_a_reason_is_given_by_its_key_or_its_name(store: TrialStore, key: str, r
         (["--failure", "--reason", "collision"], "names no one reason"),
         (["--failure", "--reason", "invalid: setup"], "names no one reason"),
         (["--success", "--reason", "m"], "no reason"),
-        (["--failure"], "names no one reason"),
+        (["--failure"], "is failure is not said"),
         (["--reason", "m"], "says nothing"),
         ([], "Nobody can be asked"),
         (["--success", "--by", "simulator"], "--operator"),
