@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Sets up what is missing and runs the tests, in as many processes as there are cores, eight at most.
+# Sets up what is missing and runs the tests, in one process more than there are cores, as some wait, eight at most.
 # Options go to pytest (./test.sh -k trials; ./test.sh -n0: in one process).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh --dev
-exec .venv/bin/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile "$@"
+processes=$(($(nproc) + 1))
+exec .venv/bin/python -m pytest -q -n "$((processes < 8 ? processes : 8))" --dist loadfile "$@"
