@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+from app.bench.drawn_cell import DrawnCell
 from app.bench.options import BenchClearOptions
 from app.calibrate.cell import load_calibrated
 from app.clear_table import Clearing, summarise_clearing
@@ -47,12 +48,13 @@ def bench_clear(options: BenchClearOptions) -> int:
 def _clear_one(options: BenchClearOptions, cell: Cell, store: TrialStore, operator: Operator, number: int) -> Clearing:
     """One table in a cell of its own, so that a fault ends only that table."""
     log = TrialLog(store)
-    with closing(open_world(cell, "sim", options.seed + number)) as world:
+    seed = options.seed + number
+    with closing(DrawnCell(cell, seed) if options.drawn else open_world(cell, "sim", seed)) as world:
         pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
         session = Session(world, pipeline, log, operator, options.attempts, overlap=options.overlap)
         surface = SURFACES[number % len(SURFACES)]
         try:
-            session.run_scene(surface, options.seed + number, options.objects, until_empty=True)
+            session.run_scene(surface, seed, options.objects, until_empty=True)
         except ArmError as error:
             operator.console.error(error)
         return summarise_clearing([store.get(id) for id in log.ids], options.objects, world.objects_left())

@@ -33,6 +33,8 @@ class DrawnCell(DigitalCell):
     def __init__(self, cell: Cell, seed: int) -> None:
         super().__init__(cell, seed)
         self.camera = DrawnCamera(cell, self._snapshot, self.clock)
+        self.camera.draws_arms = True
+        self.truth = self.camera.truth
 
     def detect(self, detector: Detector, surface: str, seed: int, objects: int) -> DetectedScene:
         """Lays a scene, looks at it and finds grasps, as a trial on exact depth does.

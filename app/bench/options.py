@@ -53,6 +53,7 @@ class BenchClearOptions(CellOption, JsonOption):
     estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "oracle"
     attempts: Attempts = 3
     overlap: Overlap = False
+    drawn: Annotated[bool, typer.Option("--drawn", help="Pictures drawn, not path-traced; for the oracle.")] = False
     seed: Annotated[int, typer.Option(min=0, help="First table.")] = 4000
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
-from grasping.planning.obstacles import DistanceField
+from grasping.planning.obstacles import DistanceField, down_to_table
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
@@ -46,8 +46,9 @@ class Held:
 
     @classmethod
     def from_points(cls, points_world_m: NDArray, T_world_tcp: Matrix) -> "Held":
-        """An object's perceived points (M, 3) at the moment the fingers close on it."""
-        points = apply(invert(T_world_tcp), points_world_m) if len(points_world_m) else np.zeros((1, 3))
+        """An object's perceived points (M, 3), and what is below them, at the moment the fingers close on it."""
+        standing_m = down_to_table(points_world_m)
+        points = apply(invert(T_world_tcp), standing_m) if len(standing_m) else np.zeros((1, 3))
         cells = np.round(points / (2 * HELD_RADIUS_M)).astype(int)
         _, keep = np.unique(cells, axis=0, return_index=True)
         if len(keep) > _HELD_POINTS:

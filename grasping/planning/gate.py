@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert, transform
-from grasping.planning.gate_model import CLEARANCE_SEEN_M, GateWorld, Touch
+from grasping.planning.gate_model import CLEARANCE_SEEN_M, GateWorld, Touch, standing
 from grasping.planning.gate_numbers import (
     Joints,
     Motions,
@@ -76,8 +76,8 @@ def check_motions(
         violations = number_violations(cell, motions, arm, T_world_tcp, pre_open_m, grasp_width_m, measured, points)
         # Motions that are not even finite or continuous cannot be placed in the world.
         if not violations:
-            held_points = apply(invert(T_world_tcp), target_points_m)
-            violations = list(grasp_violations(held_points, pre_open_m))
+            violations = list(grasp_violations(apply(invert(T_world_tcp), target_points_m), pre_open_m))
+            held_points = apply(invert(T_world_tcp), standing(target_points_m))
             reaching = GateWorld(cell, arm, measured, other_points_m, target_points_m=target_points_m)
             carrying = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
             leaving = GateWorld(cell, arm, measured, other_points_m)

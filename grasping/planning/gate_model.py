@@ -22,6 +22,8 @@ _CELL_M = 0.006
 #: Gaps in height below this are closed [m]; boxes are at least this thick.
 _GAP_M, _THIN_M = 0.02, 0.002
 _OTHER_FINGERS_M = 0.04
+#: What stands below an object's points is taken to be points so far apart [m].
+_BELOW_M = 0.01
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
 _MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
@@ -134,6 +136,18 @@ def upright_boxes(points_m: NDArray, to_ground: bool = False) -> list[tuple[NDAr
     if to_ground:
         low[:, 2] = np.minimum(low[:, 2], 0.0)
     return list(zip((low + high) / 2, np.maximum((high - low) / 2, _THIN_M / 2), strict=True))
+
+
+def standing(points_m: NDArray) -> NDArray[np.float64]:
+    """Points (M, 3) of a thing on the table, and (K, 3) of what nobody saw below them: it stands on something."""
+    if not len(points_m):
+        return points_m
+    _, first = np.unique(np.round(points_m[:, :2] / _BELOW_M), axis=0, return_index=True)
+    spots = points_m[first, :2]
+    near = np.hypot(*(points_m[:, None, :2] - spots).transpose(2, 0, 1)) < _BELOW_M
+    lowest_m = np.where(near, points_m[:, 2:], np.inf).min(axis=0)
+    added = [[x, y, z] for (x, y), low in zip(spots, lowest_m, strict=True) for z in np.arange(0.0, low, _BELOW_M)]
+    return np.concatenate([points_m, np.reshape(added, (-1, 3))])
 
 
 def _add_boxes(body: mujoco.MjsBody, name: str, boxes: Iterable[tuple[Any, Any]], **options: float) -> None:

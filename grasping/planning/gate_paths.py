@@ -126,8 +126,17 @@ def _place(held_points_m: NDArray, bin_: Bin) -> Iterator[str]:
     if (off_m > np.array(bin_.size_m[:2]) / 2 - bin_.wall_m).any():
         yield f"never reaches the bin: it ends {off_m.max() * 1000:.0f} mm from its middle"
     drop_m = float(low[2]) - bin_.size_m[2]
-    if not 0.0 <= drop_m <= HIGHEST_DROP_M:
-        yield f"lets go {drop_m * 1000:.0f} mm above the bin's rim, 0 to {HIGHEST_DROP_M * 1000:.0f} allowed"
+    if not drop_m <= HIGHEST_DROP_M:
+        yield f"lets go {drop_m * 1000:.0f} mm above the bin's rim, {HIGHEST_DROP_M * 1000:.0f} allowed"
+    elif not drop_m >= 0.0 and not _is_within(low, high, bin_):
+        yield f"lets go {-drop_m * 1000:.0f} mm below the bin's rim of what is not between its walls, above its floor"
+
+
+def _is_within(low_m: NDArray, high_m: NDArray, bin_: Bin) -> bool:
+    """Whether a box of the world from one corner (3,) to the other is inside the bin."""
+    inner_m = np.array(bin_.size_m[:2]) / 2 - bin_.wall_m
+    sides = (low_m[:2] >= bin_.center_m - inner_m) & (high_m[:2] <= bin_.center_m + inner_m)
+    return bool(sides.all() and low_m[2] >= bin_.wall_m)
 
 
 def before_raised(rise_m: NDArray[np.float64]) -> NDArray[np.bool_]:

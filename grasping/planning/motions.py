@@ -1,6 +1,6 @@
 """One candidate made into the five motions of a pick on the CPU: straight lines, and free paths between them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import numpy as np
@@ -23,9 +23,9 @@ from hardware.robot.description import PARK_JOINTS
 _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
-#: Straight back from what was let go at least so far [m], through every so many of a line's poses; then the arm turns
-#: away over this much of joint travel [rad].
-_STRAIGHT_BACK_M, _EVERY, _TURN_RAD = 0.05, 3, 0.25
+#: Straight back from what was let go, and down to where it is, at least so far [m], through every so many of a line's
+#: poses; then the arm turns away over this much of joint travel [rad].
+_STRAIGHT_BACK_M, _STRAIGHT_DOWN_M, _EVERY, _TURN_RAD = 0.05, 0.03, 3, 0.25
 
 
 def plan_motions(
@@ -49,7 +49,7 @@ def plan_motions(
     filled = around_filled_bin(place, carrying, around, cell.bin)
     leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
     park = _waypoints(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
-    pieces = (transit, [approach], [lift], carry, _leave(place.withdraw_rad, park, leaving))
+    pieces = (transit, [approach], [lift], carry, _leave(place.withdraw_rad, park, leaving.all_free, _STRAIGHT_BACK_M))
     try:
         return {phase: time_path(path, phase) for phase, path in zip(Phase, pieces, strict=True)}
     except PlanningError as error:
@@ -72,16 +72,25 @@ def _waypoints(
     return path
 
 
-def _leave(withdraw_rad: NDArray, park_rad: NDArray, leaving: CollisionChecker) -> list[NDArray[np.float64]]:
-    """Pieces of the way back (S, 6) from what was let go and on to the park pose: one, if the arm may turn away before
-    it has quite withdrawn."""
-    straight = withdraw_rad[: int(LINE_STEPS * _STRAIGHT_BACK_M / APPROACH_M) + 1 : _EVERY]
+def _leave(
+    line_rad: NDArray, park_rad: NDArray, is_free: Callable[[NDArray], bool], straight_m: float
+) -> list[NDArray[np.float64]]:
+    """Pieces of a straight way back (S, 6) and on to elsewhere (N, 6): one, if the arm may turn away before it has
+    quite withdrawn."""
+    straight = line_rad[: int(LINE_STEPS * straight_m / APPROACH_M) + 1 : _EVERY]
     away = densify(park_rad, _TURN_RAD)[1:]
     away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
     rounded = np.concatenate([straight, away]) if len(away) else straight
-    if len(away) and is_spline_free(rounded, leaving.all_free):
+    if len(away) and is_spline_free(rounded, is_free):
         return [rounded]
-    return [withdraw_rad, *smooth(park_rad, leaving.all_free)]
+    return [line_rad, *smooth(park_rad, is_free)]
+
+
+def _enter(way_rad: NDArray, line_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[NDArray[np.float64]]:
+    """Pieces of a way (N, 6) to the start of a straight one (S, 6) and along that."""
+    if len(line_rad) < 2:
+        return smooth(way_rad, is_free)
+    return [piece[::-1] for piece in reversed(_leave(line_rad[::-1], way_rad[::-1], is_free, _STRAIGHT_DOWN_M))]
 
 
 def _to_bin(
@@ -91,9 +100,11 @@ def _to_bin(
     failure = "no free pose over the bin"
     for place in places:
         try:
-            return place, _free_path(start_rad, place.joints_rad, carrying, seed, "no way to the bin")
+            way = _waypoints(start_rad, place.joints_rad, carrying, seed, "no way to the bin")
         except NoPathError as error:
             failure = str(error)
+        else:
+            return place, _enter(way, place.lower_rad, carrying.all_free)
     raise NoPathError(failure)
 
 

@@ -4,8 +4,9 @@ Boxes (the bin's walls, the other arm) enter by their exact distance, perceived 
 transform of the voxels that their points occupy. The table is the plane z = 0 and needs no field.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from perception.depth_types import TableView
 #: The label of such points in a scene's cloud: of no object that may be grasped.
 BINNED = -2
 VOXEL_M = 0.01
+#: What has this share of its points below an object is a part of it.
+_BELOW = 0.9
 #: Distances beyond this are not needed by any sphere of the arm: the field stays at this value.
 FAR_M = 0.12
 #: A point lies up to half a voxel's diagonal from its voxel's centre.
@@ -32,33 +35,66 @@ OrientedBox = tuple[Matrix, NDArray]
 
 @dataclass(frozen=True)
 class SceneCloud:
-    """Perceived objects in the world frame: points_m (M, 3), labels (M,) the object of each point."""
+    """Perceived objects in the world frame: points_m (M, 3), labels (M,) the object of each point.
+
+    whole: by label, the one that all parts of the same object have here; those that are an object of their own are not
+    in it.
+    """
 
     points_m: NDArray[np.float64]
     labels: NDArray[np.int32]
+    whole: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def from_grasps(cls, grasps: GraspSet, view: TableView) -> "SceneCloud":
         """The cloud grasps were found in and what it was completed to, moved to the world; points that are not finite
         are left out. Nothing is ever taken away from it: that depth was seen beyond a glass says nothing of its back.
+        What stands right below an object is part of it: a glass whose stem was told apart from its bowl moves whole.
         """
         points = np.concatenate([grasps.cloud_m, grasps.completed_m]).astype(float).reshape(-1, 3)
         labels = np.concatenate([grasps.labels, grasps.completed_labels])
         good = np.isfinite(points).all(axis=1)
-        return cls(apply(invert(view.T_camera_world), points[good]), labels[good])
+        points, labels = apply(invert(view.T_camera_world), points[good]), labels[good]
+        whole = _wholes(points, labels)
+        return cls(points, np.array([whole.get(int(one), one) for one in labels], labels.dtype), whole)
 
     def with_points(self, points_m: NDArray[np.float64], label: int) -> "SceneCloud":
         """The cloud with points (N, 3) of the world added."""
         labels = np.full(len(points_m), label, self.labels.dtype)
-        return SceneCloud(np.concatenate([self.points_m, points_m]), np.concatenate([self.labels, labels]))
+        points, labels = np.concatenate([self.points_m, points_m]), np.concatenate([self.labels, labels])
+        return replace(self, points_m=points, labels=labels)
 
     def of(self, label: int) -> NDArray[np.float64]:
-        """Points (K, 3) of one object."""
-        return self.points_m[self.labels == label]
+        """Points (K, 3) of one object, of all its parts."""
+        return self.points_m[self.labels == self.whole.get(int(label), label)]
 
     def without(self, label: int) -> NDArray[np.float64]:
         """Points (K, 3) of all other objects."""
-        return self.points_m[self.labels != label]
+        return self.points_m[self.labels != self.whole.get(int(label), label)]
+
+
+def _wholes(points_m: NDArray, labels: NDArray[np.int32]) -> dict[int, int]:
+    """Of each label that is of a part, right below another (`_stands_on`), the label of the topmost part."""
+    parts = {int(label): points_m[labels == label] for label in np.unique(labels[labels >= 0])}
+    above: dict[int, int] = {}
+    for low, high in permutations(parts, 2):
+        if low not in above and _stands_on(parts[high], parts[low]):
+            above[low] = high
+    whole = {}
+    for label in above:
+        top = label
+        while top in above:
+            top = above[top]
+        whole[label] = top
+    return whole
+
+
+def _stands_on(high_m: NDArray, low_m: NDArray) -> bool:
+    """Whether points (M, 3) are right above points (K, 3): higher throughout, and as far out to all sides."""
+    if low_m[:, 2].max() > high_m[:, 2].min() + VOXEL_M:
+        return False
+    under = (low_m[:, :2] >= high_m[:, :2].min(axis=0)) & (low_m[:, :2] <= high_m[:, :2].max(axis=0))
+    return bool(under.all(axis=1).mean() > _BELOW)
 
 
 @dataclass(frozen=True)
@@ -146,6 +182,18 @@ class DistanceField:
         return x, y, z
 
 
+def down_to_table(points_m: NDArray) -> NDArray[np.float64]:
+    """Points (M, 3) of a thing that stands on the table, and (K, 3) more, a voxel apart, from the lowest in each
+    upright column down to z = 0: a glass's stem and foot, which cameras miss, are carried along with it."""
+    columns, place = np.unique(np.floor(points_m[:, :2] / VOXEL_M).astype(int), axis=0, return_inverse=True)
+    lowest_m = np.full(len(columns), np.inf)
+    np.minimum.at(lowest_m, place.ravel(), points_m[:, 2])
+    heights = np.arange(0.0, lowest_m.max(initial=0.0), VOXEL_M)
+    column, level = np.nonzero(heights < lowest_m[:, None])
+    below = np.column_stack([(columns[column] + 0.5) * VOXEL_M, heights[level]])
+    return np.concatenate([points_m, below])
+
+
 def bin_boxes(bin_: Bin) -> list[OrientedBox]:
     """The bin's floor and four walls as (T_world_box, half sizes)."""
     return [(transform(translation_m=center), half) for center, half in bin_.slabs]
@@ -176,9 +224,9 @@ def stand_in_bin(
         T_world_grasp, T_world_place: the tool then, and where it lets go.
 
     Returns:
-        (K, 3) world.
+        (N, 3) world, what no camera saw below it too.
     """
-    return fall_into_bin(apply(T_world_place @ invert(T_world_grasp), points_m), cell.bin)
+    return fall_into_bin(apply(T_world_place @ invert(T_world_grasp), down_to_table(points_m)), cell.bin)
 
 
 def fall_into_bin(points_m: NDArray[np.float64], bin_: Bin) -> NDArray[np.float64]:

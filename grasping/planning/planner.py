@@ -238,8 +238,8 @@ class _Search:
         )
 
     def _around_of(self, name: str, label: int) -> Around:
-        key = (name, label)
+        key, whole = (name, label), self.cloud.whole.get(label, label)
         if key not in self._around:
-            others = self._fixed[name].joined(*(field for other, field in self._objects.items() if other != label))
+            others = self._fixed[name].joined(*(field for other, field in self._objects.items() if other != whole))
             self._around[key] = Around(self._everything[name], others, self._passing)
         return self._around[key]

@@ -1,4 +1,4 @@
-"""The straight parts of a pick: onto the object, up with it, and where to let go over the bin and withdraw."""
+"""The straight parts of a pick: onto the object, up with it, down into the bin, and back from where it let go."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from core.transforms import Matrix, rotation_z
 from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import (
+    APPROACH_M,
     LIFT_M,
     LIMIT_MARGIN_RAD,
     LINE_STEPS,
@@ -28,8 +29,10 @@ from grasping.planning.motion_planner import NoPathError
 from grasping.planning.obstacles import DistanceField, fall_into_bin
 from hardware.robot.description import PARK_JOINTS
 
-#: The held object's lowest point stays this far above the bin's rim [m].
-RIM_CLEARANCE_M = 0.02
+#: The held object's lowest point comes this far above the bin's rim [m], and is lowered to so far above its floor.
+RIM_CLEARANCE_M, FLOOR_CLEARANCE_M = 0.02, 0.01
+#: Poses of the way down are this far apart [m].
+_LOWER_STEP_M = APPROACH_M / LINE_STEPS
 #: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
 _TIPPING_COST = 1.0
 #: Where in the bin, as shares of the room that the object leaves; what it costs to let go where something is [rad/m].
@@ -43,9 +46,11 @@ _DOWN = np.diag([1.0, -1.0, -1.0])
 
 @dataclass(frozen=True)
 class Place:
-    """Where to let go: joints (6,) over the bin, and the way straight back from the object, withdraw_rad (S, 6)."""
+    """Where to let go: joints (6,) over the bin, from there straight down into it as far as there is room, lower_rad
+    (S, 6), one where there is none, and the way straight back from the object, withdraw_rad (S, 6)."""
 
     joints_rad: NDArray[np.float64]
+    lower_rad: NDArray[np.float64]
     withdraw_rad: NDArray[np.float64]
 
 
@@ -96,9 +101,13 @@ def places_over_bin(
     order = np.argsort(travel + _TIPPING_COST * tipping + _CROWDING_COST * crowding_m[pose])
     for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
         for k in some[carrying.free(joints[some])]:
-            withdraw = _withdraw(joints[k], T[pose[k]][None], leaving)
-            if withdraw is not None:
-                yield Place(joints[k], withdraw)
+            lower = _lower(joints[k], T[pose[k]], carrying, leaving, bin_)
+            for far in (len(lower), 1)[: len(lower)]:  # else it falls
+                last = lower[far - 1]
+                withdraw = _withdraw(last, arm.place(last[None], 0.0).T_world_tcp, leaving)
+                if withdraw is not None:
+                    yield Place(joints[k], lower[:far], withdraw)
+                    break
 
 
 @cache
@@ -109,6 +118,23 @@ def _leaning() -> list[NDArray[np.float64]]:
         for lean, azimuth, spin in product(_LEANS_RAD, _TURNS_RAD, _TURNS_RAD)
         if lean > 0 or azimuth == 0
     ]
+
+
+def _lower(
+    joints_rad: NDArray, T_world_tcp: Matrix, carrying: CollisionChecker, leaving: CollisionChecker, bin_: Bin
+) -> NDArray[np.float64]:
+    """Joints (S, 6) from joints (6,) at a pose (4, 4) over the bin straight down, as far as what is held and the open
+    fingers have room: what is let go of high up breaks, or topples over the edge."""
+    arm, held = carrying.arm, carrying.held
+    assert held is not None
+    foot_m = held.in_world(T_world_tcp[None])[0, :, 2].min() - HELD_RADIUS_M
+    steps = max(int((foot_m - bin_.wall_m - FLOOR_CLEARANCE_M) / _LOWER_STEP_M), 0)
+    T = np.repeat(T_world_tcp[None], steps + 1, axis=0)
+    T[:, 2, 3] -= _LOWER_STEP_M * np.arange(steps + 1)
+    path = follow(joints_rad[None, None], arm.T_base_world @ T[None], arm.mount.firmware)[0, 0]
+    path = path[: np.isfinite(path).all(axis=1).cumprod().sum()]
+    free = carrying.free(path) & leaving.free(path)
+    return path[: max(int(free.cumprod().sum()), 1)]
 
 
 def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecker) -> NDArray[np.float64] | None:
@@ -142,6 +168,6 @@ def _over_bin(R: NDArray, held: Held, bin_: Bin, around: DistanceField) -> tuple
 def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, bin_: Bin) -> DistanceField:
     """What is around once the object was let go: it stands in the bin, fallen upright onto its floor."""
     assert carrying.held is not None
-    T_world_tcp = carrying.arm.place(place.joints_rad[None], 0.0).T_world_tcp
+    T_world_tcp = carrying.arm.place(place.lower_rad[-1:], 0.0).T_world_tcp
     points = carrying.held.in_world(T_world_tcp)[0]
     return around.without_target.with_points(fall_into_bin(points, bin_))

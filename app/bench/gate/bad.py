@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.bench.gate.bad_places import BAD_PLACES, Change, sideways
 from app.bench.gate.picks import GateInput, tool_at
 from core.transforms import rotation_z, transform
 from grasping.planning.grasp_plan import Phase
@@ -14,9 +15,6 @@ from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_UPPER_RAD
 
 TRANSIT, APPROACH, LIFT, PLACE, RETREAT = Phase
-
-
-Change = Callable[[GateInput, np.random.Generator], GateInput]
 
 
 def _lifted(good: GateInput, *offsets_m: tuple[float, float, float]) -> GateInput:
@@ -27,33 +25,13 @@ def _lifted(good: GateInput, *offsets_m: tuple[float, float, float]) -> GateInpu
     return good.moved(lift=good.through(*path), place=good.through(path[-1], good.end(PLACE)))
 
 
-def _sideways(rng: np.random.Generator, far_m: float) -> NDArray[np.float64]:
-    angle = rng.uniform(0, 2 * np.pi)
-    return far_m * np.array([np.cos(angle), np.sin(angle)])
-
-
 def _sweep(good: GateInput, rng: np.random.Generator) -> GateInput:
     """Low and sideways through a neighbour, then up."""
-    x, y = _sideways(rng, 0.12)
+    x, y = sideways(rng, 0.12)
     middle = good.T_world_tcp[:3, 3] * [1, 1, 0] + [0.75 * x, 0.75 * y, 0]
     neighbour = middle + rng.uniform([-0.02, -0.02, 0.0], [0.02, 0.02, 0.06], (400, 3))
     swept = _lifted(good, (x, y, rng.uniform(0.0, 0.02)), (x, y, 0.1))
     return replace(swept, other_points_m=np.concatenate([good.other_points_m, neighbour]))
-
-
-def _place_at(good: GateInput, end_rad: NDArray) -> GateInput:
-    return good.moved(place=good.through(good.end(LIFT), end_rad), retreat=good.through(end_rad, good.end(RETREAT)))
-
-
-def _beside_the_bin(good: GateInput, rng: np.random.Generator) -> GateInput:
-    x, y = _sideways(rng, max(good.cell.bin.size_m[:2]) * rng.uniform(0.75, 1.2))
-    aside = transform(translation_m=(x, y, rng.uniform(0.0, 0.06)))
-    return _place_at(good, good.at(aside @ tool_at(good, good.end(PLACE)), good.end(PLACE)))
-
-
-def _too_high(good: GateInput, rng: np.random.Generator) -> GateInput:
-    up = transform(translation_m=(0, 0, rng.uniform(0.08, 0.15)))
-    return _place_at(good, good.at(up @ tool_at(good, good.end(PLACE)), good.end(PLACE)))
 
 
 def _reached(good: GateInput, start_rad: NDArray) -> GateInput:
@@ -63,7 +41,7 @@ def _reached(good: GateInput, start_rad: NDArray) -> GateInput:
 
 
 def _from_the_side(good: GateInput, rng: np.random.Generator) -> GateInput:
-    x, y = _sideways(rng, rng.uniform(0.02, 0.05))
+    x, y = sideways(rng, rng.uniform(0.02, 0.05))
     return _reached(good, good.at(good.T_world_tcp @ transform(translation_m=(x, y, -0.05)), good.end(APPROACH)))
 
 
@@ -157,17 +135,11 @@ def _missing(good: GateInput, rng: np.random.Generator) -> GateInput:
 
 #: What is changed, and words of what the gate should say of it.
 KINDS: dict[str, tuple[Change, str]] = {
+    **BAD_PLACES,
     "lift sweeps through a neighbour": (_sweep, "sweeps what is held"),
-    "lift drags over the table": (lambda g, r: _lifted(g, (*_sideways(r, 0.06), 0.004), (0, 0, 0.1)), "sweeps"),
+    "lift drags over the table": (lambda g, r: _lifted(g, (*sideways(r, 0.06), 0.004), (0, 0, 0.1)), "sweeps"),
     "lift pushes down first": (lambda g, r: _lifted(g, (0, 0, -r.uniform(0.006, 0.02)), (0, 0, 0.1)), "down"),
     "lift hardly lifts": (lambda g, r: _lifted(g, (0, 0, r.uniform(0.0, 0.025))), "raises what is held"),
-    "place stays": (lambda g, r: _place_at(g, g.end(LIFT) + 1e-3), "never reaches the bin"),
-    "place stops on the way": (
-        lambda g, r: _place_at(g, g.motions[PLACE].positions_rad[len(g.motions[PLACE].times_s) // 2]),
-        "never reaches the bin",
-    ),
-    "place lets go beside the bin": (_beside_the_bin, "bin"),
-    "place lets go too high": (_too_high, "above the bin's rim"),
     "opening beyond the stroke": (_given(pre_open_m=lambda g, r: 0.1 + r.uniform(0.001, 1.0)), "stroke"),
     "opening not a number": (_given(pre_open_m=lambda g, r: r.choice([np.nan, np.inf, -0.01])), "stroke"),
     "width beyond the stroke": (_given(grasp_width_m=lambda g, r: 0.1 + r.uniform(0.001, 1.0)), "stroke"),
@@ -194,12 +166,12 @@ KINDS: dict[str, tuple[Change, str]] = {
     "target points not numbers": (_given(target_points_m=lambda g, r: _with_nan(g.target_points_m, r)), "finite"),
     "other points not numbers": (_given(other_points_m=lambda g, r: _with_nan(g.other_points_m, r)), "finite"),
     "target stands elsewhere": (
-        _given(target_points_m=lambda g, r: g.target_points_m + np.append(_sideways(r, 0.15), 0)),
+        _given(target_points_m=lambda g, r: g.target_points_m + np.append(sideways(r, 0.15), 0)),
         "close on nothing",
     ),
     "arm that is not there": (_given(arm=lambda g, r: "third"), "no arm"),
     "grasp elsewhere than promised": (
-        _given(T_world_tcp=lambda g, r: transform(translation_m=(*_sideways(r, 0.005), 0)) @ g.T_world_tcp),
+        _given(T_world_tcp=lambda g, r: transform(translation_m=(*sideways(r, 0.005), 0)) @ g.T_world_tcp),
         "promised grasp",
     ),
     "promised grasp no pose": (_given(T_world_tcp=lambda g, r: _somewhere(g.T_world_tcp.copy(), r, np.nan)), "pose"),

@@ -78,13 +78,18 @@ def plan_motions(
     session.see(around_filled_bin(place, carrying, around, cell.bin))
     park = _motion(session, place.withdraw_rad[-1], PARK_JOINTS, Phase.RETREAT, "no way back from the bin")
     try:
-        onto, up, back = (
+        onto, up, down, back = (
             time_path([path], phase)
-            for path, phase in ((approach, Phase.APPROACH), (lift, Phase.LIFT), (place.withdraw_rad, Phase.RETREAT))
+            for path, phase in (
+                (approach, Phase.APPROACH),
+                (lift, Phase.LIFT),
+                (place.lower_rad, Phase.PLACE),
+                (place.withdraw_rad, Phase.RETREAT),
+            )
         )
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
-    return dict(zip(Phase, (transit, onto, up, carry, joined(back, park)), strict=True))
+    return dict(zip(Phase, (transit, onto, up, joined(carry, down), joined(back, park)), strict=True))
 
 
 def _motion(

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
 from core.transforms import apply, invert
+from grasping.planning.gate_model import standing
 from grasping.planning.gate_numbers import START_RAD, Joints
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from hardware.arms.together import TimedStep, TimeLine
@@ -145,7 +146,7 @@ class _PairWorld:
             frame = spec.worldbody.add_frame(pos=mount.base_m, quat=lean.as_quat(scalar_first=True))
             spec.attach(child, prefix=f"{plan.arm}/", frame=frame)
             hand = spec.body(f"{plan.arm}/gripper_base")
-            points = apply(invert(plan.T_world_tcp), held_m[plan.arm]) + np.array([0.0, 0.0, TCP_OFFSET_M])
+            points = apply(invert(plan.T_world_tcp), standing(held_m[plan.arm])) + np.array([0.0, 0.0, TCP_OFFSET_M])
             for low, high in _columns(points):
                 size, box = np.maximum((high - low) / 2, _THIN_M), mujoco.mjtGeom.mjGEOM_BOX
                 name = f"{plan.arm} held#{len(hand.geoms)}"

@@ -60,13 +60,21 @@ def test_hand_and_load_stay_clear_of_a_tall_thing_in_the_bin(into_the_empty):
 
 
 def test_a_turned_tool_turns_what_it_holds():
-    points = np.array([[0.1, 0.0, 0.20], [0.0, 0.0, 0.30]])
-    grasp = transform(translation_m=(0.0, 0.0, 0.25))
+    points = np.array([[0.1, 0.0, 0.0], [0.0, 0.0, 0.10]])
+    grasp = transform(translation_m=(0.0, 0.0, 0.05))
     place = transform(rotation_z(np.pi / 2), (-0.28, 0.0, 0.4))
     stands = stand_in_bin(points, grasp, place, CELL)
     np.testing.assert_allclose(stands[0], [-0.28, 0.1, CELL.bin.wall_m], atol=1e-9)
     np.testing.assert_allclose(stands[1], [-0.28, 0.0, CELL.bin.wall_m + 0.1], atol=1e-9)
     assert len(stand_in_bin(np.zeros((0, 3)), grasp, place, CELL)) == 0
+
+
+def test_what_no_camera_saw_of_what_stood_on_the_table_is_carried_and_let_go_of_too():
+    """A glass's bowl: below it there is a stem and a foot."""
+    bowl = np.array([[0.1, 0.0, 0.09], [0.13, 0.0, 0.15]])
+    stands = stand_in_bin(bowl, np.eye(4), transform(translation_m=(-0.28, 0.0, 0.3)), CELL)
+    np.testing.assert_allclose(stands[0, 2], CELL.bin.wall_m + 0.09, atol=1e-9)
+    assert stands[:, 2].min() == pytest.approx(CELL.bin.wall_m)
 
 
 def test_an_emptied_bin_is_forgotten():

@@ -255,7 +255,7 @@ def test_what_the_controller_would_not_go_to_is_caught(plan):
 
 def test_a_place_that_does_not_reach_the_bin_is_caught(plan):
     place, retreat = plan.motions[Phase.PLACE].positions_rad, plan.motions[Phase.RETREAT].positions_rad
-    for end in (place[0], place[len(place) // 2]):
+    for end in (place[0], place[len(place) // 4]):
         report = check(plan, plan.motions | {Phase.PLACE: along(place[0], end), Phase.RETREAT: along(end, retreat[-1])})
         assert any("never reaches the bin" in v for v in report.violations), report.violations
 

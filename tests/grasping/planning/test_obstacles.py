@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from core.transforms import invert
+from core.transforms import apply, invert
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
@@ -16,7 +16,7 @@ from grasping.planning.gate_model import upright_boxes
 from grasping.planning.obstacles import DistanceField, SceneCloud
 from perception.depth_types import TableView
 from perception.objects.object_map import ObjectMap
-from tests.support.scenes.planning import CELL
+from tests.support.scenes.planning import CELL, cylinder, table_view
 from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, drawn, lay
 
 NEAR_M = 0.008
@@ -59,6 +59,21 @@ def test_what_no_camera_sees_is_an_obstacle_to_planner_and_gate(flask: Tabletop)
     fronts = replace(grasps, completed_m=grasps.completed_m[:0], completed_labels=grasps.completed_labels[:0])
     assert min(missing(flask, fronts)) > 0.1
     assert max(missing(flask, grasps)) < 0.01
+
+
+def test_a_glass_whose_stem_was_told_apart_from_its_bowl_is_moved_whole_and_its_neighbour_is_not() -> None:
+    stem, bowl, neighbour = (
+        cylinder(0.0, 0.1, 0.01, 0.07),
+        cylinder(0.0, 0.1, 0.03, 0.06) + np.array([0.0, 0.0, 0.09]),
+        cylinder(0.0, 0.17, 0.03, 0.06),
+    )
+    parts = np.concatenate([bowl, stem, neighbour])
+    labels = np.repeat([0, 1, 2], [len(bowl), len(stem), len(neighbour)]).astype(np.int32)
+    view = table_view()
+    grasps = GraspSet(np.zeros((0, 17)), apply(view.T_camera_world, parts).astype(np.float32), labels, "test")
+    cloud = SceneCloud.from_grasps(grasps, view)
+    assert len(cloud.of(0)) == len(cloud.of(1)) == len(stem) + len(bowl)
+    assert len(cloud.without(0)) == len(cloud.without(1)) == len(neighbour) == len(cloud.of(2))
 
 
 def test_depth_seen_through_glass_carves_nothing_away(flask: Tabletop) -> None:

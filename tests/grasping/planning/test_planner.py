@@ -93,12 +93,13 @@ def test_the_lift_goes_straight_up_and_stays_level_at_first(plan):
     assert np.abs(rise[path[:, 2] < 0.025][:, :3, :3] - np.eye(3)).max() < 5e-3
 
 
-def test_what_is_held_ends_over_the_bin_and_above_its_rim(plan):
+def test_what_is_held_is_lowered_between_the_bins_walls_nearly_onto_its_floor(plan):
     held = apply(invert(plan.T_world_tcp), cylinder(*GLASS))
-    over = apply(tool_path(plan, Phase.PLACE)[-1], held)
-    assert over[:, 2].min() > CELL.bin.size_m[2]
-    off_m = np.abs(over[:, :2] - CELL.bin.center_m)
-    assert (off_m < np.array(CELL.bin.size_m[:2]) / 2 - CELL.bin.wall_m).all()
+    way = np.array([apply(tool, held) for tool in tool_path(plan, Phase.PLACE)])
+    inner_m = np.array(CELL.bin.size_m[:2]) / 2 - CELL.bin.wall_m
+    low = way[way[:, :, 2].min(axis=1) < CELL.bin.size_m[2] + 0.005]
+    assert (np.abs(low[..., :2] - CELL.bin.center_m) < inner_m).all()
+    assert CELL.bin.wall_m + 0.01 < way[-1, :, 2].min() < CELL.bin.wall_m + 0.04
 
 
 def test_the_gripper_withdraws_from_what_it_let_go_before_it_turns_away(plan):
@@ -381,7 +382,7 @@ def test_what_is_held_keeps_its_extremes():
     points = cylinder(*GLASS)
     T = transform(rotation_z(0.3), (GLASS[0], GLASS[1], 0.1))
     held = Held.from_points(points, T)
-    assert np.allclose(held.in_world(T[None])[0, :, 2].min(), points[:, 2].min())
+    assert held.in_world(T[None])[0, :, 2].min() == 0.0  # down to the table, whatever of that was seen
     assert len(held.points_tcp_m) <= 50
     assert len(Held.from_points(np.zeros((0, 3)), T).points_tcp_m) == 1
 

@@ -31,8 +31,8 @@ from trials.record import Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 from trials.summary import counts
 
-#: A glass shaker and a glass bottle, one before either arm.
-SCENE = 35
+#: Two cans, one before either arm.
+SCENE = 33
 
 
 class Table:
