@@ -31,7 +31,9 @@ LEAST_SHARE = 0.35
 #: The same where an outline is what tells.
 OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
 #: An upright solid explains so much of its outline, and is believed only if it says that the front is too near by this.
-LEAST_EXPLAINED, LEAST_LOWER_M = 0.84, 0.008
+LEAST_EXPLAINED, LEAST_LOWER_M = 0.80, 0.008
+#: A solid has no inside; of what is wider [m] that would leave nothing to grasp.
+WIDEST_FILLED_M = 0.075
 #: What fills its enclosing circle more than this may be a ball, whose outline does not tell where its foot is.
 ROUND = 0.85
 #: What single places have beyond a shift is followed within this of it, and smoothed over so many pixels.
@@ -68,13 +70,16 @@ def _by_outline(bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane) 
     solid = fit_upright(its, intrinsics, plane)
     if solid is None or solid.explained < LEAST_EXPLAINED:
         return None
-    solid_m = solid.front(its, intrinsics)
-    higher_m = bend.higher(solid_m)[its]
-    if not np.nanmedian(higher_m) < -LEAST_LOWER_M:
+    solid_m, is_top = solid.front(its, intrinsics)
+    # Through a mouth the network sees the inside.
+    wall, wall_m = its & ~is_top, np.where(is_top, np.nan, solid_m).astype(np.float32)
+    if not wall.any() or not np.nanmedian(bend.higher(wall_m)[wall]) < -LEAST_LOWER_M:
         return None
-    bent_m = bend.to(solid_m, its, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
-    # Where the two are of no one shape, the network's is not worth keeping: what sticks out is as deep as what is next.
-    return _filled(solid_m) if bent_m is None else bent_m
+    bent_m = bend.to(wall_m, wall, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
+    if bent_m is None and solid.width_m < WIDEST_FILLED_M:
+        # The two are of no one shape: the network's is not worth keeping. What sticks out is as deep as what is next.
+        return _filled(solid_m)
+    return bent_m
 
 
 def _filled(depth_m: Map) -> Map:

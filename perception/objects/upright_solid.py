@@ -47,18 +47,24 @@ class UprightSolid:
     R: Points
     eye_m: Points
 
-    def front(self, its: Mask, intrinsics: Intrinsics) -> Map:
-        """(H, W) depth [m] at which rays of a mask meet it, NaN where they do not."""
+    @property
+    def width_m(self) -> float:
+        return 2 * float(self.radii_m.max())
+
+    def front(self, its: Mask, intrinsics: Intrinsics) -> tuple[Map, Mask]:
+        """(H, W) depth [m] at which rays of a mask meet it, NaN where they do not; and where that is its top, which of
+        a vessel is its mouth."""
         along = intrinsics.rays()[its].astype(float) @ self.R
         heights_m = np.arange(self.heights_m[-1], -1e-6, -_MARCH_M)
         radii_m = np.interp(heights_m, self.heights_m, self.radii_m)
         depth_m = (heights_m - self.eye_m[2]) / along[:, 2:]
         beside_m = self.eye_m[:2] + along[:, None, :2] * depth_m[..., None] - self.center_m
         inside = (beside_m**2).sum(axis=-1) <= radii_m**2
-        first = np.take_along_axis(depth_m, inside.argmax(axis=1)[:, None], axis=1)[:, 0]
-        out = np.full(its.shape, np.nan, np.float32)
-        out[its] = np.where(inside.any(axis=1), first, np.nan)
-        return out
+        first, met = inside.argmax(axis=1), inside.any(axis=1)
+        out, is_top = np.full(its.shape, np.nan, np.float32), np.zeros(its.shape, bool)
+        out[its] = np.where(met, np.take_along_axis(depth_m, first[:, None], axis=1)[:, 0], np.nan)
+        is_top[its] = met & (first == 0)
+        return out, is_top
 
 
 def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:

@@ -35,6 +35,7 @@ class VitroSEstimator:
     def estimate(self, seen: Sequence[Observation]) -> Answer:
         from perception.estimators.running import fitting
         from perception.objects.crisp import crisp_depth
+        from perception.objects.floating import without_floating_parts
         from perception.objects.level import at_level
         from perception.objects.reflections import without_reflections
 
@@ -49,6 +50,7 @@ class VitroSEstimator:
                 still.color, still.intrinsics, still.table, first.depth_m, still.depth_m, seen[-1].masks
             )
         rays = still.intrinsics.rays()
+        look = without_floating_parts(look, still.table, rays)
         look = at_level(look, still.depth_m, still.intrinsics, still.table)
         first_m = first.depth_m
         if still.depth_m is not None:
