@@ -31,6 +31,7 @@ from grasping.planning.candidates import NOT_LOOKED_AT
 from grasping.planning.motion_planner import NoPlanError
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.digital_cell import DigitalCell
+from perception.estimators.registry import choice_of
 
 Truth = Callable[[RgbdImage], NDArray[np.float32]]
 _ORACLE = "oracle"
@@ -98,10 +99,11 @@ def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:
     cell, said = cell_of(trial, options.cell)
     for sentence in filter(None, (*trial.missing, said)):
         console.say(f"[yellow]![/] {sentence}")
-    chosen = _pipeline_options(options, options.estimator or trial.estimator)
+    ran_with = choice_of(trial.estimator)
+    chosen = _pipeline_options(options, options.estimator or ran_with)
     depth = attempt.depth
     # The truth that an oracle's trial was given is the depth that it left.
-    truth = None if depth is None or trial.estimator != _ORACLE else lambda _: depth.depth_m
+    truth = None if depth is None or ran_with != _ORACLE else lambda _: depth.depth_m
     pipeline = _load(cell, chosen, console, truth)
     joints = attempt_joints(trial, cell, attempt.number)
     seed = trial.record.seed if trial.record is not None else int(trial.facts.get("seed", "0") or 0)

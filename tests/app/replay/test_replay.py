@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.paths import trial_folder
-from app.replay.stored_trial import find_trial
+from app.replay.stored_trial import StoredTrial, find_trial
 from app.replay.timeline import newest, timeline_of
 from app.trial_recording.reader import partial_of, read_recording
 from core.image_file import read_image
@@ -60,6 +60,15 @@ def test_a_trial_is_the_same_by_number_folder_or_recording(done: RecordedTrial) 
     assert by_number["ended"] == "success" and by_number["missing"] == []
     assert by_number["recording"]["topics"]["/joints/measured"] > 20
     assert by_number["recording"]["states"][-1]["name"] == "outcome"
+
+
+def test_an_oracles_trial_is_planned_again_on_the_depth_that_it_left(
+    done: RecordedTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StoredTrial, "estimator", "oracle (cheat)")
+    result = CliRunner().invoke(app, ["plan-view", str(done.row.id), "--headless", "--json"])
+    told = facts(result)
+    assert told["estimator"] == "oracle (cheat)" and told["plan"]["arm"] == done.row.notes["plan"]["arm"]
 
 
 def test_the_same_estimator_on_the_stored_frames_does_what_it_did(done: RecordedTrial, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from core.image import RgbdImage
 from hardware.cameras.clips.clip import ClipFrame
 from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
-from perception.estimators.registry import ESTIMATORS, open_estimator
+from perception.estimators.registry import ESTIMATORS, choice_of, open_estimator
 from perception.estimators.specification import Answer, EstimatorSpecification, Observation
 from perception.objects.object_map import CellMasks, ObjectMap
 from perception.table.locate import locate_table
@@ -164,3 +164,16 @@ def test_the_oracle_asks_for_the_newest_frames_truth() -> None:
 def test_an_empty_truth_is_no_depth() -> None:
     with pytest.raises(PerceptionError, match="empty"):
         _estimator("oracle", np.full((480, 848), np.nan)).estimate([draw_frame(CELL)], None)
+
+
+@pytest.mark.parametrize(
+    ("logged", "choice"),
+    [
+        ("oracle (cheat)", "oracle"),
+        ("vitro-s", "vitro-s"),
+        ("dkt-1.3b (832x480, 5 steps), no CUDA graph", "dkt-1.3b"),
+        ("A", "A"),
+    ],
+)
+def test_what_a_log_calls_an_estimator_chooses_it(logged: str, choice: str) -> None:
+    assert choice_of(logged) == choice
