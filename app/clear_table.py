@@ -106,8 +106,10 @@ def _not_picked(picks: Sequence[TrialRecord]) -> tuple[dict[str, Any], ...]:
 
 
 def cycle_s(row: TrialRecord) -> float:
-    """How long a pick took: its motions by the cell's own clock, and what was computed [s]."""
-    stages = _COMPUTED if row.world == DIGITAL_CELL else (*_COMPUTED, "capture")
+    """How long a pick took: its motions by the cell's own clock, and what was computed for no other pick before [s]."""
+    stages: tuple[str, ...] = _COMPUTED if row.world == DIGITAL_CELL else (*_COMPUTED, "capture")
+    if "picture_of" in row.notes.get("overlap", {}):
+        stages = ("plan", "overlap")
     moved_s = sum(float(attempt.get("motion_s", 0.0)) for attempt in row.notes.get("attempts", [row.notes]))
     return moved_s + sum(row.stages_s.get(stage, 0.0) for stage in stages)
 

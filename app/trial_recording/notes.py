@@ -1,6 +1,6 @@
 """What was heard of a trial and when: enough to write its recording once the arms are clear."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,11 +53,14 @@ class TrialNotes:
             value = getattr(trial, part)
             if part not in known and value is not None and value != ():
                 known[part] = now_ns
-        faults_before = before.faults if before is not None and len(before.earlier) == attempt else ()
-        for fault in trial.faults[len(faults_before) :]:
+        self.say_faults(trial.faults, before.faults if before is not None and len(before.earlier) == attempt else ())
+        self.trial = trial
+
+    def say_faults(self, faults: Sequence[str], before: Sequence[str]) -> None:
+        """Of an attempt's faults those that are new."""
+        for fault in faults[len(before) :]:
             name, _, words = fault.partition(": ")
             self.say(name, words, ERROR)
-        self.trial = trial
 
     def begin_phase(self, phase: Phase) -> None:
         attempt = len(self.trial.earlier) if self.trial is not None else 0

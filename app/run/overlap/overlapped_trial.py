@@ -1,25 +1,25 @@
 """A trial whose arm may move while that of the trial before, or after, does: one reaches while the other carries."""
 
 from dataclasses import replace
-from typing import Any
 
 from app.run.endings import reason_of
 from app.run.live_trial import LiveTrial
 from app.run.look import PICTURE_VALID_S, require_fresh
 from app.run.operator import Approval
+from app.run.overlap.carrying import demand_carrying, too_late
+from app.run.overlap.same_picture import take_over
 from app.run.pipeline import Stages
 from app.run.stage_lines import execute_line, plan_line
 from core.errors import PlanningError, TrackingError, VitroError
-from grasping.execution import Execution, Lift, demand_held
+from grasping.execution import Execution, Lift
 from grasping.grasp_set import OBJECT, GraspSet
 from grasping.overlapped_execution import OverlappedExecution
-from grasping.planning.grasp_plan import GraspPlan, Phase
+from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.overlap.plan import OverlapPlan, plan_overlap
 from trials.record import Outcome, Reason
 
 #: What comes before the next motion takes as long as it did before this one, and this much [s] more.
 _MARGIN_S = 1.0
-_PARTS = {"locate": "view", "estimate": "estimate", "scale": "metric"}
 
 
 class OverlappedTrial(LiveTrial):
@@ -61,22 +61,9 @@ class OverlappedTrial(LiveTrial):
         super()._clear(execution)
 
     def demand_carrying(self) -> None:
-        """Whether what it lifted may still be carried away: a question, or a search for more, may have taken its time.
-
-        Raises:
-            PlanningError: the gate's check of it is old.
-            ArmError: the object is held no longer, or the arms are not where they were.
-        """
+        """Raises as the function of that name where what it lifted may not be carried away."""
         plan = self._known()
-        stand = {**plan.measured_rad, plan.arm: plan.motions[Phase.PLACE].positions_rad[0]}
-        try:
-            require_fresh(plan.gate, stand, self._joints())
-        except PlanningError as error:
-            raise PlanningError(
-                f"{error.cause} The {plan.arm} arm holds its object in the air.",
-                "Start again without --yes: you are asked to support it before the gripper opens.",
-            ) from error
-        demand_held(self._world.arms[plan.arm])
+        demand_carrying(plan, self._joints(), self._world.arms[plan.arm])
 
     def find_next(self) -> OverlapPlan | None:
         """What the other arm may do while this one carries; None where it is to wait, for a reason that is shown."""
@@ -171,20 +158,9 @@ class OverlappedTrial(LiveTrial):
 
     def _see_as(self, before: "OverlappedTrial", plan: GraspPlan) -> None:
         """Takes over what was seen in the picture of the trial before, less what was taken since."""
-        told, of = before.trial, f"as in trial {before.record.id}"
         self._seen, self._taken = before._seen_now(), before._taken_now()
-        left = self._seen.without(self._taken)
         self.may_move = before.may_move
-        picture_of = told.overlap.get("picture_of", before.record.id)  # it may have taken it over itself
-        notes = {"picture_of": picture_of, "reached_beside": before.record.id}
-        self.trial = replace(self.trial, overlap=notes)
-        frames = self.stage("capture", lambda: told.frames, lambda _: of)
-        self.trial = replace(self.trial, frames=frames)
-        for stage, part in _PARTS.items():
-            value: Any = self.stage(stage, lambda part=part: getattr(told, part), lambda _: of)  # type: ignore[misc]
-            self.trial = replace(self.trial, **{part: value})
-        self.stage("detect", lambda: left, lambda _: of)
-        self.trial = replace(self.trial, grasps=left)
+        take_over(self, before, self._seen.without(self._taken))
         self.stage("plan", lambda: plan, plan_line)
         seconds = before._give_away("overlap")
         self.trial = replace(self.trial, plan=plan, stages_s={**self.trial.stages_s, "plan": seconds})
@@ -212,11 +188,7 @@ class OverlappedTrial(LiveTrial):
         """Why the two arms may no longer do together what was approved; empty where they may."""
         assert self._overlap is not None and self._before is not None
         if (age_s := self._looker.age_s) > PICTURE_VALID_S:
-            waits, carries = self._overlap.reaching.arm, self._overlap.carrying.arm
-            return (
-                f"too late: the picture is {age_s:.0f} s old, and no other can be taken while an arm holds its object "
-                f"over the table; the {waits} arm waits, the {carries} one carries alone"
-            )
+            return too_late(self._overlap, age_s)
         try:
             self._before.demand_carrying()
         except VitroError as error:

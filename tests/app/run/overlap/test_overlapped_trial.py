@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.clear_table import cycle_s
 from app.console import Console
 from app.events import Event, PhaseBegin
 from app.interrupts import Interrupts
@@ -19,6 +20,7 @@ from app.run.overlap import overlapped_trial
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_log import TrialLog
+from app.trial_recording.messages import ERROR
 from app.trial_recording.reader import read_recording
 from app.trial_recording.recorder import RECORDING, TrialRecorder
 from core.errors import ArmError, ConfigurationError, TrackingError, VitroError
@@ -109,6 +111,9 @@ def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_othe
     order = [phase for _, phase in table.begun]
     assert order.index(Phase.TRANSIT, 3) < order.index(Phase.RETREAT)
     assert told["seconds"] < 7.0 and second.notes["objects_seen"] == 1
+    # What was taken over took as long as it did, and is counted once.
+    assert all(second.stages_s[stage] == first.stages_s[stage] > 0.0 for stage in ("locate", "scale", "detect"))
+    assert cycle_s(second) < second.notes["motion_s"] + second.stages_s["plan"] + 0.01
     for row in (first, second):
         recording = read_recording(trial_folder(table.store.where, row.id) / RECORDING)
         assert recording.facts["trial"] == str(row.id) and recording.facts["outcome"] == "success"
@@ -126,6 +131,8 @@ def test_a_fault_of_one_arm_stops_both_and_leaves_both_rows_whole(table: Table) 
     for row, stage in ((first, "clear"), (second, "execute")):
         assert row.finished is not None and "fault" in row.stages_s
         assert row.notes["faults"][0].startswith(f"{stage}: ")
+        recording = read_recording(trial_folder(table.store.where, row.id) / RECORDING)
+        assert any(line.name == stage and line.level == ERROR for _, line in recording.messages["/states"])
 
 
 def test_where_the_carrying_arm_is_blocked_the_trial_that_reached_beside_it_has_not_failed(table: Table) -> None:
