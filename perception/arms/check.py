@@ -36,9 +36,9 @@ _LOSS, _GAIN_LEAST = 25.0, 0.03
 _AS_GOOD = 0.8
 #: An outline of so many edges of which less than this is found, while the base's is, is not there: whatever turned.
 _MISSING, _PRESENT, _LONG_EDGES = 0.6, 0.7, 400
-#: An arm of whose base less than this is found, where that is in view, is not judged where the rest of it is missing
-#: too: it is dark or covered; or, where as much of it as of one that is there is found near by, camera or base stand
-#: elsewhere than the cell has them. Bases of fewer edges are not looked for.
+#: An arm of whose base less than this is found, where that is in view, is not judged unless the rest of it is there, as
+#: measured or with a joint turned: it is dark or covered; or, where as much of it as of one that is there is found near
+#: by, camera or base stand elsewhere than the cell has them. Bases of fewer edges are not looked for.
 _BASE_FOUND, _BASE_EDGES = 0.5, 100
 #: Where less than this is found the arm cannot be made out.
 _UNLIKE = 0.4
@@ -136,16 +136,21 @@ def _check(
                     yield joint, float(turn_rad)
 
     whole = sizes[1.0]
-    if whole.base_match < _BASE_FOUND:
+    is_pale = whole.base_match < _BASE_FOUND
+    if is_pale:
         share, off_m = whole.base_elsewhere() if whole.base_length >= _BASE_EDGES else (0.0, 0.0)
-        if share > _PRESENT or not whole.match > _MISSING:
-            return ArmCheck(name, (), whole.match, base_off_m=off_m if share > _PRESENT else 0.0)
+        if share > _PRESENT:
+            return ArmCheck(name, (), whole.match, base_off_m=off_m)
     lost: dict[int, list[bool]] = {joint: [] for joint in range(6)}
     for joint, turn_rad in possible(np.array([-SHOWN_RAD, SHOWN_RAD])):
         lost[joint].append(whole.gain(joint, turn_rad) < -_LOSS)
     seen = tuple(joint for joint, each in lost.items() if each and all(each))
     found = sorted(_likely(sizes, list(possible(_TURNS_RAD))), reverse=True)
     found = found or sorted(_suspect(whole, possible(np.array([-SHOWN_RAD, SHOWN_RAD]))), reverse=True)
+    if is_pale:
+        found = [one for one in found if whole.turned_match(*one[1:]) > _PRESENT]
+        if not found and not whole.match > _MISSING:
+            return ArmCheck(name, (), whole.match)
     turned = tuple(joint for gain, joint, _ in found if gain >= _AS_GOOD * found[0][0])
     is_gone = whole.length >= _LONG_EDGES and whole.match < _MISSING and whole.base_match > _PRESENT
     return ArmCheck(name, seen, whole.match, bool(found) or is_gone, turned, found[0][2] if found else 0.0)

@@ -46,6 +46,11 @@ class OutlineComparison:
             self._gains[key] = float((found - self._neutral).sum()) - self._value
         return self._gains[key]
 
+    def turned_match(self, joint: int, turn_rad: float) -> float:
+        """As `match`, of the arm with this joint turned."""
+        turned = self._turned(joint, turn_rad)
+        return _mean(self._edges.support(turned)[turned.links != _BASE])
+
     def base_elsewhere(self) -> tuple[float, float]:
         """The most that is found of the base's outline if that is shifted in the picture, and how far that is [m] where
         the base stands. What leaves the picture counts as not found."""
