@@ -25,7 +25,9 @@ Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 #: Heights [m] that a sensor corrects are off by at most this; differences within this of a value are about it.
-FARTHEST_M, ABOUT_M = 0.035, 0.008
+FARTHEST_M, ABOUT_M = 0.030, 0.008
+#: What is lower than this in a sensor's depth [m] is the table, seen through the object.
+THROUGH_M = 0.003
 #: Such a share of an object's pixels must be about one value.
 LEAST_SHARE = 0.35
 #: The same where an outline is what tells.
@@ -54,6 +56,8 @@ def at_level(
     """
     rays, front_m, ids = intrinsics.rays(), look.front_m.copy(), look.objects.ids
     bend = _Bend(look.front_m, plane, rays)
+    if sensor_m is not None:
+        sensor_m = np.where(plane.height(rays * sensor_m[..., None]) > THROUGH_M, sensor_m, np.nan).astype(np.float32)
     for id_ in range(1, look.objects.count + 1):
         its = ids == id_
         bent_m = None if sensor_m is None else bend.to(sensor_m, its, FARTHEST_M, ABOUT_M, LEAST_SHARE)

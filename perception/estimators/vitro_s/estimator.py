@@ -54,7 +54,7 @@ class VitroSEstimator:
         look = at_level(look, still.depth_m, still.intrinsics, still.table)
         first_m = first.depth_m
         if still.depth_m is not None:
-            first_m = without_reflections(first_m, still.depth_m, look.objects, still.table, rays)
+            first_m = without_reflections(first_m, first.confidence, still.depth_m, look.objects, still.table, rays)
         depth_m = crisp_depth(first_m, look, still.table, rays, is_learnt=True)
         confidence = np.where(look.objects.mask, look.confidence, first.confidence)
         return Answer(depth_m, confidence.astype(np.float32), look.objects)

@@ -80,6 +80,13 @@ def test_where_outline_and_network_have_no_shape_in_common_the_outlines_is_taken
     assert np.isfinite(look.front_m[given.objects.mask]).all()
 
 
+def test_the_table_seen_through_low_glass_is_not_its_front() -> None:
+    depth_m = solid([0.03, 0.035], [0.0, 0.02]).front(np.ones((240, 424), bool), K)[0]
+    table_m = np.asarray(TABLE.offset_m / (RAYS @ TABLE.normal), np.float32)
+    given = seen(depth_m, 0.0)
+    np.testing.assert_array_equal(at_level(given, table_m, K, TABLE).front_m, given.front_m)
+
+
 def test_a_front_that_is_right_stays() -> None:
     depth_m = depth_of("bottle")
     look = at_level(seen(depth_m, 0.0), None, K, TABLE)

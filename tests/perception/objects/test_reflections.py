@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
@@ -15,23 +16,37 @@ BLOB[20:70, 30:90] = True
 ESTIMATE_M = np.where(BLOB, 0.56, 0.6).astype(np.float32)
 
 
-def seen(behind_m: float, share: float, probability: float = 0.0) -> np.ndarray:
-    """The estimate of a blob 4 cm high, of whose pixels the sensor has a share so far behind the table."""
+NOBODY = np.zeros(BLOB.shape, np.int32)
+
+
+def seen(sensor_m: float, share: float, probability: float, confidence: float, ids: NDArray = NOBODY) -> NDArray:
+    """The estimate of a blob 4 cm high, of whose pixels the sensor has a share so far from the camera."""
     is_seen = np.random.default_rng(0).random(BLOB.shape) < share
-    sensor_m = np.where(BLOB, np.where(is_seen, 0.6 + behind_m, 0.56), 0.6).astype(np.float32)
-    nobody = ObjectMap(np.zeros(BLOB.shape, np.int32), np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)
-    return without_reflections(ESTIMATE_M, sensor_m, nobody, TABLE, K.rays())
-
-
-def test_an_image_is_the_table() -> None:
-    depth_m = seen(0.05, 0.9)
-    np.testing.assert_allclose(depth_m[30:60, 40:80], 0.6, atol=1e-6)
+    depth_m = np.where(BLOB, np.where(is_seen, sensor_m, 0.56), 0.6).astype(np.float32)
+    objects = ObjectMap(ids, np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)
+    sure = np.full(BLOB.shape, confidence, np.float32)
+    return without_reflections(ESTIMATE_M, sure, depth_m, objects, TABLE, K.rays())
 
 
 @pytest.mark.parametrize(
-    ("behind_m", "share", "probability"),
-    [(0.05, 0.3, 0.0), (0.005, 1.0, 0.0), (0.05, 1.0, 0.4)],
-    ids=["mostly seen to stand there", "the table's noise", "an object perhaps"],
+    ("sensor_m", "probability", "confidence"),
+    [(0.65, 0.4, 0.8), (0.6, 0.0, 0.1)],
+    ids=["behind the table", "the table, and nobody is sure of anything else"],
 )
-def test_everything_else_stands_where_it_was_estimated(behind_m: float, share: float, probability: float) -> None:
-    np.testing.assert_array_equal(seen(behind_m, share, probability), ESTIMATE_M)
+def test_an_image_is_the_table(sensor_m: float, probability: float, confidence: float) -> None:
+    np.testing.assert_allclose(seen(sensor_m, 0.9, probability, confidence)[30:60, 40:80], 0.6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sensor_m", "share", "probability", "confidence"),
+    [(0.65, 0.3, 0.0, 0.0), (0.6, 1.0, 0.0, 0.8), (0.6, 1.0, 0.4, 0.1)],
+    ids=["mostly seen to stand there", "sure glass", "an object perhaps"],
+)
+def test_everything_else_stands_where_it_was_estimated(
+    sensor_m: float, share: float, probability: float, confidence: float
+) -> None:
+    np.testing.assert_array_equal(seen(sensor_m, share, probability, confidence), ESTIMATE_M)
+
+
+def test_an_object_is_no_image() -> None:
+    np.testing.assert_array_equal(seen(0.65, 1.0, 0.9, 0.9, BLOB.astype(np.int32)), ESTIMATE_M)
