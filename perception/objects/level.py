@@ -38,6 +38,8 @@ LEAST_EXPLAINED, LEAST_LOWER_M = 0.80, 0.008
 WIDEST_FILLED_M = 0.075
 #: What fills its enclosing circle more than this may be a ball, whose outline does not tell where its foot is.
 ROUND = 0.85
+#: What is flat is left so high [m], by this percentile of its heights: fingers that keep off the table find it then.
+FLATTEST_M, TALL = 0.014, 90
 #: What single places have beyond a shift is followed within this of it, and smoothed over so many pixels.
 NEAR_M, SMOOTH_PX = 0.012, 8.0
 #: Fewer pixels that tell of an object say nothing.
@@ -105,6 +107,7 @@ class _Bend:
         self.front_m = front_m
         self._reference = plane_disparity(rays, plane)
         self._q_per_m = QUOTIENT / -plane.offset_m
+        self._height_m = plane.height(rays * front_m[..., None])
         self._front_q = encode_depth(front_m, self._reference)
 
     def higher(self, measured_m: Map) -> Map:
@@ -117,6 +120,8 @@ class _Bend:
         shift_m = _crowd(higher_m[its], farthest_m, about_m, least_share)
         if shift_m is None:
             return None
+        tall_m = float(np.nanpercentile(self._height_m[its], TALL))
+        shift_m = max(shift_m, min(FLATTEST_M - tall_m, 0.0))
         raised_q = self._front_q + self._q_per_m * (shift_m + _beyond(higher_m - shift_m, its))
         return decode_depth(raised_q.astype(np.float32), self._reference)
 
