@@ -158,3 +158,5 @@ class Workspace(Section):
     tool_x_m: Span
     tool_y_m: Span
     tool_z_m: Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_rising)]
+    #: What the space that an object hides from the camera counts as, for all but the grasps on that object.
+    hidden: Literal["occupied", "free"] = "occupied"

@@ -38,12 +38,13 @@ class SceneCloud:
     """Perceived objects in the world frame: points_m (M, 3), labels (M,) the object of each point.
 
     whole: by label, the one that all parts of the same object have here; those that are an object of their own are not
-    in it.
+    in it. hidden_m: by object, points (N, 3) of the space behind it that nobody saw.
     """
 
     points_m: NDArray[np.float64]
     labels: NDArray[np.int32]
     whole: Mapping[int, int] = field(default_factory=dict)
+    hidden_m: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def from_grasps(cls, grasps: GraspSet, view: TableView) -> "SceneCloud":
@@ -64,13 +65,22 @@ class SceneCloud:
         points, labels = np.concatenate([self.points_m, points_m]), np.concatenate([self.labels, labels])
         return replace(self, points_m=points, labels=labels)
 
+    def with_hidden(self, hidden_m: Mapping[int, NDArray[np.float64]]) -> "SceneCloud":
+        """The cloud with the space (N, 3) that each object, or part of one, hides, counted as occupied."""
+        parts: dict[int, list[NDArray[np.float64]]] = {}
+        for label, points in hidden_m.items():
+            parts.setdefault(self.whole.get(label, label), []).append(points)
+        return replace(self, hidden_m={label: np.concatenate(points) for label, points in parts.items()})
+
     def of(self, label: int) -> NDArray[np.float64]:
         """Points (K, 3) of one object, of all its parts."""
         return self.points_m[self.labels == self.whole.get(int(label), label)]
 
     def without(self, label: int) -> NDArray[np.float64]:
-        """Points (K, 3) of all other objects."""
-        return self.points_m[self.labels != self.whole.get(int(label), label)]
+        """Points (K, 3) of all other objects, and of what those hide."""
+        whole = self.whole.get(int(label), label)
+        hidden = (points for other, points in self.hidden_m.items() if other != whole)
+        return np.concatenate([self.points_m[self.labels != whole], *hidden])
 
 
 def _wholes(points_m: NDArray, labels: NDArray[np.int32]) -> dict[int, int]:

@@ -11,6 +11,7 @@ from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
+from grasping.hidden_space import hidden_behind
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, Around, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
@@ -105,6 +106,8 @@ class _Search:
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
         self.cloud = SceneCloud.from_grasps(grasps, view).with_points(binned_m, BINNED)
+        if cell.workspace.hidden == "occupied":
+            self.cloud = self.cloud.with_hidden(hidden_behind(grasps, view))
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
         R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
         with np.errstate(invalid="ignore"):
@@ -119,6 +122,7 @@ class _Search:
         fixed = nothing.with_boxes(bin_boxes(cell.bin))
         self._passing = nothing.with_boxes(passing) if passing else None
         self._objects = {label: nothing.with_points(self.cloud.of(label)) for label in np.unique(self.cloud.labels)}
+        self._hidden = {label: nothing.with_points(points) for label, points in self.cloud.hidden_m.items()}
         # The arms that stand still while `name` moves, where they were measured.
         others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
         still = {name: oriented_boxes(arm, joints[name], ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
@@ -240,6 +244,7 @@ class _Search:
     def _around_of(self, name: str, label: int) -> Around:
         key, whole = (name, label), self.cloud.whole.get(label, label)
         if key not in self._around:
-            others = self._fixed[name].joined(*(field for other, field in self._objects.items() if other != whole))
-            self._around[key] = Around(self._everything[name], others, self._passing)
+            fields = (*self._objects.items(), *self._hidden.items())
+            others = self._fixed[name].joined(*(field for other, field in fields if other != whole))
+            self._around[key] = Around(others.joined(self._objects[whole]), others, self._passing)
         return self._around[key]

@@ -12,6 +12,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
 from grasping.grasp_set import GraspSet
+from grasping.hidden_space import hidden_behind
 from grasping.planning.gate_model import upright_boxes
 from grasping.planning.obstacles import DistanceField, SceneCloud
 from perception.depth_types import TableView
@@ -74,6 +75,22 @@ def test_a_glass_whose_stem_was_told_apart_from_its_bowl_is_moved_whole_and_its_
     cloud = SceneCloud.from_grasps(grasps, view)
     assert len(cloud.of(0)) == len(cloud.of(1)) == len(stem) + len(bowl)
     assert len(cloud.without(0)) == len(cloud.without(1)) == len(neighbour) == len(cloud.of(2))
+
+
+def test_what_stands_behind_another_is_kept_clear_of_by_all_but_the_grasps_on_that() -> None:
+    """A camera's ray that ends on the glass goes on to where nobody sees; beside it the table is seen."""
+    glass, neighbour = cylinder(0.0, 0.0, 0.03, 0.12), cylinder(0.0, -0.15, 0.03, 0.06)
+    view = table_view()
+    eye_m = invert(view.T_camera_world)[:3, 3]
+    seen_m = np.concatenate([glass, neighbour])
+    labels = np.repeat([0, 1], [len(glass), len(neighbour)]).astype(np.int32)
+    grasps = GraspSet(np.zeros((0, 17)), apply(view.T_camera_world, seen_m).astype(np.float32), labels, "test")
+    cloud = SceneCloud.from_grasps(grasps, view).with_hidden(hidden_behind(grasps, view))
+    field = DistanceField.empty(CELL).with_points(cloud.without(1))
+    away = np.append(-eye_m[:2] / np.linalg.norm(eye_m[:2]), 0.0)
+    behind, before = (np.array([0.0, 0.0, 0.02]) + side * 0.06 * away for side in (1, -1))
+    assert field.at(behind) <= 0.0 < field.at(before)
+    assert DistanceField.empty(CELL).with_points(cloud.without(0)).at(behind) > 0.0
 
 
 def test_depth_seen_through_glass_carves_nothing_away(flask: Tabletop) -> None:

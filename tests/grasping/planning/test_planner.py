@@ -32,6 +32,10 @@ FREE = DistanceField.empty(CELL)
 PATIENT_S = 60.0
 
 
+#: Nothing stands hidden behind what is seen.
+SEES_ALL = CELL.model_copy(update={"workspace": CELL.workspace.model_copy(update={"hidden": "free"})})
+
+
 def plan_for(grasps: GraspSet, cell: Cell = CELL, joints=None, **options):
     return plan_grasp(grasps, table_view(cell), cell, joints or PARKED, **({"budget_s": PATIENT_S} | options))
 
@@ -142,8 +146,10 @@ def test_neighbours_and_a_stretched_out_arm_are_avoided():
     crowd = [(0.02, 0.15, 0.03, 0.12), (0.02, 0.03, 0.03, 0.14), (-0.07, 0.21, 0.025, 0.16), (0.11, 0.20, 0.03, 0.10)]
     reach = plan_for(scene((0.02, -0.12, 0.03, 0.12)))
     stretched = PARKED | {"right": reach.motions[Phase.LIFT].positions_rad[-1]}
-    found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), joints=stretched)
+    found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), SEES_ALL, joints=stretched)
     assert found.arm == "left" and found.gate.passed
+    with pytest.raises(PlanningError, match="can be carried out"):  # what they hide is in the way, and counts
+        plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), joints=stretched)
 
 
 def test_the_fingers_open_wide_where_there_is_room_and_less_between_neighbours():
@@ -151,7 +157,7 @@ def test_the_fingers_open_wide_where_there_is_room_and_less_between_neighbours()
     wide, narrow = PRE_OPEN_MARGINS_M
     assert plan_for(scene((x, y, radius, 0.12))).pre_open_m == pytest.approx(2 * radius + wide)
     ring = [(x + 0.0875 * np.cos(a), y + 0.0875 * np.sin(a), 0.015, 0.12) for a in np.arange(12) * np.pi / 6]
-    among = plan_for(scene((x, y, radius, 0.12), *ring, graspable=0, scores=(0.8, 0.8)))
+    among = plan_for(scene((x, y, radius, 0.12), *ring, graspable=0, scores=(0.8, 0.8)), SEES_ALL)
     assert among.gate.passed and among.pre_open_m == pytest.approx(2 * radius + narrow)
 
 
