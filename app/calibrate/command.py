@@ -56,7 +56,10 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)
-    opened = Rig(cell, camera, Board(), options.seed, options.plant, options.drawn)
+    try:
+        opened = Rig(cell, camera, Board(), options.seed, options.plant, options.drawn)
+    except ArmError as error:  # as of a joint that reads what it cannot reach
+        return _broken_off(error, console)
     with Interrupts() as interrupts, closing(opened) as rig:
         operator = Operator(console, interrupts, options.yes)
         with wizard_page(options, cell, rig, operator):
@@ -65,13 +68,18 @@ def calibrate_cell(options: CalibrateOptions) -> int:
             try:
                 calibration = _calibrate(options, cell, rig, samples, operator)
             except (CalibrationError, ArmError) as error:
-                console.error(error)
-                kind = "arm" if isinstance(error, ArmError) else "contradiction"
-                other = CalibrationFinding(kind, error.cause, error.remedy, True)
-                findings = [error.finding if isinstance(error, FoundError) else other]
-                console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
-                return 1
+                return _broken_off(error, console)
             return conclude(calibration, rig, operator, samples)
+
+
+def _broken_off(error: CalibrationError | ArmError, console: Console) -> int:
+    """Tells what ended it, as a finding too; the exit code."""
+    console.error(error)
+    kind = "arm" if isinstance(error, ArmError) else "contradiction"
+    other = CalibrationFinding(kind, error.cause, error.remedy, True)
+    findings = [error.finding if isinstance(error, FoundError) else other]
+    console.result({"errors": {}, "holdout": None, "touch_mm": [], "findings": findings, "accepted": False})
+    return 1
 
 
 def _tag_mm(options: CalibrateOptions, rig: Rig, console: Console) -> float:

@@ -1,12 +1,14 @@
 """Views as an arm takes them: driven to, seen, kept on disk, and gone on with."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.calibrate.options import Plant
+from app.calibrate.command import calibrate_cell
+from app.calibrate.options import CalibrateOptions, Plant
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.calibrate.sampling import Sampling, table_tags, take_views
@@ -52,3 +54,16 @@ def test_views_are_taken_kept_gone_on_with_and_true(rig: Rig, tmp_path: Path) ->
         T = T_camera_base @ forward_kinematics(view.joints_rad) @ rig.world._boards["left"].T_tcp_board  # type: ignore[attr-defined]
         off_px = k.project(view.board_m @ T[:3, :3].T + T[:3, 3]) - view.corners_px
         assert np.abs(off_px).max() < 4.0  # encoders out of true, a board printed a hair too small
+
+
+def test_an_arm_that_reads_what_it_cannot_reach_is_a_finding_and_nothing_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    options = CalibrateOptions(
+        cell="sim", camera="sim", seed=436, plant=Plant.FORCED_JOINT, drawn=True, yes=True, as_json=True
+    )
+    assert calibrate_cell(options) == 1
+    result = json.loads(capsys.readouterr().out)
+    (finding,) = result["findings"]
+    assert "joint 2" in finding["cause"] and finding["fatal"] and not result["accepted"]
