@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perception.objects.model import ObjectPrediction
 
 #: What no part of is nearer to the table than this [m] does not stand on it.
-FLOATING_M = 0.040
+FLOATING_M = 0.020
 #: Its lowest points are told by this percentile of its heights.
 LOWEST = 3
 #: Two parts are of one surface where depth steps less than this [m] from the one to the other, in the median along at
