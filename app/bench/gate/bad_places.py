@@ -38,7 +38,9 @@ def _let_go(good: GateInput, offset_m: NDArray) -> GateInput:
 
 
 def _too_high(good: GateInput, rng: np.random.Generator) -> GateInput:
-    return _let_go(good, np.array([0, 0, good.cell.bin.size_m[2] + rng.uniform(0.1, 0.15)]))
+    """More than a decimetre above the bin's rim."""
+    up_m = good.cell.bin.size_m[2] + rng.uniform(0.11, 0.15) - _let_go_m(good)[:, 2].min()
+    return _let_go(good, np.array([0, 0, up_m]))
 
 
 def _let_go_m(good: GateInput) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from core.errors import PlanningError
 from core.transforms import Matrix, invert
 from grasping.detection.registry import create_detector
 from grasping.grasp_set import OBJECT, WIDTH, GraspSet
+from grasping.hidden_space import hidden_behind
 from grasping.planning.gate import check_motions
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.inverse_kinematics import solve
@@ -111,6 +112,8 @@ def good_picks(cell: Cell, scenes: Iterable[int]) -> Iterator[tuple[GateInput, t
 def gate_input(plan: GraspPlan, grasps: GraspSet, view: TableView, cell: Cell) -> GateInput:
     """What the gate was given of a plan of some grasps."""
     cloud, target = SceneCloud.from_grasps(grasps, view), int(plan.row[OBJECT])
+    if cell.workspace.hidden == "occupied":
+        cloud = cloud.with_hidden(hidden_behind(grasps, view))
     return GateInput(
         cell,
         plan.motions,
