@@ -63,9 +63,9 @@ def _into_the_bins_wall(good: GateInput, rng: np.random.Generator) -> GateInput:
 
 
 def _onto_what_is_binned(good: GateInput, rng: np.random.Generator) -> GateInput:
-    """Something stands in the bin where it is let go of."""
-    x, y, _ = tool_at(good, good.end(PLACE))[:3, 3]
-    top = _let_go_m(good)[:, 2].min() + rng.uniform(0.01, 0.04)
+    """Something stands in the bin right where its lowest point is let go of."""
+    x, y, foot_m = (held := _let_go_m(good))[held[:, 2].argmin()]
+    top = foot_m + rng.uniform(0.01, 0.04)
     standing = np.array([x, y, 0.0]) + rng.uniform([-0.02, -0.02, 0.0], [0.02, 0.02, top], (400, 3))
     return replace(good, other_points_m=np.concatenate([good.other_points_m, standing]))
 
