@@ -9,6 +9,8 @@ from perception.depth_types import TableView
 
 #: Shadows are points so far apart [m].
 SPACING_M = 0.01
+#: Nothing is hidden farther behind an object [m]: rays that hardly fall meet the table beyond any arm's reach.
+_FARTHEST_M = 1.0
 
 
 def hidden_behind(grasps: GraspSet, view: TableView) -> dict[int, NDArray[np.float64]]:
@@ -27,7 +29,7 @@ def _shadow(points_m: NDArray, eye_m: NDArray) -> NDArray[np.float64]:
     points = points_m[keep]
     ways = (points - eye_m) / np.linalg.norm(points - eye_m, axis=1, keepdims=True)
     # A ray that does not fall, as of a camera below an object's top, meets no table.
-    reach_m = np.where(ways[:, 2] < 0.0, points[:, 2] / np.maximum(-ways[:, 2], 1e-9), 0.0)
+    reach_m = np.where(ways[:, 2] < 0.0, points[:, 2] / np.maximum(-ways[:, 2], 1e-9), 0.0).clip(max=_FARTHEST_M)
     steps = np.arange(SPACING_M, max(float(reach_m.max(initial=0.0)), SPACING_M), SPACING_M)
     ray, step = np.nonzero(steps < reach_m[:, None])
     shadow = points[ray] + steps[step, None] * ways[ray]

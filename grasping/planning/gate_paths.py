@@ -1,4 +1,4 @@
-"""How the tool must go: straight onto the object, straight up with it, and to above the bin."""
+"""How the tool must go: straight onto the object, straight up with it, into or over the bin, and straight off it."""
 
 from collections.abc import Iterator
 
@@ -23,6 +23,9 @@ STRAIGHT_M, STRAIGHT_RAD = 0.003, np.deg2rad(3.0)
 POSE_SLACK_M, POSE_SLACK_RAD = 0.001, np.deg2rad(0.5)
 #: What is let go of falls no deeper than from here above the bin's rim [m].
 HIGHEST_DROP_M = 0.10
+#: Until it is so far [m] from where it let go, the hand goes straight back or straight up, no further aside than this
+#: [m]: what was lowered stands between the fingers.
+LEAVE_M, LEAVE_ASIDE_M = 0.03, 0.005
 #: Fingers come down on the target where they meet more than this share of what lies between them: none of 40 good
 #: picks on exact depth meets any, those opened to three quarters of the object's width meet 0.28 and more.
 UNDER_FINGERS = 0.2
@@ -49,6 +52,8 @@ def path_violations(
         yield from _lift(T_world_tool, T_world_tcp)
     elif phase is Phase.PLACE:
         yield from _place(apply(T_world_tool[-1], held_points_tcp_m), bin_)
+    elif phase is Phase.RETREAT:
+        yield from _leave(T_world_tool)
 
 
 def touch_violations(tools: Matrix, times_s: NDArray[np.float64], space: Workspace) -> Iterator[str]:
@@ -130,6 +135,15 @@ def _place(held_points_m: NDArray, bin_: Bin) -> Iterator[str]:
         yield f"lets go {drop_m * 1000:.0f} mm above the bin's rim, {HIGHEST_DROP_M * 1000:.0f} allowed"
     elif not drop_m >= 0.0 and not _is_within(low, high, bin_):
         yield f"lets go {-drop_m * 1000:.0f} mm below the bin's rim of what is not between its walls, above its floor"
+
+
+def _leave(T_world_tool: Matrix) -> Iterator[str]:
+    moved = T_world_tool[:, :3, 3] - T_world_tool[0, :3, 3]
+    near = moved[np.logical_and.accumulate(np.linalg.norm(moved, axis=1) < LEAVE_M)]
+    ways = -T_world_tool[0, :3, 2], np.array([0.0, 0.0, 1.0])
+    aside = min(float(np.linalg.norm(near - np.outer((near @ way).clip(0.0), way), axis=1).max()) for way in ways)
+    if not aside <= LEAVE_ASIDE_M:
+        yield f"sweeps what it let go of: {aside * 1000:.0f} mm aside before it is {LEAVE_M * 1000:.0f} mm away"
 
 
 def _is_within(low_m: NDArray, high_m: NDArray, bin_: Bin) -> bool:

@@ -100,11 +100,14 @@ def _wholes(points_m: NDArray, labels: NDArray[np.int32]) -> dict[int, int]:
 
 
 def _stands_on(high_m: NDArray, low_m: NDArray) -> bool:
-    """Whether points (M, 3) are right above points (K, 3): higher throughout, and as far out to all sides."""
-    if low_m[:, 2].max() > high_m[:, 2].min() + VOXEL_M:
+    """Whether points (M, 3) are right above points (K, 3): higher throughout, and over the same places."""
+    above = low_m[:, 2].max() <= high_m[:, 2].min() + VOXEL_M and low_m[:, 2].mean() < high_m[:, 2].mean()
+    if not above:
         return False
-    under = (low_m[:, :2] >= high_m[:, :2].min(axis=0)) & (low_m[:, :2] <= high_m[:, :2].max(axis=0))
-    return bool(under.all(axis=1).mean() > _BELOW)
+    columns = np.floor(high_m[:, :2] / VOXEL_M).astype(int)
+    places, around = np.floor(low_m[:, :2] / VOXEL_M).astype(int), np.indices((3, 3)).reshape(2, -1).T - 1
+    covered = {tuple(column) for column in (np.unique(columns, axis=0)[:, None] + around).reshape(-1, 2).tolist()}
+    return float(np.mean([tuple(place) in covered for place in places.tolist()])) > _BELOW
 
 
 @dataclass(frozen=True)

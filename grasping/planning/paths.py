@@ -16,7 +16,7 @@ from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
-#: Share of the arm's speed and acceleration limits each motion uses: slow where things may touch.
+#: Share of the arm's speed and acceleration limits each motion uses: slowest where fingers come around an object.
 PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.6, Phase.RETREAT: 0.6}
 SAMPLE_S = 0.01
 #: Waypoints nearer than this [rad] are one.

@@ -246,5 +246,6 @@ class _Search:
         if key not in self._around:
             fields = (*self._objects.items(), *self._hidden.items())
             others = self._fixed[name].joined(*(field for other, field in fields if other != whole))
-            self._around[key] = Around(others.joined(self._objects[whole]), others, self._passing)
+            its = [self._objects[whole]] if whole in self._objects else []  # a detector may say -1: of none
+            self._around[key] = Around(others.joined(*its), others, self._passing)
         return self._around[key]

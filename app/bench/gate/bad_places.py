@@ -70,6 +70,15 @@ def _onto_what_is_binned(good: GateInput, rng: np.random.Generator) -> GateInput
     return replace(good, other_points_m=np.concatenate([good.other_points_m, standing]))
 
 
+def _sweeps_off(good: GateInput, rng: np.random.Generator) -> GateInput:
+    """Sideways where it let go, neither back nor up, then on as it was."""
+    tool = tool_at(good, good.end(PLACE))
+    across = np.cross(tool[:3, 2], [0.0, 0.0, 1.0])
+    across = across / np.linalg.norm(across) if np.linalg.norm(across) > 0.3 else tool[:3, 1]
+    aside = good.at(transform(translation_m=rng.choice([-0.03, 0.03]) * across) @ tool, good.end(PLACE))
+    return good.moved(retreat=good.through(good.end(PLACE), aside, good.end(RETREAT)))
+
+
 #: What is changed, and words of what the gate should say of it.
 BAD_PLACES: dict[str, tuple[Change, str]] = {
     "place stays": (lambda g, r: _place_at(g, g.end(LIFT) + 1e-3), "never reaches the bin"),
@@ -79,7 +88,8 @@ BAD_PLACES: dict[str, tuple[Change, str]] = {
     ),
     "place lets go beside the bin": (_beside_the_bin, "bin"),
     "place lets go too high": (_too_high, "above the bin's rim"),
-    "place presses into the bin's floor": (_into_the_bins_floor, "bin"),
-    "place lowers onto the bin's wall": (_into_the_bins_wall, "bin"),
+    "place presses into the bin's floor": (_into_the_bins_floor, "bin's rim"),
+    "place lowers onto the bin's wall": (_into_the_bins_wall, "bin's rim"),
     "place lowers onto what is in the bin": (_onto_what_is_binned, "meets object"),
+    "retreat sweeps what it let go of": (_sweeps_off, "sweeps what it let go of"),
 }

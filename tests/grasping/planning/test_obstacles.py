@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from core.transforms import apply, invert
+from core.transforms import apply, invert, rotation_z
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
@@ -75,6 +75,37 @@ def test_a_glass_whose_stem_was_told_apart_from_its_bowl_is_moved_whole_and_its_
     cloud = SceneCloud.from_grasps(grasps, view)
     assert len(cloud.of(0)) == len(cloud.of(1)) == len(stem) + len(bowl)
     assert len(cloud.without(0)) == len(cloud.without(1)) == len(neighbour) == len(cloud.of(2))
+
+
+def bar(turn_rad: float, lowest_m: float, highest_m: float, half_m: float = 0.08, aside_m: float = 0.0) -> NDArray:
+    """Points (N, 3) of a long bar, turned about its middle and put to its side."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-half_m, -0.006 + aside_m, lowest_m], [half_m, 0.006 + aside_m, highest_m], (800, 3))
+    return points @ rotation_z(turn_rad)[:3, :3].T
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        (bar(0.0, 0.006, 0.012), bar(np.pi / 2, 0.006, 0.012)),  # crossed spoons: neither stands on the other
+        (bar(np.pi / 4, 0.010, 0.060), bar(np.pi / 4, 0.002, 0.012, 0.03, 0.06)),  # a spoon beside a lying bottle
+    ],
+)
+def test_what_lies_across_or_beside_another_is_no_part_of_it(things: tuple[NDArray, NDArray]) -> None:
+    labels = np.repeat([0, 1], [len(thing) for thing in things]).astype(np.int32)
+    view = table_view()
+    points = apply(view.T_camera_world, np.concatenate(things)).astype(np.float32)
+    cloud = SceneCloud.from_grasps(GraspSet(np.zeros((0, 17)), points, labels, "test"), view)
+    assert not cloud.whole
+
+
+def test_what_rays_that_hardly_fall_hide_has_an_end() -> None:
+    view = table_view()
+    eye_m = invert(view.T_camera_world)[:3, 3]
+    thing = eye_m + np.array([[0.3, 0.0, -1e-5]])
+    points = apply(view.T_camera_world, thing).astype(np.float32)
+    grasps = GraspSet(np.zeros((0, 17)), points, np.zeros(1, np.int32), "test")
+    assert len(hidden_behind(grasps, view)[0]) < 200
 
 
 def test_what_stands_behind_another_is_kept_clear_of_by_all_but_the_grasps_on_that() -> None:
