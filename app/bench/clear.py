@@ -15,14 +15,24 @@ from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_log import TrialLog
 from core.cell import Cell
-from core.errors import ArmError
+from core.errors import ArmError, ConfigurationError
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
+from perception.estimators.registry import find_estimator
 from trials.store import TrialStore
 
 
 def bench_clear(options: BenchClearOptions) -> int:
-    """Clears every table; 0 whatever is left on them."""
+    """Clears every table; 0 whatever is left on them.
+
+    Raises:
+        ConfigurationError: drawn pictures for an estimator that sees depth in them.
+    """
+    if options.drawn and not find_estimator(options.estimator).is_cheat:
+        raise ConfigurationError(
+            f"Drawn pictures show no shading, and {options.estimator} sees depth by it.",
+            "Leave --drawn out, or clear with --estimator oracle.",
+        )
     console, cell = Console(options.as_json), load_calibrated(options.cell)
     cleared: list[Clearing] = []
     with TrialStore(home() / "bench-clear.db") as store, Interrupts() as interrupts:

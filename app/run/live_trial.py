@@ -169,7 +169,7 @@ class LiveTrial(WorldStages):
         """The arm drops what it holds, if anything, into the bin and parks."""
         plan = self.trial.plan
         assert plan is not None
-        self.stage("clear", lambda: self._clear(self._execution(plan)), lambda _: "over the bin, opened, parked")
+        self.stage("clear", lambda: self._clear(self._execution(plan)), lambda _: "at the bin, opened, parked")
 
     def _approve(self, plan: GraspPlan) -> Approval:
         """Puts on disk what is about to move, then asks."""

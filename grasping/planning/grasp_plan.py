@@ -18,7 +18,7 @@ class Phase(StrEnum):
     TRANSIT = "transit"  # from where the arm is to the pre-grasp pose
     APPROACH = "approach"  # straight line from pre-grasp to grasp
     LIFT = "lift"  # straight up
-    PLACE = "place"  # to above the bin
+    PLACE = "place"  # into the bin, or to above it
     RETREAT = "retreat"  # back to where the arm parks
 
 

@@ -229,7 +229,7 @@ class OverlappedTrial(LiveTrial):
         self._machine.advance()
 
     def end_clearing(self, beside: int, seconds: float) -> None:
-        """It let go over the bin and is parked."""
+        """It let go at the bin and is parked."""
         self._note_bin(self._known())
         notes = {"cleared_beside": beside}
         stages = {**self.trial.stages_s, "clear": round(seconds, 3)}
