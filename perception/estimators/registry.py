@@ -53,12 +53,10 @@ def find_estimator(name: str, output: Output = "depth") -> EstimatorSpecificatio
 
 
 def choice_of(logged: str) -> str:
-    """What chooses the estimator that a log calls so: without the settings that it ran with, nor that it cheats; what
-    no log would say is as it was."""
-    known = {*ESTIMATORS, *DEGRADED}
-    parts = logged.partition(" ")[0].split("-")
-    shorter = ("-".join(parts[:count]) for count in range(len(parts), 0, -1))
-    return next((name for name in (logged, *shorter) if name in known), logged)
+    """What chooses the estimator that a log calls so: without the settings that it ran with, nor that it cheats. A name
+    that is none of Vitro's, such as that of a lab's own, is as it was."""
+    name = logged.partition(" (")[0].partition(", ")[0]
+    return name if name in ESTIMATORS or name in DEGRADED else logged
 
 
 def find_estimators(text: str, output: Output = "depth") -> tuple[EstimatorSpecification, ...]:

@@ -172,7 +172,12 @@ def test_an_empty_truth_is_no_depth() -> None:
         ("oracle (cheat)", "oracle"),
         ("vitro-s", "vitro-s"),
         ("dkt-1.3b (832x480, 5 steps), no CUDA graph", "dkt-1.3b"),
+        ("vitro-s, retried at the CPU: no memory", "vitro-s"),
+        ("oracle+blur-6px (cheat)", "oracle+blur-6px"),
         ("A", "A"),
+        ("oracle-mine", "oracle-mine"),
+        ("dkt-1.3b-ft (832x480)", "dkt-1.3b-ft (832x480)"),
+        ("plane-fit 3", "plane-fit 3"),
     ],
 )
 def test_what_a_log_calls_an_estimator_chooses_it(logged: str, choice: str) -> None:
