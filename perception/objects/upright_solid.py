@@ -68,8 +68,10 @@ class UprightSolid:
 
 
 def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:
-    """The solid of a mask (H, W), None where no circle on the table lies within it."""
+    """The solid of a mask (H, W), None where no circle on the table lies within it, or none of its rays meets one."""
     outline = _Outline(its, intrinsics, plane)
+    if not outline.meets_table:
+        return None
     foot, aside = outline.extent()
     tried = outline.tried(np.arange(*foot, COARSE_M), aside + np.arange(-ASIDE_M, ASIDE_M + 1e-6, COARSE_M))
     if not tried:
@@ -100,10 +102,14 @@ class _Outline:
         # Rays that hardly meet the table are of no foot.
         rays = rays[rays[:, 2] < -0.05]
         self._table_m = rays[:, :2] * (-self._eye_m[2] / rays[:, 2:])
-        middle = self._table_m.mean(axis=0)
+        middle = self._table_m.sum(axis=0)
         self._away = middle / max(float(np.linalg.norm(middle)), 1e-9)
         self._heights_m = np.arange(0.0, TALLEST_M, HEIGHT_STEP_M)
         self._radii_m = np.arange(0.0, WIDEST_M, RADIUS_STEP_M)
+
+    @property
+    def meets_table(self) -> bool:
+        return len(self._table_m) > 0
 
     def place(self, center_m: Points) -> tuple[float, float]:
         """How far away and aside a place (2,) of the table is."""

@@ -108,3 +108,10 @@ def test_nothing_round_and_upright_has_the_outline_of_a_lying_bar() -> None:
     cv2.line(bar, (120, 60), (300, 180), 1, 16)
     found = fit_upright(bar > 0, K, TABLE)
     assert found is None or found.explained < 0.6
+
+
+def test_what_no_ray_to_the_table_shows_is_no_solid() -> None:
+    level = Plane(np.array([0.0, -1.0, 0.0]), -0.62)
+    above_horizon = np.zeros((240, 424), bool)
+    above_horizon[20:80, 180:240] = True
+    assert fit_upright(above_horizon, K, level) is None
