@@ -25,6 +25,8 @@ class Interrupts:
         #: Whether arms were stopped at once: they are not held, but sink.
         self.was_emergency = False
         self.emergency: Callable[[], None] | None = None
+        #: Called at the first wish to stop a motion: people who see no answer press again.
+        self.acknowledge: Callable[[], None] | None = None
         self._saved: dict[int, object] = {}
         self._asked_s = float("-inf")
 
@@ -72,6 +74,8 @@ class Interrupts:
         if self.stop_requested:
             self.was_emergency |= self.emergency is not _stop_now
             self.emergency()
+        elif self.acknowledge is not None:
+            self.acknowledge()
         self.stop_requested = True
 
 

@@ -18,6 +18,8 @@ from grasping.execution import MotionStopped
 from hardware.arms.arm import Arm
 from trials.label import SIMULATOR
 
+_STOPPING = "stopping along the path, then holding; once more is an EMERGENCY STOP, in which an arm sinks"
+
 
 @dataclass(frozen=True)
 class Approval:
@@ -92,11 +94,12 @@ class Operator:
         """
         events, names = self.console.events, " and ".join(arm.name for arm in arms)
         self.interrupts.emergency = lambda: _stop_all(arms)
+        self.interrupts.acknowledge = lambda: self.console.say(f"    [yellow]![/] {_STOPPING}")
         try:
             events.tell(MotionBegin(names))
             yield
         finally:
-            self.interrupts.emergency = None
+            self.interrupts.emergency = self.interrupts.acknowledge = None
             events.tell(MotionEnd(names))
         if self.interrupts.should_stop():
             raise MotionStopped

@@ -11,6 +11,7 @@ def stopped(times: int) -> tuple[Interrupts, list[str]]:
     calls: list[str] = []
     with Interrupts() as interrupts:
         interrupts.emergency = lambda: calls.append("emergency")
+        interrupts.acknowledge = lambda: calls.append("stopping")
         for _ in range(times):
             signal.raise_signal(signal.SIGINT)
     return interrupts, calls
@@ -18,13 +19,13 @@ def stopped(times: int) -> tuple[Interrupts, list[str]]:
 
 def test_arms_that_were_stopped_along_their_path_hold() -> None:
     interrupts, calls = stopped(1)
-    assert interrupts.stop_requested and not calls
+    assert interrupts.stop_requested and calls == ["stopping"]
     assert "hold where they are" in interrupts.aftermath
 
 
 def test_arms_in_emergency_stop_are_said_to_sink_and_how_they_are_led_back() -> None:
     interrupts, calls = stopped(2)
-    assert calls == ["emergency"]
+    assert calls == ["stopping", "emergency"]
     assert "hold where they are" not in interrupts.aftermath
     assert "sinks" in interrupts.aftermath and "recover ARM" in interrupts.aftermath
 
