@@ -16,7 +16,7 @@ from core.transforms import Matrix
 from grasping.execution import MotionStopped, demand_arrival
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import Phase
-from grasping.planning.obstacles import SceneCloud
+from grasping.scene_cloud import SceneCloud
 from hardware.world import World
 from perception.arms.check import ArmCheck, check_arms
 from perception.depth_types import TableView
@@ -67,7 +67,7 @@ class ArmProof:
         Args:
             grasps: what stands on the table; binned_m: (N, 3) what stands in the bin, world.
         """
-        points_m = np.concatenate([SceneCloud.from_grasps(grasps, view).points_m, binned_m])
+        points_m = np.concatenate([SceneCloud.from_grasps(grasps, view, self._cell).everything_m, binned_m])
         looks, joints_rad = [], self._joints()
         for name in filter(self.is_due, names):
             width_m = self._world.arms[name].state().gripper_width_m

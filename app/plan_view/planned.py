@@ -15,8 +15,9 @@ from core.transforms import apply, invert
 from grasping.grasp_set import WIDTH, T_camera_tcp
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
-from grasping.planning.obstacles import VOXEL_M, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.obstacles import VOXEL_M, DistanceField, bin_boxes
 from grasping.planning.planner import ASSUMED_WIDTH_M
+from grasping.scene_cloud import SceneCloud
 
 Rgb = tuple[int, int, int]
 #: What becomes of a grasp that is not given to the search.

@@ -4,9 +4,8 @@ Boxes (the bin's walls, the other arm) enter by their exact distance, perceived 
 transform of the voxels that their points occupy. The table is the plane z = 0 and needs no field.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import permutations
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,8 @@ from scipy.ndimage import distance_transform_edt
 from core.cell import Cell
 from core.cell_parts import Bin
 from core.transforms import Matrix, apply, invert, transform
-from grasping.grasp_set import GraspSet
-from perception.depth_types import TableView
 
-#: The label of such points in a scene's cloud: of no object that may be grasped.
-BINNED = -2
 VOXEL_M = 0.01
-#: What has this share of its points below an object is a part of it.
-_BELOW = 0.9
 #: Distances beyond this are not needed by any sphere of the arm: the field stays at this value.
 FAR_M = 0.12
 #: A point lies up to half a voxel's diagonal from its voxel's centre.
@@ -31,83 +24,6 @@ _VOXEL_SLACK_M = 0.87 * VOXEL_M
 _REACH_BEYOND_TOOL_M = 0.25
 
 OrientedBox = tuple[Matrix, NDArray]
-
-
-@dataclass(frozen=True)
-class SceneCloud:
-    """Perceived objects in the world frame: points_m (M, 3), labels (M,) the object of each point.
-
-    whole: by label, the one that all parts of the same object have here; those that are an object of their own are not
-    in it. hidden_m: by object, points (N, 3) of the space behind it that nobody saw.
-    """
-
-    points_m: NDArray[np.float64]
-    labels: NDArray[np.int32]
-    whole: Mapping[int, int] = field(default_factory=dict)
-    hidden_m: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
-
-    @classmethod
-    def from_grasps(cls, grasps: GraspSet, view: TableView) -> "SceneCloud":
-        """The cloud grasps were found in and what it was completed to, moved to the world; points that are not finite
-        are left out. Nothing is ever taken away from it: that depth was seen beyond a glass says nothing of its back.
-        What stands right below an object is part of it: a glass whose stem was told apart from its bowl moves whole.
-        """
-        points = np.concatenate([grasps.cloud_m, grasps.completed_m]).astype(float).reshape(-1, 3)
-        labels = np.concatenate([grasps.labels, grasps.completed_labels])
-        good = np.isfinite(points).all(axis=1)
-        points, labels = apply(invert(view.T_camera_world), points[good]), labels[good]
-        whole = _wholes(points, labels)
-        return cls(points, np.array([whole.get(int(one), one) for one in labels], labels.dtype), whole)
-
-    def with_points(self, points_m: NDArray[np.float64], label: int) -> "SceneCloud":
-        """The cloud with points (N, 3) of the world added."""
-        labels = np.full(len(points_m), label, self.labels.dtype)
-        points, labels = np.concatenate([self.points_m, points_m]), np.concatenate([self.labels, labels])
-        return replace(self, points_m=points, labels=labels)
-
-    def with_hidden(self, hidden_m: Mapping[int, NDArray[np.float64]]) -> "SceneCloud":
-        """The cloud with the space (N, 3) that each object, or part of one, hides, counted as occupied."""
-        parts: dict[int, list[NDArray[np.float64]]] = {}
-        for label, points in hidden_m.items():
-            parts.setdefault(self.whole.get(label, label), []).append(points)
-        return replace(self, hidden_m={label: np.concatenate(points) for label, points in parts.items()})
-
-    def of(self, label: int) -> NDArray[np.float64]:
-        """Points (K, 3) of one object, of all its parts."""
-        return self.points_m[self.labels == self.whole.get(int(label), label)]
-
-    def without(self, label: int) -> NDArray[np.float64]:
-        """Points (K, 3) of all other objects, and of what those hide."""
-        whole = self.whole.get(int(label), label)
-        hidden = (points for other, points in self.hidden_m.items() if other != whole)
-        return np.concatenate([self.points_m[self.labels != whole], *hidden])
-
-
-def _wholes(points_m: NDArray, labels: NDArray[np.int32]) -> dict[int, int]:
-    """Of each label that is of a part, right below another (`_stands_on`), the label of the topmost part."""
-    parts = {int(label): points_m[labels == label] for label in np.unique(labels[labels >= 0])}
-    above: dict[int, int] = {}
-    for low, high in permutations(parts, 2):
-        if low not in above and _stands_on(parts[high], parts[low]):
-            above[low] = high
-    whole = {}
-    for label in above:
-        top = label
-        while top in above:
-            top = above[top]
-        whole[label] = top
-    return whole
-
-
-def _stands_on(high_m: NDArray, low_m: NDArray) -> bool:
-    """Whether points (M, 3) are right above points (K, 3): higher throughout, and over the same places."""
-    above = low_m[:, 2].max() <= high_m[:, 2].min() + VOXEL_M and low_m[:, 2].mean() < high_m[:, 2].mean()
-    if not above:
-        return False
-    columns = np.floor(high_m[:, :2] / VOXEL_M).astype(int)
-    places, around = np.floor(low_m[:, :2] / VOXEL_M).astype(int), np.indices((3, 3)).reshape(2, -1).T - 1
-    covered = {tuple(column) for column in (np.unique(columns, axis=0)[:, None] + around).reshape(-1, 2).tolist()}
-    return float(np.mean([tuple(place) in covered for place in places.tolist()])) > _BELOW
 
 
 @dataclass(frozen=True)

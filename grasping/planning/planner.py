@@ -11,7 +11,6 @@ from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
-from grasping.hidden_space import hidden_behind
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, Around, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
@@ -19,8 +18,9 @@ from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
-from grasping.planning.obstacles import BINNED, DistanceField, OrientedBox, SceneCloud, bin_boxes, stand_in_bin
+from grasping.planning.obstacles import DistanceField, OrientedBox, bin_boxes, stand_in_bin
 from grasping.planning.registry import find_planner
+from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
@@ -105,9 +105,7 @@ class _Search:
         self.cell, self.seed, self.speed = cell, seed, speed
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
-        self.cloud = SceneCloud.from_grasps(grasps, view).with_points(binned_m, BINNED)
-        if cell.workspace.hidden == "occupied":
-            self.cloud = self.cloud.with_hidden(hidden_behind(grasps, view))
+        self.cloud = SceneCloud.from_grasps(grasps, view, cell).with_points(binned_m, BINNED)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
         R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
         with np.errstate(invalid="ignore"):

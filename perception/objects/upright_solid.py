@@ -5,7 +5,7 @@ solid. Nearer axes give taller solids of the same outline that stand on a point;
 it has the widest foot, as tableware has. Silhouettes alone: as in HEAPGrasp, with one view and the table.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -130,15 +130,9 @@ class _Outline:
 
     def topped(self, solid: UprightSolid) -> UprightSolid:
         """The solid without what is above its top: smaller and smaller circles that its outline holds by chance."""
-        image = np.zeros(self._box.shape, np.uint8)
-        filled = []
-        for ring in self._rings(solid):
-            cv2.fillConvexPoly(image, ring, 1)
-            filled.append(int(((image > 0) & self._box).sum()))
-        count = int((np.array(filled) >= (1 - TOP_SHARE) * filled[-1]).argmax()) + 1
-        return UprightSolid(
-            solid.center_m, solid.heights_m[:count], solid.radii_m[:count], solid.explained, self._R, self._eye_m
-        )
+        filled = np.bincount(self._lowest(solid)[self._box], minlength=len(solid.radii_m) + 1)[1:].cumsum()
+        count = int((filled >= (1 - TOP_SHARE) * filled[-1]).argmax()) + 1
+        return replace(solid, heights_m=solid.heights_m[:count], radii_m=solid.radii_m[:count])
 
     def _about(self, center_m: Points) -> UprightSolid | None:
         circles = np.empty((len(self._heights_m), len(self._radii_m), len(_RING), 3))
@@ -155,12 +149,16 @@ class _Outline:
         count = int((fits == 0).argmax()) if (fits == 0).any() else len(fits)
         radii_m = self._radii_m[fits[:count] - 1]
         solid = UprightSolid(center_m, self._heights_m[:count], radii_m, 0.0, self._R, self._eye_m)
-        image = np.zeros(self._box.shape, np.uint8)
-        for ring in self._rings(solid):
-            cv2.fillConvexPoly(image, ring, 1)
-        filled, area = image > 0, self._box.sum()
-        explained = float(((filled & self._box).sum() - (filled & ~self._box).sum()) / area)
-        return UprightSolid(center_m, solid.heights_m, radii_m, explained, self._R, self._eye_m)
+        filled = self._lowest(solid) > 0
+        explained = float(((filled & self._box).sum() - (filled & ~self._box).sum()) / self._box.sum())
+        return replace(solid, explained=explained)
+
+    def _lowest(self, solid: UprightSolid) -> NDArray[np.uint8]:
+        """Of each pixel of the outline's box the lowest circle that fills it, counted from 1; 0 where none does."""
+        image, rings = np.zeros(self._box.shape, np.uint8), self._rings(solid)
+        for number in range(len(rings), 0, -1):
+            cv2.fillConvexPoly(image, rings[number - 1], number)
+        return image
 
     def _rings(self, solid: UprightSolid) -> NDArray[np.int32]:
         """(K, 24, 2) pixels of its circles in the outline's box."""

@@ -12,7 +12,7 @@ from app.bench.gate.picks import GateInput, tool_at
 from core.transforms import rotation_z, transform
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import JOINT_UPPER_RAD
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 TRANSIT, APPROACH, LIFT, PLACE, RETREAT = Phase
 
@@ -95,6 +95,13 @@ def _samples(phase: Phase, change: Callable[[NDArray, NDArray, np.random.Generat
 def _somewhere(values: NDArray, rng: np.random.Generator, value: float) -> NDArray:
     values.flat[rng.integers(values.size)] = value
     return values
+
+
+def _beside(times: NDArray, positions: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+    """All of it with one joint turned a little, away from its nearer limit."""
+    joint, middle_rad = rng.integers(6), (JOINT_LOWER_RAD + JOINT_UPPER_RAD) / 2
+    positions[:, joint] += np.sign(middle_rad - positions[0])[joint] * rng.uniform(0.005, 0.02)
+    return times, positions
 
 
 def _teleport(times: NDArray, positions: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
@@ -184,7 +191,7 @@ KINDS: dict[str, tuple[Change, str]] = {
     "times that do not grow": (_samples(TRANSIT, lambda t, q, r: (np.roll(t, r.integers(1, len(t))), q)), "times"),
     "an hour long": (_samples(PLACE, lambda t, q, r: (t * 3600 / t[-1], q)), "allowed"),
     "jump between motions": (
-        _samples(PLACE, lambda t, q, r: (t, q + r.uniform(0.005, 0.02) * (np.arange(6) == 0))),
+        _samples(PLACE, _beside),
         "place starts",
     ),
     "jump within a motion": (_samples(PLACE, _teleport), ""),

@@ -14,12 +14,11 @@ from core.errors import PlanningError
 from core.transforms import Matrix, invert
 from grasping.detection.registry import create_detector
 from grasping.grasp_set import OBJECT, WIDTH, GraspSet
-from grasping.hidden_space import hidden_behind
 from grasping.planning.gate import check_motions
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.obstacles import SceneCloud
 from grasping.planning.planner import plan_grasp
+from grasping.scene_cloud import SceneCloud
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.kinematics import forward_kinematics
 from perception.depth_types import TableView
@@ -111,9 +110,7 @@ def good_picks(cell: Cell, scenes: Iterable[int]) -> Iterator[tuple[GateInput, t
 
 def gate_input(plan: GraspPlan, grasps: GraspSet, view: TableView, cell: Cell) -> GateInput:
     """What the gate was given of a plan of some grasps."""
-    cloud, target = SceneCloud.from_grasps(grasps, view), int(plan.row[OBJECT])
-    if cell.workspace.hidden == "occupied":
-        cloud = cloud.with_hidden(hidden_behind(grasps, view))
+    cloud, target = SceneCloud.from_grasps(grasps, view, cell), int(plan.row[OBJECT])
     return GateInput(
         cell,
         plan.motions,

@@ -16,11 +16,12 @@ from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import Held
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.obstacles import OrientedBox, SceneCloud
+from grasping.planning.obstacles import OrientedBox
 from grasping.planning.overlap.coordination import possible_starts_s
 from grasping.planning.overlap.gate import check_together, seal_of_steps
 from grasping.planning.overlap.time_line import duration_s, time_line
 from grasping.planning.planner import plan_grasp
+from grasping.scene_cloud import SceneCloud
 from hardware.arms.together import TimeLine
 from perception.depth_types import TableView
 

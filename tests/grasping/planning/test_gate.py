@@ -13,8 +13,9 @@ from grasping.planning.gate import check_motions
 from grasping.planning.gate_model import GateWorld
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.obstacles import DistanceField, SceneCloud, bin_boxes
+from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.planner import plan_grasp
+from grasping.scene_cloud import SceneCloud
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from tests.support.scenes.planning import CELL, cylinder, scene, table_view

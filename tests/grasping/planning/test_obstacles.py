@@ -12,9 +12,9 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
 from grasping.grasp_set import GraspSet
-from grasping.hidden_space import hidden_behind
 from grasping.planning.gate_model import upright_boxes
-from grasping.planning.obstacles import DistanceField, SceneCloud
+from grasping.planning.obstacles import DistanceField
+from grasping.scene_cloud import SceneCloud, hidden_behind
 from perception.depth_types import TableView
 from perception.objects.object_map import ObjectMap
 from tests.support.scenes.planning import CELL, cylinder, table_view
@@ -116,7 +116,7 @@ def test_what_stands_behind_another_is_kept_clear_of_by_all_but_the_grasps_on_th
     seen_m = np.concatenate([glass, neighbour])
     labels = np.repeat([0, 1], [len(glass), len(neighbour)]).astype(np.int32)
     grasps = GraspSet(np.zeros((0, 17)), apply(view.T_camera_world, seen_m).astype(np.float32), labels, "test")
-    cloud = SceneCloud.from_grasps(grasps, view).with_hidden(hidden_behind(grasps, view))
+    cloud = SceneCloud.from_grasps(grasps, view, CELL)
     field = DistanceField.empty(CELL).with_points(cloud.without(1))
     away = np.append(-eye_m[:2] / np.linalg.norm(eye_m[:2]), 0.0)
     behind, before = (np.array([0.0, 0.0, 0.02]) + side * 0.06 * away for side in (1, -1))

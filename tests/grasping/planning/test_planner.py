@@ -12,9 +12,10 @@ from grasping.planning.collision import CollisionChecker, Held, Surroundings, of
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, SceneCloud, bin_boxes
+from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, bin_boxes
 from grasping.planning.paths import PACE, connect, is_path_free, smooth, time_path
 from grasping.planning.planner import plan_grasp
+from grasping.scene_cloud import SceneCloud
 from hardware.robot.description import (
     JOINT_LOWER_RAD,
     JOINT_UPPER_RAD,

@@ -9,11 +9,11 @@ from core.cell import Cell
 from grasping.grasp_set import OBJECT
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.obstacles import SceneCloud
 from grasping.planning.overlap.gate import LAG_S, SAMPLE_RAD, _Course, _sample_times, check_together
 from grasping.planning.overlap.plan import NEAR_M, OverlapPlan, plan_overlap
 from grasping.planning.overlap.time_line import time_line
 from grasping.planning.planner import plan_grasp
+from grasping.scene_cloud import SceneCloud
 from hardware.arms.together import TimedStep
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
