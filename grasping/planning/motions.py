@@ -1,7 +1,8 @@
 """One candidate made into the five motions of a pick on the CPU: straight lines, and free paths between them."""
 
 from collections.abc import Callable, Iterable
-from itertools import islice
+from functools import partial
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ from hardware.robot.description import PARK_JOINTS
 _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
-#: Straight back from what was let go, and down to where it is, at least so far [m], through every so many of a line's
-#: poses; then the arm turns away over this much of joint travel [rad].
-_STRAIGHT_BACK_M, _STRAIGHT_DOWN_M, _EVERY, _TURN_RAD = 0.05, 0.03, 3, 0.25
+#: Straight back from what was let go, and down to where it is, so far [m] before the arm turns, the first that is free;
+#: through every so many of a line's poses. It turns over so much of joint travel [rad], the first that is free.
+_STRAIGHT_M, _EVERY, _TURNS_RAD = (0.03, 0.05, 0.065, 0.08), 4, (0.4, 0.6, 0.25)
 
 
 def plan_motions(
@@ -48,8 +49,7 @@ def plan_motions(
     place, carry = _to_bin(lift[-1], places, carrying, seed)
     filled = around_filled_bin(place, carrying, around, cell.bin)
     leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
-    park = _waypoints(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
-    pieces = (transit, [approach], [lift], carry, _leave(place.withdraw_rad, park, leaving.all_free, _STRAIGHT_BACK_M))
+    pieces = (transit, [approach], [lift], carry, _withdraw_and_park(place, letting_go, leaving, seed))
     try:
         return {phase: time_path(path, phase) for phase, path in zip(Phase, pieces, strict=True)}
     except PlanningError as error:
@@ -72,25 +72,56 @@ def _waypoints(
     return path
 
 
-def _leave(
-    line_rad: NDArray, park_rad: NDArray, is_free: Callable[[NDArray], bool], straight_m: float
-) -> list[NDArray[np.float64]]:
+def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[NDArray, float], bool]) -> list[NDArray[np.float64]]:
     """Pieces of a straight way back (S, 6) and on to elsewhere (N, 6): one, if the arm may turn away before it has
-    quite withdrawn."""
-    straight = line_rad[: int(LINE_STEPS * straight_m / APPROACH_M) + 1 : _EVERY]
-    away = densify(park_rad, _TURN_RAD)[1:]
-    away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
-    rounded = np.concatenate([straight, away]) if len(away) else straight
-    if len(away) and is_spline_free(rounded, is_free):
-        return [rounded]
-    return [line_rad, *smooth(park_rad, is_free)]
+    quite withdrawn.
+
+    is_free: whether joints (N, 6) are, of a hand that goes straight until it is so far [m] from where it set out.
+    """
+    for far_m, turn_rad in product(_STRAIGHT_M, _TURNS_RAD):
+        straight = _pinned(line_rad, far_m)
+        away = densify(way_rad, turn_rad)[1:]
+        away = away[np.abs(away - straight[-1]).max(axis=1) > turn_rad]
+        rounded = np.concatenate([straight, away])
+        if len(away) and is_spline_free(rounded, partial(is_free, straight_m=far_m)):
+            return [rounded]
+    return [line_rad, *smooth(way_rad, partial(is_free, straight_m=0.0))]
 
 
-def _enter(way_rad: NDArray, line_rad: NDArray, is_free: Callable[[NDArray], bool]) -> list[NDArray[np.float64]]:
+def _pinned(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
+    """Some of a line's joints (S, 6), from its first to what is so far away, or to its end."""
+    last = min(round(far_m / APPROACH_M * (LINE_STEPS - 1)), len(line_rad) - 1)
+    return line_rad[np.linspace(0, last, -(-last // _EVERY) + 1).round().astype(int)]
+
+
+def _enter(way_rad: NDArray, line_rad: NDArray, carrying: CollisionChecker) -> list[NDArray[np.float64]]:
     """Pieces of a way (N, 6) to the start of a straight one (S, 6) and along that."""
     if len(line_rad) < 2:
-        return smooth(way_rad, is_free)
-    return [piece[::-1] for piece in reversed(_leave(line_rad[::-1], way_rad[::-1], is_free, _STRAIGHT_DOWN_M))]
+        return smooth(way_rad, carrying.all_free)
+
+    def is_free(joints_rad: NDArray, straight_m: float) -> bool:
+        return carrying.all_free(joints_rad)
+
+    return [piece[::-1] for piece in reversed(_leave(line_rad[::-1], way_rad[::-1], is_free))]
+
+
+def _withdraw_and_park(
+    place: Place, letting_go: CollisionChecker, leaving: CollisionChecker, seed: int
+) -> list[NDArray[np.float64]]:
+    """Pieces of the way from where the fingers opened to the parked pose. What they let go of stands between them, so
+    it is in nobody's way (`letting_go`) until the hand has gone straight back from it, and then it is (`leaving`)."""
+    park = _waypoints(place.withdraw_rad[-1], PARK_JOINTS, leaving, seed, "no way back from the bin")
+
+    def tools_m(joints_rad: NDArray) -> NDArray[np.float64]:
+        return leaving.arm.place(joints_rad, leaving.gripper_width_m).T_world_tcp[:, :3, 3]
+
+    from_m = tools_m(place.withdraw_rad[:1])
+
+    def is_free(joints_rad: NDArray, straight_m: float) -> bool:
+        is_near = np.linalg.norm(tools_m(joints_rad) - from_m, axis=1) <= straight_m
+        return bool((letting_go.free(joints_rad) & (leaving.free(joints_rad) | is_near)).all())
+
+    return _leave(place.withdraw_rad, park, is_free)
 
 
 def _to_bin(
@@ -104,7 +135,7 @@ def _to_bin(
         except NoPathError as error:
             failure = str(error)
         else:
-            return place, _enter(way, place.lower_rad, carrying.all_free)
+            return place, _enter(way, place.lower_rad, carrying)
     raise NoPathError(failure)
 
 
