@@ -1,14 +1,15 @@
 """Which arms the camera has seen to stand as they say, in one session: before the first motion, and of an arm that is
 to move, held out to the camera, before the first motion near anything."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.run.look import Looker, require_fresh
+from app.run.look import Joints, Looker, require_fresh
 from app.run.operator import Operator
-from calibration.arm_look import ArmLook, LookMotion, plan_look
+from calibration.looks.arm_look import LookMotion, plan_look
+from calibration.looks.shared_look import SharedLook, share
 from core.cell import Cell
 from core.errors import ArmError, CalibrationError, PlanningError
 from core.image import RgbdImage
@@ -16,7 +17,10 @@ from core.transforms import Matrix
 from grasping.execution import MotionStopped, demand_arrival
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import Phase
+from grasping.planning.overlap.time_line import REST_S
 from grasping.scene_cloud import SceneCloud
+from hardware.arms.arm import TrackingReport
+from hardware.arms.together import Done, TimedStep, move_together
 from hardware.world import World
 from perception.arms.check import ArmCheck, check_arms
 from perception.depth_types import TableView
@@ -60,9 +64,10 @@ class ArmProof:
 
     def plan(
         self, names: Iterable[str], grasps: GraspSet, view: TableView, binned_m: NDArray[np.float64]
-    ) -> tuple[ArmLook, ...]:
-        """How those of these arms that are due are to show themselves, one after the other, each back where it stands
-        before the next sets out. One that finds no free way is not shown, which is said.
+    ) -> tuple[SharedLook, ...]:
+        """How those of these arms that are due are to show themselves: at once where they keep apart, else one after
+        the other, each back where it stands before the next sets out. One that finds no free way is not shown, which
+        is said.
 
         Args:
             grasps: what stands on the table; binned_m: (N, 3) what stands in the bin, world.
@@ -75,25 +80,25 @@ class ArmProof:
                 looks.append(plan_look(self._cell, name, joints_rad, width_m, points_m))
             except PlanningError as error:
                 self._say(name, f"the {name} arm is not shown to the camera: {error.cause}")
-        return tuple(looks)
+        return share(looks)
 
-    def show(self, look: ArmLook, T_camera_world: Matrix) -> None:
-        """Has an arm hold itself out to the camera, and go back.
+    def show(self, look: SharedLook, T_camera_world: Matrix) -> None:
+        """Has one arm, or several at once, hold themselves out to the camera, and go back.
 
         Raises:
-            ArmError: it stands elsewhere than its joints say; it is back where it was. Or an arm moved since the gate
-                passed this.
-            CalibrationError: its base is seen elsewhere than the cell has it; likewise.
-            MotionStopped: a person stopped it; the arm holds.
-            VitroError: no picture came, the arm does not follow, or this is not what the gate passed.
+            ArmError: one stands elsewhere than its joints say; all are back where they were. Or an arm moved since the
+                gate passed this.
+            CalibrationError: the base of one is seen elsewhere than the cell has it; likewise.
+            MotionStopped: a person stopped it; the arms hold.
+            VitroError: no picture came, an arm does not follow, or this is not what the gate passed.
         """
-        self._send(look.out)
+        self._send(look, [one.out for one in look.looks], look.looks[0].out.measured_rad)
         self._world.clock.sleep(_REST_S)
         try:
-            self._check(self._looker.picture(), T_camera_world, (look.arm,))
-            self._shown.add(look.arm)
+            self._check(self._looker.picture(), T_camera_world, look.arms)
+            self._shown.update(look.arms)
         finally:
-            self._send(look.back)
+            self._send(look, [one.back for one in look.looks], look.shown_rad)
 
     def _check(self, picture: RgbdImage, T_camera_world: Matrix, names: tuple[str, ...]) -> tuple[ArmCheck, ...]:
         joints_rad = {name: joints for name, joints in self._joints().items() if name in names}
@@ -121,21 +126,29 @@ class ArmProof:
         self.said[name] = what
         self._operator.console.say(f"    {what}")
 
-    def _send(self, motion: LookMotion) -> None:
-        should_stop = self._operator.interrupts.should_stop
+    def _send(self, look: SharedLook, motions: Sequence[LookMotion], begun_rad: Joints) -> None:
+        """begun_rad: where every arm is to stand now."""
+        should_stop, arms = self._operator.interrupts.should_stop, {name: self._world.arms[name] for name in look.arms}
         if should_stop():
             raise MotionStopped
-        if not motion.is_sealed:
+        if not look.is_sealed:
             raise PlanningError(
-                f"The motion by which the {motion.arm} arm shows itself is not the one that the gate passed: it was "
-                "changed since. It is not sent.",
+                f"The way on which the {' and the '.join(arms)} arm is shown is not the one that the gate passed: it "
+                "was changed since. It is not sent.",
                 "Start the trial again.",
             )
-        require_fresh(motion.gate, motion.measured_rad, self._joints())
-        tracking = self._world.arms[motion.arm].follow(motion.way, should_stop)
-        if tracking.interrupted:
+        for motion in motions:
+            require_fresh(motion.gate, begun_rad, self._joints())
+        steps = {
+            one.arm: [TimedStep("show", 0.0, one.way.duration_s + REST_S, one.width_m, one.way)] for one in motions
+        }
+
+        def arrived(arm: str, _: TimedStep, tracking: Done) -> None:
+            if isinstance(tracking, TrackingReport) and not tracking.interrupted:
+                demand_arrival(arm, Phase.TRANSIT, tracking)
+
+        if move_together(arms, steps, self._world.clock, should_stop, lambda *_: None, arrived):
             raise MotionStopped
-        demand_arrival(motion.arm, Phase.TRANSIT, tracking)
 
     def _joints(self) -> Mapping[str, NDArray[np.float64]]:
         return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}

@@ -10,8 +10,8 @@ from app.run.look import Looker, require_fresh
 from app.run.operator import Operator
 from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
 from app.run.trial import Trial
-from calibration.arm_look import ArmLook
 from calibration.cell_check import check_cell
+from calibration.looks.shared_look import SharedLook
 from core.errors import CalibrationError
 from grasping.execution import hold_all
 from grasping.planning.grasp_plan import GraspPlan
@@ -31,7 +31,7 @@ class WorldStages(Stages):
         super().__init__(trial, pipeline, operator.console)
         self.may_move = False
         #: How arms show themselves to the camera before the motion that is asked for.
-        self._looks: tuple[ArmLook, ...] = ()
+        self._looks: tuple[SharedLook, ...] = ()
         self._world, self._operator, self._looker, self._proof = world, operator, looker, proof
 
     def locate(self, frame: RgbdFrame) -> TableView:
@@ -61,7 +61,7 @@ class WorldStages(Stages):
             self.console.say(f"    {self.within('capture', self._looker.require_unchanged, frame, view)}")
         require_fresh(plan.gate, plan.measured_rad, self._joints())
 
-    def _plan_looks(self, names: Sequence[str]) -> tuple[ArmLook, ...]:
+    def _plan_looks(self, names: Sequence[str]) -> tuple[SharedLook, ...]:
         """How those of these arms that have yet to show themselves do so."""
         view, grasps = self.trial.view, self.trial.grasps
         assert view is not None and grasps is not None
@@ -75,7 +75,9 @@ class WorldStages(Stages):
         assert view is not None
         try:
             for look in self._looks:
-                self._move([self._world.arms[look.arm]], partial(self._proof.show, look, view.T_camera_world))
+                self._move(
+                    [self._world.arms[arm] for arm in look.arms], partial(self._proof.show, look, view.T_camera_world)
+                )
         finally:
             self._note_arms()
 

@@ -175,7 +175,7 @@ class LiveTrial(WorldStages):
         """Puts on disk what is about to move, then asks."""
         self._looks = self._plan_looks(self._arms_to_show(plan))
         folder = self._entry.note(self.trial)
-        shown = [look.arm for look in self._looks]
+        shown = [look.arms for look in self._looks]
         approval = self._operator.approve(plan.arm, folder, plan.gate.checked_s, shown=shown)
         self.approved = approval.given
         return approval

@@ -57,12 +57,12 @@ class Operator:
         self.ask("Lay the scene, the bin empty, hands out of the cell.", {"y": "ready", "q": "quit"}, "scene")
 
     def approve(
-        self, arm: str, folder: Path, checked_s: float, beside: str = "", shown: Sequence[str] = ()
+        self, arm: str, folder: Path, checked_s: float, beside: str = "", shown: Sequence[Sequence[str]] = ()
     ) -> Approval:
         """Whether the arm may move, and with it the one `beside` that carries an object to the bin.
 
         Args:
-            shown: the arms that show themselves to the camera before, one after the other.
+            shown: the arms that show themselves to the camera before: those at once, one after the other.
             folder: where the trial's pictures are.
             checked_s: when (time.monotonic) the gate checked the plan.
 
@@ -120,11 +120,12 @@ class Operator:
         return reply
 
 
-def _showing(arms: Sequence[str]) -> str:
-    """In words: which arms show themselves."""
-    if len(arms) == 1:
-        return f"the {arms[0]} arm shows itself"
-    return f"the {' arm, then the '.join(arms)} arm show themselves"
+def _showing(arms: Sequence[Sequence[str]]) -> str:
+    """In words: which arms show themselves, all of a group at once."""
+    if len(arms) == len(arms[0]) == 1:
+        return f"the {arms[0][0]} arm shows itself"
+    groups = [f"the {' and the '.join(group)} arm{' at once' if len(group) > 1 else ''}" for group in arms]
+    return f"{', then '.join(groups)} show themselves"
 
 
 def _stop_all(arms: Sequence[Arm]) -> None:

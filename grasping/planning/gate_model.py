@@ -63,6 +63,7 @@ class GateWorld:
         self._joints, self._fingers = (self._addresses(self.arm, joints) for joints in (ARM_JOINTS, FINGER_JOINTS))
         self._hand = self.model.body(f"{self.arm}/gripper_base").id
         self._names = [self._name(geom) for geom in range(self.model.ngeom)]
+        self._own = [geom for geom, name in enumerate(self._names) if name.startswith((f"{self.arm} ", "held"))]
 
     def move(self, joints_rad: NDArray, gripper_width_m: float) -> tuple[NDArray, NDArray]:
         """Puts the arm there; the tool's position (3,) and rotation (3, 3) in the world."""
@@ -71,6 +72,14 @@ class GateWorld:
         mujoco.mj_kinematics(self.model, self._data)
         rotation = self._data.xmat[self._hand].reshape(3, 3).copy()
         return self._data.xpos[self._hand] + TCP_OFFSET_M * rotation[:, 2], rotation
+
+    def box_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest corner (3,), world, of a box around all of the arm where it was put."""
+        middle_m, half_m = np.split(self.model.geom_aabb[self._own], 2, axis=1)
+        turned = self._data.geom_xmat[self._own].reshape(-1, 3, 3)
+        middle_m = self._data.geom_xpos[self._own] + (turned @ middle_m[:, :, None])[:, :, 0]
+        half_m = (np.abs(turned) @ half_m[:, :, None])[:, :, 0]
+        return (middle_m - half_m).min(axis=0), (middle_m + half_m).max(axis=0)
 
     def touches(self) -> Iterator[Touch]:
         """What the arm, and what it holds, comes near to where it was put."""

@@ -72,20 +72,20 @@ def _waypoints(
     return path
 
 
-def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[NDArray, float], bool]) -> list[NDArray[np.float64]]:
+def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArray], bool]) -> list[NDArray[np.float64]]:
     """Pieces of a straight way back (S, 6) and on to elsewhere (N, 6): one, if the arm may turn away before it has
     quite withdrawn.
 
-    is_free: whether joints (N, 6) are, of a hand that goes straight until it is so far [m] from where it set out.
+    is_free: of a hand that goes straight until it is so far [m] from where it set out, whether joints (N, 6) are.
     """
     for far_m, turn_rad in product(_STRAIGHT_M, _TURNS_RAD):
         straight = _pinned(line_rad, far_m)
         away = densify(way_rad, turn_rad)[1:]
         away = away[np.abs(away - straight[-1]).max(axis=1) > turn_rad]
         rounded = np.concatenate([straight, away])
-        if len(away) and is_spline_free(rounded, partial(is_free, straight_m=far_m)):
+        if len(away) and is_spline_free(rounded, partial(is_free, far_m)):
             return [rounded]
-    return [line_rad, *smooth(way_rad, partial(is_free, straight_m=0.0))]
+    return [line_rad, *smooth(way_rad, partial(is_free, 0.0))]
 
 
 def _pinned(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
@@ -99,10 +99,8 @@ def _enter(way_rad: NDArray, line_rad: NDArray, carrying: CollisionChecker) -> l
     if len(line_rad) < 2:
         return smooth(way_rad, carrying.all_free)
 
-    def is_free(joints_rad: NDArray, straight_m: float) -> bool:
-        return carrying.all_free(joints_rad)
-
-    return [piece[::-1] for piece in reversed(_leave(line_rad[::-1], way_rad[::-1], is_free))]
+    pieces = _leave(line_rad[::-1], way_rad[::-1], lambda _, joints_rad: carrying.all_free(joints_rad))
+    return [piece[::-1] for piece in reversed(pieces)]
 
 
 def _withdraw_and_park(
@@ -117,7 +115,7 @@ def _withdraw_and_park(
 
     from_m = tools_m(place.withdraw_rad[:1])
 
-    def is_free(joints_rad: NDArray, straight_m: float) -> bool:
+    def is_free(straight_m: float, joints_rad: NDArray) -> bool:
         is_near = np.linalg.norm(tools_m(joints_rad) - from_m, axis=1) <= straight_m
         return bool((letting_go.free(joints_rad) & (leaving.free(joints_rad) | is_near)).all())
 

@@ -13,7 +13,7 @@ from app.bench.arm_check.cell import PosedCell
 from app.bench.options import BenchArmCheckOptions
 from app.calibrate.cell import load_calibrated
 from app.console import Console
-from calibration.arm_look import shown_joints
+from calibration.looks.arm_look import shown_joints
 from core.cell import Cell
 from core.files import writing
 from core.image_file import write_image

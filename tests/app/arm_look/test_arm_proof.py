@@ -20,7 +20,8 @@ from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
 from app.run.session import Session
 from app.run.trial_log import TrialLog
-from calibration.arm_look import ArmLook, plan_look
+from calibration.looks.arm_look import ArmLook, plan_look
+from calibration.looks.shared_look import SharedLook, share
 from core.errors import ArmError, CalibrationError, CameraError, PlanningError
 from grasping.grasp_set import empty_grasps
 from hardware.robot.description import PARK_JOINTS
@@ -45,10 +46,10 @@ class Bench:
         pipeline = Pipeline(CELL, PipelineOptions(estimator="oracle"), self.world.truth)
         self.session = Session(self.world, pipeline, TrialLog(self.store), self.operator)
         self.proof = self.session.proof
-        #: By arm, how often `follow` was called.
+        #: By arm, how many ways it was sent on to show itself.
         self.followed = dict.fromkeys(self.world.arms, 0)
         for name, arm in self.world.arms.items():
-            arm.follow = self._counted(name, arm.follow)  # type: ignore[method-assign]
+            arm.followed_part = self._counted(name, arm.followed_part)  # type: ignore[method-assign]
 
     def _counted(self, name, follow):
         def count_and_follow(*args):
@@ -68,10 +69,10 @@ class Bench:
         (proof or self.proof).look_at_rest(frame, view.T_camera_world)
         return view
 
-    def look(self, arm: str) -> ArmLook:
-        return plan_look(
-            CELL, arm, {name: one.state().joints_rad for name, one in self.world.arms.items()}, 0.0, NOTHING
-        )
+    def look(self, *arms: str) -> SharedLook:
+        joints_rad = {name: one.state().joints_rad for name, one in self.world.arms.items()}
+        (look,) = share([plan_look(CELL, arm, joints_rad, 0.0, NOTHING) for arm in arms])
+        return look
 
     def assert_parked(self) -> None:
         for arm in self.world.arms.values():
@@ -113,7 +114,7 @@ def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_int
         assert not any(bench.followed.values())
         return Reply("y")
 
-    def show_and_take_away(proof: ArmProof, look: ArmLook, T_camera_world) -> None:
+    def show_and_take_away(proof: ArmProof, look: SharedLook, T_camera_world) -> None:
         show(proof, look, T_camera_world)
         bench.world._physics.load(())
 
@@ -177,14 +178,34 @@ def test_a_picture_that_does_not_come_leaves_the_arm_due_and_back(
     bench.assert_parked()
 
 
+def test_two_arms_at_once_take_no_longer_than_one_and_each_is_seen(bench: Bench) -> None:
+    view, look, clock = bench.look_at_rest(), bench.look("left", "right"), bench.world.clock
+    begun_s = clock.now_s()
+    bench.proof.show(look, view.T_camera_world)
+    assert clock.now_s() - begun_s < 2 * look.looks[0].out.way.duration_s + 2.0
+    assert not any(bench.proof.is_due(arm) for arm in CELL.arms)
+    assert all("joints seen: 1, 2, 3, 4, 5, 6" in said for said in bench.proof.said.values())
+    bench.assert_parked()
+
+
+def test_of_two_arms_at_once_a_forced_one_lets_both_go_back(tmp_path: Path) -> None:
+    with closing(Bench(tmp_path, forced_rad={"right": forced_joint(3, FORCED_RAD)})) as bench:
+        view, look = bench.look_at_rest(), bench.look("left", "right")
+        with pytest.raises(ArmError, match=r"right arm.*joint 4"):
+            bench.proof.show(look, view.T_camera_world)
+        assert bench.followed == {"left": 2, "right": 2} and bench.proof.is_due("left")
+        bench.assert_parked()
+
+
 @pytest.mark.parametrize("way", ["out", "back"])
 def test_a_way_that_the_gate_did_not_pass_is_not_sent(bench: Bench, way: str) -> None:
     view, look = bench.look_at_rest(), bench.look("left")
-    motion = getattr(look, way)
+    (one,) = look.looks
+    motion = getattr(one, way)
     other = replace(motion, way=replace(motion.way, positions_rad=motion.way.positions_rad + 0.001))
     with pytest.raises(PlanningError, match="changed since"):
-        bench.proof.show(replace(look, **{way: other}), view.T_camera_world)
-    assert bench.followed["left"] == (way == "back")
+        bench.proof.show(replace(look, looks=(replace(one, **{way: other}),)), view.T_camera_world)
+    assert bench.followed["left"] == 0
 
 
 def test_a_foot_that_stands_elsewhere_than_calibrated_lets_nothing_move(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.arm_look import shown_joints
+from calibration.looks.arm_look import shown_joints
 from core.transforms import invert, transform
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses

@@ -33,8 +33,8 @@ from trials.record import Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 from trials.summary import counts
 
-#: Two cans, one before either arm.
-SCENE = 33
+#: A can before the left arm, a jar before the right.
+SCENE = 45
 
 
 class Table:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.arm_look import plan_look, shown_joints
+from calibration.looks.arm_look import plan_look, shown_joints
 from core.errors import PlanningError
 from hardware.robot.description import PARK_JOINTS
 from tests.support.drawn_cell import CELL

@@ -1,7 +1,8 @@
 """How an arm shows itself to the camera before it is trusted: parked, most of it is out of the picture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,15 @@ class LookMotion:
 
 @dataclass(frozen=True)
 class ArmLook:
-    """Out to where the camera sees the arm, and the same way back."""
+    """Out to where the camera sees the arm, and the same way back.
+
+    taken_m: (2, 3) lowest and highest corner, world, of a box that the arm does not leave on either, though any one
+    joint stands 10 degrees from what it reports.
+    """
 
     out: LookMotion
     back: LookMotion
+    taken_m: NDArray[np.float64]
 
     @property
     def arm(self) -> str:
@@ -110,28 +116,34 @@ def plan_look(
         for one, begun_rad in ((way, measured_rad), (_reversed(way), there_rad))
     )
     world = GateWorld(cell, arm, measured_rad, points_m)
-    forced = _met_if_forced(world, densify(way.positions_rad, _STEP_RAD), width_m)
+    taken_m, forced = _taken_if_forced(world, densify(way.positions_rad, _STEP_RAD), width_m)
     wrong = [*out.gate.violations, *back.gate.violations, *forced]
     if wrong:
         raise PlanningError(
             f"The gate lets the {arm} arm not show itself to the camera: {wrong[0]}.",
             "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
         )
-    return ArmLook(out, back)
+    return ArmLook(out, back, taken_m)
 
 
 def _reversed(way: JointTrajectory) -> JointTrajectory:
     return JointTrajectory(way.times_s[-1] - way.times_s[::-1], way.positions_rad[::-1])
 
 
-def _met_if_forced(world: GateWorld, positions_rad: NDArray[np.float64], width_m: float) -> Iterator[str]:
-    """What the gate's world meets on a way (N, 6) where one joint stands elsewhere; a stop holds it back."""
-    for joint in range(6):
-        for turn_rad in (-_FORCED_RAD, _FORCED_RAD):
-            for joints_rad in positions_rad + turn_rad * np.eye(6)[joint]:
-                world.move(np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD), width_m)
-                for touch in world.touches():
-                    if touch.gap_m < 0.0:
-                        turned = f"{np.rad2deg(turn_rad):+.0f}°"
-                        yield f"with joint {joint + 1} off by {turned} its {touch.moving} meets {touch.other}"
-                        return
+def _taken_if_forced(
+    world: GateWorld, positions_rad: NDArray[np.float64], width_m: float
+) -> tuple[NDArray[np.float64], list[str]]:
+    """The box (2, 3) around a way (N, 6) on which one joint, or none, stands elsewhere; and what the gate's world meets
+    there. A stop holds a joint back."""
+    low_m, high_m = np.full(3, np.inf), np.full(3, -np.inf)
+    for joint, turn_rad in ((0, 0.0), *product(range(6), (-_FORCED_RAD, _FORCED_RAD))):
+        for joints_rad in positions_rad + turn_rad * np.eye(6)[joint]:
+            world.move(np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD), width_m)
+            low, high = world.box_m()
+            low_m, high_m = np.minimum(low_m, low), np.maximum(high_m, high)
+            for touch in world.touches():
+                if touch.gap_m < 0.0:
+                    turned = f"{np.rad2deg(turn_rad):+.0f}°"
+                    met = f"with joint {joint + 1} off by {turned} its {touch.moving} meets {touch.other}"
+                    return np.array([low_m, high_m]), [met]
+    return np.array([low_m, high_m]), []
