@@ -1,8 +1,10 @@
 """Trials in a world, one after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from secrets import randbelow
 from typing import TypeVar
@@ -22,6 +24,8 @@ from app.run.trial_log import TrialLog
 from app.trial_recording.software import software_version
 from core.errors import ConfigurationError, TrackingError
 from grasping.planning.obstacles import BinContents
+from grasping.planning.overlap.process import PlanningProcess
+from grasping.planning.registry import find_planner
 from hardware.world import SceneNote, World
 from trials.columns import LARGEST
 from trials.record import Outcome, Reason, TrialRecord
@@ -100,15 +104,16 @@ class Session:
         is_unknown = until_empty and self.world.objects_left() is None
         begun = self._row(scene, 0 if is_unknown else objects, scene_number)
         try:
-            self._pick(begun, trials)
-            if objects == 1 and not until_empty:
-                return trials
-            while (why := self._end_of_scene(trials, objects, until_empty)) is None:
-                if trials[-1].reason is Reason.OPERATOR and not trials[-1].stood_back:
-                    return trials  # skipped by a person: it was not worked on to its end
-                self.operator.console.say(f"\n  pick {len(trials) + 1}")
-                self.world.begin_attempt()
-                self._pick(begun, trials)
+            with self._planning() as beside:
+                self._pick(begun, trials, beside)
+                if objects == 1 and not until_empty:
+                    return trials
+                while (why := self._end_of_scene(trials, objects, until_empty)) is None:
+                    if trials[-1].reason is Reason.OPERATOR and not trials[-1].stood_back:
+                        return trials  # skipped by a person: it was not worked on to its end
+                    self.operator.console.say(f"\n  pick {len(trials) + 1}")
+                    self.world.begin_attempt()
+                    self._pick(begun, trials, beside)
         except TrackingError:  # it counts, as the scene's end
             self._count_objects(is_unknown, trials)
             raise
@@ -122,6 +127,16 @@ class Session:
             seen = trials[-1].objects_seen
             left = 0 if trials[-1].sees_nothing else max(seen or 1, 1)
             self.log.count_objects(self.log.ids[-len(trials) :], left)
+
+    @contextmanager
+    def _planning(self) -> Iterator[PlanningProcess | None]:
+        """What plans a scene's next pick while arms move; None for a planner that is made ready once, in one process:
+        it may hold a GPU."""
+        if not self.overlap or find_planner(self.pipeline.options.planner).prepare is not None:
+            yield None
+            return
+        with closing(PlanningProcess()) as beside:
+            yield beside
 
     def _stage(self, surface: str, seed: int, objects: int) -> SceneNote:
         with self.operator.console.stage("stage") as line:
@@ -162,14 +177,14 @@ class Session:
             scene_key=1 + randbelow(LARGEST),
         )
 
-    def _pick(self, row: TrialRecord, trials: list[Trial]) -> None:
+    def _pick(self, row: TrialRecord, trials: list[Trial], beside: PlanningProcess | None) -> None:
         """One more trial, with overlap as many as follow on from its picture, which are added to the scene's `trials`
         however they ended; raises as `run_scene`."""
         ended: list[TrialRecord] = []
         numbers = count(len(trials) + 1)
         if self.overlap:
             pick_in_turn(
-                lambda: self._begin(OverlappedTrial, replace(row, pick=next(numbers))),
+                lambda: self._begin(partial(OverlappedTrial, beside=beside), replace(row, pick=next(numbers))),
                 lambda live: ended.append(self._end(live, row, trials)),
             )
         else:
@@ -191,7 +206,7 @@ class Session:
             raise fatal
         return record
 
-    def _begin(self, kind: type[AnyTrial], row: TrialRecord) -> AnyTrial:
+    def _begin(self, kind: Callable[..., AnyTrial], row: TrialRecord) -> AnyTrial:
         """A trial whose row is on disk."""
         entry = self.log.begin(replace(row, begun=datetime.now(UTC)))
         self.operator.console.events.tell(TrialBegin(entry.record, entry.folder, self.shown))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -73,6 +73,11 @@ class GraspPlan:
         object.__setattr__(self, "motions", MappingProxyType(motions))
         object.__setattr__(self, "measured_rad", MappingProxyType(measured))
         object.__setattr__(self, "T_world_tcp", _read_only(self.T_world_tcp))
+
+    def __reduce__(self) -> tuple[type["GraspPlan"], tuple[object, ...]]:
+        """How it is pickled for another process: made anew there, where nobody can write to it either."""
+        values = (getattr(self, one.name) for one in fields(self))
+        return type(self), tuple(dict(one) if isinstance(one, MappingProxyType) else one for one in values)
 
     @property
     def is_sealed(self) -> bool:

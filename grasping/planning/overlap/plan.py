@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -42,7 +42,8 @@ class OverlapPlan:
     """One arm carries (the last two motions of its pick) while the other reaches (the first three of its own).
 
     steps: what both do, by arm, on one time line. gate: of both together. measured_rad: where every arm stood.
-    delay_s: how long the reaching arm waits before it sets out.
+    delay_s: how long the reaching arm waits before it sets out. held_m: by arm, the points (M, 3) of its object where
+    it stood, world.
     """
 
     carrying: GraspPlan
@@ -51,6 +52,19 @@ class OverlapPlan:
     gate: GateReport
     measured_rad: Mapping[str, NDArray[np.float64]]
     delay_s: float
+    held_m: Mapping[str, NDArray[np.float64]]
+
+    def checked_again(self, cell: Cell, joints: Mapping[str, NDArray[np.float64]]) -> "OverlapPlan":
+        """What was planned for where the arms would be, passed by the gate from where they are: joints (6,) [rad],
+        measured now.
+
+        Raises:
+            NoPlanError: it is not passed.
+        """
+        gate = check_together(cell, self.carrying, self.reaching, self.steps, joints, self.held_m)
+        if not gate.passed:
+            raise _nothing(f"stopped by the gate: {gate.violations[0]}")
+        return replace(self, gate=gate, measured_rad=joints)
 
     @property
     def is_sealed(self) -> bool:
@@ -83,7 +97,7 @@ def plan_overlap(
         carrying: its arm holds its object, lifted.
         taken: labels of the objects that were taken since the picture, the one that is held too.
         grasps, view: of that picture.
-        joints: (6,) [rad] of both arms, measured now.
+        joints: (6,) [rad] of both arms, measured now, or where they will be then.
         binned_m: (N, 3) what stands in the bin already, world.
         budget_s: wall time after which no further grasp is tried, of all objects together.
 
@@ -164,7 +178,7 @@ def _together(
         steps = time_line(carrying, reaching, delay_s)
         report = check_together(cell, carrying, reaching, steps, joints, points)
         if report.passed:
-            return OverlapPlan(carrying, reaching, steps, report, joints, delay_s)
+            return OverlapPlan(carrying, reaching, steps, report, joints, delay_s, points)
         why = f"stopped by the gate: {report.violations[0]}"
     raise _nothing(why)
 
