@@ -40,9 +40,10 @@ _MAY_TOUCH = np.array(
 
 @dataclass(frozen=True)
 class Held:
-    """What the fingers hold, as balls fixed to the tool: points_tcp_m (K, 3)."""
+    """What the fingers hold, as balls fixed to the tool: points_tcp_m (K, 3). seen_tcp_m: (M, 3) of it, perceived."""
 
     points_tcp_m: NDArray[np.float64]
+    seen_tcp_m: NDArray[np.float64]
 
     @classmethod
     def from_points(cls, points_world_m: NDArray, T_world_tcp: Matrix) -> "Held":
@@ -55,7 +56,8 @@ class Held:
             keep = keep[np.linspace(0, len(keep) - 1, _HELD_POINTS).astype(int)]
         # The extremes decide what clears the bin's wall and the table: always keep them.
         extremes = np.concatenate([points.argmin(axis=0), points.argmax(axis=0)])
-        return cls(points[np.union1d(keep, extremes).astype(int)])
+        seen = apply(invert(T_world_tcp), points_world_m) if len(points_world_m) else points
+        return cls(points[np.union1d(keep, extremes).astype(int)], seen)
 
     def in_world(self, T_world_tcp: Matrix) -> NDArray[np.float64]:
         """(N, K, 3) of tool poses (N, 4, 4)."""

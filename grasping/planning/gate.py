@@ -76,8 +76,9 @@ def check_motions(
         violations = number_violations(cell, motions, arm, T_world_tcp, pre_open_m, grasp_width_m, measured, points)
         # Motions that are not even finite or continuous cannot be placed in the world.
         if not violations:
-            violations = list(grasp_violations(apply(invert(T_world_tcp), target_points_m), pre_open_m))
+            seen_points = apply(invert(T_world_tcp), target_points_m)
             held_points = apply(invert(T_world_tcp), standing(target_points_m))
+            violations = list(grasp_violations(seen_points, pre_open_m))
             reaching = GateWorld(cell, arm, measured, other_points_m, target_points_m=target_points_m)
             carrying = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
             leaving = GateWorld(cell, arm, measured, other_points_m)
@@ -85,7 +86,8 @@ def check_motions(
             for phase, (world, width_m) in zip(Phase, (*worlds, (leaving, pre_open_m)), strict=True):
                 tools = walk.along(phase, motions[phase], world, width_m, T_world_tcp)
                 violations += [
-                    f"{phase} {what}" for what in path_violations(phase, tools, T_world_tcp, held_points, cell.bin)
+                    f"{phase} {what}"
+                    for what in path_violations(phase, tools, T_world_tcp, seen_points, held_points, cell.bin)
                 ]
             violations += [*walk.violations, *parking_violations(motions[Phase.RETREAT])]
         seal = "" if violations else seal_of(arm, motions, T_world_tcp, pre_open_m, measured)

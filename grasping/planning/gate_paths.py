@@ -21,7 +21,7 @@ RAISED_M = 0.03
 STRAIGHT_M, STRAIGHT_RAD = 0.003, np.deg2rad(3.0)
 #: The tool ends on the promised grasp this closely.
 POSE_SLACK_M, POSE_SLACK_RAD = 0.001, np.deg2rad(0.5)
-#: What is let go of falls no deeper than from here above the bin's rim [m].
+#: What was seen of what is let go of falls no deeper than from here above the bin's rim [m].
 HIGHEST_DROP_M = 0.10
 #: Until it is so far [m] from where it let go, the hand goes straight back or straight up, no further aside than this
 #: [m]: what was lowered stands between the fingers.
@@ -40,18 +40,25 @@ TOUCH_WIDTH_M = 0.004
 
 
 def path_violations(
-    phase: Phase, T_world_tool: Matrix, T_world_tcp: Matrix, held_points_tcp_m: NDArray, bin_: Bin
+    phase: Phase,
+    T_world_tool: Matrix,
+    T_world_tcp: Matrix,
+    seen_points_tcp_m: NDArray,
+    held_points_tcp_m: NDArray,
+    bin_: Bin,
 ) -> Iterator[str]:
     """What is wrong with the tool's way (M, 4, 4) in a phase, in words that follow the phase's name.
 
-    T_world_tcp: the promised grasp. held_points_tcp_m: (K, 3) of the target, in the tool's frame at the grasp.
+    T_world_tcp: the promised grasp. seen_points_tcp_m, held_points_tcp_m: (K, 3) in the tool's frame at the grasp, of
+    the target as it was perceived, and with what is taken to be below it.
     """
     if phase is Phase.APPROACH:
         yield from _approach(invert(T_world_tcp) @ T_world_tool)
     elif phase is Phase.LIFT:
         yield from _lift(T_world_tool, T_world_tcp)
     elif phase is Phase.PLACE:
-        yield from _place(apply(T_world_tool[-1], held_points_tcp_m), bin_)
+        end = T_world_tool[-1]
+        yield from _place(apply(end, seen_points_tcp_m), apply(end, held_points_tcp_m), bin_)
     elif phase is Phase.RETREAT:
         yield from _leave(T_world_tool)
 
@@ -125,16 +132,18 @@ def _lift(T_world_tool: Matrix, T_world_tcp: Matrix) -> Iterator[str]:
         yield f"raises what is held by {moved[-1, 2] * 1000:.0f} mm, {RAISED_M * 1000:.0f} at least"
 
 
-def _place(held_points_m: NDArray, bin_: Bin) -> Iterator[str]:
+def _place(seen_points_m: NDArray, held_points_m: NDArray, bin_: Bin) -> Iterator[str]:
+    """It falls from where it was perceived to be: a foot that nobody saw may not be there. Below the rim it may."""
     low, high = held_points_m.min(axis=0), held_points_m.max(axis=0)
     off_m = np.abs((low + high)[:2] / 2 - bin_.center_m)
     if (off_m > np.array(bin_.size_m[:2]) / 2 - bin_.wall_m).any():
         yield f"never reaches the bin: it ends {off_m.max() * 1000:.0f} mm from its middle"
-    drop_m = float(low[2]) - bin_.size_m[2]
+    rim_m = bin_.size_m[2]
+    drop_m, foot_m = float(seen_points_m[:, 2].min()) - rim_m, float(low[2]) - rim_m
     if not drop_m <= HIGHEST_DROP_M:
         yield f"lets go {drop_m * 1000:.0f} mm above the bin's rim, {HIGHEST_DROP_M * 1000:.0f} allowed"
-    elif not drop_m >= 0.0 and not _is_within(low, high, bin_):
-        yield f"lets go {-drop_m * 1000:.0f} mm below the bin's rim of what is not between its walls, above its floor"
+    if not foot_m >= 0.0 and not _is_within(low, high, bin_):
+        yield f"lets go {-foot_m * 1000:.0f} mm below the bin's rim of what is not between its walls, above its floor"
 
 
 def _leave(T_world_tool: Matrix) -> Iterator[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from core.cell_parts import Bin
-from core.transforms import Matrix, rotation_z
+from core.transforms import Matrix, apply, rotation_z
 from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import HELD_RADIUS_M, CollisionChecker, Held, inside
 from grasping.planning.inverse_kinematics import (
@@ -31,6 +31,8 @@ from hardware.robot.description import PARK_JOINTS
 
 #: The held object's lowest point comes this far above the bin's rim [m], and is lowered to so far above its floor.
 RIM_CLEARANCE_M, FLOOR_CLEARANCE_M = 0.02, 0.01
+#: It is let go of no higher above the rim [m].
+_HIGHEST_DROP_M = 0.095
 #: Poses of the way down are this far apart [m].
 _LOWER_STEP_M = APPROACH_M / LINE_STEPS
 #: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
@@ -104,10 +106,16 @@ def places_over_bin(
             lower = _lower(joints[k], T[pose[k]], carrying, leaving, bin_)
             for far in (len(lower), 1)[: len(lower)]:  # else it falls
                 last = lower[far - 1]
-                withdraw = _withdraw(last, arm.place(last[None], 0.0).T_world_tcp, leaving)
-                if withdraw is not None:
+                T_world_last = arm.place(last[None], 0.0).T_world_tcp
+                withdraw = _withdraw(last, T_world_last, leaving)
+                if withdraw is not None and _drop_m(held, T_world_last[0], bin_) <= _HIGHEST_DROP_M:
                     yield Place(joints[k], lower[:far], withdraw)
                     break
+
+
+def _drop_m(held: Held, T_world_tcp: Matrix, bin_: Bin) -> float:
+    """How far [m] above the bin's rim what was seen of what is held is let go of: a foot below it may not be there."""
+    return float(apply(T_world_tcp, held.seen_tcp_m)[:, 2].min()) - bin_.size_m[2]
 
 
 @cache

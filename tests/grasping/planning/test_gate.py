@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.cell import Cell
-from core.transforms import invert, rotation_z, transform
+from core.transforms import apply, invert, rotation_z, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.gate import check_motions
@@ -259,6 +259,20 @@ def test_a_place_that_does_not_reach_the_bin_is_caught(plan):
     for end in (place[0], place[len(place) // 4]):
         report = check(plan, plan.motions | {Phase.PLACE: along(place[0], end), Phase.RETREAT: along(end, retreat[-1])})
         assert any("never reaches the bin" in v for v in report.violations), report.violations
+
+
+def test_what_was_seen_falls_no_deeper_whatever_is_taken_to_be_below_it(plan):
+    """A foot that nobody saw, 4 cm above the rim, holds nothing up that is let go of 12.5 cm above it."""
+    cloud = SceneCloud.from_grasps(scene(GLASS), table_view()).of(0)
+    place, retreat = plan.motions[Phase.PLACE].positions_rad, plan.motions[Phase.RETREAT].positions_rad
+    tool = ArmModel(plan.arm, CELL.arms[plan.arm]).place(place[-1:], 0.05).T_world_tcp[0]
+    foot_m = apply(tool @ invert(plan.T_world_tcp), cloud)[:, 2].min()
+    up_m = CELL.bin.size_m[2] + 0.04 - foot_m
+    end = joints_at(plan.arm, transform(translation_m=(0.0, 0.0, up_m)) @ tool, near=place[-1])
+    motions = plan.motions | {Phase.PLACE: along(place[0], end), Phase.RETREAT: along(end, retreat[-1])}
+    for target, is_refused in ((cloud, False), (cloud[cloud[:, 2] > 0.085], True)):
+        report = check(plan, motions, target_points_m=target)
+        assert any("above the bin's rim" in v for v in report.violations) == is_refused, report.violations
 
 
 def test_an_approach_from_the_side_or_from_nowhere_is_caught(plan):

@@ -351,7 +351,7 @@ def test_a_checker_sees_the_table_the_bin_itself_and_what_it_holds():
     assert not checker().free(joints_at(-0.05, 0.2, 0.004)).any()
     assert not checker(FREE.with_boxes(bin_boxes(CELL.bin))).free(joints_at(*CELL.bin.center_m, 0.01)).any()
     assert not checker().free(np.array([0.0, 0.0, 0.0, 0.0, 1.22, 0.0])).any()
-    long_object = Held(np.array([[0.0, 0.0, 0.05]]))
+    long_object = Held(*2 * [np.array([[0.0, 0.0, 0.05]])])
     assert not checker(held=long_object).free(joints_at(-0.05, 0.2, 0.05)).any()
 
 
