@@ -35,10 +35,16 @@ FATE_COLORS: dict[str, Rgb] = {
 }
 #: Of the reasons why no path was found, which are the planner's own.
 _PATH_COLORS: tuple[Rgb, ...] = ((0, 175, 190), (150, 150, 0), (90, 30, 90), (0, 95, 95), (60, 60, 0))
-OBJECTS, BIN, STANDING_ARMS = "objects", "bin", "arms that stand still"
-VOXEL_COLORS: dict[str, Rgb] = {OBJECTS: (225, 175, 80), BIN: (90, 100, 130), STANDING_ARMS: (160, 160, 175)}
+HIDDEN, OBJECTS, BIN, STANDING_ARMS = "hidden behind objects", "objects", "bin", "arms that stand still"
+VOXEL_COLORS: dict[str, Rgb] = {
+    HIDDEN: (215, 205, 225),
+    OBJECTS: (225, 175, 80),
+    BIN: (90, 100, 130),
+    STANDING_ARMS: (160, 160, 175),
+}
 #: A drawn gripper's fingers and stem [m].
 _FINGER_M, _STEM_M = 0.035, 0.025
+_NONE_M: NDArray[np.float64] = np.zeros((0, 3))
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,11 @@ class PlanScene:
 
     @cached_property
     def voxels_m(self) -> dict[str, NDArray[np.float64]]:
-        """Centres (N, 3), world, of the distance field's occupied voxels, by what they are of."""
-        nothing = DistanceField.empty(self.cell)
+        """Centres (N, 3), world, of the distance field's occupied voxels, by what they are of.
+
+        What an object hides is in the way of all grasps but its own.
+        """
+        nothing, cloud = DistanceField.empty(self.cell), self._cloud
         # The bin's walls are thinner than a voxel: of few does the centre lie within.
         still = [name for name in self.cell.arms if self.trial.plan is None or name != self.trial.plan.arm]
         boxes = [
@@ -85,7 +94,8 @@ class PlanScene:
             for box in oriented_boxes(ArmModel(name, self.cell.arms[name]), self.joints_rad[name], ASSUMED_WIDTH_M)
         ]
         return {
-            OBJECTS: nothing.with_points(self._cloud_m).voxels_within(0.0),
+            HIDDEN: nothing.with_points(np.concatenate([_NONE_M, *cloud.hidden_m.values()])).voxels_within(0.0),
+            OBJECTS: nothing.with_points(cloud.points_m).voxels_within(0.0),
             BIN: nothing.with_boxes(bin_boxes(self.cell.bin)).voxels_within(VOXEL_M / 2),
             STANDING_ARMS: nothing.with_boxes(boxes).voxels_within(0.0),
         }
@@ -96,9 +106,12 @@ class PlanScene:
         return np.zeros((0, 3)) if self.trial.plan is None else self.trial.plan.binned_m
 
     @property
-    def _cloud_m(self) -> NDArray[np.float64]:
+    def _cloud(self) -> SceneCloud:
+        """What the planner keeps clear of, hidden space too where the cell counts that as occupied."""
         grasps, view = self.trial.grasps, self.trial.view
-        return np.zeros((0, 3)) if grasps is None or view is None else SceneCloud.from_grasps(grasps, view).points_m
+        if grasps is None or view is None:
+            return SceneCloud(_NONE_M, np.zeros(0, np.int32))
+        return SceneCloud.from_grasps(grasps, view, self.cell)
 
     @property
     def words(self) -> str:

@@ -12,7 +12,7 @@ from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
-from grasping.planning.candidates import CHOSEN, Around, Candidate, Reach, Rejections
+from grasping.planning.candidates import CHOSEN, SHUT_IN, Around, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate import check_motions
 from grasping.planning.gate_numbers import Joints
@@ -150,16 +150,14 @@ class _Search:
         return None
 
     def _arms_that_can_start(self) -> list[str]:
-        """Arms that stand free, so that a motion may begin there.
+        """Arms that touch nothing that was seen. One that stands in what an object hides may still go for that object,
+        whose own grasps do not count it, and for no other (`SHUT_IN`).
 
         Raises:
             PlanningError: there is none.
         """
-        ready = []
-        for name, arm in self.arms.items():
-            here = self._everything[name]
-            if CollisionChecker(arm, self.cell.workspace, Surroundings(here, here), 0.0).free(self.joints[name]).all():
-                ready.append(name)
+        everything = self._everything.items()
+        ready = [name for name, here in everything if self._is_free(name, Surroundings(here, here))]
         if not ready:
             raise PlanningError(
                 "No arm can start from where it is: it touches something, or its tool is outside the workspace.",
@@ -169,6 +167,10 @@ class _Search:
             self.tally.counts[f"the {name} arm cannot start from where it is"] += 1
         return ready
 
+    def _is_free(self, name: str, around: Surroundings) -> bool:
+        """Whether an arm is where it stands, its fingers closed."""
+        return CollisionChecker(self.arms[name], self.cell.workspace, around, 0.0).all_free(self.joints[name])
+
     def _candidates(self, numbers: NDArray[np.intp], arms: list[str]) -> list[Candidate]:
         """What these arms can carry out of a block of grasps, best first."""
         labels = self.rows[numbers, OBJECT].astype(int)
@@ -176,15 +178,12 @@ class _Search:
         for name in arms:
             reach = Reach(self.arms[name], self.joints[name], self.cell.workspace)
             for label in np.unique(labels):
-                own = numbers[labels == label]
-                found += reach.candidates(
-                    self.rows[own],
-                    own,
-                    self.T_world_camera,
-                    self._around_of(name, label),
-                    self.cloud.of(label),
-                    self.tally,
-                )
+                own, around = numbers[labels == label], self._around_of(name, label)
+                if not self._is_free(name, around.transit):
+                    self.tally.add(SHUT_IN, own)
+                    continue
+                target_m = self.cloud.of(label)
+                found += reach.candidates(self.rows[own], own, self.T_world_camera, around, target_m, self.tally)
         return sorted(found, key=lambda candidate: -candidate.value)
 
     def _reached_first(self, candidates: list[Candidate], planner: PlannerSpecification) -> list[Candidate]:

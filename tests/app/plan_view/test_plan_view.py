@@ -2,6 +2,7 @@
 
 import urllib.request
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from app.plan_view.command import scene_facts, view_plan
 from app.plan_view.page import PlanPage
-from app.plan_view.planned import BIN, OBJECTS, UNLIKELY, PlanScene
+from app.plan_view.planned import BIN, HIDDEN, OBJECTS, UNLIKELY, PlanScene
 from app.replay.options import PlanViewOptions
 from app.run.trial import Trial
 from core.errors import ConfigurationError
@@ -61,6 +62,16 @@ def test_without_a_plan_every_grasp_has_its_reason_and_the_page_says_the_remedy(
     assert len(shown.voxels_m[OBJECTS]) and len(shown.voxels_m[BIN])
     with closing(PlanPage(shown, "127.0.0.1")) as page:
         assert urllib.request.urlopen(page.address).status == 200
+
+
+@pytest.mark.parametrize("hidden", ["occupied", "free"])
+def test_what_an_object_hides_is_shown_where_it_counts_as_occupied(hidden: str) -> None:
+    workspace = CELL.workspace.model_copy(update={"hidden": hidden})
+    shown = replace(planned((0.02, 0.10, 0.03, 0.12)), cell=CELL.model_copy(update={"workspace": workspace}))
+    behind_m = shown.voxels_m[HIDDEN]
+    assert (len(behind_m) > 0) == (hidden == "occupied")
+    if len(behind_m):  # farther from the camera than the object
+        assert behind_m[:, 0].mean() < shown.voxels_m[OBJECTS][:, 0].mean()
 
 
 def test_a_drawn_scene_becomes_a_picture_and_what_is_too_unlikely_is_told_apart(

@@ -5,9 +5,9 @@ from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import apply, invert, rotation_z, transform
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M
-from grasping.grasp_set import GraspSet
+from grasping.grasp_set import OBJECT, GraspSet
 from grasping.planning.arm_model import COVER, ArmModel
-from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
+from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED, SHUT_IN
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
@@ -230,6 +230,16 @@ def test_arms_that_touch_something_do_not_start():
     lying = np.array([0.0, 2.2, -0.3, 0.0, 0.0, 0.0])
     with pytest.raises(PlanningError, match="No arm can start"):
         plan_for(scene(GLASS), joints={name: lying for name in CELL.arms})
+
+
+def test_an_arm_that_stands_in_what_another_object_hides_goes_for_no_other():
+    grasps = scene((-0.10, 0.18, 0.05, 0.35), GLASS)
+    other = grasps[np.flatnonzero(grasps.rows[:, OBJECT] == 1)]
+    for hidden, is_shut_in in (("occupied", True), ("free", False)):
+        workspace = CELL.workspace.model_copy(update={"hidden": hidden})
+        with pytest.raises(NoPlanError) as refusal:
+            plan_for(other, CELL.model_copy(update={"workspace": workspace}), arms=("left",))
+        assert (set(refusal.value.fates) == {SHUT_IN}) == is_shut_in == (SHUT_IN in refusal.value.rejections)
 
 
 def test_states_that_cannot_be_trusted_are_refused():
