@@ -180,7 +180,8 @@ class Console:
             while asked.answer is None:
                 typed = read(asked.wake)
                 own = Reply("", text=typed) if question.takes_text else Reply(_meant(typed, question))
-                self.questions.answer(question.id, own)
+                if not self.questions.answer(question.id, own) and asked.answer is None:
+                    self.say(f"    not a key of this question: {menu}")
             answer = asked.answer
         if answer.by == PAGE:
             said = " ".join(filter(None, (question.choices.get(answer.key, ""), answer.text)))

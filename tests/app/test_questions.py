@@ -72,6 +72,17 @@ def test_a_question_that_is_broken_off_takes_no_answer_any_more() -> None:
     assert told == [QuestionOpen(question), QuestionEnd(question, None)]
 
 
+def test_a_key_that_means_nothing_is_answered_by_those_that_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = iter("xyn")
+    monkeypatch.setattr("app.console.read_key", lambda wake: next(keys))
+    console = Console()
+    console.questions.is_answered_elsewhere = True
+    assert [console.ask(Question("Move?", MOVE)).key for _ in range(2)] == ["y", "n"]
+    assert capsys.readouterr().out.count("not a key of this question: y move  n skip") == 1
+
+
 def test_nobody_to_answer_refuses() -> None:
     with pytest.raises(ConfigurationError, match="not a terminal"):
         Console(is_quiet=True).ask(Question("Move?", MOVE))
