@@ -66,7 +66,10 @@ def _demand_ends(path: Path) -> None:
                 f"The recording {path} was being written when its process ended: {partial_of(path).name} is cut off.",
                 "Use the trial's frames and pictures, which were on disk before; the cut-off file can be removed.",
             )
-        raise TrialError(f"There is no recording {path}.", "Trials logged from now on have one: trial.mcap.")
+        raise TrialError(
+            f"There is no recording {path}.",
+            "Name a trial's number (python main.py trials list), its folder, or the trial.mcap in it.",
+        )
     try:
         with path.open("rb") as file:
             start = file.read(len(MAGIC))

@@ -128,7 +128,7 @@ def test_what_cannot_be_meant_is_said(done: RecordedTrial, copied: Path, tmp_pat
     for arguments, code, words in (
         ((copied / "trial.mcap",), 1, "cut short"),
         ((999_999,), 1, "no trial 999999"),
-        ((tmp_path / "nothing.mcap",), 1, "no recording"),
+        ((tmp_path / "nothing.mcap",), 1, "trials list"),
         ((tmp_path / "empty",), 1, "neither a recording nor frames"),
         ((done.row.id, "--estimators", "nonsense", "--out", tmp_path / "out"), 2, "nonsense"),
         ((done.row.id, "--estimators", "raw", "--attempt", 2, "--out", tmp_path / "out"), 2, "no attempt 2"),
