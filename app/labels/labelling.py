@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.events import LabelChange
-from app.labels.suggestion import Suggestion, fits, suggest
+from app.labels.suggestion import Suggestion, doubt, fits, suggest
 from app.question import Question, Reply
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
@@ -101,12 +101,15 @@ class Labelling:
         """A label that the disk does not take is told; the trial stays unconfirmed."""
         try:
             label = self._log.label(label)
+            record = self._log.get(label.trial)
         except VitroError as error:
             self._console.error(error)
             return
         self._console.events.tell(LabelChange(label))
         words = [str(label.value), f"({label.reason})" if label.reason else "", f"by {label.by}", label.note]
         self._console.say(f"    trial {label.trial}: {' '.join(filter(None, words))}")
+        if against := doubt(record, label.value):
+            self._console.say(f"    [yellow]![/] {against}")
 
 
 def _question(record: TrialRecord, suggestion: Suggestion, note: str) -> Question:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trials.label import FailureReason, LabelledTrial, LabelValue
-from trials.record import Reason, TrialRecord
+from trials.record import Outcome, Reason, TrialRecord
 
 #: What a person would most likely call what the machine saw; of the other reasons a person alone can tell.
 LIKELY = {
@@ -43,6 +43,16 @@ def suggest(record: TrialRecord) -> Suggestion:
     # In the digital cell the arm's faults are the system's: what they are called elsewhere would be no failure.
     reason = reason if reason and fits(reason, value) else None
     return Suggestion(value, reason, f"{_state(record)}{_measures(record)}")
+
+
+def doubt(record: TrialRecord, value: LabelValue) -> str:
+    """What speaks against a label, for who gives it; empty where nothing does."""
+    if value is not LabelValue.SUCCESS or record.outcome not in (Outcome.INTERRUPTED, Outcome.REFUSED):
+        return ""
+    why = f" ({record.reason})" if record.reason else ""
+    return (
+        f"trial {record.id} was {record.outcome}{why}, yet counts as a success now: trials undo {record.id} if not so"
+    )
 
 
 def fits(reason: FailureReason, value: LabelValue) -> bool:

@@ -5,7 +5,7 @@ import sys
 from app.console import Console
 from app.interrupts import Interrupts
 from app.labels.labelling import Labelling
-from app.labels.suggestion import fits, suggest
+from app.labels.suggestion import doubt, fits, suggest
 from app.paths import trial_log
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
@@ -30,6 +30,8 @@ def label_trial(options: LabelOptions) -> int:
         if value is not None:
             reason = _reason(options.reason, value, record)
             store.label(Label(trial=record.id, value=value, reason=reason, note=options.note, by=operator.name))
+            if against := doubt(record, value):
+                console.say(f"  [yellow]![/] {against}")
         else:
             store.demand_ended(record)
             _demand_somebody()

@@ -54,6 +54,14 @@ def test_a_label_is_given_shown_and_taken_back(store: TrialStore) -> None:
     assert all(part in text for part in ("slid", "ada", "bo", "antipodal", store.get(trial).uuid, "files: none"))
 
 
+@pytest.mark.parametrize("outcome", [Outcome.INTERRUPTED, Outcome.REFUSED])
+def test_a_success_of_a_trial_that_verified_nothing_is_doubted(store: TrialStore, outcome: Outcome) -> None:
+    warned, sure = ended(store, outcome), ended(store)
+    assert f"trial {warned} was {outcome}" in shown("label", warned, "--success")
+    assert "was" not in shown("label", warned, "--failure", "--reason", "m")
+    assert "was" not in shown("label", sure, "--success")
+
+
 @pytest.mark.parametrize(("key", "reason"), REASON_KEYS.items())
 def test_a_reason_is_given_by_its_key_or_its_name(store: TrialStore, key: str, reason: str) -> None:
     trial = ended(store)
