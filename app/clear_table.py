@@ -13,6 +13,7 @@ from app.run.options import ClearOptions, pipeline_options
 from app.run.session import Session
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
+from core.words import counted
 from hardware.worlds import open_world
 from trials.record import DIGITAL_CELL, Outcome, Reason, TrialRecord
 from trials.store import TrialStore
@@ -115,13 +116,14 @@ def cycle_s(row: TrialRecord) -> float:
 
 
 def _say(console: Console, cleared: Clearing) -> None:
-    of = "" if cleared.laid is None else f" of {cleared.laid}"
+    done = f"{cleared.cleared} of " * (cleared.laid is not None)
+    done += counted(cleared.cleared if cleared.laid is None else cleared.laid, "object")
     left = "" if not cleared.left else f"; {cleared.left} left on the table"
     console.say(
-        f"\n[bold]{cleared.cleared}{of} object(s) cleared[/] in {cleared.picks} pick(s), {cleared.attempts} tries, "
+        f"\n[bold]{done} cleared[/] in {counted(cleared.picks, 'pick')}, {cleared.attempts} tries, "
         f"{cleared.picks_per_hour:.0f} picks an hour{left}. It ended: {cleared.ended}."
     )
     if cleared.still_seen:
-        console.say(f"  The last look still saw {cleared.still_seen} object(s).")
+        console.say(f"  The last look still saw {counted(cleared.still_seen, 'object')}.")
     for pick in cleared.not_picked:
         console.say(f"  not picked (trial {pick['trial']}): {pick['reason']}: {pick['detail']}")

@@ -31,6 +31,8 @@ from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.transforms import invert
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table
+from core.words import counted
+from core.work import hold_folder
 
 #: How wide the hand opens for the board's tab [m].
 BOARD_OPEN_M = 0.03
@@ -95,8 +97,8 @@ def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str, 
     samples = Samples.open(home() / "calibrations" / cell.name, settings, options.fresh)
     if others := samples.others():
         console.say(
-            f"  {others} unfinished calibration(s) with other options, another cell file, or of an older Vitro are not "
-            f"gone on with: [bold]{escape(str(samples.path.parent))}[/]"
+            f"  not gone on with: {counted(others, 'unfinished calibration')} with other options, another cell file, "
+            f"or of an older Vitro: [bold]{escape(str(samples.path.parent))}[/]"
         )
     if options.again:
         forget_step(options.again, samples, cell, rig, options.views, console)

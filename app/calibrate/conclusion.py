@@ -17,6 +17,7 @@ from calibration.solve import poses_apart
 from calibration.steps.fingers import NOT_MEASURED
 from calibration.store import CalibrationStore
 from core.errors import StorageError
+from core.words import counted
 
 #: So many standard deviations hold what is true in 95 % of cases.
 SURE = 1.96
@@ -45,7 +46,7 @@ def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples
         version = store.save(calibration)
         samples.forget()
         missing = sum(finding.kind == NOT_MEASURED for finding in findings)
-        short = f", [yellow]without {missing} step(s) that told nothing (above)[/]" * bool(missing)
+        short = f", [yellow]without {counted(missing, 'step')} that told nothing (above)[/]" * bool(missing)
         console.say(f"  [green]✓[/] stored as {version} and in use{short}; calibrate rollback undoes it")
         report = _report(store, version, calibration, console)
     console.events.tell(CalibrationSolved(calibration, accepted, report))

@@ -18,6 +18,7 @@ from core.cell import load_cell
 from core.errors import CalibrationError, ConfigurationError
 from core.files import replace_file, writing
 from core.json_values import plain
+from core.words import counted
 
 
 def list_versions(options: VersionsOptions) -> int:
@@ -40,7 +41,7 @@ def list_versions(options: VersionsOptions) -> int:
         for one in versions
     ]
     columns = ("used", "version", "camera", "left out, px", "left out, mm", "touch, mm", "damaged")
-    console.table(f"{len(versions)} calibration(s) of {store.cell} in {store.folder}", columns, rows)
+    console.table(f"{counted(len(versions), 'calibration')} of {store.cell} in {store.folder}", columns, rows)
     console.result({"cell": store.cell, "current": current, "versions": versions})
     return 0
 

@@ -21,6 +21,7 @@ from app.trials.tables import show_success
 from core.errors import TrialError
 from core.files import hold, writing
 from hardware.worlds import open_world
+from core.words import counted
 from trials.campaign import Campaign
 from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
@@ -102,8 +103,8 @@ def _plan_line(campaign: Campaign) -> str:
     names = ", ".join(sorted(map(campaign.alias, campaign.estimators)))
     runs = len(list(campaign.plan()))
     return (
-        f"campaign [bold]{campaign.name}[/]: {names} on {campaign.scenes} scenes of each of {len(campaign.surfaces)} "
-        f"surface(s), {runs} runs in all"
+        f"campaign [bold]{campaign.name}[/]: {names} on {counted(campaign.scenes, 'scene')} of each of "
+        f"{counted(len(campaign.surfaces), 'surface')}, {counted(runs, 'run')} in all"
     )
 
 
@@ -115,9 +116,11 @@ def _settings_line(campaign: Campaign) -> str:
 def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[LabelledTrial]) -> None:
     """No rates before the end: who has seen them may be tempted to stop there."""
     if missing:
-        console.say(f"  {missing} run(s) are missing still; go on: python main.py trials campaign {campaign.name}")
+        console.say(
+            f"  still missing: {counted(missing, 'run')}; go on: python main.py trials campaign {campaign.name}"
+        )
     else:
         summaries = summarise_labelled(trials, [known.counts for known in trials])
-        title = f"The campaign {campaign.name}: {len(trials)} trial(s)"
+        title = f"The campaign {campaign.name}: {counted(len(trials), 'trial')}"
         show_success(console, summaries, title, "as labelled, unconfirmed is none")
         console.say(f"  complete; its report: python main.py trials report --campaign {campaign.name}")

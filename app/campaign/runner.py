@@ -12,6 +12,7 @@ from app.run.session import Session
 from app.run.station import Station
 from app.run.trial_log import TrialLog
 from core.errors import ArmError
+from core.words import counted
 from grasping.execution import GRIP_FORCE_N
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
@@ -69,7 +70,7 @@ class CampaignRunner:
             self._tried[scene] = self._tried.get(scene, 0) + 1
             console.say(
                 f"\n[bold]run {number} of {planned}[/]: scene {scene.number + 1} on the {scene.surface} table, "
-                f"{scene.objects} object(s), estimator [bold]{self.campaign.alias(scene.estimator)}[/]"
+                f"{counted(scene.objects, 'object')}, estimator [bold]{self.campaign.alias(scene.estimator)}[/]"
             )
             discard_unfinished(self.store, scene, self.campaign)
             begun = len(self.log.ids)

@@ -10,6 +10,7 @@ from app.events import PictureTold
 from app.paths import trial_folder
 from app.run.operator import Operator
 from core.image_file import read_image, write_image
+from core.words import counted
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
 from trials.store import TrialStore
@@ -37,7 +38,8 @@ class SceneGuide:
         """
         reference = self.reference()
         question = (
-            f"The {self.scene.surface} table, {self.scene.objects} object(s), the bin empty, hands out of the cell."
+            f"The {self.scene.surface} table, {counted(self.scene.objects, 'object')}, the bin empty, hands out of the "
+            "cell."
             if reference is None
             else f"The {self.scene.surface} table, everything as in {reference}, the bin empty, hands out of the cell."
         )

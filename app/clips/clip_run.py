@@ -17,6 +17,7 @@ from app.interrupts import Interrupts
 from core.errors import PerceptionError, StorageError
 from core.files import writing
 from core.threads import fix_threads
+from core.words import counted
 from core.work import Work
 from hardware.cameras.clips.clip import Clip, Progress, read_ahead
 from hardware.cameras.clips.files import may_have_depth, open_clip
@@ -69,7 +70,7 @@ def estimate_maps(source: Path, estimator: Estimator, work: Work, console: Conso
     """
     with console.stage("check") as line, console.frames_bar("checking") as show:
         clip = open_clip(source, show)
-        line.detail = f"{clip.count} frame(s) of {clip.width}x{clip.height}, {clip.fps:.4g} a second"
+        line.detail = f"{counted(clip.count, 'frame')} of {clip.width}x{clip.height}, {clip.fps:.4g} a second"
     kind = estimator.specification.gives
     maps = MapFile(work.folder / f"{kind}.npy.part", (clip.count, clip.height, clip.width))
     if kind == "normals":

@@ -21,6 +21,7 @@ from core.cell import load_cell
 from core.errors import CalibrationError, CameraError, ConfigurationError, ContradictionError, PerceptionError
 from core.files import writing
 from core.image import RgbdImage
+from core.words import counted
 from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
 from hardware.cameras.recorded import open_recording
@@ -76,8 +77,8 @@ def estimate_depth(options: DepthOptions, console: Console) -> dict[str, Any]:
         residual_mm = max(frame.residual_mm for frame in scale.frames)
         drift_mm = max(frame.drift_mm for frame in scale.frames)
         console.say(
-            f"  metric by {scale.anchor_source} on {len(scale.frames)} frame(s): within {residual_mm:.1f} mm at the "
-            f"table, drift {drift_mm:.1f} mm"
+            f"  metric by {scale.anchor_source} on {counted(len(scale.frames), 'frame')}: within {residual_mm:.1f} mm "
+            f"at the table, drift {drift_mm:.1f} mm"
         )
         if kind == "metric" and scale.scale != 1:
             console.say(f"  multiplied by {scale.scale:.4f}, as the tags ask for")
@@ -140,8 +141,8 @@ def _work_through(
         request = {"source": str(source), "chosen": why, "settings": settings}
         summary = work.publish(files, {**request, **maps.facts, **facts})
     console.say(
-        f"{summary['frames']} frame(s) in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a frame), "
-        f"{file} in [bold]{out!s}[/]"
+        f"{counted(summary['frames'], 'frame')} in {summary['seconds']:.1f} s ({summary['ms_per_frame']:.0f} ms a "
+        f"frame), {file} in [bold]{out!s}[/]"
     )
     return summary
 

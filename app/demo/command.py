@@ -19,6 +19,7 @@ from app.trials.report import write_trial_report
 from app.trials.tables import show_labelled
 from core.errors import VitroError
 from core.surfaces import Surface
+from core.words import counted
 from hardware.worlds import open_world
 from trials.store import TrialStore
 
@@ -40,7 +41,7 @@ def show_demo(options: DemoOptions, console: Console | None = None, open_world: 
     folder = home() / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     console.say(
-        f"{len(surfaces)} trial(s) in the digital cell, about {len(surfaces) * TRIAL_S} s"
+        f"{counted(len(surfaces), 'trial')} in the digital cell, about {len(surfaces) * TRIAL_S} s"
         f"{'' if options.yes else ', and as long as you take to answer'}. Ctrl-C ends it at any time."
     )
     with TrialStore(folder / "trials.db") as store, Interrupts() as interrupts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.events import CampaignEnd, Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
 from app.trials.tables import said_of
+from core.words import counted
 from trials.label import Label, LabelledTrial
 from trials.record import TrialRecord
 
@@ -131,5 +132,5 @@ class ResultsPart:
 
 
 def _count(group: Sequence[LabelledTrial], is_open: bool) -> str:
-    counted = sum(one.counts for one in group)
-    return f"{counted} trial(s)" if is_open else f"{sum(one.is_success for one in group)} of {counted}"
+    valid = sum(one.counts for one in group)
+    return counted(valid, "trial") if is_open else f"{sum(one.is_success for one in group)} of {valid}"

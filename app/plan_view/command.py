@@ -26,6 +26,7 @@ from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, VitroError
 from core.files import demand_writable
 from core.image import RgbdImage
+from core.words import counted
 from grasping.grasp_set import SCORE
 from grasping.planning.candidates import NOT_LOOKED_AT
 from grasping.planning.motion_planner import NoPlanError
@@ -121,7 +122,7 @@ def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
         world.stage(options.surface, options.seed, options.objects)
         frame = world.camera.read()
         joints = {name: arm.state().joints_rad for name, arm in world.arms.items()}
-        name = f"{options.surface}, seed {options.seed}, {options.objects} object(s)"
+        name = f"{options.surface}, seed {options.seed}, {counted(options.objects, 'object')}"
         return _planned(name, pipeline, [frame], joints, options.seed, console)
 
 

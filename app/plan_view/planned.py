@@ -12,6 +12,7 @@ from app.run.trial import Trial
 from core.cell import Cell
 from core.errors import VitroError
 from core.transforms import apply, invert
+from core.words import counted
 from grasping.grasp_set import WIDTH, T_camera_tcp
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
@@ -120,7 +121,7 @@ class PlanScene:
         if plan is None:
             return "no plan" if self.stopped is None else f"no plan: {self.stopped.cause}"
         seconds = sum(motion.duration_s for motion in plan.motions.values())
-        return f"{plan.arm} arm, {plan.candidates_tried} candidate(s) tried, {seconds:.1f} s of motion"
+        return f"{plan.arm} arm, {counted(plan.candidates_tried, 'candidate')} tried, {seconds:.1f} s of motion"
 
 
 def _gripper_m(width_m: float) -> NDArray[np.float64]:

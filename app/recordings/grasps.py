@@ -22,6 +22,7 @@ from core.errors import (
 from core.files import demand_writable, writing
 from core.image import RgbdImage, depth_unit_m
 from core.image_file import write_image
+from core.words import counted
 from grasping.detection.from_files import grasps_in, read_depth_numbers, read_mask, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
 from grasping.detection.steering import Steering
@@ -136,7 +137,7 @@ def grasps_of_image(options: GraspsOptions) -> int:
         frame, plane = _by_tags(frame, options, console)
     with console.stage("detect") as line, _naming_scale(options):
         grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane, steering)
-        line.detail = f"{len(grasps)} grasps on {len(np.unique(grasps.rows[:, OBJECT]))} object(s)"
+        line.detail = f"{len(grasps)} grasps on {counted(len(np.unique(grasps.rows[:, OBJECT])), 'object')}"
     if len(grasps) == 0:
         raise PlanningError(
             f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",

@@ -9,6 +9,7 @@ from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.run.options import RecordOptions
 from core.errors import CameraError, ConfigurationError
+from core.words import counted
 from hardware.cameras.attached import find_cameras
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame
@@ -44,7 +45,7 @@ def record_camera(options: RecordOptions) -> int:
     if count == 0:
         raise CameraError(f"{camera.name} gave no frame.", "Check it with: python main.py doctor")
     console.say(
-        f"{count} frame(s) of {camera.name} in [bold]{options.out}[/]; "
+        f"{counted(count, 'frame')} of {camera.name} in [bold]{options.out}[/]; "
         f"next: python main.py dry-run {quote(str(options.out))}"
     )
     console.result({"recording": str(options.out), "frames": count, "camera": camera.name})

@@ -21,6 +21,7 @@ from app.refine.refiner import (
 from app.refine.table import COLUMNS, how_much, row, short
 from app.run.trial_files import ESTIMATE, FRAMES, read_depth
 from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
+from core.words import counted
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
@@ -51,12 +52,14 @@ def refine_trials(options: RefineOptions) -> int:
             console.say(f"  skipped, for they kept no frames: trial {', '.join(map(str, without))}")
         if not run.trials and not run.failures:
             raise TrialError(
-                f"None of the {len(records)} trial(s) kept its frames.",
+                f"None of {counted(len(records), 'trial')} kept its frames.",
                 "Trials logged from now on do: python main.py --surface reflective. Recordings can be refined too.",
             )
         rows = run.finish()
     headings = ("trial", "surface", "outcome", "first", *COLUMNS)
-    console.table(f"{len(rows)} trial(s) refined by {options.estimator}", headings, [_cells(facts) for facts in rows])
+    console.table(
+        f"{counted(len(rows), 'trial')} refined by {options.estimator}", headings, [_cells(facts) for facts in rows]
+    )
     for trial, error in run.failures.items():
         console.say(f"  [red]✗[/] trial {trial}: {error.cause}")
     failed = {str(trial): error.cause for trial, error in run.failures.items()}
@@ -114,7 +117,7 @@ class _TrialsRun:
     def _refine_all(self, refiner: Refiner) -> None:
         due = [trial for trial in self.trials if refiner.is_due(trial)]
         if len(due) < len(self.trials):
-            self._console.say(f"  {refiner.name}: {len(self.trials) - len(due)} trial(s) done before")
+            self._console.say(f"  {refiner.name}: {counted(len(self.trials) - len(due), 'trial')} done before")
         if not due:
             return
         with self._console.stage("load") as line:

@@ -21,6 +21,7 @@ from app.run.trial_log import TrialLog
 from app.trials.tables import show_trials
 from core.cell import Cell
 from core.errors import CameraError, ConfigurationError
+from core.words import counted
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
 from hardware.world import World
 from hardware.worlds import open_world
@@ -46,7 +47,7 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
         finally:
             trials = [store.get(id) for id in log.ids]
             if trials:
-                show_trials(console, trials, f"{len(trials)} trial(s) in {time.monotonic() - started_s:.0f} s")
+                show_trials(console, trials, f"{counted(len(trials), 'trial')} in {time.monotonic() - started_s:.0f} s")
                 pictures = trial_folder(store.where, 0).parent
                 console.say("  practice: nothing of this is kept" if options.practice else f"  pictures: {pictures}")
             console.result({"trials": trials})

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.run.trial import Estimate
 from core.cell import Cell
+from core.words import counted
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport
@@ -52,13 +53,13 @@ def scale_line(metric: MetricDepth) -> str:
 def detect_line(grasps: GraspSet) -> str:
     note = f"; {grasps.note}" if grasps.note else ""
     objects = len(np.unique(grasps.rows[:, OBJECT]))
-    return f"{len(grasps)} grasps on {objects} object(s), best expects {grasps.rows[0, SCORE]:.0%}{note}"
+    return f"{len(grasps)} grasps on {counted(objects, 'object')}, best expects {grasps.rows[0, SCORE]:.0%}{note}"
 
 
 def plan_line(plan: GraspPlan) -> str:
     seconds = sum(motion.duration_s for motion in plan.motions.values())
     return (
-        f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {plan.candidates_tried} candidate(s) tried, "
+        f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {counted(plan.candidates_tried, 'candidate')} tried, "
         f"{seconds:.1f} s of motion, gate passed {plan.gate.configurations_checked} configurations"
     )
 

@@ -14,6 +14,7 @@ from app.paths import cell_file
 from app.synth.options import SynthOptions
 from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
+from core.words import counted
 from perception.learning.synthesis.clips.card import write_card
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
 from perception.learning.synthesis.clips.farm import Job, RayFarm, Step, render_here
@@ -39,7 +40,7 @@ def render_data_set(options: SynthOptions) -> int:
         if options.repair:
             with console.stage("check") as line:
                 found = data_set.discard_damaged()
-                line.detail = f"{len(found)} problem(s)" if found else "nothing is damaged"
+                line.detail = counted(len(found), "problem") if found else "nothing is damaged"
             for problem in found:
                 console.say(f"  [red]✗[/] {problem}; moved to set-aside/ and rendered again")
         missing = data_set.missing()

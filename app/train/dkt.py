@@ -6,6 +6,7 @@ from app.console import Console
 from app.machine import describe_device
 from app.train.loop import Loop
 from app.train.options import TrainDktOptions
+from core.words import counted
 from perception.learning.training.draws import seen_in_training
 from perception.learning.training.loader import naming_lost_readers
 from perception.learning.training.run import TrainingRun
@@ -37,7 +38,7 @@ def train(options: TrainDktOptions) -> int:
         with naming_lost_readers():
             loop.run(settings.validate_every, validates_last=True)
         if done := run.steps_done - loop.began_at:
-            console.say(f"{done} step(s) in {loop.seconds:.1f} s, {loop.speed()}")
+            console.say(f"{counted(done, 'step')} in {loop.seconds:.1f} s, {loop.speed()}")
         else:
             console.say(f"All {run.steps_done} steps are done already; more with --steps.")
         console.say(f"The LoRA: python main.py depth SOURCE --estimator dkt --weights {quote(str(run.model))}")
@@ -61,9 +62,10 @@ def train(options: TrainDktOptions) -> int:
 def _description(run: TrainingRun, device: str, processes: int) -> str:
     clips = [clip for dataset in run.datasets for clip in dataset.clips]
     shared = seen_in_training(run.validation_clips, run.datasets)
-    kept = f"clip(s), {shared} of them seen in training too" if shared else "clip(s) never trained on"
+    held_out = counted(len(run.validation_clips), "clip")
+    kept = f"{held_out}, {shared} of them seen in training too" if shared else f"{held_out} never trained on"
     return (
-        f"{run.description}, LoRA of rank {run.settings.rank}; {len(clips)} clip(s) of "
-        f"{', '.join(dataset.name for dataset in run.datasets)}; validation on {len(run.validation_clips)} {kept}; "
+        f"{run.description}, LoRA of rank {run.settings.rank}; {counted(len(clips), 'clip')} of "
+        f"{', '.join(dataset.name for dataset in run.datasets)}; validation on {kept}; "
         f"{processes} x {device}"
     )

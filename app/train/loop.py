@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.console import Console
 from app.interrupts import Interrupts
+from core.words import counted
 from perception.learning.training.files import LogRow
 from perception.learning.training.validation import Progress
 
@@ -75,7 +76,7 @@ class Loop:
         """
         training, began_s = self._training, time.monotonic()
         if training.lost_steps:
-            self._console.say(f"  {training.lost_steps} step(s) that were cut off before a checkpoint are made again")
+            self._console.say(f"  made again, as cut off before a checkpoint: {counted(training.lost_steps, 'step')}")
         with (
             Interrupts() as interrupts,
             interrupts.deferring(),

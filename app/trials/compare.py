@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.console import Console
 from app.paths import trial_log
 from app.trials.options import CompareOptions
+from core.words import counted
 from trials.report.comparisons import RateComparison
 from trials.report.named_comparison import compare_named
 from trials.report.verdict import p_value, points, with_interval
@@ -38,7 +39,9 @@ def _show(console: Console, comparisons: Sequence[RateComparison], caveats: Sequ
     for one in comparisons:
         console.say(f"  {one.surface}: {one.test.test}; {one.test.why}.")
         if one.unmatched != (0, 0):
-            console.say(f"    Left out: {one.unmatched[0]} and {one.unmatched[1]} first pick(s) without a counterpart.")
+            console.say(
+                f"    Left out: {one.unmatched[0]} and {counted(one.unmatched[1], 'first pick')} without a counterpart."
+            )
         _show_parted(console, one)
     for caveat in caveats:
         console.say(f"  [yellow]p values are descriptive:[/] {caveat}.")

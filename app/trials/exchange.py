@@ -12,6 +12,7 @@ from app.trials.opened_log import opened_log
 from app.trials.options import ExportTrialsOptions, ImportTrialsOptions, MergeTrialsOptions
 from core.errors import ConfigurationError, TrialError
 from core.files import demand_writable, replacing, writing
+from core.words import counted
 from trials.exchange.content import LogContent, read_content
 from trials.exchange.flat import FlatTable
 from trials.exchange.intake import take_in
@@ -42,7 +43,7 @@ def export_trials(options: ExportTrialsOptions) -> int:
         write = _write_flat if kind in _FLAT else _write_lossless
         with writing(options.file), replacing(options.file) as file:
             count = write(store, campaign, kind, file)
-    console.say(f"{count} trial(s) in {options.file}")
+    console.say(f"{counted(count, 'trial')} in {options.file}")
     console.result({"file": options.file, "trials": count})
     return 0
 
@@ -70,8 +71,8 @@ def _take(console: Console, content: LogContent, source: str) -> int:
     with TrialStore(trial_log()) as store:
         intake = take_in(store, content)
     console.say(
-        f"{intake.added} trial(s) of {source} taken into {store.where}, {intake.known} were there; "
-        f"{intake.labels} label(s), {intake.campaigns} campaign(s)"
+        f"{counted(intake.added, 'trial')} of {source} taken into {store.where}, {intake.known} were there; "
+        f"{counted(intake.labels, 'label')}, {counted(intake.campaigns, 'campaign')}"
     )
     for name, now in intake.renamed.items():
         console.say(f"  another campaign is called {name!r} here: the one that came is {now!r}")

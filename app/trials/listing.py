@@ -8,6 +8,7 @@ from app.trials.opened_log import opened_log
 from app.trials.options import ListOptions, SummaryOptions
 from app.trials.tables import show_labelled, show_success
 from core.json_values import plain
+from core.words import counted
 from trials.label import LabelledTrial
 from trials.report.counting import CountedTrials
 from trials.report.label_summary import summarise_labelled
@@ -22,7 +23,7 @@ def list_trials(options: ListOptions) -> int:
         wanted: dict[str, Any] = {"surface": options.surface, "campaign": campaign, "outcome": options.outcome}
         wanted |= {"last": options.last, "is_unconfirmed": options.unconfirmed}
         trials = Blinding(store.campaigns()).trials(store, options.estimator, **wanted)
-    show_labelled(console, trials, f"The last {len(trials)} trial(s) in {store.where}")
+    show_labelled(console, trials, f"The last {counted(len(trials), 'trial')} in {store.where}")
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 
@@ -36,16 +37,18 @@ def summarise_trials(options: SummaryOptions) -> int:
     console = Console(options.as_json)
     with opened_log(console) as store:
         campaign = None if options.campaign is None else store.campaign(options.campaign)
-        counted = CountedTrials(read_open_arrays(store, campaign))
-        look_at(store, campaign, counted)
-        stands = dict(zip(counted.arrays.ids.tolist(), counted.stands.tolist(), strict=True))
+        known = CountedTrials(read_open_arrays(store, campaign))
+        look_at(store, campaign, known)
+        stands = dict(zip(known.arrays.ids.tolist(), known.stands.tolist(), strict=True))
         campaigns = store.campaigns()
         blinding = Blinding(campaigns)
         labelled = store.each_labelled(None if campaign is None else campaign.id)
-        trials = [blinding.shown(known) for known in labelled if known.trial.id in stands]
+        trials = [blinding.shown(one) for one in labelled if one.trial.id in stands]
         hidden = [one.name for one in campaigns if one.is_blind and one.finished is None and campaign is None]
-    summaries = summarise_labelled(trials, [stands[known.trial.id] for known in trials])
-    show_success(console, summaries, f"{len(trials)} trial(s) in {store.where}", "as labelled, unconfirmed is none")
+    summaries = summarise_labelled(trials, [stands[one.trial.id] for one in trials])
+    show_success(
+        console, summaries, f"{counted(len(trials), 'trial')} in {store.where}", "as labelled, unconfirmed is none"
+    )
     if hidden:
         console.say(f"  Left out, for they are blind still: {', '.join(hidden)}; trials report --campaign NAME")
     console.result({"summary": summaries, "left_out": hidden})

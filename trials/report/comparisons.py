@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from core.words import counted
 from trials.campaign import Campaign
 from trials.report.counting import CountedTrials, FirstPicks, match_scenes
 from trials.statistics.comparison import RateTest, barnard, holm, mcnemar
@@ -92,8 +93,9 @@ def caveats(campaign: Campaign | None, complete: bool) -> tuple[str, ...]:
     looks = [str(look.get("trials", "?")) for look in campaign.looks]
     if looks:
         found.append(
-            f"results were looked at {len(looks)} time(s) before the budget was reached, at {', '.join(looks)} "
-            "trial(s): who may stop at a good moment finds p < 0.05 more often than once in twenty"
+            f"results were looked at {counted(len(looks), 'time')} before the budget was reached, with "
+            f"{', '.join(looks)} trials logged: who may stop at a good moment finds p < 0.05 more often than once in "
+            "twenty"
         )
     if not complete:
         found.append("the budget is not reached yet")

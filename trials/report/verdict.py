@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.words import counted
 from trials.report.comparisons import RateComparison
 from trials.report.counting import SurfaceRate
 from trials.statistics.proportion import SIGNIFICANT, Proportion
@@ -21,7 +22,7 @@ def verdict(totals: Sequence[SurfaceRate], comparisons: Sequence[RateComparison]
             said += " This describes these trials and proves nothing beyond them."
     unconfirmed = sum(rate.unconfirmed for rate in totals)
     if unconfirmed:
-        said += f" {unconfirmed} trial(s) that nobody has confirmed count as failures."
+        said += f" Failures for want of a person's word: {counted(unconfirmed, 'trial')}."
     return said
 
 

@@ -14,6 +14,7 @@ from app.paths import cell_file
 from core.cell import load_cell
 from core.errors import PlanningError
 from core.files import writing
+from core.words import counted
 from grasping.detection.registry import create_detector
 from grasping.planning.registry import find_planner
 
@@ -36,7 +37,7 @@ def bench_plan(options: BenchPlanOptions) -> int:
     result = summary(outcomes)
     if not result["planned"]:
         raise PlanningError(
-            f"No plan was found in {options.scenes} scene(s): {outcomes[0].reason}",
+            f"No plan was found in {counted(options.scenes, 'scene')}: {outcomes[0].reason}",
             "Try more --scenes, another --seed.",
         )
     result["gate"] = gate_summary(outcomes, np.random.default_rng(options.seed), console)

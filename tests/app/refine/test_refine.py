@@ -287,7 +287,7 @@ def test_a_killed_run_goes_on_after_the_trials_that_it_finished(home: Path, fram
     stamp = (first / "depth_m.npy").stat().st_mtime_ns
     assert not (second / "summary.json").exists() and not (second / "depth_m.npy").exists()
     done = refine("--trials", "--estimator", "raw")
-    assert "1 trial(s) done before" in done.stderr and len(json.loads(done.stdout)["trials"]) == 2
+    assert "1 trial done before" in done.stderr and len(json.loads(done.stdout)["trials"]) == 2
     assert (first / "depth_m.npy").stat().st_mtime_ns == stamp
     assert sorted(p.name for p in second.iterdir()) == ["depth.png", "depth_m.npy", "summary.json"]
 

@@ -157,7 +157,7 @@ def test_validation_on_clips_that_are_trained_on_is_called_so(data: Path, tmp_pa
     (tmp_path / "two.yaml").write_text("validation_clips: 2\n")
     for root, told in (
         (tmp_path / "named-otherwise", "validation on 2 clip(s), 2 of them seen in training too"),
-        (others, "validation on 2 clip(s) never trained on"),
+        (others, "validation on 2 clips never trained on"),
     ):
         result = train(data, tmp_path / f"out-{root.name}", *more, "--validation", f"transphy3d={root}")
         assert result.exit_code == 0 and told in " ".join(result.output.split()), result.output
