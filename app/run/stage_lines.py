@@ -32,7 +32,7 @@ def estimate_line(estimate: Estimate, shown: str = "") -> str:
     if shown:
         return shown
     holes = 1.0 - float(np.isfinite(estimate.relative.values).mean())
-    doubt = "" if estimate.unsure is None else f", unsure of {estimate.unsure:.0%} of what stands there"
+    doubt = "" if estimate.unsure is None else f", unsure of {estimate.unsure:.0%} of the objects' area"
     return f"{estimate.relative.estimator}, {holes:.0%} without depth{doubt}"
 
 

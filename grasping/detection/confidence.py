@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import Intrinsics
+from core.words import counted
 from grasping.grasp_set import FEATURES, WIDTH, fingertips
 from perception.depth_types import Plane, RelativeDepth, TableView
 from perception.objects.masks import object_region
@@ -30,14 +31,12 @@ def note_of_unsure(weight: NDArray[np.float64], labels: NDArray[np.int32]) -> st
     """
     unsure = is_unsure(weight)
     shares = [float(unsure[labels == label].mean()) for label in np.unique(labels[labels >= 0])]
-    shares = [share for share in shares if share > MAX_UNSURE]
-    if not shares:
+    doubtful = [share for share in shares if share > MAX_UNSURE]
+    if not doubtful:
         return ""
-    if len(shares) == 1:
-        return f"the estimator is unsure of {shares[0]:.0%} of one thing"
-    least = min(shares)
-    how = "wholly" if least > 0.995 else f"of {least:.0%} or more of each"  # no share reads "100% or more"
-    return f"the estimator is unsure of {len(shares)} things, {how}"
+    least = min(doubtful)
+    share = f"{least:.0%} or more" if len(doubtful) > 1 and least <= 0.995 else f"{least:.0%}"
+    return f"the estimator is unsure of {len(doubtful)} of {counted(len(shares), 'object')}: of {share} of their area"
 
 
 def known_features(

@@ -186,7 +186,7 @@ def test_an_object_of_which_the_estimator_is_unsure_comes_last_and_is_told():
     owner = fingertips(both.rows)[both.rows[:, OBJECT] == both.rows[0, OBJECT]]
     near = np.linalg.norm(INTRINSICS.rays() * scene.depth_m[..., None] - owner.mean(0), axis=2) < 0.07
     grasps = load_success_model().rank(detect_with(scene, np.where(near & (height > 0.004), 0.1, 1.0)))
-    assert "unsure of" in grasps.note
+    assert "unsure of 1 of 2 objects" in grasps.note
     assert np.linalg.norm(fingertips(grasps.rows) - owner.mean(0), axis=1)[0] > 0.04
 
 
@@ -198,7 +198,7 @@ def test_an_estimator_out_of_its_depth_lowers_the_chance_and_says_so(confidence:
         model.rank(grasps_on(scene)),
     )
     assert len(grasps) and grasps.rows[0, SCORE] < sure.rows[0, SCORE]
-    assert "100%" in grasps.note
+    assert "unsure of 1 of 1 object: of 100% of their area" in grasps.note
     bare = lay()
     told = detect_with(bare, np.where(np.arange(848) < 200, 0.1, 1.0) * np.ones((480, 1))).note
     assert "nothing stands" in told and "unsure of 24%" in told
