@@ -2,10 +2,12 @@
 
 from contextlib import closing
 from dataclasses import replace
+from typing import BinaryIO
 
 from rich.markup import escape
 
 from app.calibrate.board_size import ask_tag_mm
+from app.calibrate.cell import store_of
 from app.calibrate.conclusion import conclude
 from app.calibrate.options import CalibrateOptions, TargetOptions
 from app.calibrate.page.wizard_page import show_world, wizard_page
@@ -29,10 +31,10 @@ from calibration.result import CalibrationFinding, CellCalibration, FoundError
 from core.cell import Cell, load_cell
 from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.transforms import invert
-from hardware.worlds import choose_world
-from perception.table.locate import solve_table
 from core.words import counted
 from core.work import hold_folder
+from hardware.worlds import choose_world
+from perception.table.locate import solve_table
 
 #: How wide the hand opens for the board's tab [m].
 BOARD_OPEN_M = 0.03
@@ -58,6 +60,19 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)
+    with _held(cell):
+        return _wizard(options, cell, camera, console)
+
+
+def _held(cell: Cell) -> BinaryIO:
+    """That other processes leave the cell's unfinished views alone meanwhile."""
+    refusal = CalibrationError(
+        f"Another run calibrates the cell {cell.name!r}.", "Wait for its end, or stop it: the views are kept."
+    )
+    return hold_folder(store_of(cell).folder, refusal, ".views.lock")
+
+
+def _wizard(options: CalibrateOptions, cell: Cell, camera: str, console: Console) -> int:
     try:
         opened = Rig(cell, camera, Board(), options.seed, options.plant, options.drawn)
     except ArmError as error:  # as of a joint that reads what it cannot reach
@@ -102,6 +117,9 @@ def _open_samples(options: CalibrateOptions, cell: Cell, rig: Rig, camera: str, 
         )
     if options.again:
         forget_step(options.again, samples, cell, rig, options.views, console)
+    elif samples.views:
+        taken = ", ".join(f"{len(views)} of {options.views} of the {arm} arm" for arm, views in samples.views.items())
+        console.say(f"  going on with the views of an unfinished calibration, {taken}; --fresh begins anew")
     return samples
 
 

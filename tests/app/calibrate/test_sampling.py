@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.calibrate import command
 from app.calibrate.command import calibrate_cell
 from app.calibrate.options import CalibrateOptions, Plant
 from app.calibrate.rig import Rig
@@ -19,9 +20,11 @@ from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import mean_tags
 from core.cell import load_cell
+from core.errors import CalibrationError
 from core.transforms import invert
 from hardware.robot.kinematics import forward_kinematics
 from perception.table.locate import solve_table
+from tests.support.board_views import drawn_truth, drawn_views
 
 CELL, BOARD = load_cell(CELLS / "sim.yaml"), Board()
 
@@ -67,3 +70,22 @@ def test_an_arm_that_reads_what_it_cannot_reach_is_a_finding_and_nothing_moves(
     result = json.loads(capsys.readouterr().out)
     (finding,) = result["findings"]
     assert "joint 2" in finding["cause"] and finding["fatal"] and not result["accepted"]
+
+
+def test_a_cell_is_calibrated_by_one_run_at_a_time_and_the_next_says_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
+    options = CalibrateOptions(cell="sim", camera="sim", drawn=True, yes=True)
+
+    def cut_off(cell_options, cell, rig, samples: Samples, operator):
+        samples.add("left", drawn_views(drawn_truth(0), count=1)[0], ())
+        with pytest.raises(CalibrationError, match="Another run calibrates the cell 'sim'"):
+            calibrate_cell(options)
+        raise CalibrationError("The board fell.", "Grip it again.")
+
+    monkeypatch.setattr(command, "_calibrate", cut_off)
+    assert calibrate_cell(options) == 1
+    assert "going on" not in capsys.readouterr().out
+    assert calibrate_cell(options) == 1
+    assert "going on with the views of an unfinished calibration, 1 of 20 of the left arm" in capsys.readouterr().out
