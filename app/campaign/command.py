@@ -1,7 +1,8 @@
 """`python main.py trials campaign NAME`: estimators compared on matched scenes, a number of them fixed beforehand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any, BinaryIO
 
 from app.campaign.definition import chosen_estimators, define, demand_name, demand_same, shared_settings
@@ -20,8 +21,8 @@ from app.trials.blinding import Blinding
 from app.trials.tables import show_success
 from core.errors import TrialError
 from core.files import hold, writing
-from hardware.worlds import open_world
 from core.words import counted
+from hardware.worlds import open_world
 from trials.campaign import Campaign
 from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
@@ -58,7 +59,23 @@ def _held(name: str) -> BinaryIO:
         refusal = TrialError(
             f"Another process on this machine runs the campaign {name!r}.", "Wait for its end, or stop it."
         )
-        return hold(folder / f"{demand_name(name)}.lock", refusal)
+        return hold(folder / f".{demand_name(name)}.lock", refusal)
+
+
+def confirm_new(name: str, known: Iterable[str], operator: Operator) -> None:
+    """Has a person say whether a name that reads like a known campaign's is a new one's, or a slip; --yes goes on.
+
+    Raises:
+        KeyboardInterrupt: the person quits.
+    """
+    close = get_close_matches(name, known)
+    if not close:
+        return
+    told = f"There is no campaign {name!r} yet, but {' and '.join(map(repr, close))}."
+    if operator.assume_yes:
+        operator.console.say(f"  [yellow]![/] {told} A new one begins.")
+    else:
+        operator.ask(f"{told} Begin a new one?", {"y": "begin", "q": "quit"})
 
 
 def _begin(runner: CampaignRunner, console: Console) -> None:
@@ -85,9 +102,12 @@ def _begin(runner: CampaignRunner, console: Console) -> None:
 def _prepare(store: TrialStore, options: CampaignOptions, station: Station) -> tuple[Campaign, dict[str, Pipeline]]:
     """The campaign, committed where it is new, and what perceives and plans for each of its estimators."""
     place = {"world": DIGITAL_CELL if station.camera == "sim" else "hardware", "cell": station.cell.name}
-    known = next((one for one in store.campaigns() if one.name == options.name), None)
+    campaigns = {one.name: one for one in store.campaigns()}
+    known = campaigns.get(options.name)
     if known is not None:
         demand_same(known, options, place)
+    else:
+        confirm_new(options.name, campaigns, station.operator)
     settings: Mapping[str, Any] = shared_settings(options) if known is None else known.settings
     choices = chosen_estimators(options) if known is None else known.settings["choices"].values()
     shared = {field.name: settings[field.name] for field in fields(SharedOptions)}

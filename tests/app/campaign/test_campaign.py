@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.campaign.command import run_campaign
+from app.campaign.command import confirm_new, run_campaign
 from app.campaign.definition import parse_objects, shared_settings
 from app.campaign.options import CampaignOptions
 from app.campaign.progress import breaks_plan, is_done
@@ -135,7 +135,7 @@ def test_a_fault_of_an_arm_in_the_digital_cell_counts_and_the_campaign_goes_on(
 
 def test_a_campaign_is_one_process_at_a_time(home: Path) -> None:
     (home / "campaigns").mkdir()
-    with hold(home / "campaigns" / "c.lock", TrialError("held", "wait")), pytest.raises(TrialError, match="process"):
+    with hold(home / "campaigns" / ".c.lock", TrialError("held", "wait")), pytest.raises(TrialError, match="process"):
         run(options())
     with TrialStore(home / "trials.db") as store:
         campaign = store.add_campaign(_known())
@@ -182,6 +182,20 @@ def _known() -> Campaign:
     choices = {"raw": "raw", "oracle (cheat)": "oracle"}
     settings = {**shared_settings(CampaignOptions(name="c")), "choices": choices, "world": DIGITAL_CELL, "cell": "sim"}
     return Campaign(name="c", estimators=ESTIMATORS, surfaces=("diffuse",), scenes=2, seed=8, settings=settings)
+
+
+def test_a_name_like_a_known_one_is_asked_about_before_it_begins_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator, asked = Operator(Console(), Interrupts()), list[str]()
+    monkeypatch.setattr(operator, "ask", lambda question, choices: asked.append(question))
+    confirm_new("glasses-2", ["glass", "glasses-1"], operator)
+    assert "no campaign 'glasses-2' yet, but 'glasses-1' and 'glass'" in asked[0]
+    confirm_new("mirrors", ["glass", "glasses-1"], operator)
+    assert len(asked) == 1 and not capsys.readouterr().out
+    operator.assume_yes = True
+    confirm_new("glas", ["glass"], operator)
+    assert len(asked) == 1 and "but 'glass'. A new one begins." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "0", "7", "3-1", "1,,2", "two", "1-9", "-1"])
