@@ -30,9 +30,10 @@ class Intrinsics:
 
     def rays(self) -> NDArray[np.float32]:
         """(H, W, 3) directions through every pixel with z = 1: depth times ray is the point."""
-        u, v = np.meshgrid(np.arange(self.width), np.arange(self.height))
-        rays = np.stack([(u - self.cx) / self.fx, (v - self.cy) / self.fy, np.ones_like(u, float)], -1)
-        return rays.astype(np.float32)
+        rays = np.ones((self.height, self.width, 3), np.float32)
+        rays[..., 0] = (np.arange(self.width) - self.cx) / self.fx
+        rays[..., 1] = ((np.arange(self.height) - self.cy) / self.fy)[:, None]
+        return rays
 
     def project(self, points_camera_m: NDArray) -> NDArray[np.float64]:
         """(N, 2) pixels of points (N, 3) in the camera frame."""

@@ -4,6 +4,7 @@ For what asks how the rest of the cell behaves, not how glass looks: fault bench
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -48,10 +49,10 @@ class DrawnCamera(Camera):
         state = self._snapshot()
         self._number += 1
         rays = RayCaster(cell_scene(self.cell, state).parts())
-        self._depth_m = rays.truth(self.intrinsics, state.T_world_camera).depth_m
+        self._depth_m, part = rays.depth_and_part(self.intrinsics, state.T_world_camera)
         color = draw_tags(self.cell, state.T_world_camera, seed=self._number)
         if self.draws_arms:
-            color = draw_arms(color, rays, self.intrinsics, state.T_world_camera)
+            color = draw_arms(color, rays, part, self.intrinsics, state.T_world_camera)
         return RgbdFrame(
             color=color,
             depth_m=self._depth_m,
@@ -70,15 +71,19 @@ class DrawnCamera(Camera):
         pass
 
 
-def draw_arms(color: NDArray[np.uint8], rays: RayCaster, k: Intrinsics, T_world_camera: Matrix) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) with the scene's arms in it, each in its colour and lit from above."""
-    directions = k.rays().reshape(-1, 3) @ T_world_camera[:3, :3].T.astype(np.float32)
+def draw_arms(
+    color: NDArray[np.uint8], rays: RayCaster, part: NDArray[np.int32], k: Intrinsics, T_world_camera: Matrix
+) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) with the scene's arms in it, each in its colour and lit from above. part (H, W): as the rays
+    have it."""
+    shades = np.array([one.finish.texture.mean() if one.name.startswith("robot") else np.nan for one in rays.parts])
+    is_arm = np.isfinite(shades)[part] & (part >= 0)
+    directions = k.rays()[is_arm] @ T_world_camera[:3, :3].T.astype(np.float32)
     hits = rays.cast(T_world_camera[:3, 3], directions)
-    shades = np.array([part.finish.texture.mean() if part.name.startswith("robot") else np.nan for part in rays.parts])
-    lit = np.where(hits.part >= 0, shades[hits.part], np.nan) * (0.6 + 0.4 * np.abs(hits.normals[:, 2]))
-    is_arm = np.isfinite(lit).reshape(color.shape[:2])
-    grey = np.nan_to_num(255 * lit ** (1 / 2.2)).astype(np.uint8).reshape(color.shape[:2])
-    return np.where(is_arm[..., None], grey[..., None], color)
+    lit = shades[part[is_arm]] * (0.6 + 0.4 * np.abs(hits.normals[:, 2]))
+    drawn = color.copy()
+    drawn[is_arm] = (255 * lit ** (1 / 2.2)).astype(np.uint8)[:, None]
+    return drawn
 
 
 def draw_tags(cell: Cell, T_world_camera: Matrix, noise: float = _NOISE, seed: int = 0) -> NDArray[np.uint8]:
@@ -93,10 +98,7 @@ def draw_tags(cell: Cell, T_world_camera: Matrix, noise: float = _NOISE, seed: i
 
 
 def _draw_tag(canvas: NDArray[np.uint8], tag: Tag, k: Intrinsics, T_camera_world: Matrix) -> None:
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-    marker = cv2.aruco.generateImageMarker(dictionary, tag.id, _MARKER_PX)
-    border = round(_MARKER_PX * (PAPER_RATIO - 1) / 2)
-    paper = cv2.copyMakeBorder(marker, border, border, border, border, cv2.BORDER_CONSTANT, value=(255.0,))
+    paper = _paper(tag.id)
     # Paper pixel (u, v, 1) -> tag metres (x right, y up), from the outer edge at -0.5 px.
     m_per_px = tag.size_m / _MARKER_PX
     half = (paper.shape[0] - 1) / 2
@@ -104,7 +106,33 @@ def _draw_tag(canvas: NDArray[np.uint8], tag: Tag, k: Intrinsics, T_camera_world
     T, s = T_camera_world @ tag.T_world_tag, _SUPERSAMPLE
     fine = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
     H = fine @ k.matrix @ T[:3, [0, 1, 3]] @ tag_from_paper
-    size = (canvas.shape[1], canvas.shape[0])
+    window = _window(H, paper.shape[0], canvas.shape)
+    part = canvas[window]
+    if not part.size:
+        return
+    H = np.array([[1, 0, -window[1].start], [0, 1, -window[0].start], [0, 0, 1]]) @ H
+    size = (part.shape[1], part.shape[0])
     cover = cv2.warpPerspective(np.full_like(paper, 255), H, size, flags=cv2.INTER_LINEAR)
     warped = cv2.warpPerspective(paper, H, size, flags=cv2.INTER_AREA)
-    canvas[cover > 127] = warped[cover > 127]
+    part[cover > 127] = warped[cover > 127]
+
+
+@lru_cache(maxsize=64)
+def _paper(tag_id: int) -> NDArray[np.uint8]:
+    """A printed tag with its white border."""
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
+    marker = cv2.aruco.generateImageMarker(dictionary, tag_id, _MARKER_PX)
+    border = round(_MARKER_PX * (PAPER_RATIO - 1) / 2)
+    paper = cv2.copyMakeBorder(marker, border, border, border, border, cv2.BORDER_CONSTANT, value=(255.0,))
+    return np.asarray(paper)
+
+
+def _window(H: NDArray[np.float64], side_px: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a canvas that a square paper can cover; all of them where it reaches behind the camera."""
+    corners = np.array([[u, v, 1.0] for u in (-1, side_px) for v in (-1, side_px)]) @ H.T
+    if corners[:, 2].min() <= 0:
+        return slice(0, shape[0]), slice(0, shape[1])
+    pixels, size = corners[:, :2] / corners[:, 2:], np.array(shape[1::-1])
+    left, top = np.clip(np.floor(pixels.min(axis=0)), 0, size).astype(int)
+    right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, size).astype(int)
+    return slice(top, bottom), slice(left, right)

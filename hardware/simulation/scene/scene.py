@@ -1,7 +1,7 @@
 """A scene at rest: what lies on which table among what, and in what light. Whoever drew it, the renderer takes it."""
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +31,11 @@ class Piece:
     family: str
     material: Material
     mesh: Mesh
+
+    @cached_property
+    def triangles(self) -> Triangles:
+        """Its shaded mesh, the same in every frame."""
+        return smooth(self.mesh.vertices_m, self.mesh.faces)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class PlacedObject:
         """The object and its contents as triangles in the world."""
         parts = []
         for id_, piece in self.pieces().items():
-            triangles = smooth(piece.mesh.vertices_m, piece.mesh.faces).at(self.T_world_object)
+            triangles = piece.triangles.at(self.T_world_object)
             parts.append(ScenePart(f"object{id_}", triangles, piece.material.finish, id_))
         return parts
 

@@ -1,6 +1,7 @@
 """Triangles with shading normals: what both the path tracer and the ray caster are built from."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,15 +110,21 @@ def primitive(shape: Primitive) -> Triangles:
     Raises:
         ValueError: an unknown kind.
     """
-    if shape.kind == "box":
-        return box(shape.size_m)
-    if shape.kind == "cylinder":
-        radius, half = shape.size_m[:2]
+    return _solid(shape.kind, tuple(shape.size_m))
+
+
+@lru_cache(maxsize=256)
+def _solid(kind: str, size_m: tuple[float, ...]) -> Triangles:
+    """Kept: an arm's are the same in every frame."""
+    if kind == "box":
+        return box(size_m)
+    if kind == "cylinder":
+        radius, half = size_m[:2]
         return _revolve(np.array([[0, -half], [radius, -half], [radius, half], [0, half]]))
-    if shape.kind in ("capsule", "sphere"):
-        radius, half = shape.size_m[0], shape.size_m[1] if shape.kind == "capsule" else 0.0
+    if kind in ("capsule", "sphere"):
+        radius, half = size_m[0], size_m[1] if kind == "capsule" else 0.0
         quarter = np.linspace(0.0, np.pi / 2, 13)
         turn = np.concatenate([-quarter[::-1], quarter[1 if half == 0.0 else 0 :]])
         height = radius * np.sin(turn) + np.repeat([-half, half], [13, len(turn) - 13])
         return _revolve(np.column_stack([(radius * np.cos(turn)).clip(0), height]))
-    raise ValueError(f"unknown primitive {shape.kind!r}; known: box, capsule, cylinder, sphere")
+    raise ValueError(f"unknown primitive {kind!r}; known: box, capsule, cylinder, sphere")

@@ -36,11 +36,15 @@ def rays_at(joints_rad, foot_off_m=(0.0, 0.0, 0.0)):
     return RayCaster(parts)
 
 
+def with_arm(color, rays):
+    return draw_arms(color, rays, rays.depth_and_part(K, EYE)[1], K, EYE)
+
+
 def look(true_rad, told_rad, color=None, foot_off_m=(0.0, 0.0, 0.0)) -> ArmCheck:
     T_world_camera = CELL.camera.T_world_camera
     color = draw_tags(CELL, T_world_camera) if color is None else color
     if true_rad is not None:
-        color = draw_arms(color, rays_at(true_rad, foot_off_m), K, T_world_camera)
+        color = with_arm(color, rays_at(true_rad, foot_off_m))
     (check,) = check_arms(color, K, T_CAMERA_WORLD, CELL, {"left": told_rad}, {"left": 0.0})
     return check
 
@@ -69,7 +73,7 @@ def test_a_forced_joint_is_named_with_its_turn(joint, turn_rad):
 
 
 def test_an_arm_of_which_the_base_alone_is_hidden_is_judged_by_the_rest():
-    color = draw_arms(draw_tags(CELL, CELL.camera.T_world_camera), rays_at(SHOWN - TEN * np.eye(6)[5]), K, EYE)
+    color = with_arm(draw_tags(CELL, CELL.camera.T_world_camera), rays_at(SHOWN - TEN * np.eye(6)[5]))
     x, y = K.project((T_CAMERA_WORLD @ MOUNT.T_world_base)[None, :3, 3])[0].astype(int)
     color[y - 30 : y + 60, x - 45 : x + 45] = 150  # a cloth over its foot
     check = look(None, SHOWN, color)
