@@ -7,6 +7,7 @@ large both are, and how smooth, is what makes the views likeliest.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -121,15 +122,26 @@ class SeenErrors:
     ) -> tuple[NDArray[np.float64], Matrix, float]:
         """As `step`, and the logarithm of how likely the views are (less a constant)."""
         half = np.linalg.cholesky(covariance_px)
-        both = solve_triangular(half, np.column_stack([self.error_px, self.slope]), lower=True, check_finite=False)
+        both = solve_triangular(half, self._seen, lower=True, check_finite=False)
         white, slope = both[:, 0], both[:, 1:]
-        hessian = slope.T @ slope + self.rest_slope.T @ self.rest_slope / corner_px**2 + prior
-        gradient = slope.T @ white + self.rest_slope.T @ self.rest_px / corner_px**2 + prior_pull
+        rest_hessian, rest_gradient = self._rest
+        hessian = slope.T @ slope + rest_hessian / corner_px**2 + prior
+        gradient = slope.T @ white + rest_gradient / corner_px**2 + prior_pull
         covariance = np.linalg.inv(hessian)
         change = -covariance @ gradient
         fit = white @ white + gradient @ change
         likely = -0.5 * (fit + 2 * np.log(np.diag(half)).sum() + np.linalg.slogdet(hessian)[1])
         return change, covariance, float(likely)
+
+    @cached_property
+    def _seen(self) -> Matrix:
+        """(6 N, 1 + P) What the joints can cause: errors, slope."""
+        return np.column_stack([self.error_px, self.slope])
+
+    @cached_property
+    def _rest(self) -> tuple[Matrix, NDArray[np.float64]]:
+        """Hessian (P, P) and gradient (P,) of what no joint can cause, the same whatever the joints' errors are."""
+        return self.rest_slope.T @ self.rest_slope, self.rest_slope.T @ self.rest_px
 
     def left_out_chi(self, errors: JointErrors, corner_px: float, prior: Matrix) -> float:
         """How many times what they should be views are missed that are left out one at a time, root mean square, at the
