@@ -44,7 +44,9 @@ class FalseEncoders:
         """Six joints as the protocol's integers, falsified as the faults say."""
         faults = self._faults
         elapsed_s, self._then_s = now_s - self._then_s, now_s
-        self._drift_rad = np.where(faults.drift_rad_s != 0.0, self._drift_rad + faults.drift_rad_s * elapsed_s, 0.0)
+        if faults.drift_rad_s.any() or self._drift_rad.any():
+            drifted_rad = self._drift_rad + faults.drift_rad_s * elapsed_s
+            self._drift_rad = np.where(faults.drift_rad_s != 0.0, drifted_rad, 0.0)
         read = protocol.millidegrees(joints_rad + faults.offset_rad + self._drift_rad)
         read = [self._reported[joint] if joint in faults.frozen else value for joint, value in enumerate(read)]
         self._reported = [0 if joint in faults.zeroed else value for joint, value in enumerate(read)]

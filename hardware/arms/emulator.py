@@ -3,6 +3,8 @@
 It lives on a python-can `virtual` bus, so the unmodified SDK cannot tell it from an arm.
 """
 
+import math
+import time
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +56,7 @@ class PiperEmulator:
         #: What 0x47D stored [mm]; 0 leaves the gripper's feedback at zero, as on a new arm.
         self.stored_stroke_mm = round(gripper_stroke_m * 1000)
         self._bus = VirtualBus(channel)
+        self._sent: list[Message] = []
         self._firmware = firmware
         self._mode = protocol.ControlMode.STANDBY
         self._status = protocol.ArmStatus.NORMAL
@@ -73,21 +76,22 @@ class PiperEmulator:
 
     def update(self, now_s: float) -> None:
         """Obeys what came in, moves the setpoint and sends the feedback that is due."""
-        while (message := self._bus.recv(timeout=0.0)) is not None:
+        while not self._bus.queue.empty() and (message := self._bus.recv(timeout=0.0)) is not None:
             if not (self.faults.unplugged or self.faults.master_mode or self.faults.deaf):
                 self._obey(message.arbitration_id, bytes(message.data))
         elapsed_s, self._updated_s = now_s - self._updated_s, now_s
         if self.is_powered and elapsed_s > 0.0:
             # The setpoint moves towards the target, no faster than the mode's share of full speed.
-            step = (self._target - self._setpoint) * (1.0 - np.exp(-elapsed_s / _SMOOTHING_S))
+            step = (self._target - self._setpoint) * (1.0 - math.exp(-elapsed_s / _SMOOTHING_S))
             limit = MAX_SPEED_RAD_S * self._speed * elapsed_s
-            self._setpoint = self._setpoint + np.clip(step, -limit, limit)
+            self._setpoint = self._setpoint + np.minimum(np.maximum(step, -limit), limit)
             self.plant.drive_joints(self._setpoint)
         periods = (1 / _STATE_HZ, 1 / _MOTOR_FAST_HZ, 1 / _MOTOR_SLOW_HZ)
         for (publish, due_s), period_s in zip(list(self._due_s.items()), periods, strict=True):
             if now_s >= due_s - 1e-9:
                 self._due_s[publish] = max(due_s + period_s, now_s)
                 publish()
+        self._deliver()
 
     def drained(self) -> bool:
         """Whether every listener has taken what was sent. At most the last frame is still being read."""
@@ -195,4 +199,15 @@ class PiperEmulator:
             if identifier not in protocol.JOINT_FEEDBACK:
                 return
             identifier = protocol.JOINT_COMMANDS[protocol.JOINT_FEEDBACK.index(protocol.Feedback(identifier))]
-        self._bus.send(Message(arbitration_id=identifier, data=data, is_extended_id=False))
+        frame = Message(time.time(), identifier, is_extended_id=False, channel=self.channel, data=data)
+        self._sent.append(frame)
+
+    def _deliver(self) -> None:
+        """Hands what was sent to every listener, and wakes each once. `VirtualBus.send` copies each frame deeply and
+        wakes for each: that was a third of what a motion in the digital cell took."""
+        for queue in self._bus.channel:
+            if self._sent and queue is not self._bus.queue:
+                with queue.mutex:
+                    queue.queue.extend(self._sent)
+                    queue.not_empty.notify()
+        self._sent.clear()

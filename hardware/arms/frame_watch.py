@@ -20,7 +20,8 @@ FEEDBACK = (protocol.Feedback.STATUS, *protocol.JOINT_FEEDBACK, protocol.Feedbac
 
 
 class FrameWatch:
-    """Notes when each frame arrived, by the arm's clock, shows joints and motors to the guard, and passes it on.
+    """Notes when each frame arrived, by the arm's clock, shows joints and motors to the guard, and passes on what is
+    read through the SDK.
 
     Stands between the bus reader and the SDK's parser; runs in the reader's thread. A frame that either cannot
     take does not count as arrived: the feedback is lost then, for the reason in `trouble`.
@@ -36,6 +37,7 @@ class FrameWatch:
         self._guard = guard
         self._zero_offset_rad = zero_offset_rad.tolist()
         self._arrived_s: dict[int, float] = {}
+        self._passed_on: dict[int, bytes] = {}
 
     def __call__(self, message: Any) -> None:
         identifier, data = message.arbitration_id, bytes(message.data)
@@ -43,12 +45,19 @@ class FrameWatch:
         try:
             if identifier in FEEDBACK and len(data) != _FRAME_BYTES:
                 raise ValueError(f"{len(data)} bytes")
-            self._forward(message)
+            self._pass_on(identifier, data, message)
             self._show(identifier, data, now_s)
         except Exception as error:  # raised further, it would vanish in the SDK's reader
             self.trouble = f"0x{identifier:X} cannot be read ({type(error).__name__}: {error})"
             return
         self._arrived_s[identifier] = now_s
+
+    def _pass_on(self, identifier: int, data: bytes, message: Any) -> None:
+        """To the SDK, which takes 50 microseconds over a frame and keeps what it read: not what nobody asks it for,
+        and not the same bytes again."""
+        if identifier not in protocol.MOTOR_FAST and data != self._passed_on.get(identifier):
+            self._forward(message)
+            self._passed_on[identifier] = data
 
     def saw(self, identifiers: Iterable[int]) -> bool:
         """Whether all of these frames have arrived since the bus was opened."""

@@ -84,9 +84,12 @@ class SimulatedArm:
         with self._lock:
             model, data = self._model, self._data
             pairs = model.geom_bodyid[data.contact.geom]
+            touching = [np.flatnonzero((pairs == body).any(1)) for body in self.finger_bodies]
+            if not all(map(len, touching)):
+                return 0.0
             for side, body in enumerate(self.finger_bodies):
                 opening = data.xmat[body].reshape(3, 3)[:, 2]
-                for contact in np.nonzero((pairs == body).any(1))[0]:
+                for contact in touching[side]:
                     mujoco.mj_contactForce(model, data, contact, wrench)
                     on_second = data.contact.frame[contact].reshape(3, 3).T @ wrench[:3]
                     forces[side] += (1.0 if pairs[contact, 1] == body else -1.0) * (on_second @ opening)

@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
+from hardware.arms.frame_watch import FEEDBACK
 from hardware.arms.limits import StepLimit
 from tests.support.emulated_arm import TrueJoints, assert_stays, emulated_cells, from_here, path, ready
 
@@ -115,9 +116,23 @@ def test_a_frame_that_the_reader_cannot_parse_is_lost_feedback_with_its_reason(c
         parse(message)
 
     watch._forward = stumble
+    watch._passed_on.clear()  # the same bytes again would not be parsed
     with pytest.raises(ArmError, match=rf"feedback is lost: frame 0x{identifier:X} .*KeyError"):
         cell.clock.sleep(0.3)
         cell.arm.state()
+
+
+def test_the_sdk_is_spared_what_it_knows_and_all_frames_count_as_arrived(cell):
+    watch, passed_on = cell.arm._bus.watch, []
+    parse = watch._forward
+    watch._forward = lambda message: passed_on.append(message.arbitration_id) or parse(message)
+    cell.clock.sleep(0.5)
+    assert protocol.Feedback.STATUS not in passed_on and not set(protocol.MOTOR_FAST) & set(passed_on)
+    assert cell.clock.now_s() - watch.oldest_s([*FEEDBACK, *protocol.MOTOR_FAST])[1] < 0.05
+    cell.emulator.faults.arm_status = protocol.ArmStatus.COLLISION
+    cell.clock.sleep(0.05)
+    with pytest.raises(ArmError, match="collision"):
+        cell.arm.ready()
 
 
 def test_short_frames_are_lost_feedback(cell):
