@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Sets up what is missing and runs the tests, in one process more than there are cores, as some wait, eight at most.
+# Sets up what is missing and runs the tests, in one process more than there are cores, as some wait, eight at most;
+# the files that take longest first (tests/conftest.py).
 # Options go to pytest (./test.sh -k trials; ./test.sh -n0: in one process).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh --dev
 processes=$(($(nproc) + 1))
-exec .venv/bin/python -m pytest -q -n "$((processes < 8 ? processes : 8))" --dist loadfile "$@"
+[ $# -gt 0 ] || echo "All tests: about eight minutes on two idle cores; ./test.sh tests/trials, or -k WORD, runs some."
+exec .venv/bin/python -m pytest -q -n "$((processes < 8 ? processes : 8))" --dist loadfile --no-loadscope-reorder "$@"

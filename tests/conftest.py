@@ -7,12 +7,40 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.small_set import render_small_set
+
+#: The files that take longest, by seconds. Begun first: a process that began one last would keep all others waiting.
+LONGEST = (
+    "app/run/test_session.py",
+    "app/run/overlap/test_overlapped_trial.py",
+    "perception/learning/synthesis/clips/test_farm.py",
+    "calibration/steps/test_lens.py",
+    "app/arm_look/test_arm_proof.py",
+    "perception/estimators/dkt/test_dkt_speed.py",
+    "app/calibrate/page/test_wizard_page.py",
+    "app/test_clear_table.py",
+    "app/campaign/test_campaign.py",
+    "app/clips/test_depth_command.py",
+    "app/synth/test_synthesis_command.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {ROOT / "tests" / file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What all modules hold stays: every collection of garbage would go through a million objects of theirs."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
