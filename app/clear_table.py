@@ -13,7 +13,7 @@ from app.run.options import ClearOptions, pipeline_options
 from app.run.session import Session
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
-from core.words import counted
+from core.report.words import counted
 from hardware.worlds import open_world
 from trials.record import DIGITAL_CELL, Outcome, Reason, TrialRecord
 from trials.store import TrialStore

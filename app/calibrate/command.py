@@ -30,8 +30,8 @@ from calibration.poses import PLATE_M
 from calibration.result import CalibrationFinding, CellCalibration, FoundError
 from core.cell import Cell, load_cell
 from core.errors import ArmError, CalibrationError, ConfigurationError
+from core.report.words import counted
 from core.transforms import invert
-from core.words import counted
 from core.work import hold_folder
 from hardware.worlds import choose_world
 from perception.table.locate import solve_table

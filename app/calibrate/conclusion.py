@@ -17,7 +17,7 @@ from calibration.solve import poses_apart
 from calibration.steps.fingers import NOT_MEASURED
 from calibration.store import CalibrationStore
 from core.errors import StorageError
-from core.words import counted
+from core.report.words import counted
 
 #: So many standard deviations hold what is true in 95 % of cases.
 SURE = 1.96

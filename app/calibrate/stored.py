@@ -18,7 +18,7 @@ from core.cell import load_cell
 from core.errors import CalibrationError, ConfigurationError
 from core.files import replace_file, writing
 from core.json_values import plain
-from core.words import counted
+from core.report.words import counted
 
 
 def list_versions(options: VersionsOptions) -> int:

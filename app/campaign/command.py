@@ -21,7 +21,7 @@ from app.trials.blinding import Blinding
 from app.trials.tables import show_success
 from core.errors import TrialError
 from core.files import hold, writing
-from core.words import counted
+from core.report.words import counted
 from hardware.worlds import open_world
 from trials.campaign import Campaign
 from trials.label import LabelledTrial

@@ -12,7 +12,7 @@ from app.run.session import Session
 from app.run.station import Station
 from app.run.trial_log import TrialLog
 from core.errors import ArmError
-from core.words import counted
+from core.report.words import counted
 from grasping.execution import GRIP_FORCE_N
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene

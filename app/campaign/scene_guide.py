@@ -10,7 +10,7 @@ from app.events import PictureTold
 from app.paths import trial_folder
 from app.run.operator import Operator
 from core.image_file import read_image, write_image
-from core.words import counted
+from core.report.words import counted
 from hardware.world import World
 from trials.campaign import Campaign, PlannedScene
 from trials.store import TrialStore

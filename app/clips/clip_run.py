@@ -16,8 +16,8 @@ from app.console import Console
 from app.interrupts import Interrupts
 from core.errors import PerceptionError, StorageError
 from core.files import writing
+from core.report.words import counted
 from core.threads import fix_threads
-from core.words import counted
 from core.work import Work
 from hardware.cameras.clips.clip import Clip, Progress, read_ahead
 from hardware.cameras.clips.files import may_have_depth, open_clip

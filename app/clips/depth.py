@@ -21,7 +21,7 @@ from core.cell import load_cell
 from core.errors import CalibrationError, CameraError, ConfigurationError, ContradictionError, PerceptionError
 from core.files import writing
 from core.image import RgbdImage
-from core.words import counted
+from core.report.words import counted
 from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
 from hardware.cameras.recorded import open_recording

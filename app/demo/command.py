@@ -18,8 +18,8 @@ from app.run.trial_log import TrialLog
 from app.trials.report import write_trial_report
 from app.trials.tables import show_labelled
 from core.errors import VitroError
+from core.report.words import counted
 from core.surfaces import Surface
-from core.words import counted
 from hardware.worlds import open_world
 from trials.store import TrialStore
 

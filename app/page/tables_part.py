@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.events import CampaignEnd, Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
 from app.trials.tables import said_of
-from core.words import counted
+from core.report.words import counted
 from trials.label import Label, LabelledTrial
 from trials.record import TrialRecord
 

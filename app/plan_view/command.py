@@ -26,7 +26,7 @@ from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, VitroError
 from core.files import demand_writable
 from core.image import RgbdImage
-from core.words import counted
+from core.report.words import counted
 from grasping.grasp_set import SCORE
 from grasping.planning.candidates import NOT_LOOKED_AT
 from grasping.planning.motion_planner import NoPlanError

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from app.run.trial import Trial
 from core.cell import Cell
 from core.errors import VitroError
+from core.report.words import counted
 from core.transforms import apply, invert
-from core.words import counted
 from grasping.grasp_set import WIDTH, T_camera_tcp
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED

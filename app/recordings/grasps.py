@@ -22,7 +22,7 @@ from core.errors import (
 from core.files import demand_writable, writing
 from core.image import RgbdImage, depth_unit_m
 from core.image_file import write_image
-from core.words import counted
+from core.report.words import counted
 from grasping.detection.from_files import grasps_in, read_depth_numbers, read_mask, read_normals, read_rgbd
 from grasping.detection.gripper import as_openings
 from grasping.detection.steering import Steering

@@ -9,7 +9,7 @@ from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.run.options import RecordOptions
 from core.errors import CameraError, ConfigurationError
-from core.words import counted
+from core.report.words import counted
 from hardware.cameras.attached import find_cameras
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.frame import RgbdFrame

@@ -21,7 +21,7 @@ from app.refine.refiner import (
 from app.refine.table import COLUMNS, how_much, row, short
 from app.run.trial_files import ESTIMATE, FRAMES, read_depth
 from core.errors import CalibrationError, CameraError, ConfigurationError, PerceptionError, TrialError, VitroError
-from core.words import counted
+from core.report.words import counted
 from trials.record import TrialRecord
 from trials.store import TrialStore
 

@@ -21,7 +21,7 @@ from app.run.trial_log import TrialLog
 from app.trials.tables import show_trials
 from core.cell import Cell
 from core.errors import CameraError, ConfigurationError
-from core.words import counted
+from core.report.words import counted
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
 from hardware.world import World
 from hardware.worlds import open_world

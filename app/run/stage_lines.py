@@ -6,7 +6,7 @@ import numpy as np
 
 from app.run.trial import Estimate
 from core.cell import Cell
-from core.words import counted
+from core.report.words import counted
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import TrackingReport

@@ -14,7 +14,7 @@ from app.paths import cell_file
 from app.synth.options import SynthOptions
 from core.cell import Cell, load_cell
 from core.errors import ConfigurationError, DatasetError
-from core.words import counted
+from core.report.words import counted
 from perception.learning.synthesis.clips.card import write_card
 from perception.learning.synthesis.clips.clip_set import ClipSet, read_settings, verify
 from perception.learning.synthesis.clips.farm import Job, RayFarm, Step, render_here

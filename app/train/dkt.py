@@ -6,7 +6,7 @@ from app.console import Console
 from app.machine import describe_device
 from app.train.loop import Loop
 from app.train.options import TrainDktOptions
-from core.words import counted
+from core.report.words import counted
 from perception.learning.training.draws import seen_in_training
 from perception.learning.training.loader import naming_lost_readers
 from perception.learning.training.run import TrainingRun

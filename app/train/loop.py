@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.console import Console
 from app.interrupts import Interrupts
-from core.words import counted
+from core.report.words import counted
 from perception.learning.training.files import LogRow
 from perception.learning.training.validation import Progress
 

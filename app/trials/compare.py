@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.console import Console
 from app.paths import trial_log
 from app.trials.options import CompareOptions
-from core.words import counted
+from core.report.words import counted
 from trials.report.comparisons import RateComparison
 from trials.report.named_comparison import compare_named
 from trials.report.verdict import p_value, points, with_interval

@@ -12,7 +12,7 @@ from app.trials.opened_log import opened_log
 from app.trials.options import ExportTrialsOptions, ImportTrialsOptions, MergeTrialsOptions
 from core.errors import ConfigurationError, TrialError
 from core.files import demand_writable, replacing, writing
-from core.words import counted
+from core.report.words import counted
 from trials.exchange.content import LogContent, read_content
 from trials.exchange.flat import FlatTable
 from trials.exchange.intake import take_in

@@ -8,7 +8,7 @@ from app.trials.opened_log import opened_log
 from app.trials.options import ListOptions, SummaryOptions
 from app.trials.tables import show_labelled, show_success
 from core.json_values import plain
-from core.words import counted
+from core.report.words import counted
 from trials.label import LabelledTrial
 from trials.report.counting import CountedTrials
 from trials.report.label_summary import summarise_labelled

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.image import Intrinsics
-from core.words import counted
+from core.report.words import counted
 from grasping.grasp_set import FEATURES, WIDTH, fingertips
 from perception.depth_types import Plane, RelativeDepth, TableView
 from perception.objects.masks import object_region

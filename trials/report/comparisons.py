@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from core.words import counted
+from core.report.words import counted
 from trials.campaign import Campaign
 from trials.report.counting import CountedTrials, FirstPicks, match_scenes
 from trials.statistics.comparison import RateTest, barnard, holm, mcnemar

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.words import counted
+from core.report.words import counted
 from trials.report.comparisons import RateComparison
 from trials.report.counting import SurfaceRate
 from trials.statistics.proportion import SIGNIFICANT, Proportion

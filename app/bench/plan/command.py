@@ -14,7 +14,7 @@ from app.paths import cell_file
 from core.cell import load_cell
 from core.errors import PlanningError
 from core.files import writing
-from core.words import counted
+from core.report.words import counted
 from grasping.detection.registry import create_detector
 from grasping.planning.registry import find_planner
 

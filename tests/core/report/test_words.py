@@ -1,4 +1,4 @@
-from core.words import counted
+from core.report.words import counted
 
 
 def test_only_one_is_singular() -> None:
