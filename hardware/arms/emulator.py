@@ -16,8 +16,8 @@ from hardware.arms import can_protocol as protocol
 from hardware.arms.emulated_faults import EmulatedFaults, FalseEncoders
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S, Firmware
 
-#: Rates [Hz] of the feedback groups. The real arm sends its fast motor frames at 200 Hz too; nothing
-#: here reads them, and every frame costs the SDK's reader 45 microseconds.
+#: Rates [Hz] of the feedback groups. The real arm sends its fast motor frames at 200 Hz too, which is more than the
+#: guard needs.
 _STATE_HZ, _MOTOR_FAST_HZ, _MOTOR_SLOW_HZ = 200.0, 50.0, 40.0
 #: The controller smooths its targets: time constant [s] of the setpoint's approach.
 _SMOOTHING_S = 0.02
