@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
@@ -61,7 +63,7 @@ def check_transformer(files: DktFiles) -> TransformerSize:
         if not name.startswith(UNUSED)
     }
     size = transformer_size(shapes, files.folder)
-    demand_tensors("transformer", shapes, _shapes(_bare_transformer(size), transformer_release_name))
+    demand_tensors("transformer", shapes, _transformer_shapes(size))
     return size
 
 
@@ -72,7 +74,7 @@ def check_vae(files: DktFiles) -> VaeSize:
     else:
         shapes = {name: info.shape for name, info in read_header(files.vae).items()}
     size = vae_size(shapes, files.folder)
-    demand_tensors("VAE", shapes, _shapes(_bare_vae(size), _vae_namer(size)))
+    demand_tensors("VAE", shapes, _vae_shapes(size))
     return size
 
 
@@ -88,7 +90,7 @@ def demand_same_latents(size: TransformerSize, vae: VaeSize) -> None:
 
 def changeable_weights(size: TransformerSize) -> dict[str, tuple[int, ...]]:
     """The shapes of the weights that a LoRA may change, by the release's module name."""
-    shapes = _shapes(_bare_transformer(size), transformer_release_name)
+    shapes = _transformer_shapes(size)
     return {name.removesuffix(".weight"): shape for name, shape in shapes.items() if name.endswith(".weight")}
 
 
@@ -188,6 +190,18 @@ def _bare_transformer(size: TransformerSize) -> WanTransformer3DModel:
 def _bare_vae(size: VaeSize) -> AutoencoderKLWan:
     with torch.device("meta"):
         return AutoencoderKLWan(**size.config())
+
+
+@lru_cache
+def _transformer_shapes(size: TransformerSize) -> Mapping[str, tuple[int, ...]]:
+    """By the release's names; kept, for a model without content is slow to build too."""
+    return MappingProxyType(_shapes(_bare_transformer(size), transformer_release_name))
+
+
+@lru_cache
+def _vae_shapes(size: VaeSize) -> Mapping[str, tuple[int, ...]]:
+    """As `_transformer_shapes`."""
+    return MappingProxyType(_shapes(_bare_vae(size), _vae_namer(size)))
 
 
 def _vae_namer(size: VaeSize) -> Callable[[str], str]:
