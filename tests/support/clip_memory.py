@@ -1,4 +1,5 @@
-"""Streams a clip through a tiny DKT and prints the most memory that the process took [kB]: FOLDER FRAMES."""
+"""Streams clips through a tiny DKT, shorter ones first, and prints the most memory that the process had taken by then
+[kB], a line each: FOLDER FRAMES..."""
 
 import resource
 import sys
@@ -24,4 +25,5 @@ def main(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    for frames in map(int, sys.argv[2:]):
+        main(Path(sys.argv[1]), frames)
