@@ -98,7 +98,7 @@ def draw_tags(cell: Cell, T_world_camera: Matrix, noise: float = _NOISE, seed: i
 
 
 def _draw_tag(canvas: NDArray[np.uint8], tag: Tag, k: Intrinsics, T_camera_world: Matrix) -> None:
-    paper = _paper(tag.id)
+    paper = _paper(cv2.aruco.DICT_APRILTAG_36h11, tag.id)
     # Paper pixel (u, v, 1) -> tag metres (x right, y up), from the outer edge at -0.5 px.
     m_per_px = tag.size_m / _MARKER_PX
     half = (paper.shape[0] - 1) / 2
@@ -118,10 +118,9 @@ def _draw_tag(canvas: NDArray[np.uint8], tag: Tag, k: Intrinsics, T_camera_world
 
 
 @lru_cache(maxsize=64)
-def _paper(tag_id: int) -> NDArray[np.uint8]:
+def _paper(family: int, tag_id: int) -> NDArray[np.uint8]:
     """A printed tag with its white border."""
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-    marker = cv2.aruco.generateImageMarker(dictionary, tag_id, _MARKER_PX)
+    marker = cv2.aruco.generateImageMarker(cv2.aruco.getPredefinedDictionary(family), tag_id, _MARKER_PX)
     border = round(_MARKER_PX * (PAPER_RATIO - 1) / 2)
     paper = cv2.copyMakeBorder(marker, border, border, border, border, cv2.BORDER_CONSTANT, value=(255.0,))
     return np.asarray(paper)

@@ -76,7 +76,8 @@ class RayCaster:
         R = T_world_camera[:3, :3].astype(np.float32)
         directions = intrinsics.rays().reshape(-1, 3) @ R.T
         result = self._scene.cast_rays(_rays(T_world_camera[:3, 3], directions))
-        depth_m, part = result["t_hit"].numpy(), result["geometry_ids"].numpy().astype(np.int32)
+        # Copied: an array of Open3D's that outlives the process's end makes it end with 1.
+        depth_m, part = result["t_hit"].numpy().copy(), result["geometry_ids"].numpy().astype(np.int32)
         missed = ~np.isfinite(depth_m)
         depth_m[missed], part[missed] = np.nan, -1
         shape = (intrinsics.height, intrinsics.width)

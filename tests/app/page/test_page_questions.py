@@ -211,7 +211,7 @@ def test_an_open_campaign_shows_how_many_trials_count_and_its_rates_and_names_on
         tell(TrialBegin(trial, Path("x"), "B"))
         tell(TrialEnd(replace(trial, outcome=outcome)))
         tell(LabelChange(Label(trial=id, value=LabelValue(str(outcome)), by="ada")))
-    tab.until("document.body.innerText.includes('2 trial(s)')")
+    tab.until("document.body.innerText.includes('2 trials')")
     assert "1 of 2" not in tab.text() and "vitro-s" not in tab.text()
     tell(CampaignEnd(4))
     tab.until("document.body.innerText.includes('1 of 2')")

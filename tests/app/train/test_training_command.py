@@ -156,7 +156,7 @@ def test_validation_on_clips_that_are_trained_on_is_called_so(data: Path, tmp_pa
     more = ("--steps", "1", "--validate-every", "0", "--config", str(tmp_path / "two.yaml"))
     (tmp_path / "two.yaml").write_text("validation_clips: 2\n")
     for root, told in (
-        (tmp_path / "named-otherwise", "validation on 2 clip(s), 2 of them seen in training too"),
+        (tmp_path / "named-otherwise", "validation on 2 clips, 2 of them seen in training too"),
         (others, "validation on 2 clips never trained on"),
     ):
         result = train(data, tmp_path / f"out-{root.name}", *more, "--validation", f"transphy3d={root}")
