@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice, product
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,9 @@ _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
 #: Straight back from what was let go, and down to where it is, so far [m] before the arm turns, the first that is free;
-#: through every so many of a line's poses. It turns over so much of joint travel [rad], the first that is free.
-_STRAIGHT_M, _EVERY, _TURNS_RAD = (0.03, 0.05, 0.065, 0.08), 4, (0.4, 0.6, 0.25)
+#: through every so many of a line's poses. Then it turns over this much of joint travel [rad]: an arm that lags cuts
+#: wider or nearer turns, against the bin's wall.
+_STRAIGHT_BACK_M, _STRAIGHT_DOWN_M, _EVERY, _TURN_RAD = (0.05, 0.065, 0.08), (0.03,), 3, 0.25
 
 
 def plan_motions(
@@ -72,26 +73,22 @@ def _waypoints(
     return path
 
 
-def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArray], bool]) -> list[NDArray[np.float64]]:
+def _leave(
+    line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArray], bool], straight_m: Iterable[float]
+) -> list[NDArray[np.float64]]:
     """Pieces of a straight way back (S, 6) and on to elsewhere (N, 6): one, if the arm may turn away before it has
     quite withdrawn.
 
     is_free: of a hand that goes straight until it is so far [m] from where it set out, whether joints (N, 6) are.
     """
-    for far_m, turn_rad in product(_STRAIGHT_M, _TURNS_RAD):
-        straight = _pinned(line_rad, far_m)
-        away = densify(way_rad, turn_rad)[1:]
-        away = away[np.abs(away - straight[-1]).max(axis=1) > turn_rad]
+    for far_m in straight_m:
+        straight = line_rad[: int(LINE_STEPS * far_m / APPROACH_M) + 1 : _EVERY]
+        away = densify(way_rad, _TURN_RAD)[1:]
+        away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
         rounded = np.concatenate([straight, away])
         if len(away) and is_spline_free(rounded, partial(is_free, far_m)):
             return [rounded]
     return [line_rad, *smooth(way_rad, partial(is_free, 0.0))]
-
-
-def _pinned(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
-    """Some of a line's joints (S, 6), from its first to what is so far away, or to its end."""
-    last = min(round(far_m / APPROACH_M * (LINE_STEPS - 1)), len(line_rad) - 1)
-    return line_rad[np.linspace(0, last, -(-last // _EVERY) + 1).round().astype(int)]
 
 
 def _enter(way_rad: NDArray, line_rad: NDArray, carrying: CollisionChecker) -> list[NDArray[np.float64]]:
@@ -99,7 +96,9 @@ def _enter(way_rad: NDArray, line_rad: NDArray, carrying: CollisionChecker) -> l
     if len(line_rad) < 2:
         return smooth(way_rad, carrying.all_free)
 
-    pieces = _leave(line_rad[::-1], way_rad[::-1], lambda _, joints_rad: carrying.all_free(joints_rad))
+    pieces = _leave(
+        line_rad[::-1], way_rad[::-1], lambda _, joints_rad: carrying.all_free(joints_rad), _STRAIGHT_DOWN_M
+    )
     return [piece[::-1] for piece in reversed(pieces)]
 
 
@@ -119,7 +118,7 @@ def _withdraw_and_park(
         is_near = np.linalg.norm(tools_m(joints_rad) - from_m, axis=1) <= straight_m
         return bool((letting_go.free(joints_rad) & (leaving.free(joints_rad) | is_near)).all())
 
-    return _leave(place.withdraw_rad, park, is_free)
+    return _leave(place.withdraw_rad, park, is_free, _STRAIGHT_BACK_M)
 
 
 def _to_bin(
