@@ -32,7 +32,7 @@ from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.objects.crisp import crisp_depth
-from perception.objects.masks import cell_masks, object_region
+from perception.objects.masks import cell_masks, fixed_parts_mask, object_region
 from perception.table.locate import locate_table
 from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
@@ -119,6 +119,9 @@ class Pipeline:
     def detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
         """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
+        if metric.objects is not None:
+            # An estimator may see an arm or the bin nearer than it is: what stands before one was told apart.
+            region &= metric.objects.mask | ~fixed_parts_mask(view, self.cell, frame.intrinsics, joints)
         given = DetectorInput(
             metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
         )

@@ -77,6 +77,15 @@ def cell_masks(
     return CellMasks(region, arms, images)
 
 
+def fixed_parts_mask(
+    view: TableView, cell: Cell, intrinsics: Intrinsics, arm_joints: Mapping[str, NDArray[np.float64]]
+) -> Mask:
+    """(H, W) True where the bin or an arm is, or would be but for what stands before it; see `object_region`."""
+    if view.source == "sensor":
+        return np.zeros((intrinsics.height, intrinsics.width), bool)
+    return bin_mask(view, cell, intrinsics) | arms_mask(view, cell, intrinsics, arm_joints)
+
+
 def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:
     """(H, W) True on the bin and what lies in it."""
     size = np.array(cell.bin.size_m)

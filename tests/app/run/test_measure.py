@@ -1,6 +1,7 @@
 """From an answer to metres: soft depth becomes crisp and is told apart, and crisp depth stays as it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
+from core.transforms import invert
 from hardware.cameras.frame import RgbdFrame
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.catalogue.cell_scene import CellState
@@ -18,7 +20,7 @@ from hardware.simulation.sim_camera import cell_intrinsics
 from perception.depth_types import TableView
 from perception.estimators.estimator import Estimator
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
-from perception.objects.masks import object_region
+from perception.objects.masks import fixed_parts_mask, object_region
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL
@@ -105,3 +107,21 @@ def test_what_was_told_apart_is_what_grasps_are_found_on(frame: RgbdFrame, view:
     grasps = pipeline.detect(frame, view, metric, JOINTS)
     assert len(grasps) and metric.objects is not None
     assert len(set(grasps.labels.tolist()) - {-1}) <= metric.objects.count
+
+
+def test_an_arm_that_an_estimator_sees_nearer_than_it_is_stands_in_no_grasps_way(
+    frame: RgbdFrame, view: TableView
+) -> None:
+    pipeline = Pipeline(_SMALL, PipelineOptions(estimator="vitro-s"))
+    metric = pipeline.measure(frame, view, pipeline.estimate((frame,), view, JOINTS).relative, JOINTS)
+    shown = fixed_parts_mask(view, _SMALL, frame.intrinsics, JOINTS)
+    T_world_camera = invert(view.T_camera_world)
+    over_workspace = (np.array([-0.06, 0.18, 0.14]) - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]
+    nearer_m = np.where(shown, over_workspace[2], metric.depth_m).astype(np.float32)
+    given = replace(metric, depth_m=nearer_m)
+    assert object_region(view, _SMALL, frame.intrinsics, JOINTS, nearer_m)[shown].any(), "by its depth alone it stands"
+    grasps = pipeline.detect(frame, view, given, JOINTS)
+    pixels = np.rint(frame.intrinsics.project(grasps.cloud_m.astype(float))).astype(int)
+    assert metric.objects is not None
+    told = metric.objects.within(1)
+    assert not (shown & ~told)[pixels[:, 1], pixels[:, 0]].any()
