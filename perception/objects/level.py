@@ -32,10 +32,16 @@ THROUGH_M = 0.003
 LEAST_SHARE = 0.35
 #: The same where an outline is what tells.
 OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
-#: An upright solid explains so much of its outline, and is believed only if it says that the front is too near by this.
-LEAST_EXPLAINED, LEAST_LOWER_M = 0.80, 0.008
-#: A solid has no inside; of what is wider [m] that would leave nothing to grasp.
+#: An upright solid that explains so much of its outline tells where the front is, and one that explains so much what
+#: it is, back included.
+LEAST_EXPLAINED, WELL_EXPLAINED = 0.80, 0.88
+#: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image, or
+#: lower, as of the upper part of a thing; but where they differ so much in shape the front is not worth believing.
+MOST_HIGHER_M, MOST_LOWER_M, NO_SHAPE_M = 0.018, 0.062, 0.020
+#: It has no inside; of what is wider [m] that would leave nothing to grasp.
 WIDEST_FILLED_M = 0.075
+#: Of what is lower than this share of its width, as bowls are, the outline does not tell how wide the foot is.
+LOW = 0.75
 #: What fills its enclosing circle more than this may be a ball, whose outline does not tell where its foot is.
 ROUND = 0.85
 #: What is flat is left so high [m], by this percentile of its heights: fingers that keep off the table find it then.
@@ -57,35 +63,46 @@ def at_level(
     sensor_m (H, W) [m], NaN or 0 where it has none.
     """
     rays, front_m, ids = intrinsics.rays(), look.front_m.copy(), look.objects.ids
+    thickness_m = look.objects.thickness_m.copy()
     bend = _Bend(look.front_m, plane, rays)
     if sensor_m is not None:
         sensor_m = np.where(plane.height(rays * sensor_m[..., None]) > THROUGH_M, sensor_m, np.nan).astype(np.float32)
     for id_ in range(1, look.objects.count + 1):
         its = ids == id_
         bent_m = None if sensor_m is None else bend.to(sensor_m, its, FARTHEST_M, ABOUT_M, LEAST_SHARE)
-        if bent_m is None and not (binary_dilation(its, iterations=BESIDE_PX) & (ids > 0) & ~its).any():
-            bent_m = _by_outline(bend, its, intrinsics, plane)
         if bent_m is not None:
             front_m[its] = bent_m[its]
-    return replace(look, front_m=front_m)
+        elif not (binary_dilation(its, iterations=BESIDE_PX) & (ids > 0) & ~its).any():
+            _use_outline(bend, its, intrinsics, plane, front_m, thickness_m)
+    return replace(look, front_m=front_m, objects=replace(look.objects, thickness_m=thickness_m))
 
 
-def _by_outline(bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane) -> Map | None:
-    if _roundness(its) > ROUND:
-        return None
-    solid = fit_upright(its, intrinsics, plane)
-    if solid is None or solid.explained < LEAST_EXPLAINED:
-        return None
-    solid_m, is_top = solid.front(its, intrinsics)
+def _use_outline(
+    bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane, front_m: Map, thickness_m: Map
+) -> None:
+    """Changes an object's front and thickness (H, W) [m] where its outline tells better."""
+    solid = None if _roundness(its) > ROUND else fit_upright(its, intrinsics, plane)
+    if solid is None or solid.explained < LEAST_EXPLAINED or solid.heights_m[-1] < LOW * solid.width_m:
+        return
+    solid_m, back_m, is_top = solid.seen(its, intrinsics)
     # Through a mouth the network sees the inside.
     wall, wall_m = its & ~is_top, np.where(is_top, np.nan, solid_m).astype(np.float32)
-    if not wall.any() or not np.nanmedian(bend.higher(wall_m)[wall]) < -LEAST_LOWER_M:
-        return None
+    higher_m = bend.higher(wall_m)[wall & np.isfinite(wall_m)]
+    if not len(higher_m) or not _is_believed(higher_m):
+        return
+    if solid.explained >= WELL_EXPLAINED and solid.width_m < WIDEST_FILLED_M:
+        front_m[its], thickness_m[its] = _filled(solid_m)[its], _filled(back_m - solid_m)[its]
+        return
     bent_m = bend.to(wall_m, wall, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
-    if bent_m is None and solid.width_m < WIDEST_FILLED_M:
-        # The two are of no one shape: the network's is not worth keeping. What sticks out is as deep as what is next.
-        return _filled(solid_m)
-    return bent_m
+    if bent_m is not None:
+        front_m[its] = bent_m[its]
+
+
+def _is_believed(higher_m: Map) -> bool:
+    """Whether a solid that is higher than the front by so much (N,) is what is seen."""
+    median_m = float(np.median(higher_m))
+    apart_m = float(np.abs(higher_m - median_m).mean())
+    return median_m < MOST_HIGHER_M and (median_m > -MOST_LOWER_M or apart_m > NO_SHAPE_M)
 
 
 def _filled(depth_m: Map) -> Map:

@@ -52,7 +52,7 @@ def face(behind_m: float) -> tuple[Map, Map]:
 def turned(radii_m: list[float], heights_m: list[float]) -> Map:
     center_m = np.array([AWAY_M, 0.0])
     solid = UprightSolid(center_m, np.array(heights_m), np.array(radii_m), 1.0, R, EYE_M)
-    return solid.front(np.ones(RAYS.shape[:2], bool), K)[0].astype(float)
+    return solid.seen(np.ones(RAYS.shape[:2], bool), K)[0].astype(float)
 
 
 def cut(depth_m: Map, height_m: float) -> tuple[tuple[Map, Map], tuple[Map, Map]]:

@@ -1,6 +1,5 @@
 """What is seen too near is put back to where the sensor, or the outline on the table, has it."""
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from perception.depth_types import Plane
 from perception.objects.level import at_level
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
-from perception.objects.upright_solid import UprightSolid, fit_upright
+from perception.objects.upright_solid import UprightSolid
 
 #: A camera 0.62 m above the table that looks down on it at 50 degrees.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -35,7 +34,7 @@ SHAPES = {"tumbler": ([0.03, 0.035], [0.0, 0.1]), "bottle": ([0.03, 0.03, 0.012,
 
 
 def depth_of(shape: str) -> Map:
-    return solid(*SHAPES[shape]).front(np.ones((240, 424), bool), K)[0]
+    return solid(*SHAPES[shape]).seen(np.ones((240, 424), bool), K)[0]
 
 
 def seen(depth_m: Map, too_high_m: float) -> ObjectPrediction:
@@ -81,7 +80,7 @@ def test_where_outline_and_network_have_no_shape_in_common_the_outlines_is_taken
 
 
 def test_the_table_seen_through_low_glass_is_not_its_front() -> None:
-    depth_m = solid([0.03, 0.035], [0.0, 0.02]).front(np.ones((240, 424), bool), K)[0]
+    depth_m = solid([0.03, 0.035], [0.0, 0.02]).seen(np.ones((240, 424), bool), K)[0]
     table_m = np.asarray(TABLE.offset_m / (RAYS @ TABLE.normal), np.float32)
     given = seen(depth_m, 0.0)
     np.testing.assert_array_equal(at_level(given, table_m, K, TABLE).front_m, given.front_m)
@@ -93,6 +92,31 @@ def test_a_front_that_is_right_stays() -> None:
     assert off_m(look, depth_m) < 0.004
 
 
+def test_a_thing_that_an_outline_tells_whole_is_as_thick_as_it_is() -> None:
+    depth_m = depth_of("tumbler")
+    look = at_level(seen(depth_m, 0.03), None, K, TABLE)
+    back_m = solid(*SHAPES["tumbler"]).seen(look.objects.mask, K)[1]
+    off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
+    assert np.nanmedian(off) < 0.006, "0.05 m was believed"
+
+
+def test_an_outline_that_would_raise_a_front_far_is_of_a_thing_with_its_image() -> None:
+    depth_m = depth_of("bottle")
+    given = seen(depth_m, -0.03)
+    np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
+
+
+def test_an_outline_that_would_sink_a_thing_of_the_same_shape_far_is_of_its_upper_part() -> None:
+    given = seen(depth_of("bottle"), 0.08)
+    np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
+
+
+def test_what_is_lower_than_wide_is_not_judged_by_its_outline() -> None:
+    depth_m = solid([0.02, 0.045], [0.0, 0.05]).seen(np.ones((240, 424), bool), K)[0]
+    given = seen(depth_m, 0.02)
+    np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
+
+
 def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:
     given = seen(depth_of("bottle"), 0.05)
     ids = given.objects.ids.copy()
@@ -101,17 +125,3 @@ def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:
     objects = ObjectMap(ids, given.objects.probability, given.objects.thickness_m)
     split = ObjectPrediction(objects, given.front_m, given.confidence)
     np.testing.assert_array_equal(at_level(split, None, K, TABLE).front_m, given.front_m)
-
-
-def test_nothing_round_and_upright_has_the_outline_of_a_lying_bar() -> None:
-    bar = np.zeros((240, 424), np.uint8)
-    cv2.line(bar, (120, 60), (300, 180), 1, 16)
-    found = fit_upright(bar > 0, K, TABLE)
-    assert found is None or found.explained < 0.6
-
-
-def test_what_no_ray_to_the_table_shows_is_no_solid() -> None:
-    level = Plane(np.array([0.0, -1.0, 0.0]), -0.62)
-    above_horizon = np.zeros((240, 424), bool)
-    above_horizon[20:80, 180:240] = True
-    assert fit_upright(above_horizon, K, level) is None
