@@ -24,14 +24,17 @@ Points = NDArray[np.float64]
 TALLEST_M, HEIGHT_STEP_M = 0.26, 0.004
 #: Axes are tried every so far [m] away on the table, and so far to both sides in such steps.
 AWAY_STEP_M, ASIDE_M, ASIDE_STEP_M = 0.004, 0.012, 0.003
+#: An axis is no farther behind what is nearest of a thing [m].
+FARTHEST_M = 0.12
 #: An axis explains an outline as well as another that explains this share more.
 AS_WELL = 0.012
 #: A solid ends where what is higher adds less than this share to its outline.
 TOP_SHARE = 0.004
 #: An outline is rounded over this many pixels: a dent of one pixel would keep every circle out.
 ROUNDED_PX = 1.0
-#: Circles are drawn at so many pixels a metre, in a picture with this much around the outline [px].
-DENSITY_PX_M, EDGE_PX = 1000.0, 3
+#: Circles are drawn at so many pixels a metre, at fewer where the picture, with this much around the outline [px],
+#: had more than so many pixels: what is so large is hardly one thing.
+DENSITY_PX_M, EDGE_PX, MOST_PX = 1000.0, 3, 200_000
 #: Rays that fall less than this share of their length hardly meet the table.
 LEAST_SLANT = 0.05
 #: Of where rays meet the table, a thing's foot is in the nearest so many percent, its axis within so many.
@@ -107,7 +110,9 @@ class _Ground:
         away_m, aside_m = table_m @ away, table_m @ across
         is_low = away_m <= np.percentile(away_m, LOWER)
         self.foot_m = away * np.median(away_m[is_low]) + across * np.median(aside_m[is_low])
-        places_m = np.arange(away_m.min(), np.percentile(away_m, HIGHEST), AWAY_STEP_M)
+        # What is nearest of it is its foot, or hangs over that.
+        farthest_m = min(float(np.percentile(away_m, HIGHEST)), float(away_m.min()) + FARTHEST_M)
+        places_m = np.arange(away_m.min(), farthest_m, AWAY_STEP_M)
         asides_m = np.median(aside_m[is_low]) + np.arange(-ASIDE_M, ASIDE_M + 1e-9, ASIDE_STEP_M)
         self.centers_m = places_m[:, None, None] * away + asides_m[None, :, None] * across
 
@@ -133,12 +138,15 @@ class _Outline:
         top, left = max(int(rows[0]) - EDGE_PX, 0), max(int(columns[0]) - EDGE_PX, 0)
         box = its[top : int(rows[-1]) + EDGE_PX + 1, left : int(columns[-1]) + EDGE_PX + 1]
         rounded = cv2.GaussianBlur(binary_fill_holes(box).astype(np.float32), (0, 0), ROUNDED_PX)
-        turn = np.diag([*self._focal_px, 1.0]) @ self._axes @ self._R.T @ np.linalg.inv(intrinsics.matrix)
-        edge = np.argwhere(its).astype(float)[:, ::-1]
-        there = np.column_stack([edge, np.ones(len(edge))]) @ turn.T
-        there = there[:, :2] / there[:, 2:]
-        corner = there.min(axis=0) - EDGE_PX
-        width, height = np.ceil(there.max(axis=0) - corner + EDGE_PX + 1).astype(int)
+        pixels = np.argwhere(its).astype(float)[:, ::-1]
+        to_ray = self._axes @ self._R.T @ np.linalg.inv(intrinsics.matrix)
+        along = np.column_stack([pixels, np.ones(len(pixels))]) @ to_ray.T
+        along = along[:, :2] / np.maximum(along[:, 2:], LEAST_SLANT)
+        size_px = np.ptp(along, axis=0) * self._focal_px
+        self._focal_px = self._focal_px * min(1.0, np.sqrt(MOST_PX / max(float(size_px.prod()), 1.0)))
+        turn = np.diag([*self._focal_px, 1.0]) @ to_ray
+        corner = along.min(axis=0) * self._focal_px - EDGE_PX
+        width, height = np.ceil(along.max(axis=0) * self._focal_px - corner + EDGE_PX + 1).astype(int)
         to_there = _shift(-corner) @ turn @ _shift(np.array([left, top], float))
         seen = cv2.warpPerspective(rounded, to_there, (int(width), int(height)), flags=cv2.INTER_LINEAR)
         return (seen > 0.5).astype(np.uint8), corner

@@ -100,3 +100,9 @@ def test_a_camera_that_looks_straight_down_sees_no_way_off() -> None:
     cv2.circle(mask, (211, 119), 30, 1, -1)
     found = fit_upright(mask > 0, K, plane)
     assert found is None or np.isfinite(found.radii_m).all()
+
+
+@pytest.mark.parametrize("down_deg", [3.0, 30.0])
+def test_a_whole_picture_is_looked_at_in_few_pixels_and_is_no_thing(down_deg: float) -> None:
+    found = fit_upright(np.ones((240, 424), bool), K, table(down_deg))
+    assert found is None or found.explained < 0.8
