@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 ArmJoints = Mapping[str, NDArray[np.float64]]
 Result = TypeVar("Result")
 
+#: Sensor and estimator see the same where their depths differ by less than this [m]; the same before an arm or the bin
+#: where it would be so much farther away too.
+AGREE_M, CLEAR_M = 0.03, 0.05
+
 
 class Pipeline:
     """What perceives and plans for one cell, with the models loaded."""
@@ -120,8 +124,13 @@ class Pipeline:
         """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
         if metric.objects is not None:
-            # An estimator may see an arm or the bin nearer than it is: what stands before one was told apart.
-            region &= metric.objects.mask | ~fixed_parts_mask(view, self.cell, frame.intrinsics, joints)
+            # An estimator may see an arm or the bin nearer than it is: what stands before one was told apart, or the
+            # sensor has it there too, clear of the arm.
+            is_sure = metric.objects.mask | ~fixed_parts_mask(view, self.cell, frame.intrinsics, joints)
+            if frame.depth_m is not None:
+                farther = object_region(view, self.cell, frame.intrinsics, joints, frame.depth_m + CLEAR_M)
+                is_sure |= farther & (np.abs(frame.depth_m - metric.depth_m) < AGREE_M)
+            region &= is_sure
         given = DetectorInput(
             metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
         )

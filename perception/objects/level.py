@@ -56,11 +56,15 @@ _STEP_M = 0.001
 
 
 def at_level(
-    look: "ObjectPrediction", sensor_m: Map | None, intrinsics: Intrinsics, plane: Plane
+    look: "ObjectPrediction",
+    sensor_m: Map | None,
+    intrinsics: Intrinsics,
+    plane: Plane,
+    arms: Mask | None = None,
 ) -> "ObjectPrediction":
-    """The same objects, each front where sensor or outline puts it, as deep as before.
+    """The same objects, each front where sensor or outline puts it.
 
-    sensor_m (H, W) [m], NaN or 0 where it has none.
+    sensor_m (H, W) [m], NaN or 0 where it has none; arms (H, W): where they are seen, None for none.
     """
     rays, front_m, ids = intrinsics.rays(), look.front_m.copy(), look.objects.ids
     thickness_m = look.objects.thickness_m.copy()
@@ -72,9 +76,15 @@ def at_level(
         bent_m = None if sensor_m is None else bend.to(sensor_m, its, FARTHEST_M, ABOUT_M, LEAST_SHARE)
         if bent_m is not None:
             front_m[its] = bent_m[its]
-        elif not (binary_dilation(its, iterations=BESIDE_PX) & (ids > 0) & ~its).any():
+        elif not _may_be_hidden(its, (ids > 0) if arms is None else (ids > 0) | arms):
             _use_outline(bend, its, intrinsics, plane, front_m, thickness_m)
     return replace(look, front_m=front_m, objects=replace(look.objects, thickness_m=thickness_m))
+
+
+def _may_be_hidden(its: Mask, others: Mask) -> bool:
+    """Whether an object goes on behind what is beside it, or out of the picture: its outline is not its own then."""
+    is_cut = its[0].any() or its[-1].any() or its[:, 0].any() or its[:, -1].any()
+    return bool(is_cut or (binary_dilation(its, iterations=BESIDE_PX) & others & ~its).any())
 
 
 def _use_outline(

@@ -90,11 +90,11 @@ class OverlappedTrial(CarryingTrial):
         Raises:
             VitroError: which of them is not; nothing moved.
         """
+        parks = {overlap.carrying.arm: overlap.carrying.motions[Phase.RETREAT].positions_rad[-1]}
+        self._plan_ahead(parks, overlap.carrying.binned_m)
         require_fresh(overlap.gate, overlap.measured_rad, self._joints())
         self._has_moved = True
         before.begin_clearing()
-        parks = {overlap.carrying.arm: overlap.carrying.motions[Phase.RETREAT].positions_rad[-1]}
-        self._plan_ahead(parks, overlap.carrying.binned_m)
         arms = {name: self._world.arms[name] for name in overlap.steps}
         trials = {overlap.carrying.arm: before, overlap.reaching.arm: self}
         execution = OverlappedExecution(

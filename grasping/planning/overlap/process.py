@@ -13,7 +13,7 @@ from grasping.planning.overlap.plan import OverlapPlan, plan_overlap
 
 
 class PlanningProcess:
-    """One `plan_overlap` at a time. The process ends with the one that started it."""
+    """One `plan_overlap` at a time. The process ends with the one that started it, or as soon as it is done."""
 
     def __init__(self) -> None:
         """Starts it: it takes seconds to be ready."""
@@ -27,7 +27,8 @@ class PlanningProcess:
 
     def begin(self, carrying: GraspPlan, *args: Any, **kwargs: Any) -> None:
         """Has `plan_overlap` called with these; does nothing where the process is not ready, or at something else."""
-        with suppress(OSError, EOFError):  # it died: whoever asks is told nothing, and plans here
+        # It died, or what a lab's own part made cannot be sent: whoever asks is told nothing, and plans here.
+        with suppress(Exception):
             if self._connection.poll():  # what is ready, or was not asked for: its trial went another way
                 self._connection.recv()
                 self._is_ready, self._asked = True, ""
@@ -44,7 +45,7 @@ class PlanningProcess:
         if not self._asked or self._asked != carrying.gate.seal:
             return None
         self._asked, answer = "", None
-        with suppress(OSError, EOFError):
+        with suppress(Exception):  # as in `begin`
             answer = self._connection.recv() if self._connection.poll(max(limit_s, 0.0)) else None
         if answer is None:
             self.close()

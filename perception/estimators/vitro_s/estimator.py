@@ -51,7 +51,8 @@ class VitroSEstimator:
             )
         rays = still.intrinsics.rays()
         look = without_floating_parts(look, still.table, rays)
-        look = at_level(look, still.depth_m, still.intrinsics, still.table)
+        masks = seen[-1].masks
+        look = at_level(look, still.depth_m, still.intrinsics, still.table, None if masks is None else masks.arms)
         first_m = first.depth_m
         if still.depth_m is not None:
             first_m = without_reflections(first_m, first.confidence, still.depth_m, look.objects, still.table, rays)

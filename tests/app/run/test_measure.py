@@ -125,3 +125,7 @@ def test_an_arm_that_an_estimator_sees_nearer_than_it_is_stands_in_no_grasps_way
     assert metric.objects is not None
     told = metric.objects.within(1)
     assert not (shown & ~told)[pixels[:, 1], pixels[:, 0]].any()
+
+    both = pipeline.detect(replace(frame, depth_m=nearer_m), view, given, JOINTS)
+    pixels = np.rint(frame.intrinsics.project(both.cloud_m.astype(float))).astype(int)
+    assert (shown & ~told)[pixels[:, 1], pixels[:, 0]].any(), "what the sensor sees there too is kept clear of"

@@ -125,3 +125,19 @@ def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:
     objects = ObjectMap(ids, given.objects.probability, given.objects.thickness_m)
     split = ObjectPrediction(objects, given.front_m, given.confidence)
     np.testing.assert_array_equal(at_level(split, None, K, TABLE).front_m, given.front_m)
+
+
+@pytest.mark.parametrize("where", ["arm", "edge"])
+def test_what_an_arm_or_the_pictures_edge_cuts_is_not_judged_by_its_outline(where: str) -> None:
+    given = seen(depth_of("bottle"), 0.04)
+    half = np.zeros(given.objects.mask.shape, bool)
+    half[:, : int(np.nonzero(given.objects.mask)[1].mean())] = True
+    ids, front_m = np.where(half, 0, given.objects.ids), np.where(half, np.nan, given.front_m)
+    lens = K
+    if where == "edge":
+        cut = int(half[0].sum())
+        lens = Intrinsics(424 - cut, 240, 610.0, 610.0, 211.5 - cut, 119.5)
+        half, ids, front_m = half[:, cut:], ids[:, cut:], front_m[:, cut:]
+    objects = ObjectMap(ids.astype(np.int32), (ids > 0).astype(np.float32), np.where(ids > 0, 0.05, np.nan))
+    part = ObjectPrediction(objects, front_m, (ids > 0).astype(np.float32))
+    np.testing.assert_array_equal(at_level(part, None, lens, TABLE, half).front_m, front_m)
