@@ -133,8 +133,8 @@ class ArmProof:
             raise MotionStopped
         if not look.is_sealed:
             raise PlanningError(
-                f"The way on which the {' and the '.join(arms)} arm is shown is not the one that the gate passed: it "
-                "was changed since. It is not sent.",
+                f"The way to show the {' and the '.join(arms)} arm on is not the one that the gate passed: it was "
+                "changed since. It is not sent.",
                 "Start the trial again.",
             )
         for motion in motions:

@@ -94,12 +94,14 @@ def test_what_no_ray_to_the_table_shows_is_no_solid() -> None:
     assert fit_upright(above_horizon, K, level) is None
 
 
-def test_a_camera_that_looks_straight_down_sees_no_way_off() -> None:
+def test_a_camera_that_looks_straight_down_sees_a_disc_where_it_is() -> None:
     plane = Plane(np.array([0.0, 0.0, -1.0]), -0.62)
     mask = np.zeros((240, 424), np.uint8)
-    cv2.circle(mask, (211, 119), 30, 1, -1)
+    cv2.circle(mask, (251, 119), 30, 1, -1)
     found = fit_upright(mask > 0, K, plane)
-    assert found is None or np.isfinite(found.radii_m).all()
+    assert found is not None
+    assert abs(np.linalg.norm(found.center_m) - 40 / 610 * 0.62) < 0.012
+    assert abs(found.radii_m[0] - 30 / 610 * 0.62) < 0.006
 
 
 @pytest.mark.parametrize("down_deg", [3.0, 30.0])
