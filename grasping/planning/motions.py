@@ -25,8 +25,8 @@ _SEARCH_S = 0.7
 #: Poses over the bin that are tried, cheapest first.
 _PLACES = 3
 #: Straight back from what was let go, and down to where it is, so far [m] before the arm turns, the first that is free;
-#: through every so many of a line's poses. Then it turns over this much of joint travel [rad]: an arm that lags cuts
-#: wider or nearer turns, against the bin's wall.
+#: through every so many of a line's poses. Then it turns over this much of joint travel [rad]: with
+#: nearer or wider turns a joint was pushed off in the bin, where a lagging arm probably cuts the corner.
 _STRAIGHT_BACK_M, _STRAIGHT_DOWN_M, _EVERY, _TURN_RAD = (0.05, 0.065, 0.08), (0.03,), 3, 0.25
 
 
