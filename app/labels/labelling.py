@@ -100,8 +100,8 @@ class Labelling:
     def _commit(self, label: Label) -> None:
         """A label that the disk does not take is told; the trial stays unconfirmed."""
         try:
-            label = self._log.label(label)
             record = self._log.get(label.trial)
+            label = self._log.label(label)
         except VitroError as error:
             self._console.error(error)
             return

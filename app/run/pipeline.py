@@ -32,7 +32,7 @@ from perception.depth_types import MetricDepth, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.objects.crisp import crisp_depth
-from perception.objects.masks import cell_masks, fixed_parts_mask, object_region
+from perception.objects.masks import cell_masks, confirmed, object_region
 from perception.table.locate import locate_table
 from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
 
 ArmJoints = Mapping[str, NDArray[np.float64]]
 Result = TypeVar("Result")
-
-#: Sensor and estimator see the same where their depths differ by less than this [m]; the same before an arm or the bin
-#: where it would be so much farther away too.
-AGREE_M, CLEAR_M = 0.03, 0.05
 
 
 class Pipeline:
@@ -124,13 +120,8 @@ class Pipeline:
         """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
         if metric.objects is not None:
-            # An estimator may see an arm or the bin nearer than it is: what stands before one was told apart, or the
-            # sensor has it there too, clear of the arm.
-            is_sure = metric.objects.mask | ~fixed_parts_mask(view, self.cell, frame.intrinsics, joints)
-            if frame.depth_m is not None:
-                farther = object_region(view, self.cell, frame.intrinsics, joints, frame.depth_m + CLEAR_M)
-                is_sure |= farther & (np.abs(frame.depth_m - metric.depth_m) < AGREE_M)
-            region &= is_sure
+            told = metric.objects.mask
+            region &= told | confirmed(region & ~told, view, self.cell, frame, joints, metric.depth_m)
         given = DetectorInput(
             metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.cell_parts import PAPER_RATIO
-from core.image import Intrinsics
+from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES
 from hardware.robot.kinematics import link_poses
@@ -31,6 +31,9 @@ BIN_MARGIN_M = 0.015
 ARM_MARGIN_M = 0.025
 #: What stands higher than this above a tag is not the tag.
 PAPER_CLEAR_M = 0.015
+#: Sensor and estimator see the same where their depths differ by less than this [m]; it is clear of an arm or the bin
+#: where it would stand before them so much farther away too.
+AGREE_M, CLEAR_M = 0.03, 0.05
 _NEAREST_M = 0.05
 
 
@@ -77,13 +80,27 @@ def cell_masks(
     return CellMasks(region, arms, images)
 
 
-def fixed_parts_mask(
-    view: TableView, cell: Cell, intrinsics: Intrinsics, arm_joints: Mapping[str, NDArray[np.float64]]
+def confirmed(
+    stands: Mask,
+    view: TableView,
+    cell: Cell,
+    image: RgbdImage,
+    arm_joints: Mapping[str, NDArray[np.float64]],
+    depth_m: NDArray[np.float32],
 ) -> Mask:
-    """(H, W) True where the bin or an arm is, or would be but for what stands before it; see `object_region`."""
+    """(H, W) What of `stands` is no arm and not the bin, which an estimator may see nearer than they are: where one of
+    them is, or would be but for what stands before it, the sensor has that too, clear of them.
+
+    stands (H, W): what only an estimator saw, by its depth_m (H, W; metric); image: the sensor's; see `object_region`.
+    """
     if view.source == "sensor":
-        return np.zeros((intrinsics.height, intrinsics.width), bool)
-    return bin_mask(view, cell, intrinsics) | arms_mask(view, cell, intrinsics, arm_joints)
+        return stands
+    lens = image.intrinsics
+    doubtful = stands & (bin_mask(view, cell, lens) | arms_mask(view, cell, lens, arm_joints))
+    if image.depth_m is None or not doubtful.any():
+        return stands & ~doubtful
+    is_clear = object_region(view, cell, lens, arm_joints, image.depth_m + CLEAR_M)
+    return stands & (~doubtful | (is_clear & (np.abs(image.depth_m - depth_m) < AGREE_M)))
 
 
 def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:

@@ -128,28 +128,18 @@ class _Outline:
         forward /= distance_m
         right = np.array([forward[1], -forward[0], 0.0]) / max(float(np.hypot(*forward[:2])), 1e-9)
         self._axes = np.stack([right, np.cross(forward, right), forward])
-        self._focal_px = np.array([1.0, 1.0 / -forward[2]]) * DENSITY_PX_M * distance_m
-        self._mask, self._corner_px = self._seen(its, intrinsics)
-        self._reach_px = cv2.distanceTransform(self._mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-
-    def _seen(self, its: Mask, intrinsics: Intrinsics) -> tuple[NDArray[np.uint8], Points]:
-        """The mask in that camera's picture, which just holds it, and that picture's corner in the camera's pixels."""
-        rows, columns = (np.flatnonzero(its.any(axis)) for axis in (1, 0))
-        top, left = max(int(rows[0]) - EDGE_PX, 0), max(int(columns[0]) - EDGE_PX, 0)
-        box = its[top : int(rows[-1]) + EDGE_PX + 1, left : int(columns[-1]) + EDGE_PX + 1]
-        rounded = cv2.GaussianBlur(binary_fill_holes(box).astype(np.float32), (0, 0), ROUNDED_PX)
-        pixels = np.argwhere(its).astype(float)[:, ::-1]
-        to_ray = self._axes @ self._R.T @ np.linalg.inv(intrinsics.matrix)
-        along = np.column_stack([pixels, np.ones(len(pixels))]) @ to_ray.T
+        to_ray = self._axes @ R.T @ np.linalg.inv(intrinsics.matrix)
+        along = np.column_stack([np.argwhere(its)[:, ::-1], np.ones(int(its.sum()))]) @ to_ray.T
         along = along[:, :2] / np.maximum(along[:, 2:], LEAST_SLANT)
-        size_px = np.ptp(along, axis=0) * self._focal_px
-        self._focal_px = self._focal_px * min(1.0, np.sqrt(MOST_PX / max(float(size_px.prod()), 1.0)))
-        turn = np.diag([*self._focal_px, 1.0]) @ to_ray
-        corner = along.min(axis=0) * self._focal_px - EDGE_PX
-        width, height = np.ceil(along.max(axis=0) * self._focal_px - corner + EDGE_PX + 1).astype(int)
-        to_there = _shift(-corner) @ turn @ _shift(np.array([left, top], float))
-        seen = cv2.warpPerspective(rounded, to_there, (int(width), int(height)), flags=cv2.INTER_LINEAR)
-        return (seen > 0.5).astype(np.uint8), corner
+        focal_px = np.array([1.0, 1.0 / -forward[2]]) * DENSITY_PX_M * distance_m
+        size_px = float((np.ptp(along, axis=0) * focal_px).prod())
+        self._focal_px = focal_px * min(1.0, np.sqrt(MOST_PX / max(size_px, 1.0)))
+        low_px, high_px = (extreme(axis=0) * self._focal_px for extreme in (along.min, along.max))
+        self._corner_px = low_px - EDGE_PX
+        width, height = np.ceil(high_px - self._corner_px + EDGE_PX + 1).astype(int).tolist()
+        to_picture = _shift(-self._corner_px) @ np.diag([*self._focal_px, 1.0]) @ to_ray
+        self._mask = _warped(its, to_picture, (width, height))
+        self._reach_px = cv2.distanceTransform(self._mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
     def solid_about(self, center_m: Points) -> UprightSolid | None:
         """The solid about an axis (2,), None if it stands on nothing within the outline."""
@@ -175,6 +165,16 @@ class _Outline:
             cv2.circle(filled, at, int(radius * _SUBPIXELS), 1, -1, cv2.LINE_8, _SHIFT)
             areas[k] = cv2.countNonZero(filled & self._mask)
         return areas
+
+
+def _warped(its: Mask, to_picture: Points, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A mask without holes and dents, seen in a picture of a size (width, height), by the homography (3, 3) to it."""
+    rows, columns = (np.flatnonzero(its.any(axis)) for axis in (1, 0))
+    top, left = max(int(rows[0]) - EDGE_PX, 0), max(int(columns[0]) - EDGE_PX, 0)
+    box = its[top : int(rows[-1]) + EDGE_PX + 1, left : int(columns[-1]) + EDGE_PX + 1]
+    rounded = cv2.GaussianBlur(binary_fill_holes(box).astype(np.float32), (0, 0), ROUNDED_PX)
+    to_picture = to_picture @ _shift(np.array([left, top], float))
+    return (cv2.warpPerspective(rounded, to_picture, size, flags=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
 
 
 def _shift(by_px: Points) -> Points:
