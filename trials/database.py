@@ -191,8 +191,15 @@ def _begin_where_told(engine: Engine, writes: bool) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # Taking the write lock first: a reader that turns writer halfway could not wait for it.
-        is_read = connection.get_execution_options().get("is_read", not writes)
-        connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        is_read, waits = options.get("is_read", not writes), options.get("waits", True)
+        try:
+            if not waits:
+                connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
+        finally:
+            if not waits:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
 
 
 def _log_ahead(engine: Engine) -> None:

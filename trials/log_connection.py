@@ -7,10 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, select
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, Select, select, text
 
-from core.errors import TrialError
+from core.errors import StorageError, TrialError
 from trials.database import may_write, open_database, open_salvaged
 from trials.failures import database_errors
 from trials.record import TrialRecord
@@ -40,11 +39,6 @@ class LogConnection:
         else:
             self._engine, self.where = open_database(str(where), self._writes)
 
-    @property
-    def has_one_connection(self) -> bool:
-        """Whether it is a copy in memory, which two threads may not read at once."""
-        return isinstance(self._engine.pool, StaticPool)
-
     def close(self) -> None:
         """Lets go of the database; idempotent."""
         self._engine.dispose()
@@ -67,6 +61,20 @@ class LogConnection:
     def reading(self) -> Iterator[Connection]:
         """A look at the log as it is now, which keeps no writer waiting."""
         with database_errors(self.where), self._engine.execution_options(is_read=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing_alone(self) -> Iterator[Connection]:
+        """As `writing`, while nobody else changes a trial or a label; waits for nobody.
+
+        Raises:
+            TrialError, StorageError: somebody changes one, or the log may only be read.
+        """
+        if not self._writes:
+            raise StorageError(f"{self.where} is only read.", "Be a user who may write it.")
+        with database_errors(self.where), self._engine.execution_options(waits=False).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE trials, labels IN SHARE MODE NOWAIT"))
             yield connection
 
     def _get(self, connection: Connection, trial: int, is_changed: bool = True) -> TrialRecord:

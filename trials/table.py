@@ -1,10 +1,26 @@
-"""The log's three tables, made from the dataclasses that their rows are: trials, labels, campaigns."""
+"""The log's tables, made from the dataclasses that their rows are: trials, labels, campaigns; and what is kept of them
+to count them at once."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Index, MetaData, Table, and_, or_
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    and_,
+    event,
+    or_,
+    text,
+)
 
+from trials.arrays.triggers import trigger_statements
 from trials.campaign import Campaign
 from trials.columns import columns_of, demand_numbers, read_row
 from trials.label import Label
@@ -15,6 +31,15 @@ metadata = MetaData()
 trials = Table("trials", metadata, *columns_of(TrialRecord), *columns_of(ProcessStamp), sqlite_autoincrement=True)
 labels = Table("labels", metadata, *columns_of(Label), sqlite_autoincrement=True)
 campaigns = Table("campaigns", metadata, *columns_of(Campaign), sqlite_autoincrement=True)
+#: Trials as `trials.arrays.blocks` read them, with their labels; whatever changes one of them deletes its block.
+counted_blocks = Table(
+    "counted_blocks",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("kinds", JSON, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+    Column("checksum", BigInteger, nullable=False),
+)
 
 #: Trials that no process has brought to their end.
 is_open = or_(trials.c.outcome.is_(None), trials.c.finished.is_(None))
@@ -38,10 +63,10 @@ Index("trials_estimator", trials.c.estimator, trials.c.id)
 Index("trials_campaign", trials.c.campaign, trials.c.id)
 Index("labels_trial", labels.c.trial, labels.c.made)
 # What rates are counted from, without a look at the rows, most of which are notes.
-_RATED = ("surface", "estimator", "world", "outcome", "reason", "pick", "objects", "attempts")
+_RATED = ("campaign", "surface", "estimator", "world", "outcome", "reason", "pick", "objects", "attempts")
 _OF_SCENE = ("seed", "scene_number", "scene_key")
 _COUNTED = (trials.c[name] for name in (*_RATED, *_OF_SCENE))
-Index("trials_counted", trials.c.campaign, trials.c.id, *_COUNTED)
+COUNTED_INDEX = Index("trials_counted", trials.c.id, *_COUNTED)
 _several = trials.c.objects > 1
 Index("trials_of_several", trials.c.id, sqlite_where=_several, postgresql_where=_several)
 _stand = labels.c.undone.is_(None)
@@ -49,6 +74,12 @@ _SAID = (labels.c.trial, labels.c.made, labels.c.id, labels.c.value, labels.c.re
 Index("labels_counted", *_SAID, sqlite_where=_stand, postgresql_where=_stand)
 Index("campaigns_name", campaigns.c.name, unique=True)
 Index("campaigns_uuid", campaigns.c.uuid, unique=True)
+
+
+@event.listens_for(metadata, "after_create")
+def _add_triggers(_: MetaData, connection: Connection, **options: object) -> None:
+    for statement in trigger_statements(connection.dialect.name):
+        connection.execute(text(statement))
 
 
 def record_of(row: Any) -> TrialRecord:

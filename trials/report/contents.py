@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import TrialError
 from core.json_values import to_json
+from trials.arrays.trial_arrays import Ints
 from trials.campaign import Campaign
 from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
@@ -25,12 +26,11 @@ from trials.report.details import (
     why_left_out,
 )
 from trials.report.looks import look_at, read_open_arrays
-from trials.report.trial_arrays import Ints
 from trials.report.verdict import verdict
 from trials.store import TrialStore
 
 #: Of how many trials single ones are told of; of a log that holds more, the newest. Rates are of all.
-DETAILED, DETAILED_OF_MANY = 5_000, 1_000
+DETAILED, DETAILED_OF_MANY = 5_000, 500
 #: In the order of the paper's table; others follow.
 PAPER_SURFACES = ("translucent", "reflective", "diffuse")
 

@@ -10,6 +10,7 @@
 - Scenes are matched where in one campaign several estimators attempted the same one; compared are their first picks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trials.arrays.trial_arrays import Ints, TrialArrays
 from trials.record import Reason
-from trials.report.trial_arrays import Ints, TrialArrays
 from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
 
@@ -70,11 +71,29 @@ class CountedTrials:
         self._surfaces, self._estimators = arrays.surfaces, arrays.estimators
         self._surface = arrays.each(lambda known: self._surfaces.index(known.trial.surface))
         self._estimator = arrays.each(lambda known: self._estimators.index(known.trial.estimator))
+        self._laying = np.empty(len(arrays), dtype=np.int64)
         self.stands = self._standing()
 
     @cached_property
     def replaced(self) -> NDArray[np.bool_]:
         return self.counts & ~self.stands
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], Ints]:
+        """Estimator and surface -> the places of their trials, in the log's order."""
+        pairs = [(estimator, surface) for estimator in self._estimators for surface in self._surfaces]
+        pair = self._estimator * len(self._surfaces) + self._surface
+        order = np.argsort(pair.astype(np.int16), kind="stable")
+        ends = np.cumsum(np.bincount(pair, minlength=len(pairs)))
+        return dict(zip(pairs, np.split(order, ends[:-1]), strict=True))
+
+    def _of(self, estimator: str, surface: str) -> Ints:
+        return self._rows.get((estimator, surface), np.empty(0, np.int64))
+
+    @cached_property
+    def _places(self) -> int:
+        """How many pairs of a surface and a campaign there may be."""
+        return len(self._surfaces) * (int(self.arrays.campaigns.max(initial=0)) + 1)
 
     @cached_property
     def _scene(self) -> Ints:
@@ -83,23 +102,18 @@ class CountedTrials:
         place = arrays.campaigns * max(len(self._surfaces), 1) + self._surface
         return (place << _SCENES) + arrays.scenes
 
-    @cached_property
-    def _layings(self) -> tuple[Ints, Ints, Ints]:
-        """The order in which rows of one scene and estimator lie together; in that order each row's group, and its
-        laying: a group's rows from one first pick to the next."""
-        group = self._scene * max(len(self._estimators), 1) + self._estimator
-        order = np.argsort(group, kind="stable")
-        new = np.diff(group[order], prepend=-1) != 0
-        return order, np.cumsum(new) - 1, np.cumsum(new | (self.arrays.picks[order] == 1)) - 1
-
     def _standing(self) -> NDArray[np.bool_]:
-        order, group, laying = self._layings
+        """Numbers layings too: a scene's and estimator's rows from one first pick to the next."""
+        of_estimator = self._scene + ((self._estimator * self._places) << _SCENES)
+        order = np.argsort(of_estimator, kind="stable")
+        new, picks = np.diff(of_estimator[order], prepend=-1) != 0, self.arrays.picks[order]
+        group, laying = np.cumsum(new) - 1, np.cumsum(new | (picks == 1)) - 1
+        self._laying[order] = laying
         counts, in_campaign = self.counts[order], self.arrays.campaigns[order] > 0
         last = np.full(len(order), -1)
         last[group[counts]] = laying[counts]  # of several, the last is kept
-        kept = counts & (~in_campaign | (laying == last[group]))
-        rows = np.flatnonzero(kept)
-        pick = laying[rows] * (int(self.arrays.picks.max(initial=0)) + 1) + self.arrays.picks[order][rows]
+        rows = np.flatnonzero(counts & (~in_campaign | (laying == last[group])))
+        pick = laying[rows] * (int(picks.max(initial=0)) + 1) + picks[rows]
         together = np.argsort(pick, kind="stable")
         is_last = np.diff(pick[together], append=-1) != 0
         stands = np.zeros(len(order), dtype=bool)
@@ -117,28 +131,45 @@ class CountedTrials:
 
     def rate(self, estimator: str, surface: str = "") -> SurfaceRate:
         """Of one estimator on one surface; without one, on all of them together."""
-        arrays, mine = self.arrays, self._of(estimator, surface)
-        stands = self.stands & mine
-        firsts = stands & (arrays.picks == 1)
-        confirmed = arrays.each(lambda known: known.is_confirmed).astype(bool)
-        success, unfinished = self._cleared(mine)
+        of = (surface,) if surface else self._surfaces
+        rates = [self._rates.get((estimator, one)) or self._rate(estimator, one) for one in of]
+        return _sum(surface, estimator, rates)
+
+    @cached_property
+    def _rates(self) -> dict[tuple[str, str], SurfaceRate]:
+        return {pair: self._rate(*pair) for pair in self._rows}
+
+    def _rate(self, estimator: str, surface: str) -> SurfaceRate:
+        arrays, rows = self.arrays, self._of(estimator, surface)
+        stands = rows[self.stands[rows]]
+        firsts = stands[arrays.picks[stands] == 1]
+        success, unfinished = self._cleared(rows)
         return SurfaceRate(
             surface,
             estimator,
             success=success,
-            first=Proportion(int((firsts & self.succeeded & (arrays.attempts == 1)).sum()), int(firsts.sum())),
-            trials=int(stands.sum()),
-            unconfirmed=int((stands & ~confirmed).sum()),
-            excluded=int((mine & ~self.counts).sum()),
-            replaced=int((mine & self.replaced).sum()),
+            first=Proportion(int((self.succeeded[firsts] & (arrays.attempts[firsts] == 1)).sum()), len(firsts)),
+            trials=len(stands),
+            unconfirmed=int((~self._confirmed[stands]).sum()),
+            excluded=int((~self.counts[rows]).sum()),
+            replaced=int(self.replaced[rows].sum()),
             unfinished=unfinished,
-            objects=int(arrays.objects[mine].max(initial=1)),
+            objects=int(arrays.objects[rows].max(initial=1)),
         )
 
-    def causes(self, estimator: str, surface: str = "") -> dict[str, int]:
+    @cached_property
+    def _confirmed(self) -> NDArray[np.bool_]:
+        return self.arrays.each(lambda known: known.is_confirmed).astype(bool)
+
+    @cached_property
+    def _lost(self) -> NDArray[np.bool_]:
+        return self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)
+
+    def causes(self, estimator: str, surface: str) -> dict[str, int]:
         """Why trials that stand failed, and how often, the most frequent first; `unconfirmed` where nobody said."""
-        mine = self._of(estimator, surface) & self.stands & ~self.succeeded
-        often = np.bincount(self.arrays.kinds[mine], minlength=len(self.arrays.examples))
+        rows = self._of(estimator, surface)
+        failed = rows[self.stands[rows] & ~self.succeeded[rows]]
+        often = np.bincount(self.arrays.kinds[failed], minlength=len(self.arrays.examples))
         found: dict[str, int] = {}
         for kind in np.flatnonzero(often):
             cause = self.arrays.examples[kind].cause
@@ -146,39 +177,52 @@ class CountedTrials:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def first_picks(self, estimator: str, surface: str = "", campaign: int | None = None) -> FirstPicks:
-        arrays = self.arrays
-        wanted = self._of(estimator, surface) & self.stands & (arrays.picks == 1)
+        arrays, of = self.arrays, (surface,) if surface else self._surfaces
+        rows = np.concatenate([np.empty(0, np.int64), *(self._of(estimator, one) for one in of)])
+        wanted = self.stands[rows] & (arrays.picks[rows] == 1)
         if campaign is not None:
-            wanted &= arrays.campaigns == campaign
-        rows = np.flatnonzero(wanted)
+            wanted &= arrays.campaigns[rows] == campaign
+        rows = rows[wanted]
         keys = np.where(arrays.campaigns[rows] > 0, self._scene[rows], -arrays.ids[rows] - 1)
         order = np.argsort(keys, kind="stable")
         return FirstPicks(keys[order], self.succeeded[rows][order], arrays.ids[rows][order])
 
-    def _of(self, estimator: str, surface: str) -> NDArray[np.bool_]:
-        arrays = self.arrays
-        return arrays.each(
-            lambda known: known.trial.estimator == estimator and surface in ("", known.trial.surface)
-        ).astype(bool)
-
-    def _cleared(self, mine: NDArray[np.bool_]) -> tuple[Proportion, int]:
-        """Objects lifted of those laid in finished scenes; how many scenes with trials that stand are unfinished."""
-        order, _, laying = self._layings
-        rows = np.flatnonzero(mine[order])
+    def _cleared(self, rows: Ints) -> tuple[Proportion, int]:
+        """Of an estimator's and surface's rows: objects lifted of those laid in finished scenes; how many scenes with
+        trials that stand are unfinished."""
         if not len(rows):
             return Proportion(0, 0), 0
-        at = order[rows]
-        _, scene = np.unique(laying[rows], return_inverse=True)
+        scene = self._laying[rows] - self._laying[rows].min()
         scenes = int(scene.max()) + 1
+        stands = self.stands[rows]
         laid = np.zeros(scenes, dtype=np.int64)
-        np.maximum.at(laid, scene, self.arrays.objects[at])
-        lifted = np.bincount(scene, self.stands[at] & self.succeeded[at], scenes).astype(np.int64)
-        stand = np.bincount(scene, self.stands[at], scenes) > 0
-        lost = self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)
-        ended = np.bincount(scene, self.arrays.ended[at] | lost[at], scenes) > 0
+        np.maximum.at(laid, scene, self.arrays.objects[rows])
+        lifted = np.bincount(scene, stands & self.succeeded[rows], scenes).astype(np.int64)
+        stand = np.bincount(scene, stands, scenes) > 0
+        ended = np.bincount(scene, self.arrays.ended[rows] | self._lost[rows], scenes) > 0
         finished = stand & ((ended & (laid > 0)) | (laid == 1))
         cleared = Proportion(int(np.minimum(lifted, laid)[finished].sum()), int(laid[finished].sum()))
         return cleared, int((stand & ~finished).sum())
+
+
+def _sum(surface: str, estimator: str, rates: Sequence[SurfaceRate]) -> SurfaceRate:
+    """Of several surfaces, where a scene is of one."""
+
+    def both(of: Sequence[Proportion]) -> Proportion:
+        return Proportion(sum(one.hits for one in of), sum(one.of for one in of))
+
+    return SurfaceRate(
+        surface,
+        estimator,
+        success=both([rate.success for rate in rates]),
+        first=both([rate.first for rate in rates]),
+        trials=sum(rate.trials for rate in rates),
+        unconfirmed=sum(rate.unconfirmed for rate in rates),
+        excluded=sum(rate.excluded for rate in rates),
+        replaced=sum(rate.replaced for rate in rates),
+        unfinished=sum(rate.unfinished for rate in rates),
+        objects=max([rate.objects for rate in rates], default=1),
+    )
 
 
 def match_scenes(first: FirstPicks, second: FirstPicks) -> tuple[PairedCounts, Ints]:

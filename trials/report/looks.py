@@ -6,10 +6,11 @@ from contextlib import suppress
 import numpy as np
 
 from core.errors import StorageError
+from trials.arrays.blocks import read_arrays
+from trials.arrays.trial_arrays import TrialArrays
 from trials.campaign import Campaign
 from trials.report.comparisons import caveats, is_complete
 from trials.report.counting import CountedTrials
-from trials.report.trial_arrays import TrialArrays, read_arrays
 from trials.store import TrialStore
 
 
@@ -38,7 +39,7 @@ def look_at(
         counted: all trials of the campaign at the least.
     """
     if campaign is None:
-        there = set(np.unique(counted.arrays.campaigns).tolist())
+        there = set(np.flatnonzero(np.bincount(counted.arrays.campaigns)).tolist())
         for known in store.campaigns():
             if known.id in there:
                 look_at(store, known, counted)

@@ -1,9 +1,13 @@
 """How long a log takes to answer that holds very many trials, and what logging adds to one."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from sqlite3 import connect
 from statistics import median
 
@@ -15,6 +19,8 @@ from trials.store import TrialStore
 
 #: A campaign's trials; every trial is of one.
 PER_CAMPAIGN = 600
+#: A log that a program filled has nothing kept yet: this is no answer that is asked for in time.
+FIRST = "trials compare, the first that counts"
 _FINDINGS = "x" * 1500  # about what a trial's stages note
 
 _TRIALS = """
@@ -66,6 +72,28 @@ def answer_times_s(where: str) -> dict[str, float]:
         begun_s = time.perf_counter()
         with TrialStore(where, is_read=True) as store:
             ask(store)
+        times_s[name] = time.perf_counter() - begun_s
+    return times_s
+
+
+def command_times_s(where: str) -> dict[str, float]:
+    """Seconds that whole commands take. The first that counts keeps what it has read, for all that come after it."""
+    commands = {
+        FIRST: ("compare", "raw", "oracle"),
+        "trials list": ("list",),
+        "trials compare": ("compare", "raw", "oracle"),
+        "trials report": ("report", "--out", str(Path(where).with_name("report"))),
+    }
+    main = Path(__file__).resolve().parents[3] / "main.py"
+    times_s = {}
+    for name, command in commands.items():
+        begun_s = time.perf_counter()
+        subprocess.run(
+            [sys.executable, main, "trials", *command],
+            env={**os.environ, "VITRO_TRIALS": where},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         times_s[name] = time.perf_counter() - begun_s
     return times_s
 

@@ -11,10 +11,11 @@ from sqlalchemy.dialects import sqlite
 from core.errors import TrialError
 from tests.support.drawn.campaigns import add, campaign, log_campaign
 from tests.support.trial_rows import TrialStore, row, sql
+from trials.arrays.blocks import read_arrays
+from trials.arrays.reading import packed_rows
 from trials.label import FailureReason, LabelValue
 from trials.record import DIGITAL_CELL, Outcome, Reason
 from trials.report.counting import CountedTrials, SurfaceRate, match_scenes
-from trials.report.trial_arrays import _packed, read_arrays
 from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
 from trials.table import trials
@@ -85,7 +86,7 @@ def test_the_newest_label_that_stands_counts(store: TrialStore) -> None:
     assert rate(store).success == Proportion(1, 1)
     store.undo(trial)
     assert rate(store).success == Proportion(0, 1)
-    assert counted(store).causes("raw") == {"contact: empty": 1}
+    assert counted(store).causes("raw", "reflective") == {"contact: empty": 1}
 
 
 def test_a_scene_that_was_laid_again_replaces_the_earlier_one_in_a_campaign_alone(store: TrialStore) -> None:
@@ -165,7 +166,7 @@ def test_a_scene_of_unknown_size_counts_once_its_end_has_told_it(store: TrialSto
 
 def test_what_is_counted_is_read_from_an_index_alone(store: TrialStore) -> None:
     """A million rows are counted in a second, for none of them is looked at."""
-    query = _packed([["reflective"], ["raw"]]).order_by(trials.c.campaign, trials.c.id)
+    query = packed_rows([["reflective"], ["raw"]]).where(trials.c.id.between(5, 9)).order_by(trials.c.id)
     text = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     plan = sql(store.where, f"EXPLAIN QUERY PLAN {text}")
     assert ["COVERING INDEX trials_counted" in row[-1] for row in plan] == [True]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.bench.log.life import changes, state_of
-from app.bench.log.million import answer_times_s, fill
+from app.bench.log.million import answer_times_s, command_times_s, fill
 from app.bench.log.sweeps import sweep_kills, sweep_writes
 from app.bench.log.writers import lost_rows
 from tests.support.logs.postgres import new_database, postgres_cluster
@@ -42,7 +42,7 @@ def test_a_change_that_a_kill_can_leave_half_done_is_found(tmp_path: Path, monke
     def in_two(store: TrialStore, campaign: Campaign) -> Campaign:
         return store.mark_exploratory(add(store, campaign).id)
 
-    points = range(46, 54)
+    points = range(53, 61)
     assert not sweep_kills(tmp_path, None, points).failures
     monkeypatch.setattr(TrialStore, "add_campaign", in_two)
     failures = sweep_kills(tmp_path, None, points).failures
@@ -69,3 +69,5 @@ def test_a_large_log_is_one(tmp_path: Path) -> None:
         assert len(store.labelled(is_unconfirmed=True)) == 60
         assert store.campaign(2).name == "campaign 1"
     assert len(answer_times_s(str(path))) == 8
+    assert len(command_times_s(str(path))) == 4
+    assert (tmp_path / "report" / "report.html").exists()
