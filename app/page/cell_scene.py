@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STRIDE = 4
 #: How often measured joints are shown [s].
 PERIOD_S = 0.2
+_AMBIENT = 1.2
 PHASE_COLORS = {
     Phase.TRANSIT: (120, 120, 120),
     Phase.APPROACH: (255, 150, 0),
@@ -41,7 +42,10 @@ class CellScene:
         self._scene, self._cell = server.scene, cell
         server.initial_camera.position = (0.9, -0.6, 0.7)
         server.initial_camera.look_at = (-0.05, 0.0, 0.08)
+        # A room that shapes mirror costs as much to draw as all of them: a browser without a GPU draws them too.
+        self._scene.configure_environment_map(hdri=None)
         self._scene.configure_default_lights(cast_shadow=False)
+        self._scene.add_light_ambient("/light", intensity=_AMBIENT)
         width_m, depth_m = cell.table.size_m
         size_m = (width_m, depth_m, 0.02)
         self._scene.add_box("/table", (200, 190, 175), size_m, position=(0.0, 0.0, -0.0105), cast_shadow=False)

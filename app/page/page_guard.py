@@ -17,18 +17,22 @@ from websockets.http11 import Request, Response
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COOKIE = "vitro_page"
+_HTML = "text/html; charset=utf-8"
+#: Where viser serves its page.
+_PAGE = ("", "/", "/index.html")
 
 
 class PageGuard:
     """Judges every request before the page's server sees it. token: empty where only this machine is listened to.
 
-    documents: HTML by its path, beside the page.
+    documents: HTML by its path, beside the page. script: JavaScript that runs in the page before its own.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, script: str = "") -> None:
         self._is_local = host in LOOPBACK
         self.token = "" if self._is_local else secrets.token_urlsafe(16)
         self.documents: dict[str, bytes] = {}
+        self._script = f"<head><script>{script}</script>".encode()
 
     def refusal(self, request: Request) -> str:
         """Why a request is refused, nothing where it is not."""
@@ -52,9 +56,16 @@ class PageGuard:
             def judge(connection: Any, request: Request) -> Response | None:
                 if refusal := self.refusal(request):
                     return _response(HTTPStatus.FORBIDDEN, "text/plain", refusal.encode())
-                if (document := self.documents.get(urlsplit(request.path).path)) is not None:
-                    return _response(HTTPStatus.OK, "text/html; charset=utf-8", document)
+                path = urlsplit(request.path).path
+                if (document := self.documents.get(path)) is not None:
+                    return _response(HTTPStatus.OK, _HTML, document)
+                is_page = path in _PAGE and "Upgrade" not in request.headers
+                if is_page:
+                    del request.headers["Accept-Encoding"]
                 response = process_request(connection, request)
+                if is_page and response is not None and response.body:
+                    body = response.body.replace(b"<head>", self._script, 1)
+                    response = _response(HTTPStatus.OK, _HTML, body)
                 if response is not None and self.token:
                     response.headers["Set-Cookie"] = f"{_COOKIE}={self.token}; HttpOnly; SameSite=Strict"
                 return response

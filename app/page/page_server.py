@@ -1,6 +1,7 @@
 """A web server for a page of ours: viser, behind the guard that says who may see it."""
 
 import socket
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from viser import ViserServer
 
 PORT = 8080
+_SOFTWARE_DRAWING = Path(__file__).with_name("software_drawing.js")
 _ANY = ("0.0.0.0", "::")
 
 
@@ -31,7 +33,7 @@ class PageServer:
                 """Any visitor's button would open a tunnel to a server outside."""
                 return None
 
-        self._guard, self._host = PageGuard(host), host
+        self._guard, self._host = PageGuard(host, _SOFTWARE_DRAWING.read_text()), host
         # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
         rich.reconfigure(quiet=True)
         with self._guard.guarding():

@@ -33,6 +33,7 @@ OPTIONS = (
 _HAND_S = 0.1
 #: A browser that draws on cores which others need too may take its time to answer [s].
 _ANSWER_S = 120.0
+_DRAWN = "window.whenDrawn = window.requestAnimationFrame.bind(window)"
 #: Page's texts of keys, by what a finger sees.
 _KEYS = "[...document.querySelectorAll('button[id]')].filter(b => b.offsetParent !== null)"
 
@@ -65,6 +66,9 @@ class Browser:
         # viser looks for its server only in a window that has the focus.
         tab.command("Emulation.setFocusEmulationEnabled", enabled=True)
         tab.resize(width, height)
+        # What tells when something is drawn, whatever the page makes of it.
+        tab.command("Page.enable")
+        tab.command("Page.addScriptToEvaluateOnNewDocument", source=_DRAWN)
         tab.open(address)
         return tab
 

@@ -29,7 +29,7 @@ from trials.store import TrialStore
 #: Notes, once it is drawn, how old [s] every state is that the page shows.
 _AGES = """
 window.ages = []; let seen = '';
-new MutationObserver(() => requestAnimationFrame(() => {
+new MutationObserver(() => whenDrawn(() => {
   const status = document.querySelector('#vitro-status');
   if (status && status.dataset.stamp !== seen) {
     seen = status.dataset.stamp; window.ages.push(Date.now() / 1000 - parseFloat(seen));

@@ -1,0 +1,69 @@
+"""Without a GPU the page is drawn on the cell's own processors: no oftener than it is told of anything."""
+
+import http.client
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.bench.page.browser import Browser, Tab
+from app.console import Console
+from app.interrupts import Interrupts
+from app.page.cell_scene import PERIOD_S
+from app.page.live_page import LivePage
+from app.paths import cell_file
+from core.cell import load_cell
+
+#: Frames asked for one after the other, as viser asks while anything moves: how many came, in how long [ms], and the
+#: shortest time between two.
+FRAMES = """new Promise(done => {
+  const begun = performance.now();
+  let frames = 0, last = -1e9, gap = 1e9;
+  const step = () => {
+    const now = performance.now();
+    gap = Math.min(gap, now - last), last = now, frames++;
+    if (now - begun > 1500) done([frames, now - begun, gap]); else requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[LivePage]:
+    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def tab(page: LivePage, browser: Browser) -> Tab:
+    tab = browser.tab(f"{page.address}/?fixedDpr=0.1", 900, 700)
+    tab.until_key("STOP")
+    return tab
+
+
+@pytest.mark.parametrize("path", ["/", "/?fixedDpr=0.1", "/index.html"])
+def test_the_page_comes_whole_whatever_a_browser_can_unpack(page: LivePage, path: str) -> None:
+    bodies = []
+    for encoding in ("gzip, br", "identity"):
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(page.address).port or 0, timeout=5)
+        connection.request("GET", path, headers={"Accept-Encoding": encoding})
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Encoding"]) == (200, None)
+        bodies.append(answer.read())
+    assert bodies[0] == bodies[1] and bodies[0].count(b"requestAnimationFrame") > 1 and bodies[0].endswith(b"</html>\n")
+
+
+def test_frames_come_no_oftener_than_news(tab: Tab) -> None:
+    frames, elapsed_ms, _ = tab.run(FRAMES)
+    assert frames <= elapsed_ms / (1000 * PERIOD_S) + 2
+
+
+def test_while_a_hand_turns_the_view_every_frame_is_drawn(tab: Tab) -> None:
+    turned = f"(window.dispatchEvent(new PointerEvent('pointerdown')), {FRAMES}).then(told => told[2] < 100)"
+    tab.until(turned)
+
+
+def test_a_frame_that_is_taken_back_does_not_come(tab: Tab) -> None:
+    asked = "new Promise(done => { const first = requestAnimationFrame(() => done('first'));"
+    assert tab.run(f"{asked} requestAnimationFrame(() => done('second')); cancelAnimationFrame(first); }})") == "second"
