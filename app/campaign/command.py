@@ -1,11 +1,12 @@
 """`python main.py trials campaign NAME`: estimators compared on matched scenes, a number of them fixed beforehand."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, BinaryIO
 
-from app.campaign.definition import chosen_estimators, define, demand_name, demand_same, shared_settings
+from app.campaign.definition import chosen_estimators, define, demand_same, shared_settings
 from app.campaign.options import CampaignOptions
 from app.campaign.progress import breaks_plan, running_elsewhere
 from app.campaign.runner import CampaignRunner
@@ -33,8 +34,10 @@ from trials.store import TrialStore
 def run_campaign(options: CampaignOptions, console: Console | None = None, open_world: OpenWorld = open_world) -> int:
     """Begins a campaign or goes on with it; 0 when its last scene was worked on, 1 where some are missing still."""
     console = console or Console(options.as_json)
-    with TrialStore(trial_log()) as store, Interrupts() as interrupts, _held(options.name):
+    with ExitStack() as stack, TrialStore(trial_log()) as store, Interrupts() as interrupts:
         station = Station(options, Operator(console, interrupts, options.yes, options.operator), open_world)
+        _demand_sound(store, options, station)
+        stack.enter_context(_held(options.name))
         campaign, pipelines = _prepare(store, options, station)
         runner = CampaignRunner(campaign, store, TrialLog(store), station, pipelines, campaign.settings["attempts"])
         _begin(runner, console)
@@ -59,7 +62,7 @@ def _held(name: str) -> BinaryIO:
         refusal = TrialError(
             f"Another process on this machine runs the campaign {name!r}.", "Wait for its end, or stop it."
         )
-        return hold(folder / f".{demand_name(name)}.lock", refusal)
+        return hold(folder / f".{name}.lock", refusal)
 
 
 def confirm_new(name: str, known: Iterable[str], operator: Operator) -> None:
@@ -99,15 +102,25 @@ def _begin(runner: CampaignRunner, console: Console) -> None:
         console.say("  [yellow]![/] scenes are laid again after results could be seen: exploratory from now on")
 
 
+def _demand_sound(store: TrialStore, options: CampaignOptions, station: Station) -> None:
+    """Refuses what cannot be begun or gone on with before anything of it is left on the disk."""
+    campaigns = {one.name: one for one in store.campaigns()}
+    if options.name in campaigns:
+        demand_same(campaigns[options.name], options, _place(station))
+    else:
+        define(options, _place(station), {choice: choice for choice in chosen_estimators(options)})
+        confirm_new(options.name, campaigns, station.operator)
+
+
+def _place(station: Station) -> dict[str, str]:
+    return {"world": DIGITAL_CELL if station.camera == "sim" else "hardware", "cell": station.cell.name}
+
+
 def _prepare(store: TrialStore, options: CampaignOptions, station: Station) -> tuple[Campaign, dict[str, Pipeline]]:
     """The campaign, committed where it is new, and what perceives and plans for each of its estimators."""
-    place = {"world": DIGITAL_CELL if station.camera == "sim" else "hardware", "cell": station.cell.name}
-    campaigns = {one.name: one for one in store.campaigns()}
-    known = campaigns.get(options.name)
-    if known is not None:
-        demand_same(known, options, place)
-    else:
-        confirm_new(options.name, campaigns, station.operator)
+    known = {one.name: one for one in store.campaigns()}.get(options.name)
+    if known is not None:  # another process may have begun it meanwhile
+        demand_same(known, options, _place(station))
     settings: Mapping[str, Any] = shared_settings(options) if known is None else known.settings
     choices = chosen_estimators(options) if known is None else known.settings["choices"].values()
     shared = {field.name: settings[field.name] for field in fields(SharedOptions)}
@@ -115,7 +128,7 @@ def _prepare(store: TrialStore, options: CampaignOptions, station: Station) -> t
     pipelines = {pipeline.estimator.name: pipeline for pipeline in opened.values()}
     if known is None:
         names = {pipeline.estimator.name: choice for choice, pipeline in opened.items()}
-        known = store.add_campaign(define(options, place, names))
+        known = store.add_campaign(define(options, _place(station), names))
     return known, pipelines
 
 

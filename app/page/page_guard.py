@@ -64,7 +64,7 @@ class PageGuard:
                     del request.headers["Accept-Encoding"]
                 response = process_request(connection, request)
                 if is_page and response is not None and response.body:
-                    body = response.body.replace(b"<head>", self._script, 1)
+                    body = bytes(response.body).replace(b"<head>", self._script, 1)
                     response = _response(HTTPStatus.OK, _HTML, body)
                 if response is not None and self.token:
                     response.headers["Set-Cookie"] = f"{_COOKIE}={self.token}; HttpOnly; SameSite=Strict"

@@ -144,6 +144,32 @@ def test_a_campaign_is_one_process_at_a_time(home: Path) -> None:
             run(options())
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [{"name": "../c"}, {"name": ""}, {"estimators": "magic"}, {"surfaces": "ice"}, {"objects": "0"}],
+    ids=lambda refused: "".join(refused),
+)
+def test_a_campaign_that_is_refused_leaves_nothing(home: Path, refused: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError):
+        run(replace(options(), **refused))
+    assert not (home / "campaigns").exists()
+    with TrialStore(home / "trials.db") as store:
+        assert store.campaigns() == ()
+
+
+def test_a_name_that_a_person_takes_for_a_slip_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TrialStore(home / "trials.db") as store:
+        store.add_campaign(_known())
+
+    def quit_(operator: Operator, question: str, choices: dict[str, str]) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Operator, "ask", quit_)
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(options(), name="c-", yes=False))
+    assert not (home / "campaigns").exists()
+
+
 def test_scenes_laid_again_after_results_were_seen_prove_nothing(home: Path) -> None:
     """What a person calls invalid is laid again; once the numbers are known that may be to his liking."""
     campaign = replace(_known(), id=1)
