@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,11 +71,19 @@ def load_cell(path: Path) -> Cell:
         problems = []
         for problem in error.errors():  # those of the whole cell name their fields themselves
             what, field = problem["msg"].removeprefix("Value error, "), ".".join(map(str, problem["loc"]))
+            what = _unknown(str(problem["loc"][-1])) if problem["type"] == "extra_forbidden" else what
             problems.append(f"{field}: {what}" if field else what)
         raise ConfigurationError(
             f"The cell file {path} cannot be used: {'; '.join(problems)}.",
             "Mend these fields; app/cells/sim.yaml is an example that works.",
         ) from error
+
+
+def _unknown(field: str) -> str:
+    """What is said of a field that there is not: which one was meant, if any."""
+    known = {name for section in (Cell, *Section.__subclasses__()) for name in section.model_fields}
+    meant = get_close_matches(field, sorted(known), 1)
+    return f"there is no such field{f'; is {meant[0]} meant?' if meant else ''}"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from app.calibrate.board_size import ask_tag_mm
 from app.calibrate.cell import store_of
 from app.calibrate.conclusion import conclude
-from app.calibrate.options import CalibrateOptions, TargetOptions
+from app.calibrate.options import CalibrateOptions, Plant, TargetOptions
 from app.calibrate.page.wizard_page import show_world, wizard_page
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
@@ -55,6 +55,10 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         raise ConfigurationError(
             "--yes would let real arms move with a board that nobody watches.",
             "Leave it out: a key approves each view.",
+        )
+    if camera != "sim" and (options.drawn or options.plant is not Plant.NOTHING):
+        raise ConfigurationError(
+            f"--{'drawn' if options.drawn else 'plant'} is of the digital cell alone.", "Leave it out: cameras see."
         )
     if not options.yes and not options.page:
         require_terminal()

@@ -58,9 +58,7 @@ class CalibrateOptions(JsonOption, FreshOption):
             show_default=False,
         ),
     ] = ""
-    drawn: Annotated[
-        bool, typer.Option("--drawn", help="Digital cell: pictures drawn, not path-traced.", hidden=True)
-    ] = False
+    drawn: Annotated[bool, typer.Option("--drawn", help="Digital cell: pictures drawn, not path-traced.")] = False
     plant: Annotated[Plant, typer.Option(help="Digital cell: a fault that must be found.")] = Plant.NOTHING
 
 

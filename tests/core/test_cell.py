@@ -71,6 +71,9 @@ REFUSED = [
     ("bin.center_m", [-0.30, 0.10], "bin: it overlaps the base of the left arm"),
     ("bin.size_m", [0.2, 0.2, nan], "bin.size_m.2: .*finite"),
     ("bin.wall_m", 0.09, "bin.wall_m: walls this thick"),
+    ("bin.wal_m", 0.01, r"bin.wal_m: there is no such field; is wall_m meant\?"),
+    ("camera.position", [0.5, 0.0, 0.7], r"camera.position: there is no such field; is position_m meant\?"),
+    ("zebra", 1, r"zebra: there is no such field\. Mend"),
 ]
 
 

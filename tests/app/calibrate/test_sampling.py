@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import mean_tags
 from core.cell import load_cell
-from core.errors import CalibrationError
+from core.errors import CalibrationError, ConfigurationError
 from core.transforms import invert
 from hardware.robot.kinematics import forward_kinematics
 from perception.table.locate import solve_table
@@ -70,6 +71,12 @@ def test_an_arm_that_reads_what_it_cannot_reach_is_a_finding_and_nothing_moves(
     result = json.loads(capsys.readouterr().out)
     (finding,) = result["findings"]
     assert "joint 2" in finding["cause"] and finding["fatal"] and not result["accepted"]
+
+
+@pytest.mark.parametrize("given", [{"drawn": True}, {"plant": Plant.FOCAL}])
+def test_what_only_the_digital_cell_can_do_is_refused_of_a_real_camera(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="digital cell alone"):
+        calibrate_cell(CalibrateOptions(camera="d435", arms="piper", page=True, **given))
 
 
 def test_a_cell_is_calibrated_by_one_run_at_a_time_and_the_next_says_that_it_goes_on(
