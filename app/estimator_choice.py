@@ -36,21 +36,21 @@ def choose_estimator(asked: str, weights: Path | None = None) -> tuple[str, str]
 
         return MODEL, f"auto: its weights and {torch.cuda.get_device_name()} are here"
     if not no_bundled:
-        return BUNDLED, f"auto: {why}, so the small model that Vitro brings along"
-    return SENSOR, f"auto: {why} and {no_bundled}, so the sensor's own depth"
+        return BUNDLED, f"auto: {why}"
+    return SENSOR, f"auto: {why}, {no_bundled}"
 
 
 def _lacks(estimator: EstimatorSpecification) -> str:
     """What keeps an estimator from running well on this machine; empty: nothing."""
     if estimator.weights is not None and not is_complete(estimator.weights.name):
-        return f"the weights of {estimator.name} are not in {estimator.weights.folder}"
+        return f"no weights of {estimator.name}"
     if estimator.needs_gpu:
         import torch
 
         if not torch.cuda.is_available():
-            return f"{estimator.name} has its weights but no CUDA device"
+            return f"no CUDA device for {estimator.name}"
     if estimator.bundled is not None and not has_bundled():
-        return f"{estimator.name} lacks its file"
+        return f"no file of {estimator.name}"
     return ""
 
 

@@ -67,6 +67,7 @@ def facts(notes: TrialNotes, cell: Cell) -> dict[str, str]:
         "seed": str(record.seed),
         "outcome": str(record.outcome or ""),
         "reason": str(record.reason),
+        "label": f"in the log alone, for people give it later: python main.py trials show {record.id}",
         "frame_digest": record.frame_digest,
         "units": "m, rad, s, N·m; depth images in mm; quaternions x y z w",
         "frames": "world: table's centre, z up; camera: x right, y down, z forward; <arm>_base; <arm>_tcp",

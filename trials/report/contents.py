@@ -75,6 +75,11 @@ class TrialReport:
         return bool(self.counted.arrays.each(lambda known: known.trial.world == DIGITAL_CELL).any())
 
     @property
+    def has_real_times(self) -> bool:
+        """Whether times are of real arms; then those of the digital cell, which computes its motions, are left out."""
+        return any(known.trial.world != DIGITAL_CELL for known in self.trials)
+
+    @property
     def is_blind(self) -> bool:
         return any(name != shown for name, shown in self.names.items())
 
@@ -134,6 +139,7 @@ def _report(
     names = _names(campaign, counted.arrays.estimators)
     surfaces = tuple(sorted(counted.arrays.surfaces, key=in_papers_order))
     at = np.searchsorted(counted.arrays.ids, [known.trial.id for known in told])
+    timed = [known for known in told if known.trial.world != DIGITAL_CELL] or told
     stand = [known for known, stands in zip(told, counted.stands[at], strict=True) if stands]
     comparisons = tuple(
         replace(one, first=names[one.first], second=names[one.second])
@@ -157,8 +163,8 @@ def _report(
         trials=tuple(told),
         left_out=_left_out(counted, told, at),
         ran=what_ran(told),
-        timings=timings(told),
-        cycles=cycles(told),
+        timings=timings(timed),
+        cycles=cycles(timed),
         residuals=residuals(stand),
         expectations=expectations(stand),
     )

@@ -95,6 +95,7 @@ def test_an_independent_reader_finds_every_topic_in_foxglove_s_schemas_indexed_a
     assert summary.statistics.message_count > 300 and summary.chunk_indexes
     assert {chunk.compression for chunk in summary.chunk_indexes} == {"zstd"}
     assert (facts["trial"], facts["uuid"], facts["estimator"]) == (str(done.row.id), done.row.uuid, "raw")
+    assert facts["label"].endswith(f"trials show {done.row.id}")
     assert facts["outcome"] == done.row.outcome and facts["frame_digest"] == done.row.frame_digest
 
 

@@ -17,7 +17,7 @@ from tests.support.drawn.campaigns import SURFACES, add, campaign, log_campaign
 from tests.support.trial_rows import TrialStore
 from trials.campaign import Campaign
 from trials.label import FailureReason, Label, LabelValue
-from trials.record import Outcome, Reason
+from trials.record import DIGITAL_CELL, Outcome, Reason
 from trials.report.contents import TrialReport, read_report
 from trials.report.files import write_report
 from trials.report.filmstrip import MOST_SHOWN, filmstrips
@@ -149,6 +149,19 @@ def test_the_whole_log_tells_nothing_of_open_blind_campaigns(store: TrialStore) 
         report(store)
     add(store, LabelValue.SUCCESS)
     assert len(report(store).counted.arrays) == 1
+
+
+def test_times_name_their_clock_and_those_of_the_digital_cell_are_not_mixed_with_real_ones(
+    store: TrialStore, tmp_path: Path
+) -> None:
+    add(store, LabelValue.SUCCESS, world=DIGITAL_CELL, stages_s={"execute": 50.0})
+    told = report(store)
+    assert [spread.median for spread in told.timings] == [50.0]
+    assert "at no arm's pace" in write(told, tmp_path / "digital")["report.html"].read_text().replace("&#39;", "'")
+    add(store, LabelValue.SUCCESS, world="hardware", stages_s={"execute": 9.0})
+    told = report(store)
+    assert [spread.median for spread in told.timings] == [9.0] and told.cycles[0].number == 1
+    assert "Of trials on real arms alone" in write(told, tmp_path / "both")["report.html"].read_text()
 
 
 def test_every_trial_that_is_left_out_is_told_with_its_reason(store: TrialStore) -> None:

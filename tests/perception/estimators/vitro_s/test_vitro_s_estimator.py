@@ -183,10 +183,10 @@ def test_auto_is_the_bundled_model_without_a_gpu_and_raw_only_without_it(tmp_pat
     monkeypatch.setenv("VITRO_WEIGHTS", str(tmp_path / "nothing"))
     monkeypatch.setattr("perception.estimators.vitro_s.model.WEIGHTS", weights)
     name, why = choose_estimator("auto")
-    assert name == "vitro-s" and "weights of dkt-1.3b are not in" in why
+    assert name == "vitro-s" and "auto: no weights of dkt-1.3b" in why
     monkeypatch.setattr("perception.estimators.vitro_s.model.WEIGHTS", tmp_path / "missing.safetensors")
     name, why = choose_estimator("auto")
-    assert name == "raw" and "vitro-s lacks its file" in why
+    assert name == "raw" and why == "auto: no weights of dkt-1.3b, no file of vitro-s"
 
 
 def test_the_operator_is_told_and_shown_what_is_unsure(frame, view, tmp_path) -> None:
