@@ -81,7 +81,7 @@ def load_cell(path: Path) -> Cell:
 
 def _unknown(field: str) -> str:
     """What is said of a field that there is not: which one was meant, if any."""
-    known = {name for section in (Cell, *Section.__subclasses__()) for name in section.model_fields}
+    known = {name for section in Section.__subclasses__() for name in section.model_fields}
     meant = get_close_matches(field, sorted(known), 1)
     return f"there is no such field{f'; is {meant[0]} meant?' if meant else ''}"
 

@@ -24,6 +24,8 @@ from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
+#: What is counted where candidates were left for want of time.
+_LATE = "time ran out"
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
@@ -79,9 +81,10 @@ def plan_grasp(
     plan = search.run(specification, deadline_s, set(cell.arms if arms is None else arms))
     if plan is None:
         tally = ", ".join(f"{what} {count}x" for what, count in search.rejections.items()) or "none was given"
+        more_time = ", or allow more time" if _LATE in search.rejections else ""
         raise NoPlanError(
             f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {tally}.",
-            "Move the object nearer to an arm or away from its neighbours, or allow more time.",
+            f"Move the object nearer to an arm or away from its neighbours{more_time}.",
             search.rejections,
             tuple(search.tally.fates),
         )
@@ -140,7 +143,7 @@ class _Search:
             candidates = self._candidates(self.numbers[begin : begin + _BLOCK], ready)
             for candidate in self._reached_first(candidates, planner):
                 if time.monotonic() > deadline_s:
-                    self.tally.counts["time ran out"] += 1
+                    self.tally.counts[_LATE] += 1
                     return None
                 self.tried += 1
                 try:

@@ -211,6 +211,7 @@ def test_what_came_to_nothing_is_counted_with_a_plan_and_without(plan):
     with pytest.raises(NoPlanError) as refusal:
         plan_for(scene((0.33, 0.58, 0.03, 0.06)))
     assert refusal.value.rejections["out of reach"] > 0
+    assert "nearer to an arm" in refusal.value.remedy and "time" not in refusal.value.remedy
 
 
 def test_each_grasp_is_told_what_became_of_it_with_a_plan_and_without(plan):
