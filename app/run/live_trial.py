@@ -113,7 +113,8 @@ class LiveTrial(WorldStages):
             self._end(Outcome.INTERRUPTED, Reason.CRASH, repr(error))
 
     def _settle(self) -> None:
-        """Commits a success before the arm is cleared; a disk that takes nothing is no reason to drop what is held."""
+        """Commits how it ended before the arm is cleared: killed there, a failure would be laid again, a success not. A
+        disk that takes nothing is no reason to drop what is held."""
         try:
             self._entry.settle(self.trial)
         except VitroError as error:
@@ -161,9 +162,10 @@ class LiveTrial(WorldStages):
         self.trial = replace(self.trial, verification=verification)
         if verification.held:
             self._end(Outcome.SUCCESS)
-            self._settle()
         else:
             self._end(Outcome.FAILURE, Reason(verification.grip), verification.detail)
+        if not self.may_retry:
+            self._settle()
 
     def _finish_pick(self) -> None:
         """The arm drops what it holds, if anything, into the bin and parks."""

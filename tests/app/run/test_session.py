@@ -365,7 +365,7 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
     assert [(row.outcome, row.attempts, row.first_outcome) for row in seen] == [
         (None, 1, None),
         (None, 2, Outcome.FAILURE),
-    ]
+    ]  # and not settled while another attempt may follow
     row = bench.row()
     assert (row.outcome, row.attempts, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, 2, True, True)
     assert (row.first_outcome, row.first_simulator_verdict) == (Outcome.FAILURE, False)
@@ -381,9 +381,13 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
 
 def test_one_attempt_makes_no_second(bench: Bench) -> None:
     push_the_object(bench)
+    seen = []
+    at_stage(bench, "clear", lambda trial: seen.append(bench.row()))
     bench.run(attempts=1)
     row = bench.row()
     assert (row.outcome, row.reason, row.attempts) == (Outcome.FAILURE, Reason.EMPTY, 1)
+    # As a success: on disk before the arm is cleared.
+    assert [(one.outcome, one.reason, one.finished) for one in seen] == [(Outcome.FAILURE, Reason.EMPTY, None)]
     assert row.first_outcome is Outcome.FAILURE and "attempts" not in row.notes
 
 
