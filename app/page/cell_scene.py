@@ -40,8 +40,9 @@ class CellScene:
 
     def __init__(self, server: "ViserServer", cell: Cell) -> None:
         self._scene, self._cell = server.scene, cell
-        server.initial_camera.position = (0.9, -0.6, 0.7)
-        server.initial_camera.look_at = (-0.05, 0.0, 0.08)
+        # Both arms are in view where a tablet leaves it half as wide as high.
+        server.initial_camera.position = (1.1, -0.55, 0.95)
+        server.initial_camera.look_at = (-0.2, 0.0, 0.05)
         # A room that shapes mirror costs as much to draw as all of them: a browser without a GPU draws them too.
         self._scene.configure_environment_map(hdri=None)
         self._scene.configure_default_lights(cast_shadow=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAUSE_S = 0.4
 #: More answers than this are chosen from a list, which begins with no choice at all.
 _MOST_KEYS = 9
-_NOTHING = "choose …"
+_NOTHING, _BACK = "choose …", "-"
 #: subject -> key -> colour, icon.
 _LOOKS: dict[str, dict[str, tuple[str, str]]] = {
     "approve": {"y": (GO, "player-play"), "n": (CAREFUL, "player-skip-forward")},
@@ -94,15 +94,21 @@ class QuestionPart:
             self._drawn.append(self._gui.add_html(row_of(small)))
 
     def _draw_list(self, question: Question) -> None:
-        keys = {_NOTHING: ""} | {meaning or key: key for key, meaning in question.choices.items()}
-        choice = self._gui.add_dropdown(question.subject or "answer", tuple(keys))
-        self._drawn.append(choice)
+        """The way back is no answer among others: it has a key of its own."""
+        listed = {meaning or key: key for key, meaning in question.choices.items() if key != _BACK}
+        choice = self._gui.add_dropdown(question.subject or "answer", (_NOTHING, *listed))
+        missing = self._gui.add_html("")
+        self._drawn += [choice, missing]
 
         def answer() -> None:
-            # Nothing chosen is no choice of the question: it does not count.
-            self._questions.answer(question.id, Reply(keys[choice.value], PAGE))
+            if choice.value == _NOTHING:
+                missing.content = '<div class="vitro">Choose one of the list first.</div>'
+            else:
+                self._questions.answer(question.id, Reply(listed[choice.value], PAGE))
 
         self._add("Confirm", GO, "check", answer)
+        if _BACK in question.choices:
+            self._add(question.choices[_BACK], PLAIN, None, self._answer(question, _BACK, None))
 
     def _add(self, word: str, color: Any, icon: Any, act: Callable[[], None]) -> Any:
         button = self._gui.add_button(word, color=color, icon=icon)

@@ -149,10 +149,18 @@ def test_labels_notes_and_reasons_are_given_on_the_page(desk: Desk, tab: Tab) ->
     tab.until("[...document.querySelectorAll('input')].some(i => i.value === 'slid <b>out</b>')")
     tab.press("failure")
     tab.press("Confirm")  # nothing is chosen yet: it does not count
+    tab.until("document.body.innerText.includes('Choose one of the list first')")
     tab.choose(str(FailureReason.SLIP_ON_LIFT))
     tab.press("Confirm")
     failure, why = desk.answered()
     assert failure == Reply("f", PAGE, "slid <b>out</b>") and REASON_KEYS[why.key] is FailureReason.SLIP_ON_LIFT
+
+
+def test_a_slip_is_gone_back_on_by_a_key_before_its_reason_is_chosen(desk: Desk, tab: Tab) -> None:
+    reasons = {key: str(reason) for key, reason in REASON_KEYS.items()} | {"-": "back"}
+    desk.ask(Question("Why failure?", reasons, "reason"))
+    tab.press("back")
+    assert desk.answered() == [Reply("-", PAGE)]
 
 
 def test_at_a_tablets_width_all_that_must_be_at_hand_is_in_view(desk: Desk, tablet: Tab) -> None:
