@@ -46,6 +46,6 @@ class DrawnCell(DigitalCell):
         frame = self.camera.read()
         view = locate_table(frame, self.camera.cell)
         parked = {name: arm.state().joints_rad for name, arm in self.arms.items()}
-        region = object_region(view, self.camera.cell, frame.intrinsics, parked)
+        region = object_region(view, self.camera.cell, frame.intrinsics, parked, frame.depth_m)
         grasps = detector.detect(DetectorInput(frame.depth_m, frame.intrinsics, view.plane, region))
         return DetectedScene(grasps, view, parked)
