@@ -15,7 +15,7 @@ from core.image import Intrinsics
 from core.transforms import Matrix, invert, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
-from grasping.planning.gate import check_transit
+from grasping.planning.gate.check import check_transit
 from grasping.planning.grasp_plan import GateReport, Phase
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import connect, smooth, time_path

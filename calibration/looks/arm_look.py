@@ -11,8 +11,8 @@ from core.cell import Cell
 from core.errors import PlanningError
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
-from grasping.planning.gate import check_transit
-from grasping.planning.gate_model import GateWorld
+from grasping.planning.gate.check import check_transit
+from grasping.planning.gate.model import GateWorld
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import connect, densify, smooth, time_path

@@ -14,8 +14,8 @@ from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, SHUT_IN, Around, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
-from grasping.planning.gate import check_motions
-from grasping.planning.gate_numbers import Joints
+from grasping.planning.gate.check import check_motions
+from grasping.planning.gate.numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import DistanceField, OrientedBox, bin_boxes, stand_in_bin

@@ -12,7 +12,7 @@ from calibration.poses import BoardScene, T_tcp_board, plan_move, propose
 from core.cell import load_cell
 from core.errors import PlanningError
 from core.transforms import invert
-from grasping.planning.gate import check_transit
+from grasping.planning.gate.check import check_transit
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.sim_camera import cell_intrinsics

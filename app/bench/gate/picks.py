@@ -14,7 +14,7 @@ from core.errors import PlanningError
 from core.transforms import Matrix, invert
 from grasping.detection.registry import create_detector
 from grasping.grasp_set import OBJECT, WIDTH, GraspSet
-from grasping.planning.gate import check_motions
+from grasping.planning.gate.check import check_motions
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.planner import plan_grasp

@@ -11,8 +11,8 @@ from calibration.result import FingerTouch
 from calibration.steps.fingers import Feeler
 from core.errors import ArmError, PlanningError
 from core.transforms import invert
-from grasping.planning.gate import check_touch
-from grasping.planning.gate_paths import TOUCH_DEPTH_M, TOUCH_SLOW_M, TOUCH_WIDTH_M
+from grasping.planning.gate.check import check_touch
+from grasping.planning.gate.paths import TOUCH_DEPTH_M, TOUCH_SLOW_M, TOUCH_WIDTH_M
 from grasping.planning.inverse_kinematics import follow
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS

@@ -7,6 +7,7 @@ the reason, and never raises. What may touch what:
   only until it has been raised out of their way, straight up; everything else at once.
 - In RETREAT the target has gone into the bin.
 - The moving arm stands on its own base; all other contacts are violations.
+All of it holds for the path as it is commanded, and as an arm goes that lags and so cuts its corners.
 """
 
 import logging
@@ -19,15 +20,16 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert, transform
-from grasping.planning.gate_model import CLEARANCE_SEEN_M, GateWorld, Touch, standing
-from grasping.planning.gate_numbers import (
+from grasping.planning.gate.lag import GateWay, as_told, both_ways
+from grasping.planning.gate.model import CLEARANCE_SEEN_M, GateWorld, Touch, standing
+from grasping.planning.gate.numbers import (
     Joints,
     Motions,
     number_violations,
     parking_violations,
     transit_violations,
 )
-from grasping.planning.gate_paths import (
+from grasping.planning.gate.paths import (
     EXEMPT_M,
     RAISED_M,
     TOUCH_WIDTH_M,
@@ -42,8 +44,6 @@ from hardware.robot.description import FINGERS
 _log = logging.getLogger(__name__)
 #: The tool may leave the workspace by this much [m].
 WORKSPACE_SLACK_M = 0.002
-#: Configurations are checked no farther apart than this, in the joint that moves most.
-SAMPLE_RAD = np.deg2rad(0.5)
 _MOST_VIOLATIONS = 6
 
 
@@ -79,16 +79,15 @@ def check_motions(
             seen_points = apply(invert(T_world_tcp), target_points_m)
             held_points = apply(invert(T_world_tcp), standing(target_points_m))
             violations = list(grasp_violations(seen_points, pre_open_m))
-            reaching = GateWorld(cell, arm, measured, other_points_m, target_points_m=target_points_m)
-            carrying = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points)
-            leaving = GateWorld(cell, arm, measured, other_points_m)
-            worlds = (reaching, pre_open_m), (reaching, pre_open_m), *[(carrying, grasp_width_m)] * 2
-            for phase, (world, width_m) in zip(Phase, (*worlds, (leaving, pre_open_m)), strict=True):
-                tools = walk.along(phase, motions[phase], world, width_m, T_world_tcp)
-                violations += [
-                    f"{phase} {what}"
-                    for what in path_violations(phase, tools, T_world_tcp, seen_points, held_points, cell.bin)
-                ]
+            world = GateWorld(cell, arm, measured, other_points_m, target_points_m, held_points)
+            for phase in Phase:
+                holds = phase in (Phase.LIFT, Phase.PLACE)
+                world.show(target=phase in (Phase.TRANSIT, Phase.APPROACH), held=holds)
+                width_m = grasp_width_m if holds else pre_open_m
+                for way in both_ways(motions[phase]):
+                    tools = walk.along(phase, way, world, width_m, T_world_tcp)
+                    wrong = path_violations(phase, tools, T_world_tcp, seen_points, held_points, cell.bin)
+                    violations += [f"{phase} {what}{way.whose}" for what in wrong]
             violations += [*walk.violations, *parking_violations(motions[Phase.RETREAT])]
         seal = "" if violations else seal_of(arm, motions, T_world_tcp, pre_open_m, measured)
     except Exception as error:  # a check that cannot be made is no check passed
@@ -120,7 +119,8 @@ def check_transit(
         violations = transit_violations(cell, motion, arm, width_m, measured)
         if not violations:
             world = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points_tcp_m)
-            walk.along(Phase.TRANSIT, motion, world, width_m, np.eye(4))
+            for way in both_ways(motion):
+                walk.along(Phase.TRANSIT, way, world, width_m, np.eye(4))
             violations += walk.violations
         if not violations:
             seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), width_m, measured)
@@ -142,16 +142,16 @@ def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Join
     try:
         violations = transit_violations(cell, motion, arm, TOUCH_WIDTH_M, measured)
         if not violations:
-            world, times = GateWorld(cell, arm, measured, np.zeros((0, 3))), _sample(motion)[0]
+            world, way = GateWorld(cell, arm, measured, np.zeros((0, 3))), as_told(motion)
             tools = []
-            for joints in _sample(motion)[1]:
+            for joints in way.joints_rad:
                 tool, rotation = world.move(joints, TOUCH_WIDTH_M)
                 tools.append(transform(rotation, tool))
                 met = [touch for touch in world.touches() if touch.gap_m < 0.0]
                 wrong = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
                 violations += [f"{one.moving} meets {one.other}" for one in wrong[:1]]
             checked = len(tools)
-            violations += touch_violations(np.array(tools), times, cell.workspace)
+            violations += touch_violations(np.array(tools), way.times_s, cell.workspace)
         if not violations:
             seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), TOUCH_WIDTH_M, measured)
     except Exception as error:  # a check that cannot be made is no check passed
@@ -172,26 +172,25 @@ class _Walk:
         self.checked = 0
         self.clearance_m = CLEARANCE_SEEN_M
 
-    def along(
-        self, phase: Phase, motion: JointTrajectory, world: GateWorld, width_m: float, T_world_tcp: Matrix
-    ) -> Matrix:
+    def along(self, phase: Phase, way: GateWay, world: GateWorld, width_m: float, T_world_tcp: Matrix) -> Matrix:
         """The tool's poses (M, 4, 4) on the way. T_world_tcp: the promised grasp."""
         tools, raised = [], False
-        for time_s, joints in zip(*_sample(motion), strict=True):
+        for time_s, joints, is_looked_at in zip(way.times_s, way.joints_rad, way.is_looked_at, strict=True):
             tool, rotation = world.move(joints, width_m)
             tools.append(transform(rotation, tool))
             raised |= bool(tool[2] - T_world_tcp[2, 3] >= RAISED_M)
-            self.checked += 1
-            if len(self.violations) >= _MOST_VIOLATIONS:
+            if not is_looked_at or len(self.violations) >= _MOST_VIOLATIONS:
                 continue
+            self.checked += 1
             if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
-                self._note(phase, time_s, "the tool", f"leaves the workspace at {np.round(tool, 3).tolist()} m")
+                where = f"leaves the workspace at {np.round(tool, 3).tolist()} m"
+                self._note(phase, time_s, "the tool", where + way.whose)
             closing_in = phase is Phase.APPROACH and bool(np.linalg.norm(tool - T_world_tcp[:3, 3]) < EXEMPT_M)
             for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
                 if not touch.other.startswith(f"{world.arm} "):
                     self.clearance_m = min(self.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
-                    self._note(phase, time_s, touch.moving, f"meets {touch.other}")
+                    self._note(phase, time_s, touch.moving, f"meets {touch.other}{way.whose}")
         return np.array(tools)
 
     def _note(self, phase: Phase, time_s: float, moving: str, what: str) -> None:
@@ -210,14 +209,3 @@ def _relevant_touches(world: GateWorld, closing_in: bool, still_low: bool) -> It
         if still_low and touch.moving == "held" and touch.other in ("table", "object"):
             continue
         yield touch
-
-
-def _sample(motion: JointTrajectory) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times (M,) and joints (M, 6) along a motion, SAMPLE_RAD of travel apart, both ends among them."""
-    moved = np.abs(np.diff(motion.positions_rad, axis=0)).max(axis=1)
-    travelled = np.concatenate([[0.0], np.cumsum(moved)])
-    count = max(int(np.ceil(travelled[-1] / SAMPLE_RAD)), 1) + 1
-    along = np.linspace(0.0, travelled[-1], count)
-    times = np.interp(along, travelled + np.arange(len(travelled)) * 1e-12, motion.times_s)
-    times[0], times[-1] = motion.times_s[0], motion.times_s[-1]
-    return times, np.stack([np.interp(times, motion.times_s, column) for column in motion.positions_rad.T], axis=1)

@@ -43,7 +43,8 @@ class GateWorld:
     """One arm free to move among what is around it; `touches` tells what it meets.
 
     target_points_m: the object to be grasped, where it stands (M, 3); None when it is gone.
-    held_points_tcp_m: the same in the tool's frame when it is held; None when nothing is.
+    held_points_tcp_m: the same in the tool's frame when it is held; None when nothing is. Given both,
+    `show` says which.
     """
 
     cell: Cell
@@ -62,8 +63,22 @@ class GateWorld:
             self._data.qpos[self._addresses(name, FINGER_JOINTS)] = _OTHER_FINGERS_M
         self._joints, self._fingers = (self._addresses(self.arm, joints) for joints in (ARM_JOINTS, FINGER_JOINTS))
         self._hand = self.model.body(f"{self.arm}/gripper_base").id
-        self._names = [self._name(geom) for geom in range(self.model.ngeom)]
-        self._own = [geom for geom, name in enumerate(self._names) if name.startswith((f"{self.arm} ", "held"))]
+        names = [self._name(geom) for geom in range(self.model.ngeom)]
+        self._names, number = np.unique(names, return_inverse=True)
+        self._number = number.astype(np.intp)
+        self._own = np.array([name.startswith((f"{self.arm} ", "held")) for name in names])
+        self._bits = np.array([self.model.geom_contype, self.model.geom_conaffinity])
+        self._body_bits = np.array([self.model.body_contype, self.model.body_conaffinity])
+        self._body_names = [self.model.body(body).name for body in range(self.model.nbody)]
+
+    def show(self, target: bool = False, held: bool = False) -> None:
+        """Which of what was given is there from now on: compiling a world for each is what takes time."""
+        absent = [name for name, there in (("target", target), ("held", held)) if not there]
+        model = self.model
+        geoms = np.where(np.isin(self._names[self._number], absent), 0, self._bits)
+        bodies = np.where(np.isin(self._body_names, absent), 0, self._body_bits)
+        model.geom_contype[:], model.geom_conaffinity[:] = geoms
+        model.body_contype[:], model.body_conaffinity[:] = bodies
 
     def move(self, joints_rad: NDArray, gripper_width_m: float) -> tuple[NDArray, NDArray]:
         """Puts the arm there; the tool's position (3,) and rotation (3, 3) in the world."""
@@ -82,14 +97,17 @@ class GateWorld:
         return (middle_m - half_m).min(axis=0), (middle_m + half_m).max(axis=0)
 
     def touches(self) -> Iterator[Touch]:
-        """What the arm, and what it holds, comes near to where it was put."""
+        """What the arm, and what it holds, comes near to where it was put, and where it overlaps itself: of two things
+        of one name each, the nearest."""
         mujoco.mj_collision(self.model, self._data)
-        contact = self._data.contact
-        for (first, second), gap in zip(contact.geom, contact.dist, strict=True):
-            a, b = self._names[first], self._names[second]
-            if not a.startswith((f"{self.arm} ", "held")):
-                a, b = b, a
-            yield Touch(a, b, float(gap))
+        geom, gap = self._data.contact.geom, self._data.contact.dist
+        own = self._own[geom]
+        matters = (gap < 0.0) | ~own.all(axis=1)
+        pairs = self._number[np.where(own[:, :1], geom, geom[:, ::-1])[matters]]
+        farthest_first = np.argsort(-gap[matters])
+        ordered = zip(pairs[farthest_first].tolist(), gap[matters][farthest_first].tolist(), strict=True)
+        for (a, b), gap_m in {tuple(pair): gap_m for pair, gap_m in ordered}.items():
+            yield Touch(str(self._names[a]), str(self._names[b]), gap_m)
 
     def _addresses(self, arm: str, joints: tuple[str, ...]) -> list[int]:
         return [int(self.model.joint(f"{arm}/{joint}").qposadr[0]) for joint in joints]
@@ -123,12 +141,13 @@ class GateWorld:
         world.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], **bits)
         _add_boxes(world, "bin", _bin_walls(self.cell), **bits)
         _add_boxes(world, "object", upright_boxes(self.other_points_m, to_ground=True), **bits)
+        # Bodies of their own: collisions are ruled out by body first.
         if self.target_points_m is not None:
-            _add_boxes(world, "target", upright_boxes(self.target_points_m), **bits)
+            _add_boxes(world.add_body(name="target"), "target", upright_boxes(self.target_points_m), **bits)
         if self.held_points_tcp_m is not None:
-            hand = spec.body(f"{self.arm}/gripper_base")
-            points = self.held_points_tcp_m + np.array([0.0, 0.0, TCP_OFFSET_M])
-            _add_boxes(hand, "held", upright_boxes(points), contype=_HELD, conaffinity=0, margin=CLEARANCE_SEEN_M)
+            held = spec.body(f"{self.arm}/gripper_base").add_body(name="held", pos=[0.0, 0.0, TCP_OFFSET_M])
+            boxes = upright_boxes(self.held_points_tcp_m)
+            _add_boxes(held, "held", boxes, contype=_HELD, conaffinity=0, margin=CLEARANCE_SEEN_M)
         return spec.compile()
 
 

@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
 from core.transforms import apply, invert
-from grasping.planning.gate_model import standing
-from grasping.planning.gate_numbers import START_RAD, Joints
+from grasping.planning.gate.model import standing
+from grasping.planning.gate.numbers import START_RAD, Joints
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from hardware.arms.together import TimedStep, TimeLine
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, urdf

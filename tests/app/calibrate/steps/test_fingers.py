@@ -22,7 +22,7 @@ from app.run.operator import Operator
 from calibration.board import Board
 from core.cell import Cell, load_cell
 from core.errors import ArmError
-from grasping.planning.gate import check_touch
+from grasping.planning.gate.check import check_touch
 from grasping.planning.grasp_plan import GateReport
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.kinematics import forward_kinematics

@@ -9,8 +9,8 @@ from core.cell import Cell
 from core.transforms import apply, invert, rotation_z, transform
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import CollisionChecker, Surroundings
-from grasping.planning.gate import check_motions
-from grasping.planning.gate_model import GateWorld
+from grasping.planning.gate.check import check_motions
+from grasping.planning.gate.model import GateWorld
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.obstacles import DistanceField, bin_boxes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.transforms import invert, rotation_z, transform
-from grasping.planning.gate import check_touch
+from grasping.planning.gate.check import check_touch
 from grasping.planning.inverse_kinematics import LIMIT_MARGIN_RAD, follow, solve
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS

@@ -1,0 +1,74 @@
+"""The configurations that the gate looks at: along a motion, and where an arm gets that follows it late: as a low-pass
+does, it cuts the corners."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from hardware.arms.trajectory import JointTrajectory
+
+#: Configurations are checked no farther apart than this, in the joint that moves most.
+SAMPLE_RAD = np.deg2rad(0.5)
+#: An arm may follow as a low-pass of this time constant [s] does. The digital cell's three, of 0.07 s together, cut a
+#: corner a sixth as far; a PiPER's is not measured.
+LAG_S = 0.1
+#: How finely a lagging arm is followed [s], and for how many time constants after the motion's end.
+_TICK_S, _TAIL = LAG_S / 10, 6
+#: Where it is within this of the path [rad], between two of its samples, the path's own check has told.
+_ON_PATH_RAD = np.deg2rad(0.1)
+
+
+@dataclass(frozen=True)
+class GateWay:
+    """times_s (M,), joints_rad (M, 6), and which of them (M,) may touch nothing: those of an arm that lags, where it is
+    not on the path. whose: words for that arm."""
+
+    times_s: NDArray[np.float64]
+    joints_rad: NDArray[np.float64]
+    is_looked_at: NDArray[np.bool_]
+    whose: str = ""
+
+
+def both_ways(motion: JointTrajectory) -> Iterator[GateWay]:
+    """As an arm is told to go, and as one goes that lags, where that is elsewhere."""
+    yield as_told(motion)
+    times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * LAG_S, _TICK_S)
+    told = _at(motion, times_s)
+    kept = np.exp(-_TICK_S / LAG_S)
+    went, _ = lfilter([1.0 - kept], [1.0, -kept], told, axis=0, zi=kept * told[:1])
+    off_rad = _off_path_rad(went, told)
+    if off_rad.max() > _ON_PATH_RAD:
+        way = as_told(JointTrajectory(times_s, went))
+        is_off = np.interp(way.times_s, times_s, off_rad) > _ON_PATH_RAD
+        yield GateWay(way.times_s, way.joints_rad, is_off, ", where the arm lags")
+
+
+def as_told(motion: JointTrajectory) -> GateWay:
+    """Every SAMPLE_RAD of travel, both ends among them."""
+    moved = np.abs(np.diff(motion.positions_rad, axis=0)).max(axis=1)
+    travelled = np.concatenate([[0.0], np.cumsum(moved)])
+    count = max(int(np.ceil(travelled[-1] / SAMPLE_RAD)), 1) + 1
+    along = np.linspace(0.0, travelled[-1], count)
+    times_s = np.interp(along, travelled + np.arange(len(travelled)) * 1e-12, motion.times_s)
+    times_s[0], times_s[-1] = motion.times_s[0], motion.times_s[-1]
+    return GateWay(times_s, _at(motion, times_s), np.ones(count, bool))
+
+
+def _at(motion: JointTrajectory, times_s: NDArray) -> NDArray[np.float64]:
+    """(M, 6) at times (M,)."""
+    return np.stack([np.interp(times_s, motion.times_s, column) for column in motion.positions_rad.T], axis=1)
+
+
+def _off_path_rad(went: NDArray, told: NDArray) -> NDArray[np.float64]:
+    """(N,) how far joints (N, 6) are from those of two lags before on a path (N, 6), straight from sample to sample."""
+    nearest = np.full(len(went), np.inf)
+    for back in range(round(2 * LAG_S / _TICK_S)):
+        end = np.concatenate([np.repeat(told[:1], back, axis=0), told])[: len(told)]
+        begin = np.concatenate([end[:1], end[:-1]])
+        step, away = end - begin, went - begin
+        along = np.clip((step * away).sum(axis=1) / np.maximum(np.square(step).sum(axis=1), 1e-18), 0.0, 1.0)
+        nearest = np.minimum(nearest, np.abs(away - along[:, None] * step).max(axis=1))
+    return nearest
