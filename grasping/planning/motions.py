@@ -22,12 +22,11 @@ from hardware.robot.description import PARK_JOINTS
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7
-#: Poses over the bin that are tried, cheapest first.
+#: Of so many poses over the bin, cheapest first, the one with the shortest ways there and back is taken.
 _PLACES = 3
-#: Straight back from what was let go, and down to where it is, so far [m] before the arm turns, the first that is free;
-#: through every so many of a line's poses. Then it turns over this much of joint travel [rad]: with
-#: nearer or wider turns a joint was pushed off in the bin, where a lagging arm probably cuts the corner.
-_STRAIGHT_BACK_M, _STRAIGHT_DOWN_M, _EVERY, _TURN_RAD = (0.05, 0.065, 0.08), (0.03,), 3, 0.25
+#: Straight back from what was let go, and straight down to where it is, at least so far [m], the first that is free,
+#: through poses at most so far apart [m]; then the arm turns over this much of joint travel [rad].
+_STRAIGHT_M, _PIN_M, _TURN_RAD = (0.03, 0.05, 0.065, 0.08), 0.016, 0.4
 
 
 def plan_motions(
@@ -47,12 +46,36 @@ def plan_motions(
     approach, lift = approach_and_lift(candidate, carrying)
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
     places = islice(places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), _PLACES)
-    place, carry = _to_bin(lift[-1], places, carrying, seed)
-    filled = around_filled_bin(place, carrying, around, cell.bin)
-    leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
-    pieces = (transit, [approach], [lift], carry, _withdraw_and_park(place, letting_go, leaving, seed))
+
+    def into_and_out(place: Place) -> tuple[JointTrajectory, JointTrajectory]:
+        way = _waypoints(lift[-1], place.joints_rad, carrying, seed, "no way to the bin")
+        filled = around_filled_bin(place, carrying, around, cell.bin)
+        leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
+        back = _withdraw_and_park(place, letting_go, leaving, seed)
+        return _timed(_enter(way, place.lower_rad, carrying), Phase.PLACE), _timed(back, Phase.RETREAT)
+
+    ways = _timed(transit, Phase.TRANSIT), _timed([approach], Phase.APPROACH), _timed([lift], Phase.LIFT)
+    return dict(zip(Phase, (*ways, *_fastest(places, into_and_out)), strict=True))
+
+
+def _fastest(
+    places: Iterable[Place], into_and_out: Callable[[Place], tuple[JointTrajectory, JointTrajectory]]
+) -> tuple[JointTrajectory, JointTrajectory]:
+    """The shortest of the ways into the bin and out of it, by where to let go."""
+    found, failure = [], "no free pose over the bin"
+    for place in places:
+        try:
+            found.append(into_and_out(place))
+        except NoPathError as error:
+            failure = str(error)
+    if not found:
+        raise NoPathError(failure)
+    return min(found, key=lambda ways: ways[0].duration_s + ways[1].duration_s)
+
+
+def _timed(pieces: list[NDArray[np.float64]], phase: Phase) -> JointTrajectory:
     try:
-        return {phase: time_path(path, phase) for phase, path in zip(Phase, pieces, strict=True)}
+        return time_path(pieces, phase)
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
 
@@ -73,16 +96,14 @@ def _waypoints(
     return path
 
 
-def _leave(
-    line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArray], bool], straight_m: Iterable[float]
-) -> list[NDArray[np.float64]]:
+def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArray], bool]) -> list[NDArray[np.float64]]:
     """Pieces of a straight way back (S, 6) and on to elsewhere (N, 6): one, if the arm may turn away before it has
     quite withdrawn.
 
     is_free: of a hand that goes straight until it is so far [m] from where it set out, whether joints (N, 6) are.
     """
-    for far_m in straight_m:
-        straight = line_rad[: int(LINE_STEPS * far_m / APPROACH_M) + 1 : _EVERY]
+    for far_m in _STRAIGHT_M:
+        straight = _pinned(line_rad, far_m)
         away = densify(way_rad, _TURN_RAD)[1:]
         away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
         rounded = np.concatenate([straight, away])
@@ -91,14 +112,19 @@ def _leave(
     return [line_rad, *smooth(way_rad, partial(is_free, 0.0))]
 
 
+def _pinned(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
+    """Some of a line's joints (S, 6), from its first to what is so far away, or to its end."""
+    step_m = APPROACH_M / LINE_STEPS
+    last = min(int(np.ceil(far_m / step_m)), len(line_rad) - 1)
+    return line_rad[np.linspace(0, last, int(np.ceil(last * step_m / _PIN_M)) + 1).round().astype(int)]
+
+
 def _enter(way_rad: NDArray, line_rad: NDArray, carrying: CollisionChecker) -> list[NDArray[np.float64]]:
     """Pieces of a way (N, 6) to the start of a straight one (S, 6) and along that."""
     if len(line_rad) < 2:
         return smooth(way_rad, carrying.all_free)
 
-    pieces = _leave(
-        line_rad[::-1], way_rad[::-1], lambda _, joints_rad: carrying.all_free(joints_rad), _STRAIGHT_DOWN_M
-    )
+    pieces = _leave(line_rad[::-1], way_rad[::-1], lambda _, joints_rad: carrying.all_free(joints_rad))
     return [piece[::-1] for piece in reversed(pieces)]
 
 
@@ -118,22 +144,7 @@ def _withdraw_and_park(
         is_near = np.linalg.norm(tools_m(joints_rad) - from_m, axis=1) <= straight_m
         return bool((letting_go.free(joints_rad) & (leaving.free(joints_rad) | is_near)).all())
 
-    return _leave(place.withdraw_rad, park, is_free, _STRAIGHT_BACK_M)
-
-
-def _to_bin(
-    start_rad: NDArray, places: Iterable[Place], carrying: CollisionChecker, seed: int
-) -> tuple[Place, list[NDArray[np.float64]]]:
-    """The first place a held object has a free path to, and that path's pieces."""
-    failure = "no free pose over the bin"
-    for place in places:
-        try:
-            way = _waypoints(start_rad, place.joints_rad, carrying, seed, "no way to the bin")
-        except NoPathError as error:
-            failure = str(error)
-        else:
-            return place, _enter(way, place.lower_rad, carrying)
-    raise NoPathError(failure)
+    return _leave(place.withdraw_rad, park, is_free)
 
 
 PLANNER = PlannerSpecification("ompl", "RRT-Connect and straight lines, timed by TOPP-RA; on the CPU", plan_motions)

@@ -16,8 +16,10 @@ from grasping.planning.grasp_plan import Phase
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
-#: Share of the arm's speed and acceleration limits each motion uses: slowest where fingers come around an object.
-PACE = {Phase.TRANSIT: 0.6, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.6, Phase.RETREAT: 0.6}
+#: Share of the arm's speed limit that motions use at most, slowest where fingers come around an object, and of its
+#: acceleration limit, gentler with something in the hand. Both make a motion short, but speed makes arms lag.
+SPEED_SHARE = {Phase.TRANSIT: 0.5, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.5}
+ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.5, Phase.LIFT: 0.6, Phase.PLACE: 0.7, Phase.RETREAT: 0.9}
 SAMPLE_S = 0.01
 #: Waypoints nearer than this [rad] are one.
 _SAME_RAD = 1e-6
@@ -37,8 +39,15 @@ def connect(
     straight = np.array([start_rad, goal_rad])
     if is_path_free(straight, checker):
         return straight
-    path = _rrt_connect(start_rad, goal_rad, checker, limit_s)
-    return None if path is None else _shortcut(path, checker, seed)
+    give_up_s = time.monotonic() + limit_s
+    while (left_s := give_up_s - time.monotonic()) > 0.0:
+        path = _rrt_connect(start_rad, goal_rad, checker, left_s)
+        if path is None:
+            return None
+        path = _shortcut(path, checker, seed)
+        if is_path_free(path, checker):  # the search's own steps lie elsewhere, and may straddle a thin thing
+            return path
+    return None
 
 
 def is_path_free(waypoints_rad: NDArray, checker: CollisionChecker) -> bool:
@@ -145,7 +154,7 @@ def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
 
 
 def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
-    """The fastest run of splines through waypoints (N, 6) within the phase's pace, at rest between pieces.
+    """The fastest run of splines through waypoints (N, 6) within the phase's limits, at rest between pieces.
 
     Each piece begins where the one before ends.
 
@@ -169,10 +178,10 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     if len(points) == 1:
         return JointTrajectory(np.array([0.0, SAMPLE_S]), np.repeat(points, 2, axis=0))
     path = toppra.SplineInterpolator(_knots(points), points, bc_type="natural" if len(points) > 2 else "not-a-knot")
-    limits = np.ones((6, 1)) * [-1.0, 1.0] * PACE[phase]
+    both_ways = np.ones((6, 1)) * [-1.0, 1.0]
     bounds = [
-        JointVelocityConstraint(limits * MAX_SPEED_RAD_S),
-        JointAccelerationConstraint(limits * MAX_ACCELERATION_RAD_S2),
+        JointVelocityConstraint(both_ways * SPEED_SHARE[phase] * MAX_SPEED_RAD_S),
+        JointAccelerationConstraint(both_ways * ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2),
     ]
     profile = TOPPRA(bounds, path, parametrizer="ParametrizeConstAccel").compute_trajectory(0, 0)
     if profile is None:

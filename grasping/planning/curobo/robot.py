@@ -5,7 +5,7 @@ from typing import Any
 
 from core.cell_parts import ArmMount
 from grasping.planning.arm_model import COVER, may_touch
-from grasping.planning.paths import PACE
+from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
 from hardware.robot.description import ARM_JOINTS, MAX_ACCELERATION_RAD_S2, PARK_JOINTS, TCP_OFFSET_M, urdf
 
 TOOL, HELD = "tcp", "held"
@@ -80,7 +80,7 @@ def _at_tip(name: str) -> dict[str, Any]:
 
 
 def _joint_space() -> dict[str, Any]:
-    ones, pace = [1.0] * len(ARM_JOINTS), [max(PACE.values())] * len(ARM_JOINTS)
+    ones = [1.0] * len(ARM_JOINTS)
     return {
         "joint_names": list(ARM_JOINTS),
         "default_joint_position": PARK_JOINTS.tolist(),
@@ -88,6 +88,6 @@ def _joint_space() -> dict[str, Any]:
         "null_space_weight": ones,
         "max_acceleration": [MAX_ACCELERATION_RAD_S2] * len(ARM_JOINTS),
         "max_jerk": [MAX_ACCELERATION_RAD_S2 / _RAMP_S] * len(ARM_JOINTS),
-        "velocity_scale": pace,
-        "acceleration_scale": pace,
+        "velocity_scale": [max(SPEED_SHARE.values())] * len(ARM_JOINTS),
+        "acceleration_scale": [max(ACCELERATION_SHARE.values())] * len(ARM_JOINTS),
     }

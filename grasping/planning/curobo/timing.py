@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from grasping.planning.curobo.session import Track
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError
-from grasping.planning.paths import PACE, SAMPLE_S
+from grasping.planning.paths import ACCELERATION_SHARE, SAMPLE_S, SPEED_SHARE
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
@@ -17,7 +17,7 @@ _SHORTEST_S = 0.1
 
 
 def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Phase) -> JointTrajectory:
-    """The track from joints (6,) to joints (6,), which it may miss by MOST_OFF_RAD, slowed to the phase's pace.
+    """The track from joints (6,) to joints (6,), which it may miss by MOST_OFF_RAD, slowed to the phase's limits.
 
     Raises:
         NoPathError: it is no path between them.
@@ -37,8 +37,8 @@ def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Ph
     length_s = max(track.step_s * (len(joints) - 1), _SHORTEST_S)
     spline = CubicSpline(np.linspace(0.0, length_s, len(joints)), joints, bc_type="clamped")
     fine_s = np.linspace(0.0, length_s, max(int(np.ceil(length_s / SAMPLE_S)), 10) * 4)
-    speed = np.abs(spline(fine_s, 1)).max() / (PACE[phase] * MAX_SPEED_RAD_S)
-    hardness = np.abs(spline(fine_s, 2)).max() / (PACE[phase] * MAX_ACCELERATION_RAD_S2)
+    speed = np.abs(spline(fine_s, 1)).max() / (SPEED_SHARE[phase] * MAX_SPEED_RAD_S)
+    hardness = np.abs(spline(fine_s, 2)).max() / (ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2)
     slower = max(1.0, float(speed), float(np.sqrt(hardness)))
     times = np.linspace(0.0, length_s * slower, max(int(np.ceil(length_s * slower / SAMPLE_S)), 2) + 1)
     positions = spline(times / slower)

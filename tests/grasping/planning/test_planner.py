@@ -13,7 +13,7 @@ from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, bin_boxes
-from grasping.planning.paths import PACE, connect, is_path_free, smooth, time_path
+from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE, connect, is_path_free, smooth, time_path
 from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
 from hardware.robot.description import (
@@ -119,8 +119,8 @@ def test_motions_keep_to_their_share_of_the_arms_limits(plan):
     for phase, motion in plan.motions.items():
         speed = np.diff(motion.positions_rad, axis=0) / np.diff(motion.times_s)[:, None]
         change = np.diff(speed, axis=0) / np.diff(motion.times_s)[1:, None]
-        assert np.abs(speed).max() <= 1.02 * PACE[phase] * MAX_SPEED_RAD_S
-        assert np.abs(change).max() <= 1.1 * PACE[phase] * MAX_ACCELERATION_RAD_S2
+        assert np.abs(speed).max() <= 1.02 * SPEED_SHARE[phase] * MAX_SPEED_RAD_S
+        assert np.abs(change).max() <= 1.1 * ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
 
 
 def test_the_same_seed_plans_the_same_pick(plan):

@@ -24,7 +24,7 @@ from grasping.planning.curobo.timing import MOST_OFF_RAD, as_trajectory
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError
 from grasping.planning.obstacles import DistanceField, bin_boxes
-from grasping.planning.paths import PACE
+from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
 from grasping.planning.planner import plan_grasp
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S, PARK_JOINTS
 from tests.grasping.planning.test_planner import GLASS, PARKED, random_joints
@@ -184,7 +184,7 @@ def test_every_part_of_its_robots_configuration_is_a_field_of_the_source(tmp_pat
 # What it answers
 
 
-def test_a_path_that_ends_a_little_off_is_led_to_its_end_within_the_phases_pace():
+def test_a_path_that_ends_a_little_off_is_led_to_its_end_within_the_phases_limits():
     start, goal = np.zeros(6), np.array([1.2, 0.8, -0.9, 0.3, -0.4, 2.0])
     share = np.linspace(0, 1, 40)[:, None]
     eased = share**3 * (10 - 15 * share + 6 * share**2)
@@ -194,8 +194,8 @@ def test_a_path_that_ends_a_little_off_is_led_to_its_end_within_the_phases_pace(
         assert np.array_equal(motion.positions_rad[0], start) and np.array_equal(motion.positions_rad[-1], goal)
         speed = np.diff(motion.positions_rad, axis=0) / np.diff(motion.times_s)[:, None]
         change = np.diff(speed, axis=0) / np.diff(motion.times_s)[1:, None]
-        assert np.abs(speed).max() <= 1.01 * PACE[phase] * MAX_SPEED_RAD_S
-        assert np.abs(change).max() <= 1.05 * PACE[phase] * MAX_ACCELERATION_RAD_S2
+        assert np.abs(speed).max() <= 1.01 * SPEED_SHARE[phase] * MAX_SPEED_RAD_S
+        assert np.abs(change).max() <= 1.05 * ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
 
 
 @pytest.mark.parametrize(
