@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from core.errors import ArmError, GripperError, PlanningError, TrackingError
 from grasping.planning.grasp_plan import GraspPlan, Phase
-from hardware.arms.arm import Arm, ArmState, TrackingReport
+from hardware.arms.arm import Arm, ArmState, RunningGrip, TrackingReport
 
 _log = logging.getLogger(__name__)
 #: Closing force [N]. The simulated grasp tests of the literature use 10 N; thin glass bears it.
@@ -79,7 +79,7 @@ class Execution:
     begin: Callable[[Phase], None] = lambda _: None
 
     def lift(self) -> Lift:
-        """Opens, moves in, closes on force and lifts.
+        """Moves in, opening on the way, closes on force and lifts.
 
         Raises:
             ArmError: any fault, or a motion that did not end where it should. The arm holds.
@@ -88,8 +88,9 @@ class Execution:
         """
         self._may_send()
         demand_empty(self.arm)
-        demand_open(self.arm, self._grip(self.plan.pre_open_m), self.plan.pre_open_m)
-        self._follow(Phase.TRANSIT)
+        opening = self.arm.grip_part(self.plan.pre_open_m, GRIP_FORCE_N)
+        self._follow(Phase.TRANSIT, opening)
+        demand_open(self.arm, opening.state or self.arm.state(), self.plan.pre_open_m)
         self._follow(Phase.APPROACH)
         closed = self._close()
         self._follow(Phase.LIFT)
@@ -122,10 +123,10 @@ class Execution:
         self._may_send()
         return self.arm.grip(width_m, GRIP_FORCE_N)
 
-    def _follow(self, phase: Phase) -> None:
+    def _follow(self, phase: Phase, beside: RunningGrip | None = None) -> None:
         self._may_send()
         self.begin(phase)
-        tracking = self.arm.follow(self.plan.motions[phase], self.should_stop)
+        tracking = self.arm.follow(self.plan.motions[phase], self.should_stop, beside)
         self.report(phase, tracking)
         if tracking.interrupted:
             raise MotionStopped

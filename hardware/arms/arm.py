@@ -86,8 +86,14 @@ class Arm(Protocol):
         """The newest numbers, however old, for who only shows them; waits for nothing, changes nothing, any thread."""
         ...
 
-    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
-        """Streams a trajectory that starts at the measured joints; holds where it ends or is stopped."""
+    def follow(
+        self,
+        trajectory: JointTrajectory,
+        should_stop: Callable[[], bool] = lambda: False,
+        beside: RunningGrip | None = None,
+    ) -> TrackingReport:
+        """Streams a trajectory that starts at the measured joints; holds where it ends or is stopped. beside: a grip of
+        this arm that goes on meanwhile, and is waited for."""
         ...
 
     def grip(self, width_m: float, force_n: float) -> ArmState:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.clock import Clock
 from core.errors import ArmError, GripperError, TrackingError
-from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.feedback_guard import FeedbackGuard
 from hardware.arms.limits import MAX_ADVANCE_S
 from hardware.arms.trajectory import START_TOLERANCE_RAD, JointTrajectory
@@ -49,10 +49,17 @@ class Movable(Protocol):
 
 
 class Follower:
-    """One run along one trajectory."""
+    """One run along one trajectory. beside: what the gripper does meanwhile."""
 
-    def __init__(self, arm: Movable, clock: Clock, guard: FeedbackGuard, trajectory: JointTrajectory) -> None:
-        self._arm = arm
+    def __init__(
+        self,
+        arm: Movable,
+        clock: Clock,
+        guard: FeedbackGuard,
+        trajectory: JointTrajectory,
+        beside: RunningGrip | None = None,
+    ) -> None:
+        self._arm, self._beside = arm, beside
         self._clock = clock
         self._guard = guard
         self._trajectory = trajectory
@@ -66,7 +73,10 @@ class Follower:
         """
         try:
             stopping = self._advance(should_stop)
-            return TrackingReport(self._worst_lag_rad, self._settle(), interrupted=stopping)
+            error_rad = self._settle()
+            while not (stopping or self._beside is None or self._beside.is_done):
+                self._tick()
+            return TrackingReport(self._worst_lag_rad, error_rad, interrupted=stopping)
         except ArmError as error:
             with suppress(ArmError):  # an emergency stop, or a bus that is gone, says no more than the error does
                 self._brake()
@@ -91,8 +101,12 @@ class Follower:
         """Sends the path's present target, waits for the next tick and checks the arm."""
         target = self._trajectory.at(self._path_s)
         self._arm.command(target)
+        if self._beside is not None:
+            self._beside.send()
         self._clock.sleep(TICK_S)
         state = self._arm.ready(_MAX_AGE_S)
+        if self._beside is not None:
+            self._beside.check()
         self._worst_lag_rad = max(self._worst_lag_rad, float(np.max(np.abs(state.joints_rad - target))))
         return state
 

@@ -11,7 +11,7 @@ from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
-from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.can_protocol import POWER_CYCLE
 from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
@@ -140,16 +140,23 @@ class PiperArm:
         """The newest numbers, however old, judged and latched by nobody: for showing and recording, on any thread."""
         return replace(self._bus.read(), stopped=self._stopped, joint_effort_nm=self._guard.torques_nm())
 
-    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
-        """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds.
+    def follow(
+        self,
+        trajectory: JointTrajectory,
+        should_stop: Callable[[], bool] = lambda: False,
+        beside: RunningGrip | None = None,
+    ) -> TrackingReport:
+        """Streams the trajectory; when `should_stop` turns true it slows down along the path and holds. beside: one of
+        `grip_part`, which is moved meanwhile; where nobody stops it, it has settled in the end.
 
         Raises:
             ArmError: a trajectory that `check_trajectory` refuses (nothing moves then), feedback lost
-                or frozen, a fault, a stop, or an arm that falls behind (it holds where it is).
+                or frozen, a fault, a stop, a gripper that keeps moving, or an arm that falls behind (it holds where it
+                is).
         """
         self._begin(trajectory)
         with self._latching():
-            return Follower(self, self._clock, self._guard, trajectory).run(should_stop)
+            return Follower(self, self._clock, self._guard, trajectory, beside).run(should_stop)
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
         """Moves the gripper to `width_m` or until it stalls on an object, pressing with `force_n`.

@@ -44,6 +44,13 @@ def test_fingers_that_press_on_nothing_hold_nothing_however_wide_they_stand(
     assert not verdict.held and verdict.grip is grip
 
 
+class Opening:
+    """Fingers that have opened as far as they get."""
+
+    def __init__(self, state: ArmState) -> None:
+        self.state = state
+
+
 class StoppedArm:
     """Follows until it is stopped on the way in the phase whose number is given; keeps what it was sent."""
 
@@ -60,8 +67,11 @@ class StoppedArm:
         self.sent.append(width_m)
         return state(min(width_m, self.opens_to_m))
 
-    def follow(self, trajectory: object, should_stop: object) -> TrackingReport:
-        self.sent.append(trajectory)
+    def grip_part(self, width_m: float, force_n: float) -> "Opening":
+        return Opening(state(min(width_m, self.opens_to_m)))
+
+    def follow(self, trajectory: object, should_stop: object, beside: object = None) -> TrackingReport:
+        self.sent += [trajectory] if beside is None else [beside, trajectory]
         self.left -= 1
         return TrackingReport(0.01, 0.001, interrupted=self.left < 0)
 
@@ -88,10 +98,10 @@ def test_an_arm_that_never_lifted_gives_nothing_to_verify_but_how_it_moved(stopp
 
 
 def test_fingers_that_do_not_open_never_come_down_on_the_object() -> None:
-    arm = StoppedArm(opens_to_m=0.05)
+    arm, plan = StoppedArm(opens_to_m=0.05), a_plan()
     with pytest.raises(ArmError, match="opened to 50 mm, not to 80 mm"):
-        lift(a_plan(), arm)
-    assert arm.sent == [0.08]
+        lift(plan, arm)
+    assert isinstance(arm.sent[0], Opening) and arm.sent[1:] == [plan.motions[Phase.TRANSIT]]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +143,11 @@ def test_a_motion_changed_by_force_is_found_before_it_is_sent() -> None:
     plan, arm = a_plan(), StoppedArm()
     follow = arm.follow
 
-    def change_the_next(trajectory: object, should_stop: object) -> TrackingReport:
+    def change_the_next(trajectory: object, should_stop: object, beside: object) -> TrackingReport:
         object.__setattr__(plan.motions[Phase.APPROACH], "positions_rad", np.ones((2, 6)))
-        return follow(trajectory, should_stop)
+        return follow(trajectory, should_stop, beside)
 
     arm.follow = change_the_next  # type: ignore[method-assign]
     with pytest.raises(PlanningError, match="changed since"):
         lift(plan, arm)
-    assert arm.sent == [0.08, plan.motions[Phase.TRANSIT]]
+    assert arm.sent[1:] == [plan.motions[Phase.TRANSIT]]

@@ -13,7 +13,7 @@ from app.bench.faults.script import INTO_MOTION_DEFAULT_S, INTO_MOTION_S, Script
 from app.console import Console, StageLine
 from core.cell import Cell
 from core.transforms import look_at
-from hardware.arms.arm import ArmState, TrackingReport
+from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
@@ -156,9 +156,14 @@ class _TellingArm:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._arm, name)
 
-    def follow(self, trajectory: JointTrajectory, should_stop: Callable[[], bool] = lambda: False) -> TrackingReport:
+    def follow(
+        self,
+        trajectory: JointTrajectory,
+        should_stop: Callable[[], bool] = lambda: False,
+        beside: RunningGrip | None = None,
+    ) -> TrackingReport:
         self._begin(next(self._followed, None))
-        return self._arm.follow(trajectory, should_stop)
+        return self._arm.follow(trajectory, should_stop, beside)
 
     def grip(self, width_m: float, force_n: float) -> ArmState:
         self._begin(next(self._gripped, None))

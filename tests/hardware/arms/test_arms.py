@@ -54,6 +54,25 @@ def test_a_followed_trajectory_ends_within_a_fifth_of_a_degree(cell):
     assert not report.interrupted
 
 
+def test_fingers_that_open_on_the_way_are_open_when_the_way_is_over(cell):
+    widths_m, start_s = [], cell.clock.now_s()
+    cell.arm.grip(0.0, 10)
+    grip_s, start_s = cell.clock.now_s() - start_s, cell.clock.now_s()
+    opening = cell.arm.grip_part(0.06, 10)
+    cell.arm.follow(trajectory := from_here(cell), lambda: bool(widths_m.append(cell.plant.gripper_width_m())), opening)
+    assert opening.state is not None and opening.state.gripper_width_m == pytest.approx(0.06, abs=1e-3)
+    assert widths_m[0] < 0.01 and widths_m[len(widths_m) // 2] > 0.05
+    assert cell.clock.now_s() - start_s < trajectory.duration_s + grip_s
+    assert np.max(np.abs(cell.arm.state().joints_rad - GOAL)) < np.deg2rad(0.2)
+
+
+def test_an_arm_that_is_there_first_waits_for_its_fingers(cell):
+    here = cell.arm.state().joints_rad
+    opening = cell.arm.grip_part(0.06, 10)
+    cell.arm.follow(path(here, here + np.deg2rad(1.0), duration_s=0.1), beside=opening)
+    assert opening.is_done and cell.plant.gripper_width_m() == pytest.approx(0.06, abs=1e-3)
+
+
 def test_the_arm_follows_the_path_and_does_not_cut_it_short(cell):
     trajectory = from_here(cell)
     seen = []
