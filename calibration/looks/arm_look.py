@@ -28,8 +28,9 @@ _MIRROR = np.array([-1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
 _FORCED_RAD = np.deg2rad(10.0)
 #: Share of full speed, and how long a way is searched [s].
 _SPEED, _SEARCH_S = 0.5, 1.5
+#: What an arm may take of the space is looked at so often, as finely as the gate of two arms does.
+_STEP_RAD = np.deg2rad(1.0)
 #: How far other arms' fingers are taken to be open, and those of the one that moves at least: closed ones touch [m].
-_STEP_RAD = np.deg2rad(2.0)
 _ASSUMED_WIDTH_M, _LEAST_WIDTH_M = 0.07, 0.003
 
 
