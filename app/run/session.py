@@ -1,7 +1,8 @@
 """Trials in a world, one after the other."""
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,7 @@ from hardware.world import SceneNote, World
 from trials.columns import LARGEST
 from trials.record import Outcome, Reason, TrialRecord
 
+_log = logging.getLogger(__name__)
 #: After so many picks that lifted nothing the rest of a scene is left.
 FAILURES_IN_A_ROW = 2
 
@@ -130,12 +132,15 @@ class Session:
 
     @contextmanager
     def _planning(self) -> Iterator[PlanningProcess | None]:
-        """What plans a scene's next pick while arms move; None for a planner that is made ready once, in one process:
-        it may hold a GPU."""
-        if not self.overlap or find_planner(self.pipeline.options.planner).prepare is not None:
-            yield None
-            return
-        with closing(PlanningProcess()) as beside:
+        """What plans a scene's next pick while arms move; None for a planner that is made ready once, in one process,
+        for it may hold a GPU, and where this machine starts no other."""
+        beside = None
+        if self.overlap and find_planner(self.pipeline.options.planner).prepare is None:
+            try:
+                beside = PlanningProcess()
+            except OSError as error:
+                _log.warning("No process to plan in beside the motion (%s): it is planned after each lift", error)
+        with closing(beside) if beside else nullcontext():
             yield beside
 
     def _stage(self, surface: str, seed: int, objects: int) -> SceneNote:

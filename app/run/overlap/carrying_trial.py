@@ -77,8 +77,7 @@ class CarryingTrial(LiveTrial):
             if self._proof.is_due(other):
                 return f"no: the {other} arm has yet to show itself to the camera"
             try:
-                self._demand_young("plan", "approve")
-                overlap = self._plan_next()
+                overlap = self._planned_ahead() or self._plan_now()
                 self._demand_young("approve")
             except PlanningError as error:
                 return f"no: {error.cause}"
@@ -100,11 +99,15 @@ class CarryingTrial(LiveTrial):
         ahead_s = sum(self.trial.stages_s.get(stage, 0.0) for stage in ahead) + _MARGIN_S
         return PICTURE_VALID_S - self._looker.age_s - ahead_s
 
-    def _plan_next(self) -> OverlapPlan:
-        """What was planned while the arm moved, else planned now; raises PlanningError where there is nothing."""
+    def _planned_ahead(self) -> OverlapPlan | None:
+        """What was planned while the arm moved; None where nothing was, or it is late. Raises PlanningError where
+        nothing was found."""
         ahead = self._beside.answer(self._known(), self._left_s("approve")) if self._beside else None
-        if ahead is not None:
-            return ahead.checked_again(self.pipeline.cell, self._joints())
+        return None if ahead is None else ahead.checked_again(self.pipeline.cell, self._joints())
+
+    def _plan_now(self) -> OverlapPlan:
+        """Raises PlanningError where there is nothing, or no time left."""
+        self._demand_young("plan", "approve")
         args, options = self._asked(self._joints())
         return self.within("plan", plan_overlap, *args, **options)
 

@@ -33,8 +33,6 @@ LEAST_GAIN_S = 0.5
 SOON_S = 1.0
 #: Times to set out that the gate is asked about, every so many of the planner's; objects that are tried.
 _STARTS, _APART, _TARGETS = 4, 3, 2
-#: One object's grasps are tried for no longer [s].
-_MOST_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,8 @@ def _picks_beside(
     passing = _at_the_bin(carrying, cell)
 
     def plan_one(grasps: GraspSet, passing: Sequence[OrientedBox] = ()) -> GraspPlan:
-        budget_s = min(deadline_s - time.monotonic(), _MOST_S)
-        return plan_grasp(grasps, view, cell, parked, **options, budget_s=budget_s, passing=passing)
+        left_s = deadline_s - time.monotonic()
+        return plan_grasp(grasps, view, cell, parked, **options, budget_s=left_s, passing=passing)
 
     for number in range(_TARGETS):
         try:

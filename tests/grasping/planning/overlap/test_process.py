@@ -1,6 +1,9 @@
 """The next pick planned in a process of its own, while arms move in this one."""
 
+import logging
+import os
 import pickle
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -91,6 +94,25 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(process: PlanningProce
     begin(process, carrying)
     assert process.answer(carrying, 0.0) is None
     assert not process._process.is_alive()
+
+
+def test_a_ctrl_c_while_it_starts_is_no_concern_of_its() -> None:
+    with closing(PlanningProcess()) as process:
+        for _ in range(50):
+            os.kill(process._process.pid or 0, signal.SIGINT)
+            process._connection.poll(0.02)
+        assert process._connection.poll(LIMIT_S) and process._connection.recv() is True
+
+
+def test_what_cannot_be_sent_is_said_in_the_log_and_planned_elsewhere(
+    process: PlanningProcess, carrying: GraspPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        process.begin(carrying, lambda: None)
+    assert "cannot be asked" in caplog.text
+    assert process.answer(carrying, 1.0) is None
+    begin(process, carrying)  # it is none the worse for it
+    assert isinstance(process.answer(carrying, LIMIT_S), OverlapPlan)
 
 
 def test_a_plan_that_came_from_another_process_is_sealed_and_nobody_can_write_to_it(carrying: GraspPlan) -> None:
