@@ -6,7 +6,7 @@ approach and the lift. What is left is ranked for the slow part.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -101,11 +101,12 @@ class Candidate:
 @dataclass(frozen=True)
 class Around:
     """What an arm must avoid near one object: everything, and everything but that object; and, until it has lifted it,
-    what passes by meanwhile."""
+    what passes by meanwhile. in_bin_m: (M, 3) of that, what stands in the bin."""
 
     with_target: DistanceField
     without_target: DistanceField
     passing: DistanceField | None = None
+    in_bin_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
     @property
     def transit(self) -> Surroundings:

@@ -45,7 +45,8 @@ def plan_motions(
 
     approach, lift = approach_and_lift(candidate, carrying)
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
-    places = islice(places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), _PLACES)
+    over = places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, around.in_bin_m, carrying, letting_go)
+    places = islice(over, _PLACES)
 
     def into_and_out(place: Place) -> tuple[JointTrajectory, JointTrajectory]:
         way = _waypoints(lift[-1], place.joints_rad, carrying, seed, "no way to the bin")

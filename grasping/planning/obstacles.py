@@ -144,21 +144,34 @@ class BinContents:
 
 
 def stand_in_bin(
-    points_m: NDArray[np.float64], T_world_grasp: Matrix, T_world_place: Matrix, cell: Cell
+    points_m: NDArray[np.float64],
+    T_world_grasp: Matrix,
+    T_world_place: Matrix,
+    cell: Cell,
+    in_bin_m: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Where what was let go of stands: fallen as it was held, onto the bin's floor.
+    """Where what was let go of stands: fallen as it was held, onto the bin's floor or what it meets before.
 
     Args:
         points_m: (K, 3) of the object when the fingers closed on it, world.
         T_world_grasp, T_world_place: the tool then, and where it lets go.
+        in_bin_m: (M, 3) what stands in the bin, world.
 
     Returns:
         (N, 3) world, what no camera saw below it too.
     """
-    return fall_into_bin(apply(T_world_place @ invert(T_world_grasp), down_to_table(points_m)), cell.bin)
+    points_m = apply(T_world_place @ invert(T_world_grasp), down_to_table(points_m))
+    return fall_into_bin(points_m, cell.bin, in_bin_m)
 
 
-def fall_into_bin(points_m: NDArray[np.float64], bin_: Bin) -> NDArray[np.float64]:
-    """Points (K, 3) of what is let go of over the bin, world, once it stands on its floor, as upright as it was."""
-    fall_m = max(float(points_m[:, 2].min(initial=np.inf)) - bin_.wall_m, 0.0)
-    return points_m - [0.0, 0.0, fall_m] if len(points_m) else points_m
+def fall_into_bin(points_m: NDArray[np.float64], bin_: Bin, in_bin_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (K, 3) of what is let go of over the bin, world, once it stands on its floor, or on what stands there
+    (M, 3), as upright as it was."""
+    if not len(points_m):
+        return points_m
+    columns = np.floor(np.concatenate([points_m, in_bin_m])[:, :2] / VOXEL_M).astype(int)
+    number = np.unique(columns, axis=0, return_inverse=True)[1].ravel()
+    below_m = np.full(number.max() + 1, bin_.wall_m)
+    np.maximum.at(below_m, number[len(points_m) :], in_bin_m[:, 2])
+    fall_m = max(float((points_m[:, 2] - below_m[number[: len(points_m)]]).min()), 0.0)
+    return points_m - [0.0, 0.0, fall_m]

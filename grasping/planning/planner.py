@@ -108,6 +108,7 @@ class _Search:
         self.cell, self.seed, self.speed = cell, seed, speed
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
+        self._binned_m = binned_m
         self.cloud = SceneCloud.from_grasps(grasps, view, cell).with_points(binned_m, BINNED)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
         R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
@@ -238,7 +239,7 @@ class _Search:
             stopped=tuple(self.stopped),
             rejections=self.rejections,
             fates=tuple(self.tally.fates),
-            binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell),
+            binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell, self._binned_m),
         )
 
     def _around_of(self, name: str, label: int) -> Around:
@@ -247,5 +248,5 @@ class _Search:
             fields = (*self._objects.items(), *self._hidden.items())
             others = self._fixed[name].joined(*(field for other, field in fields if other != whole))
             its = [self._objects[whole]] if whole in self._objects else []  # a detector may say -1: of none
-            self._around[key] = Around(others.joined(*its), others, self._passing)
+            self._around[key] = Around(others.joined(*its), others, self._passing, self._binned_m)
         return self._around[key]

@@ -81,9 +81,15 @@ def _line(candidate: Candidate, poses: Matrix) -> NDArray[np.float64]:
 
 
 def places_over_bin(
-    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+    from_rad: NDArray,
+    T_world_tcp: Matrix,
+    bin_: Bin,
+    in_bin_m: NDArray,
+    carrying: CollisionChecker,
+    leaving: CollisionChecker,
 ) -> Iterator[Place]:
-    """Ways to hold an object over the bin and to leave it there without touching anything, cheapest first.
+    """Ways to hold an object over the bin and to leave it there without touching anything, cheapest first. None leaves
+    it on top of what stands there (M, 3), above the rim: it would topple out.
 
     from_rad (6,) is where the arm comes from, T_world_tcp where the tool grasped the object as it stood.
     """
@@ -108,14 +114,18 @@ def places_over_bin(
                 last = lower[far - 1]
                 T_world_last = arm.place(last[None], 0.0).T_world_tcp
                 withdraw = _withdraw(last, T_world_last, leaving)
-                if withdraw is not None and _drop_m(held, T_world_last[0], bin_) <= _HIGHEST_DROP_M:
+                if withdraw is not None and _stays(held, T_world_last[0], bin_, in_bin_m):
                     yield Place(joints[k], lower[:far], withdraw)
                     break
 
 
-def _drop_m(held: Held, T_world_tcp: Matrix, bin_: Bin) -> float:
-    """How far [m] above the bin's rim what was seen of what is held is let go of: a foot below it may not be there."""
-    return float(apply(T_world_tcp, held.seen_tcp_m)[:, 2].min()) - bin_.size_m[2]
+def _stays(held: Held, T_world_tcp: Matrix, bin_: Bin, in_bin_m: NDArray) -> bool:
+    """Whether what is let go of falls no deeper than it may, from what was seen of it, for a foot below that may not be
+    there; and comes to stand within the bin, and not on what stands there (M, 3), above the rim."""
+    seen_m = apply(T_world_tcp, held.seen_tcp_m)
+    is_low = bool(seen_m[:, 2].min() <= bin_.size_m[2] + _HIGHEST_DROP_M)
+    points_m = np.concatenate([seen_m, held.in_world(T_world_tcp[None])[0]])
+    return is_low and bool(fall_into_bin(points_m, bin_, in_bin_m)[:, 2].min() <= bin_.size_m[2])
 
 
 @cache
@@ -174,8 +184,8 @@ def _over_bin(R: NDArray, held: Held, bin_: Bin, around: DistanceField) -> tuple
 
 
 def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, bin_: Bin) -> DistanceField:
-    """What is around once the object was let go: it stands in the bin, fallen upright onto its floor."""
+    """What is around once the object was let go: it stands in the bin, fallen upright."""
     assert carrying.held is not None
     T_world_tcp = carrying.arm.place(place.lower_rad[-1:], 0.0).T_world_tcp
     points = carrying.held.in_world(T_world_tcp)[0]
-    return around.without_target.with_points(fall_into_bin(points, bin_))
+    return around.without_target.with_points(fall_into_bin(points, bin_, around.in_bin_m))

@@ -71,7 +71,8 @@ def plan_motions(
     approach, lift = approach_and_lift(candidate, carrying)
     session.see(around.transit.hand)
     transit = _motion(session, start_rad, approach[0], Phase.TRANSIT, "no way to the object")
-    places = islice(places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, carrying, letting_go), MOST_GOALS)
+    over = places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, around.in_bin_m, carrying, letting_go)
+    places = islice(over, MOST_GOALS)
     session.see(around.without_target)
     with session.holding(held, lift[-1]):
         place, carry = _to_bin(session, lift[-1], list(places), arm.mount.firmware)

@@ -5,17 +5,19 @@ import pytest
 
 from core.transforms import rotation_z, transform
 from grasping.planning.grasp_plan import Phase
-from grasping.planning.obstacles import BinContents, stand_in_bin
+from grasping.planning.motion_planner import NoPlanError
+from grasping.planning.obstacles import BinContents, fall_into_bin, stand_in_bin
 from grasping.planning.planner import plan_grasp
 from hardware.robot.kinematics import forward_kinematics
 from tests.grasping.planning.test_planner import GLASS, PARKED
 from tests.support.scenes.planning import CELL, scene, table_view
 
+EMPTY = np.zeros((0, 3))
 CENTER_M = np.array(CELL.bin.center_m)
 
 
-def plan(binned_m: np.ndarray | None = None):
-    return plan_grasp(scene(GLASS), table_view(), CELL, PARKED, budget_s=60, binned_m=binned_m)
+def plan(binned_m: np.ndarray | None = None, grasps: slice = slice(None)):
+    return plan_grasp(scene(GLASS)[grasps], table_view(), CELL, PARKED, budget_s=60, binned_m=binned_m)
 
 
 def tall(x_m: float, y_m: float, height_m: float = 0.18, radius_m: float = 0.03) -> np.ndarray:
@@ -63,18 +65,37 @@ def test_a_turned_tool_turns_what_it_holds():
     points = np.array([[0.1, 0.0, 0.0], [0.0, 0.0, 0.10]])
     grasp = transform(translation_m=(0.0, 0.0, 0.05))
     place = transform(rotation_z(np.pi / 2), (-0.28, 0.0, 0.4))
-    stands = stand_in_bin(points, grasp, place, CELL)
+    stands = stand_in_bin(points, grasp, place, CELL, EMPTY)
     np.testing.assert_allclose(stands[0], [-0.28, 0.1, CELL.bin.wall_m], atol=1e-9)
     np.testing.assert_allclose(stands[1], [-0.28, 0.0, CELL.bin.wall_m + 0.1], atol=1e-9)
-    assert len(stand_in_bin(np.zeros((0, 3)), grasp, place, CELL)) == 0
+    assert len(stand_in_bin(np.zeros((0, 3)), grasp, place, CELL, EMPTY)) == 0
 
 
 def test_what_no_camera_saw_of_what_stood_on_the_table_is_carried_and_let_go_of_too():
     """A glass's bowl: below it there is a stem and a foot."""
     bowl = np.array([[0.1, 0.0, 0.09], [0.13, 0.0, 0.15]])
-    stands = stand_in_bin(bowl, np.eye(4), transform(translation_m=(-0.28, 0.0, 0.3)), CELL)
+    stands = stand_in_bin(bowl, np.eye(4), transform(translation_m=(-0.28, 0.0, 0.3)), CELL, EMPTY)
     np.testing.assert_allclose(stands[0, 2], CELL.bin.wall_m + 0.09, atol=1e-9)
     assert stands[:, 2].min() == pytest.approx(CELL.bin.wall_m)
+
+
+def test_what_falls_onto_what_stands_in_the_bin_is_remembered_on_top_of_it():
+    low = tall(0.0, 0.05, height_m=0.06)
+    for y_m, foot_m in ((0.05, 0.06), (-0.05, CELL.bin.wall_m)):  # a bowl on a bowl, and one beside it
+        stands = fall_into_bin(tall(0.0, y_m, height_m=0.06) + np.array([0.0, 0.0, 0.15]), CELL.bin, low)
+        assert stands[:, 2].min() == pytest.approx(foot_m)
+
+
+def test_nothing_is_let_go_of_on_top_of_what_rises_out_of_the_bin():
+    x, y = np.meshgrid(np.arange(-0.085, 0.09, 0.005), np.arange(-0.145, 0.15, 0.005))
+    for above_the_rim_m in (0.01, -0.01):
+        top = np.full(x.size, CELL.bin.size_m[2] + above_the_rim_m)
+        full = np.column_stack([x.ravel() + CENTER_M[0], y.ravel() + CENTER_M[1], top])
+        if above_the_rim_m < 0.0:
+            assert plan(full).binned_m[:, 2].min() >= top[0] - 1e-9
+        else:
+            with pytest.raises(NoPlanError, match="no free pose over the bin"):
+                plan(full, slice(8))
 
 
 def test_an_emptied_bin_is_forgotten():
