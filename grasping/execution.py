@@ -69,7 +69,8 @@ class Execution:
     """One plan on its arm.
 
     should_stop: polled all along; true means stop and hold. report: takes how each motion was followed, as it ends.
-    begin: is told of each motion as it begins.
+    begin: is told of each motion as it begins. opens_on_way: whether the fingers open while the arm moves to the
+    object, and not before: what keeps them from it is found there, and half a second is saved.
     """
 
     plan: GraspPlan
@@ -77,9 +78,10 @@ class Execution:
     should_stop: Callable[[], bool]
     report: Callable[[Phase, TrackingReport], None]
     begin: Callable[[Phase], None] = lambda _: None
+    opens_on_way: bool = False
 
     def lift(self) -> Lift:
-        """Moves in, opening on the way, closes on force and lifts.
+        """Opens, moves in, closes on force and lifts.
 
         Raises:
             ArmError: any fault, or a motion that did not end where it should. The arm holds.
@@ -88,9 +90,13 @@ class Execution:
         """
         self._may_send()
         demand_empty(self.arm)
-        opening = self.arm.grip_part(self.plan.pre_open_m, GRIP_FORCE_N)
-        self._follow(Phase.TRANSIT, opening)
-        demand_open(self.arm, opening.state or self.arm.state(), self.plan.pre_open_m)
+        if self.opens_on_way:
+            opening = self.arm.grip_part(self.plan.pre_open_m, GRIP_FORCE_N)
+            self._follow(Phase.TRANSIT, opening)
+            demand_open(self.arm, opening.state or self.arm.state(), self.plan.pre_open_m)
+        else:
+            demand_open(self.arm, self._grip(self.plan.pre_open_m), self.plan.pre_open_m)
+            self._follow(Phase.TRANSIT)
         self._follow(Phase.APPROACH)
         closed = self._close()
         self._follow(Phase.LIFT)

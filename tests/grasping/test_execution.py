@@ -101,7 +101,11 @@ def test_fingers_that_do_not_open_never_come_down_on_the_object() -> None:
     arm, plan = StoppedArm(opens_to_m=0.05), a_plan()
     with pytest.raises(ArmError, match="opened to 50 mm, not to 80 mm"):
         lift(plan, arm)
-    assert isinstance(arm.sent[0], Opening) and arm.sent[1:] == [plan.motions[Phase.TRANSIT]]
+    assert arm.sent == [0.08]
+    on_the_way = Execution(plan, arm, lambda: False, lambda *_: None, opens_on_way=True)  # type: ignore[arg-type]
+    with pytest.raises(ArmError, match="opened to 50 mm, not to 80 mm"):
+        on_the_way.lift()
+    assert isinstance(arm.sent[1], Opening) and arm.sent[2:] == [plan.motions[Phase.TRANSIT]]
 
 
 @pytest.mark.parametrize(
@@ -150,4 +154,4 @@ def test_a_motion_changed_by_force_is_found_before_it_is_sent() -> None:
     arm.follow = change_the_next  # type: ignore[method-assign]
     with pytest.raises(PlanningError, match="changed since"):
         lift(plan, arm)
-    assert arm.sent[1:] == [plan.motions[Phase.TRANSIT]]
+    assert arm.sent == [0.08, plan.motions[Phase.TRANSIT]]

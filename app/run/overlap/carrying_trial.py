@@ -56,6 +56,9 @@ class CarryingTrial(LiveTrial):
         """Carries what was lifted away, the other arm parked; the error that ends the session, if one did."""
         return self._go_through(super()._finish_pick)
 
+    def _execution(self, plan: GraspPlan) -> Execution:
+        return replace(super()._execution(plan), opens_on_way=True)  # as where an arm reaches beside the other
+
     def _clear(self, execution: Execution) -> None:
         if self.trial.outcome is Outcome.SUCCESS:
             self.demand_carrying()

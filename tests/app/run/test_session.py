@@ -263,7 +263,7 @@ def test_two_interrupts_in_motion_stop_the_arm_now_and_are_the_operator_s(bench:
     def interrupt_twice(trial: Trial) -> None:
         follow = (arm := bench.world.arms[trial.plan.arm]).follow
 
-        def follow_then_interrupt(trajectory, should_stop):
+        def follow_then_interrupt(trajectory, should_stop, beside=None):
             for _ in range(2):
                 bench.interrupts._handle(signal.SIGINT, None)
             return follow(trajectory, should_stop)
@@ -282,7 +282,7 @@ def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench)
     for arm in arms.values():
         follow = arm.follow
 
-        def follow_then_interrupt(trajectory, should_stop, follow=follow):
+        def follow_then_interrupt(trajectory, should_stop, beside=None, follow=follow):
             report = follow(trajectory, should_stop)
             bench.interrupts.stop_requested |= Phase.RETREAT in bench_phase
             return report
@@ -529,7 +529,7 @@ def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench) -> N
 def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:
     def shift(trial: Trial) -> None:
         follow = (arm := bench.world.arms[trial.plan.arm]).follow
-        arm.follow = lambda t, stop: follow(replace(t, positions_rad=t.positions_rad + 0.1), stop)
+        arm.follow = lambda t, stop, _: follow(replace(t, positions_rad=t.positions_rad + 0.1), stop)
 
     before = bench.joints()
     at_stage(bench, "execute", shift)
