@@ -50,6 +50,13 @@ class Plane:
             depth_m = self.offset_m / along
         return np.where(depth_m > 0, depth_m, np.nan).astype(np.float32)
 
+    def axes(self) -> NDArray[np.float64]:
+        """(3, 3) the axes of a frame on it as columns: x, y along it, z its normal."""
+        z = self.normal
+        y = np.cross(z, [0.0, 0.0, 1.0] if abs(z[2]) < 0.95 else [0.0, -1.0, 0.0])
+        y /= np.linalg.norm(y)
+        return np.column_stack([np.cross(y, z), y, z])
+
     def height(self, points_m: NDArray) -> NDArray:
         """Signed distance [m] of points (..., 3) above the table, positive on the camera's side."""
         return points_m @ self.normal - self.offset_m

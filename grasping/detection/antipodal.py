@@ -84,7 +84,8 @@ class AntipodalDetector:
         self, target: PointCloud, obstacles: PointCloud, margin_m: float, budget: int, rng: np.random.Generator
     ) -> tuple[Proposals, Fit]:
         """Proposals on one object, midway between their contacts, and how they fit there."""
-        proposals = clear_of_table(propose(target, self.max_opening_m, margin_m, budget, rng))
+        top_m = float(target.points_m[:, 2].max())
+        proposals = clear_of_table(propose(target, self.max_opening_m, margin_m, budget, rng), top_m)
         if len(proposals) > budget:
             proposals = proposals[rng.choice(len(proposals), budget, replace=False)]
         proposals = recentre(proposals, insert(proposals, obstacles), self.max_opening_m, margin_m)

@@ -122,9 +122,15 @@ class Fit:
     offset_m: NDArray[np.float64]
 
 
-def clear_of_table(proposals: Proposals) -> Proposals:
-    """The proposals that the table (z = 0) alone does not forbid."""
-    return proposals[np.flatnonzero(_depth_to_table(proposals) >= MIN_DEPTH_M)]
+def clear_of_table(proposals: Proposals, top_m: float = 0.0) -> Proposals:
+    """The proposals that the table (z = 0) alone does not forbid; those whose contacts are too low for the fingers take
+    what they meet higher up, but not above `top_m`, the object's top: what is flat has hardly any others."""
+    short_m = np.nan_to_num(MIN_DEPTH_M - _depth_to_table(proposals), posinf=0.0, neginf=0.0)
+    raised_m = np.maximum(short_m, 0) * np.maximum(-proposals.R[:, 2, 2], 0)
+    center_m = proposals.center_m + np.outer(np.where(np.isfinite(raised_m), raised_m, 0.0), [0.0, 0.0, 1.0])
+    is_within = (raised_m == 0) | (center_m[:, 2] <= top_m)
+    raised = Proposals(center_m, proposals.R, proposals.opening_m)
+    return raised[np.flatnonzero(is_within & (_depth_to_table(raised) >= MIN_DEPTH_M - 1e-9))]
 
 
 def insert(proposals: Proposals, obstacles: PointCloud) -> Fit:

@@ -2,21 +2,21 @@
 
 The networks see what stands on a table that mirrors or is glassy a centimetre or two too near: with its image it looks
 taller. Of what is not clear the sensor still has most of the surface: its differences from the network's front crowd
-about one value. On clear glass they do not; there the outline tells where a thing stands that is round and upright.
+about one value. On clear glass they do not; there the outline tells where a thing is that is round.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import binary_dilation
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.estimators.vitro_s.encoding import QUOTIENT, decode_depth, encode_depth, plane_disparity
-from perception.objects.upright_solid import fit_upright
+from perception.objects.fronts import Fronts, find_crowd
+from perception.objects.reflections import is_matt
+from perception.objects.solids.outline import Kind, Outline, read_outline
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectPrediction
@@ -28,31 +28,21 @@ Mask = NDArray[np.bool_]
 FARTHEST_M, ABOUT_M = 0.030, 0.008
 #: What is lower than this in a sensor's depth [m] is the table, seen through the object.
 THROUGH_M = 0.003
-#: Such a share of an object's pixels must be about one value.
-LEAST_SHARE = 0.35
+#: Such a share of an object's pixels must be about one value; from so many on that outdoes the outline of what stands.
+LEAST_SHARE, SURE_SHARE = 0.35, 0.58
 #: The same where an outline is what tells.
 OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
-#: An upright solid that explains so much of its outline tells where the front is, and one that explains so much what
-#: it is, back included.
-LEAST_EXPLAINED, WELL_EXPLAINED = 0.80, 0.88
-#: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image, or
+#: A solid that explains so much of its outline tells what a thing is, back included.
+WELL_EXPLAINED = 0.88
+#: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image, on
+#: a table that shows images, and on one that shows none; what lies is hardly higher than it looks. Nor where it is
 #: lower, as of the upper part of a thing; but where they differ so much in shape the front is not worth believing.
-MOST_HIGHER_M, MOST_LOWER_M, NO_SHAPE_M = 0.018, 0.062, 0.020
-#: It has no inside; of what is wider [m] that would leave nothing to grasp.
+MOST_HIGHER_M, MOST_HIGHER_ON_MATT_M, MOST_HIGHER_LYING_M = 0.018, 0.050, 0.014
+MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
+#: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
-#: Of what is lower than this share of its width, as bowls are, the outline does not tell how wide the foot is.
-LOW = 0.75
-#: What fills its enclosing circle more than this may be a ball, whose outline does not tell where its foot is.
-ROUND = 0.85
-#: What is flat is left so high [m], by this percentile of its heights: fingers that keep off the table find it then.
-FLATTEST_M, TALL = 0.014, 90
-#: What single places have beyond a shift is followed within this of it, and smoothed over so many pixels.
-NEAR_M, SMOOTH_PX = 0.012, 8.0
-#: Fewer pixels that tell of an object say nothing.
-LEAST_PIXELS = 40
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3
-_STEP_M = 0.001
 
 
 def at_level(
@@ -66,19 +56,24 @@ def at_level(
 
     sensor_m (H, W) [m], NaN or 0 where it has none; arms (H, W): where they are seen, None for none.
     """
-    rays, front_m, ids = intrinsics.rays(), look.front_m.copy(), look.objects.ids
-    thickness_m = look.objects.thickness_m.copy()
-    bend = _Bend(look.front_m, plane, rays)
+    rays, ids = intrinsics.rays(), look.objects.ids
+    fronts = Fronts(look.front_m, look.objects.thickness_m, plane, rays)
+    told_m, shows_images = np.full(ids.shape, np.nan, np.float32), True
     if sensor_m is not None:
-        sensor_m = np.where(plane.height(rays * sensor_m[..., None]) > THROUGH_M, sensor_m, np.nan).astype(np.float32)
+        height_m = plane.height(rays * np.where(sensor_m > 0, sensor_m, np.nan)[..., None])
+        told_m = fronts.higher(np.where(height_m > THROUGH_M, sensor_m, np.nan).astype(np.float32))
+        shows_images = not is_matt(height_m[ids == 0])
+    level = _Level(fronts, intrinsics, MOST_HIGHER_M if shows_images else MOST_HIGHER_ON_MATT_M)
     for id_ in range(1, look.objects.count + 1):
         its = ids == id_
-        bent_m = None if sensor_m is None else bend.to(sensor_m, its, FARTHEST_M, ABOUT_M, LEAST_SHARE)
-        if bent_m is not None:
-            front_m[its] = bent_m[its]
-        elif not _may_be_hidden(its, (ids > 0) if arms is None else (ids > 0) | arms):
-            _use_outline(bend, its, intrinsics, plane, front_m, thickness_m)
-    return replace(look, front_m=front_m, objects=replace(look.objects, thickness_m=thickness_m))
+        crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
+        outline = Outline(Kind.UNKNOWN)
+        if not _may_be_hidden(its, (ids > 0) if arms is None else (ids > 0) | arms):
+            outline = read_outline(its, intrinsics, plane, may_stand=crowd.share < SURE_SHARE)
+        is_told = crowd.share >= LEAST_SHARE
+        if not level.use(its, outline, is_told) and is_told:
+            fronts.bend(its, told_m, crowd)
+    return replace(look, front_m=fronts.front_m, objects=replace(look.objects, thickness_m=fronts.thickness_m))
 
 
 def _may_be_hidden(its: Mask, others: Mask) -> bool:
@@ -87,90 +82,45 @@ def _may_be_hidden(its: Mask, others: Mask) -> bool:
     return bool(is_cut or (binary_dilation(its, iterations=BESIDE_PX) & others & ~its).any())
 
 
-def _use_outline(
-    bend: "_Bend", its: Mask, intrinsics: Intrinsics, plane: Plane, front_m: Map, thickness_m: Map
-) -> None:
-    """Changes an object's front and thickness (H, W) [m] where its outline tells better."""
-    solid = None if _roundness(its) > ROUND else fit_upright(its, intrinsics, plane)
-    if solid is None or solid.explained < LEAST_EXPLAINED or solid.heights_m[-1] < LOW * solid.width_m:
-        return
-    solid_m, back_m, is_top = solid.seen(its, intrinsics)
-    # Through a mouth the network sees the inside.
-    wall, wall_m = its & ~is_top, np.where(is_top, np.nan, solid_m).astype(np.float32)
-    higher_m = bend.higher(wall_m)[wall & np.isfinite(wall_m)]
-    if not len(higher_m) or not _is_believed(higher_m):
-        return
-    if solid.explained >= WELL_EXPLAINED and solid.width_m < WIDEST_FILLED_M:
-        front_m[its], thickness_m[its] = _filled(solid_m)[its], _filled(back_m - solid_m)[its]
-        return
-    bent_m = bend.to(wall_m, wall, OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE)
-    if bent_m is not None:
-        front_m[its] = bent_m[its]
+class _Level:
+    """Fronts to be brought to what outlines tell."""
 
+    def __init__(self, fronts: Fronts, intrinsics: Intrinsics, most_higher_m: float) -> None:
+        self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m
 
-def _is_believed(higher_m: Map) -> bool:
-    """Whether a solid that is higher than the front by so much (N,) is what is seen."""
-    median_m = float(np.median(higher_m))
-    apart_m = float(np.abs(higher_m - median_m).mean())
-    return median_m < MOST_HIGHER_M and (median_m > -MOST_LOWER_M or apart_m > NO_SHAPE_M)
+    def use(self, its: Mask, outline: Outline, is_told: bool) -> bool:
+        """Changes an object's front and thickness to what its outline tells, if that is believed; is_told: by a
+        sensor, if not."""
+        if outline.kind is Kind.FLAT:
+            self._fronts.flatten(its)
+            return True
+        solid = outline.solid
+        if solid is None:
+            return False
+        front_m, back_m, is_end = solid.seen(its, self._intrinsics)
+        # Through a mouth the network sees the inside.
+        wall_m = np.where(is_end, np.nan, front_m).astype(np.float32)
+        higher_m = self._fronts.higher(wall_m)
+        wall = its & np.isfinite(higher_m)
+        if not wall.any():
+            return False
+        median_m = float(np.median(higher_m[wall]))
+        has_shape = float(np.abs(higher_m[wall] - median_m).mean()) < NO_SHAPE_M
+        most_higher_m = self._most_higher_m if outline.kind is Kind.UPRIGHT else MOST_HIGHER_LYING_M
+        if median_m > most_higher_m or (median_m < -MOST_LOWER_M and has_shape):
+            return False
+        if solid.explained < WELL_EXPLAINED:
+            return not is_told and self._bend(its, its & ~is_end, higher_m)
+        if outline.kind is Kind.UPRIGHT and solid.width_m > WIDEST_FILLED_M and has_shape:
+            self._fronts.shift(its, median_m)
+            self._fronts.replace(wall, wall_m)
+        else:
+            self._fronts.replace(its, front_m, back_m - front_m)
+        return True
 
-
-def _filled(depth_m: Map) -> Map:
-    nearest = distance_transform_edt(np.isnan(depth_m), return_distances=False, return_indices=True)
-    return np.asarray(depth_m[tuple(nearest)])
-
-
-def _roundness(its: Mask) -> float:
-    """The share of its enclosing circle that a mask fills."""
-    radius = cv2.minEnclosingCircle(np.argwhere(its).astype(np.float32))[1]
-    return float(its.sum() / (np.pi * (radius + 0.5) ** 2))
-
-
-class _Bend:
-    """A picture's fronts, to be raised or lowered object by object; heights over the table, from any direction, go
-    with the encoding's q."""
-
-    def __init__(self, front_m: Map, plane: Plane, rays: Map) -> None:
-        self.front_m = front_m
-        self._reference = plane_disparity(rays, plane)
-        self._q_per_m = QUOTIENT / -plane.offset_m
-        self._height_m = plane.height(rays * front_m[..., None])
-        self._front_q = encode_depth(front_m, self._reference)
-
-    def higher(self, measured_m: Map) -> Map:
-        """(H, W) [m] by how much more a depth (H, W) [m] stands over the table than the front."""
-        return (encode_depth(measured_m, self._reference) - self._front_q) / np.float32(self._q_per_m)
-
-    def to(self, measured_m: Map, its: Mask, farthest_m: float, about_m: float, least_share: float) -> Map | None:
-        """The front (H, W) [m] brought to where most of a measured depth about it lies, None where nowhere enough."""
-        higher_m = self.higher(measured_m)
-        shift_m = _crowd(higher_m[its], farthest_m, about_m, least_share)
-        if shift_m is None:
-            return None
-        tall_m = float(np.nanpercentile(self._height_m[its], TALL))
-        shift_m = max(shift_m, min(FLATTEST_M - tall_m, 0.0))
-        raised_q = self._front_q + self._q_per_m * (shift_m + _beyond(higher_m - shift_m, its))
-        return decode_depth(raised_q.astype(np.float32), self._reference)
-
-
-def _crowd(higher_m: Map, farthest_m: float, about_m: float, least_share: float) -> float | None:
-    """The value about which most of an object's differences (N,) are, if those are enough of all."""
-    known = higher_m[np.isfinite(higher_m)]
-    if len(known) < LEAST_PIXELS:
-        return None
-    values = np.arange(-farthest_m, farthest_m + _STEP_M / 2, _STEP_M)
-    below, upto = np.searchsorted(np.sort(known), [values - about_m, values + about_m])
-    best = int((upto - below).argmax())
-    if upto[best] - below[best] < least_share * len(higher_m):
-        return None
-    return float(np.median(known[np.abs(known - values[best]) < about_m]))
-
-
-def _beyond(left_m: Map, its: Mask) -> Map:
-    """A smooth map of what is left of the differences (H, W) on an object where they are small."""
-    weight = (its & (np.abs(left_m) < NEAR_M)).astype(np.float32)
-    summed, total = (
-        cv2.GaussianBlur(map_.astype(np.float32), (0, 0), SMOOTH_PX)
-        for map_ in (np.where(weight > 0, left_m, 0.0), weight)
-    )
-    return np.asarray(summed / (total + 0.1), np.float32)
+    def _bend(self, its: Mask, wall: Mask, higher_m: Map) -> bool:
+        crowd = find_crowd(higher_m[wall], OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M)
+        if crowd.share < OUTLINE_SHARE:
+            return False
+        self._fronts.bend(its, higher_m, crowd)
+        return True

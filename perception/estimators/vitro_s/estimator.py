@@ -36,8 +36,9 @@ class VitroSEstimator:
         from perception.estimators.running import fitting
         from perception.objects.crisp import crisp_depth
         from perception.objects.floating import without_floating_parts
+        from perception.objects.joining import join_parts
         from perception.objects.level import at_level
-        from perception.objects.reflections import without_reflections
+        from perception.objects.reflections import own_images, without_reflections
 
         has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
         still = join_still(
@@ -50,12 +51,15 @@ class VitroSEstimator:
                 still.color, still.intrinsics, still.table, first.depth_m, still.depth_m, seen[-1].masks
             )
         rays = still.intrinsics.rays()
-        look = without_floating_parts(look, still.table, rays)
+        look = join_parts(without_floating_parts(look, still.table, rays), still.intrinsics, still.table)
         masks = seen[-1].masks
         look = at_level(look, still.depth_m, still.intrinsics, still.table, None if masks is None else masks.arms)
         first_m = first.depth_m
         if still.depth_m is not None:
-            first_m = without_reflections(first_m, first.confidence, still.depth_m, look.objects, still.table, rays)
+            images = own_images(look.objects, look.front_m, still.table, still.intrinsics)
+            first_m = without_reflections(
+                first_m, first.confidence, still.depth_m, look.objects, still.table, rays, images
+            )
         depth_m = crisp_depth(first_m, look, still.table, rays, is_learnt=True)
         confidence = np.where(look.objects.mask, look.confidence, first.confidence)
         return Answer(depth_m, confidence.astype(np.float32), look.objects)

@@ -9,7 +9,7 @@ from perception.depth_types import Plane
 from perception.objects.floating import without_floating_parts
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
-from perception.objects.upright_solid import UprightSolid
+from perception.objects.solids.upright_solid import UprightSolid
 
 #: A camera half a metre above the table that looks down on it at 45 degrees, at a place `AWAY_M` before it.
 K = Intrinsics(320, 240, 500.0, 500.0, 159.5, 119.5)

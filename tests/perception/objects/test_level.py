@@ -9,7 +9,9 @@ from perception.depth_types import Plane
 from perception.objects.level import at_level
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
-from perception.objects.upright_solid import UprightSolid
+from perception.objects.solids.upright_solid import UprightSolid
+from tests.perception.objects.solids.test_lying_solid import lying
+from tests.perception.objects.solids.test_outline import spoon
 
 #: A camera 0.62 m above the table that looks down on it at 50 degrees.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -98,6 +100,48 @@ def test_a_thing_that_an_outline_tells_whole_is_as_thick_as_it_is() -> None:
     back_m = solid(*SHAPES["tumbler"]).seen(look.objects.mask, K)[1]
     off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
     assert np.nanmedian(off) < 0.006, "0.05 m was believed"
+
+
+@pytest.mark.parametrize("too_high_m", [0.02, -0.01, 0.05])
+def test_lying_glass_is_as_high_and_as_thick_as_its_outline_says(too_high_m: float) -> None:
+    true = lying("jar", 70.0, TABLE)
+    depth_m, back_m, _ = true.seen(np.ones((240, 424), bool), K)
+    look = at_level(seen(depth_m, too_high_m), None, K, TABLE)
+    assert off_m(look, depth_m) < 0.005
+    off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
+    assert np.nanmedian(off) < 0.008, "0.05 m was believed"
+
+
+def test_cutlery_is_flat() -> None:
+    mask = spoon()
+    depth_m = np.where(mask, TABLE.depth(RAYS), np.nan).astype(np.float32)
+    look = at_level(seen(depth_m, 0.03), None, K, TABLE)
+    assert np.nanmax(_height(look.front_m)[mask]) < 0.016
+
+
+def test_on_a_matt_table_an_outline_may_raise_a_front_far_and_on_one_that_mirrors_not() -> None:
+    depth_m = depth_of("bottle")
+    given, table_m = seen(depth_m, -0.03), TABLE.depth(RAYS)
+    assert off_m(at_level(given, table_m, K, TABLE), depth_m) < 0.008
+    behind_m = (table_m + 0.1).astype(np.float32)
+    np.testing.assert_array_equal(at_level(given, behind_m, K, TABLE).front_m, given.front_m)
+
+
+def test_what_a_sensor_sees_well_is_not_judged_by_its_outline() -> None:
+    depth_m = depth_of("bottle")
+    sensor_m = depth_m - np.float32(0.01)  # as of a box, which the outline would make round
+    look = at_level(seen(depth_m, 0.02), sensor_m.astype(np.float32), K, TABLE)
+    np.testing.assert_allclose(look.front_m[look.objects.mask], sensor_m[look.objects.mask], atol=0.003)
+
+
+def test_of_a_wide_glass_the_wall_is_the_outlines_and_the_inside_the_networks() -> None:
+    depth_m, _, is_mouth = solid([0.04, 0.042], [0.0, 0.11]).seen(np.ones((240, 424), bool), K)
+    inside = is_mouth & np.isfinite(depth_m)
+    hollow_m = np.where(inside, depth_m + 0.05, depth_m).astype(np.float32)
+    look = at_level(seen(hollow_m, 0.02), None, K, TABLE)
+    wall = np.isfinite(depth_m) & ~inside
+    assert np.nanmedian(np.abs(look.front_m - depth_m)[wall]) < 0.006
+    assert np.nanmedian((look.front_m - depth_m)[inside]) > 0.03
 
 
 def test_an_outline_that_would_raise_a_front_far_is_of_a_thing_with_its_image() -> None:

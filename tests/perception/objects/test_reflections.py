@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.object_map import ObjectMap
-from perception.objects.reflections import without_reflections
+from perception.objects.reflections import own_images, without_reflections
+from tests.perception.objects.solids.test_upright_solid import standing
 
 K = Intrinsics(120, 90, 250.0, 250.0, 59.5, 44.5)
 TABLE = Plane(np.array([0.0, 0.0, -1.0]), -0.6)
@@ -33,7 +34,7 @@ def seen(
     depth_m = np.where(BLOB, np.where(is_seen, sensor_m, else_m), 0.6).astype(np.float32)
     objects = ObjectMap(ids, np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)
     sure = np.full(BLOB.shape, confidence, np.float32)
-    return without_reflections(ESTIMATE_M, sure, depth_m, objects, TABLE, K.rays())
+    return without_reflections(ESTIMATE_M, sure, depth_m, objects, TABLE, K.rays(), np.zeros(BLOB.shape, bool))
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,31 @@ def test_an_object_is_no_image() -> None:
 @pytest.mark.parametrize("sensor_m", [0.65, 0.6], ids=["behind the table", "the table"])
 def test_a_few_pixels_of_a_sensor_erase_nothing(sensor_m: float) -> None:
     np.testing.assert_array_equal(seen(sensor_m, 0.1, 0.0, 0.0, else_m=np.nan), ESTIMATE_M)
+
+
+def test_an_objects_image_is_below_it_and_the_table_on_a_table_that_mirrors() -> None:
+    lens = Intrinsics(424, 480, 610.0, 610.0, 211.5, 119.5)
+    plane = Plane(np.array([0.0, -np.cos(np.deg2rad(50)), -np.sin(np.deg2rad(50))]), -0.62)
+    rays = lens.rays()
+    table_m = plane.depth(rays)
+    front_m, back_m, _ = standing("can", plane).seen(np.ones((480, 424), bool), lens)
+    mask = np.isfinite(front_m)
+    objects = ObjectMap(mask.astype(np.int32), mask.astype(np.float32), back_m - front_m)
+    images = own_images(objects, front_m, plane, lens)
+    foot = int(np.flatnonzero(mask.any(axis=1))[-1])
+    assert np.flatnonzero(images.any(axis=1))[-1] > foot + 40
+    blob = np.zeros(mask.shape, bool)
+    blob[foot + 15 : foot + 30, 195:225] = True
+    assert images[blob].all()
+    estimate_m = np.where(blob, table_m - 0.03, table_m).astype(np.float32)
+
+    def erases(sensor_m: NDArray) -> bool:
+        sure = np.ones(mask.shape, np.float32)
+        seen_m = sensor_m.astype(np.float32)
+        out_m = without_reflections(estimate_m, sure, seen_m, objects, plane, rays, images)
+        return bool((out_m[blob] != estimate_m[blob]).all())
+
+    behind_m = table_m + 0.1
+    assert erases(np.where(blob, np.nan, behind_m))
+    assert not erases(np.where(blob, np.nan, table_m)), "of a matt table"
+    assert not erases(np.where(blob, estimate_m, behind_m)), "of what the sensor sees too"

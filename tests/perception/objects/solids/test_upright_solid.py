@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.upright_solid import UprightSolid, fit_upright
+from perception.objects.solids.upright_solid import UprightSolid, fit_upright
 
 #: A camera that looks down on a table.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)

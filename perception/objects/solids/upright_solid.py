@@ -81,10 +81,7 @@ class UprightSolid:
 
 def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:
     """The solid of a mask (H, W), None where no circle on the table lies within it, or none of its rays meets one."""
-    z = plane.normal
-    y = np.cross(z, [0.0, 0.0, 1.0] if abs(z[2]) < 0.95 else [0.0, -1.0, 0.0])
-    y /= np.linalg.norm(y)
-    R, eye_m = np.column_stack([np.cross(y, z), y, z]), np.array([0.0, 0.0, -plane.offset_m])
+    R, eye_m = plane.axes(), np.array([0.0, 0.0, -plane.offset_m])
     along = intrinsics.rays()[its].astype(float) @ R
     # Rays that hardly meet the table are of no foot.
     along = along[along[:, 2] < -LEAST_SLANT * np.linalg.norm(along, axis=1)]

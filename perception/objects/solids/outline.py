@@ -1,0 +1,74 @@
+"""What an object's outline tells of its shape: a solid of revolution that stands or lies on the table, a ball, or
+something flat."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.image import Intrinsics
+from perception.depth_types import Plane
+from perception.objects.solids.lying_solid import LyingSolid, fit_lying
+from perception.objects.solids.upright_solid import UprightSolid, fit_upright
+
+Mask = NDArray[np.bool_]
+
+#: An upright solid that explains so much of its outline tells where its front is.
+UPRIGHT_EXPLAINED = 0.80
+#: Of what is lower than this share of its width, as bowls are, the outline does not tell how wide the foot is.
+LOW = 0.75
+#: What lies is so much longer than wide, so well explained as lying, and so badly as standing, or by so much less as
+#: something low: of 179 captures what lies was explained as standing to .65 at most, what stands to .72 at least.
+LONG, LYING_EXPLAINED, NOT_UPRIGHT, LESS_UPRIGHT = 1.2, 0.88, 0.68, 0.15
+#: What does not stand and is narrower than this [m] is cutlery: flat, and hardly round.
+FLAT_WIDTH_M, FLAT_EXPLAINED = 0.040, 0.75
+#: What fills its enclosing circle more than this may be a ball, and does not tell where it would stand on a foot. What
+#: fills it so well, is so well explained as one, and so wide [m], is one: what is smaller may be the bowl of a spoon,
+#: what is larger is a bowl.
+ROUND, BALL_ROUND, BALL_EXPLAINED, BALL_WIDTHS_M = 0.85, 0.88, 0.95, (0.040, 0.070)
+
+
+class Kind(Enum):
+    UNKNOWN = "unknown"
+    UPRIGHT = "upright"
+    LYING = "lying"
+    BALL = "ball"
+    FLAT = "flat"
+
+
+@dataclass(frozen=True)
+class Outline:
+    """solid is None where the kind is unknown."""
+
+    kind: Kind
+    solid: UprightSolid | LyingSolid | None = None
+
+
+def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True) -> Outline:
+    """What a mask (H, W) on a table tells. Without `may_stand` only what does not stand is told, which takes less."""
+    lying = fit_lying(its, intrinsics, plane)
+    if lying is None:
+        return Outline(Kind.UNKNOWN)
+    if (roundness := _roundness(its)) > ROUND:
+        is_ball = roundness > BALL_ROUND and lying.explained > BALL_EXPLAINED
+        is_ball &= BALL_WIDTHS_M[0] < lying.width_m < BALL_WIDTHS_M[1]
+        return Outline(Kind.BALL, lying) if is_ball else Outline(Kind.UNKNOWN)
+    is_flat = lying.width_m < FLAT_WIDTH_M
+    least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
+    is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
+    upright = fit_upright(its, intrinsics, plane) if is_long or may_stand else None
+    is_low = upright is None or upright.heights_m[-1] < LOW * upright.width_m
+    stands = 0.0 if upright is None else upright.explained
+    if is_long and (stands < NOT_UPRIGHT or (is_low and stands < lying.explained - LESS_UPRIGHT)):
+        return Outline(Kind.FLAT if is_flat else Kind.LYING, lying)
+    if is_low or not may_stand or stands < UPRIGHT_EXPLAINED:
+        return Outline(Kind.UNKNOWN)
+    return Outline(Kind.UPRIGHT, upright)
+
+
+def _roundness(its: Mask) -> float:
+    """The share of its enclosing circle that a mask fills."""
+    radius = cv2.minEnclosingCircle(np.argwhere(its).astype(np.float32))[1]
+    return float(its.sum() / (np.pi * (radius + 0.5) ** 2))

@@ -1,0 +1,69 @@
+"""Parts that have the outline of one thing together are one thing; what stands behind another is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from perception.objects.joining import join_parts
+from perception.objects.model import ObjectPrediction
+from perception.objects.object_map import ObjectMap
+from perception.objects.solids.upright_solid import UprightSolid
+from tests.perception.objects.solids.test_lying_solid import TABLE, K, Mask
+from tests.perception.objects.solids.test_outline import spoon
+from tests.perception.objects.solids.test_upright_solid import standing
+
+WHOLE = np.ones((240, 424), bool)
+Map = NDArray[np.float32]
+
+
+def look(ids: NDArray[np.int32], front_m: Map) -> ObjectPrediction:
+    mask = ids > 0
+    objects = ObjectMap(ids, mask.astype(np.float32), np.where(mask, 0.05, np.nan).astype(np.float32))
+    return ObjectPrediction(objects, np.where(mask, front_m, np.nan).astype(np.float32), mask.astype(np.float32))
+
+
+def cut(mask: Mask, share: float) -> NDArray[np.int32]:
+    """Ids: 2 above a row, 1 below; so much of the mask's height is above."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    ids = mask.astype(np.int32)
+    ids[: int(rows[0] + share * len(rows))] *= 2
+    return ids
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_bottle_in_two_parts_is_one(share: float) -> None:
+    front_m = standing("bottle", TABLE).seen(WHOLE, K)[0]
+    joined = join_parts(look(cut(np.isfinite(front_m), share), front_m), K, TABLE)
+    assert joined.objects.count == 1
+    np.testing.assert_array_equal(joined.objects.mask, np.isfinite(front_m))
+
+
+def test_a_spoon_in_two_parts_is_one() -> None:
+    mask = spoon()
+    ids = mask.astype(np.int32)
+    ids[:, 225:] *= 2
+    front_m = TABLE.depth(K.rays()) - 0.01
+    assert join_parts(look(ids, front_m), K, TABLE).objects.count == 1
+
+
+def behind(solid: UprightSolid, aside_m: float, away_m: float) -> Map:
+    center_m = solid.center_m + np.array([-away_m, aside_m])
+    return replace(solid, center_m=center_m).seen(WHOLE, K)[0]
+
+
+@pytest.mark.parametrize(("aside_m", "away_m"), [(0.02, 0.08), (-0.03, 0.08), (0.0, 0.09), (0.05, 0.07)])
+def test_a_bottle_behind_a_tumbler_is_none_of_it(aside_m: float, away_m: float) -> None:
+    near_m = standing("tumbler", TABLE).seen(WHOLE, K)[0]
+    far_m = behind(standing("bottle", TABLE), aside_m, -away_m)
+    far_m = far_m if np.nanmin(far_m) > np.nanmin(near_m) else behind(standing("bottle", TABLE), aside_m, away_m)
+    ids = np.where(np.isfinite(near_m), 1, np.where(np.isfinite(far_m), 2, 0)).astype(np.int32)
+    front_m = np.where(ids == 1, near_m, far_m)
+    assert join_parts(look(ids, front_m), K, TABLE).objects.count == 2
+
+
+def test_things_that_do_not_touch_stay_apart() -> None:
+    ids = np.zeros((240, 424), np.int32)
+    ids[100:140, 100:120], ids[100:140, 130:150] = 1, 2
+    assert join_parts(look(ids, TABLE.depth(K.rays()) - 0.03), K, TABLE).objects.count == 2
