@@ -19,6 +19,8 @@ LAG_S = 0.1
 _TICK_S, _TAIL = LAG_S / 10, 6
 #: Where it is within this of the path [rad], between two of its samples, the path's own check has told.
 _ON_PATH_RAD = np.deg2rad(0.1)
+#: There one sample of so many tells how the tool goes.
+_THIN = 4
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ def both_ways(motion: JointTrajectory) -> Iterator[GateWay]:
     yield as_told(motion)
     times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * LAG_S, _TICK_S)
     told = _at(motion, times_s)
-    kept = np.exp(-_TICK_S / LAG_S)
-    went, _ = lfilter([1.0 - kept], [1.0, -kept], told, axis=0, zi=kept * told[:1])
+    left = np.exp(-_TICK_S / LAG_S)
+    went, _ = lfilter([1.0 - left], [1.0, -left], told, axis=0, zi=left * told[:1])
     off_rad = _off_path_rad(went, told)
     if off_rad.max() > _ON_PATH_RAD:
         way = as_told(JointTrajectory(times_s, went))
         is_off = np.interp(way.times_s, times_s, off_rad) > _ON_PATH_RAD
-        yield GateWay(way.times_s, way.joints_rad, is_off, ", where the arm lags")
+        kept = is_off | (np.arange(len(is_off)) % _THIN == 0) | (np.arange(len(is_off)) == len(is_off) - 1)
+        yield GateWay(way.times_s[kept], way.joints_rad[kept], is_off[kept], ", where the arm lags")
 
 
 def as_told(motion: JointTrajectory) -> GateWay:

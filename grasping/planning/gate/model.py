@@ -102,7 +102,9 @@ class GateWorld:
         mujoco.mj_collision(self.model, self._data)
         geom, gap = self._data.contact.geom, self._data.contact.dist
         own = self._own[geom]
-        matters = (gap < 0.0) | ~own.all(axis=1)
+        matters = (gap < 0.0) | ~(own[:, 0] & own[:, 1])
+        if not matters.any():
+            return
         pairs = self._number[np.where(own[:, :1], geom, geom[:, ::-1])[matters]]
         farthest_first = np.argsort(-gap[matters])
         ordered = zip(pairs[farthest_first].tolist(), gap[matters][farthest_first].tolist(), strict=True)
