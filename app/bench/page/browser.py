@@ -72,6 +72,14 @@ class Browser:
         tab.open(address)
         return tab
 
+    def cpu_s(self) -> float:
+        """What its processes have computed so far [s]."""
+        import psutil
+
+        whole = psutil.Process(self._process.pid)
+        times = [process.cpu_times() for process in (whole, *whole.children(recursive=True))]
+        return float(sum(one.user + one.system for one in times))
+
     def __enter__(self) -> "Browser":
         return self
 
