@@ -22,6 +22,8 @@ LEANS_RAD = np.deg2rad(np.arange(-90.0, 91.0, 15.0))
 MAX_DEPTH_M = 0.025
 MIN_DEPTH_M = 0.001
 CLEARANCE_M = 0.003
+#: What is lower than this is flat: its sides are upright for a finger's purposes.
+FLAT_M = 0.025
 TABLE_CLEARANCE_M = 0.005
 #: A lying gripper (side grasp) keeps this much more from the table: the wrist follows behind.
 SIDE_CLEARANCE_M = 0.015
@@ -123,8 +125,12 @@ class Fit:
 
 
 def clear_of_table(proposals: Proposals, top_m: float = 0.0) -> Proposals:
-    """The proposals that the table (z = 0) alone does not forbid; those whose contacts are too low for the fingers take
-    what they meet higher up, but not above `top_m`, the object's top: what is flat has hardly any others."""
+    """The proposals that the table (z = 0) alone does not forbid, on an object of height `top_m`.
+
+    Of what is flat those whose contacts are too low for the fingers take what they meet higher up on it, for it has
+    hardly any others; on what is round a finger would come down on its side there.
+    """
+    top_m = top_m if top_m < FLAT_M else 0.0
     short_m = np.nan_to_num(MIN_DEPTH_M - _depth_to_table(proposals), posinf=0.0, neginf=0.0)
     raised_m = np.maximum(short_m, 0) * np.maximum(-proposals.R[:, 2, 2], 0)
     center_m = proposals.center_m + np.outer(np.where(np.isfinite(raised_m), raised_m, 0.0), [0.0, 0.0, 1.0])

@@ -15,6 +15,8 @@ Mask = NDArray[np.bool_]
 
 #: What is flat is left so high [m], by this percentile of its heights: fingers that keep off the table find it then.
 FLATTEST_M, TALL = 0.014, 90
+#: What most of is seen higher than this [m] stands, whatever else speaks for its being flat.
+MOST_FLATTENED_M = 0.060
 #: What single places have beyond a shift is followed within this of it, and smoothed over so many pixels.
 NEAR_M, SMOOTH_PX = 0.012, 8.0
 #: Fewer pixels that tell of an object say nothing.
@@ -64,9 +66,12 @@ class Fronts:
         shift_m = max(crowd.shift_m, min(FLATTEST_M - tall_m, 0.0))
         self._raise(its, shift_m + _beyond(higher_m - shift_m, its))
 
-    def flatten(self, its: Mask) -> None:
-        """Lowers what of an object's front is higher than flat things are."""
+    def flatten(self, its: Mask) -> bool:
+        """Lowers what of an object's front is higher than flat things are; not where most of it is much higher."""
+        if float(np.nanmedian(self._height_m[its])) > MOST_FLATTENED_M:
+            return False
         self._raise(its, np.minimum(FLATTEST_M - self._height_m, 0.0).astype(np.float32))
+        return True
 
     def shift(self, its: Mask, by_m: float) -> None:
         self._raise(its, np.full(its.shape, by_m, np.float32))

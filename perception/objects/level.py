@@ -92,8 +92,7 @@ class _Level:
         """Changes an object's front and thickness to what its outline tells, if that is believed; is_told: by a
         sensor, if not."""
         if outline.kind is Kind.FLAT:
-            self._fronts.flatten(its)
-            return True
+            return self._fronts.flatten(its)
         solid = outline.solid
         if solid is None:
             return False
@@ -102,21 +101,22 @@ class _Level:
         wall_m = np.where(is_end, np.nan, front_m).astype(np.float32)
         higher_m = self._fronts.higher(wall_m)
         wall = its & np.isfinite(higher_m)
-        if not wall.any():
-            return False
-        median_m = float(np.median(higher_m[wall]))
-        has_shape = float(np.abs(higher_m[wall] - median_m).mean()) < NO_SHAPE_M
-        most_higher_m = self._most_higher_m if outline.kind is Kind.UPRIGHT else MOST_HIGHER_LYING_M
-        if median_m > most_higher_m or (median_m < -MOST_LOWER_M and has_shape):
+        if not wall.any() or not self._is_believed(outline.kind, higher_m[wall]):
             return False
         if solid.explained < WELL_EXPLAINED:
             return not is_told and self._bend(its, its & ~is_end, higher_m)
-        if outline.kind is Kind.UPRIGHT and solid.width_m > WIDEST_FILLED_M and has_shape:
-            self._fronts.shift(its, median_m)
+        if outline.kind is Kind.UPRIGHT and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
+            self._fronts.shift(its, float(np.median(higher_m[wall])))
             self._fronts.replace(wall, wall_m)
         else:
             self._fronts.replace(its, front_m, back_m - front_m)
         return True
+
+    def _is_believed(self, kind: Kind, higher_m: Map) -> bool:
+        """Whether a solid that is higher than the front by so much (N,) is what is seen."""
+        median_m = float(np.median(higher_m))
+        most_higher_m = self._most_higher_m if kind is Kind.UPRIGHT else MOST_HIGHER_LYING_M
+        return median_m < most_higher_m and (median_m > -MOST_LOWER_M or not _has_shape(higher_m))
 
     def _bend(self, its: Mask, wall: Mask, higher_m: Map) -> bool:
         crowd = find_crowd(higher_m[wall], OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M)
@@ -124,3 +124,8 @@ class _Level:
             return False
         self._fronts.bend(its, higher_m, crowd)
         return True
+
+
+def _has_shape(higher_m: Map) -> bool:
+    """Whether a front that is lower than a solid by so much (N,) has about its shape."""
+    return float(np.abs(higher_m - np.median(higher_m)).mean()) < NO_SHAPE_M

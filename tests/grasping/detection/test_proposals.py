@@ -17,6 +17,10 @@ def test_contacts_too_low_for_the_fingers_are_taken_higher_up_where_there_is_som
     assert not len(clear_of_table(straight_down(0.002), top_m=0.005)), "there the object ends"
 
 
+def test_contacts_low_on_what_is_round_are_not_taken_higher_up() -> None:
+    assert not len(clear_of_table(straight_down(0.004), top_m=0.05))
+
+
 def test_contacts_high_enough_stay_where_they_are() -> None:
     kept = clear_of_table(straight_down(0.03), top_m=0.05)
     np.testing.assert_array_equal(kept.center_m, straight_down(0.03).center_m)

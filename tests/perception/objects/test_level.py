@@ -117,6 +117,8 @@ def test_cutlery_is_flat() -> None:
     depth_m = np.where(mask, TABLE.depth(RAYS), np.nan).astype(np.float32)
     look = at_level(seen(depth_m, 0.03), None, K, TABLE)
     assert np.nanmax(_height(look.front_m)[mask]) < 0.016
+    standing = seen(depth_m, 0.1)
+    np.testing.assert_array_equal(at_level(standing, None, K, TABLE).front_m, standing.front_m)
 
 
 def test_on_a_matt_table_an_outline_may_raise_a_front_far_and_on_one_that_mirrors_not() -> None:
