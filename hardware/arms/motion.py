@@ -76,6 +76,7 @@ class Follower:
             error_rad = self._settle()
             while not (stopping or self._beside is None or self._beside.is_done):
                 self._tick()
+                stopping = should_stop()
             return TrackingReport(self._worst_lag_rad, error_rad, interrupted=stopping)
         except ArmError as error:
             with suppress(ArmError):  # an emergency stop, or a bus that is gone, says no more than the error does

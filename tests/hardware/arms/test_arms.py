@@ -73,6 +73,19 @@ def test_an_arm_that_is_there_first_waits_for_its_fingers(cell):
     assert opening.is_done and cell.plant.gripper_width_m() == pytest.approx(0.06, abs=1e-3)
 
 
+def test_an_arm_that_waits_for_its_fingers_may_be_stopped(cell):
+    here = cell.arm.state().joints_rad
+    opening, seen = cell.arm.grip_part(0.06, 10), []
+
+    def is_stopped_there() -> bool:
+        seen.append(opening.is_done)
+        return cell.clock.now_s() - begun_s > 0.2  # the path is over by then
+
+    begun_s = cell.clock.now_s()
+    report = cell.arm.follow(path(here, here + np.deg2rad(1.0), duration_s=0.1), is_stopped_there, opening)
+    assert report.interrupted and not any(seen)
+
+
 def test_the_arm_follows_the_path_and_does_not_cut_it_short(cell):
     trajectory = from_here(cell)
     seen = []
