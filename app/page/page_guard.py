@@ -60,10 +60,10 @@ class PageGuard:
                 if (document := self.documents.get(path)) is not None:
                     return _response(HTTPStatus.OK, _HTML, document)
                 is_page = path in _PAGE and "Upgrade" not in request.headers
-                if is_page:
+                if is_page and "Accept-Encoding" in request.headers:
                     del request.headers["Accept-Encoding"]
                 response = process_request(connection, request)
-                if is_page and response is not None and response.body:
+                if is_page and response is not None and response.status_code == HTTPStatus.OK:
                     body = bytes(response.body).replace(b"<head>", self._script, 1)
                     response = _response(HTTPStatus.OK, _HTML, body)
                 if response is not None and self.token:

@@ -54,6 +54,13 @@ def test_the_page_comes_whole_whatever_a_browser_can_unpack(page: LivePage, path
     assert bodies[0] == bodies[1] and bodies[0].count(b"requestAnimationFrame") > 1 and bodies[0].endswith(b"</html>\n")
 
 
+def test_the_page_comes_to_who_says_nothing_of_unpacking(page: LivePage) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", urlsplit(page.address).port or 0, timeout=5)) as connection:
+        connection.putrequest("GET", "/", skip_accept_encoding=True)
+        connection.endheaders()
+        assert connection.getresponse().status == 200
+
+
 def test_frames_come_no_oftener_than_news(tab: Tab) -> None:
     frames, elapsed_ms, _ = tab.run(FRAMES)
     assert frames <= elapsed_ms / (1000 * PERIOD_S) + 2
