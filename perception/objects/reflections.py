@@ -18,8 +18,8 @@ Mask = NDArray[np.bool_]
 #: So far under the table [m] the sensor sees no table: its noise there is a few millimetres. So far above it, it may.
 BEHIND_M, ON_TABLE_M = 0.015, 0.010
 #: Glass may stand where a sensor sees the table, or past it: not where the network that tells objects apart finds one
-#: less likely than this, and the estimator is less sure than this of what it says; behind the table one of them is
-#: enough.
+#: less likely than this, and the estimator is less sure than this of what it says; behind the table, and where an
+#: object's own image would be, one of them is enough.
 LEAST_OBJECT, LEAST_CONFIDENCE = 0.2, 0.4
 #: Within a window this wide [px] the sensor must see this share of what stands there, and most of that must be so.
 WINDOW_PX, LEAST_KNOWN, MOST = 15, 0.3, 0.5
@@ -72,12 +72,13 @@ def without_reflections(
     height_m = np.where(is_known, sensed_m, np.inf)
     known = _share(is_known)
     is_unlikely, is_unsure = objects.probability < LEAST_OBJECT, confidence < LEAST_CONFIDENCE
-    is_image = (_share(height_m < -BEHIND_M) > MOST * known) & ~objects.mask & (is_unlikely | is_unsure)
+    is_doubtful = ~objects.mask & (is_unlikely | is_unsure)
+    is_image = (_share(height_m < -BEHIND_M) > MOST * known) & is_doubtful
     is_image |= (_share(height_m < ON_TABLE_M) > MOST * known) & is_unlikely & is_unsure
     is_image &= known >= LEAST_KNOWN * _share(stands)
     if not is_matt(sensed_m[~objects.mask]):
         agrees = _share(is_known & (np.abs(height_m - estimated_m) < AGREE_M))
-        is_image |= images & ~objects.mask & (agrees <= MOST * _share(stands))
+        is_image |= images & is_doubtful & (agrees <= MOST * _share(stands))
     return np.where(is_image & stands, table_m, estimate_m).astype(np.float32)
 
 

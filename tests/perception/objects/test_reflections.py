@@ -27,6 +27,7 @@ def seen(
     confidence: float,
     ids: NDArray = NOBODY,
     else_m: float = 0.56,
+    images: NDArray = NOBODY,
 ) -> NDArray:
     """The estimate of a blob 4 cm high, of whose pixels the sensor has a share so far from the camera, and the others
     where they are, or so far."""
@@ -34,7 +35,7 @@ def seen(
     depth_m = np.where(BLOB, np.where(is_seen, sensor_m, else_m), 0.6).astype(np.float32)
     objects = ObjectMap(ids, np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)
     sure = np.full(BLOB.shape, confidence, np.float32)
-    return without_reflections(ESTIMATE_M, sure, depth_m, objects, TABLE, K.rays(), np.zeros(BLOB.shape, bool))
+    return without_reflections(ESTIMATE_M, sure, depth_m, objects, TABLE, K.rays(), images > 0)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,16 @@ def test_an_object_is_no_image() -> None:
 @pytest.mark.parametrize("sensor_m", [0.65, 0.6], ids=["behind the table", "the table"])
 def test_a_few_pixels_of_a_sensor_erase_nothing(sensor_m: float) -> None:
     np.testing.assert_array_equal(seen(sensor_m, 0.1, 0.0, 0.0, else_m=np.nan), ESTIMATE_M)
+
+
+@pytest.mark.parametrize(
+    ("probability", "confidence", "stands"), [(0.1, 0.95, False), (0.45, 0.2, False), (0.45, 0.95, True)]
+)
+def test_glass_that_nobody_doubts_stands_where_anothers_image_would_be(
+    probability: float, confidence: float, stands: bool
+) -> None:
+    left_m = seen(0.65, 1.0, probability, confidence, images=BLOB)
+    assert bool((left_m == ESTIMATE_M).all()) == stands
 
 
 def test_an_objects_image_is_below_it_and_the_table_on_a_table_that_mirrors() -> None:
