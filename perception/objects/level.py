@@ -35,9 +35,9 @@ OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
 #: A solid that explains so much of its outline tells what a thing is, back included.
 WELL_EXPLAINED = 0.88
 #: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image, on
-#: a table that shows images, and on one that shows none; what lies is hardly higher than it looks. Nor where it is
+#: a table that shows images, and on one that shows none; what is low and round is no higher ball. Nor is it where it is
 #: lower, as of the upper part of a thing; but where they differ so much in shape the front is not worth believing.
-MOST_HIGHER_M, MOST_HIGHER_ON_MATT_M, MOST_HIGHER_LYING_M = 0.018, 0.050, 0.014
+MOST_HIGHER_M, MOST_HIGHER_ON_MATT_M, MOST_HIGHER_BALL_M = 0.018, 0.050, 0.014
 MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
@@ -115,7 +115,7 @@ class _Level:
     def _is_believed(self, kind: Kind, higher_m: Map) -> bool:
         """Whether a solid that is higher than the front by so much (N,) is what is seen."""
         median_m = float(np.median(higher_m))
-        most_higher_m = self._most_higher_m if kind is Kind.UPRIGHT else MOST_HIGHER_LYING_M
+        most_higher_m = MOST_HIGHER_BALL_M if kind is Kind.BALL else self._most_higher_m
         return median_m < most_higher_m and (median_m > -MOST_LOWER_M or not _has_shape(higher_m))
 
     def _bend(self, its: Mask, wall: Mask, higher_m: Map) -> bool:

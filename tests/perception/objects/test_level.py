@@ -112,6 +112,12 @@ def test_lying_glass_is_as_high_and_as_thick_as_its_outline_says(too_high_m: flo
     assert np.nanmedian(off) < 0.008, "0.05 m was believed"
 
 
+def test_lying_glass_that_is_seen_too_low_is_raised_on_a_matt_table() -> None:
+    depth_m = lying("can", 70.0, TABLE).seen(np.ones((240, 424), bool), K)[0]
+    look = at_level(seen(depth_m, -0.025), TABLE.depth(RAYS), K, TABLE)
+    assert off_m(look, depth_m) < 0.005
+
+
 def test_cutlery_is_flat() -> None:
     mask = spoon()
     depth_m = np.where(mask, TABLE.depth(RAYS), np.nan).astype(np.float32)
