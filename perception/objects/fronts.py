@@ -60,6 +60,10 @@ class Fronts:
         """(H, W) [m] by how much more a depth (H, W) [m] stands over the table than the front."""
         return (encode_depth(measured_m, self._reference) - self._given_q) / np.float32(self._q_per_m)
 
+    def middle_m(self, its: Mask) -> float:
+        """The median height [m] of an object's front."""
+        return float(np.nanmedian(self._height_m[its]))
+
     def bend(self, its: Mask, higher_m: Map, crowd: Crowd) -> None:
         """Brings an object's front to where a crowd of its differences (H, W) has it."""
         tall_m = float(np.nanpercentile(self._height_m[its], TALL))
@@ -68,7 +72,7 @@ class Fronts:
 
     def flatten(self, its: Mask) -> bool:
         """Lowers what of an object's front is higher than flat things are; not where most of it is much higher."""
-        if float(np.nanmedian(self._height_m[its])) > MOST_FLATTENED_M:
+        if self.middle_m(its) > MOST_FLATTENED_M:
             return False
         self._raise(its, np.minimum(FLATTEST_M - self._height_m, 0.0).astype(np.float32))
         return True

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.fronts import Fronts, find_crowd
+from perception.objects.fronts import FLATTEST_M, Crowd, Fronts, find_crowd
 from perception.objects.reflections import is_matt
 from perception.objects.solids.outline import Kind, Outline, read_outline
 
@@ -28,7 +28,8 @@ Mask = NDArray[np.bool_]
 FARTHEST_M, ABOUT_M = 0.030, 0.008
 #: What is lower than this in a sensor's depth [m] is the table, seen through the object.
 THROUGH_M = 0.003
-#: Such a share of an object's pixels must be about one value; from so many on that outdoes the outline of what stands.
+#: Such a share of an object's pixels must be about one value; from so many on that outdoes the outline of what stands,
+#: and of what looks flat if it is higher: a tube that lies has a knife's outline.
 LEAST_SHARE, SURE_SHARE = 0.35, 0.58
 #: The same where an outline is what tells.
 OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
@@ -70,8 +71,7 @@ def at_level(
         outline = Outline(Kind.UNKNOWN)
         if not _may_be_hidden(its, (ids > 0) if arms is None else (ids > 0) | arms):
             outline = read_outline(its, intrinsics, plane, may_stand=crowd.share < SURE_SHARE)
-        is_told = crowd.share >= LEAST_SHARE
-        if not level.use(its, outline, is_told) and is_told:
+        if not level.use(its, outline, crowd) and crowd.share >= LEAST_SHARE:
             fronts.bend(its, told_m, crowd)
     return replace(look, front_m=fronts.front_m, objects=replace(look.objects, thickness_m=fronts.thickness_m))
 
@@ -88,11 +88,13 @@ class _Level:
     def __init__(self, fronts: Fronts, intrinsics: Intrinsics, most_higher_m: float) -> None:
         self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m
 
-    def use(self, its: Mask, outline: Outline, is_told: bool) -> bool:
-        """Changes an object's front and thickness to what its outline tells, if that is believed; is_told: by a
-        sensor, if not."""
+    def use(self, its: Mask, outline: Outline, crowd: Crowd) -> bool:
+        """Changes an object's front and thickness to what its outline tells, if that is believed; crowd: what a sensor
+        tells, if it is not."""
         if outline.kind is Kind.FLAT:
-            return self._fronts.flatten(its)
+            seen_m = self._fronts.middle_m(its) + crowd.shift_m
+            is_high = crowd.share >= SURE_SHARE and seen_m > FLATTEST_M + ABOUT_M
+            return not is_high and self._fronts.flatten(its)
         solid = outline.solid
         if solid is None:
             return False
@@ -104,7 +106,7 @@ class _Level:
         if not wall.any() or not self._is_believed(outline.kind, higher_m[wall]):
             return False
         if solid.explained < WELL_EXPLAINED:
-            return not is_told and self._bend(its, its & ~is_end, higher_m)
+            return crowd.share < LEAST_SHARE and self._bend(its, its & ~is_end, higher_m)
         if outline.kind is Kind.UPRIGHT and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
             self._fronts.shift(its, float(np.median(higher_m[wall])))
             self._fronts.replace(wall, wall_m)

@@ -127,6 +127,15 @@ def test_cutlery_is_flat() -> None:
     np.testing.assert_array_equal(at_level(standing, None, K, TABLE).front_m, standing.front_m)
 
 
+def test_a_tube_that_lies_is_as_high_as_a_sensor_surely_sees_it_though_it_has_a_knifes_outline() -> None:
+    depth_m = lying("tube", 60.0, TABLE).seen(np.ones((240, 424), bool), K)[0]
+    holes = np.random.default_rng(0).random(depth_m.shape) < 0.3
+    assert off_m(at_level(seen(depth_m, 0.01), np.where(holes, np.nan, depth_m), K, TABLE), depth_m) < 0.003
+    knife_m = np.where(np.isfinite(depth_m), TABLE.depth(RAYS) - np.float32(0.005), np.nan).astype(np.float32)
+    look = at_level(seen(knife_m, 0.02), knife_m, K, TABLE)
+    assert np.nanmax(_height(look.front_m)) < 0.016
+
+
 def test_on_a_matt_table_an_outline_may_raise_a_front_far_and_on_one_that_mirrors_not() -> None:
     depth_m = depth_of("bottle")
     given, table_m = seen(depth_m, -0.03), TABLE.depth(RAYS)
