@@ -189,13 +189,15 @@ class FollowedPart:
 
 
 class GripPart:
-    """A gripper that moves until its opening stands still. state: the newest."""
+    """A gripper that moves until its opening stands still. state: the newest. is_done: it has stood still; what shakes
+    it afterwards, as a moving arm does, changes nothing of that."""
 
     def __init__(self, arm: Movable, clock: Clock, send: Callable[[], None]) -> None:
         self._arm, self._clock, self._send = arm, clock, send
         self._start_s = clock.now_s()
         self._widths: deque[tuple[float, float]] = deque()
         self.state: ArmState | None = None
+        self.is_done = False
 
     def send(self) -> None:
         self._send()
@@ -206,17 +208,14 @@ class GripPart:
         self._widths.append((now_s, self.state.gripper_width_m))
         while len(self._widths) > 1 and now_s - self._widths[1][0] > _GRIP_STILL_S - _GRIP_TICK_S - _ROUNDING_S:
             self._widths.popleft()
+        self.is_done = self.is_done or self._is_still(now_s)
         if now_s - self._start_s > _GRIP_TIMEOUT_S and not self.is_done:
             width_mm = self.state.gripper_width_m * 1000
             cause = f"The {self._arm.name} gripper does not come to rest ({width_mm:.1f} mm now)."
             raise GripperError(cause, "See whether it slips on an object or its motor is loose, then start again.")
 
-    @property
-    def is_done(self) -> bool:
-        if not self._widths:
-            return False
-        (since_s, _), (now_s, _) = self._widths[0], self._widths[-1]
-        is_watched = now_s - since_s > _GRIP_STILL_S - _GRIP_TICK_S - _ROUNDING_S
+    def _is_still(self, now_s: float) -> bool:
+        is_watched = now_s - self._widths[0][0] > _GRIP_STILL_S - _GRIP_TICK_S - _ROUNDING_S
         is_still = float(np.ptp([width_m for _, width_m in self._widths])) < _GRIP_STILL_M
         return now_s - self._start_s > _GRIP_START_S and is_watched and is_still
 

@@ -73,6 +73,23 @@ def test_an_arm_that_is_there_first_waits_for_its_fingers(cell):
     assert opening.is_done and cell.plant.gripper_width_m() == pytest.approx(0.06, abs=1e-3)
 
 
+def test_fingers_that_have_opened_are_no_fault_where_a_long_way_shakes_them(cell):
+    opening = cell.arm.grip_part(0.06, 10)
+    while not opening.is_done:
+        opening.send()
+        cell.clock.sleep(0.01)
+        opening.check()
+    cell.clock.sleep(6.0)
+    shaking = cell.arm.grip_part(0.05, 10)
+    widths_m = []
+    for _ in range(20):
+        shaking.send()
+        cell.clock.sleep(0.01)
+        opening.check()
+        widths_m.append(opening.state.gripper_width_m)
+    assert np.ptp(widths_m) > 0.001 and opening.is_done
+
+
 def test_an_arm_that_waits_for_its_fingers_may_be_stopped(cell):
     here = cell.arm.state().joints_rad
     opening, seen = cell.arm.grip_part(0.06, 10), []
