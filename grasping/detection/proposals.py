@@ -133,7 +133,7 @@ def clear_of_table(proposals: Proposals, top_m: float = 0.0) -> Proposals:
     top_m = top_m if top_m < FLAT_M else 0.0
     short_m = np.nan_to_num(MIN_DEPTH_M - _depth_to_table(proposals), posinf=0.0, neginf=0.0)
     raised_m = np.maximum(short_m, 0) * np.maximum(-proposals.R[:, 2, 2], 0)
-    center_m = proposals.center_m + np.outer(np.where(np.isfinite(raised_m), raised_m, 0.0), [0.0, 0.0, 1.0])
+    center_m = proposals.center_m + np.outer(raised_m, [0.0, 0.0, 1.0])
     is_within = (raised_m == 0) | (center_m[:, 2] <= top_m)
     raised = Proposals(center_m, proposals.R, proposals.opening_m)
     return raised[np.flatnonzero(is_within & (_depth_to_table(raised) >= MIN_DEPTH_M - 1e-9))]
