@@ -7,7 +7,8 @@ the reason, and never raises. What may touch what:
   only until it has been raised out of their way, straight up; everything else at once.
 - In RETREAT the target has gone into the bin.
 - The moving arm stands on its own base; all other contacts are violations.
-All of it holds for the path as it is commanded, and as an arm goes that lags and so cuts its corners.
+All of it holds for the path as it is commanded, and as an arm goes that lags and so cuts its corners; but a touch,
+which goes straight and has no corners, as it is commanded alone.
 """
 
 import logging
