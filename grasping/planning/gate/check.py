@@ -12,6 +12,7 @@ which goes straight and has no corners, as it is commanded alone.
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.transforms import Matrix, apply, invert, transform
+from core.transforms import Matrix, apply, invert
 from grasping.planning.gate.lag import GateWay, as_told, both_ways
 from grasping.planning.gate.model import CLEARANCE_SEEN_M, GateWorld, Touch, standing
 from grasping.planning.gate.numbers import (
@@ -146,8 +147,7 @@ def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Join
             world, way = GateWorld(cell, arm, measured, np.zeros((0, 3))), as_told(motion)
             tools = []
             for joints in way.joints_rad:
-                tool, rotation = world.move(joints, TOUCH_WIDTH_M)
-                tools.append(transform(rotation, tool))
+                tools.append(world.move(joints, TOUCH_WIDTH_M))
                 met = [touch for touch in world.touches() if touch.gap_m < 0.0]
                 wrong = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
                 violations += [f"{one.moving} meets {one.other}" for one in wrong[:1]]
@@ -167,7 +167,8 @@ class _Walk:
 
     def __init__(self, cell: Cell) -> None:
         w = cell.workspace
-        self._lowest, self._highest = np.array([w.tool_x_m, w.tool_y_m, w.tool_z_m]).T
+        sides = (w.tool_x_m, w.tool_y_m, w.tool_z_m)
+        self._allowed_m = [(low - WORKSPACE_SLACK_M, high + WORKSPACE_SLACK_M) for low, high in sides]
         self._seen: set[tuple[Phase, str, str]] = set()
         self.violations: list[str] = []
         self.checked = 0
@@ -176,23 +177,30 @@ class _Walk:
     def along(self, phase: Phase, way: GateWay, world: GateWorld, width_m: float, T_world_tcp: Matrix) -> Matrix:
         """The tool's poses (M, 4, 4) on the way. T_world_tcp: the promised grasp."""
         tools, raised = [], False
-        for time_s, joints, is_looked_at in zip(way.times_s, way.joints_rad, way.is_looked_at, strict=True):
-            tool, rotation = world.move(joints, width_m)
-            tools.append(transform(rotation, tool))
-            raised |= bool(tool[2] - T_world_tcp[2, 3] >= RAISED_M)
+        promised_m = T_world_tcp[:3, 3].tolist()
+        for time_s, joints, is_looked_at in zip(way.times_s, way.joints_rad, way.is_looked_at.tolist(), strict=True):
+            tools.append(world.move(joints, width_m))
+            # A handful of numbers is compared sooner one by one than as an array.
+            tool_m = tools[-1][:3, 3].tolist()
+            raised |= tool_m[2] - promised_m[2] >= RAISED_M
             if not is_looked_at or len(self.violations) >= _MOST_VIOLATIONS:
                 continue
             self.checked += 1
-            if (tool < self._lowest - WORKSPACE_SLACK_M).any() or (tool > self._highest + WORKSPACE_SLACK_M).any():
-                where = f"leaves the workspace at {np.round(tool, 3).tolist()} m"
+            if not self._is_within(*tool_m):
+                where = f"leaves the workspace at {np.round(tool_m, 3).tolist()} m"
                 self._note(phase, time_s, "the tool", where + way.whose)
-            closing_in = phase is Phase.APPROACH and bool(np.linalg.norm(tool - T_world_tcp[:3, 3]) < EXEMPT_M)
+            closing_in = phase is Phase.APPROACH and math.dist(tool_m, promised_m) < EXEMPT_M
             for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
                 if not touch.other.startswith(f"{world.arm} "):
                     self.clearance_m = min(self.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
                     self._note(phase, time_s, touch.moving, f"meets {touch.other}{way.whose}")
         return np.array(tools)
+
+    def _is_within(self, x_m: float, y_m: float, z_m: float) -> bool:
+        """Whether the tool may be there; NaN is refused."""
+        (x0, x1), (y0, y1), (z0, z1) = self._allowed_m
+        return x0 <= x_m <= x1 and y0 <= y_m <= y1 and z0 <= z_m <= z1
 
     def _note(self, phase: Phase, time_s: float, moving: str, what: str) -> None:
         """One line for each pair and phase: when it first happens."""

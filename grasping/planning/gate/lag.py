@@ -67,11 +67,15 @@ def _at(motion: JointTrajectory, times_s: NDArray) -> NDArray[np.float64]:
 
 def _off_path_rad(went: NDArray, told: NDArray) -> NDArray[np.float64]:
     """(N,) how far joints (N, 6) are from those of two lags before on a path (N, 6), straight from sample to sample."""
-    nearest = np.full(len(went), np.inf)
-    for back in range(round(2 * LAG_S / _TICK_S)):
-        end = np.concatenate([np.repeat(told[:1], back, axis=0), told])[: len(told)]
-        begin = np.concatenate([end[:1], end[:-1]])
-        step, away = end - begin, went - begin
-        along = np.clip((step * away).sum(axis=1) / np.maximum(np.square(step).sum(axis=1), 1e-18), 0.0, 1.0)
-        nearest = np.minimum(nearest, np.abs(away - along[:, None] * step).max(axis=1))
+    back = round(2 * LAG_S / _TICK_S)
+    # Joint by joint, so that numpy works along time.
+    path = np.concatenate([np.repeat(told[:1], back, axis=0), told]).T.copy()
+    steps = np.diff(path, axis=1)
+    squares = np.maximum(np.square(steps).sum(axis=0), 1e-18)
+    went, nearest = went.T.copy(), np.full(len(went), np.inf)
+    for first in range(back):
+        now = slice(first, first + len(told))
+        step, away = steps[:, now], went - path[:, now]
+        along = np.minimum(np.maximum((step * away).sum(axis=0) / squares[now], 0.0), 1.0)
+        nearest = np.minimum(nearest, np.abs(away - along * step).max(axis=0))
     return nearest

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
+from core.transforms import Matrix
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, urdf
 
 #: Clearance is measured up to this distance [m].
@@ -26,6 +27,7 @@ _OTHER_FINGERS_M = 0.04
 _BELOW_M = 0.01
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
+_AT_ORIGIN = np.eye(4)
 _MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
 
 
@@ -62,37 +64,43 @@ class GateWorld:
             self._data.qpos[self._addresses(name, ARM_JOINTS)] = joints
             self._data.qpos[self._addresses(name, FINGER_JOINTS)] = _OTHER_FINGERS_M
         self._joints, self._fingers = (self._addresses(self.arm, joints) for joints in (ARM_JOINTS, FINGER_JOINTS))
-        self._hand = self.model.body(f"{self.arm}/gripper_base").id
-        names = [self._name(geom) for geom in range(self.model.ngeom)]
-        self._names, number = np.unique(names, return_inverse=True)
-        self._number = number.astype(np.intp)
-        self._own = np.array([name.startswith((f"{self.arm} ", "held")) for name in names])
+        hand = self.model.body(f"{self.arm}/gripper_base").id
+        # Views of what MuJoCo works out: to ask for an array takes as long as to read it.
+        self._qpos, self._hand_m = self._data.qpos, self._data.xpos[hand]
+        self._hand_turned = self._data.xmat[hand].reshape(3, 3)
+        #: Of each body: `left link3`, or what kind of thing, `table`, `bin`, `object`, `target`, `held`.
+        bodies = [self.model.body(body).name for body in range(self.model.nbody)]
+        self._names = [{"world": "object"}.get(name, name.replace("/", " ")) for name in bodies]
+        self._is_own = np.array([name.startswith((f"{self.arm} ", "held")) for name in self._names])
         self._bits = np.array([self.model.geom_contype, self.model.geom_conaffinity])
         self._body_bits = np.array([self.model.body_contype, self.model.body_conaffinity])
-        self._body_names = [self.model.body(body).name for body in range(self.model.nbody)]
 
     def show(self, target: bool = False, held: bool = False) -> None:
         """Which of what was given is there from now on: compiling a world for each is what takes time."""
         absent = [name for name, there in (("target", target), ("held", held)) if not there]
         model = self.model
-        geoms = np.where(np.isin(self._names[self._number], absent), 0, self._bits)
-        bodies = np.where(np.isin(self._body_names, absent), 0, self._body_bits)
+        is_absent = np.isin(self._names, absent)
+        geoms = np.where(is_absent[model.geom_bodyid], 0, self._bits)
+        bodies = np.where(is_absent, 0, self._body_bits)
         model.geom_contype[:], model.geom_conaffinity[:] = geoms
         model.body_contype[:], model.body_conaffinity[:] = bodies
 
-    def move(self, joints_rad: NDArray, gripper_width_m: float) -> tuple[NDArray, NDArray]:
-        """Puts the arm there; the tool's position (3,) and rotation (3, 3) in the world."""
-        self._data.qpos[self._joints] = joints_rad
-        self._data.qpos[self._fingers] = gripper_width_m / 2
+    def move(self, joints_rad: NDArray, gripper_width_m: float) -> Matrix:
+        """Puts the arm there; the tool's pose (4, 4) in the world."""
+        self._qpos[self._joints] = joints_rad
+        self._qpos[self._fingers] = gripper_width_m / 2
         mujoco.mj_kinematics(self.model, self._data)
-        rotation = self._data.xmat[self._hand].reshape(3, 3).copy()
-        return self._data.xpos[self._hand] + TCP_OFFSET_M * rotation[:, 2], rotation
+        T_world_tool = _AT_ORIGIN.copy()
+        T_world_tool[:3, :3] = self._hand_turned
+        T_world_tool[:3, 3] = self._hand_m + TCP_OFFSET_M * self._hand_turned[:, 2]
+        return T_world_tool
 
     def box_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest corner (3,), world, of a box around all of the arm where it was put."""
-        middle_m, half_m = np.split(self.model.geom_aabb[self._own], 2, axis=1)
-        turned = self._data.geom_xmat[self._own].reshape(-1, 3, 3)
-        middle_m = self._data.geom_xpos[self._own] + (turned @ middle_m[:, :, None])[:, :, 0]
+        own = self._is_own[self.model.geom_bodyid]
+        middle_m, half_m = np.split(self.model.geom_aabb[own], 2, axis=1)
+        turned = self._data.geom_xmat[own].reshape(-1, 3, 3)
+        middle_m = self._data.geom_xpos[own] + (turned @ middle_m[:, :, None])[:, :, 0]
         half_m = (np.abs(turned) @ half_m[:, :, None])[:, :, 0]
         return (middle_m - half_m).min(axis=0), (middle_m + half_m).max(axis=0)
 
@@ -100,26 +108,19 @@ class GateWorld:
         """What the arm, and what it holds, comes near to where it was put, and where it overlaps itself: of two things
         of one name each, the nearest."""
         mujoco.mj_collision(self.model, self._data)
-        geom, gap = self._data.contact.geom, self._data.contact.dist
-        own = self._own[geom]
-        matters = (gap < 0.0) | ~(own[:, 0] & own[:, 1])
-        if not matters.any():
+        if not self._data.ncon:
             return
-        pairs = self._number[np.where(own[:, :1], geom, geom[:, ::-1])[matters]]
-        farthest_first = np.argsort(-gap[matters])
-        ordered = zip(pairs[farthest_first].tolist(), gap[matters][farthest_first].tolist(), strict=True)
-        for (a, b), gap_m in {tuple(pair): gap_m for pair, gap_m in ordered}.items():
-            yield Touch(str(self._names[a]), str(self._names[b]), gap_m)
+        contact, count = self._data.contact, len(self._names)
+        body, gap = self.model.geom_bodyid[contact.geom], contact.dist
+        first, second = body.T
+        pair = np.where(self._is_own[first], first * count + second, second * count + first)
+        farthest_first = np.argsort(-gap)
+        nearest = dict(zip(pair[farthest_first].tolist(), gap[farthest_first].tolist(), strict=True))
+        for number, gap_m in nearest.items():
+            yield Touch(self._names[number // count], self._names[number % count], gap_m)
 
-    def _addresses(self, arm: str, joints: tuple[str, ...]) -> list[int]:
-        return [int(self.model.joint(f"{arm}/{joint}").qposadr[0]) for joint in joints]
-
-    def _name(self, geom: int) -> str:
-        """`left link3` for a link, else what kind of thing: `table`, `bin`, `object`, `target`, `held`."""
-        name = self.model.geom(geom).name
-        if name:
-            return name.split("#")[0]
-        return self.model.body(self.model.geom_bodyid[geom]).name.replace("/", " ")
+    def _addresses(self, arm: str, joints: tuple[str, ...]) -> NDArray[np.intp]:
+        return np.array([self.model.joint(f"{arm}/{joint}").qposadr[0] for joint in joints], np.intp)
 
     def _compile(self) -> mujoco.MjModel:
         spec = mujoco.MjSpec()
@@ -134,22 +135,24 @@ class GateWorld:
             for geom in body.geoms:
                 # Another arm than the one that moves is part of the world.
                 arm, _, link = body.name.partition("/")
-                geom.contype, geom.conaffinity = 0, _ARM | _HELD
+                # Clearance is measured to the world alone: the arm is always near itself, and MuJoCo misses some of
+                # the overlaps of shapes that have a margin.
+                geom.contype, geom.conaffinity, geom.margin = 0, _ARM | _HELD, CLEARANCE_SEEN_M
                 if arm == self.arm:
                     geom.contype, geom.conaffinity = _ARM, _ARM | (_HELD if link in _MEETS_HELD else 0)
-                    geom.margin = CLEARANCE_SEEN_M
-        world = spec.worldbody
-        bits = {"contype": 0, "conaffinity": _ARM | _HELD}
-        world.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1], **bits)
-        _add_boxes(world, "bin", _bin_walls(self.cell), **bits)
-        _add_boxes(world, "object", upright_boxes(self.other_points_m, to_ground=True), **bits)
-        # Bodies of their own: collisions are ruled out by body first.
+                    geom.margin = 0.0
+        # Bodies of their own give things their names, and `show` can hide them. The many boxes of what stands around
+        # belong to the world's own body: MuJoCo goes through all boxes of any other at every step.
+        bits = (0, _ARM | _HELD, CLEARANCE_SEEN_M)
+        table = spec.worldbody.add_body(name="table").add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
+        table.contype, table.conaffinity, table.margin = bits
+        _add_boxes(spec.worldbody, upright_boxes(self.other_points_m, to_ground=True), *bits)
+        _add_boxes(spec.worldbody.add_body(name="bin"), _bin_walls(self.cell), *bits)
         if self.target_points_m is not None:
-            _add_boxes(world.add_body(name="target"), "target", upright_boxes(self.target_points_m), **bits)
+            _add_boxes(spec.worldbody.add_body(name="target"), upright_boxes(self.target_points_m), *bits)
         if self.held_points_tcp_m is not None:
             held = spec.body(f"{self.arm}/gripper_base").add_body(name="held", pos=[0.0, 0.0, TCP_OFFSET_M])
-            boxes = upright_boxes(self.held_points_tcp_m)
-            _add_boxes(held, "held", boxes, contype=_HELD, conaffinity=0, margin=CLEARANCE_SEEN_M)
+            _add_boxes(held, upright_boxes(self.held_points_tcp_m), _HELD, 0, 0.0)
         return spec.compile()
 
 
@@ -174,15 +177,24 @@ def standing(points_m: NDArray) -> NDArray[np.float64]:
         return points_m
     _, first = np.unique(np.round(points_m[:, :2] / _BELOW_M), axis=0, return_index=True)
     spots = points_m[first, :2]
-    near = np.hypot(*(points_m[:, None, :2] - spots).transpose(2, 0, 1)) < _BELOW_M
-    lowest_m = np.where(near, points_m[:, 2:], np.inf).min(axis=0)
-    added = [[x, y, z] for (x, y), low in zip(spots, lowest_m, strict=True) for z in np.arange(0.0, low, _BELOW_M)]
+    x, y, z = points_m[np.argsort(points_m[:, 0])].T
+    begins, ends = np.searchsorted(x, spots[:, 0] - _BELOW_M), np.searchsorted(x, spots[:, 0] + _BELOW_M, "right")
+    added: list[list[float]] = []
+    for (x_m, y_m), begin, end in zip(spots.tolist(), begins.tolist(), ends.tolist(), strict=True):
+        near = np.hypot(x[begin:end] - x_m, y[begin:end] - y_m) < _BELOW_M
+        added += [[x_m, y_m, z_m] for z_m in np.arange(0.0, z[begin:end][near].min(), _BELOW_M)]
     return np.concatenate([points_m, np.reshape(added, (-1, 3))])
 
 
-def _add_boxes(body: mujoco.MjsBody, name: str, boxes: Iterable[tuple[Any, Any]], **options: float) -> None:
-    for i, (center, half) in enumerate(boxes):
-        body.add_geom(name=f"{name}#{i}", type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half, mass=0, **options)
+def _add_boxes(
+    body: mujoco.MjsBody, boxes: Iterable[tuple[Any, Any]], contype: int, conaffinity: int, margin_m: float
+) -> None:
+    """Set one by one: as arguments they take three times as long."""
+    box = mujoco.mjtGeom.mjGEOM_BOX
+    for center, half in boxes:
+        geom = body.add_geom()
+        geom.type, geom.pos, geom.size, geom.mass = box, center, half, 0.0
+        geom.contype, geom.conaffinity, geom.margin = contype, conaffinity, margin_m
 
 
 def _bin_walls(cell: Cell) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
