@@ -59,8 +59,10 @@ class LogConnection:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A look at the log as it is now, which keeps no writer waiting."""
+        """A look at the log as it is now, whatever is written meanwhile; it keeps no writer waiting."""
         with database_errors(self.where), self._engine.execution_options(is_read=True).begin() as connection:
+            if connection.dialect.name == "postgresql":  # else each question would see another log
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             yield connection
 
     @contextmanager

@@ -203,6 +203,17 @@ def test_while_somebody_else_writes_the_rows_are_read_and_nothing_waits(store: T
     assert read_arrays(store).surfaces == ("ice", "reflective") and kept(store) == [0]
 
 
+def test_what_is_written_during_a_look_is_seen_by_the_next(store: TrialStore, log: str) -> None:
+    filled(store)
+    how_many = select(func.count()).select_from(trials)
+    with store.reading() as connection, TrialStore(log) as other:
+        before = connection.execute(how_many).scalar_one()
+        add(other)
+        assert connection.execute(how_many).scalar_one() == before
+    with store.reading() as connection:
+        assert connection.execute(how_many).scalar_one() == before + 1
+
+
 def test_a_block_that_the_disk_spoiled_is_read_from_its_rows(store: TrialStore) -> None:
     filled(store)
     right = read_arrays(store)
