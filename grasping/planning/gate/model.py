@@ -28,6 +28,9 @@ _BELOW_M = 0.01
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
 _AT_ORIGIN = np.eye(4)
+#: Room for some 45,000 contacts [bytes]: what is held amid neighbours makes 15,000, a good pick 500.
+_ROOM = 64 * 2**20
+_CONTACTS_FULL = int(mujoco.mjtWarning.mjWARN_CONTACTFULL)
 _MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
 
 
@@ -106,10 +109,16 @@ class GateWorld:
 
     def touches(self) -> Iterator[Touch]:
         """What the arm, and what it holds, comes near to where it was put, and where it overlaps itself: of two things
-        of one name each, the nearest."""
+        of one name each, the nearest.
+
+        Raises:
+            RuntimeError: there are more than MuJoCo has room for, and it leaves out the rest.
+        """
         mujoco.mj_collision(self.model, self._data)
         if not self._data.ncon:
             return
+        if self._data.warning[_CONTACTS_FULL].number:
+            raise RuntimeError("more contacts than there is room for")
         contact, count = self._data.contact, len(self._names)
         body, gap = self.model.geom_bodyid[contact.geom], contact.dist
         first, second = body.T
@@ -124,6 +133,7 @@ class GateWorld:
 
     def _compile(self) -> mujoco.MjModel:
         spec = mujoco.MjSpec()
+        spec.memory = _ROOM
         for name, mount in self.cell.arms.items():
             child = mujoco.MjSpec.from_string(urdf(mount.firmware, mount.gripper_stroke_m))
             # Worked out here, not by the planner's `T_world_base`.

@@ -109,6 +109,24 @@ def test_links_that_share_points_are_found_to_meet(one: str, other: str, joints:
     assert {f"left {one}", f"left {other}"} in [{touch.moving, touch.other} for touch in world.touches()]
 
 
+@pytest.mark.parametrize(("columns", "is_full"), [(20, False), (28, True)])
+def test_of_thousands_of_contacts_all_are_seen_or_none_is_told(columns: int, is_full: bool, tmp_path, monkeypatch):
+    """What is held amid neighbours may meet them when it is lifted; that must not crowd out what the fingers meet."""
+    monkeypatch.chdir(tmp_path)  # MuJoCo logs where it is
+    side = (np.arange(columns) - columns / 2) * 0.006 + 0.003
+    points_m = np.stack(np.meshgrid(side, side, (0.0, 0.1)), axis=-1).reshape(-1, 3)
+    tool_m = GateWorld(CELL, "left", PARKED, np.zeros((0, 3))).move(PARK_JOINTS, 0.05)[:3, 3]
+    world = GateWorld(CELL, "left", PARKED, points_m + tool_m, held_points_tcp_m=points_m)
+    world.show(held=True)
+    world.move(PARK_JOINTS, 0.05)
+    if is_full:
+        with pytest.raises(RuntimeError, match="room"):
+            list(world.touches())
+    else:
+        met = {touch.moving for touch in world.touches() if touch.other == "object" and touch.gap_m < 0.0}
+        assert {"held", "left gripper_base", "left link7", "left link8"} <= met
+
+
 def test_a_path_through_the_table_is_caught(plan):
     grasp, retreat = plan.motions[Phase.APPROACH].positions_rad[-1], plan.motions[Phase.RETREAT].positions_rad
     plunge = joints_at(plan.arm, transform(translation_m=(0.0, 0.0, -0.11)) @ plan.T_world_tcp, near=grasp)
