@@ -24,6 +24,9 @@ LEAST_BORDER_PX, NEAR_PX = 6, 3
 #: both sides alike. Nor is it as near: a part's front is as high as the solid's, give or take [m], if it is no small
 #: share of the whole: the network is lost on those.
 EXPLAINED, AS_HIGH_M, SMALL_SHARE = 0.88, 0.040, 0.15
+#: What has an upright thing's outline and is seen higher than this [m], by this percentile of its heights, stands: it
+#: is no part of the flat thing beside it.
+STANDING_M, TALL = 0.030, 90
 
 
 def join_parts(look: "ObjectPrediction", intrinsics: Intrinsics, plane: Plane) -> "ObjectPrediction":
@@ -45,12 +48,18 @@ def _are_one(parts: tuple[Mask, Mask], height_m: NDArray[np.float32], intrinsics
     whole = parts[0] | parts[1]
     outline = read_outline(whole, intrinsics, plane)
     if outline.kind is Kind.FLAT:
-        return True
+        return not any(_stands(part, height_m, intrinsics, plane) for part in parts)
     if outline.solid is None or outline.solid.explained < EXPLAINED:
         return False
     off_m = plane.height(intrinsics.rays() * outline.solid.seen(whole, intrinsics)[0][..., None]) - height_m
     large = (part for part in parts if part.sum() > SMALL_SHARE * whole.sum())
     return all(_middle(off_m[part]) < AS_HIGH_M for part in large)
+
+
+def _stands(part: Mask, height_m: NDArray[np.float32], intrinsics: Intrinsics, plane: Plane) -> bool:
+    """Whether what is seen of a part (H, W), its heights (H, W) [m], stands by itself."""
+    is_high = float(np.nanpercentile(height_m[part], TALL)) > STANDING_M
+    return is_high and read_outline(part, intrinsics, plane).kind is Kind.UPRIGHT
 
 
 def _middle(off_m: NDArray[np.float32]) -> float:

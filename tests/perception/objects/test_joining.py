@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -46,6 +47,20 @@ def test_a_spoon_in_two_parts_is_one() -> None:
     ids[:, 225:] *= 2
     front_m = TABLE.depth(K.rays()) - 0.01
     assert join_parts(look(ids, front_m), K, TABLE).objects.count == 1
+
+
+@pytest.mark.parametrize(("radius_m", "height_m"), [(0.012, 0.045), (0.012, 0.09), (0.015, 0.12)])
+@pytest.mark.parametrize("turned_deg", [75, 105])
+def test_a_vial_that_stands_is_no_part_of_a_knife(radius_m: float, height_m: float, turned_deg: float) -> None:
+    vial = replace(standing("tumbler", TABLE), heights_m=np.array([0, height_m]), radii_m=np.full(2, radius_m))
+    front_m = vial.seen(WHOLE, K)[0]
+    mask = np.isfinite(front_m)
+    start = np.array([np.nonzero(mask)[1].mean(), np.nonzero(mask)[0].max() - 3])
+    along = 130 * np.array([np.cos(np.deg2rad(turned_deg)), np.sin(np.deg2rad(turned_deg))])
+    knife = cv2.line(np.zeros(mask.shape, np.uint8), start.astype(int), (start + along).astype(int), 1, 18) > 0
+    ids = np.where(mask, 1, 2 * knife).astype(np.int32)
+    joined = join_parts(look(ids, np.where(mask, front_m, TABLE.depth(K.rays()) - 0.01)), K, TABLE)
+    assert joined.objects.count == 2
 
 
 def behind(solid: UprightSolid, aside_m: float, away_m: float) -> Map:
