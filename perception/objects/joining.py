@@ -4,9 +4,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
@@ -27,17 +28,75 @@ EXPLAINED, AS_HIGH_M, SMALL_SHARE = 0.88, 0.040, 0.15
 #: What has an upright thing's outline and is seen higher than this [m], by this percentile of its heights, stands: it
 #: is no part of the flat thing beside it.
 STANDING_M, TALL = 0.030, 90
+#: A goblet's bowl and its foot, between which the stem was not seen, are so near [px] to each other at most, the stem
+#: is taken to be so thin [px], and the foot is no higher than this [m]. Pixels likely to be an object that are of none,
+#: so many together, may be a foot.
+STEM_PX, THIN_PX, FOOT_M, LEAST_FOOT_PX, LEAST_PROBABILITY = 40, 7, 0.040, 200, 0.5
 
 
 def join_parts(look: "ObjectPrediction", intrinsics: Intrinsics, plane: Plane) -> "ObjectPrediction":
-    """The same objects, those joined that touch and are one solid, or one long flat thing, together."""
-    ids, height_m = look.objects.ids.copy(), plane.height(intrinsics.rays() * look.front_m[..., None])
-    for one, other in combinations(range(1, look.objects.count + 1), 2):
+    """The same objects, joined where they touch and are one solid, or one long flat thing, or a goblet but for its
+    stem."""
+    ids, height_m = _with_lost_parts(look.objects), plane.height(intrinsics.rays() * look.front_m[..., None])
+    for one, other in combinations(range(1, int(ids.max()) + 1), 2):
         parts = ids == one, ids == other
-        if all(part.any() for part in parts) and _touch(*parts) and _are_one(parts, height_m, intrinsics, plane):
+        if one > look.objects.count or not all(part.any() for part in parts):
+            continue
+        if other <= look.objects.count and _touch(*parts) and _are_one(parts, height_m, intrinsics, plane):
             ids[parts[1]] = one
+        elif (stem := _stem(parts, ids, height_m, intrinsics, plane)) is not None:
+            ids[parts[1] | stem] = one
+    ids[ids > look.objects.count] = 0
+    return _renumbered(look, ids)
+
+
+def _with_lost_parts(objects: ObjectMap) -> NDArray[np.int32]:
+    """Ids (H, W), what is likely to be an object but of none numbered after the objects."""
+    ids = objects.ids.copy()
+    parts, count = label((objects.probability > LEAST_PROBABILITY) & (ids == 0))
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    for number, part in enumerate(np.flatnonzero(sizes >= LEAST_FOOT_PX).tolist(), start=objects.count + 1):
+        ids[parts == part + 1] = number
+    return ids
+
+
+def _renumbered(look: "ObjectPrediction", ids: NDArray[np.int32]) -> "ObjectPrediction":
+    """The same with other objects' ids (H, W); what is new of an object has the surface of what is nearest of it."""
+    front_m, thickness_m, confidence = look.front_m, look.objects.thickness_m, look.confidence
+    is_new = (ids > 0) & (look.objects.ids == 0)
+    if is_new.any():
+        nearest = tuple(distance_transform_edt(look.objects.ids == 0, return_distances=False, return_indices=True))
+        front_m, thickness_m, confidence = (
+            np.where(is_new, map_[nearest], map_) for map_ in (front_m, thickness_m, confidence)
+        )
     ids = np.searchsorted(np.union1d(0, ids), ids).astype(np.int32)
-    return replace(look, objects=ObjectMap(ids, look.objects.probability, look.objects.thickness_m))
+    return replace(
+        look,
+        objects=ObjectMap(ids, look.objects.probability, thickness_m),
+        front_m=front_m,
+        confidence=confidence,
+    )
+
+
+def _stem(
+    parts: tuple[Mask, Mask],
+    ids: NDArray[np.int32],
+    height_m: NDArray[np.float32],
+    intrinsics: Intrinsics,
+    plane: Plane,
+) -> Mask | None:
+    """(H, W) the pixels between a bowl and the foot under it, if together they are an upright solid; else None."""
+    foot, bowl = sorted(parts, key=lambda part: -float(np.argwhere(part)[:, 0].mean()))
+    known_m = height_m[foot][np.isfinite(height_m[foot])]
+    if foot.sum() > bowl.sum() or (len(known_m) and np.median(known_m) > FOOT_M):
+        return None
+    if distance_transform_edt(~foot)[bowl].min() > STEM_PX:
+        return None
+    start, end = (np.rint(np.argwhere(part).mean(axis=0)[::-1]).astype(int).tolist() for part in (bowl, foot))
+    line = cv2.line(np.zeros(ids.shape, np.uint8), start, end, 1, THIN_PX).astype(bool)
+    outline = read_outline(parts[0] | parts[1] | line, intrinsics, plane)
+    is_one = outline.kind is Kind.UPRIGHT and outline.solid is not None and outline.solid.explained > EXPLAINED
+    return line & (ids == 0) if is_one else None
 
 
 def _touch(one: Mask, other: Mask) -> bool:

@@ -61,6 +61,35 @@ def test_a_vial_that_stands_is_no_part_of_a_knife(radius_m: float, height_m: flo
     ids = np.where(mask, 1, 2 * knife).astype(np.int32)
     joined = join_parts(look(ids, np.where(mask, front_m, TABLE.depth(K.rays()) - 0.01)), K, TABLE)
     assert joined.objects.count == 2
+def goblet() -> tuple[Mask, Mask, Map]:
+    """The masks of its bowl and its foot, without the stem, and its front."""
+    front_m = standing("wine glass", TABLE).seen(WHOLE, K)[0]
+    heights_m = TABLE.height(K.rays() * front_m[..., None])
+    return np.nan_to_num(heights_m) > 0.085, np.isfinite(front_m) & (heights_m < 0.004), front_m
+
+
+def test_a_goblet_is_one_where_its_stem_was_not_seen() -> None:
+    bowl, foot, front_m = goblet()
+    joined = join_parts(look(bowl + 2 * foot.astype(np.int32), front_m), K, TABLE)
+    assert joined.objects.count == 1
+    assert (joined.objects.ids[bowl | foot] == 1).all() and joined.objects.mask.sum() > (bowl | foot).sum()
+    assert np.isfinite(joined.front_m[joined.objects.mask]).all()
+
+
+def test_a_foot_that_is_of_no_object_is_the_goblets() -> None:
+    bowl, foot, front_m = goblet()
+    seen = look(bowl.astype(np.int32), front_m)
+    likely = replace(seen.objects, probability=(bowl | foot).astype(np.float32))
+    joined = join_parts(replace(seen, objects=likely), K, TABLE)
+    assert joined.objects.ids[foot].all()
+    assert not join_parts(seen, K, TABLE).objects.ids[foot].any()
+
+
+def test_what_lies_beside_a_bowl_is_not_its_foot() -> None:
+    bowl, foot, front_m = goblet()
+    aside = np.roll(foot, 45, axis=1)
+    front_m = np.where(aside, TABLE.depth(K.rays()) - 0.003, front_m).astype(np.float32)
+    assert join_parts(look(bowl + 2 * aside.astype(np.int32), front_m), K, TABLE).objects.count == 2
 
 
 def behind(solid: UprightSolid, aside_m: float, away_m: float) -> Map:
