@@ -198,10 +198,10 @@ def verify(lift: Lift) -> Verification:
     )
     if closed.gripper_width_m < EMPTY_WIDTH_M:
         return Verification(Grip.EMPTY, f"fingers met: {widths}", *measured)
+    # An object that turns in the hand lets the fingers creep by centimetres, and between two readings they may press on
+    # nothing; it is still held. One that is lost lets them meet.
+    if is_holding(lifted):
+        return Verification(Grip.HELD, widths, *measured)
     if closed.gripper_effort_nm < HELD_EFFORT_NM:
         return Verification(Grip.EMPTY, f"fingers stopped without pressing on anything: {widths}", *measured)
-    # An object that turns in the hand lets the fingers creep by centimetres and is still held; one
-    # that is lost lets them meet.
-    if not is_holding(lifted):
-        return Verification(Grip.SLIP, f"lost on the way up: {widths}", *measured)
-    return Verification(Grip.HELD, widths, *measured)
+    return Verification(Grip.SLIP, f"lost on the way up: {widths}", *measured)

@@ -34,6 +34,7 @@ def test_fingers_that_meet_on_the_way_up_have_lost_it() -> None:
 
 def test_an_object_that_turned_in_the_hand_is_held_while_it_presses_back() -> None:
     assert verify(Lift(closed=state(0.0193), lifted=state(0.0088))).held
+    assert verify(Lift(closed=state(0.092, 0.0), lifted=state(0.0524))).held, "it turned as the fingers were read"
 
 
 @pytest.mark.parametrize(("closed_nm", "lifted_nm", "grip"), [(0.0, 0.0, Grip.EMPTY), (1.0, 0.0, Grip.SLIP)])

@@ -61,6 +61,8 @@ def test_a_vial_that_stands_is_no_part_of_a_knife(radius_m: float, height_m: flo
     ids = np.where(mask, 1, 2 * knife).astype(np.int32)
     joined = join_parts(look(ids, np.where(mask, front_m, TABLE.depth(K.rays()) - 0.01)), K, TABLE)
     assert joined.objects.count == 2
+
+
 def goblet() -> tuple[Mask, Mask, Map]:
     """The masks of its bowl and its foot, without the stem, and its front."""
     front_m = standing("wine glass", TABLE).seen(WHOLE, K)[0]
