@@ -16,7 +16,7 @@ from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.fronts import FLATTEST_M, Crowd, Fronts, find_crowd
 from perception.objects.reflections import is_matt
-from perception.objects.solids.outline import Kind, Outline, read_outline
+from perception.objects.solids.outline import Kind, Outline, is_tall, read_outline
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectPrediction
@@ -35,9 +35,10 @@ LEAST_SHARE, SURE_SHARE = 0.35, 0.58
 OUTLINE_FARTHEST_M, OUTLINE_ABOUT_M, OUTLINE_SHARE = 0.060, 0.012, 0.45
 #: A solid that explains so much of its outline tells what a thing is, back included.
 WELL_EXPLAINED = 0.88
-#: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image, on
-#: a table that shows images, and on one that shows none; what is low and round is no higher ball. Nor is it where it is
-#: lower, as of the upper part of a thing; but where they differ so much in shape the front is not worth believing.
+#: It is not believed where it is higher than the front by more than this [m], as of a thing with its mirror image; on a
+#: table that shows none it may be more for what lies or is tall, less for a ball, which what is low and round may not
+#: be. Nor is it where it is lower, as of the upper part of a thing; but where they differ so much in shape the front is
+#: not worth believing.
 MOST_HIGHER_M, MOST_HIGHER_ON_MATT_M, MOST_HIGHER_BALL_M = 0.018, 0.050, 0.014
 MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
@@ -103,7 +104,7 @@ class _Level:
         wall_m = np.where(is_end, np.nan, front_m).astype(np.float32)
         higher_m = self._fronts.higher(wall_m)
         wall = its & np.isfinite(higher_m)
-        if not wall.any() or not self._is_believed(outline.kind, higher_m[wall]):
+        if not wall.any() or not self._is_believed(outline, higher_m[wall]):
             return False
         if solid.explained < WELL_EXPLAINED:
             return crowd.share < LEAST_SHARE and self._bend(its, its & ~is_end, higher_m)
@@ -114,10 +115,12 @@ class _Level:
             self._fronts.replace(its, front_m, back_m - front_m)
         return True
 
-    def _is_believed(self, kind: Kind, higher_m: Map) -> bool:
+    def _is_believed(self, outline: Outline, higher_m: Map) -> bool:
         """Whether a solid that is higher than the front by so much (N,) is what is seen."""
         median_m = float(np.median(higher_m))
-        most_higher_m = MOST_HIGHER_BALL_M if kind is Kind.BALL else self._most_higher_m
+        most_higher_m = MOST_HIGHER_BALL_M if outline.kind is Kind.BALL else self._most_higher_m
+        if outline.kind is Kind.UPRIGHT and not is_tall(outline):
+            most_higher_m = min(most_higher_m, MOST_HIGHER_M)
         return median_m < most_higher_m and (median_m > -MOST_LOWER_M or not _has_shape(higher_m))
 
     def _bend(self, its: Mask, wall: Mask, higher_m: Map) -> bool:

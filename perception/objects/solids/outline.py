@@ -17,8 +17,9 @@ Mask = NDArray[np.bool_]
 
 #: An upright solid that explains so much of its outline tells where its front is.
 UPRIGHT_EXPLAINED = 0.80
-#: Of what is lower than this share of its width, as bowls are, the outline does not tell how wide the foot is.
-LOW = 0.75
+#: Of what is lower than this share of its width, as bowls are, the outline does not tell how wide the foot is; what is
+#: taller than this one is no bowl that an axis too near made tall.
+LOW, TALL = 0.75, 1.3
 #: What lies is so much longer than wide, so well explained as lying, and so badly as standing, or by so much less as
 #: something low: of 179 captures what lies was explained as standing to .65 at most, what stands to .72 at least.
 LONG, LYING_EXPLAINED, NOT_UPRIGHT, LESS_UPRIGHT = 1.2, 0.88, 0.68, 0.15
@@ -66,6 +67,12 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     if is_low or not may_stand or stands < UPRIGHT_EXPLAINED:
         return Outline(Kind.UNKNOWN)
     return Outline(Kind.UPRIGHT, upright)
+
+
+def is_tall(outline: Outline) -> bool:
+    """Whether what stands is a good deal taller than wide."""
+    solid = outline.solid
+    return isinstance(solid, UprightSolid) and float(solid.heights_m[-1]) > TALL * solid.width_m
 
 
 def _roundness(its: Mask) -> float:

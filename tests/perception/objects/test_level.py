@@ -144,6 +144,12 @@ def test_on_a_matt_table_an_outline_may_raise_a_front_far_and_on_one_that_mirror
     np.testing.assert_array_equal(at_level(given, behind_m, K, TABLE).front_m, given.front_m)
 
 
+def test_on_a_matt_table_too_a_low_thing_is_not_raised_far() -> None:
+    depth_m = solid([0.036, 0.036], [0.0, 0.075]).seen(np.ones((240, 424), bool), K)[0]
+    given = seen(depth_m, -0.03)
+    np.testing.assert_array_equal(at_level(given, TABLE.depth(RAYS), K, TABLE).front_m, given.front_m)
+
+
 def test_what_a_sensor_sees_well_is_not_judged_by_its_outline() -> None:
     depth_m = depth_of("bottle")
     sensor_m = depth_m - np.float32(0.01)  # as of a box, which the outline would make round
