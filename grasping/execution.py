@@ -189,7 +189,7 @@ def hold_all(arms: Iterable[Arm]) -> str:
 
 
 def verify(lift: Lift) -> Verification:
-    """Held after closing and still held after the lift, by finger opening and effort."""
+    """Held after the lift by finger opening and effort, of fingers that did not meet as they closed."""
     closed, lifted = lift.closed, lift.lifted
     measured = closed.gripper_width_m, lifted.gripper_width_m, lifted.gripper_effort_nm
     widths = (

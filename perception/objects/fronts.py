@@ -81,10 +81,11 @@ class Fronts:
         self._raise(its, np.full(its.shape, by_m, np.float32))
 
     def replace(self, its: Mask, front_m: Map, thickness_m: Map | None = None) -> None:
-        """Puts a front, and a thickness, (H, W) [m] in an object's place; their holes are filled from beside."""
-        self.front_m[its] = _filled(front_m)[its]
+        """Puts a front, and a thickness, (H, W) [m] in an object's place; in the front's holes is what is beside."""
+        nearest = tuple(distance_transform_edt(np.isnan(front_m), return_distances=False, return_indices=True))
+        self.front_m[its] = front_m[nearest][its]
         if thickness_m is not None:
-            self.thickness_m[its] = _filled(thickness_m)[its]
+            self.thickness_m[its] = thickness_m[nearest][its]
 
     def _raise(self, its: Mask, by_m: Map) -> None:
         raised_q = (self._given_q + self._q_per_m * by_m).astype(np.float32)
@@ -99,8 +100,3 @@ def _beyond(left_m: Map, its: Mask) -> Map:
         for map_ in (np.where(weight > 0, left_m, 0.0), weight)
     )
     return np.asarray(summed / (total + 0.1), np.float32)
-
-
-def _filled(depth_m: Map) -> Map:
-    nearest = distance_transform_edt(np.isnan(depth_m), return_distances=False, return_indices=True)
-    return np.asarray(depth_m[tuple(nearest)])

@@ -90,7 +90,8 @@ def _stem(
     known_m = height_m[foot][np.isfinite(height_m[foot])]
     if foot.sum() > bowl.sum() or (len(known_m) and np.median(known_m) > FOOT_M):
         return None
-    if distance_transform_edt(~foot)[bowl].min() > STEM_PX:
+    to_foot_px = cv2.distanceTransform((~foot).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if to_foot_px[bowl].min() > STEM_PX:
         return None
     start, end = (np.rint(np.argwhere(part).mean(axis=0)[::-1]).astype(int).tolist() for part in (bowl, foot))
     line = cv2.line(np.zeros(ids.shape, np.uint8), start, end, 1, THIN_PX).astype(bool)

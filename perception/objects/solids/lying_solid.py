@@ -13,6 +13,7 @@ from scipy.ndimage import binary_fill_holes, median_filter
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
+from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -26,10 +27,8 @@ SMOOTH_PX = 9
 LEAST_LENGTH_PX = 12
 #: An end is at most this share of the length nearer than the outline's, by the round face that is seen there.
 MOST_OF_END = 0.3
-#: Rays that fall less than this share of their length hardly meet the table.
-LEAST_SLANT = 0.05
 #: What is met so near to an end [m] is met on its face, which of a vessel is its mouth.
-_MARCH_M, FACE_M = 0.002, 0.003
+FACE_M = 0.003
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,13 @@ class LyingSolid:
         middle_m = self.origin_m + self.axis * self.along_m.mean() - self.eye_m
         reach_m = self.length_m / 2 + self.width_m
         far_m = np.einsum("ni,i->n", rays, middle_m) / (rays**2).sum(axis=1)
-        depth_m = far_m[:, None] + np.arange(-reach_m, reach_m, _MARCH_M)
+        depth_m = far_m[:, None] + np.arange(-reach_m, reach_m, MARCH_M)
         from_origin = self.eye_m + rays[:, None] * depth_m[..., None] - self.origin_m
         along_m = from_origin @ self.axis
         away2 = (from_origin**2).sum(axis=-1) - along_m**2
         within = (along_m >= self.along_m[0]) & (along_m <= self.along_m[-1])
         inside = within & (away2 <= np.interp(along_m, self.along_m, self.radii_m) ** 2)
-        met, first = inside.any(axis=1), inside.argmax(axis=1)
-        last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
-        front_m, back_m = (np.full(its.shape, np.nan, np.float32) for _ in range(2))
-        for map_, index in ((front_m, first), (back_m, last)):
-            map_[its] = np.where(met, np.take_along_axis(depth_m, index[:, None], axis=1)[:, 0], np.nan)
+        front_m, back_m, met, first = cross(its, depth_m, inside)
         at_m = np.take_along_axis(along_m, first[:, None], axis=1)[:, 0]
         is_end = np.zeros(its.shape, bool)
         is_end[its] = met & ((at_m < self.along_m[0] + FACE_M) | (at_m > self.along_m[-1] - FACE_M))

@@ -15,6 +15,7 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
+from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -35,11 +36,8 @@ ROUNDED_PX = 1.0
 #: Circles are drawn at so many pixels a metre, at fewer where the picture, with this much around the outline [px],
 #: had more than so many pixels: what is so large is hardly one thing.
 DENSITY_PX_M, EDGE_PX, MOST_PX = 1000.0, 3, 200_000
-#: Rays that fall less than this share of their length hardly meet the table.
-LEAST_SLANT = 0.05
 #: Of where rays meet the table, a thing's foot is in the nearest so many percent, its axis within so many.
 LOWER, HIGHEST = 30, 97
-_MARCH_M = 0.002
 #: OpenCV draws at 1/16 of a pixel.
 _SHIFT, _SUBPIXELS = 4, 16
 
@@ -64,16 +62,12 @@ class UprightSolid:
         """(H, W) depth [m] at which rays of a mask meet it, and at which they leave it for good, NaN where they do
         not meet; and where that is its top, which of a vessel is its mouth."""
         along = intrinsics.rays()[its].astype(float) @ self.R
-        heights_m = np.arange(self.heights_m[-1], -1e-6, -_MARCH_M)
+        heights_m = np.arange(self.heights_m[-1], -1e-6, -MARCH_M)
         radii_m = np.interp(heights_m, self.heights_m, self.radii_m)
         depth_m = (heights_m - self.eye_m[2]) / along[:, 2:]
         beside_m = self.eye_m[:2] + along[:, None, :2] * depth_m[..., None] - self.center_m
         inside = (beside_m**2).sum(axis=-1) <= radii_m**2
-        met, first = inside.any(axis=1), inside.argmax(axis=1)
-        last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
-        front_m, back_m = (np.full(its.shape, np.nan, np.float32) for _ in range(2))
-        for map_, index in ((front_m, first), (back_m, last)):
-            map_[its] = np.where(met, np.take_along_axis(depth_m, index[:, None], axis=1)[:, 0], np.nan)
+        front_m, back_m, met, first = cross(its, depth_m, inside)
         is_top = np.zeros(its.shape, bool)
         is_top[its] = met & (first == 0)
         return front_m, back_m, is_top
