@@ -17,7 +17,7 @@ from grasping.grasp_set import WIDTH, T_camera_tcp
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
 from grasping.planning.obstacles import VOXEL_M, DistanceField, bin_boxes
-from grasping.planning.planner import ASSUMED_WIDTH_M
+from grasping.planning.scene_fields import ASSUMED_WIDTH_M
 from grasping.scene_cloud import SceneCloud
 
 Rgb = tuple[int, int, int]

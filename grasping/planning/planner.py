@@ -11,15 +11,16 @@ from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
-from grasping.planning.arm_model import ArmModel, oriented_boxes
-from grasping.planning.candidates import CHOSEN, SHUT_IN, Around, Candidate, Reach, Rejections
+from grasping.planning.arm_model import ArmModel
+from grasping.planning.candidates import CHOSEN, SHUT_IN, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate.check import check_motions
 from grasping.planning.gate.numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
-from grasping.planning.obstacles import DistanceField, OrientedBox, bin_boxes, stand_in_bin
+from grasping.planning.obstacles import OrientedBox, stand_in_bin
 from grasping.planning.registry import find_planner
+from grasping.planning.scene_fields import SceneFields
 from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
@@ -30,8 +31,6 @@ _LATE = "time ran out"
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
 _BLOCK = 48
-#: How far the fingers of an arm that stands still are taken to be open [m].
-ASSUMED_WIDTH_M = 0.07
 
 
 def plan_grasp(
@@ -68,6 +67,17 @@ def plan_grasp(
     """
     specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
+    joints = _measured(arm_states, cell)
+    binned_m = np.zeros((0, 3)) if binned_m is None else binned_m
+    search = _Search(grasps, view, cell, joints, seed, speed, binned_m, list(passing))
+    plan = search.run(specification, deadline_s, set(cell.arms if arms is None else arms))
+    if plan is None:
+        raise search.no_plan()
+    return plan
+
+
+def _measured(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
+    """The joints (6,) [rad] of every arm of the cell; raises as `plan_grasp` where one's are missing or no numbers."""
     if missing := set(cell.arms) - set(arm_states):
         raise ConfigurationError(
             f"Where these arms are is unknown: {', '.join(sorted(missing))}.", "Read the state of every arm first."
@@ -76,19 +86,7 @@ def plan_grasp(
     for name, q in joints.items():
         if q.shape != (6,) or not np.isfinite(q).all():
             raise PlanningError(f"The {name} arm reports no usable joints: {q}.", "Check its bus and its power.")
-    binned_m = np.zeros((0, 3)) if binned_m is None else binned_m
-    search = _Search(grasps, view, cell, joints, seed, speed, binned_m, list(passing))
-    plan = search.run(specification, deadline_s, set(cell.arms if arms is None else arms))
-    if plan is None:
-        tally = ", ".join(f"{what} {count}x" for what, count in search.rejections.items()) or "none was given"
-        more_time = ", or allow more time" if _LATE in search.rejections else ""
-        raise NoPlanError(
-            f"None of {len(grasps)} grasps can be carried out, by either arm and either way round: {tally}.",
-            f"Move the object nearer to an arm or away from its neighbours{more_time}.",
-            search.rejections,
-            tuple(search.tally.fates),
-        )
-    return plan
+    return joints
 
 
 class _Search:
@@ -120,17 +118,7 @@ class _Search:
         self.tally.add("malformed row", np.flatnonzero(~is_well_formed))
         self.tried = 0
         self.stopped: list[str] = []
-        nothing = DistanceField.empty(cell)
-        fixed = nothing.with_boxes(bin_boxes(cell.bin))
-        self._passing = nothing.with_boxes(passing) if passing else None
-        self._objects = {label: nothing.with_points(self.cloud.of(label)) for label in np.unique(self.cloud.labels)}
-        self._hidden = {label: nothing.with_points(points) for label, points in self.cloud.hidden_m.items()}
-        # The arms that stand still while `name` moves, where they were measured.
-        others = {name: [arm for arm in cell.arms if arm != name] for name in cell.arms}
-        still = {name: oriented_boxes(arm, joints[name], ASSUMED_WIDTH_M) for name, arm in self.arms.items()}
-        self._fixed = {name: fixed.with_boxes(box for arm in others[name] for box in still[arm]) for name in cell.arms}
-        self._everything = {name: field.joined(*self._objects.values()) for name, field in self._fixed.items()}
-        self._around: dict[tuple[str, int], Around] = {}
+        self._fields = SceneFields(self.cloud, cell, self.arms, joints, passing, binned_m)
 
     @property
     def rejections(self) -> dict[str, int]:
@@ -153,6 +141,17 @@ class _Search:
                     self.tally.add(str(reason), [candidate.number])
         return None
 
+    def no_plan(self) -> NoPlanError:
+        """What came of all that was tried."""
+        tally = ", ".join(f"{what} {count}x" for what, count in self.rejections.items()) or "none was given"
+        more_time = ", or allow more time" if _LATE in self.rejections else ""
+        return NoPlanError(
+            f"None of {len(self.rows)} grasps can be carried out, by either arm and either way round: {tally}.",
+            f"Move the object nearer to an arm or away from its neighbours{more_time}.",
+            self.rejections,
+            tuple(self.tally.fates),
+        )
+
     def _arms_that_can_start(self) -> list[str]:
         """Arms that touch nothing that was seen. One that stands in what an object hides may still go for that object,
         whose own grasps do not count it, and for no other (`SHUT_IN`).
@@ -160,7 +159,7 @@ class _Search:
         Raises:
             PlanningError: there is none.
         """
-        everything = self._everything.items()
+        everything = self._fields.everything.items()
         ready = [name for name, here in everything if self._is_free(name, Surroundings(here, here))]
         if not ready:
             raise PlanningError(
@@ -182,7 +181,7 @@ class _Search:
         for name in arms:
             reach = Reach(self.arms[name], self.joints[name], self.cell.workspace)
             for label in np.unique(labels):
-                own, around = numbers[labels == label], self._around_of(name, label)
+                own, around = numbers[labels == label], self._fields.around(name, label)
                 if not self._is_free(name, around.transit):
                     self.tally.add(SHUT_IN, own)
                     continue
@@ -197,7 +196,7 @@ class _Search:
         first = []
         for name in dict.fromkeys(candidate.arm.name for candidate in candidates):
             own = [candidate for candidate in candidates if candidate.arm.name == name]
-            around = self._around_of(name, own[0].target)
+            around = self._fields.around(name, own[0].target)
             index = planner.choose_first(own, self.joints[name], around, self.cell, self.seed)
             first += [] if index is None else [own[index]]
         return first + [candidate for candidate in candidates if not any(candidate is one for one in first)]
@@ -205,7 +204,7 @@ class _Search:
     def _pick(self, candidate: Candidate, planner: PlannerSpecification) -> GraspPlan:
         name = candidate.arm.name
         points = self.cloud.of(candidate.target)
-        around = self._around_of(name, candidate.target)
+        around = self._fields.around(name, candidate.target)
         planned = planner.plan_motions(candidate, self.joints[name], around, points, self.cell, self.seed)
         motions = {phase: motion.slowed(self.speed) for phase, motion in planned.items()}
         report = check_motions(
@@ -241,12 +240,3 @@ class _Search:
             fates=tuple(self.tally.fates),
             binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell, self._binned_m),
         )
-
-    def _around_of(self, name: str, label: int) -> Around:
-        key, whole = (name, label), self.cloud.whole.get(label, label)
-        if key not in self._around:
-            fields = (*self._objects.items(), *self._hidden.items())
-            others = self._fixed[name].joined(*(field for other, field in fields if other != whole))
-            its = [self._objects[whole]] if whole in self._objects else []  # a detector may say -1: of none
-            self._around[key] = Around(others.joined(*its), others, self._passing, self._binned_m)
-        return self._around[key]

@@ -1,0 +1,53 @@
+"""Distances to all that stands in the scene, for each arm and for each object it may go for."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cell import Cell
+from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.candidates import Around
+from grasping.planning.obstacles import DistanceField, OrientedBox, bin_boxes
+from grasping.scene_cloud import SceneCloud
+
+#: How far the fingers of an arm that stands still are taken to be open [m].
+ASSUMED_WIDTH_M = 0.07
+
+
+class SceneFields:
+    """everything: by arm, what it must avoid where no object is its own, the other arms among it."""
+
+    def __init__(
+        self,
+        cloud: SceneCloud,
+        cell: Cell,
+        arms: Mapping[str, ArmModel],
+        joints: Mapping[str, NDArray[np.float64]],
+        passing: Sequence[OrientedBox],
+        binned_m: NDArray[np.float64],
+    ) -> None:
+        """joints: (6,) [rad] where every arm stands. Others as `plan_grasp`."""
+        nothing = DistanceField.empty(cell)
+        fixed = nothing.with_boxes(bin_boxes(cell.bin))
+        self._whole, self._binned_m = cloud.whole, binned_m
+        self._passing = nothing.with_boxes(passing) if passing else None
+        self._objects = {label: nothing.with_points(cloud.of(label)) for label in np.unique(cloud.labels)}
+        self._hidden = {label: nothing.with_points(points) for label, points in cloud.hidden_m.items()}
+        # The arms that stand still while `name` moves, where they were measured.
+        still = {name: oriented_boxes(arm, joints[name], ASSUMED_WIDTH_M) for name, arm in arms.items()}
+        self._fixed = {
+            name: fixed.with_boxes(box for other in arms if other != name for box in still[other]) for name in arms
+        }
+        self.everything = {name: field.joined(*self._objects.values()) for name, field in self._fixed.items()}
+        self._around: dict[tuple[str, int], Around] = {}
+
+    def around(self, name: str, label: int) -> Around:
+        """What an arm must avoid that goes for the object of this label."""
+        key, whole = (name, label), self._whole.get(label, label)
+        if key not in self._around:
+            fields = (*self._objects.items(), *self._hidden.items())
+            others = self._fixed[name].joined(*(field for other, field in fields if other != whole))
+            its = [self._objects[whole]] if whole in self._objects else []  # a detector may say -1: of none
+            self._around[key] = Around(others.joined(*its), others, self._passing, self._binned_m)
+        return self._around[key]
