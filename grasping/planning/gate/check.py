@@ -11,11 +11,9 @@ All of it holds for the path as it is commanded, and as an arm goes that lags an
 which goes straight and has no corners, as it is commanded alone.
 """
 
-import logging
 import math
-import time
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +37,13 @@ from grasping.planning.gate.paths import (
     path_violations,
     touch_violations,
 )
+from grasping.planning.gate.report import MOST_VIOLATIONS, Looked, report
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import FINGERS
 
-_log = logging.getLogger(__name__)
 #: The tool may leave the workspace by this much [m].
 WORKSPACE_SLACK_M = 0.002
-_MOST_VIOLATIONS = 6
 
 
 def check_motions(
@@ -71,33 +68,28 @@ def check_motions(
         measured: joints (6,) [rad] of every arm of the cell, read back now.
         target_points_m, other_points_m: (M, 3) world points of the object to pick, and of all others.
     """
-    begun_s = time.monotonic()
     walk = _Walk(cell)
-    try:
+
+    def violations() -> list[str]:
         points = {"target": target_points_m, "other objects": other_points_m}
-        violations = number_violations(cell, motions, arm, T_world_tcp, pre_open_m, grasp_width_m, measured, points)
-        # Motions that are not even finite or continuous cannot be placed in the world.
-        if not violations:
-            seen_points = apply(invert(T_world_tcp), target_points_m)
-            held_points = apply(invert(T_world_tcp), standing(target_points_m))
-            violations = list(grasp_violations(seen_points, pre_open_m))
-            world = GateWorld(cell, arm, measured, other_points_m, target_points_m, held_points)
-            for phase in Phase:
-                holds = phase in (Phase.LIFT, Phase.PLACE)
-                world.show(target=phase in (Phase.TRANSIT, Phase.APPROACH), held=holds)
-                width_m = grasp_width_m if holds else pre_open_m
-                for way in both_ways(motions[phase]):
-                    tools = walk.along(phase, way, world, width_m, T_world_tcp)
-                    wrong = path_violations(phase, tools, T_world_tcp, seen_points, held_points, cell.bin)
-                    violations += [f"{phase} {what}{way.whose}" for what in wrong]
-            violations += [*walk.violations, *parking_violations(motions[Phase.RETREAT])]
-        seal = "" if violations else seal_of(arm, motions, T_world_tcp, pre_open_m, measured)
-    except Exception as error:  # a check that cannot be made is no check passed
-        _log.exception("The gate could not check a plan")
-        violations, seal = [f"the plan cannot be checked: {type(error).__name__}: {error}"], ""
-    first = tuple(islice(violations, _MOST_VIOLATIONS))
-    clearance_m = walk.clearance_m if walk.checked else float("nan")
-    return GateReport(not first, first, walk.checked, clearance_m, seal, begun_s)
+        wrong = number_violations(cell, motions, arm, T_world_tcp, pre_open_m, grasp_width_m, measured, points)
+        if wrong:  # motions that are not even finite or continuous cannot be placed in the world
+            return wrong
+        seen_points = apply(invert(T_world_tcp), target_points_m)
+        held_points = apply(invert(T_world_tcp), standing(target_points_m))
+        wrong += grasp_violations(seen_points, pre_open_m)
+        world = GateWorld(cell, arm, measured, other_points_m, target_points_m, held_points)
+        for phase in Phase:
+            holds = phase in (Phase.LIFT, Phase.PLACE)
+            world.show(target=phase in (Phase.TRANSIT, Phase.APPROACH), held=holds)
+            for way in both_ways(motions[phase]):
+                tools = walk.along(phase, way, world, grasp_width_m if holds else pre_open_m, T_world_tcp)
+                off = path_violations(phase, tools, T_world_tcp, seen_points, held_points, cell.bin)
+                wrong += [f"{phase} {what}{way.whose}" for what in off]
+        return [*wrong, *walk.violations, *parking_violations(motions[Phase.RETREAT])]
+
+    seal = partial(seal_of, arm, motions, T_world_tcp, pre_open_m, measured)
+    return report(walk.looked, "the plan cannot be checked", violations, seal)
 
 
 def check_transit(
@@ -116,22 +108,19 @@ def check_transit(
         width_m: finger opening; held_points_tcp_m: (K, 3) of what they hold, in the tool's frame.
     Others as `check_motions`. The report's seal is of this motion as a `Phase.TRANSIT`.
     """
-    begun_s, walk, seal = time.monotonic(), _Walk(cell), ""
-    try:
-        violations = transit_violations(cell, motion, arm, width_m, measured)
-        if not violations:
-            world = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points_tcp_m)
-            for way in both_ways(motion):
-                walk.along(Phase.TRANSIT, way, world, width_m, np.eye(4))
-            violations += walk.violations
-        if not violations:
-            seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), width_m, measured)
-    except Exception as error:  # a check that cannot be made is no check passed
-        _log.exception("The gate could not check a motion")
-        violations = [f"the motion cannot be checked: {type(error).__name__}: {error}"]
-    first = tuple(islice(violations, _MOST_VIOLATIONS))
-    clearance_m = walk.clearance_m if walk.checked else float("nan")
-    return GateReport(not first, first, walk.checked, clearance_m, seal, begun_s)
+    walk = _Walk(cell)
+
+    def violations() -> list[str]:
+        wrong = transit_violations(cell, motion, arm, width_m, measured)
+        if wrong:
+            return wrong
+        world = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points_tcp_m)
+        for way in both_ways(motion):
+            walk.along(Phase.TRANSIT, way, world, width_m, np.eye(4))
+        return walk.violations
+
+    seal = partial(seal_of, arm, {Phase.TRANSIT: motion}, np.eye(4), width_m, measured)
+    return report(walk.looked, "the motion cannot be checked", violations, seal)
 
 
 def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Joints) -> GateReport:
@@ -140,26 +129,24 @@ def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Join
 
     Others as `check_transit`.
     """
-    begun_s, checked, seal = time.monotonic(), 0, ""
-    try:
-        violations = transit_violations(cell, motion, arm, TOUCH_WIDTH_M, measured)
-        if not violations:
-            world, way = GateWorld(cell, arm, measured, np.zeros((0, 3))), as_told(motion)
-            tools = []
-            for joints in way.joints_rad:
-                tools.append(world.move(joints, TOUCH_WIDTH_M))
-                met = [touch for touch in world.touches() if touch.gap_m < 0.0]
-                wrong = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
-                violations += [f"{one.moving} meets {one.other}" for one in wrong[:1]]
-            checked = len(tools)
-            violations += touch_violations(np.array(tools), way.times_s, cell.workspace)
-        if not violations:
-            seal = seal_of(arm, {Phase.TRANSIT: motion}, np.eye(4), TOUCH_WIDTH_M, measured)
-    except Exception as error:  # a check that cannot be made is no check passed
-        _log.exception("The gate could not check a touch")
-        violations = [f"the touch cannot be checked: {type(error).__name__}: {error}"]
-    first = tuple(islice(violations, _MOST_VIOLATIONS))
-    return GateReport(not first, first, checked, float("nan"), seal, begun_s)
+    looked = Looked()
+
+    def violations() -> list[str]:
+        wrong = transit_violations(cell, motion, arm, TOUCH_WIDTH_M, measured)
+        if wrong:
+            return wrong
+        world, way = GateWorld(cell, arm, measured, np.zeros((0, 3))), as_told(motion)
+        tools = []
+        for joints in way.joints_rad:
+            tools.append(world.move(joints, TOUCH_WIDTH_M))
+            met = [touch for touch in world.touches() if touch.gap_m < 0.0]
+            barred = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
+            wrong += [f"{one.moving} meets {one.other}" for one in barred[:1]]
+        looked.checked = len(tools)
+        return [*wrong, *touch_violations(np.array(tools), way.times_s, cell.workspace)]
+
+    seal = partial(seal_of, arm, {Phase.TRANSIT: motion}, np.eye(4), TOUCH_WIDTH_M, measured)
+    return report(looked, "the touch cannot be checked", violations, seal)
 
 
 class _Walk:
@@ -171,8 +158,7 @@ class _Walk:
         self._allowed_m = [(low - WORKSPACE_SLACK_M, high + WORKSPACE_SLACK_M) for low, high in sides]
         self._seen: set[tuple[Phase, str, str]] = set()
         self.violations: list[str] = []
-        self.checked = 0
-        self.clearance_m = CLEARANCE_SEEN_M
+        self.looked = Looked()
 
     def along(self, phase: Phase, way: GateWay, world: GateWorld, width_m: float, T_world_tcp: Matrix) -> Matrix:
         """The tool's poses (M, 4, 4) on the way. T_world_tcp: the promised grasp."""
@@ -183,16 +169,18 @@ class _Walk:
             # A handful of numbers is compared sooner one by one than as an array.
             tool_m = tools[-1][:3, 3].tolist()
             raised |= tool_m[2] - promised_m[2] >= RAISED_M
-            if not is_looked_at or len(self.violations) >= _MOST_VIOLATIONS:
+            if not is_looked_at or len(self.violations) >= MOST_VIOLATIONS:
                 continue
-            self.checked += 1
+            if not self.looked.checked:
+                self.looked.clearance_m = CLEARANCE_SEEN_M
+            self.looked.checked += 1
             if not self._is_within(*tool_m):
                 where = f"leaves the workspace at {np.round(tool_m, 3).tolist()} m"
                 self._note(phase, time_s, "the tool", where + way.whose)
             closing_in = phase is Phase.APPROACH and math.dist(tool_m, promised_m) < EXEMPT_M
             for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
                 if not touch.other.startswith(f"{world.arm} "):
-                    self.clearance_m = min(self.clearance_m, touch.gap_m)
+                    self.looked.clearance_m = min(self.looked.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
                     self._note(phase, time_s, touch.moving, f"meets {touch.other}{way.whose}")
         return np.array(tools)

@@ -5,10 +5,8 @@ other alone, by other means than the planner's; it refuses, with the reason, and
 """
 
 import hashlib
-import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from functools import partial
 
 import mujoco
 import numpy as np
@@ -19,11 +17,11 @@ from core.cell import Cell
 from core.transforms import apply, invert
 from grasping.planning.gate.model import standing
 from grasping.planning.gate.numbers import START_RAD, Joints
+from grasping.planning.gate.report import Looked, report
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from hardware.arms.together import TimedStep, TimeLine
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M, urdf
 
-_log = logging.getLogger(__name__)
 #: Nearer than this [m] two moving arms may not come; between samples no joint of either moves farther than that.
 APART_M, SAMPLE_RAD = 0.02, np.deg2rad(1.0)
 #: Either arm may be so far behind the other [s]: they are checked side by side, and with either that late, or half.
@@ -33,7 +31,6 @@ _LAGS_S = ((0.0, 0.0), (LAG_S / 2, 0.0), (LAG_S, 0.0), (0.0, LAG_S / 2), (0.0, L
 _SEEN_M = 0.06
 #: What is held is a box around its points in each column of this width [m], at least so thick [m] to either side.
 _COLUMN_M, _THIN_M = 0.02, 0.001
-_MOST_VIOLATIONS = 6
 _ORDER = ((Phase.PLACE, "open", Phase.RETREAT), (Phase.TRANSIT, Phase.APPROACH, "close", Phase.LIFT))
 
 
@@ -53,18 +50,17 @@ def check_together(
         measured: joints (6,) [rad] of every arm of the cell, read back now.
         held_m: by arm, the points (M, 3) of its object where it stood, world.
     """
-    begun_s, checked, nearest_m, seal = time.monotonic(), 0, float("nan"), ""
-    try:
-        violations = list(_violations(cell, carrying, reaching, steps, measured))
-        if not violations:
+    looked = Looked()
+
+    def violations() -> list[str]:
+        wrong = list(_violations(cell, carrying, reaching, steps, measured))
+        if not wrong:
             world = _PairWorld(cell, carrying, reaching, held_m)
-            checked, nearest_m, violations = world.follow(steps[carrying.arm], steps[reaching.arm])
-        seal = "" if violations else seal_of_steps(carrying, reaching, steps, measured)
-    except Exception as error:  # a check that cannot be made is no check passed
-        _log.exception("The gate could not check two arms together")
-        violations = [f"the motions cannot be checked together: {type(error).__name__}: {error}"]
-    first = tuple(islice(violations, _MOST_VIOLATIONS))
-    return GateReport(not first, first, checked, nearest_m, seal, begun_s)
+            looked.checked, looked.clearance_m, wrong = world.follow(steps[carrying.arm], steps[reaching.arm])
+        return wrong
+
+    seal = partial(seal_of_steps, carrying, reaching, steps, measured)
+    return report(looked, "the motions cannot be checked together", violations, seal)
 
 
 def seal_of_steps(carrying: GraspPlan, reaching: GraspPlan, steps: TimeLine, measured: Joints) -> str:
