@@ -21,7 +21,7 @@ class TagSheetOptions(CellOption):
 def tag_sheet(options: TagSheetOptions) -> int:
     from app.console import Console
     from app.paths import cell_file
-    from calibration.tag_sheet import write_tag_sheet
+    from calibration.sheets.tag_sheet import write_tag_sheet
     from core.cell import load_cell
 
     cell = load_cell(cell_file(options.cell))

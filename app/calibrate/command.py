@@ -23,11 +23,11 @@ from app.keys import require_terminal
 from app.paths import cell_file, home
 from app.run.operator import Operator
 from calibration.board import Board
-from calibration.board_sheet import write_board_sheet
 from calibration.board_view import mean_tags
 from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import CalibrationFinding, CellCalibration, FoundError
+from calibration.sheets.board_sheet import write_board_sheet
 from core.cell import Cell, load_cell
 from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.report.words import counted

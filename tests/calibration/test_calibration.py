@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from calibration.cell_check import check_cell
-from calibration.tag_sheet import PX_PER_MM, RULER_MM, tag_pages, write_tag_sheet
+from calibration.sheets.page import PX_PER_MM
+from calibration.sheets.tag_sheet import RULER_MM, tag_pages, write_tag_sheet
 from core.cell import Cell, load_cell
 from core.cell_parts import Tag
 from core.errors import CalibrationError, StorageError

@@ -3,21 +3,15 @@
 from math import degrees
 from pathlib import Path
 
-import cv2
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from calibration.sheets.page import A4_MM, Page, write_pdf
 from core.cell import Cell
 from core.cell_parts import PAPER_RATIO, Tag
 from core.errors import CalibrationError
-from core.files import writing
 
-DPI = 300
-PX_PER_MM = DPI / 25.4
-PAGE_MM = (210.0, 297.0)
 _SIDE_MM, _TOP_MM, _BOTTOM_MM = 4.0, 22.0, 272.0
 _LABEL_MM = 9.0
-_TEXT_MM = 3.4
 RULER_MM = (20.0, 284.0, 100.0)  # left end, height on the page, length
 
 
@@ -28,12 +22,7 @@ def write_tag_sheet(cell: Cell, path: Path) -> None:
         CalibrationError: a cell without tags, or a tag that does not fit on A4.
         StorageError: a file that cannot be written.
     """
-    pages = tag_pages(cell)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pages[0].save(
-            path, "PDF", resolution=DPI, save_all=True, append_images=pages[1:], title=f"Vitro tags: {cell.name}"
-        )
+    write_pdf(path, tag_pages(cell), f"Vitro tags: {cell.name}")
 
 
 def tag_pages(cell: Cell) -> list[Image.Image]:
@@ -43,7 +32,7 @@ def tag_pages(cell: Cell) -> list[Image.Image]:
     pages = [_blank_page(cell, number, total) for number in range(total)]
     for tag, (number, left_mm, top_mm) in zip(cell.tags, places, strict=True):
         _draw_tag(pages[number], tag, left_mm, top_mm)
-    return pages
+    return [page.image for page in pages]
 
 
 def _arrange(cell: Cell) -> list[tuple[int, float, float]]:
@@ -54,12 +43,12 @@ def _arrange(cell: Cell) -> list[tuple[int, float, float]]:
     page, left, top, row_height = 0, _SIDE_MM, _TOP_MM, 0.0
     for tag in cell.tags:
         box = _box_mm(tag)
-        if box > PAGE_MM[0] - 2 * _SIDE_MM:
+        if box > A4_MM[0] - 2 * _SIDE_MM:
             raise CalibrationError(
                 f"Tag {tag.id} of {tag.size_m * 1000:.0f} mm does not fit on an A4 page with its white border.",
                 "Choose at most 160 mm in the cell's YAML.",
             )
-        if left + box > PAGE_MM[0] - _SIDE_MM:
+        if left + box > A4_MM[0] - _SIDE_MM:
             left, top, row_height = _SIDE_MM, top + row_height, 0.0
         if top + box + _LABEL_MM > _BOTTOM_MM:
             page, left, top, row_height = page + 1, _SIDE_MM, _TOP_MM, 0.0
@@ -72,47 +61,27 @@ def _box_mm(tag: Tag) -> float:
     return tag.size_m * 1000 * PAPER_RATIO
 
 
-def _draw_tag(page: Image.Image, tag: Tag, left_mm: float, top_mm: float) -> None:
-    side_px = round(tag.size_m * 1000 * PX_PER_MM)
-    family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-    marker = cv2.aruco.generateImageMarker(family, tag.id, side_px)
+def _draw_tag(page: Page, tag: Tag, left_mm: float, top_mm: float) -> None:
     border_mm = (_box_mm(tag) - tag.size_m * 1000) / 2
-    page.paste(Image.fromarray(np.asarray(marker)), (_px(left_mm + border_mm), _px(top_mm + border_mm)))
-    draw = ImageDraw.Draw(page)
+    page.tag(tag.id, tag.size_m, left_mm + border_mm, top_mm + border_mm)
     for x, dx in ((left_mm, 2.0), (left_mm + _box_mm(tag), -2.0)):
         for y, dy in ((top_mm, 2.0), (top_mm + _box_mm(tag) + _LABEL_MM, -2.0)):
-            draw.line([(_px(x), _px(y)), (_px(x + dx), _px(y))], fill=0, width=2)
-            draw.line([(_px(x), _px(y)), (_px(x), _px(y + dy))], fill=0, width=2)
+            page.line((x, y), (x + dx, y))
+            page.line((x, y), (x, y + dy))
     x, y = left_mm + border_mm, top_mm + _box_mm(tag) + 1.0
-    arrow = [(x, y + 3.5), (x + 1.5, y), (x + 3.0, y + 3.5)]
-    draw.polygon([(_px(a), _px(b)) for a, b in arrow], fill=0)
+    page.polygon((x, y + 3.5), (x + 1.5, y), (x + 3.0, y + 3.5))
     place = f"x {tag.position_m[0] * 1000:+.0f}  y {tag.position_m[1] * 1000:+.0f} mm"
-    _write(draw, x + 4.5, y, f"tag {tag.id}: {tag.size_m * 1000:.1f} mm\n{place}, turn {degrees(tag.yaw_rad):.0f}°")
+    page.write(x + 4.5, y, f"tag {tag.id}: {tag.size_m * 1000:.1f} mm\n{place}, turn {degrees(tag.yaw_rad):.0f}°")
 
 
-def _blank_page(cell: Cell, number: int, total: int) -> Image.Image:
-    page = Image.new("1", (_px(PAGE_MM[0]), _px(PAGE_MM[1])), 1)
-    draw = ImageDraw.Draw(page)
-    _write(
-        draw,
+def _blank_page(cell: Cell, number: int, total: int) -> Page:
+    page = Page(A4_MM)
+    page.write(
         12.0,
         8.0,
         f"Vitro cell '{cell.name}': tag36h11, page {number + 1} of {total}. Print at 100 %, not fitted to the page.\n"
         "Measure each black square and write what you measured into the cell's YAML (size_m).\n"
         "x, y: centre of the tag from the table's centre. The arrow is the table's +y, turned to the left by 'turn'.",
     )
-    left, y, length = RULER_MM
-    draw.line([(_px(left), _px(y)), (_px(left + length), _px(y))], fill=0, width=2)
-    for tick in range(int(length) // 10 + 1):
-        x = _px(left + tick * 10)
-        draw.line([(x, _px(y - (4 if tick % 5 == 0 else 2))), (x, _px(y))], fill=0, width=2)
-    _write(draw, left + length + 5, y - 4, f"{length:.0f} mm between the ends: measure it first")
+    page.ruler(*RULER_MM)
     return page
-
-
-def _write(draw: ImageDraw.ImageDraw, x_mm: float, y_mm: float, text: str) -> None:
-    draw.multiline_text((_px(x_mm), _px(y_mm)), text, fill=0, font=ImageFont.load_default(_TEXT_MM * PX_PER_MM))
-
-
-def _px(mm: float) -> int:
-    return round(mm * PX_PER_MM)
