@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
@@ -71,7 +71,7 @@ def load_cell(path: Path) -> Cell:
         problems = []
         for problem in error.errors():  # those of the whole cell name their fields themselves
             what, field = problem["msg"].removeprefix("Value error, "), ".".join(map(str, problem["loc"]))
-            what = _unknown(str(problem["loc"][-1])) if problem["type"] == "extra_forbidden" else what
+            what = _unknown(*map(str, problem["loc"])) if problem["type"] == "extra_forbidden" else what
             problems.append(f"{field}: {what}" if field else what)
         raise ConfigurationError(
             f"The cell file {path} cannot be used: {'; '.join(problems)}.",
@@ -79,11 +79,26 @@ def load_cell(path: Path) -> Cell:
         ) from error
 
 
-def _unknown(field: str) -> str:
-    """What is said of a field that there is not: which one was meant, if any."""
-    known = {name for section in Section.__subclasses__() for name in section.model_fields}
-    meant = get_close_matches(field, sorted(known), 1)
-    return f"there is no such field{f'; is {meant[0]} meant?' if meant else ''}"
+def _unknown(*path: str) -> str:
+    """What is said of a field that there is not: which one was meant, if any, of its own section or of another."""
+    *place, field = path
+    own = place[0] if place else ""
+    fields = {section: list(kind.model_fields) for section, kind in _sections()}
+    if meant := get_close_matches(field, fields[own], 1):
+        return f"there is no such field; is {meant[0]} meant?"
+    if meant := get_close_matches(field, sorted({name for names in fields.values() for name in names}), 1):
+        owners = [section or "the whole cell" for section, names in fields.items() if meant[0] in names]
+        return f"there is no such field; is {meant[0]} of {' or '.join(owners)} meant?"
+    return "there is no such field"
+
+
+def _sections() -> Iterator[tuple[str, type[Section]]]:
+    """The cell's own fields, by no name, and those of its sections, by the section's."""
+    yield "", Cell
+    for name, field in Cell.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):  # of one section, or of a list or mapping of them
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield name, kind
 
 
 def _read(path: Path) -> dict[str, Any]:

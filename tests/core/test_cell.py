@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from core.cell import load_cell
+from core.cell import Cell, load_cell
+from core.cell_parts import ArmMount, Bin, CameraMount, Table, Tag, Workspace
 from core.errors import ConfigurationError
 from tests.support.paths import CELLS
 
@@ -73,6 +74,10 @@ REFUSED = [
     ("bin.wall_m", 0.09, "bin.wall_m: walls this thick"),
     ("bin.wal_m", 0.01, r"bin.wal_m: there is no such field; is wall_m meant\?"),
     ("camera.position", [0.5, 0.0, 0.7], r"camera.position: there is no such field; is position_m meant\?"),
+    ("camera.wall_m", 0.01, r"camera.wall_m: there is no such field; is wall_m of bin meant\?"),
+    ("bin.size", [0.2, 0.2, 0.1], r"bin.size: there is no such field; is size_m meant\?"),
+    ("table.gripper_stroke", 0.07, r"no such field; is gripper_stroke_m of arms meant\?"),
+    ("workspace.calibrated", "today", r"no such field; is calibrated of the whole cell meant\?"),
     ("zebra", 1, r"zebra: there is no such field\. Mend"),
 ]
 
@@ -94,6 +99,26 @@ def test_a_cell_of_thousands_of_tags_is_refused_before_they_are_compared(tmp_pat
     tags = [{"id": number % 587, "size_m": 0.001, "position_m": [0.0, 0.0]} for number in range(2000)]
     with pytest.raises(ConfigurationError, match=r"tags: .*at most 100"):
         load(tmp_path, changed("tags", tags))
+
+
+SECTIONS = {"": Cell, "table.": Table, "camera.": CameraMount, "tags.0.": Tag, "arms.left.": ArmMount, "bin.": Bin}
+SECTIONS |= {"workspace.": Workspace}
+WHOLE = "the whole cell"
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section or "cell")
+def test_of_a_misspelt_field_one_of_its_own_section_is_meant_or_it_is_said_of_which(
+    tmp_path: Path, section: str
+) -> None:
+    """Any run of letters left out: tags.0.pos_m is position_m, though an arm's base_m is spelt more alike."""
+    own = set(SECTIONS[section].model_fields)
+    cuts = [(name, slice(first, last)) for name in own for first in range(1, len(name)) for last in range(len(name))]
+    for field in {name[: cut.start] + name[max(cut.start, cut.stop) :] for name, cut in cuts} - own:
+        with pytest.raises(ConfigurationError, match="there is no such field") as refused:
+            load(tmp_path, changed(section + field, 1))
+        meant, _, others = refused.value.cause.partition("; is ")[2].partition(" meant?")[0].partition(" of ")
+        owners = [SECTIONS[name] for name in SECTIONS if (name.partition(".")[0] or WHOLE) in others.split(" or ")]
+        assert not meant or (all(meant in kind.model_fields for kind in owners) if owners else meant in own), field
 
 
 @pytest.mark.parametrize(("yaw_rad", "overlaps"), [(0.0, False), (np.pi / 4, True)])
