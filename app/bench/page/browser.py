@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,6 +48,7 @@ class Browser:
         command = [str(CHROMIUM), *OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._port = self._wait_for_port()
+        self._spent_s: dict[Any, float] = {}
 
     def _wait_for_port(self, limit_s: float = 30.0) -> int:
         file, end_s = Path(self._profile.name) / "DevToolsActivePort", time.monotonic() + limit_s
@@ -73,12 +75,16 @@ class Browser:
         return tab
 
     def cpu_s(self) -> float:
-        """What its processes have computed so far [s]."""
+        """What its processes have computed so far [s]; of those that have ended, as far as was seen."""
         import psutil
 
-        whole = psutil.Process(self._process.pid)
-        times = [process.cpu_times() for process in (whole, *whole.children(recursive=True))]
-        return float(sum(one.user + one.system for one in times))
+        with suppress(psutil.NoSuchProcess):
+            whole = psutil.Process(self._process.pid)
+            for process in (whole, *whole.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):  # it ended since it was listed
+                    times = process.cpu_times()
+                    self._spent_s[process] = times.user + times.system
+        return sum(self._spent_s.values())
 
     def __enter__(self) -> "Browser":
         return self
