@@ -21,9 +21,11 @@
   const show = (now) => {
     isDue = false;
     shown = performance.now();
-    const called = [...asked.values()];
-    asked.clear();
-    for (const callback of called) callback(now);
+    for (const asking of [...asked.keys()]) {
+      const callback = asked.get(asking);
+      if (!asked.delete(asking)) continue;  // taken back by one before it
+      try { callback(now); } catch (error) { reportError(error); }
+    }
   };
   window.requestAnimationFrame = (callback) => {
     asked.set(++number, callback);

@@ -74,3 +74,27 @@ def test_while_a_hand_turns_the_view_every_frame_is_drawn(tab: Tab) -> None:
 def test_a_frame_that_is_taken_back_does_not_come(tab: Tab) -> None:
     asked = "new Promise(done => { const first = requestAnimationFrame(() => done('first'));"
     assert tab.run(f"{asked} requestAnimationFrame(() => done('second')); cancelAnimationFrame(first); }})") == "second"
+
+
+def test_a_frame_that_fails_is_told_and_takes_no_other_with_it(tab: Tab) -> None:
+    told = tab.run("""new Promise(done => {
+      const came = [];
+      window.addEventListener("error", event => { came.push(event.message); event.preventDefault(); }, {once: true});
+      requestAnimationFrame(() => came.push("before"));
+      requestAnimationFrame(() => { throw new Error("planted"); });
+      const next = () => { came.push("next"); done(came); };
+      requestAnimationFrame(() => { came.push("after"); requestAnimationFrame(next); });
+    })""")
+    assert [one for one in told if "planted" not in one] == ["before", "after", "next"]
+    assert any("planted" in one for one in told)
+
+
+def test_a_frame_that_another_of_the_same_moment_takes_back_does_not_come(tab: Tab) -> None:
+    told = tab.run("""new Promise(done => {
+      const came = [];
+      let second;
+      requestAnimationFrame(() => { came.push("first"); cancelAnimationFrame(second); });
+      second = requestAnimationFrame(() => came.push("second"));
+      requestAnimationFrame(() => done(came));
+    })""")
+    assert told == ["first"]
