@@ -1,9 +1,18 @@
 """A campaign: what is compared, on what, and how often, fixed before its first trial."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+#: Most characters of a campaign's name.
+LONGEST_NAME = 64
+
+
+def is_name(text: str) -> bool:
+    """Whether a campaign may be called so: part of a file's name wherever it comes from, and never a path."""
+    return len(text) <= LONGEST_NAME and re.fullmatch(r"\w[\w.-]*", text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, BinaryIO
 
-from app.campaign.definition import chosen_estimators, define, demand_same, shared_settings
+from app.campaign.definition import chosen_estimators, define, demand_name, demand_same, shared_settings
 from app.campaign.options import CampaignOptions
 from app.campaign.progress import breaks_plan, running_elsewhere
 from app.campaign.runner import CampaignRunner
@@ -104,6 +104,7 @@ def _begin(runner: CampaignRunner, console: Console) -> None:
 
 def _demand_sound(store: TrialStore, options: CampaignOptions, station: Station) -> None:
     """Refuses what cannot be begun or gone on with before anything of it is left on the disk."""
+    demand_name(options.name)  # of a known one too, which somebody's hand or an older import may have named
     campaigns = {one.name: one for one in store.campaigns()}
     if options.name in campaigns:
         demand_same(campaigns[options.name], options, _place(station))

@@ -11,7 +11,7 @@ from app.run.options import SharedOptions
 from core.errors import ConfigurationError
 from core.surfaces import SURFACES
 from perception.estimators.registry import find_estimators
-from trials.campaign import Campaign
+from trials.campaign import LONGEST_NAME, Campaign, is_name
 
 #: Most objects of a scene.
 MOST_OBJECTS = 6
@@ -38,7 +38,7 @@ def define(options: CampaignOptions, station: Mapping[str, str], choices: Mappin
     given = {name: getattr(options, name) for name in DEFAULTS}
     said = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
     return Campaign(
-        name=demand_name(options.name),
+        name=options.name,
         question=str(said["question"]),
         estimators=tuple(choices),
         surfaces=names_in(str(said["surfaces"]), SURFACES),
@@ -118,17 +118,17 @@ def parse_objects(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def demand_name(name: str) -> str:
-    """The name, if a campaign may be called so.
+def demand_name(name: str) -> None:
+    """Refuses what no campaign may be called, and what no file of it may be named after.
 
     Raises:
-        ConfigurationError: it may not.
+        ConfigurationError: it is that.
     """
-    if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
+    if not is_name(name):
         raise ConfigurationError(
-            f"{name!r} is no name for a campaign.", "Use letters, digits, '-', '_' and '.', 64 at most: table6."
+            f"{name!r} is no name for a campaign.",
+            f"Use letters, digits, '-', '_' and '.', {LONGEST_NAME} at most: table6.",
         )
-    return name
 
 
 def _words(value: object) -> str:

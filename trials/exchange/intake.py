@@ -7,7 +7,7 @@ from itertools import islice
 from sqlalchemy import Connection, select
 
 from core.errors import TrialError
-from trials.campaign import Campaign
+from trials.campaign import LONGEST_NAME, Campaign
 from trials.columns import values_of
 from trials.exchange.content import ExchangedTrial, LogContent
 from trials.label import Label
@@ -66,7 +66,7 @@ def _take_campaign(store: TrialStore, connection: Connection, campaign: Campaign
     name, number = campaign.name, 1
     while name in taken:
         number += 1
-        name = f"{campaign.name}-{number}"
+        name = f"{campaign.name[: LONGEST_NAME - 6]}-{number}"
     if name != campaign.name:
         intake.renamed[campaign.name] = name
     intake.campaigns += 1

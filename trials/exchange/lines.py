@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TextIO
 
 from core.errors import TrialError
 from core.json_values import plain, to_json
-from trials.campaign import Campaign
+from trials.campaign import Campaign, is_name
 from trials.columns import read_row, row_from_json
 from trials.exchange.content import ExchangedTrial, LogContent
 from trials.label import Label
@@ -143,6 +143,8 @@ def _parsed(path: Path, number: int, line: dict[str, Any], parse: Any) -> Any:
 def _campaign(line: dict[str, Any]) -> Campaign:
     campaign = campaign_of(row_from_json(Campaign, line["campaign"]))
     _demand_uuid(campaign.uuid)
+    if not is_name(campaign.name):
+        raise ValueError(f"{campaign.name!r} is no name for a campaign")
     return campaign
 
 

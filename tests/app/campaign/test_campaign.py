@@ -157,6 +157,19 @@ def test_a_campaign_that_is_refused_leaves_nothing(home: Path, refused: dict[str
         assert store.campaigns() == ()
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize("name", ["../c", "/tmp/c", "a/b", "..", ".c", "c\n", "c\0", "c c", "\udcff", "c" * 65, ""])
+def test_a_name_never_becomes_a_path_though_a_log_knows_it(home: Path, name: str, is_known: bool) -> None:
+    """A log that was edited by hand, or made on another machine, may hold a campaign of any name."""
+    with TrialStore(home / "trials.db") as store:
+        if is_known and name.isprintable():
+            store.add_campaign(replace(_known(), name=name))
+    before = set(home.parent.rglob("*"))
+    with pytest.raises(ConfigurationError, match="is no name for a campaign"):
+        run(replace(options(), name=name))
+    assert {path for path in set(home.parent.rglob("*")) - before if "trials.db" not in path.name} == set()
+
+
 def test_a_name_that_a_person_takes_for_a_slip_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with TrialStore(home / "trials.db") as store:
         store.add_campaign(_known())

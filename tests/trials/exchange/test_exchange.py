@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import TrialError
 from tests.support.trial_rows import begin, finish, row
-from trials.campaign import Campaign
+from trials.campaign import Campaign, is_name
 from trials.exchange.content import read_content
 from trials.exchange.intake import Intake, take_in
 from trials.exchange.lines import reading_lines, write_lines, write_zip
@@ -138,6 +138,23 @@ def test_another_campaign_of_the_same_name_is_renamed_and_its_trials_follow(
     assert len(store.labelled(campaign=store.campaign("glass-2").id)) == 4
     assert take_in(store, read_content(other)).renamed == {}
     assert len(store.campaigns()) == 2
+
+
+def test_a_renamed_campaign_may_be_called_so_however_long_its_name_was(store: TrialStore, tmp_path: Path) -> None:
+    store.add_campaign(replace(PLAN, name="g" * 64))
+    for number in range(2, 12):
+        with TrialStore(tmp_path / f"{number}.db") as lab:
+            lab.add_campaign(replace(PLAN, name="g" * 64))
+            take_in(store, read_content(lab))
+    names = {campaign.name for campaign in store.campaigns()}
+    assert len(names) == 11 and all(map(is_name, names))
+
+
+@pytest.mark.parametrize("name", ["../glass", "/etc/passwd", "a b", "", "g" * 65])
+def test_a_campaign_that_is_named_after_a_path_is_not_imported(store: TrialStore, tmp_path: Path, name: str) -> None:
+    with TrialStore(tmp_path / "edited.db") as lab:
+        lab.add_campaign(replace(PLAN, name=name))
+        refused(store, exported(lab, tmp_path / "a.jsonl"), "line 2 .* is no name for a campaign")
 
 
 def refused(store: TrialStore, path: Path, match: str) -> None:
