@@ -6,7 +6,6 @@ It is told the table's plane in every pixel and answers with how far above it th
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -104,10 +103,3 @@ def pad_to_multiple(x: Tensor) -> Tensor:
     """Repeats the last row and column of (B, C, H, W) up to a size that the network takes."""
     height, width = x.shape[-2:]
     return functional.pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
-
-
-@torch.no_grad()
-def average_into(slow: nn.Module, fast: nn.Module, keep: float) -> None:
-    """Moves the weights of `slow` towards those of `fast`: an exponential average over the training."""
-    for a, b in zip(slow.parameters(), fast.parameters(), strict=True):
-        a.lerp_(b, 1.0 - keep)

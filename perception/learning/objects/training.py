@@ -2,9 +2,9 @@
 
 import copy
 import math
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingError
-from core.files import read_archive, write_archive
-from core.threads import fix_threads
+from core.files import read_archive
 from core.work import write_whole
 from perception.estimators.running import pick_device
-from perception.estimators.vitro_s.network import average_into
 from perception.learning.objects.loss import WEIGHTS as TERMS
 from perception.learning.objects.loss import loss_terms
 from perception.learning.objects.samples import sample
@@ -25,26 +23,19 @@ from perception.learning.objects.settings import ObjectsSettings
 from perception.learning.objects.validation import ObjectScores, validate, validation_picture
 from perception.learning.objects.view_source import ViewSource
 from perception.learning.objects.views import View
-from perception.learning.training.files import GOES_ON, LogRow, TrainingLog, write_png
+from perception.learning.training.averaged import PICTURE, STATE, AveragedTraining
+from perception.learning.training.files import GOES_ON, write_png
 from perception.learning.training.validation import Progress
-from perception.learning.vitro_s.training import KEEP, Optimizer, mean_gradients
 from perception.objects.model import FORMAT, WEIGHTS, ObjectFinder, read_network
 from perception.objects.network import ObjectsNet
 from perception.weights.bundled import tensors_bytes
 
-STATE, LOG, CURVE, PICTURE = "state.pt", "log.csv", "loss.png", "validation.png"
 _FORMAT = "objects training 1"
-#: AdamW's rate for the pretrained encoder and the layers at both ends.
-ADAM_RATE = 3e-4
-#: The encoder's kernels are pretrained, the ends are AdamW's as Muon's authors advise.
-ADAMS_MODULES = ("encoder", "stem", "head")
-#: Longer gradients are cut to this.
-LONGEST_GRADIENT = 5.0
 #: Validated on so many views.
 VALIDATED = 80
 
 
-class ObjectsTraining:
+class ObjectsTraining(AveragedTraining[ObjectsNet]):
     """One run in a folder; made anew on the same folder it goes on from its checkpoint, on other draws: which scenes
     were ready when decides what is drawn.
 
@@ -56,22 +47,20 @@ class ObjectsTraining:
     #: Steps after the last checkpoint are lost for good.
     lost_steps = 0
 
+    #: The encoder's kernels are pretrained, the ends are AdamW's as Muon's authors advise.
+    adams_modules, adam_rate = ("encoder", "stem", "head"), 3e-4
+    longest_gradient = 5.0
+
     def __init__(self, out: Path, settings: ObjectsSettings) -> None:
-        self.out, self.settings = out, settings
-        self._device = pick_device(settings.device)
+        self.settings = settings
+        device = pick_device(settings.device)
         init = settings.init or (WEIGHTS if WEIGHTS.exists() else None)
         torch.manual_seed(settings.seed)
         net = ObjectsNet() if init is None else copy.deepcopy(read_network(init))
-        self.net = net.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.slow = copy.deepcopy(self.net)
-        self._optimizer = Optimizer(self.net, ADAMS_MODULES, ADAM_RATE)
-        fix_threads(1)
-        self._parts = settings.workers if self._device.type == "cpu" else 1
-        self._workers, self._loader = ThreadPoolExecutor(settings.workers), ThreadPoolExecutor(1)
-        self.steps_done, self.is_stopping = 0, False
-        self._seconds = 0.0
+        net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(out, settings.batch, settings.workers, device, net, copy.deepcopy(net))
+        self._loader = ThreadPoolExecutor(1)
         self._resume()
-        self._log = TrainingLog(out / LOG)
         self._log.begin(self.steps_done)
         self.source = ViewSource(settings.seed, settings.renderers, settings.views, settings.scenes)
         self._ahead: list[Future[tuple[Tensor, Tensor]]] = []
@@ -93,60 +82,28 @@ class ObjectsTraining:
         by_steps = self.steps_done / self.settings.steps
         return max(by_steps, self._seconds / (60 * self.settings.minutes)) if self.settings.minutes else by_steps
 
-    def step(self, should_stop: Callable[[], bool] = lambda: False) -> LogRow:
-        """One step of the optimizer; should_stop: whether it is to be the last, read when it is done.
+    def _factor(self) -> float:
+        return self.settings.factor(self.share, self.steps_done)
 
-        Raises:
-            TrainingError: the loss is not finite; the last checkpoint stands.
-        """
-        began_s, factor = time.monotonic(), self.settings.factor(self.share, self.steps_done)
+    def _losses(self) -> list[Callable[[], Tensor]]:
         self.source.collect()
         while len(self._ahead) < 2:
             drawn = [self.source.draw(self._draws) for _ in range(self.settings.batch)]
             self._ahead.append(self._loader.submit(_batch, drawn, int(self._draws.integers(1 << 31))))
-        value, gradients = self._gradients(*self._ahead.pop(0).result())
-        norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
-        if not np.isfinite(value) or not np.isfinite(norm):
-            raise TrainingError(
-                f"The loss of step {self.steps_done + 1} is {value}.",
-                "The last checkpoint stands: go on with a smaller --rate.",
-            )
-        shorter = min(1.0, LONGEST_GRADIENT / max(norm, 1e-9))
-        self._optimizer.step([shorter * gradient for gradient in gradients], factor, self._workers)
-        self.steps_done += 1
-        average_into(self.slow, self.net, min(KEEP, self.steps_done / (self.steps_done + 10)))
-        seconds = time.monotonic() - began_s
-        self._seconds += seconds
-        row = LogRow.of(self.steps_done, value, norm, factor, 1, self.settings.batch, seconds)
-        self._log.add(row)
-        self.is_stopping = should_stop()
-        return row
-
-    def _gradients(self, x: Tensor, y: Tensor) -> tuple[float, list[Tensor]]:
-        """The loss of a batch, whose parts the workers share, and its gradients."""
+        x, y = self._ahead.pop(0).result()
         parts = zip(x.chunk(self._parts), y.chunk(self._parts), strict=True)
-        return mean_gradients([self._workers.submit(self._share, *part) for part in parts])
+        return [partial(self._loss, *part) for part in parts]
 
-    def _share(self, x: Tensor, y: Tensor) -> tuple[float, tuple[Tensor, ...]]:
+    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         x, y = x.to(self._device), y.to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16):
             answer = self.net(x.contiguous(memory_format=torch.channels_last))
         terms = loss_terms(answer.float(), y)
-        value = torch.stack([TERMS[name] * term for name, term in terms.items()]).sum()
-        return value.item(), torch.autograd.grad(value, self._optimizer.parameters)
+        return torch.stack([TERMS[name] * term for name, term in terms.items()]).sum()
 
     def save(self) -> None:
-        """The checkpoint; a kill at any moment leaves the one before or this one. Raises as `write_whole`."""
-        state = {
-            "format": _FORMAT,
-            "step": self.steps_done,
-            "seconds": self._seconds,
-            "net": self.net.state_dict(),
-            "slow": self.slow.state_dict(),
-            "optimizer": self._optimizer.state(),
-        }
-        write_archive(self.out / STATE, state, GOES_ON)
-        self._log.draw(self.out / CURVE)
+        """The checkpoint. Raises as `write_whole`."""
+        self._save({"format": _FORMAT, "seconds": self._seconds})
 
     def validate(self, progress: Progress) -> list[str]:
         """Scores on held-out scenes, with a picture of some. Raises as `write_whole`."""
@@ -169,7 +126,7 @@ class ObjectsTraining:
 
     def close(self) -> None:
         self._loader.shutdown(cancel_futures=True)
-        self._workers.shutdown()
+        super().close()
         self.source.close()
 
     def _resume(self) -> None:
@@ -180,12 +137,10 @@ class ObjectsTraining:
             state: dict[str, Any] = read_archive(path)
             if state["format"] != _FORMAT:
                 raise TrainingError(f"{path} is of another model ({state['format']}).", remedy)
-            self.net.load_state_dict(state["net"])
-            self.slow.load_state_dict(state["slow"])
-            self._optimizer.restore(state["optimizer"])
+            self._restore(state)
+            self._seconds = float(state["seconds"])
         except (ValueError, KeyError, RuntimeError) as error:
             raise TrainingError(f"{path} is damaged or of another model ({error}).", remedy) from error
-        self.steps_done, self._seconds = int(state["step"]), float(state["seconds"])
 
 
 def _batch(views: Sequence[View], seed: int) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,10 @@ import torch
 
 from core.errors import PerceptionError, TrainingError
 from perception.learning.objects.settings import WARM_UP, ObjectsSettings
-from perception.learning.objects.training import LOG, STATE, ObjectsTraining
+from perception.learning.objects.training import ObjectsTraining
 from perception.learning.objects.validation import iou, outline_f
 from perception.learning.objects.view_source import ViewSource
+from perception.learning.training.averaged import LOG, STATE
 from perception.objects.model import WEIGHTS, load_finder, read_network
 from perception.objects.network import ObjectsNet
 from tests.support.scenes.views import drawn_view, write_drawn_views

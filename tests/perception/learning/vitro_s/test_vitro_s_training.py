@@ -13,10 +13,11 @@ from perception.estimators.vitro_s.encoding import CHANNELS, decode_depth, plane
 from perception.estimators.vitro_s.model import UNCALIBRATED, load_vitro_s, weights_bytes
 from perception.estimators.vitro_s.network import MULTIPLE, OUTPUTS
 from perception.learning.datasets.base import open_dataset
+from perception.learning.training.averaged import STATE
 from perception.learning.vitro_s.batches import HELD_OUT_EVERY, BatchSource, split_clips
 from perception.learning.vitro_s.samples import KnownFrame, disturbed_color, disturbed_plane, sample, sensed
 from perception.learning.vitro_s.settings import VitroSettings
-from perception.learning.vitro_s.training import STATE, VitroTraining, loss
+from perception.learning.vitro_s.training import VitroTraining, loss
 from perception.learning.vitro_s.validation import Scores, Validation, calibrate
 from tests.support.dataset_samples import write_transphy3d
 from tests.support.scenes.vitro_s import COLOR, TABLE, K, spread_out
