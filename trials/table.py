@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from trials.arrays.triggers import trigger_statements
+from trials.arrays.triggers import replacing_statements, trigger_statements
 from trials.campaign import Campaign
 from trials.columns import columns_of, demand_numbers, read_row
 from trials.label import Label
@@ -78,7 +78,8 @@ Index("campaigns_uuid", campaigns.c.uuid, unique=True)
 
 @event.listens_for(metadata, "after_create")
 def _add_triggers(_: MetaData, connection: Connection, **options: object) -> None:
-    for statement in trigger_statements(connection.dialect.name):
+    dialect = connection.dialect.name
+    for statement in (*trigger_statements(dialect), *replacing_statements(dialect)):
         connection.execute(text(statement))
 
 

@@ -84,7 +84,7 @@ def test_a_migrated_log_has_the_tables_of_a_new_one_and_both_those_of_the_datacl
         migrate(connection, "base")
     assert (differences(path), differences(new), differences(nothing)) == ([], [], [])
     triggers = [sql(log, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'") for log in (path, new, nothing)]
-    assert len(triggers[0]) == 6 and triggers[0] == triggers[1] == triggers[2]
+    assert len(triggers[0]) == 10 and triggers[0] == triggers[1] == triggers[2]
 
 
 def test_two_copies_of_a_log_migrated_apart_name_their_trials_alike(path: Path) -> None:

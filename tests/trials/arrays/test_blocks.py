@@ -6,17 +6,20 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from tests.support.drawn.campaigns import add, campaign
+from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import TrialStore, row
 from trials.arrays.blocks import keep_blocks, read_arrays
 from trials.arrays.reading import read_rows
 from trials.arrays.trial_arrays import TrialArrays, arrays_of
-from trials.arrays.triggers import BLOCK_BITS
+from trials.arrays.triggers import BLOCK_BITS, trigger_statements
 from trials.exchange.content import read_content
 from trials.exchange.intake import take_in
 from trials.label import FailureReason, Label, LabelValue
@@ -83,7 +86,7 @@ class History:
     def go_on(self) -> None:
         steps: tuple[Callable[[], object], ...] = (
             self._run, self._run, self._run, self._begin, self._label, self._label, self._undo, self._end_scene,
-            self._objects, self._take_in, self._by_hand, self._delete,
+            self._objects, self._take_in, self._by_hand, self._delete, self._replace, self._replace_label,
         )  # fmt: skip
         self._draw.choice(steps)()
 
@@ -149,6 +152,30 @@ class History:
             connection.execute(labels.delete().where(labels.c.trial == trial))
             connection.execute(trials.delete().where(trials.c.id == trial))
 
+    def _replace(self) -> None:
+        """By a program that writes a trial anew under its uuid: on SQLite its old row goes without a word."""
+        trial = self._trial()
+        with self._store.writing() as connection:
+            known = connection.execute(select(trials).where(trials.c.id == trial)).one()._asdict()
+            del known["id"]
+            put(connection, trials, "uuid", known | {"estimator": "anew"})
+
+    def _replace_label(self) -> None:
+        """By one that writes a label anew under its number, of another trial."""
+        trial = self._trial()
+        with self._store.writing() as connection:
+            known = connection.execute(select(labels)).all()
+            if known:
+                put(connection, labels, "id", self._draw.choice(known)._asdict() | {"trial": trial})
+
+
+def put(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> None:
+    """A row in the place of the one that has the same key, as each database does it at once."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(table.insert().prefix_with("OR REPLACE").values(row))
+    else:
+        connection.execute(insert(table).values(row).on_conflict_do_update(index_elements=[key], set_=row))
+
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_to_a_log_it_counts_as_if_it_were_read_anew(
@@ -165,6 +192,75 @@ def test_whatever_happens_to_a_log_it_counts_as_if_it_were_read_anew(
             assert_same(read_arrays(store, of), counted_anew(store, of))
             blocks += len(kept(store)) > before
     assert blocks > 5  # blocks were made, and made anew after a change
+
+
+REPLACED = {
+    "trial by uuid": f"""INSERT OR REPLACE INTO trials ({{trials}})
+        SELECT {{trials}} FROM trials WHERE id < {BLOCK} ORDER BY id LIMIT 1""",
+    "trial by update": f"UPDATE OR REPLACE trials SET uuid = (SELECT min(uuid) FROM trials WHERE id < {BLOCK}) "
+    f"WHERE id > {BLOCK} + 2",
+    "label by id": f"""INSERT OR REPLACE INTO labels (id, trial, {{labels}})
+        SELECT id, {BLOCK} + 1, {{labels}} FROM labels WHERE trial < {BLOCK} ORDER BY id LIMIT 1""",
+    "label by update": f"UPDATE OR REPLACE labels SET id = (SELECT min(id) FROM labels) WHERE trial = {BLOCK} + 1",
+}
+
+
+@pytest.mark.parametrize("statement", REPLACED.values(), ids=REPLACED)
+def test_what_another_program_replaces_is_not_counted(tmp_path: Path, statement: str) -> None:
+    """sqlite3 as it comes: REPLACE takes what is in a row's way, and no trigger of a deletion fires."""
+    with TrialStore(tmp_path / "trials.db") as store:
+        begin_at(store, BLOCK - 11)
+        filled(store, LabelValue.SUCCESS)
+        before = read_arrays(store)
+        assert kept(store) == [0]
+        names = {
+            table.name: ", ".join(f'"{column.name}"' for column in table.c if column.name not in ("id", "trial"))
+            for table in (trials, labels)
+        }
+        with closing(sqlite3.connect(tmp_path / "trials.db")) as program, program:
+            program.execute(statement.format(**names))
+        found = read_arrays(store)
+        assert_same(found, counted_anew(store, None))
+        assert told(found) != told(before)
+
+
+def told(arrays: TrialArrays) -> list[object]:
+    return [(id_, told_of(arrays, kind)) for id_, kind in zip(arrays.ids, arrays.kinds, strict=True)]
+
+
+@pytest.mark.parametrize("emptied", ["labels", "trials RESTART IDENTITY", "trials, labels RESTART IDENTITY"])
+def test_what_a_server_truncates_is_not_counted(postgres: str, emptied: str) -> None:
+    log = new_database(postgres)
+    with TrialStore(log) as store:
+        begin_at(store, BLOCK - 11)
+        filled(store, LabelValue.SUCCESS)
+        read_arrays(store)
+        assert kept(store) == [0]
+        with store.writing() as connection:
+            connection.execute(text(f"TRUNCATE {emptied}"))
+        assert_same(read_arrays(store), counted_anew(store, None))
+        assert not read_arrays(store).each(lambda known: known.is_confirmed).any()
+
+
+def test_what_was_counted_wrongly_before_is_counted_anew(tmp_path: Path) -> None:
+    """A log of the form before, in which a program has replaced a trial of a block that is kept."""
+    path = tmp_path / "trials.db"
+    with TrialStore(path) as store:
+        begin_at(store, BLOCK - 11)
+        filled(store, LabelValue.SUCCESS)
+        read_arrays(store)
+        with store.writing() as connection:
+            triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for name in connection.execute(text(triggers)).scalars().all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+            connection.execute(trials.update().where(trials.c.id < BLOCK).values(estimator="replaced"))
+            for statement in trigger_statements("sqlite"):
+                connection.execute(text(statement))
+            connection.execute(text("UPDATE vitro_schema SET version = 4"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    with TrialStore(path) as store:
+        assert "replaced" in read_arrays(store).estimators
+        assert_same(read_arrays(store), counted_anew(store, None))
 
 
 def test_of_blocks_that_are_kept_no_row_is_read(store: TrialStore) -> None:
