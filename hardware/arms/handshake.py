@@ -1,4 +1,5 @@
-"""What is asked of an arm when its bus has opened: does it report, and is it the one that the cell names."""
+"""What goes before an arm's first motion: does it report, is it the one that the cell names; then its motors are
+switched on, and it is made to listen."""
 
 import logging
 from collections.abc import Callable
@@ -16,6 +17,9 @@ _POLL_S = 0.02
 #: The SDK's reader may still sleep up to 1 s on a bus closed before [s].
 _REPORT_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 0.3
+_ENABLE_TIMEOUT_S, _MODE_TIMEOUT_S = 3.0, 0.5
+#: Force with which a gripper is kept where it is that was off [N].
+_KEEP_FORCE_N = 10.0
 
 
 def shake_hands(arm: str, mount: ArmMount, bus: PiperBus, clock: Clock) -> None:
@@ -37,6 +41,35 @@ def wait_until(condition: Callable[[], bool], clock: Clock, timeout_s: float) ->
             return False
         clock.sleep(_POLL_S)
     return True
+
+
+def power_motors(arm: str, is_powered: Callable[[], bool], bus: PiperBus, clock: Clock) -> None:
+    """Switches the motors on.
+
+    Raises:
+        ArmError: they stay off, or as `is_powered`, which is asked again and again.
+    """
+    deadline_s = clock.now_s() + _ENABLE_TIMEOUT_S
+    while not is_powered():
+        if clock.now_s() > deadline_s:
+            cause = f"The {arm} arm's motors did not switch on within {_ENABLE_TIMEOUT_S:.0f} s."
+            raise ArmError(cause, "Check its 24 V supply and the emergency-stop button, then start again.")
+        bus.send_enable()
+        clock.sleep(_POLL_S)
+
+
+def keep_grip(mount: ArmMount, width_m: float, bus: PiperBus) -> None:
+    """Has a gripper that was off hold where it is. Not for one that is on: it might let go of what it holds."""
+    stroke_m = mount.gripper_stroke_m
+    bus.send_gripper(min(max(width_m, 0.0), stroke_m), _KEEP_FORCE_N, stroke_m)
+
+
+def take_control(arm: str, speed: float, bus: PiperBus, clock: Clock) -> None:
+    """Has the controller listen, and keep to a share of full speed. Raises ArmError: it keeps another mode."""
+    bus.send_joint_mode(speed)
+    if not wait_until(lambda: bus.control_mode() == protocol.ControlMode.CAN, clock, _MODE_TIMEOUT_S):
+        cause = f"The {arm} arm stays in control mode {bus.control_mode()} and ignores commands."
+        raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
 
 
 def _await_feedback(arm: str, bus: PiperBus, clock: Clock) -> None:

@@ -15,19 +15,13 @@ from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.can_protocol import POWER_CYCLE
 from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
-from hardware.arms.handshake import shake_hands, wait_until
+from hardware.arms.handshake import keep_grip, power_motors, shake_hands, take_control, wait_until
 from hardware.arms.limits import check_grip
 from hardware.arms.motion import FollowedPart, Follower, GripPart, settle_gripper
 from hardware.arms.piper_bus import BusType, PiperBus
 from hardware.arms.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
 from hardware.robot.description import joint_limits
-
-_POLL_S = 0.02
-_ENABLE_TIMEOUT_S = 3.0
-_MODE_TIMEOUT_S = 0.5
-#: Force with which `enable` keeps a gripper where it is that was off [N].
-_KEEP_FORCE_N = 10.0
 
 
 class PiperArm:
@@ -82,12 +76,10 @@ class PiperArm:
             self.hold()
             return
         check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name, self.zero_offset_rad)
-        self._power()
-        self._keep_grip()
-        self._bus.send_joint_mode(PROVING_SPEED)
-        if not wait_until(lambda: self._bus.control_mode() == protocol.ControlMode.CAN, self._clock, _MODE_TIMEOUT_S):
-            cause = f"The {self.name} arm stays in control mode {self._bus.control_mode()} and ignores commands."
-            raise ArmError(cause, "Leave teach mode at the arm's button (its light goes out), then start again.")
+        power_motors(self.name, lambda: self._demand_no_fault(self.state()).enabled, self._bus, self._clock)
+        if not self._bus.gripper_is_on():
+            keep_grip(self._mount, self.state().gripper_width_m, self._bus)
+        take_control(self.name, PROVING_SPEED, self._bus, self._clock)
         self._prove()
         self._bus.send_joint_mode()
 
@@ -101,22 +93,6 @@ class PiperArm:
         finally:
             if not self._is_proven and not self._stopped:
                 self.stop()
-
-    def _power(self) -> None:
-        deadline_s = self._clock.now_s() + _ENABLE_TIMEOUT_S
-        while not self._demand_no_fault(self.state()).enabled:
-            if self._clock.now_s() > deadline_s:
-                cause = f"The {self.name} arm's motors did not switch on within {_ENABLE_TIMEOUT_S:.0f} s."
-                raise ArmError(cause, "Check its 24 V supply and the emergency-stop button, then start again.")
-            self._bus.send_enable()
-            self._clock.sleep(_POLL_S)
-
-    def _keep_grip(self) -> None:
-        """A gripper that is on keeps its command: any other might let go of what it holds."""
-        if not self._bus.gripper_is_on():
-            stroke_m = self._mount.gripper_stroke_m
-            width_m = min(max(self.state().gripper_width_m, 0.0), stroke_m)
-            self._bus.send_gripper(width_m, _KEEP_FORCE_N, stroke_m)
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
         """What the arm reports now.
