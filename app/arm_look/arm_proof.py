@@ -1,7 +1,7 @@
 """Which arms the camera has seen to stand as they say, in one session: before the first motion, and of an arm that is
 to move, held out to the camera, before the first motion near anything."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.overlap.time_line import REST_S
 from grasping.scene_cloud import SceneCloud
-from hardware.arms.arm import TrackingReport
+from hardware.arms.arm import TrackingReport, measured_joints
 from hardware.arms.together import Done, TimedStep, move_together
 from hardware.world import World
 from perception.arms.check import ArmCheck, check_arms
@@ -73,7 +73,7 @@ class ArmProof:
             grasps: what stands on the table; binned_m: (N, 3) what stands in the bin, world.
         """
         points_m = np.concatenate([SceneCloud.from_grasps(grasps, view, self._cell).everything_m, binned_m])
-        looks, joints_rad = [], self._joints()
+        looks, joints_rad = [], measured_joints(self._world.arms)
         for name in filter(self.is_due, names):
             width_m = self._world.arms[name].state().gripper_width_m
             try:
@@ -101,7 +101,7 @@ class ArmProof:
             self._send(look, [one.back for one in look.looks], look.shown_rad)
 
     def _check(self, picture: RgbdImage, T_camera_world: Matrix, names: tuple[str, ...]) -> tuple[ArmCheck, ...]:
-        joints_rad = {name: joints for name, joints in self._joints().items() if name in names}
+        joints_rad = {name: joints for name, joints in measured_joints(self._world.arms).items() if name in names}
         widths_m = {name: self._world.arms[name].state().gripper_width_m for name in names}
         found = check_arms(picture.color, picture.intrinsics, T_camera_world, self._cell, joints_rad, widths_m)
         for check in found:
@@ -138,7 +138,7 @@ class ArmProof:
                 "Start the trial again.",
             )
         for motion in motions:
-            require_fresh(motion.gate, begun_rad, self._joints())
+            require_fresh(motion.gate, begun_rad, measured_joints(self._world.arms))
         steps = {
             one.arm: [TimedStep("show", 0.0, one.way.duration_s + REST_S, one.width_m, one.way)] for one in motions
         }
@@ -149,6 +149,3 @@ class ArmProof:
 
         if move_together(arms, steps, self._world.clock, should_stop, lambda *_: None, arrived):
             raise MotionStopped
-
-    def _joints(self) -> Mapping[str, NDArray[np.float64]]:
-        return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}

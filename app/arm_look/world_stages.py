@@ -15,7 +15,7 @@ from calibration.looks.shared_look import SharedLook
 from core.errors import CalibrationError
 from grasping.execution import hold_all
 from grasping.planning.grasp_plan import GraspPlan
-from hardware.arms.arm import Arm
+from hardware.arms.arm import Arm, measured_joints
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
 from perception.depth_types import TableView
@@ -97,4 +97,4 @@ class WorldStages(Stages):
         return hold_all(self._world.arms.values())
 
     def _joints(self) -> ArmJoints:
-        return {name: arm.state().joints_rad for name, arm in self._world.arms.items()}
+        return measured_joints(self._world.arms)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from grasping.detection.detector import Detector, DetectorInput
 from grasping.grasp_set import GraspSet
+from hardware.arms.arm import measured_joints
 from hardware.simulation.digital_cell import DigitalCell
 from hardware.simulation.drawn_camera import DrawnCamera
 from perception.depth_types import TableView
@@ -45,7 +46,7 @@ class DrawnCell(DigitalCell):
         self.stage(surface, seed, objects)
         frame = self.camera.read()
         view = locate_table(frame, self.camera.cell)
-        parked = {name: arm.state().joints_rad for name, arm in self.arms.items()}
+        parked = measured_joints(self.arms)
         region = object_region(view, self.camera.cell, frame.intrinsics, parked, frame.depth_m)
         grasps = detector.detect(DetectorInput(frame.depth_m, frame.intrinsics, view.plane, region))
         return DetectedScene(grasps, view, parked)

@@ -29,6 +29,7 @@ from grasping.grasp_set import WIDTH, GraspSet, T_camera_tcp
 from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import is_reachable
 from grasping.validity import Cause, TrueShapes
+from hardware.arms.arm import measured_joints
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.digital_cell import DigitalCell
 from perception.depth_types import MetricDepth, TableView
@@ -127,7 +128,7 @@ def _stage(world: DigitalCell, cell: Cell, surface: str, seed: int, objects: int
     """Lays a scene as `bench grasp` does, and takes its picture."""
     world.stage(surface, seed, objects)
     frame = world.camera.read()
-    joints = {name: arm.state().joints_rad for name, arm in world.arms.items()}
+    joints = measured_joints(world.arms)
     shapes = TrueShapes(
         [np.concatenate([part.triangles.corners_m for part in one.parts()]) for one in world.true_objects()]
     )

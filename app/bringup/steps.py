@@ -28,7 +28,7 @@ from core.files import replace_file, writing
 from core.image_file import write_image
 from core.surfaces import Surface
 from hardware.arms.adapters import RULES, adapter_serial, udev_rules
-from hardware.arms.arm import Arm
+from hardware.arms.arm import Arm, measured_joints
 from hardware.cameras.frame import RgbdFrame
 from hardware.worlds import open_world
 from perception.depth_types import TableView
@@ -169,7 +169,7 @@ def plan_without_moving(bringup: Bringup) -> str:
         world.stage(FIRST_SURFACE, 0, 1)
         frames = (world.camera.read(timeout_s=5.0),)
         stages = Stages(Trial(FIRST_SURFACE, 0, frames), pipeline, bringup.console)
-        joints = {name: arm.state().joints_rad for name, arm in world.arms.items()}
+        joints = measured_joints(world.arms)
         try:
             stages.plan(frames, lambda: joints)
         finally:

@@ -25,7 +25,7 @@ from core.image import Intrinsics
 from core.transforms import Matrix
 from grasping.execution import MotionStopped
 from grasping.planning.grasp_plan import GateReport
-from hardware.arms.arm import Arm, ArmState
+from hardware.arms.arm import Arm, ArmState, measured_joints
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import SeenTag
@@ -57,8 +57,7 @@ class Sampling:
 
     def scene(self, arm: str, board: Board | None) -> BoardScene:
         """As it is now."""
-        arms = self.rig.world.arms
-        measured = {name: one.state().joints_rad for name, one in arms.items()}
+        measured = measured_joints(self.rig.world.arms)
         return BoardScene(self.cell, arm, board, self.intrinsics, self.T_world_camera, measured)
 
     def move(self, arm: str, goal_rad: NDArray[np.float64], board: Board | None) -> None:

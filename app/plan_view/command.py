@@ -30,6 +30,7 @@ from core.report.words import counted
 from grasping.grasp_set import SCORE
 from grasping.planning.candidates import NOT_LOOKED_AT
 from grasping.planning.motion_planner import NoPlanError
+from hardware.arms.arm import measured_joints
 from hardware.cameras.frame import RgbdFrame
 from hardware.simulation.digital_cell import DigitalCell
 from perception.estimators.registry import choice_of
@@ -121,7 +122,7 @@ def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
         pipeline = _load(cell, chosen, console, world.camera.truth)
         world.stage(options.surface, options.seed, options.objects)
         frame = world.camera.read()
-        joints = {name: arm.state().joints_rad for name, arm in world.arms.items()}
+        joints = measured_joints(world.arms)
         name = f"{options.surface}, seed {options.seed}, {counted(options.objects, 'object')}"
         return _planned(name, pipeline, [frame], joints, options.seed, console)
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-_NETWORK = Path("/sys/class/net")
+from hardware.arms.can_interfaces import NETWORK
+
 #: Where udev rules of the machine's owner lie, and what ours are called.
 RULES = Path("/etc/udev/rules.d/80-vitro.rules")
 _HEADER = "# Written by Vitro's bringup: a name for each arm's CAN adapter, and the RealSense cameras for every user.\n"
@@ -11,7 +12,7 @@ _HEADER = "# Written by Vitro's bringup: a name for each arm's CAN adapter, and 
 _CAMERAS = 'SUBSYSTEMS=="usb", ATTRS{idVendor}=="8086", MODE:="0666"\n'
 
 
-def adapter_serial(channel: str, network: Path = _NETWORK) -> str | None:
+def adapter_serial(channel: str, network: Path = NETWORK) -> str | None:
     """The USB serial number of the adapter of a CAN interface; None where it has none, as virtual ones."""
     device = (network / channel / "device").resolve()
     for folder in (device, *device.parents):

@@ -1,6 +1,6 @@
 """The arm interface, the same for a PiPER on a CAN adapter and for the emulated one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -119,3 +119,8 @@ class Arm(Protocol):
     def close(self) -> None:
         """Leaves the arm holding and the bus closed."""
         ...
+
+
+def measured_joints(arms: Mapping[str, Arm]) -> dict[str, NDArray[np.float64]]:
+    """Joints (6,) [rad] of every arm now, by name. Raises as `Arm.state`."""
+    return {name: arm.state().joints_rad for name, arm in arms.items()}

@@ -22,7 +22,8 @@ BUS_REMEDY = (
     f"sudo ip link set {{channel}} up type can bitrate {BITRATE}, and start again."
 )
 
-_NETWORK = Path("/sys/class/net")
+#: What the kernel tells of its network interfaces.
+NETWORK = Path("/sys/class/net")
 _ARPHRD_CAN = "280"  # linux/if_arp.h
 #: A controller answers at once.
 _ANSWER_S = 0.5
@@ -64,18 +65,18 @@ def why_silent(channel: str) -> str:
     if not _is_up(channel):
         return ": the interface is down"
     # can_bus_off() of the kernel takes the carrier away.
-    return ": the bus is off (BUS-OFF)" if _read(_NETWORK / channel / "carrier") == "0" else ""
+    return ": the bus is off (BUS-OFF)" if _read(NETWORK / channel / "carrier") == "0" else ""
 
 
 def _can_interfaces() -> list[str]:
-    if not _NETWORK.is_dir():
+    if not NETWORK.is_dir():
         return []
-    return sorted(path.name for path in _NETWORK.iterdir() if _read(path / "type") == _ARPHRD_CAN)
+    return sorted(path.name for path in NETWORK.iterdir() if _read(path / "type") == _ARPHRD_CAN)
 
 
 def _is_up(channel: str) -> bool:
     """By the administrative flag: CAN interfaces report the operational state `unknown` on old kernels."""
-    return bool(int(_read(_NETWORK / channel / "flags") or "0", 16) & 1)
+    return bool(int(_read(NETWORK / channel / "flags") or "0", 16) & 1)
 
 
 def _read(path: Path) -> str:

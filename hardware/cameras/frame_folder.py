@@ -21,6 +21,7 @@ from core.files import writing
 from core.image import Intrinsics, depth_unit_m, known_depth
 from core.image_file import read_exr_depth, read_image, read_npy, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.clips.clip import NOMINAL_FPS
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.intrinsics.check import for_size
 from hardware.cameras.intrinsics.files import NAMES, describes_camera, read_intrinsics
@@ -30,8 +31,6 @@ _FRAME = re.compile(r"\d{6}\.png")
 _COLOR = (".png", ".jpg", ".jpeg", ".bmp")
 #: What is called so is depth.
 _DEPTH = "depth"
-#: A folder keeps no times: its frames are stamped as if taken at this rate.
-_NOMINAL_FPS = 30.0
 _LAYOUT = (
     "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) or NNNNNN.depth.png (16 bits), "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
@@ -96,7 +95,7 @@ class FrameFolderCamera(Camera):
         depth_m = _read_depth(depth, k, self._depth_scale)
         if self._undistortion is not None:
             color, depth_m = undistort(color, depth_m, self._undistortion)
-        return RgbdFrame(color, depth_m, k, self._serial, number, number / _NOMINAL_FPS, self.name)
+        return RgbdFrame(color, depth_m, k, self._serial, number, number / NOMINAL_FPS, self.name)
 
     def close(self) -> None:
         self._next = len(self._images)

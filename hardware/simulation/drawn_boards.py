@@ -42,12 +42,5 @@ class BoardCamera(DrawnCamera):
             is_board = over != np.bincount(over.ravel()).argmax()
             color = np.where(is_board, over, color)
         noise = np.random.default_rng([self._seed, self._number]).normal(0.0, 2.0, color.shape[:2])[..., None]
-        return RgbdFrame(
-            color=np.clip(color + noise, 0, 255).astype(np.uint8),
-            depth_m=np.full(color.shape[:2], np.nan, np.float32),
-            intrinsics=self.intrinsics,
-            serial=self.cell.camera.serial,
-            number=self._number,
-            stamp_s=self._clock.now_s(),
-            source="drawn",
-        )
+        noisy = np.clip(color + noise, 0, 255).astype(np.uint8)
+        return self._frame(noisy, np.full(color.shape[:2], np.nan, np.float32))

@@ -53,9 +53,12 @@ class DrawnCamera(Camera):
         color = draw_tags(self.cell, state.T_world_camera, seed=self._number)
         if self.draws_arms:
             color = draw_arms(color, rays, part, self.intrinsics, state.T_world_camera)
+        return self._frame(color, self._depth_m)
+
+    def _frame(self, color: NDArray[np.uint8], depth_m: NDArray[np.float32]) -> RgbdFrame:
         return RgbdFrame(
             color=color,
-            depth_m=self._depth_m,
+            depth_m=depth_m,
             intrinsics=self.intrinsics,
             serial=self.cell.camera.serial,
             number=self._number,

@@ -105,9 +105,8 @@ def check_arms(
     """
     edges, checks = _edges(color), []
     for name, measured_rad in joints_rad.items():
-        mount = cell.arms[name]
-        view = ArmView(intrinsics, T_camera_world @ mount.T_world_base, widths_m[name], mount.firmware)
-        limits = joint_limits(np.array(mount.zero_offset_rad))
+        view = ArmView.of(cell.arms[name], intrinsics, T_camera_world, widths_m[name])
+        limits = joint_limits(np.array(cell.arms[name].zero_offset_rad))
         sizes = {share: OutlineComparison(one, view.at_scale(share), measured_rad) for share, one in edges.items()}
         checks.append(_check(name, sizes, np.asarray(measured_rad, float), limits))
     return tuple(checks)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell_parts import ArmMount
 from core.image import Intrinsics
 from core.transforms import Matrix, apply
 from hardware.robot.description import LINKS, SHAPES, Firmware, LinkShape
@@ -63,6 +64,11 @@ class ArmView:
     T_camera_base: Matrix
     width_m: float
     firmware: Firmware = "new"
+
+    @classmethod
+    def of(cls, mount: ArmMount, intrinsics: Intrinsics, T_camera_world: Matrix, width_m: float) -> "ArmView":
+        """Of a cell's arm."""
+        return cls(intrinsics, T_camera_world @ mount.T_world_base, width_m, mount.firmware)
 
     def at_scale(self, share: float) -> "ArmView":
         """The same view in a smaller picture."""

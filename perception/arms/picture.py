@@ -24,8 +24,7 @@ def draw_arms(
     """A copy of a picture (H, W, 3) with these outlines; arguments as `check_arms`."""
     picture = np.array(color)
     for name, measured_rad in joints_rad.items():
-        mount = cell.arms[name]
-        view = ArmView(intrinsics, T_camera_world @ mount.T_world_base, widths_m[name], mount.firmware)
+        view = ArmView.of(cell.arms[name], intrinsics, T_camera_world, widths_m[name])
         columns, rows = edges_of(view.draw(measured_rad)).pixels.T
         picture[rows, columns] = _OUTLINE_RGB
     return picture

@@ -8,12 +8,11 @@ from core.errors import CameraError
 from core.image import Intrinsics, known_depth
 from core.image_file import read_image, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.clips.clip import NOMINAL_FPS
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.intrinsics.check import why_not
 
 _PARTS = ("rgb", "depth", "meta")
-#: The data set's own rate is not kept: its pictures are of an arm that stopped for each.
-_NOMINAL_FPS = 30.0
 
 
 def is_graspnet(path: Path) -> bool:
@@ -59,7 +58,7 @@ class GraspNetCamera(Camera):
             )
         k, unit_m = self._meta(stem, color.shape[1], color.shape[0])
         return RgbdFrame(
-            color, known_depth(depth * np.float32(unit_m)), k, self._path.name, number, number / _NOMINAL_FPS, self.name
+            color, known_depth(depth * np.float32(unit_m)), k, self._path.name, number, number / NOMINAL_FPS, self.name
         )
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class RayCaster:
         for part in self.parts:
             corners = part.triangles.corners_m
             faces = np.arange(3 * len(corners), dtype=np.uint32).reshape(-1, 3)
-            self._scene.add_triangles(_tensor(corners.reshape(-1, 3)), _tensor(faces))
+            self._scene.add_triangles(tensor(corners.reshape(-1, 3)), tensor(faces))
             counts.append(len(corners))
         self._first_face = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         self._normals = np.concatenate([p.triangles.normals for p in self.parts])
@@ -99,7 +99,8 @@ class RayCaster:
         )
 
 
-def _tensor(array: NDArray) -> o3d.core.Tensor:
+def tensor(array: NDArray) -> o3d.core.Tensor:
+    """As Open3D takes it."""
     return o3d.core.Tensor.from_numpy(np.ascontiguousarray(array))
 
 
@@ -107,4 +108,4 @@ def _rays(origins: NDArray, directions: NDArray) -> o3d.core.Tensor:
     """(N, 6) From one origin (3,) or from each of (N, 3)."""
     rays = np.empty((len(directions), 6), np.float32)
     rays[:, :3], rays[:, 3:] = origins, directions
-    return _tensor(rays)
+    return tensor(rays)

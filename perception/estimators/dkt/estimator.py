@@ -54,7 +54,7 @@ class DktEstimator:
         return f"{name}, no CUDA graph" if lacks_graph else name
 
     def stream(self, count: int, height: int, width: int, progress: Progress) -> "RetryStream":
-        from perception.estimators.dkt.model import MULTIPLE
+        from perception.estimators.dkt.sizes import MULTIPLE
         from perception.estimators.dkt.stream import RetryStream
         from perception.estimators.running import half_size
 

@@ -14,7 +14,7 @@ from perception.estimators.dkt.files import find_files
 from perception.estimators.dkt.load import check_files, load_prompt, load_transformer, load_vae
 from perception.estimators.dkt.offload import demand_device, fits, offload_blocks, weight_bytes, working_bytes
 from perception.estimators.dkt.sampler import STEPS, STRIDE, WINDOW, Schedule, demand_windows, released_schedule
-from perception.estimators.dkt.sizes import TransformerSize
+from perception.estimators.dkt.sizes import MULTIPLE, TransformerSize
 from perception.estimators.dkt.speed import SpeedUps, speed_up
 from perception.estimators.dkt.stream import DktStream, Transformer
 from perception.estimators.dkt.transformer import ExactTransformer, FoldedTransformer
@@ -25,8 +25,6 @@ Mode = Literal["exact", "fast"]
 
 #: (width, height) [px] of the release.
 SIZE = (832, 480)
-#: Pixels that one token stands for on either side: 8 of the VAE, 2 of the transformer's patches.
-MULTIPLE = 16
 #: (dim, layers) of the released transformers.
 RELEASED = {(1536, 30): "1.3b", (5120, 40): "14b"}
 

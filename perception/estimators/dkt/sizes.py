@@ -14,6 +14,9 @@ from core.text_file import read_json
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+#: Pixels that one token stands for on either side: 8 of the VAE, 2 of the transformer's patches.
+MULTIPLE = 16
+
 #: Every released Wan has heads of this width, and no tensor tells how many heads there are.
 HEAD_DIM = 128
 #: A model too narrow for a released one: its heads are this wide unless dims.json says how many there are.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from core.transforms import Matrix, apply, invert
 from hardware.simulation.rendering.path_tracer import PathTracer
-from hardware.simulation.rendering.raycast import RayCaster
+from hardware.simulation.rendering.raycast import RayCaster, tensor
 from hardware.simulation.rendering.renderer import develop
 from hardware.simulation.scene.scene import PlacedObject, Scene, ScenePart
 from perception.depth_types import Plane
@@ -146,7 +146,7 @@ def _solid(placed: PlacedObject) -> o3d.t.geometry.RaycastingScene:
     solid = o3d.t.geometry.RaycastingScene()
     for piece in placed.pieces().values():
         vertices = apply(placed.T_world_object, piece.mesh.vertices_m.astype(float)).astype(np.float32)
-        solid.add_triangles(_tensor(vertices), _tensor(piece.mesh.faces.astype(np.uint32)))
+        solid.add_triangles(tensor(vertices), tensor(piece.mesh.faces.astype(np.uint32)))
     return solid
 
 
@@ -160,9 +160,5 @@ def _mirror(part: ScenePart) -> ScenePart:
 def _back(solid: o3d.t.geometry.RaycastingScene, eye: NDArray, rays: NDArray) -> NDArray[np.float32]:
     """Depth (N,) of the last surface along rays (N, 3) of depth 1, seen from behind; -inf where there is none."""
     origins = (eye + _FAR_M * rays).astype(np.float32)
-    hits = solid.cast_rays(_tensor(np.concatenate([origins, -rays.astype(np.float32)], 1)))
+    hits = solid.cast_rays(tensor(np.concatenate([origins, -rays.astype(np.float32)], 1)))
     return _FAR_M - hits["t_hit"].numpy()
-
-
-def _tensor(array: NDArray) -> o3d.core.Tensor:
-    return o3d.core.Tensor.from_numpy(np.ascontiguousarray(array))

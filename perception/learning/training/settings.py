@@ -8,9 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from core.errors import ConfigurationError
 from core.text_file import read_yaml
-
-#: Pixels that one token stands for on either side, as in inference.
-MULTIPLE = 16
+from perception.estimators.dkt.sizes import MULTIPLE
 
 
 class TrainingSettings(BaseModel):
