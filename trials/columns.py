@@ -39,10 +39,7 @@ def columns_of(row: type) -> list[Column[Any]]:
 def values_of(row: Any) -> dict[str, Any]:
     """What a row's columns take, the id left to the database; times are kept in UTC."""
     values = {column.name: getattr(row, column.name) for column in fields(row) if column.name != "id"}
-    return {
-        name: utc(value).astimezone(UTC) if isinstance(value, datetime) else plain(value)
-        for name, value in values.items()
-    }
+    return {name: utc(value) if isinstance(value, datetime) else plain(value) for name, value in values.items()}
 
 
 def read_row(kind: type[RowType], row: Any, prefix: str = "") -> RowType:
@@ -85,8 +82,8 @@ def demand_numbers(name: str, values: Iterable[Any]) -> None:
 
 
 def utc(stamp: datetime) -> datetime:
-    """SQLite keeps times without a zone; the log's are UTC."""
-    return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp
+    """SQLite keeps times without a zone, and a server tells them in its own; the log's are UTC."""
+    return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
 
 
 @cache

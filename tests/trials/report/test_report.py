@@ -14,8 +14,11 @@ from PIL import Image
 from app.trials.blinding import Blinding
 from core.errors import TrialError
 from tests.support.drawn.campaigns import SURFACES, add, campaign, log_campaign
+from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import TrialStore
 from trials.campaign import Campaign
+from trials.exchange.content import read_content
+from trials.exchange.intake import take_in
 from trials.label import FailureReason, Label, LabelValue
 from trials.record import DIGITAL_CELL, Outcome, Reason
 from trials.report.contents import TrialReport, read_report
@@ -285,3 +288,18 @@ def test_renaming_hides_what_a_trial_says_of_its_estimator_too(store: TrialStore
     of = log_campaign(store, table6(scenes=1))
     hidden = read_report(store, of, lambda known: replace(known, trial=replace(known.trial, detail="hidden")))
     assert {known.trial.detail for known in hidden.trials} == {"hidden"}
+
+
+def test_a_report_is_the_same_of_a_file_and_of_a_server_that_keeps_another_time(
+    store: TrialStore, postgres: str, tmp_path: Path
+) -> None:
+    """But for when it was made: down to the bytes of the tables, and in every number."""
+    log_campaign(store, table6(scenes=3))
+    with TrialStore(new_database(postgres) + "%20-ctimezone%3DAsia/Kolkata") as server:
+        take_in(server, read_content(store))
+        here, there = (report(one, one.campaign("table6")) for one in (store, server))
+    files, others = write(here, tmp_path / "file"), write(there, tmp_path / "server")
+    for name in ("trials.csv", "trials.parquet", "table.tex"):
+        assert files[name].read_bytes() == others[name].read_bytes(), name
+    assert "Z" in files["trials.csv"].read_text().splitlines()[1]
+    assert (here.rates, here.totals, here.comparisons) == (there.rates, there.totals, there.comparisons)
