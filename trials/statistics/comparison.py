@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erfc, sqrt
 
+from core.report.words import counted
 from trials.statistics.proportion import SIGNIFICANT, Proportion, difference_interval, paired_difference_interval
 
 #: Fewer scenes than this on which two estimators part cannot reach p < 0.05: 2 · 0.5⁵ = 0.0625.
@@ -62,7 +63,7 @@ def mcnemar(counts: PairedCounts) -> RateTest:
     first = Proportion(counts.both + counts.first, counts.scenes)
     second = Proportion(counts.both + counts.second, counts.scenes)
     interval = paired_difference_interval(counts.both, counts.first, counts.second, counts.neither)
-    why = f"{counts.scenes} scenes were laid alike for both, {n} of which part them"
+    why = f"{counted(counts.scenes, 'scene')} laid alike for both, {n} of which part them"
     if n < LEAST_DISCORDANT:
         why += f"; fewer than {LEAST_DISCORDANT} can never reach p < {SIGNIFICANT:.2f}"
     return RateTest(first, second, _difference(first, second), interval, "exact McNemar", why, p, counts)
