@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from core.errors import ConfigurationError
+
 #: Most characters of a campaign's name.
 LONGEST_NAME = 64
 
@@ -13,6 +15,19 @@ LONGEST_NAME = 64
 def is_name(text: str) -> bool:
     """Whether a campaign may be called so: part of a file's name wherever it comes from, and never a path."""
     return len(text) <= LONGEST_NAME and re.fullmatch(r"\w[\w.-]*", text) is not None
+
+
+def demand_name(name: str) -> None:
+    """Refuses what no campaign may be called, and what no file of it may be named after.
+
+    Raises:
+        ConfigurationError: it is that.
+    """
+    if not is_name(name):
+        raise ConfigurationError(
+            f"{name!r} is no name for a campaign.",
+            f"Use letters, digits, '-', '_' and '.', {LONGEST_NAME} at most: table6.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, BinaryIO
 
-from app.campaign.definition import chosen_estimators, define, demand_name, demand_same, shared_settings
+from app.campaign.definition import chosen_estimators, define, demand_same, shared_settings
 from app.campaign.options import CampaignOptions
 from app.campaign.progress import breaks_plan, running_elsewhere
 from app.campaign.runner import CampaignRunner
@@ -24,7 +24,7 @@ from core.errors import TrialError
 from core.files import hold, writing
 from core.report.words import counted
 from hardware.worlds import open_world
-from trials.campaign import Campaign
+from trials.campaign import Campaign, demand_name
 from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
 from trials.report.label_summary import summarise_labelled

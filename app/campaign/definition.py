@@ -11,7 +11,7 @@ from app.run.options import SharedOptions
 from core.errors import ConfigurationError
 from core.surfaces import SURFACES
 from perception.estimators.registry import find_estimators
-from trials.campaign import LONGEST_NAME, Campaign, is_name
+from trials.campaign import Campaign
 
 #: Most objects of a scene.
 MOST_OBJECTS = 6
@@ -116,19 +116,6 @@ def parse_objects(text: str) -> tuple[int, ...]:
             )
         numbers += range(first, last + 1)
     return tuple(numbers)
-
-
-def demand_name(name: str) -> None:
-    """Refuses what no campaign may be called, and what no file of it may be named after.
-
-    Raises:
-        ConfigurationError: it is that.
-    """
-    if not is_name(name):
-        raise ConfigurationError(
-            f"{name!r} is no name for a campaign.",
-            f"Use letters, digits, '-', '_' and '.', {LONGEST_NAME} at most: table6.",
-        )
 
 
 def _words(value: object) -> str:

@@ -7,8 +7,9 @@ from app.console import Console
 from app.paths import home, trial_folder, trial_log
 from app.trials.blinding import Blinding
 from app.trials.options import ReportOptions
+from core.errors import ConfigurationError
 from core.files import demand_writable
-from trials.campaign import Campaign
+from trials.campaign import Campaign, is_name
 from trials.report.contents import TrialReport, read_report
 from trials.report.files import write_report
 from trials.report.filmstrip import filmstrips
@@ -19,13 +20,13 @@ from trials.store import TrialStore
 def report_trials(options: ReportOptions) -> int:
     """Raises:
     TrialError: there is no such campaign, or no trial in it.
+    ConfigurationError: of a campaign whose name is no name, where to write is not told.
     StorageError: the report's folder takes no file.
     """
     console = Console(options.as_json)
-    out = options.out or home() / "reports" / (options.campaign or "all").replace("/", "-")
     with TrialStore(trial_log(is_written=False), is_read=True) as store:
         campaign = None if options.campaign is None else store.campaign(options.campaign)
-        report, files = write_trial_report(console, store, out, campaign)
+        report, files = write_trial_report(console, store, options.out or _page(campaign), campaign)
     _show(console, report, files)
     console.result(
         {
@@ -40,6 +41,14 @@ def report_trials(options: ReportOptions) -> int:
         }
     )
     return 0
+
+
+def _page(campaign: Campaign | None) -> Path:
+    """Where a report goes that was not told where: `mirrors.html` is as good a name of a campaign as any."""
+    name = "all" if campaign is None else campaign.name
+    if not is_name(name):
+        raise ConfigurationError(f"No folder is named after the campaign {name!r}.", "Say where: --out FOLDER.")
+    return home() / "reports" / name / "report.html"
 
 
 def write_trial_report(

@@ -46,6 +46,28 @@ def test_a_report_is_written_beside_the_log_or_where_told(store: TrialStore, tmp
     assert all(Path(file).stat().st_size for file in told["files"] + elsewhere["files"])
 
 
+@pytest.mark.parametrize("name", ["mirrors.html", "mirrors.v2", "a", "Ü_-."])
+def test_a_report_goes_to_a_folder_of_its_campaign_s_name(store: TrialStore, tmp_path: Path, name: str) -> None:
+    for one in (name, f"{name}-2"):
+        log_campaign(store, campaign(name=one, surfaces=SURFACES[:1], scenes=2))
+        files = {Path(file) for file in call("report", "--campaign", one)["files"]}
+        assert {file.parent for file in files} == {tmp_path / "reports" / one}
+    assert len([*(tmp_path / "reports").rglob("trials.csv")]) == 2
+
+
+@pytest.mark.parametrize("name", ["..", "../../escaped", ".", "a/b"])
+def test_a_report_of_a_campaign_that_is_named_after_a_path_goes_where_told_alone(
+    store: TrialStore, tmp_path: Path, name: str
+) -> None:
+    log_campaign(store, campaign(name=name, surfaces=SURFACES[:1], scenes=2))
+    before = {*tmp_path.parent.rglob("*.html")}
+    assert "Say where: --out FOLDER" in call("report", "--campaign", name, code=2)
+    assert {*tmp_path.parent.rglob("*.html")} == before
+    assert call("report", "--campaign", name, "--out", tmp_path / "out")["files"][0] == str(
+        tmp_path / "out/report.html"
+    )
+
+
 def test_two_estimators_are_compared_on_matched_scenes_of_a_campaign(store: TrialStore) -> None:
     log_campaign(store, campaign(surfaces=SURFACES, scenes=12))
     told = call("compare", "vitro-s", "raw", "--campaign", "glass")
