@@ -20,10 +20,7 @@ from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.planner import plan_grasp
-from hardware.robot.description import PARK_JOINTS
-from tests.support.scenes.planning import CELL, scene, table_view
-
-PARKED = {name: PARK_JOINTS for name in CELL.arms}
+from tests.support.scenes.planning import CELL, PARKED, scene, table_view
 
 
 def planned(*cylinders: tuple[float, float, float, float]) -> PlanScene:

@@ -16,22 +16,10 @@ from app.replay.stored_trial import StoredTrial, find_trial
 from app.replay.timeline import newest, timeline_of
 from app.trial_recording.reader import partial_of, read_recording
 from core.image_file import read_image
-from tests.support.recorded.trial import RecordedTrial, record_trial
+from tests.support.recorded.trial import RecordedTrial
 from tests.support.trial_rows import finish, row
 from trials.campaign import Campaign
 from trials.store import TrialStore
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def done(home: Path) -> RecordedTrial:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VITRO_HOME", str(home))
-        return record_trial(home)
 
 
 @pytest.fixture(autouse=True)

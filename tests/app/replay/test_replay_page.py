@@ -16,15 +16,7 @@ from app.replay.transport import STEP_S, Transport
 from app.trial_recording.reader import read_recording
 from hardware.robot.kinematics import link_poses
 from tests.support.drawn_cell import CELL, draw_frame
-from tests.support.recorded.trial import RecordedTrial, record_trial
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> RecordedTrial:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("VITRO_HOME", str(home))
-        return record_trial(home)
+from tests.support.recorded.trial import RecordedTrial
 
 
 @pytest.fixture

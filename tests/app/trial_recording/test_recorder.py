@@ -57,14 +57,6 @@ Said = dict[str, list[tuple[int, Any]]]
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> RecordedTrial:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("VITRO_HOME", str(home))
-        return record_trial(home)
-
-
-@pytest.fixture(scope="module")
 def said(done: RecordedTrial) -> Said:
     """By topic, as a reader makes it of the file's own descriptors."""
     messages: Said = defaultdict(list)

@@ -1,30 +1,13 @@
 """`trials report|compare|power` as people and programs call them."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from app.cli import app as cli
 from tests.support.drawn.campaigns import SURFACES, add, campaign, log_campaign
+from tests.support.trial_commands import call
 from trials.label import LabelValue
 from trials.store import TrialStore
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrialStore:
-    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
-    monkeypatch.delenv("VITRO_TRIALS", raising=False)
-    return TrialStore(tmp_path / "trials.db")
-
-
-def call(*arguments: object, code: int = 0) -> Any:
-    """The JSON of a command, or what it says where it fails."""
-    done = CliRunner().invoke(cli, ["trials", *map(str, arguments), "--json"])
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout) if code == 0 else done.stderr
 
 
 def test_a_report_is_written_beside_the_log_or_where_told(store: TrialStore, tmp_path: Path) -> None:

@@ -8,25 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app as cli
+from tests.support.trial_commands import call
 from tests.support.trial_rows import begin, finish, row
 from trials.campaign import Campaign
 from trials.label import REASON_KEYS
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrialStore:
-    monkeypatch.setenv("VITRO_HOME", str(tmp_path))
-    monkeypatch.delenv("VITRO_TRIALS", raising=False)
-    return TrialStore(tmp_path / "trials.db")
-
-
-def call(*arguments: object, code: int = 0) -> Any:
-    """The JSON of a command, or what it says where it fails."""
-    done = CliRunner().invoke(cli, ["trials", *map(str, arguments), "--json"])
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout) if code == 0 else done.stderr
 
 
 def shown(*arguments: object) -> str:

@@ -9,8 +9,7 @@ from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import BinContents, fall_into_bin, stand_in_bin
 from grasping.planning.planner import plan_grasp
 from hardware.robot.kinematics import forward_kinematics
-from tests.grasping.planning.test_planner import GLASS, PARKED
-from tests.support.scenes.planning import CELL, scene, table_view
+from tests.support.scenes.planning import CELL, GLASS, PARKED, scene, table_view
 
 EMPTY = np.zeros((0, 3))
 CENTER_M = np.array(CELL.bin.center_m)

@@ -4,10 +4,7 @@ import pytest
 from grasping.planning.inverse_kinematics import solve
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from hardware.robot.kinematics import forward_kinematics
-
-
-def random_joints(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (count, 6))
+from tests.support.robot import random_joints
 
 
 @pytest.mark.parametrize("firmware", ["new", "old"])

@@ -25,10 +25,9 @@ from hardware.robot.description import (
     SHAPES,
 )
 from hardware.robot.kinematics import forward_kinematics, link_poses
-from tests.support.scenes.planning import CELL, cylinder, scene, table_view
+from tests.support.robot import random_joints
+from tests.support.scenes.planning import CELL, GLASS, PARKED, cylinder, scene, table_view
 
-PARKED = {name: PARK_JOINTS for name in CELL.arms}
-GLASS = (0.02, 0.10, 0.03, 0.12)
 FREE = DistanceField.empty(CELL)
 PATIENT_S = 60.0
 
@@ -49,10 +48,6 @@ def tool_path(plan, phase: Phase, cell: Cell = CELL) -> np.ndarray:
 def checker(around: DistanceField = FREE, arm: str = "left", **options) -> CollisionChecker:
     model = ArmModel(arm, CELL.arms[arm])
     return CollisionChecker(model, CELL.workspace, Surroundings(around, around), 0.05, **options)
-
-
-def random_joints(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (count, 6))
 
 
 @pytest.fixture(scope="module")

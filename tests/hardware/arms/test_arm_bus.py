@@ -10,14 +10,7 @@ from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.frame_watch import FEEDBACK
 from hardware.arms.limits import StepLimit
-from tests.support.emulated_arm import TrueJoints, assert_stays, emulated_cells, from_here, path, ready
-
-
-@pytest.fixture
-def cell():
-    with emulated_cells() as make:
-        yield ready(make)
-
+from tests.support.emulated_arm import TrueJoints, assert_stays, from_here, path
 
 REFUSED = {
     "outside its limits": lambda here: np.full(6, np.nan),

@@ -7,18 +7,7 @@ import pytest
 
 from core.errors import ArmError
 from hardware.arms.emulated_faults import ALL_JOINTS
-from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
-
-
-@pytest.fixture
-def build():
-    with emulated_cells() as make:
-        yield make
-
-
-@pytest.fixture
-def cell(build):
-    return ready(build)
+from tests.support.emulated_arm import GOAL, assert_stays, from_here, mount, path
 
 
 class At:

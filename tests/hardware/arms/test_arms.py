@@ -20,18 +20,6 @@ from hardware.robot.kinematics import forward_kinematics
 from hardware.simulation.digital_cell import SimClock
 from tests.support.emulated_arm import GOAL, assert_stays, emulated_cells, from_here, mount, path, ready
 
-
-@pytest.fixture
-def build():
-    with emulated_cells() as make:
-        yield make
-
-
-@pytest.fixture
-def cell(build):
-    return ready(build)
-
-
 # --- moving
 
 

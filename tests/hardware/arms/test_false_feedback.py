@@ -6,20 +6,9 @@ import pytest
 from core.errors import ArmError
 from hardware.arms.emulated_faults import ALL_JOINTS
 from hardware.robot.description import PARK_JOINTS
-from tests.support.emulated_arm import GOAL, TrueJoints, assert_stays, emulated_cells, from_here, path, ready
+from tests.support.emulated_arm import GOAL, TrueJoints, assert_stays, from_here, path
 
 RAISED = np.deg2rad([34.0, 80.0, -69.0, 10.0, 20.0, -15.0])
-
-
-@pytest.fixture
-def build():
-    with emulated_cells() as make:
-        yield make
-
-
-@pytest.fixture
-def cell(build):
-    return ready(build)
 
 
 def one_joint(joint, value):

@@ -20,7 +20,7 @@ from hardware.robot.description import (
     urdf,
 )
 from hardware.robot.kinematics import forward_kinematics, link_poses
-from tests.support.link_bounds import link_bounds
+from tests.support.robot import link_bounds, random_joints
 
 FIRMWARES = [("new", 0x01), ("old", 0x00)]
 
@@ -36,10 +36,6 @@ MESH_EXTENTS_M = {
     "link7": [(-0.028, -0.077, 0.0), (0.028, 0.0, 0.027)],
     "link8": [(-0.028, -0.077, 0.0), (0.028, 0.0, 0.027)],
 }
-
-
-def random_joints(count, seed=0):
-    return np.random.default_rng(seed).uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (count, 6))
 
 
 @pytest.mark.parametrize(("firmware", "offset"), FIRMWARES)

@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,23 +38,9 @@ from tests.support.tiny.hub import (
     WEIGHTS,
     Told,
     bring,
-    only_hub,
-    release,
     run,
 )
 from tests.support.tiny.text_encoder import tokenizer_json
-
-
-@pytest.fixture(scope="module")
-def repos() -> dict[str, dict[str, bytes]]:
-    return release()
-
-
-@pytest.fixture
-def hub(repos: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with only_hub(repos, tmp_path, monkeypatch) as hub:
-        yield hub
-
 
 # What a fetch brings.
 

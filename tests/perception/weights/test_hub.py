@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,7 @@ from core.errors import ConfigurationError, PerceptionError
 from perception.weights.fetch import plan_fetch
 from perception.weights.models import MODELS, find_model, is_complete
 from tests.support.hub_server import Hub
-from tests.support.tiny.hub import LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, bring, only_hub, release, run
-
-
-@pytest.fixture(scope="module")
-def repos() -> dict[str, dict[str, bytes]]:
-    return release()
-
-
-@pytest.fixture
-def hub(repos: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with only_hub(repos, tmp_path, monkeypatch) as hub:
-        yield hub
+from tests.support.tiny.hub import LORA, PLAIN, PLAIN_REPO, SMALL, VAE, WEIGHTS, bring, run
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"], ids=["by SHA-256", "by git's hash"])

@@ -5,10 +5,14 @@ import numpy as np
 from core.cell import Cell, load_cell
 from core.transforms import apply, invert
 from grasping.grasp_set import DEPTH, HEIGHT, OBJECT, ROTATION, ROW, SCORE, TRANSLATION, WIDTH, GraspSet
+from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import Plane, TableView
 from tests.support.paths import CELLS
 
 CELL: Cell = load_cell(CELLS / "sim.yaml")
+PARKED = dict.fromkeys(CELL.arms, PARK_JOINTS)
+#: A cylinder that both arms reach: x, y, radius, height [m].
+GLASS = (0.02, 0.10, 0.03, 0.12)
 _DEPTH_M = 0.02
 
 

@@ -1,6 +1,5 @@
 """What counts, and as what."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,6 @@ from trials.statistics.proportion import Proportion
 from trials.table import trials
 
 SUCCESS, FAILURE, INVALID = LabelValue
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TrialStore]:
-    with TrialStore(tmp_path / "trials.db") as opened:
-        yield opened
 
 
 def counted(store: TrialStore, of: int | None = None) -> CountedTrials:

@@ -1,6 +1,5 @@
 """What a report says can be worked out again from the table beside it, and it says what it may not be taken for."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from math import comb
@@ -26,12 +25,6 @@ from trials.report.files import write_report
 from trials.report.filmstrip import MOST_SHOWN, filmstrips
 
 NAMES = ("raw", "vitro-s", "oracle")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TrialStore]:
-    with TrialStore(tmp_path / "trials.db") as opened:
-        yield opened
 
 
 def table6(**values: object) -> Campaign:

@@ -27,8 +27,8 @@ from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
 from grasping.planning.planner import plan_grasp
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S, PARK_JOINTS
-from tests.grasping.planning.test_planner import GLASS, PARKED, random_joints
-from tests.support.scenes.planning import CELL, scene, table_view
+from tests.support.robot import random_joints
+from tests.support.scenes.planning import CELL, GLASS, PARKED, scene, table_view
 from tests.support.stand_ins import curobo as stand_in
 from tests.support.stand_ins.curobo_contract import CONFIGURATION, CONTRACT, parameters_of
 

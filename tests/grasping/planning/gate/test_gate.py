@@ -18,9 +18,8 @@ from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
-from tests.support.scenes.planning import CELL, cylinder, scene, table_view
+from tests.support.scenes.planning import CELL, PARKED, cylinder, scene, table_view
 
-PARKED = {name: PARK_JOINTS for name in CELL.arms}
 GLASS = (0.02, 0.12, 0.03, 0.12)
 
 

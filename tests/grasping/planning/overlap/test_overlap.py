@@ -10,45 +10,17 @@ from grasping.grasp_set import OBJECT
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.overlap.gate import LAG_S, SAMPLE_RAD, _Course, _sample_times, check_together
-from grasping.planning.overlap.plan import NEAR_M, OverlapPlan, plan_overlap
+from grasping.planning.overlap.plan import NEAR_M, OverlapPlan
 from grasping.planning.overlap.time_line import time_line
 from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
 from hardware.arms.together import TimedStep
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
-from tests.support.scenes.planning import CELL, scene, table_view
+from tests.support.scenes.overlap import SCENE, lifted, overlap_with
+from tests.support.scenes.planning import CELL, PARKED, scene, table_view
 
-PARKED = {name: PARK_JOINTS for name in CELL.arms}
-SCENE = scene((0.02, 0.15, 0.03, 0.12), (0.05, -0.12, 0.025, 0.10), (0.1, 0.0, 0.02, 0.08))
 CLOUD = SceneCloud.from_grasps(SCENE, table_view())
-
-
-@pytest.fixture(scope="module")
-def carrying() -> GraspPlan:
-    return plan_grasp(SCENE, table_view(), CELL, PARKED, budget_s=60)
-
-
-def lifted(plan: GraspPlan) -> dict[str, np.ndarray]:
-    return PARKED | {plan.arm: plan.motions[Phase.LIFT].positions_rad[-1]}
-
-
-def overlap_with(carrying: GraspPlan, grasps=SCENE, joints=None, budget_s=60.0) -> OverlapPlan:
-    joints, taken = joints or lifted(carrying), [int(carrying.row[OBJECT])]
-    nothing = np.zeros((0, 3))
-    return plan_overlap(
-        carrying,
-        taken,
-        grasps,
-        table_view(),
-        CELL,
-        joints,
-        nothing,
-        planner="ompl",
-        seed=0,
-        speed=1.0,
-        budget_s=budget_s,
-    )
 
 
 @pytest.fixture(scope="module")

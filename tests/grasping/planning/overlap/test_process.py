@@ -16,15 +16,10 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.overlap.plan import OverlapPlan
 from grasping.planning.overlap.process import PlanningProcess
 from grasping.planning.planner import plan_grasp
-from tests.grasping.planning.overlap.test_overlap import PARKED, SCENE, lifted, overlap_with
-from tests.support.scenes.planning import CELL, table_view
+from tests.support.scenes.overlap import SCENE, lifted, overlap_with
+from tests.support.scenes.planning import CELL, PARKED, table_view
 
 LIMIT_S = 120.0
-
-
-@pytest.fixture(scope="module")
-def carrying() -> GraspPlan:
-    return plan_grasp(SCENE, table_view(), CELL, PARKED, budget_s=60)
 
 
 @pytest.fixture

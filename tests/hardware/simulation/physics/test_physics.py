@@ -15,8 +15,8 @@ from hardware.simulation.catalogue.layout import draw_layout, stage
 from hardware.simulation.catalogue.tableware import CHROME, draw_tableware
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.scene import SceneObject
-from tests.support.link_bounds import link_bounds
 from tests.support.paths import CELLS
+from tests.support.robot import link_bounds
 
 SPOT = np.array([0.0, 0.22])
 LEAN_RAD = 0.35

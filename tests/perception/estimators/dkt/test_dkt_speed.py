@@ -30,7 +30,7 @@ from perception.estimators.specification import Observation
 from perception.learning.speed.models import SIZES
 from tests.support.live_bytes import FusedAttention, LiveBytes
 from tests.support.paths import ROOT
-from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
+from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip
 
 SETTINGS = DktSettings(size=(48, 32), window=4, stride=3, mode="fast")
 VAES = [
@@ -40,11 +40,6 @@ VAES = [
     replace(VAE, temporal_downsample=(True, False, True)),
     replace(VAE, temporal_downsample=(True, True, False), dim_mult=(1, 1, 2, 3)),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_dkt().write(tmp_path_factory.mktemp("weights") / "dkt")
 
 
 @pytest.fixture(autouse=True)

@@ -23,11 +23,6 @@ SETTINGS = DktSettings(size=SIZE, window=4, stride=3)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_dkt().write(tmp_path_factory.mktemp("weights") / "dkt")
-
-
-@pytest.fixture(scope="module")
 def model(folder: Path) -> Dkt:
     return load_dkt(folder, SETTINGS)
 

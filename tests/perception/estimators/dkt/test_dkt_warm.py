@@ -17,14 +17,9 @@ from perception.estimators.estimator import Estimator
 from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import ESTIMATORS, open_estimator
 from perception.estimators.specification import Observation
-from tests.support.tiny.dkt import moving_clip, tiny_dkt
+from tests.support.tiny.dkt import moving_clip
 
 SETTINGS = DktSettings(size=(48, 32), mode="fast")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_dkt().write(tmp_path_factory.mktemp("weights") / "dkt")
 
 
 @pytest.fixture(scope="module", params=["fast", "exact"])
