@@ -13,12 +13,13 @@ from core.cell import Cell
 from core.errors import PlanningError
 from core.image import Intrinsics
 from core.transforms import Matrix, invert, transform
-from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.arm_model import ArmModel
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.gate.check import check_transit
 from grasping.planning.grasp_plan import GateReport, Phase
-from grasping.planning.obstacles import DistanceField, bin_boxes
+from grasping.planning.obstacles import DistanceField
 from grasping.planning.paths import connect, smooth, time_path
+from grasping.planning.scene_fields import fixed_boxes
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from hardware.robot.kinematics import forward_kinematics
@@ -60,10 +61,9 @@ class BoardScene:
     def checker(self) -> CollisionChecker:
         """Of the arm with its board, as the planner sees it."""
         model = ArmModel(self.arm, self.cell.arms[self.arm])
-        others = [ArmModel(name, mount) for name, mount in self.cell.arms.items() if name != self.arm]
-        boxes = [box for other in others for box in oriented_boxes(other, self.measured_rad[other.name], 0.07)]
         camera = (self.T_world_camera, np.array([0.08, 0.06, 0.06]))
-        field = DistanceField.empty(self.cell).with_boxes([*bin_boxes(self.cell.bin), *boxes, camera])
+        boxes = [*fixed_boxes(self.cell, self.arm, self.measured_rad), camera]
+        field = DistanceField.empty(self.cell).with_boxes(boxes)
         clearance_m = _KNOWN_CLEARANCE_M if self.board is None else _CLEARANCE_M
         around = Surroundings(field, field, clearance_m, _LOWEST_M)
         held = None if self.board is None else Held.from_points(self.board_points_m(), np.eye(4))
@@ -142,7 +142,7 @@ def plan_move(
     path = connect(start_rad, goal_rad, checker, _SEARCH_S, seed)
     if path is None:
         raise PlanningError("No free way leads to this view.", "Another is tried; clear the table of all but its tags.")
-    pieces = smooth(path, lambda joints: bool(checker.free(joints).all()))
+    pieces = smooth(path, checker.all_free)
     motion = time_path(pieces, Phase.TRANSIT).slowed(speed)
     report = check_transit(
         scene.cell,

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.errors import PlanningError
-from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.arm_model import ArmModel
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate.check import check_transit
 from grasping.planning.gate.model import GateWorld
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
-from grasping.planning.obstacles import DistanceField, bin_boxes
+from grasping.planning.obstacles import DistanceField
 from grasping.planning.paths import connect, densify, smooth, time_path
+from grasping.planning.scene_fields import fixed_boxes
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
@@ -30,8 +31,8 @@ _FORCED_RAD = np.deg2rad(10.0)
 _SPEED, _SEARCH_S = 0.5, 1.5
 #: What an arm may take of the space is looked at so often, as finely as the gate of two arms does.
 _STEP_RAD = np.deg2rad(1.0)
-#: How far other arms' fingers are taken to be open, and those of the one that moves at least: closed ones touch [m].
-_ASSUMED_WIDTH_M, _LEAST_WIDTH_M = 0.07, 0.003
+#: The fingers are taken to be open by this at least: closed ones touch [m].
+_LEAST_WIDTH_M = 0.003
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ def plan_look(
         PlanningError: there is none.
     """
     mount, width_m = cell.arms[arm], max(width_m, _LEAST_WIDTH_M)
-    others = [ArmModel(name, other) for name, other in cell.arms.items() if name != arm]
-    boxes = [box for other in others for box in oriented_boxes(other, measured_rad[other.name], _ASSUMED_WIDTH_M)]
-    field = DistanceField.empty(cell).with_boxes([*bin_boxes(cell.bin), *boxes]).with_points(points_m)
+    field = DistanceField.empty(cell).with_boxes(fixed_boxes(cell, arm, measured_rad)).with_points(points_m)
     checker = CollisionChecker(ArmModel(arm, mount), cell.workspace, Surroundings(field, field), width_m)
     path = connect(off_stops(measured_rad[arm]), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)
     if path is None:
@@ -104,18 +103,13 @@ def plan_look(
             f"The {arm} arm finds no free way to where the camera sees it.",
             "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
         )
-    way = time_path(smooth(path, lambda joints: bool(checker.free(joints).all())), Phase.TRANSIT).slowed(_SPEED)
-    there_rad = {**measured_rad, arm: way.positions_rad[-1]}
-    out, back = (
-        LookMotion(
-            arm,
-            one,
-            width_m,
-            begun_rad,
-            check_transit(cell, one, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m),
-        )
-        for one, begun_rad in ((way, measured_rad), (_reversed(way), there_rad))
-    )
+    way = time_path(smooth(path, checker.all_free), Phase.TRANSIT).slowed(_SPEED)
+
+    def judged(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> LookMotion:
+        gate = check_transit(cell, way, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m)
+        return LookMotion(arm, way, width_m, begun_rad, gate)
+
+    out, back = judged(way, measured_rad), judged(_reversed(way), {**measured_rad, arm: way.positions_rad[-1]})
     world = GateWorld(cell, arm, measured_rad, points_m)
     taken_m, forced = _taken_if_forced(world, densify(way.positions_rad, _STEP_RAD), width_m)
     wrong = [*out.gate.violations, *back.gate.violations, *forced]

@@ -118,7 +118,7 @@ class _Search:
         self.tally.add("malformed row", np.flatnonzero(~is_well_formed))
         self.tried = 0
         self.stopped: list[str] = []
-        self._fields = SceneFields(self.cloud, cell, self.arms, joints, passing, binned_m)
+        self._fields = SceneFields(self.cloud, cell, joints, passing, binned_m)
 
     @property
     def rejections(self) -> dict[str, int]:

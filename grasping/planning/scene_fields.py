@@ -15,6 +15,13 @@ from grasping.scene_cloud import SceneCloud
 ASSUMED_WIDTH_M = 0.07
 
 
+def fixed_boxes(cell: Cell, moving: str, joints: Mapping[str, NDArray[np.float64]]) -> list[OrientedBox]:
+    """The bin, and all arms but the one that moves where they stand, their fingers open. joints: (6,) [rad] by arm."""
+    standing = [ArmModel(name, mount) for name, mount in cell.arms.items() if name != moving]
+    boxes = [box for arm in standing for box in oriented_boxes(arm, joints[arm.name], ASSUMED_WIDTH_M)]
+    return [*bin_boxes(cell.bin), *boxes]
+
+
 class SceneFields:
     """everything: by arm, what it must avoid where no object is its own, the other arms among it."""
 
@@ -22,23 +29,17 @@ class SceneFields:
         self,
         cloud: SceneCloud,
         cell: Cell,
-        arms: Mapping[str, ArmModel],
         joints: Mapping[str, NDArray[np.float64]],
         passing: Sequence[OrientedBox],
         binned_m: NDArray[np.float64],
     ) -> None:
         """joints: (6,) [rad] where every arm stands. Others as `plan_grasp`."""
         nothing = DistanceField.empty(cell)
-        fixed = nothing.with_boxes(bin_boxes(cell.bin))
         self._whole, self._binned_m = cloud.whole, binned_m
         self._passing = nothing.with_boxes(passing) if passing else None
         self._objects = {label: nothing.with_points(cloud.of(label)) for label in np.unique(cloud.labels)}
         self._hidden = {label: nothing.with_points(points) for label, points in cloud.hidden_m.items()}
-        # The arms that stand still while `name` moves, where they were measured.
-        still = {name: oriented_boxes(arm, joints[name], ASSUMED_WIDTH_M) for name, arm in arms.items()}
-        self._fixed = {
-            name: fixed.with_boxes(box for other in arms if other != name for box in still[other]) for name in arms
-        }
+        self._fixed = {name: nothing.with_boxes(fixed_boxes(cell, name, joints)) for name in cell.arms}
         self.everything = {name: field.joined(*self._objects.values()) for name, field in self._fixed.items()}
         self._around: dict[tuple[str, int], Around] = {}
 
