@@ -25,23 +25,8 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
         CameraError, ArmError: half of the real cell is missing.
     """
     if camera == "auto" and arms == "auto":
-        from hardware.arms.can_interfaces import find_can_interfaces
-        from hardware.cameras.attached import find_cameras
-
-        camera = "d435" if find_cameras() else "sim"
-        arms = "piper" if find_can_interfaces() else "sim"
-        if (camera, arms) == ("d435", "sim"):
-            raise ArmError(
-                "A RealSense is attached, but no CAN interface is up.",
-                "Bring the arms up (ip link set can0 up type can bitrate 1000000), "
-                "or add --camera sim for the digital cell.",
-            )
-        if (camera, arms) == ("sim", "piper"):
-            raise CameraError(
-                "CAN interfaces are up, but no RealSense is found.",
-                "Plug the camera into a USB 3 port, or add --arms sim for the digital cell.",
-            )
-    elif camera == "auto":
+        return _found_world()
+    if camera == "auto":
         camera = "sim" if arms == "sim" else "d435"
     elif arms == "auto":
         arms = "sim" if camera == "sim" else "piper"
@@ -60,6 +45,26 @@ def choose_world(camera: str, arms: str) -> tuple[str, str]:
             "Use --camera sim --arms sim, or --camera d435 --arms piper.",
         )
     return camera, arms
+
+
+def _found_world() -> tuple[str, str]:
+    """By what is attached to this machine; raises as `choose_world`."""
+    from hardware.arms.can_interfaces import find_can_interfaces
+    from hardware.cameras.attached import find_cameras
+
+    has_camera, has_arms = bool(find_cameras()), bool(find_can_interfaces())
+    if has_camera and not has_arms:
+        raise ArmError(
+            "A RealSense is attached, but no CAN interface is up.",
+            "Bring the arms up (ip link set can0 up type can bitrate 1000000), "
+            "or add --camera sim for the digital cell.",
+        )
+    if has_arms and not has_camera:
+        raise CameraError(
+            "CAN interfaces are up, but no RealSense is found.",
+            "Plug the camera into a USB 3 port, or add --arms sim for the digital cell.",
+        )
+    return ("d435", "piper") if has_camera else ("sim", "sim")
 
 
 def open_world(cell: Cell, camera: str, seed: int) -> World:

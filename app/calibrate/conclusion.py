@@ -1,6 +1,7 @@
 """What a calibration came to: told, accepted by a person, stored, and written as a page for the lab book."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
@@ -18,6 +19,7 @@ from calibration.steps.fingers import NOT_MEASURED
 from calibration.store import CalibrationStore
 from core.errors import StorageError
 from core.report.words import counted
+from core.transforms import Matrix
 
 #: So many standard deviations hold what is true in 95 % of cases.
 SURE = 1.96
@@ -25,14 +27,8 @@ SURE = 1.96
 
 def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples: Samples) -> int:
     """Says what came of it, and stores it unless something, or a person, forbids that."""
-    console, errors = operator.console, {}
+    console = operator.console
     for name, arm in calibration.arms.items():
-        truth = rig.T_camera_base(name)
-        errors[name] = (
-            None
-            if truth is None
-            else dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
-        )
         console.say(_line(name, arm))
     findings = calibration.all_findings
     for finding in findings:
@@ -50,29 +46,37 @@ def conclude(calibration: CellCalibration, rig: Rig, operator: Operator, samples
         console.say(f"  [green]✓[/] stored as {version} and in use{short}; calibrate rollback undoes it")
         report = _report(store, version, calibration, console)
     console.events.tell(CalibrationSolved(calibration, accepted, report))
-    console.result(
-        {
-            "errors": errors,
-            "holdout": {
-                "px": max(arm.holdout_px for arm in calibration.arms.values()),
-                "mm": max(arm.holdout_mm for arm in calibration.arms.values()),
-            },
-            "driven": {
-                "px": max(arm.driven_px for arm in calibration.arms.values()),
-                "mm": max(arm.driven_mm for arm in calibration.arms.values()),
-            },
-            "error_sigmas": {name: rig.error_sigmas(name, arm) for name, arm in calibration.arms.items()},
-            "touch_mm": calibration.touch_mm,
-            "lens": calibration.lens,
-            "fingers": calibration.fingers,
-            "gripper": calibration.gripper,
-            "agreement": calibration.agreement,
-            "findings": findings,
-            "accepted": accepted,
-            "report": report,
-        }
-    )
+    console.result(_figures(calibration, rig) | {"findings": findings, "accepted": accepted, "report": report})
     return 0 if accepted else 1
+
+
+def _figures(calibration: CellCalibration, rig: Rig) -> dict[str, Any]:
+    """What it came to, of the worst arm, and where that is known what it is off."""
+    arms = calibration.arms
+    return {
+        "errors": {name: _error(arm, rig.T_camera_base(name)) for name, arm in arms.items()},
+        "holdout": {
+            "px": max(arm.holdout_px for arm in arms.values()),
+            "mm": max(arm.holdout_mm for arm in arms.values()),
+        },
+        "driven": {
+            "px": max(arm.driven_px for arm in arms.values()),
+            "mm": max(arm.driven_mm for arm in arms.values()),
+        },
+        "error_sigmas": {name: rig.error_sigmas(name, arm) for name, arm in arms.items()},
+        "touch_mm": calibration.touch_mm,
+        "lens": calibration.lens,
+        "fingers": calibration.fingers,
+        "gripper": calibration.gripper,
+        "agreement": calibration.agreement,
+    }
+
+
+def _error(arm: ArmCalibration, truth: Matrix | None) -> dict[str, float] | None:
+    """None where no truth is known."""
+    if truth is None:
+        return None
+    return dict(zip(("translation_mm", "rotation_deg"), poses_apart(arm.T_camera_base, truth), strict=True))
 
 
 def _is_accepted(operator: Operator) -> bool:

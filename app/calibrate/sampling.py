@@ -169,11 +169,7 @@ def take_views(sampling: Sampling, arm: str) -> None:
                 ) from error
             continue
         refused = 0
-        if sampling.rig.spoils(have):  # as if the arm had been moved by hand after it was read
-            view = replace(view, joints_rad=view.joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
-        samples.add(arm, view, tags)
-        sampling.tell_views(arm)
-        console.say(f"    [green]✓[/] view {have + 1} of {sampling.wanted}: {_coverage(samples.views[arm], sampling)}")
+        _keep(sampling, arm, view, tags)
         if have % _CHECK_EVERY == _CHECK_EVERY - 1:
             _demand_unforced(sampling, arm)
     with suppress(PlanningError):
@@ -183,6 +179,17 @@ def take_views(sampling: Sampling, arm: str) -> None:
             f"Only {len(samples.views.get(arm, []))} of {sampling.wanted} views of the {arm} arm could be taken.",
             "Clear the table of all but its tags, see that the camera sees the space before the arm, then go on.",
         )
+
+
+def _keep(sampling: Sampling, arm: str, view: BoardView, tags: tuple[SeenTag, ...]) -> None:
+    samples = sampling.samples
+    have = len(samples.views.get(arm, []))
+    if sampling.rig.spoils(have):  # as if the arm had been moved by hand after it was read
+        view = replace(view, joints_rad=view.joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
+    samples.add(arm, view, tags)
+    sampling.tell_views(arm)
+    coverage = _coverage(samples.views[arm], sampling)
+    sampling.operator.console.say(f"    [green]✓[/] view {have + 1} of {sampling.wanted}: {coverage}")
 
 
 def _demand_unforced(sampling: Sampling, arm: str) -> None:

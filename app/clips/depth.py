@@ -1,7 +1,7 @@
 """`python main.py depth SOURCE --out DIR`, metric where the clip can be scaled, and `normals`."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -111,10 +111,7 @@ def _work_through(
     """
     source, out = options.source, options.out
     settings = replace(options.settings, device=str(pick_device(options.device)))
-    if not source.exists():
-        raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
-    if out.exists() and out.samefile(source):
-        raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
+    _demand_apart(source, out)
     command, names = "normals" if file == NORMALS else "depth", (NORMALS,) if file == NORMALS else FILES.values()
     identity = identity_of(source, specification.identity, settings) | inputs
     work = Work(out, command, identity, (*names, SHEET, VIDEO))
@@ -129,11 +126,7 @@ def _work_through(
         estimator = open_estimator(specification, settings, locate=locate)
         line.detail = f"estimator {estimator.name} ({why})"
     work.refuse_foreign()
-    with work.hold(options.fresh) as why_anew:
-        if why_anew:
-            console.say(f"  starting anew: {why_anew}")
-        if work.forget():
-            console.say(f"  earlier results in {out!s} are removed")
+    with _held(work, options.fresh, console):
         maps = estimate_maps(source, estimator, work, console)
         samples = save_previews(maps.clip, maps.values, specification.gives, work.folder, console)
         more, facts = finish(maps, samples)
@@ -145,6 +138,25 @@ def _work_through(
         f"frame), {file} in [bold]{out!s}[/]"
     )
     return summary
+
+
+def _demand_apart(source: Path, out: Path) -> None:
+    """Raises a CameraError where there is no clip, a ConfigurationError where its results would lie in it."""
+    if not source.exists():
+        raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    if out.exists() and out.samefile(source):
+        raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
+
+
+@contextmanager
+def _held(work: Work, fresh: bool, console: Console) -> Iterator[None]:
+    """The work's folder, earlier results removed; says what is not gone on with. Raises as `Work.hold`."""
+    with work.hold(fresh) as why_anew:
+        if why_anew:
+            console.say(f"  starting anew: {why_anew}")
+        if work.forget():
+            console.say(f"  earlier results in {work.out!s} are removed")
+        yield
 
 
 def identity_of(source: Path, estimator: str, settings: EstimatorOptions) -> dict[str, str]:

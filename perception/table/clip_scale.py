@@ -75,15 +75,18 @@ def fit_clip(
             "--cell; if they are in view, this estimator's answer is at fault.",
         )
     scale, shift = _median_line([own for *_, own in fits.values()], maps)
-    scaled = []
-    for number, (anchors, kind, own) in fits.items():
-        values = anchors.relative.astype(np.float32)
-        by_clip_m = to_metres(values, kind, scale, shift)
-        drift_m = by_clip_m - to_metres(values, kind, own.scale, own.shift)
-        residual_mm = median_mm(by_clip_m - anchors.depth_m)
-        scaled.append(ScaledFrame(number, own.scale, own.shift, residual_mm, median_mm(drift_m)))
+    scaled = tuple(_scaled_frame(number, *fit, scale, shift) for number, fit in fits.items())
     source = next(own.anchor_source for *_, own in fits.values())
-    return ClipScale(scale, shift, source, tuple(scaled), refused)
+    return ClipScale(scale, shift, source, scaled, refused)
+
+
+def _scaled_frame(
+    number: int, anchors: Anchors, kind: Kind, own: MetricDepth, scale: float, shift: float
+) -> ScaledFrame:
+    values = anchors.relative.astype(np.float32)
+    by_clip_m = to_metres(values, kind, scale, shift)
+    drift_m = by_clip_m - to_metres(values, kind, own.scale, own.shift)
+    return ScaledFrame(number, own.scale, own.shift, median_mm(by_clip_m - anchors.depth_m), median_mm(drift_m))
 
 
 def _median_line(fits: Sequence[MetricDepth], maps: Sequence[RelativeDepth]) -> tuple[float, float]:
