@@ -24,7 +24,7 @@ _LENGTH_RAD = np.array([0.15, 0.22, 0.3, 0.4, 0.6])
 _BELIEVED = ((np.log(np.deg2rad(0.05)), 1.0), (np.log(np.deg2rad(0.02)), 1.5), (np.log(0.3), 0.5))
 
 
-def _nothing() -> NDArray[np.float64]:
+def _empty() -> NDArray[np.float64]:
     return np.zeros((0, 6))
 
 
@@ -36,8 +36,8 @@ class JointErrors:
     smooth_rad: float
     rough_rad: float
     length_rad: float
-    read_rad: NDArray[np.float64] = field(default_factory=_nothing)
-    pull: NDArray[np.float64] = field(default_factory=_nothing)
+    read_rad: NDArray[np.float64] = field(default_factory=_empty)
+    pull: NDArray[np.float64] = field(default_factory=_empty)
 
     def at(self, joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., 6) to be added to joints (..., 6) as they are read."""
@@ -99,7 +99,7 @@ class SeenErrors:
     ) -> tuple[NDArray[np.float64], Matrix]:
         """The likeliest change (P,) of the solution and its covariance (P, P). prior (P, P), prior_pull (P,): the
         prior's Hessian and gradient."""
-        change, covariance, _ = self._solved(self._covariance(errors, corner_px), corner_px, prior, prior_pull)
+        change, covariance, _ = self._solve(self._covariance(errors, corner_px), corner_px, prior, prior_pull)
         return change, covariance
 
     def likeliest(self, corner_px: float, prior: Matrix, prior_pull: NDArray[np.float64]) -> JointErrors:
@@ -112,12 +112,12 @@ class SeenErrors:
             for smooth_rad, rough_rad in product(_SMOOTH_RAD, _ROUGH_RAD):
                 one = JointErrors(smooth_rad, rough_rad, length_rad)
                 covariance = smooth_rad**2 * smooth + rough_rad**2 * rough + noise
-                likely = one.belief + self._solved(covariance, corner_px, prior, prior_pull)[2]
+                likely = one.belief + self._solve(covariance, corner_px, prior, prior_pull)[2]
                 if likely > most:
                     best, most = one, likely
         return best
 
-    def _solved(
+    def _solve(
         self, covariance_px: Matrix, corner_px: float, prior: Matrix, prior_pull: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], Matrix, float]:
         """As `step`, and the logarithm of how likely the views are (less a constant)."""

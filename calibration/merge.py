@@ -77,7 +77,7 @@ def _keys(cell: Cell, calibration: CellCalibration) -> list[tuple[str, str, str]
     keys = [
         ("the camera", camera.serial, calibration.camera_serial),
         ("pictures of", f"{camera.width}x{camera.height}", f"{seen.width}x{seen.height}"),
-        ("the arms", _listed(cell.arms), _listed(calibration.arms)),
+        ("the arms", _list_words(cell.arms), _list_words(calibration.arms)),
     ]
     for name, mount in cell.arms.items():
         theirs = calibration.firmware.get(name, "unknown"), calibration.stroke_m.get(name, 0.0)
@@ -86,7 +86,7 @@ def _keys(cell: Cell, calibration: CellCalibration) -> list[tuple[str, str, str]
     return keys
 
 
-def _listed(names: object) -> str:
+def _list_words(names: object) -> str:
     return ", ".join(sorted(names))  # type: ignore[call-overload]
 
 

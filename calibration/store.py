@@ -63,9 +63,9 @@ class CalibrationStore:
             )
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._alone():
+            with self._hold():
                 version = self._free_version(calibration.date)
-                samples = _packed(calibration.samples)
+                samples = _pack(calibration.samples)
                 replace_file(self._file(version, "npz"), samples)
                 text = _text(calibration, samples)
                 replace_file(self._file(version), text.encode())
@@ -90,7 +90,7 @@ class CalibrationStore:
         try:
             return _calibration(read_yaml(self._file(version)), self.cell)
         except (OSError, ValueError) as error:
-            raise self._damaged(self._file(version), error) from error
+            raise self._damage_error(self._file(version), error) from error
 
     def samples(self, version: str) -> dict[str, NDArray[Any]]:
         """The raw samples of a version, by name. Raises CalibrationError where they are not as they were saved."""
@@ -101,7 +101,7 @@ class CalibrationStore:
                 raise ValueError("they are not those that were saved with it")
             return read_npz(file)
         except (OSError, ValueError) as error:
-            raise self._damaged(file, error) from error
+            raise self._damage_error(file, error) from error
 
     def current_version(self) -> str | None:
         """The one in use; None where none is. Raises CalibrationError where that cannot be told."""
@@ -121,7 +121,7 @@ class CalibrationStore:
         """
         if to is not None:
             self.load(to)
-            with writing(self.folder), self._alone():
+            with writing(self.folder), self._hold():
                 self._use(to)
             return to
         in_use = self._in_use()
@@ -133,7 +133,7 @@ class CalibrationStore:
         before = next(iter(in_use[1:]), None)
         if before is not None:
             self.load(before)
-        with writing(self.folder), self._alone():
+        with writing(self.folder), self._hold():
             self._write_in_use(in_use[1:])
         return before
 
@@ -144,7 +144,7 @@ class CalibrationStore:
     def _file(self, version: str, kind: str = "yaml") -> Path:
         return self.folder / f"{version}.{kind}"
 
-    def _alone(self) -> Any:
+    def _hold(self) -> Any:
         return hold(
             self.folder / ".lock",
             StorageError(f"Another process writes to {self.folder}.", "Wait for it, then do this again."),
@@ -185,7 +185,7 @@ class CalibrationStore:
         replace_file(self.folder / _CURRENT, "".join(f"{version}\n" for version in versions).encode())
         sync_files([self.folder])
 
-    def _damaged(self, file: Path, error: Exception) -> CalibrationError:
+    def _damage_error(self, file: Path, error: Exception) -> CalibrationError:
         return CalibrationError(
             f"The calibration {file} is not as it was saved: {error}. It is left as it is.",
             "Go back to another (python main.py calibrate rollback, with the same --cell; --to VERSION takes any), "
@@ -193,7 +193,7 @@ class CalibrationStore:
         )
 
 
-def _packed(samples: Any) -> bytes:
+def _pack(samples: Any) -> bytes:
     file = BytesIO()
     np.savez_compressed(file, **samples)
     return file.getvalue()

@@ -49,7 +49,7 @@ class OverlappedExecution:
 
         def done(arm: str, step: TimedStep, result: Done) -> None:
             if isinstance(result, TrackingReport):
-                self._followed(arm, Phase(step.name), result)
+                self._check_tracking(arm, Phase(step.name), result)
             elif step.name == CLOSE:
                 closed.append(result)
             elif arm == reaching.name:
@@ -64,7 +64,7 @@ class OverlappedExecution:
         if step.trajectory is not None:
             self.begin(arm, Phase(step.name))
 
-    def _followed(self, arm: str, phase: Phase, tracking: TrackingReport) -> None:
+    def _check_tracking(self, arm: str, phase: Phase, tracking: TrackingReport) -> None:
         self.report(arm, phase, tracking)
         if not tracking.interrupted:
             demand_arrival(arm, phase, tracking)

@@ -44,11 +44,11 @@ class SuccessModel:
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) of features (N, F), NaN where unknown."""
-        return 1 / (1 + np.exp(-self.bias - self._known(features) @ np.array(self.weights)))
+        return 1 / (1 + np.exp(-self.bias - self._fill_unknown(features) @ np.array(self.weights)))
 
     def weakest(self, features: NDArray[np.float64]) -> str:
         """The feature (of F) that costs the most against its best."""
-        return FEATURES[int((np.array(self.weights) * (1 - self._known(features))).argmax())]
+        return FEATURES[int((np.array(self.weights) * (1 - self._fill_unknown(features))).argmax())]
 
     def rank(self, grasps: GraspSet) -> GraspSet:
         """The grasps with their probability as score, best first."""
@@ -82,7 +82,7 @@ class SuccessModel:
         facts = asdict(self) | {name: dict(zip(FEATURES, getattr(self, name), strict=True)) for name in _BY_FEATURE}
         path.write_text(json.dumps(facts, indent=2) + "\n")
 
-    def _known(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _fill_unknown(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(np.isfinite(features), features, np.array(self.typical))
 
 

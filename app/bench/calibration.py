@@ -35,7 +35,7 @@ def bench_calibration(options: BenchCalibrationOptions) -> int:
     folder = options.out or home() / "bench-calibration"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    results = list(console.progress(_calibrated(options, folder), "cells", options.cells))
+    results = list(console.progress(_calibrate_cells(options, folder), "cells", options.cells))
     accepted = [one for one in results if one["accepted"]]
     if not accepted:
         raise CalibrationError("No cell could be calibrated.", f"See the messages in {folder}.")
@@ -83,13 +83,15 @@ def _figure(name: str, values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _calibrated(options: BenchCalibrationOptions, folder: Path) -> Iterator[dict[str, Any]]:
+def _calibrate_cells(options: BenchCalibrationOptions, folder: Path) -> Iterator[dict[str, Any]]:
     """The result of each cell, kept once it is there."""
     with ThreadPoolExecutor(options.workers) as pool:
-        yield from pool.map(lambda seed: _one(options, folder, seed), range(options.seed, options.seed + options.cells))
+        yield from pool.map(
+            lambda seed: _calibrate_cell(options, folder, seed), range(options.seed, options.seed + options.cells)
+        )
 
 
-def _one(options: BenchCalibrationOptions, folder: Path, seed: int) -> dict[str, Any]:
+def _calibrate_cell(options: BenchCalibrationOptions, folder: Path, seed: int) -> dict[str, Any]:
     cell = cell_file(options.cell)
     name = f"{cell.stem}-{options.views}-{'drawn' if options.drawn else 'traced'}-{seed}"
     kept = folder / f"{name}.json"

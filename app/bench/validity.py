@@ -75,7 +75,7 @@ def bench_validity(options: BenchValidityOptions) -> int:
             (out / RESULTS).unlink(missing_ok=True)
     scenes = [(surface, seed, options.objects) for seed in seeds for surface in surfaces]
     _judge_missing(scenes, estimators, out, console)
-    wanted = {(*scene, _shown(choice)) for scene in scenes for choice in estimators}
+    wanted = {(*scene, _display_name(choice)) for scene in scenes for choice in estimators}
     results = [result for result in _read(out / RESULTS) if result.key in wanted]
     summaries = summarise_validity(results)
     with writing(out):
@@ -103,7 +103,9 @@ def _judge_missing(
     scenes: Sequence[tuple[str, int, int]], estimators: Sequence[str], out: Path, console: Console
 ) -> None:
     done = {result.key for result in _read(out / RESULTS)}
-    missing = {scene: [choice for choice in estimators if (*scene, _shown(choice)) not in done] for scene in scenes}
+    missing = {
+        scene: [choice for choice in estimators if (*scene, _display_name(choice)) not in done] for scene in scenes
+    }
     todo = [scene for scene, choices in missing.items() if choices]
     if not todo:
         return
@@ -113,7 +115,7 @@ def _judge_missing(
         for scene in console.progress(todo, "scenes", len(todo)):
             staged = _stage(world, cell, *scene)
             for choice in missing[scene]:
-                result, judged = _judge(staged, pipelines[choice], _shown(choice))
+                result, judged = _judge(staged, pipelines[choice], _display_name(choice))
                 with writing(out):
                     if result.cause is not Cause.VALID:
                         draw_failure(out / result.picture, judged)
@@ -179,7 +181,7 @@ def _causes(
     return causes, grasps.rows[best], ""
 
 
-def _shown(choice: str) -> str:
+def _display_name(choice: str) -> str:
     """An estimator's name in tables; a lab's own file is called by its stem."""
     return Path(choice).stem if choice.endswith(".py") else choice
 

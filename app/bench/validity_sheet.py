@@ -55,7 +55,7 @@ def draw_failure(file: Path, judged: Judged) -> None:
     for image in (color, height):
         cv2.drawContours(image, outlines, -1, _OUTLINE_RGB, 1, cv2.LINE_AA)
     window = _window(standing)
-    panels = [_resized(image[window]) for image in (color, height)]
+    panels = [_resize(image[window]) for image in (color, height)]
     caption = f"{judged.result.estimator}: {judged.result.cause}"
     picture = np.hstack(
         [
@@ -67,7 +67,7 @@ def draw_failure(file: Path, judged: Judged) -> None:
     write_image(file, picture)
 
 
-def _resized(image: Image) -> Image:
+def _resize(image: Image) -> Image:
     import cv2
 
     return np.asarray(cv2.resize(np.ascontiguousarray(image), (_SIDE_PX, _SIDE_PX)), np.uint8)

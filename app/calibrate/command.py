@@ -64,11 +64,11 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         require_terminal()
     file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
     cell = load_cell(file)
-    with _held(cell):
+    with _hold_views(cell):
         return _wizard(options, cell, camera, console)
 
 
-def _held(cell: Cell) -> BinaryIO:
+def _hold_views(cell: Cell) -> BinaryIO:
     """That other processes leave the cell's unfinished views alone meanwhile."""
     refusal = CalibrationError(
         f"Another run calibrates the cell {cell.name!r}.", "Wait for its end, or stop it: the views are kept."
@@ -80,7 +80,7 @@ def _wizard(options: CalibrateOptions, cell: Cell, camera: str, console: Console
     try:
         opened = Rig(cell, camera, Board(), options.seed, options.plant, options.drawn)
     except ArmError as error:  # as of a joint that reads what it cannot reach
-        return _broken_off(error, console)
+        return _report_failure(error, console)
     with Interrupts() as interrupts, closing(opened) as rig:
         operator = Operator(console, interrupts, options.yes)
         with wizard_page(options, cell, rig, operator):
@@ -89,11 +89,11 @@ def _wizard(options: CalibrateOptions, cell: Cell, camera: str, console: Console
             try:
                 calibration = _calibrate(options, cell, rig, samples, operator)
             except (CalibrationError, ArmError) as error:
-                return _broken_off(error, console)
+                return _report_failure(error, console)
             return conclude(calibration, rig, operator, samples)
 
 
-def _broken_off(error: CalibrationError | ArmError, console: Console) -> int:
+def _report_failure(error: CalibrationError | ArmError, console: Console) -> int:
     """Tells what ended it, as a finding too; the exit code."""
     console.error(error)
     kind = "arm" if isinstance(error, ArmError) else "contradiction"

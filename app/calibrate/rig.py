@@ -58,7 +58,7 @@ class Rig:
             true_cell = true_cell.model_copy(update={"camera": lens})
         self._true_cell, self._offsets_rad = true_cell, dict.fromkeys(cell.arms, offsets)
         if plant is Plant.FORCED_JOINT:
-            self._offsets_rad |= _forced(list(cell.arms), seed)
+            self._offsets_rad |= _draw_forced_joint(list(cell.arms), seed)
         self.world = self._digital = self._open(cell)
 
     def reopen(self, calibrated: Cell) -> None:
@@ -83,14 +83,14 @@ class Rig:
         """Puts the board between an arm's fingers, in the digital cell."""
         if self._digital is None:
             return
-        printed = self._printed()
+        printed = self._print_board()
         rng = np.random.default_rng([self._seed, *arm.encode()])
         turned = pi if self._plant is Plant.TURNED_TAGS else 0.0
         tags = [tag.model_copy(update={"yaw_rad": turned}) for tag in printed.tags]
         wobble = transform(Rotation.from_rotvec(rng.normal(0.0, _HAND_RAD, 3)).as_matrix(), rng.normal(0.0, _HAND_M, 3))
         self._digital.hold_board(arm, HeldBoard.printed(tags, printed.size_m, T_tcp_board(self.board) @ wobble))
 
-    def _printed(self) -> Board:
+    def _print_board(self) -> Board:
         """The board as its print came out."""
         rng = np.random.default_rng([self._seed, 3])
         share = {Plant.WRONG_SIZE: _WRONG_SIZE, Plant.PRINTED_97: _FIT_TO_PAGE}.get(self._plant, 1.0)
@@ -131,7 +131,7 @@ class Rig:
         self.world.close()
 
 
-def _forced(arms: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
+def _draw_forced_joint(arms: list[str], seed: int) -> dict[str, NDArray[np.float64]]:
     """One joint of one arm, which views can tell, pushed on its gears: it reads its command and stands elsewhere."""
     rng = np.random.default_rng([seed, 10])
     offsets = np.zeros(6)

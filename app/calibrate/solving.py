@@ -34,13 +34,13 @@ def solve_cell(
     """
     tags, k = mean_tags([*pictures, *samples.tags]), rig.world.camera.intrinsics
     with console.stage("solve"):
-        T_world_camera, arms = _solved(cell, rig, samples, tags, k)
+        T_world_camera, arms = _solve_arms(cell, rig, samples, tags, k)
     lens = None
     if not any(finding.fatal for arm in arms.values() for finding in arm.findings):
         with console.stage("lens"):
             lens = fit_lens([_views(samples, name, arm, cell.arms[name]) for name, arm in arms.items()], k)
             if lens.kind != "factory":
-                T_world_camera, arms = _solved(cell, rig, samples, tags, lens.intrinsics)
+                T_world_camera, arms = _solve_arms(cell, rig, samples, tags, lens.intrinsics)
                 arms = {
                     name: with_lens_doubt(arm, _views(samples, name, arm, cell.arms[name]), lens)
                     for name, arm in arms.items()
@@ -63,7 +63,7 @@ def solve_cell(
     )
 
 
-def _solved(
+def _solve_arms(
     cell: Cell, rig: Rig, samples: Samples, tags: tuple[SeenTag, ...], k: Intrinsics
 ) -> tuple[Matrix, Mapping[str, ArmCalibration]]:
     """T_world_camera, and each arm."""

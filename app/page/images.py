@@ -10,7 +10,7 @@ _WIDTH_PX, _HEIGHT_PX = 640, 360
 _GREY, _SCALE, _FONT = 70, 0.95, 0  # cv2.FONT_HERSHEY_SIMPLEX
 
 
-def awaited(words: str) -> Image:
+def placeholder(words: str) -> Image:
     """A grey panel that says what will be shown there."""
     import cv2
 
@@ -20,7 +20,7 @@ def awaited(words: str) -> Image:
     return panel
 
 
-def fitted(image: NDArray[np.uint8]) -> Image:
+def fit_width(image: NDArray[np.uint8]) -> Image:
     """A picture (H, W, 3), smaller where it is too wide."""
     import cv2
 

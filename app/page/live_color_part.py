@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.events import Event
-from app.page.images import awaited, fitted
+from app.page.images import fit_width, placeholder
 from hardware.cameras.camera import Camera
 from hardware.cameras.frame import RgbdFrame
 
@@ -25,7 +25,7 @@ class LiveColorPart:
 
     def __init__(self, server: "ViserServer") -> None:
         self._image = server.gui.add_image(
-            awaited(_SILENT), label="camera, now", format="jpeg", jpeg_quality=70, visible=False
+            placeholder(_SILENT), label="camera, now", format="jpeg", jpeg_quality=70, visible=False
         )
         self._newest: NDArray[np.uint8] | None = None
         self._shown_s = 0.0
@@ -52,7 +52,7 @@ class LiveColorPart:
             self._image.image, self._image.visible = picture, True
             self._shown_s = now_s
         elif self._image.visible and now_s - self._shown_s > _LATEST_S:
-            self._image.image = awaited(_SILENT)
+            self._image.image = placeholder(_SILENT)
             self._shown_s = now_s
             self.clear()
 
@@ -67,4 +67,4 @@ class LiveColorPart:
         while not self._stop.wait(_PERIOD_S):
             frame = camera.glance()
             if frame is not None:
-                self._newest = fitted(self.draw(frame))
+                self._newest = fit_width(self.draw(frame))

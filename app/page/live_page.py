@@ -144,13 +144,13 @@ class LivePage:
             events = self._await_events()
             # Where the session is, is shown at once; drawing may take longer than an eye waits.
             for event in events:
-                self._guarded(self._status, event)
-            self._guarded(self._status, None)
+                self._hear_safely(self._status, event)
+            self._hear_safely(self._status, None)
             for event in _newest(events):
                 for part in self._parts:
-                    self._guarded(part, event)
+                    self._hear_safely(part, event)
             for part in self._parts:
-                self._guarded(part, None)
+                self._hear_safely(part, None)
             if None in events:
                 return
 
@@ -164,7 +164,7 @@ class LivePage:
         except Empty:
             return events
 
-    def _guarded(self, part: PagePart, event: Event | None) -> None:
+    def _hear_safely(self, part: PagePart, event: Event | None) -> None:
         """What one part cannot draw ends neither the page nor what it is shown of."""
         try:
             part.tick(time.monotonic()) if event is None else part.hear(event)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.events import Event, PictureTold, TrialBegin, TrialChange
-from app.page.images import awaited, fitted
+from app.page.images import fit_width, placeholder
 from app.run.trial import Trial
 from grasping.pictures import draw_grasps
 from perception.pictures import colour_depth, depth_range, draw_tags
@@ -28,7 +28,7 @@ class PicturesPart:
 
     def __init__(self, server: "ViserServer") -> None:
         self._color, self._sensor, self._depth = (
-            server.gui.add_image(awaited(words), label=label, format="jpeg", jpeg_quality=80)
+            server.gui.add_image(placeholder(words), label=label, format="jpeg", jpeg_quality=80)
             for label, words in _AWAITED.items()
         )
         self._estimator = ""
@@ -37,7 +37,7 @@ class PicturesPart:
     def hear(self, event: Event) -> None:
         if isinstance(event, PictureTold):
             self._color.label = event.title
-            self._color.image = fitted(event.picture)
+            self._color.image = fit_width(event.picture)
         if isinstance(event, TrialBegin):
             self._color.label = _COLOR
             self._estimator = event.estimator_shown or event.record.estimator
@@ -48,7 +48,7 @@ class PicturesPart:
             changed = [one is not other for one, other in zip(shown, before, strict=True)]
             self._drawn = shown
             if changed[0] or changed[1] or changed[3] or changed[4]:
-                self._color.image = fitted(_color_picture(trial))
+                self._color.image = fit_width(_color_picture(trial))
             if changed[0] or changed[2]:
                 self._show_depth(trial)
 
@@ -60,11 +60,11 @@ class PicturesPart:
         assert trial.frame is not None
         sensor_m, metric = trial.frame.depth_m, trial.metric
         near_m, far_m = depth_range(sensor_m if metric is None else metric.depth_m)
-        self._sensor.image = fitted(colour_depth(sensor_m, near_m, far_m))
+        self._sensor.image = fit_width(colour_depth(sensor_m, near_m, far_m))
         self._depth.visible = metric is not None
         if metric is not None:
             self._depth.label = f"depth by {self._estimator}, {near_m:.2f} m (red) to {far_m:.2f} m (blue)"
-            self._depth.image = fitted(colour_depth(metric.depth_m, near_m, far_m))
+            self._depth.image = fit_width(colour_depth(metric.depth_m, near_m, far_m))
 
 
 def _color_picture(trial: Trial) -> NDArray[np.uint8]:

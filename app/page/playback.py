@@ -112,10 +112,10 @@ class PlanPlayback(MotionPlayback):
 
     def _show_plan(self, plan: GraspPlan | None) -> None:
         self._plan = plan
-        self.show(None if plan is None else played(plan))
+        self.show(None if plan is None else play_plan(plan))
 
 
-def played(plan: GraspPlan) -> PlayedMotion:
+def play_plan(plan: GraspPlan) -> PlayedMotion:
     """All of a plan's motions in turn."""
     phases = list(plan.motions)
     ends_s = list(accumulate(plan.motions[phase].duration_s for phase in phases))

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from app.events import CampaignEnd, Event, LabelChange, StageBegin, StageEnd, TrialBegin, TrialEnd
-from app.trials.tables import said_of
+from app.trials.tables import label_words
 from core.report.words import counted
 from trials.label import Label, LabelledTrial
 from trials.record import TrialRecord
@@ -61,7 +61,7 @@ class ShownTrial:
         if self.label is not None:
             return str(self.label.value)
         known = LabelledTrial(self.record)
-        return f"{said_of(known)} ({known.suggested}?)" if known.counts else said_of(known)
+        return f"{label_words(known)} ({known.suggested}?)" if known.counts else label_words(known)
 
     @property
     def why(self) -> str:

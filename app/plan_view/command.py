@@ -110,7 +110,7 @@ def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:
     joints = attempt_joints(trial, cell, attempt.number)
     seed = trial.record.seed if trial.record is not None else int(trial.facts.get("seed", "0") or 0)
     name = f"{trial.name}, attempt {attempt.number}"
-    return _planned(name, pipeline, attempt.frames, joints, seed, console)
+    return _plan(name, pipeline, attempt.frames, joints, seed, console)
 
 
 def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
@@ -124,7 +124,7 @@ def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
         frame = world.camera.read()
         joints = measured_joints(world.arms)
         name = f"{options.surface}, seed {options.seed}, {counted(options.objects, 'object')}"
-        return _planned(name, pipeline, [frame], joints, options.seed, console)
+        return _plan(name, pipeline, [frame], joints, options.seed, console)
 
 
 def _pipeline_options(options: PlanViewOptions, estimator: str) -> PipelineOptions:
@@ -138,7 +138,7 @@ def _load(cell: Cell, options: PipelineOptions, console: Console, truth: Truth |
         return Pipeline(cell, options, truth)
 
 
-def _planned(
+def _plan(
     name: str, pipeline: Pipeline, frames: Sequence[RgbdFrame], joints: ArmJoints, seed: int, console: Console
 ) -> PlanScene:
     trial, stopped = run_stages(frames, pipeline, lambda: joints, seed, console)

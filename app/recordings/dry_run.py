@@ -46,7 +46,7 @@ def dry_run_recording(options: DryRunOptions) -> int:
     pipeline = Pipeline(cell, replace(options, estimator=estimator))
     console.say(f"estimator [bold]{pipeline.estimator.name}[/] ({why})")
     frames = _open(options, console)
-    trial, failure = run_stages(frames, pipeline, lambda: _parked(cell), options.seed, console)
+    trial, failure = run_stages(frames, pipeline, lambda: _parked_joints(cell), options.seed, console)
     if failure is not None:
         failure = _of_assumed_arms(failure, trial)
         trial = replace(trial, message=str(failure))
@@ -72,7 +72,7 @@ def _compare(options: DryRunOptions, console: Console, cell: Cell, folder: Path)
         assert run.trial is not None
         write_report(run.trial, pipeline, options.recording, folder / run.file_name)
 
-    runs = run_estimators(frames, names, options, cell, _parked(cell), options.seed, console, keep)
+    runs = run_estimators(frames, names, options, cell, _parked_joints(cell), options.seed, console, keep)
     frame = frames[-1]
     span_m = shared_range(frame, [run.trial.metric.depth_m for run in runs if run.trial and run.trial.metric])
     rows = [estimator_row(run.name, run.would, run.trial, frame, span_m) for run in runs]
@@ -98,7 +98,7 @@ def _compare(options: DryRunOptions, console: Console, cell: Cell, folder: Path)
     return 0
 
 
-def _parked(cell: Cell) -> ArmJoints:
+def _parked_joints(cell: Cell) -> ArmJoints:
     """A recording says nothing of arms."""
     return dict.fromkeys(cell.arms, PARK_JOINTS)
 

@@ -132,7 +132,7 @@ def _report(
     depths = [run.trial.metric.depth_m for run in runs if run.trial is not None and run.trial.metric is not None]
     stored = [] if attempt.depth is None else [attempt.depth.depth_m]
     span_m = shared_range(frame, [*stored, *depths])
-    happened = _happened_row(trial, attempt, frame, span_m)
+    happened = _trial_row(trial, attempt, frame, span_m)
     rows = [estimator_row(run.name, run.would, run.trial, frame, span_m) for run in runs]
     camera = camera_row(frame, span_m)
     title = f"{trial.name}, attempt {attempt.number}: what happened, and what others would have done"
@@ -160,7 +160,7 @@ def _report(
     return facts
 
 
-def _happened_row(trial: StoredTrial, attempt: StoredAttempt, frame: RgbdFrame, span_m: Span) -> SheetRow:
+def _trial_row(trial: StoredTrial, attempt: StoredAttempt, frame: RgbdFrame, span_m: Span) -> SheetRow:
     """The trial itself, from the depth and the pictures that it left."""
     plan, expected = attempt.facts.get("plan"), attempt.facts.get("expected")
     what = "nothing was planned"

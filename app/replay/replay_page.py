@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.page.arm_shapes import ArmShapes, ghost_arm
-from app.page.images import awaited, fitted
+from app.page.images import fit_width, placeholder
 from app.page.playing_page import PlayingPage
 from app.replay.timeline import Timeline, cloud_points, newest
 from app.replay.transport import Transport
@@ -35,7 +35,7 @@ class ReplayPage(PlayingPage):
         tabs = gui.add_tab_group()
         with tabs.add_tab("Pictures"):
             self._images = {
-                name: gui.add_image(awaited(f"no {name} yet"), label=name)
+                name: gui.add_image(placeholder(f"no {name} yet"), label=name)
                 for name in ("colour", "sensor's depth", "estimate")
             }
         with tabs.add_tab("Stages"):
@@ -118,9 +118,9 @@ class ReplayPage(PlayingPage):
         for name, handle in self._images.items():
             image = pictures[name]
             if image is None:
-                handle.image = awaited(f"no {name} yet")
+                handle.image = placeholder(f"no {name} yet")
             else:
-                handle.image = fitted(image if image.ndim == 3 else colour_depth(image, *span_m))
+                handle.image = fit_width(image if image.ndim == 3 else colour_depth(image, *span_m))
 
 
 def _notes_html(timeline: Timeline, said: int) -> str:

@@ -74,30 +74,32 @@ def timeline_of(recording: TrialRecording) -> Timeline:
         TrialError: it has what no recording of ours has.
     """
     try:
-        return _decoded(recording)
+        return _decode(recording)
     except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise TrialError(
             f"{recording.path} cannot be shown ({error}).", "Open it in Foxglove or Rerun; report it if Vitro wrote it."
         ) from error
 
 
-def _decoded(recording: TrialRecording) -> Timeline:
+def _decode(recording: TrialRecording) -> Timeline:
     begin_ns, end_ns = recording.span_ns
 
-    def timed(topic: str) -> list[tuple[float, Any]]:
+    def stamped_messages(topic: str) -> list[tuple[float, Any]]:
         return [((time_ns - begin_ns) / 1e9, message) for time_ns, message in recording.messages.get(topic, ())]
 
-    notes = [StateNote(s, line.name, line.message, line.level >= 4) for s, line in timed("/states")]
+    notes = [StateNote(s, line.name, line.message, line.level >= 4) for s, line in stamped_messages("/states")]
     return Timeline(
         duration_s=(end_ns - begin_ns) / 1e9,
-        measured=_tracks(timed("/joints/measured")),
-        planned=_tracks(timed("/joints/planned")),
+        measured=_tracks(stamped_messages("/joints/measured")),
+        planned=_tracks(stamped_messages("/joints/planned")),
         notes=tuple(notes),
-        colors=tuple((s, _color(message)) for s, message in timed("/camera/color")),
-        depths=tuple((s, _depth_m(message)) for s, message in timed("/camera/depth")),
-        estimates=tuple((s, _depth_m(message)) for s, message in timed("/estimate/depth")),
-        clouds=tuple(timed("/estimate/cloud")),
-        cameras=tuple((s, _matrix(one)) for s, said in timed("/tf") for one in said.transforms if _is_camera(one)),
+        colors=tuple((s, _color(message)) for s, message in stamped_messages("/camera/color")),
+        depths=tuple((s, _depth_m(message)) for s, message in stamped_messages("/camera/depth")),
+        estimates=tuple((s, _depth_m(message)) for s, message in stamped_messages("/estimate/depth")),
+        clouds=tuple(stamped_messages("/estimate/cloud")),
+        cameras=tuple(
+            (s, _matrix(one)) for s, said in stamped_messages("/tf") for one in said.transforms if _is_camera(one)
+        ),
     )
 
 

@@ -86,7 +86,7 @@ def contents(notes: TrialNotes, cell: Cell) -> Iterator[TimedMessage]:
     yield from _samples(notes.samples, cell)
     for attempt, known_ns, phases_ns in notes.attempts():
         yield from _seen(attempt, known_ns, cell)
-        yield from _chosen(attempt, known_ns, phases_ns, cell)
+        yield from _plan_messages(attempt, known_ns, phases_ns, cell)
 
 
 def _samples(samples: list[ArmSample], cell: Cell) -> Iterator[TimedMessage]:
@@ -116,7 +116,7 @@ def _seen(attempt: Trial, known_ns: dict[str, int], cell: Cell) -> Iterator[Time
         yield TimedMessage(at, "/estimate/cloud", partial(cloud_message, metric.depth_m, frame, at))
 
 
-def _chosen(
+def _plan_messages(
     attempt: Trial, known_ns: dict[str, int], phases_ns: dict[Phase, int], cell: Cell
 ) -> Iterator[TimedMessage]:
     grasps, plan = attempt.grasps, attempt.plan

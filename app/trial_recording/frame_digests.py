@@ -41,23 +41,23 @@ def require_same_frames(folders: Sequence[Path], digest: str) -> None:
     if not digest:
         return
     for folder in folders:
-        for name, said in _listed(folder).items():
+        for name, said in _read_sums(folder).items():
             if not (folder / name).is_file():
-                raise _changed(f"{folder / name} is missing")
+                raise _change_error(f"{folder / name} is missing")
             if _sum_of(folder / name) != said:
-                raise _changed(f"{folder / name} is not what it was when the trial ran")
+                raise _change_error(f"{folder / name} is not what it was when the trial ran")
     if frame_digest(folders) != digest:
-        raise _changed(f"{' and '.join(str(folder / SUMS) for folder in folders)} is not of this trial's row")
+        raise _change_error(f"{' and '.join(str(folder / SUMS) for folder in folders)} is not of this trial's row")
 
 
-def _listed(folder: Path) -> dict[str, str]:
+def _read_sums(folder: Path) -> dict[str, str]:
     """The sums by name. Raises a TrialError where they cannot be read."""
     try:
         lines = read_bytes(folder / SUMS, _MOST_BYTES).decode().splitlines()
         listed = {name: said for said, _, name in (line.partition("  ") for line in lines)}
         demand_inside(*listed)
     except (OSError, ValueError) as error:
-        raise _changed(f"{folder / SUMS} cannot be read ({error})") from error
+        raise _change_error(f"{folder / SUMS} cannot be read ({error})") from error
     return listed
 
 
@@ -66,7 +66,7 @@ def _sum_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _changed(what: str) -> TrialError:
+def _change_error(what: str) -> TrialError:
     return TrialError(
         f"{what}, so nothing that is computed on these frames would tell of that trial.",
         "Copy the trial's folder again from where it was made, or from a backup.",

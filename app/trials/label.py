@@ -10,7 +10,7 @@ from app.paths import trial_log
 from app.run.operator import Operator
 from app.run.trial_log import TrialLog
 from app.trials.options import LabelOptions, UndoOptions
-from app.trials.tables import said_of
+from app.trials.tables import label_words
 from core.errors import ConfigurationError
 from trials.label import REASON_KEYS, FailureReason, Label, LabelledTrial, LabelValue
 from trials.record import TrialRecord
@@ -55,7 +55,7 @@ def undo_label(options: UndoOptions) -> int:
 def _tell(console: Console, store: TrialStore, record: TrialRecord) -> LabelledTrial:
     standing = [label for label in store.labels(record.id) if label.undone is None]
     known = LabelledTrial(record, standing[-1] if standing else None)
-    console.say(f"  trial {record.id}: {said_of(known)}; counts as {known.value}")
+    console.say(f"  trial {record.id}: {label_words(known)}; counts as {known.value}")
     campaign = next((one for one in store.campaigns() if one.id == record.campaign), None)
     if campaign is not None and known.is_called_invalid and (campaign.finished or campaign.looks):
         console.say(

@@ -9,7 +9,7 @@ from app.trials.blinding import Blinding
 from app.trials.listing import as_json
 from app.trials.opened_log import opened_log
 from app.trials.options import ShowTrialOptions
-from app.trials.tables import said_of
+from app.trials.tables import label_words
 from core.json_values import plain
 from trials.label import Label, LabelledTrial
 
@@ -24,7 +24,7 @@ def show_trial(options: ShowTrialOptions) -> int:
         known = blinding.shown(LabelledTrial(store.get(options.id), standing[-1] if standing else None))
     campaign = blinding.campaigns.get(known.trial.campaign)
     folder = trial_folder(store.where, options.id)
-    console.say(f"[bold]Trial {options.id}[/] in {store.where}: {said_of(known)}")
+    console.say(f"[bold]Trial {options.id}[/] in {store.where}: {label_words(known)}")
     facts = plain(known.trial) | {"campaign": campaign.name if campaign else None}
     console.table("its row", ("column", "value"), list(_lines(facts)))
     _show_history(console, history)

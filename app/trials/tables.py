@@ -12,7 +12,7 @@ _COLUMNS = ("trial", "surface", "estimator", "outcome", "tries", "reason", "held
 
 def show_labelled(console: Console, labelled: Sequence[LabelledTrial], title: str) -> None:
     """Trials with what they are said to have come to."""
-    rows = [(*_cells(known.trial), said_of(known)) for known in labelled]
+    rows = [(*_cells(known.trial), label_words(known)) for known in labelled]
     console.table(title, (*_COLUMNS, "label"), rows)
 
 
@@ -20,7 +20,7 @@ def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> 
     console.table(title, _COLUMNS, [_cells(trial) for trial in trials])
 
 
-def said_of(known: LabelledTrial) -> str:
+def label_words(known: LabelledTrial) -> str:
     """A trial's label in words; of one without, why there is none."""
     if known.label is None:
         unlabelled = "unconfirmed" if known.counts else "invalid by rule"

@@ -72,7 +72,7 @@ class ViewCoverage:
     @property
     def wanted(self) -> tuple[str, ...]:
         """Views that would spread them further; empty where they are spread enough."""
-        return tuple(_wanted(self))
+        return tuple(_missing_views(self))
 
 
 def coverage_of(boards: Sequence[SeenBoard], intrinsics: Intrinsics) -> ViewCoverage:
@@ -96,7 +96,7 @@ def _range_deg(angles_rad: Sequence[float]) -> float:
     return 360.0 - float(gaps.max())
 
 
-def _wanted(coverage: ViewCoverage) -> Iterator[str]:
+def _missing_views(coverage: ViewCoverage) -> Iterator[str]:
     if not coverage.fields.any():
         yield "The first view: the board facing the camera, in the middle of its picture."
         return

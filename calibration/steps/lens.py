@@ -87,11 +87,11 @@ def fit_lens(arms: Sequence[ArmViews], factory: Intrinsics) -> LensFit:
         px[name] = _left_out_px(arms, factory, count)
         if px[name] < _WORTH * px[kind]:
             kind, straight = name, kind if name == "bend" else name
-    lens, sigma, _ = _solved(arms, factory, FREE[kind])
+    lens, sigma, _ = _solve(arms, factory, FREE[kind])
     if kind != straight and _bent_px(lens.bend, lens.intrinsics) <= _BENT_PX:
         # No program unbends pictures: focal length and centre that go with a bend are wrong without it.
         kind = straight
-        lens, sigma, _ = _solved(arms, factory, FREE[kind])
+        lens, sigma, _ = _solve(arms, factory, FREE[kind])
     known = np.full(4, np.nan)
     known[: FREE[kind]] = sigma
     focal, x, y, bend = known.tolist()
@@ -152,14 +152,14 @@ def _left_out_px(arms: Sequence[ArmViews], factory: Intrinsics, free: int) -> fl
     errors = []
     for fold in range(_FOLDS):
         kept = [replace(arm, views=[v for i, v in enumerate(arm.views) if i % _FOLDS != fold]) for arm in arms]
-        lens, _, fits = _solved(kept, factory, free)
+        lens, _, fits = _solve(kept, factory, free)
         for arm, fit in zip(arms, fits, strict=True):
             model = HandEyeModel(lens.intrinsics, arm.firmware)
             errors.append(corner_errors(lens.straight(arm.views[fold::_FOLDS]), model, fit)[0])
     return root_mean_square(errors)
 
 
-def _solved(
+def _solve(
     arms: Sequence[ArmViews], factory: Intrinsics, free: int
 ) -> tuple[_Lens, NDArray[np.float64], list[HandEye]]:
     """The lens with its first `free` numbers free, their standard deviations, and each arm solved with it."""

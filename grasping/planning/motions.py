@@ -53,9 +53,13 @@ def plan_motions(
         filled = around_filled_bin(place, carrying, around, cell.bin)
         leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
         back = _withdraw_and_park(place, letting_go, leaving, seed)
-        return _timed(_enter(way, place.lower_rad, carrying), Phase.PLACE), _timed(back, Phase.RETREAT)
+        return _time_pieces(_enter(way, place.lower_rad, carrying), Phase.PLACE), _time_pieces(back, Phase.RETREAT)
 
-    ways = _timed(transit, Phase.TRANSIT), _timed([approach], Phase.APPROACH), _timed([lift], Phase.LIFT)
+    ways = (
+        _time_pieces(transit, Phase.TRANSIT),
+        _time_pieces([approach], Phase.APPROACH),
+        _time_pieces([lift], Phase.LIFT),
+    )
     return dict(zip(Phase, (*ways, *_fastest(places, into_and_out)), strict=True))
 
 
@@ -74,7 +78,7 @@ def _fastest(
     return min(found, key=lambda ways: ways[0].duration_s + ways[1].duration_s)
 
 
-def _timed(pieces: list[NDArray[np.float64]], phase: Phase) -> JointTrajectory:
+def _time_pieces(pieces: list[NDArray[np.float64]], phase: Phase) -> JointTrajectory:
     try:
         return time_path(pieces, phase)
     except PlanningError as error:
@@ -104,7 +108,7 @@ def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArra
     is_free: of a hand that goes straight until it is so far [m] from where it set out, whether joints (N, 6) are.
     """
     for far_m in _STRAIGHT_M:
-        straight = _pinned(line_rad, far_m)
+        straight = _pin_line(line_rad, far_m)
         away = densify(way_rad, _TURN_RAD)[1:]
         away = away[np.abs(away - straight[-1]).max(axis=1) > _TURN_RAD]
         rounded = np.concatenate([straight, away])
@@ -113,7 +117,7 @@ def _leave(line_rad: NDArray, way_rad: NDArray, is_free: Callable[[float, NDArra
     return [line_rad, *smooth(way_rad, partial(is_free, 0.0))]
 
 
-def _pinned(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
+def _pin_line(line_rad: NDArray, far_m: float) -> NDArray[np.float64]:
     """Some of a line's joints (S, 6), from its first to what is so far away, or to its end."""
     step_m = APPROACH_M / LINE_STEPS
     last = min(int(np.ceil(far_m / step_m)), len(line_rad) - 1)

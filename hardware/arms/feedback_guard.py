@@ -104,13 +104,13 @@ class FeedbackGuard:
         """Judges one joint (from 0) of a joint frame."""
         with self._lock:
             joint = self._joints[number]
-            self.fault = self.fault or self._jumped(number, angle_rad, now_s)
+            self.fault = self.fault or self._jump_fault(number, angle_rad, now_s)
             if angle_rad != joint.angle:
                 joint.since_s = now_s
                 joint.command_then = self._commands[-1][1][number] if self._commands else math.nan
             joint.angle, joint.seen_s = angle_rad, now_s
             if self._commands:
-                self.fault = self.fault or self._frozen(number, now_s) or self._astray(number, now_s)
+                self.fault = self.fault or self._freeze_fault(number, now_s) or self._path_fault(number, now_s)
 
     def see_motor(self, number: int, position_rad: float, speed_rad_s: float, torque_nm: float, now_s: float) -> None:
         """Judges one motor (from 0) of a fast motor frame."""
@@ -125,9 +125,9 @@ class FeedbackGuard:
             elif math.isnan(joint.overloaded_s):
                 joint.overloaded_s = now_s
             if self._commands:
-                self.fault = self.fault or self._contradicted(number) or self._overloaded(number, torque_nm, now_s)
+                self.fault = self.fault or self._motor_fault(number) or self._load_fault(number, torque_nm, now_s)
 
-    def _jumped(self, number: int, angle_rad: float, now_s: float) -> ArmError | None:
+    def _jump_fault(self, number: int, angle_rad: float, now_s: float) -> ArmError | None:
         joint = self._joints[number]
         elapsed_s = now_s - joint.seen_s
         if elapsed_s > _JUMP_MEMORY_S or abs(angle_rad - joint.angle) <= _JUMP_RAD + _JUMP_SPEED_RAD_S * elapsed_s:
@@ -138,7 +138,7 @@ class FeedbackGuard:
             "Check the CAN wiring and the joint's encoder cable, then start again.",
         )
 
-    def _frozen(self, number: int, now_s: float) -> ArmError | None:
+    def _freeze_fault(self, number: int, now_s: float) -> ArmError | None:
         joint = self._joints[number]
         if now_s - joint.since_s < _FROZEN_S:
             return None
@@ -151,7 +151,7 @@ class FeedbackGuard:
         is_blocked = travel_rad > _SURE_TRAVEL_RAD and motor_went_rad < travel_rad / 5
         return TrackingError(cause, _LOOK) if is_blocked else FeedbackError(cause, _LOOK)
 
-    def _astray(self, number: int, now_s: float) -> ArmError | None:
+    def _path_fault(self, number: int, now_s: float) -> ArmError | None:
         while len(self._commands) > 1 and self._commands[1][0] <= now_s - RESPONSE_S:
             self._commands.popleft()
         angle = self._joints[number].angle
@@ -172,7 +172,7 @@ class FeedbackGuard:
             _LOOK,
         )
 
-    def _contradicted(self, number: int) -> ArmError | None:
+    def _motor_fault(self, number: int) -> ArmError | None:
         joint = self._joints[number]
         if not joint.disagrees:
             return None
@@ -180,7 +180,7 @@ class FeedbackGuard:
         cause = f"The {self._arm} arm's joint {number + 1} reads {_degrees(joint.angle)} degrees, its motor {motor}"
         return FeedbackError(f"{cause}: the feedback is false.", "Check the joint's cables, then start again.")
 
-    def _overloaded(self, number: int, torque_nm: float, now_s: float) -> ArmError | None:
+    def _load_fault(self, number: int, torque_nm: float, now_s: float) -> ArmError | None:
         if not now_s - self._joints[number].overloaded_s > _OVERLOAD_S:
             return None
         rated = f"{_RATED_NM[number]:.0f} N·m are its rating"

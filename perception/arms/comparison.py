@@ -42,13 +42,13 @@ class OutlineComparison:
         measured; below 0: worse."""
         key = joint, round(float(turn_rad), 6)
         if key not in self._gains:
-            found = self._edges.support(self._turned(joint, turn_rad))
+            found = self._edges.support(self._edges_turned(joint, turn_rad))
             self._gains[key] = float((found - self._neutral).sum()) - self._value
         return self._gains[key]
 
     def turned_match(self, joint: int, turn_rad: float) -> float:
         """As `match`, of the arm with this joint turned."""
-        turned = self._turned(joint, turn_rad)
+        turned = self._edges_turned(joint, turn_rad)
         return _mean(self._edges.support(turned)[turned.links != _BASE])
 
     def base_elsewhere(self) -> tuple[float, float]:
@@ -67,14 +67,14 @@ class OutlineComparison:
 
     def moved(self, joint: int, turn_rad: float) -> int:
         """How many edges of either are not edges of the other."""
-        turned = self._turned(joint, turn_rad)
-        return self._alone(turned, self._measured) + self._alone(self._measured, turned)
+        turned = self._edges_turned(joint, turn_rad)
+        return self._count_unmatched(turned, self._measured) + self._count_unmatched(self._measured, turned)
 
-    def _turned(self, joint: int, turn_rad: float) -> ArmEdges:
+    def _edges_turned(self, joint: int, turn_rad: float) -> ArmEdges:
         joints_rad = self._joints_rad + turn_rad * np.eye(6)[joint]
         return edges_of(self._view.draw(joints_rad, self._still[joint], slice(joint + 1, None)))
 
-    def _alone(self, edges: ArmEdges, others: ArmEdges) -> int:
+    def _count_unmatched(self, edges: ArmEdges, others: ArmEdges) -> int:
         """How many edges have none of the others near."""
         import cv2
 

@@ -122,7 +122,7 @@ def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, T
     for name, other in (("fy", replace(k, fy=k.fx)), ("fx", replace(k, fx=k.fy))):
         if abs(k.fx / k.fy - 1) > _LEAST_FOCAL:
             yield f"{said}: with {name} as the other, {other.fx:.1f}, they do.", remedy, tags, other
-    focal, centre = _refined(tags, k, cell, "focal"), _refined(tags, k, cell, "centre")
+    focal, centre = _refine(tags, k, cell, "focal"), _refine(tags, k, cell, "centre")
     moved = np.hypot(centre.cx - k.cx, centre.cy - k.cy)
     before, after = (np.hypot(one.cx - middle_x, one.cy - middle_y) for one in (k, centre))
     is_crop = (
@@ -141,7 +141,7 @@ def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, T
         yield is_crop
 
 
-def _refined(tags: Tags, k: Intrinsics, cell: Cell, free: str) -> Intrinsics:
+def _refine(tags: Tags, k: Intrinsics, cell: Cell, free: str) -> Intrinsics:
     """The intrinsics with the focal length, or the centre, that fits the tags best."""
     import cv2
 

@@ -36,7 +36,7 @@ def refuse_mirrored(frame: RgbdImage) -> None:
     if max(own, swapped) < _MEANINGFUL:
         return
     told = _EDGE_WEIGHT * (own - swapped) + np.log(
-        _shared(frame.color, inverse) / _shared(frame.color[:, ::-1], inverse)
+        _mutual_information(frame.color, inverse) / _mutual_information(frame.color[:, ::-1], inverse)
     )
     if told < _SWAPPED:
         raise ContradictionError(
@@ -67,7 +67,7 @@ def _gradient_rank(color: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.searchsorted(some, size) / len(some)
 
 
-def _shared(color: NDArray[np.uint8], inverse: NDArray[np.float32]) -> float:
+def _mutual_information(color: NDArray[np.uint8], inverse: NDArray[np.float32]) -> float:
     """The mutual information [nat] of colour and height over the row's middle."""
     small = cv2.resize(
         np.ascontiguousarray(color), None, fx=1 / _STRIDE_PX, fy=1 / _STRIDE_PX, interpolation=cv2.INTER_AREA

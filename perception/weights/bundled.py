@@ -22,12 +22,12 @@ def read_tensors(path: Path, format_: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, "pt") as file:
             said = (file.metadata() or {}).get("format", "")
-            if not said.startswith(_said(format_)):
+            if not said.startswith(_header(format_)):
                 raise PerceptionError(f"{path} holds no weights of {format_}.", _remedy(path))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise PerceptionError(f"{path} is damaged ({error}).", _remedy(path)) from error
-    if said != _said(format_) + _digest(tensors):
+    if said != _header(format_) + _digest(tensors):
         raise PerceptionError(f"{path} is damaged (it is not what its checksum says).", _remedy(path))
     return tensors
 
@@ -46,10 +46,10 @@ def tensors_bytes(tensors: Mapping[str, Tensor], format_: str) -> bytes:
     from safetensors.torch import save
 
     whole = {key: tensor.cpu().contiguous() for key, tensor in tensors.items()}
-    return save(whole, {"format": _said(format_) + _digest(whole)})
+    return save(whole, {"format": _header(format_) + _digest(whole)})
 
 
-def _said(format_: str) -> str:
+def _header(format_: str) -> str:
     # One entry: of two, safetensors writes either first.
     return f"{format_}, sha256 "
 

@@ -64,7 +64,7 @@ def bench_arm_check(options: BenchArmCheckOptions) -> int:
             console.say(f"  scene {scene}: {len(wrong)} of {len(cases) - begun} wrong")
             for line in wrong:
                 console.say(f"    [yellow]![/] {line}")
-    facts = _counted(cases)
+    facts = _count_by_joint(cases)
     rows = [(name, *map(str, count.values())) for name, count in facts.items()]
     title = (
         f"{options.degrees:g}° forced, {options.pose}; {np.median(spent_s):.2f} s of computing a picture of two arms"
@@ -77,7 +77,7 @@ def bench_arm_check(options: BenchArmCheckOptions) -> int:
     return 0
 
 
-def _counted(cases: list[ForcedCase]) -> dict[str, dict[str, int]]:
+def _count_by_joint(cases: list[ForcedCase]) -> dict[str, dict[str, int]]:
     """By joint, and of arms of which none is forced."""
     return {
         "none" if joint is None else f"joint {joint + 1}": {

@@ -43,7 +43,7 @@ def _glitch(on: Strike, off: Strike) -> Strike:
     return strike
 
 
-def _resting(strike: Strike) -> Strike:
+def _strike_at_rest(strike: Strike) -> Strike:
     """Strikes the arm that stands still."""
 
     def strike_other(cell: FaultyCell) -> None:
@@ -91,7 +91,7 @@ _at_rest = (Stage.IDLE, Stage.PLAN)
 
 FAULTS = (
     _arm("bus silent", _switch(unplugged=True)),
-    _arm("resting arm's bus silent", _resting(_switch(unplugged=True)), BEFORE),
+    _arm("resting arm's bus silent", _strike_at_rest(_switch(unplugged=True)), BEFORE),
     _arm("feedback frozen", _switch(frozen=ALL_JOINTS), _JOINTS_MOVE),
     _arm(
         "feedback frozen at rest",

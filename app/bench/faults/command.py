@@ -22,7 +22,7 @@ COLUMNS = ("fault", "phase", "stops in ms", "fastest after rad/s", "arm", "row",
 def bench_faults(options: BenchFaultsOptions) -> int:
     """Runs the cases; 0 where all ended as they must."""
     console = Console(options.as_json)
-    cases = [(fault, phase) for fault in _chosen(options.only) for phase in fault.phases]
+    cases = [(fault, phase) for fault in _choose_faults(options.only) for phase in fault.phases]
     if options.list_only:
         for fault in dict.fromkeys(fault for fault, _ in cases):
             console.say(f"{fault.name:34}{', '.join(fault.phases)}")
@@ -46,7 +46,7 @@ def bench_faults(options: BenchFaultsOptions) -> int:
     return 0 if all(verdict.is_good for verdict in verdicts) else 1
 
 
-def _chosen(only: str) -> list[Fault]:
+def _choose_faults(only: str) -> list[Fault]:
     """Faults whose name, or whose part's, holds one of the comma-separated words.
 
     Raises:

@@ -62,7 +62,7 @@ def judge_case(fault: Fault, phase: Stage, folder: Path) -> FaultVerdict:
         exit=ended.exit,
         message=rows[-1].detail if rows else _last_error(ended.output),
         unsafe=what_is_unsafe(fault, phase, ended),
-        broken=_broken(fault, phase, rows),
+        broken=_wrong_rows(fault, phase, rows),
         unhelpful=_unhelpful(fault, ended, rows),
     )
 
@@ -102,7 +102,7 @@ def _may_move(fault: Fault, phase: Stage) -> bool:
     return phase in MOVING or (phase is not Stage.OPEN and not fault.shows_at_rest)
 
 
-def _broken(fault: Fault, phase: Stage, rows: tuple[TrialRecord, ...]) -> str:
+def _wrong_rows(fault: Fault, phase: Stage, rows: tuple[TrialRecord, ...]) -> str:
     if phase in (Stage.OPEN, Stage.IDLE) and not rows:
         return ""  # it ended before a trial began
     if len(rows) != 1:

@@ -67,7 +67,7 @@ class GateInput:
 
     def through(self, *joints_rad: NDArray) -> JointTrajectory:
         """A gentle motion through joints (6,), at rest at each."""
-        pieces = [eased(a, b) for a, b in pairwise(joints_rad)]
+        pieces = [ease(a, b) for a, b in pairwise(joints_rad)]
         times, positions = pieces[0].times_s, pieces[0].positions_rad
         for piece in pieces[1:]:
             times = np.concatenate([times, times[-1] + piece.times_s[1:]])
@@ -75,7 +75,7 @@ class GateInput:
         return JointTrajectory(times, positions)
 
 
-def eased(a: NDArray, b: NDArray) -> JointTrajectory:
+def ease(a: NDArray, b: NDArray) -> JointTrajectory:
     seconds = 1.0 + 1.2 * float(np.abs(b - a).max())
     share = np.linspace(0.0, 1.0, int(seconds * 50))
     eased = share**3 * (10 - 15 * share + 6 * share**2)

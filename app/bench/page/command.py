@@ -81,7 +81,7 @@ def bench_page(options: BenchPageOptions) -> int:
             # Pictures of a second look while an arm moves are rendered once, and remembered too.
             session.run_scene("diffuse", options.seed + number, 1)
             for way in WAYS[number % 3 :] + WAYS[: number % 3]:
-                with _shown(way, cell, quiet, interrupts, world, options.detail, ages):
+                with _open_page(way, cell, quiet, interrupts, world, options.detail, ages):
                     session.run_scene("diffuse", options.seed + number, 1)
                 stages_s = log.get(log.ids[-1]).stages_s
                 seconds = sum(stages_s.values()) - stages_s.get("capture", 0.0)
@@ -95,7 +95,7 @@ def bench_page(options: BenchPageOptions) -> int:
 
 
 @contextmanager
-def _shown(
+def _open_page(
     way: str, cell: Cell, console: Console, interrupts: Interrupts, world: World, detail: float, ages: list[float]
 ) -> Iterator[None]:
     """The page, and the browser, as long as a trial takes; opening them is not part of it."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.calibrate.page.overlay import board_overlay
 from app.events import BoardLook, Event, PictureTold, ViewRefused, ViewsChange
-from app.page.images import awaited, fitted
+from app.page.images import fit_width, placeholder
 from calibration.board import Board
 from core.cell import Cell
 from core.image import Intrinsics
@@ -25,7 +25,7 @@ class CameraPart:
     """The newest look: of the table's tags first, then of a board."""
 
     def __init__(self, server: "ViserServer", cell: Cell, board: Callable[[], Board], intrinsics: Intrinsics) -> None:
-        empty = awaited("no picture yet: the camera looks at each view")
+        empty = placeholder("no picture yet: the camera looks at each view")
         self._whole = server.gui.add_image(empty, label="camera", format="jpeg", jpeg_quality=80)
         self._close = server.gui.add_image(empty, label="board", format="jpeg", jpeg_quality=80, visible=False)
         self._said = server.gui.add_html('<div class="vitro">No view was tried yet.</div>')
@@ -53,7 +53,7 @@ class CameraPart:
 
     def _show(self, color: NDArray[np.uint8], label: str) -> None:
         overlay = board_overlay(color, self._board(), self._cell.tags, self._intrinsics)
-        self._whole.image, self._whole.label = fitted(overlay.whole), label
+        self._whole.image, self._whole.label = fit_width(overlay.whole), label
         self._close.visible = overlay.close is not None
         if overlay.close is not None:
             self._close.image = overlay.close

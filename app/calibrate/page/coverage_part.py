@@ -34,7 +34,10 @@ class CoveragePart:
     def _draw(self, change: ViewsChange) -> str:
         boards = seen_boards(change.views, self._intrinsics)
         coverage, place = coverage_of(boards, self._intrinsics), self._arms.index(change.arm)
-        parts = [f"<b>{escape(change.arm)} arm: {len(boards)} of {change.wanted} views</b>", _wanted(coverage)]
+        parts = [
+            f"<b>{escape(change.arm)} arm: {len(boards)} of {change.wanted} views</b>",
+            _missing_views_html(coverage),
+        ]
         if boards:
             parts += ["<div>Place in the picture, darker where more views are:</div>"]
             parts += [fields_plot(boards, coverage, self._intrinsics, place)]
@@ -44,7 +47,7 @@ class CoveragePart:
         return "".join(parts)
 
 
-def _wanted(coverage: ViewCoverage) -> str:
+def _missing_views_html(coverage: ViewCoverage) -> str:
     if not coverage.wanted:
         return '<div class="word">Picture, tilt, turn and distance are covered.</div>'
     items = "".join(f"<li>{escape(wish)}</li>" for wish in coverage.wanted)

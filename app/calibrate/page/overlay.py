@@ -83,14 +83,14 @@ def _draw(image: Image, corners_px: NDArray[np.float64], axes_px: NDArray[np.flo
     import cv2
 
     thick, radius = max(2, round(image.shape[1] / 240)), max(2, round(image.shape[1] / 320))
-    origin, *ends = map(_fixed, axes_px)
+    origin, *ends = map(_fixed_point, axes_px)
     for end, rgb in zip(ends, _AXES_RGB, strict=True):
         cv2.line(image, origin, end, rgb, thick, cv2.LINE_AA, shift=_SHIFT)
-    for corner in map(_fixed, corners_px):
+    for corner in map(_fixed_point, corners_px):
         cv2.circle(image, corner, (radius + 1) << _SHIFT, _RIM_RGB, -1, cv2.LINE_AA, shift=_SHIFT)
         cv2.circle(image, corner, radius << _SHIFT, _CORNER_RGB, -1, cv2.LINE_AA, shift=_SHIFT)
 
 
-def _fixed(pixel: NDArray[np.float64]) -> tuple[int, int]:
+def _fixed_point(pixel: NDArray[np.float64]) -> tuple[int, int]:
     x, y = np.rint(pixel * (1 << _SHIFT)).astype(int)
     return int(x), int(y)

@@ -47,11 +47,11 @@ class ResidualPart:
             case MotionBegin() | MotionEnd():
                 self._is_moving = isinstance(event, MotionBegin)
             case ViewsChange(arm, views):
-                self._due[arm] = partial(self._running, arm, views)
+                self._due[arm] = partial(self._solve, arm, views)
             case CalibrationSolved(calibration) if calibration is not self._calibration:
                 self._calibration = calibration
                 for arm, solved in calibration.arms.items():
-                    self._due[arm] = partial(self._solved, arm, solved, calibration.samples)
+                    self._due[arm] = partial(self._draw, arm, solved, calibration.samples)
 
     def tick(self, now_s: float) -> None:
         if self._job is not None and self._job[1].done():
@@ -71,16 +71,16 @@ class ResidualPart:
         }
         self._html.content = f'<div class="vitro" id="vitro-residuals">{"<hr>".join(self._drawn.values())}</div>'
 
-    def _running(self, arm: str, views: Sequence[BoardView]) -> str:
+    def _solve(self, arm: str, views: Sequence[BoardView]) -> str:
         if len(views) < LEAST_VIEWS:
             return f"<div>{len(views)} views; residuals are shown from view {LEAST_VIEWS} on.</div>"
         try:
             solved = solve_arm(views, self._intrinsics, self._cell.arms[arm].firmware, self._board(), np.eye(4))
         except CalibrationError as error:
             return f'<div class="fault">{escape(error.cause)}<br><b>→</b> {escape(error.remedy)}</div>'
-        return self._solved(arm, solved, view_arrays({arm: views}))
+        return self._draw(arm, solved, view_arrays({arm: views}))
 
-    def _solved(self, arm: str, solved: ArmCalibration, samples: Arrays) -> str:
+    def _draw(self, arm: str, solved: ArmCalibration, samples: Arrays) -> str:
         residuals = arm_residuals(arm, solved, samples, self._intrinsics, self._cell.arms[arm].firmware)
         plots = "" if residuals is None else self._plots(arm, residuals)
         return f"{_summary(solved)}{plots}{_findings(solved)}"

@@ -77,12 +77,12 @@ def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> Finger
     if not len(ways):
         raise PlanningError("The arm cannot point straight down there.", "Another place is tried.")
     sampling.move(arm, ways[0], None)
-    down_rad = _down(sampling, arm)
+    down_rad = _descent(sampling, arm)
     mount, driven, clock = sampling.cell.arms[arm], sampling.rig.world.arms[arm], sampling.rig.world.clock
     feeler = Feeler(mount.T_world_base, mount.firmware)
     slow = round((TOUCH_DEPTH_M + TOUCH_SLOW_M) / _STEP_M) + 2
     speeds = np.where(np.arange(len(down_rad) - 1) < len(down_rad) - 1 - slow, _FAST_M_S, _SLOW_M_S)
-    _sink(sampling, arm, _timed(down_rad, speeds), lambda: feeler.feel(driven.peek(), clock.now_s()))
+    _sink(sampling, arm, _time_path(down_rad, speeds), lambda: feeler.feel(driven.peek(), clock.now_s()))
     _rise(sampling, arm, down_rad)
     if not feeler.felt:
         raise PlanningError("No table was felt there.", "Another place is tried.")
@@ -92,7 +92,7 @@ def _touch(sampling: Sampling, arm: str, place_m: tuple[float, float]) -> Finger
     return FingerTouch(place_m, 1000 * feeler.height_m, feeler.most_n)
 
 
-def _down(sampling: Sampling, arm: str) -> NDArray[np.float64]:
+def _descent(sampling: Sampling, arm: str) -> NDArray[np.float64]:
     """Joints (N, 6) straight down from where the arm is."""
     mount = sampling.cell.arms[arm]
     start_rad = sampling.rig.world.arms[arm].state().joints_rad
@@ -106,7 +106,7 @@ def _down(sampling: Sampling, arm: str) -> NDArray[np.float64]:
     return path
 
 
-def _timed(path_rad: NDArray[np.float64], speeds_m_s: NDArray[np.float64]) -> JointTrajectory:
+def _time_path(path_rad: NDArray[np.float64], speeds_m_s: NDArray[np.float64]) -> JointTrajectory:
     """Steps of one height (N, 6), each as fast as is said (N - 1,)."""
     return JointTrajectory(np.concatenate([[0.0], np.cumsum(_STEP_M / speeds_m_s)]), path_rad)
 
@@ -137,7 +137,7 @@ def _rise(sampling: Sampling, arm: str, down_rad: NDArray[np.float64]) -> None:
     up_rad = np.concatenate([joints[None], down_rad[: max(nearest, 1)][::-1]])
     scene = sampling.scene(arm, None)
     for speed_m_s in _UP_M_S:
-        motion = _timed(up_rad, np.full(len(up_rad) - 1, speed_m_s))
+        motion = _time_path(up_rad, np.full(len(up_rad) - 1, speed_m_s))
         report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
         if report.passed:
             sampling.drive(scene, motion, report)

@@ -61,7 +61,7 @@ class OverlapPlan:
         """
         gate = check_together(cell, self.carrying, self.reaching, self.steps, joints, self.held_m)
         if not gate.passed:
-            raise _nothing(f"stopped by the gate: {gate.violations[0]}")
+            raise _no_overlap(f"stopped by the gate: {gate.violations[0]}")
         return replace(self, gate=gate, measured_rad=joints)
 
     @property
@@ -105,15 +105,15 @@ def plan_overlap(
     """
     (other,) = set(cell.arms) - {carrying.arm}
     deadline_s, cloud = time.monotonic() + budget_s, SceneCloud.from_grasps(grasps, view)
-    left = _untouched(grasps, cloud, taken)
+    left = _far_grasps(grasps, cloud, taken)
     if not len(left):
-        raise _nothing("nothing else stands far enough from what was taken")
+        raise _no_overlap("nothing else stands far enough from what was taken")
     parked = {carrying.arm: carrying.motions[Phase.RETREAT].positions_rad[-1], other: np.asarray(joints[other], float)}
     options: dict[str, Any] = {"planner": planner, "seed": seed, "speed": speed, "arms": (other,)}
     options["binned_m"] = np.concatenate([binned_m, carrying.binned_m])
     here = {name: np.asarray(q, float) for name, q in joints.items()}
     found: list[OverlapPlan] = []
-    why = _nothing("nothing else can be reached")
+    why = _no_overlap("nothing else can be reached")
     for reaching in _picks_beside(carrying, left, view, cell, parked, options, deadline_s):
         points = {plan.arm: cloud.of(int(plan.row[OBJECT])) for plan in (carrying, reaching)}
         try:
@@ -178,7 +178,7 @@ def _together(
         if report.passed:
             return OverlapPlan(carrying, reaching, steps, report, joints, delay_s, points)
         why = f"stopped by the gate: {report.violations[0]}"
-    raise _nothing(why)
+    raise _no_overlap(why)
 
 
 def _at_the_bin(carrying: GraspPlan, cell: Cell) -> list[OrientedBox]:
@@ -187,7 +187,7 @@ def _at_the_bin(carrying: GraspPlan, cell: Cell) -> list[OrientedBox]:
     return oriented_boxes(arm, place, carrying.pre_open_m)
 
 
-def _untouched(grasps: GraspSet, cloud: SceneCloud, taken: Collection[int]) -> GraspSet:
+def _far_grasps(grasps: GraspSet, cloud: SceneCloud, taken: Collection[int]) -> GraspSet:
     """The grasps on objects that stand far enough from those that were taken."""
     gone = np.concatenate([np.zeros((0, 3)), *(cloud.of(label) for label in taken)])
     if not len(gone):
@@ -200,5 +200,5 @@ def _untouched(grasps: GraspSet, cloud: SceneCloud, taken: Collection[int]) -> G
     return grasps[np.flatnonzero(np.isin(grasps.rows[:, OBJECT].astype(int), far))]
 
 
-def _nothing(why: str) -> NoPlanError:
+def _no_overlap(why: str) -> NoPlanError:
     return NoPlanError(why, "The other arm waits until this one is parked.", {}, ())

@@ -81,13 +81,13 @@ class DepthCrafterStream:
             setattr(self, f"_{key}", None if tensor is None else tensor.to(self._model.device))
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _inference(self) -> Iterator[None]:
         with fitting(NAME, self._size, self._model.multiple_px), torch.inference_mode():
             yield
 
     def _encode(self) -> None:
         first = self._seen - len(self._fresh)
-        with self._running():
+        with self._inference():
             images = torch.stack(self._fresh).permute(0, 3, 1, 2).to(self._model.device) / 255
             images = interpolate(images, self._size[::-1], mode="bicubic", antialias=True).clamp(0, 1) * 2 - 1
             noise = torch.stack([_noise(1 + first + i, images.shape[1:]) for i in range(len(images))])
@@ -101,7 +101,7 @@ class DepthCrafterStream:
         # The first window's noise, turned so that shared frames keep theirs.
         noise = _noise(0, (self._windows.frames, *self._latents.shape[1:]))
         noise = noise.roll(self._turns * self._windows.shared, dims=0)[: len(self._latents)]
-        with self._running():
+        with self._inference():
             new = self._model.denoise(
                 noise.to(self._model.device), self._shared, self._embeddings, self._latents, self._windows.steps
             )
@@ -119,7 +119,7 @@ class DepthCrafterStream:
         maps: list[NDArray[np.float32]] = []
         while _length(self._final) >= CHUNK or (is_last and _length(self._final)):
             assert self._final is not None
-            with self._running():
+            with self._inference():
                 disparity = self._model.decode(self._final[:CHUNK], *self._frame_size).cpu().numpy()
             maps += list(disparity)
             self._final = self._final[CHUNK:].clone()

@@ -64,7 +64,7 @@ def _read(folder: Path, stem: str) -> DatasetFrame:
     # Instance 0 is an object too, and 0 is to mean none.
     objects = np.where(ids == _NOTHING, 0, ids + 1).astype(np.int32)
 
-    def made_of(material: int) -> NDArray[np.bool_]:
+    def has_material(material: int) -> NDArray[np.bool_]:
         return np.isin(ids, [id_ for id_, own in materials.items() if own == material])
 
     return DatasetFrame(
@@ -72,8 +72,8 @@ def _read(folder: Path, stem: str) -> DatasetFrame:
         truth_m,
         _CAMERAS[ending].resized(*size[::-1]),
         sensor_m=files.fit_nearest(known_depth(files.read_exr(folder / f"{stem}{_SENSORS[ending]}")), size),
-        transparent=made_of(_TRANSPARENT),
-        specular=made_of(_SPECULAR),
+        transparent=has_material(_TRANSPARENT),
+        specular=has_material(_SPECULAR),
         instance_ids=objects,
         families={id_ + 1: family for id_, family in families.items()},
     )

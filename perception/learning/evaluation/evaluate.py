@@ -142,7 +142,7 @@ class _Evaluation:
         kind, everything = relative.kind, regions_of(sample.frame, self._samples.kind)["all"]
         sums.add(*pairs(comparable(values, kind), target(sample.frame.depth_m, kind), everything, kind))
         self.tables[sample.table.source] += 1
-        depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._used_m(sample, values)
+        depth_m = np.full(values.shape, np.nan, np.float32) if is_missed else self._cell_depth_m(sample, values)
         self._add("used", sample, depth_m)
         outside = np.isfinite(sample.outside.depth_m)
         if hard_of(sample.frame) is not None and outside.any():
@@ -153,7 +153,7 @@ class _Evaluation:
             self._add("sensor", sample, by_sensor_m)
         return depth_m
 
-    def _used_m(self, sample: Sample, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _cell_depth_m(self, sample: Sample, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Depth (H, W) [m] as the cell makes it, NaN where it refuses."""
         relative = self._estimator.as_depth(values)
         try:

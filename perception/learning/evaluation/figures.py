@@ -98,10 +98,10 @@ def frame_picture(figures: Mapping[str, Figure]) -> Image:
     first = next(iter(figures.values()))
     near_m, far_m = depth_range(first.truth_m)
     truth = colour_depth(first.truth_m, near_m, far_m)
-    columns = [np.vstack([_titled(first.color, "colour"), _titled(truth, "truth")])]
+    columns = [np.vstack([_add_title(first.color, "colour"), _add_title(truth, "truth")])]
     for name, figure in figures.items():
-        depth = _titled(colour_depth(figure.depth_m, near_m, far_m), _title(name, figure))
-        columns.append(np.vstack([depth, _titled(colour_error(figure.depth_m, figure.truth_m), "error")]))
+        depth = _add_title(colour_depth(figure.depth_m, near_m, far_m), _title(name, figure))
+        columns.append(np.vstack([depth, _add_title(colour_error(figure.depth_m, figure.truth_m), "error")]))
     height = columns[0].shape[0] // 2
     scales = [legend(height, near_m, far_m, "metres"), legend(height, WORST_MM, 0.0, "mm", 0, error_colours)]
     return np.hstack([*columns, np.vstack(scales)])
@@ -117,7 +117,7 @@ def profile_picture(figures: Mapping[str, Figure]) -> Image:
     for title, image in images.items():
         # At a width that can be read.
         width = int(np.clip(_WIDEST_PX * image.shape[1], _NARROWEST_PX, _PANEL_WIDTH))
-        joined += [_labelled(image, title, (width, _PROFILE_HEIGHT), cv2.INTER_NEAREST_EXACT), gap]
+        joined += [_add_label(image, title, (width, _PROFILE_HEIGHT), cv2.INTER_NEAREST_EXACT), gap]
     return np.hstack([*joined[:-1], legend(_PROFILE_HEIGHT, near_m, far_m, "metres")])
 
 
@@ -140,13 +140,13 @@ def _title(name: str, figure: Figure) -> str:
     return name if figure.is_metric else f"{name} (aligned)"
 
 
-def _titled(image: Image, title: str) -> Image:
+def _add_title(image: Image, title: str) -> Image:
     size = _PANEL_WIDTH, max(1, round(image.shape[0] * _PANEL_WIDTH / image.shape[1]))
     how = cv2.INTER_AREA if image.shape[1] > _PANEL_WIDTH else cv2.INTER_NEAREST_EXACT
-    return _labelled(image, title, size, how)
+    return _add_label(image, title, size, how)
 
 
-def _labelled(image: Image, title: str, size: tuple[int, int], how: int) -> Image:
+def _add_label(image: Image, title: str, size: tuple[int, int], how: int) -> Image:
     resized = np.ascontiguousarray(cv2.resize(image, size, interpolation=how), np.uint8)
     write(resized, title, (6, 18), 0.42, 1)
     return resized

@@ -155,7 +155,7 @@ class Trainer:
         colors = encode(self._vae, clip.color.to(device)).float()
         truth = encode(self._vae, clip.disparity.to(device)).float()
         noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(draw.noise_seed)).to(device)
-        latents, velocity = noised(truth, noise, float(self._levels.sigmas[draw.level]))
+        latents, velocity = add_noise(truth, noise, float(self._levels.sigmas[draw.level]))
         dtype = self._vae.dtype
         predicted = self.model(draw.level, latents.to(dtype), colors.to(dtype))
         known = known_of_latents(clip.known.to(device), (truth.shape[2], truth.shape[3], truth.shape[4]))
@@ -178,7 +178,7 @@ def training_levels(dtype: torch.dtype) -> Schedule:
     return released_schedule(LEVELS, dtype)
 
 
-def noised(truth: Tensor, noise: Tensor, t: float) -> tuple[Tensor, Tensor]:
+def add_noise(truth: Tensor, noise: Tensor, t: float) -> tuple[Tensor, Tensor]:
     """Where truth x_0 is after the share t of the straight way to noise x_1, and its velocity x_1 - x_0 there."""
     return (1 - t) * truth + t * noise, noise - truth
 

@@ -61,7 +61,7 @@ class ClipSet:
         Raises:
             DatasetError: finished clips lack files, have others, or are of another set: they were changed by hand.
         """
-        if problems := [line for _, lines in self._damaged(thorough=False) for line in lines]:
+        if problems := [line for _, lines in self._find_damage(thorough=False) for line in lines]:
             more = f"; {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
             raise DatasetError(f"{'; '.join(problems[:_LISTED])}{more}.", REPAIR)
         there = {path.name for path in clips_in(self.clips)}
@@ -75,14 +75,14 @@ class ClipSet:
             StorageError: it cannot be moved.
         """
         found = []
-        for path, problems in self._damaged(thorough=True):
+        for path, problems in self._find_damage(thorough=True):
             found += problems
             with writing(self.root / _SET_ASIDE, THEN):
                 (self.root / _SET_ASIDE).mkdir(exist_ok=True)
                 path.rename(free_folder(self.root / _SET_ASIDE / path.name))
         return found
 
-    def _damaged(self, thorough: bool) -> Iterator[tuple[Path, list[str]]]:
+    def _find_damage(self, thorough: bool) -> Iterator[tuple[Path, list[str]]]:
         """Clips of the set that are there, with what is wrong with them; see `problems_of`."""
         for path in clips_in(self.clips):
             if int(path.name) < self.count and (problems := problems_of(path, thorough, self.settings.digest)):
