@@ -43,7 +43,7 @@ def joint_names(arm: str) -> list[str]:
     return [f"{arm}_joint{number}" for number in range(1, 7)]
 
 
-def measured_joints(states: Mapping[str, ArmState], time_ns: int) -> Any:
+def measured_states(states: Mapping[str, ArmState], time_ns: int) -> Any:
     """`JointStates` [rad] of every arm; its gripper's position is the gap between the fingers [m], its effort what
     they press with [N·m]."""
     joints: list[Fields] = []
@@ -55,7 +55,7 @@ def measured_joints(states: Mapping[str, ArmState], time_ns: int) -> Any:
     return message("JointStates", timestamp=stamp(time_ns), joints=joints)
 
 
-def planned_joints(plan: GraspPlan, begun_ns: Mapping[Phase, int], ready_ns: int) -> Iterator[TimedMessage]:
+def planned_states(plan: GraspPlan, begun_ns: Mapping[Phase, int], ready_ns: int) -> Iterator[TimedMessage]:
     """Every joint position of the plan at its time: from when its motion began, or, where that never did, following on.
 
     ready_ns: when the plan was made.

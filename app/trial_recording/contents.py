@@ -22,9 +22,9 @@ from app.run.trial import Trial
 from app.trial_recording.arm_messages import (
     cell_scene,
     fixed_frames,
-    measured_joints,
+    measured_states,
     path_scene,
-    planned_joints,
+    planned_states,
     robot_scene,
     tool_frames,
 )
@@ -93,7 +93,7 @@ def _samples(samples: list[ArmSample], cell: Cell) -> Iterator[TimedMessage]:
     drawn_ns = 0
     for sample in samples:
         time_ns = sample.time_ns
-        yield TimedMessage(time_ns, "/joints/measured", partial(measured_joints, sample.states, time_ns))
+        yield TimedMessage(time_ns, "/joints/measured", partial(measured_states, sample.states, time_ns))
         yield TimedMessage(time_ns, "/tf", partial(tool_frames, cell, sample.states, time_ns))
         if time_ns - drawn_ns >= _DRAWN_EVERY_NS or sample is samples[-1]:
             yield TimedMessage(time_ns, "/scene/robot", partial(robot_scene, cell, sample.states, time_ns))
@@ -126,4 +126,4 @@ def _plan_messages(
         yield TimedMessage(at, "/grasps", partial(chosen_scene, plan.row, at))
         for phase in plan.motions:
             yield TimedMessage(at, f"/plan/{phase}", partial(path_scene, plan, phase, cell.arms[plan.arm], at))
-        yield from planned_joints(plan, phases_ns, at)
+        yield from planned_states(plan, phases_ns, at)

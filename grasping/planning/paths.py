@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.errors import PlanningError
 from grasping.planning.collision import CollisionChecker
 from grasping.planning.grasp_plan import Phase
-from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: Share of the arm's speed limit that motions use at most, slowest where fingers come around an object, and of its
@@ -161,12 +161,7 @@ def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
     Raises:
         PlanningError: TOPP-RA finds no speed profile.
     """
-    timed = [_time_piece(waypoints, phase) for waypoints in pieces]
-    times, positions = timed[0].times_s, timed[0].positions_rad
-    for piece in timed[1:]:
-        times = np.concatenate([times, times[-1] + piece.times_s[1:]])
-        positions = np.concatenate([positions, piece.positions_rad[1:]])
-    return JointTrajectory(times, positions)
+    return chain([_time_piece(waypoints, phase) for waypoints in pieces])
 
 
 def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:

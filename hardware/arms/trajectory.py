@@ -1,5 +1,6 @@
 """A joint path with times: what planners make, the gate checks and arms follow; and what an arm demands of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,15 @@ class JointTrajectory:
     def slowed(self, speed: float) -> "JointTrajectory":
         """The same path at this share, above 0 up to 1, of its speed."""
         return JointTrajectory(self.times_s / speed, self.positions_rad)
+
+
+def chain(pieces: Sequence[JointTrajectory]) -> JointTrajectory:
+    """One after the other: each begins where the one before ends, at rest."""
+    times, positions = pieces[0].times_s, pieces[0].positions_rad
+    for piece in pieces[1:]:
+        times = np.concatenate([times, times[-1] + piece.times_s[1:]])
+        positions = np.concatenate([positions, piece.positions_rad[1:]])
+    return JointTrajectory(times, positions)
 
 
 def check_trajectory(

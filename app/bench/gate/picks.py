@@ -19,7 +19,7 @@ from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
-from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.kinematics import forward_kinematics
 from perception.depth_types import TableView
 
@@ -67,12 +67,7 @@ class GateInput:
 
     def through(self, *joints_rad: NDArray) -> JointTrajectory:
         """A gentle motion through joints (6,), at rest at each."""
-        pieces = [ease(a, b) for a, b in pairwise(joints_rad)]
-        times, positions = pieces[0].times_s, pieces[0].positions_rad
-        for piece in pieces[1:]:
-            times = np.concatenate([times, times[-1] + piece.times_s[1:]])
-            positions = np.concatenate([positions, piece.positions_rad[1:]])
-        return JointTrajectory(times, positions)
+        return chain([ease(a, b) for a, b in pairwise(joints_rad)])
 
 
 def ease(a: NDArray, b: NDArray) -> JointTrajectory:

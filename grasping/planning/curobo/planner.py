@@ -17,12 +17,12 @@ from grasping.planning.candidates import Around, Candidate
 from grasping.planning.collision import CollisionChecker, Held
 from grasping.planning.curobo.installed import why_not_curobo
 from grasping.planning.curobo.session import MOST_GOALS, CuroboSession, session_of
-from grasping.planning.curobo.timing import MOST_OFF_RAD, as_trajectory, joined
+from grasping.planning.curobo.timing import MOST_OFF_RAD, as_trajectory
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
 from grasping.planning.paths import time_path
 from grasping.planning.straight import Place, approach_and_lift, around_filled_bin, places_over_bin
-from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import PARK_JOINTS, Firmware
 from hardware.robot.kinematics import forward_kinematics
 
@@ -90,7 +90,7 @@ def plan_motions(
         )
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
-    return dict(zip(Phase, (transit, onto, up, joined(carry, down), joined(back, park)), strict=True))
+    return dict(zip(Phase, (transit, onto, up, chain([carry, down]), chain([back, park])), strict=True))
 
 
 def _motion(

@@ -44,9 +44,3 @@ def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Ph
     positions = spline(times / slower)
     positions[0], positions[-1] = start_rad, goal_rad
     return JointTrajectory(times, positions)
-
-
-def joined(first: JointTrajectory, second: JointTrajectory) -> JointTrajectory:
-    """One after the other; the second begins where the first ends, at rest."""
-    times = np.concatenate([first.times_s, first.times_s[-1] + second.times_s[1:]])
-    return JointTrajectory(times, np.concatenate([first.positions_rad, second.positions_rad[1:]]))

@@ -16,7 +16,7 @@ from grasping.planning.inverse_kinematics import solve
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
-from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from tests.support.scenes.planning import CELL, PARKED, cylinder, scene, table_view
 
@@ -63,9 +63,7 @@ def joints_at(arm: str, T_world_tcp: np.ndarray, near: np.ndarray) -> np.ndarray
 
 
 def detour(a: np.ndarray, by: np.ndarray, b: np.ndarray) -> JointTrajectory:
-    there, back = along(a, by), along(by, b)
-    times = np.concatenate([there.times_s, there.duration_s + back.times_s[1:]])
-    return JointTrajectory(times, np.concatenate([there.positions_rad, back.positions_rad[1:]]))
+    return chain([along(a, by), along(by, b)])
 
 
 def test_a_sound_plan_passes_with_room_to_spare(plan):
