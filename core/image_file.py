@@ -149,9 +149,14 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     Raises:
         OSError: the folder takes no file.
     """
+    replace_file(path, png_bytes(image))
+
+
+def png_bytes(image: NDArray[np.uint8]) -> bytes:
+    """An RGB image (H, W, 3) as a PNG file has it."""
     import cv2
 
-    replace_file(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def demand_sound_png(data: bytes) -> None:

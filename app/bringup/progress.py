@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError
-from core.files import replace_file, writing
+from core.work import write_whole
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Progress:
         """Raises StorageError where the file cannot be written."""
         self._done[step] = Done(datetime.now().isoformat(" ", "minutes"), note, _digest(about))
         steps = {name: asdict(done) for name, done in self._done.items()}
-        with writing(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, json.dumps(steps, indent=2).encode())
+        write_whole(self._path, json.dumps(steps, indent=2).encode())
 
 
 def _digest(about: Any) -> str:

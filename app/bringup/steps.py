@@ -24,9 +24,9 @@ from app.run.trial import Trial
 from calibration.cell_check import check_cell
 from core.cell import Cell
 from core.errors import ArmError, CalibrationError, ConfigurationError, TrialError
-from core.files import replace_file, writing
-from core.image_file import write_image
+from core.image_file import png_bytes
 from core.surfaces import Surface
+from core.work import write_whole
 from hardware.arms.adapters import RULES, adapter_serial, udev_rules
 from hardware.arms.arm import Arm, measured_joints
 from hardware.cameras.frame import RgbdFrame
@@ -98,9 +98,7 @@ def check_camera(bringup: Bringup) -> str:
     frame, view = _look(bringup)
     seen = view.tags if view.source == "tags" else ()
     picture = bringup.folder / "tags.png"
-    with writing(picture):
-        picture.parent.mkdir(parents=True, exist_ok=True)
-    write_image(picture, draw_tags(frame.color, seen))
+    write_whole(picture, png_bytes(draw_tags(frame.color, seen)))
     if len(seen) < _LEAST_TAGS:
         raise CalibrationError(
             f"The camera sees {len(seen)} of the cell's {len(bringup.cell.tags)} tags; {_LEAST_TAGS} are needed "
@@ -143,9 +141,7 @@ def name_devices(bringup: Bringup) -> str:
     rules, file = udev_rules(names), bringup.folder / RULES.name
     if RULES.exists() and RULES.read_text() == rules:
         return f"{RULES} is in place"
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, rules.encode())
+    write_whole(file, rules.encode())
     bringup.console.say(f"    sudo cp '{file}' {RULES} && sudo udevadm control --reload-rules && sudo udevadm trigger")
     bringup.ask("Run that in another terminal. Done?", {"y": "done", "s": "skip: names may swap when replugged"})
     return f"{RULES} is in place" if RULES.exists() and RULES.read_text() == rules else "skipped"

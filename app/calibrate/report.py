@@ -12,7 +12,7 @@ from calibration.report.residuals import ArmResiduals
 from calibration.result import CellCalibration
 from calibration.sample_arrays import Arrays
 from core.errors import ConfigurationError
-from core.files import replace_file, writing
+from core.work import write_whole
 
 
 def report_version(options: CalibrationReportOptions) -> int:
@@ -43,7 +43,5 @@ def write_calibration_report(
     """Whole or not at all, and the residuals that it shows; raises StorageError where it cannot be written."""
     residuals = residuals_by_arm(calibration, samples)
     page = calibration_page(version, calibration, samples, residuals)
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, page.encode())
+    write_whole(file, page.encode())
     return residuals

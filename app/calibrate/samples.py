@@ -12,8 +12,8 @@ from calibration.hand_eye import BoardView
 from calibration.result import LensFit
 from calibration.sample_arrays import view_arrays
 from core.errors import ConfigurationError
-from core.files import replace_file, writing
 from core.text_file import read_json
+from core.work import write_whole
 from perception.depth_types import SeenTag
 
 
@@ -76,9 +76,7 @@ class Samples:
 
     def write(self) -> None:
         """All of them to disk."""
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self.path, json.dumps(self.as_json()).encode())
+        write_whole(self.path, json.dumps(self.as_json()).encode())
 
     def as_json(self) -> dict[str, Any]:
         views = {arm: [_lists(view) for view in views] for arm, views in self.views.items()}

@@ -16,9 +16,9 @@ from calibration.result import CellCalibration
 from calibration.store import CalibrationStore
 from core.cell import load_cell
 from core.errors import CalibrationError, ConfigurationError
-from core.files import replace_file, writing
 from core.json_values import plain
 from core.report.words import counted
+from core.work import write_whole
 
 
 def list_versions(options: VersionsOptions) -> int:
@@ -105,9 +105,7 @@ def export_cell(options: ExportOptions) -> int:
     store = store_of(cell)
     version = options.version or version_in_use(store)
     content = merged(cell, store.load(version)).model_dump(mode="json")
-    with writing(options.out):
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(options.out, yaml.safe_dump(content, sort_keys=False, default_flow_style=None).encode())
+    write_whole(options.out, yaml.safe_dump(content, sort_keys=False, default_flow_style=None).encode())
     console.say(f"The cell {escape(cell.name)} as of {version}: [bold]{escape(str(options.out))}[/]")
     console.result({"cell": str(options.out), "version": version})
     return 0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.trial_recording.messages import LOOP_ON_IMAGE, color, message, pose, stamp
 from core.image import Intrinsics
+from core.image_file import png_bytes
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import SeenTag
 from perception.objects.clouds import organised_cloud, without_flying_pixels
@@ -23,10 +24,8 @@ _TAG_RGB = (0.0, 0.9, 0.35)
 
 
 def color_message(frame: RgbdFrame, time_ns: int) -> Any:
-    import cv2
-
-    png = cv2.imencode(".png", np.ascontiguousarray(frame.color[..., ::-1]))[1]
-    return message("CompressedImage", timestamp=stamp(time_ns), frame_id=CAMERA, data=png.tobytes(), format="png")
+    png = png_bytes(frame.color)
+    return message("CompressedImage", timestamp=stamp(time_ns), frame_id=CAMERA, data=png, format="png")
 
 
 def calibration_message(k: Intrinsics, time_ns: int) -> Any:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.errors import CameraError
 from core.files import writing
 from core.image import Intrinsics, depth_unit_m, known_depth
-from core.image_file import read_exr_depth, read_image, read_npy, read_png
+from core.image_file import png_bytes, read_exr_depth, read_image, read_npy, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.clips.clip import NOMINAL_FPS
 from hardware.cameras.frame import RgbdFrame
@@ -120,8 +120,6 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
             their intrinsics.
         StorageError: the folder cannot be written.
     """
-    import cv2
-
     path = Path(path)
     count, first = 0, None
     with writing(path):
@@ -141,7 +139,7 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
             image = path / f"{count:06d}.png"
             if np.isfinite(frame.depth_m).any():  # depth first: an image without it would be read as one that has none
                 np.save(image.with_suffix(".depth.npy"), frame.depth_m.astype(np.float32))
-            image.write_bytes(cv2.imencode(".png", cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))[1].tobytes())
+            image.write_bytes(png_bytes(frame.color))
             count += 1
     if not count:
         raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,9 @@ from app.calibrate.cell import load_calibrated
 from app.console import Console
 from calibration.looks.arm_look import shown_joints
 from core.cell import Cell
-from core.files import writing
-from core.image_file import write_image
+from core.image_file import png_bytes
 from core.surfaces import SURFACES
+from core.work import write_whole
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from perception.arms.check import ArmCheck, check_arms
 from perception.arms.picture import draw_arms
@@ -114,7 +113,7 @@ def _scene_cases(
         spent_s = time.process_time() - begun_s
         if options.out is not None:
             picture = draw_arms(frame.color, frame.intrinsics, view.T_camera_world, cell, told_rad, widths)
-            _write(options.out / f"{scene}-{number}.png", picture)
+            write_whole(options.out / f"{scene}-{number}.png", png_bytes(picture))
         yield [ForcedCase(scene, surface, *planted[check.arm], check) for check in checks], spent_s
 
 
@@ -136,9 +135,3 @@ def _stand(
         told_rad[name] = says_rad + rng.normal(0.0, _NOISE_RAD, _JOINTS)
     world.pose(true_rad)
     return told_rad, planted
-
-
-def _write(path: Path, picture: NDArray[np.uint8]) -> None:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, picture)

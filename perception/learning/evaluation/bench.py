@@ -8,7 +8,7 @@ import numpy as np
 from core.cell import load_cell
 from core.errors import DatasetError, VitroError
 from core.files import writing
-from core.image_file import write_image
+from core.image_file import png_bytes
 from core.work import digest_of, write_whole
 from perception.estimators.estimator import Estimator
 from perception.estimators.specification import EstimatorSpecification
@@ -137,8 +137,7 @@ class DepthBench:
                 pictures["profile"] = profile_picture(figures)
             for what, picture in pictures.items():
                 files.append(self._store.out / f"{what}-{slug(clip)}.png")
-                with writing(files[-1]):
-                    write_image(files[-1], picture)
+                write_whole(files[-1], png_bytes(picture))
         return files
 
     def _leave_out(self, clip: str, error: DatasetError) -> None:

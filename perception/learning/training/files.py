@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import TrainingError
 from core.files import writing
-from core.image_file import write_image
+from core.image_file import png_bytes
 from core.work import hold_folder, write_whole
 from perception.pictures import HOLE_RGB, Image, write
 
@@ -36,9 +36,7 @@ def hold_run(out: Path) -> BinaryIO:
 
 def write_png(path: Path, image: Image) -> None:
     """Writes an RGB image (H, W, 3), and its folder. Raises as `write_whole`."""
-    with writing(path, GOES_ON):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, image)
+    write_whole(path, png_bytes(image), GOES_ON)
 
 
 @dataclass(frozen=True)
