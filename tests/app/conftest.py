@@ -9,7 +9,7 @@ import pytest
 from app.bench.page.browser import CHROMIUM, Browser
 
 if TYPE_CHECKING:
-    from tests.support.recorded.trial import RecordedTrial
+    from tests.support.sessions.recorded_trial import RecordedTrial
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(home: Path) -> "RecordedTrial":
     """A whole trial on raw depth, logged and recorded in the home folder."""
-    from tests.support.recorded.trial import record_trial
+    from tests.support.sessions.recorded_trial import record_trial
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VITRO_HOME", str(home))

@@ -11,40 +11,31 @@ import pytest
 from app.arm_look import arm_proof
 from app.arm_look.arm_proof import ArmProof
 from app.console import Console
-from app.interrupts import Interrupts
 from app.question import Question, Reply
 from app.run import live_trial
 from app.run.look import Looker
-from app.run.operator import Operator
-from app.run.options import PipelineOptions
-from app.run.pipeline import Pipeline
-from app.run.session import Session
-from app.run.trial_log import TrialLog
 from calibration.looks.arm_look import ArmLook, plan_look
 from calibration.looks.shared_look import SharedLook, share
 from core.errors import ArmError, CalibrationError, CameraError, PlanningError
 from grasping.grasp_set import empty_grasps
+from hardware.arms.arm import measured_joints
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
 from perception.table.locate import locate_table
 from tests.support.drawn_cell import CELL
 from tests.support.quick_cell import QuickCell
+from tests.support.sessions.quick_session import SCENE, QuickSession
 from trials.record import Outcome, Reason, TrialRecord
-from trials.store import TrialStore
 
-SCENE = 8
 NOTHING = np.zeros((0, 3))
 
 
-class Bench:
-    """A quick cell in whose pictures arms are seen, a session, and its log."""
+class Bench(QuickSession):
+    """One in whose pictures arms are seen."""
 
     def __init__(self, folder: Path, **cell: object) -> None:
-        self.world, self.store = QuickCell(**cell), TrialStore(folder / "trials.db")  # type: ignore[arg-type]
+        super().__init__(folder, world=QuickCell(**cell))  # type: ignore[arg-type]
         self.world.drawn.draws_arms = True
-        self.operator = Operator(Console(as_json=True), Interrupts(), assume_yes=True)
-        pipeline = Pipeline(CELL, PipelineOptions(estimator="oracle"), self.world.truth)
-        self.session = Session(self.world, pipeline, TrialLog(self.store), self.operator)
         self.proof = self.session.proof
         #: By arm, how many ways it was sent on to show itself.
         self.followed = dict.fromkeys(self.world.arms, 0)
@@ -70,17 +61,13 @@ class Bench:
         return view
 
     def look(self, *arms: str) -> SharedLook:
-        joints_rad = {name: one.state().joints_rad for name, one in self.world.arms.items()}
+        joints_rad = measured_joints(self.world.arms)
         (look,) = share([plan_look(CELL, arm, joints_rad, 0.0, NOTHING) for arm in arms])
         return look
 
     def assert_parked(self) -> None:
         for arm in self.world.arms.values():
             np.testing.assert_allclose(arm.state().joints_rad, PARK_JOINTS, atol=np.deg2rad(0.5))
-
-    def close(self) -> None:
-        self.store.close()
-        self.world.close()
 
 
 @pytest.fixture

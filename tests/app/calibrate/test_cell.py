@@ -24,10 +24,10 @@ from calibration.merge import merged
 from calibration.store import CalibrationStore
 from core.cell import load_cell
 from core.errors import CalibrationError
-from tests.app.run import test_session
 from tests.support.calibrations import calibration_of
 from tests.support.paths import CELLS
 from tests.support.quick_cell import QuickCell
+from tests.support.sessions.quick_session import Bench
 from trials.record import Outcome
 
 CELL = load_cell(CELLS / "sim.yaml")
@@ -171,13 +171,12 @@ def test_a_real_run_asks_before_anything_is_opened(
 
 
 def test_the_digital_cell_stands_as_its_calibration_says_and_a_pick_in_it_succeeds(
-    store: CalibrationStore, monkeypatch: pytest.MonkeyPatch
+    store: CalibrationStore,
 ) -> None:
     """Its bases lean, its camera is rolled and its joints' zeros are off: all as calibrated."""
     store.save(calibration_of(CELL))
     cell = load_calibrated("sim")
-    monkeypatch.setattr(test_session, "QuickCell", lambda: QuickCell(cell))
-    bench = test_session.Bench(calibrations().parent)
+    bench = Bench(calibrations().parent, world=QuickCell(cell))
     try:
         for name, joints_rad in bench.joints().items():
             plant, reported = bench.world._physics.plant(name), bench.world.emulators[name].plant.joints_rad()
@@ -190,7 +189,7 @@ def test_the_digital_cell_stands_as_its_calibration_says_and_a_pick_in_it_succee
 
 
 def test_a_camera_that_moves_in_mid_campaign_ends_it_saying_which_way(store: CalibrationStore) -> None:
-    bench = test_session.Bench(calibrations().parent)
+    bench = Bench(calibrations().parent)
     try:
         bench.actions["capture"] = lambda trial: move_camera(bench.world)
         with pytest.raises(CalibrationError, match=r"The camera has moved.* mm \(.*to its right"):

@@ -29,10 +29,10 @@ from perception.estimators.registry import open_estimator
 from perception.table import metric_scale
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
-from tests.app.run.test_session import Bench, at_stage
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
+from tests.support.sessions.quick_session import Bench, at_stage
 from tests.support.tiny.dkt import tiny_dkt
 from tests.support.trial_rows import finish, row
 from trials.record import Outcome, TrialRecord

@@ -16,7 +16,7 @@ from app.replay.stored_trial import StoredTrial, find_trial
 from app.replay.timeline import newest, timeline_of
 from app.trial_recording.reader import partial_of, read_recording
 from core.image_file import read_image
-from tests.support.recorded.trial import RecordedTrial
+from tests.support.sessions.recorded_trial import RecordedTrial
 from tests.support.trial_rows import finish, row
 from trials.campaign import Campaign
 from trials.store import TrialStore

@@ -16,7 +16,7 @@ from app.replay.transport import STEP_S, Transport
 from app.trial_recording.reader import read_recording
 from hardware.robot.kinematics import link_poses
 from tests.support.drawn_cell import CELL, draw_frame
-from tests.support.recorded.trial import RecordedTrial
+from tests.support.sessions.recorded_trial import RecordedTrial
 
 
 @pytest.fixture

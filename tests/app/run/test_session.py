@@ -12,18 +12,13 @@ import numpy as np
 import pytest
 
 from app.console import Console
-from app.interrupts import Interrupts
 from app.labels.labelling import Labelling
 from app.paths import trial_folder
 from app.question import Question, Reply
 from app.run import command, live_trial, operator, station, trial_log
-from app.run.live_trial import LiveTrial
-from app.run.operator import Operator
-from app.run.options import PipelineOptions, RunOptions
+from app.run.options import RunOptions
 from app.run.pipeline import Pipeline
-from app.run.session import Session
 from app.run.trial import Trial
-from app.run.trial_log import TrialLog
 from app.trial_recording.frame_digests import require_same_frames
 from app.trial_recording.software import software_version
 from core.errors import (
@@ -44,52 +39,10 @@ from grasping.grasp_set import empty_grasps
 from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
 from tests.support.quick_cell import QuickCell
+from tests.support.sessions.quick_session import SCENE, Bench, at_stage
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
 from trials.summary import Proportion, counts, summarise
-
-SCENE = 8  # a tinted glass bottle within both arms' reach
-
-
-class Bench:
-    """A quick cell with everything a session needs, and its log."""
-
-    def __init__(self, folder: Path, assume_yes: bool = True) -> None:
-        self.world = QuickCell()
-        self.store = TrialStore(folder / "trials.db")
-        self.interrupts = Interrupts()
-        self.log = TrialLog(self.store)
-        self.ids = self.log.ids
-        self.operator = Operator(Console(as_json=True), self.interrupts, assume_yes)
-        self.actions: dict[str, Callable[[Trial], object]] = {}
-        pipeline = Pipeline(self.world._cell, PipelineOptions(estimator="oracle"), self.world.truth)
-        self.session = Session(self.world, pipeline, self.log, self.operator)
-
-    def run(self, seed: int = SCENE, attempts: int = 1, objects: int = 1) -> Trial:
-        run_stage, actions = LiveTrial.stage, self.actions
-
-        def stage(live: LiveTrial, name: str, work, *rest, **options):
-            def act_and_work():
-                actions.get(name, lambda _: None)(live.trial)
-                return work()
-
-            return run_stage(live, name, act_and_work, *rest, **options)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(LiveTrial, "stage", stage)
-            object.__setattr__(self.session, "most_attempts", attempts)
-            return self.session.run_scene("diffuse", seed, objects)[-1]
-
-    def row(self):
-        return self.store.get(self.ids[-1])
-
-    def joints(self) -> dict[str, np.ndarray]:
-        self.world.clock.sleep(0.05)
-        return {name: arm.state().joints_rad for name, arm in self.world.arms.items()}
-
-    def close(self) -> None:
-        self.store.close()
-        self.world.close()
 
 
 @pytest.fixture
@@ -99,11 +52,6 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(live_trial, "PICTURE_VALID_S", 3600.0)
     with closing(Bench(tmp_path)) as bench:
         yield bench
-
-
-def at_stage(bench: Bench, stage: str, action: Callable[[Trial], object]) -> None:
-    """Runs `action` when a trial enters `stage`, before the stage itself."""
-    bench.actions[stage] = action
 
 
 def assert_unmoved(bench: Bench, before: dict[str, np.ndarray]) -> None:

@@ -32,7 +32,7 @@ from hardware.robot.kinematics import forward_kinematics
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
-from tests.support.recorded.trial import RecordedTrial, record_trial
+from tests.support.sessions.recorded_trial import RecordedTrial, record_trial
 from tests.support.trial_rows import row
 from trials.record import Outcome
 

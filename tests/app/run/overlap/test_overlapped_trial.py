@@ -32,6 +32,7 @@ from grasping.planning.overlap.process import PlanningProcess
 from hardware.robot.description import PARK_JOINTS
 from tests.support.drawn_cell import CELL
 from tests.support.quick_cell import QuickCell
+from tests.support.sessions.quick_session import QuickSession
 from trials.record import Outcome, Reason, TrialRecord
 from trials.store import TrialStore
 from trials.summary import counts
@@ -56,18 +57,15 @@ class PlannedHere:
     def close(self) -> None: ...
 
 
-class Table:
+class Table(QuickSession):
     """A quick cell whose two objects are picked with overlap, its log, and what is to happen when a motion begins."""
 
     def __init__(self, folder: Path) -> None:
-        self.world, self.store, self.interrupts = QuickCell(), TrialStore(folder / "trials.db"), Interrupts()
-        self.operator = Operator(Console(is_quiet=True), self.interrupts, assume_yes=True)
-        self.log, self.hooks = TrialLog(self.store), {}
+        super().__init__(folder, Console(is_quiet=True), overlap=True)
+        self.hooks = {}
         events = self.operator.console.events
         events.add(TrialRecorder(self.world, CELL, self.operator.console).hear)
         events.add(self._act)
-        pipeline = Pipeline(CELL, PipelineOptions(estimator="oracle"), self.world.truth)
-        self.session = Session(self.world, pipeline, self.log, self.operator, overlap=True)
         self.begun: list[tuple[str, str]] = []
 
     def _act(self, event: Event) -> None:
@@ -79,10 +77,6 @@ class Table:
     def clear(self) -> list[TrialRecord]:
         self.session.run_scene("diffuse", SCENE, 2, until_empty=True)
         return self.rows
-
-    @property
-    def rows(self) -> list[TrialRecord]:
-        return [self.store.get(number) for number in self.log.ids]
 
     @property
     def carrying(self) -> str:
@@ -98,10 +92,6 @@ class Table:
         self.world.clock.sleep(0.3)
         for name, joints in self.joints().items():
             np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
-
-    def close(self) -> None:
-        self.store.close()
-        self.world.close()
 
 
 @pytest.fixture
