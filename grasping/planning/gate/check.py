@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert
+from grasping.planning.gate.boxes import standing
+from grasping.planning.gate.contacts import Touch
 from grasping.planning.gate.lag import GateWay, as_told, both_ways
-from grasping.planning.gate.model import CLEARANCE_SEEN_M, GateWorld, Touch, standing
+from grasping.planning.gate.model import CLEARANCE_SEEN_M, GateWorld
 from grasping.planning.gate.numbers import (
     Joints,
     Motions,

@@ -14,9 +14,9 @@ from hardware.arms.trajectory import JointTrajectory
 SAMPLE_RAD = np.deg2rad(0.5)
 #: An arm may follow as a low-pass of this time constant [s] does. The digital cell's three, of 0.07 s together, cut a
 #: corner a sixth as far; a PiPER's is not measured.
-LAG_S = 0.1
+TIME_CONSTANT_S = 0.1
 #: How finely a lagging arm is followed [s], and for how many time constants after the motion's end.
-_TICK_S, _TAIL = LAG_S / 10, 6
+_TICK_S, _TAIL = TIME_CONSTANT_S / 10, 6
 #: Where it is within this of the path [rad], between two of its samples, the path's own check has told.
 _ON_PATH_RAD = np.deg2rad(0.1)
 #: There one sample of so many tells how the tool goes.
@@ -37,16 +37,21 @@ class GateWay:
 def both_ways(motion: JointTrajectory) -> Iterator[GateWay]:
     """As an arm is told to go, and as one goes that lags, where that is elsewhere."""
     yield as_told(motion)
-    times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * LAG_S, _TICK_S)
-    told = _at(motion, times_s)
-    left = np.exp(-_TICK_S / LAG_S)
-    went, _ = lfilter([1.0 - left], [1.0, -left], told, axis=0, zi=left * told[:1])
-    off_rad = _off_path_rad(went, told)
+    late = lagging(motion)
+    off_rad = _off_path_rad(late.positions_rad, _at(motion, late.times_s))
     if off_rad.max() > _ON_PATH_RAD:
-        way = as_told(JointTrajectory(times_s, went))
-        is_off = np.interp(way.times_s, times_s, off_rad) > _ON_PATH_RAD
+        way = as_told(late)
+        is_off = np.interp(way.times_s, late.times_s, off_rad) > _ON_PATH_RAD
         kept = is_off | (np.arange(len(is_off)) % _THIN == 0) | (np.arange(len(is_off)) == len(is_off) - 1)
         yield GateWay(way.times_s[kept], way.joints_rad[kept], is_off[kept], ", where the arm lags")
+
+
+def lagging(motion: JointTrajectory) -> JointTrajectory:
+    """Where an arm gets that follows a motion late, until it is at its end."""
+    times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * TIME_CONSTANT_S, _TICK_S)
+    told, left = _at(motion, times_s), np.exp(-_TICK_S / TIME_CONSTANT_S)
+    went, _ = lfilter([1.0 - left], [1.0, -left], told, axis=0, zi=left * told[:1])
+    return JointTrajectory(times_s, went)
 
 
 def as_told(motion: JointTrajectory) -> GateWay:
@@ -66,8 +71,9 @@ def _at(motion: JointTrajectory, times_s: NDArray) -> NDArray[np.float64]:
 
 
 def _off_path_rad(went: NDArray, told: NDArray) -> NDArray[np.float64]:
-    """(N,) how far joints (N, 6) are from those of two lags before on a path (N, 6), straight from sample to sample."""
-    back = round(2 * LAG_S / _TICK_S)
+    """(N,) how far joints (N, 6) are from those of two time constants before on a path (N, 6), straight from sample to
+    sample."""
+    back = round(2 * TIME_CONSTANT_S / _TICK_S)
     # Joint by joint, so that numpy works along time.
     path = np.concatenate([np.repeat(told[:1], back, axis=0), told]).T.copy()
     steps = np.diff(path, axis=1)

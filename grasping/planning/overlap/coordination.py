@@ -20,7 +20,7 @@ from hardware.arms.together import TimedStep
 #: towards each other in between, and more.
 SAMPLE_S, APART_M = 0.04, 0.03
 #: Either arm may be this many samples behind the other: arms lag behind their commands, not all alike.
-_LAG = 2
+_BEHIND = 2
 #: Times to set out are tried this many samples apart.
 _DELAY = 4
 #: Spheres of links that move: the base and the shoulder stand still.
@@ -58,7 +58,7 @@ class _Apart:
         self._known: dict[int, bool] = {}
 
     def all_along(self, start: int) -> bool:
-        return all(self._are_apart(start + lag) for lag in (0, -_LAG, _LAG))
+        return all(self._are_apart(start + behind) for behind in (0, -_BEHIND, _BEHIND))
 
     def _are_apart(self, start: int) -> bool:
         if start not in self._known:

@@ -12,7 +12,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
 from grasping.grasp_set import GraspSet
-from grasping.planning.gate.model import upright_boxes
+from grasping.planning.gate.boxes import upright_boxes
 from grasping.planning.obstacles import DistanceField
 from grasping.scene_cloud import SceneCloud, hidden_behind
 from perception.depth_types import TableView

@@ -5,7 +5,7 @@ import pytest
 
 from grasping.planning.gate import check as gate
 from grasping.planning.gate.check import check_transit
-from grasping.planning.gate.lag import LAG_S, SAMPLE_RAD, as_told, both_ways
+from grasping.planning.gate.lag import SAMPLE_RAD, TIME_CONSTANT_S, as_told, both_ways
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.paths import time_path
 from hardware.arms.trajectory import JointTrajectory
@@ -43,7 +43,7 @@ def test_an_arm_that_lags_is_followed_from_where_the_motion_begins_to_where_it_e
         side_by_side = way.is_looked_at[1:] & way.is_looked_at[:-1]
         assert np.abs(np.diff(way.joints_rad, axis=0))[side_by_side].max() < 1.05 * SAMPLE_RAD
     assert told.is_looked_at.all() and 0 < late.is_looked_at.sum() < len(late.is_looked_at)
-    truth = follow(corner(), LAG_S)
+    truth = follow(corner(), TIME_CONSTANT_S)
     assert max(np.abs(truth - q).max(axis=1).min() for q in late.joints_rad) < np.deg2rad(0.2)
 
 
@@ -78,7 +78,7 @@ def test_what_only_an_arm_that_lags_would_meet_is_refused(monkeypatch):
 @pytest.mark.parametrize("lags_s", [(0.02, 0.02, 0.03), (0.07,)])
 def test_arms_as_they_are_known_cut_no_corner_farther_than_is_looked_at(lags_s):
     """The digital cell's arm: how its controller smooths, how its motors' targets pass a filter, how its servos lag."""
-    assert off_path_rad(follow(corner(), *lags_s), corner()) < off_path_rad(follow(corner(), LAG_S), corner())
+    assert off_path_rad(follow(corner(), *lags_s), corner()) < off_path_rad(follow(corner(), TIME_CONSTANT_S), corner())
 
 
 def test_nothing_more_is_looked_at_where_a_lag_leads_nowhere_else():

@@ -9,7 +9,7 @@ from core.cell import Cell
 from grasping.grasp_set import OBJECT
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.overlap.gate import LAG_S, SAMPLE_RAD, _Course, _sample_times, check_together
+from grasping.planning.overlap.gate import check_together
 from grasping.planning.overlap.plan import NEAR_M, OverlapPlan
 from grasping.planning.overlap.time_line import time_line
 from grasping.planning.planner import plan_grasp
@@ -109,14 +109,6 @@ def test_arms_that_would_meet_are_refused_though_each_alone_may_go() -> None:
 def test_without_time_left_nothing_is_tried(carrying: GraspPlan) -> None:
     with pytest.raises(NoPlanError, match="can be carried out"):
         overlap_with(carrying, budget_s=0.0)
-
-
-def test_between_two_samples_no_arm_however_late_moves_farther_than_a_degree(overlap: OverlapPlan) -> None:
-    first, second = (_Course(overlap.steps[plan.arm]) for plan in (overlap.carrying, overlap.reaching))
-    for late_s, behind_s in ((0.0, 0.0), (LAG_S, 0.0), (0.0, LAG_S)):
-        times = _sample_times(first, second, late_s, behind_s)
-        for course, by_s in ((first, late_s), (second, behind_s)):
-            assert np.abs(np.diff(course.at(times - by_s), axis=0)).max() < 1.05 * SAMPLE_RAD
 
 
 def changed(overlap: OverlapPlan, arm: str, number: int, **values) -> dict[str, list[TimedStep]]:
