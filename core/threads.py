@@ -28,11 +28,6 @@ def one_blas_thread() -> Iterator[None]:
                 library.threads = count
 
 
-def blas_threads() -> int:
-    """The most threads that numpy's or scipy's BLAS may use; 0 where that is not known."""
-    return max((library.threads for library in _openblas()), default=0)
-
-
 def set_blas_threads(count: int) -> None:
     """Sets how many threads numpy's and scipy's BLAS may use from now on, where that can be told to them."""
     for library in _openblas():

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from core import threads
-from core.threads import blas_threads, one_blas_thread
+from core.threads import one_blas_thread
 from perception.table.locate import fit_table
 from perception.table.metric_scale import fit_metric
 from tests.support.scenes.biased import answer, bent, draw_scenes
+
+
+def blas_threads() -> int:
+    """The most threads that numpy's or scipy's BLAS may use; 0 where that is not known."""
+    return max((library.threads for library in threads._openblas()), default=0)
+
 
 pytestmark = pytest.mark.skipif(blas_threads() == 0, reason="numpy has another BLAS")
 

@@ -38,7 +38,6 @@ class DktParts:
     transformer: TransformerSize
     vae: VaeSize
     lora: Mapping[str, LoraPair]
-    prompt_tokens: int
 
 
 def check_files(files: DktFiles) -> DktParts:
@@ -51,7 +50,9 @@ def check_files(files: DktFiles) -> DktParts:
     size, vae = check_transformer(files), check_vae(files)
     demand_same_latents(size, vae)
     lora = {name: info.shape for name, info in read_header(files.lora).items()}
-    return DktParts(files, size, vae, pair_keys(lora, changeable_weights(size)), check_context(files, size))
+    pairs = pair_keys(lora, changeable_weights(size))
+    check_context(files, size)
+    return DktParts(files, size, vae, pairs)
 
 
 def check_transformer(files: DktFiles) -> TransformerSize:
