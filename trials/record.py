@@ -102,3 +102,8 @@ class TrialRecord:
     width_m: float | None = None
     effort_nm: float | None = None
     scene_key: int = 0
+
+    @property
+    def ending(self) -> str:
+        """Outcome, reason and detail, as far as there are any."""
+        return " ".join(filter(None, (self.outcome, self.reason, self.detail)))

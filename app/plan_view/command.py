@@ -108,9 +108,8 @@ def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:
     truth = None if depth is None or ran_with != _ORACLE else lambda _: depth.depth_m
     pipeline = _load(cell, chosen, console, truth)
     joints = attempt_joints(trial, cell, attempt.number)
-    seed = trial.record.seed if trial.record is not None else int(trial.facts.get("seed", "0") or 0)
     name = f"{trial.name}, attempt {attempt.number}"
-    return _plan(name, pipeline, attempt.frames, joints, seed, console)
+    return _plan(name, pipeline, attempt.frames, joints, trial.seed, console)
 
 
 def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:

@@ -61,12 +61,7 @@ def _show_states(console: Console, facts: dict[str, Any]) -> None:
 
 
 def _facts(trial: StoredTrial) -> dict[str, Any]:
-    record = trial.record
-    ended = (
-        trial.facts.get("outcome", "")
-        if record is None
-        else " ".join(filter(None, (record.outcome, record.reason, record.detail)))
-    )
+    ended = trial.facts.get("outcome", "") if trial.record is None else trial.record.ending
     timeline = None if trial.recording is None else timeline_of(trial.recording)
     return {
         "trial": trial.name.removeprefix("trial "),

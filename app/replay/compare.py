@@ -56,9 +56,8 @@ def compare_estimators(trial: StoredTrial, options: ReplayOptions, folder: Path,
     trial.demand_frames()
     attempt = stored_attempt(trial, options.attempt)
     cell, said = cell_of(trial, options.cell)
-    seed = trial.record.seed if trial.record is not None else int(trial.facts.get("seed", "0") or 0)
     runs = run_estimators(
-        attempt.frames, names, chosen, cell, attempt_joints(trial, cell, attempt.number), seed, console
+        attempt.frames, names, chosen, cell, attempt_joints(trial, cell, attempt.number), trial.seed, console
     )
     notes = tuple(filter(None, (*trial.missing, said, _other_software(trial))))
     return _report(trial, attempt, runs, notes, folder, console)
@@ -84,7 +83,7 @@ def stored_attempt(trial: StoredTrial, number: int | None) -> StoredAttempt:
     if number <= len(attempts):
         notes = attempts[number - 1]
     depth = read_depth(folder / ESTIMATE)
-    ended = "" if record is None else " ".join(filter(None, (record.outcome, record.reason, record.detail)))
+    ended = "" if record is None else record.ending
     if attempts and number <= len(attempts):
         ended = " ".join(filter(None, (notes.get("outcome"), notes.get("reason"), notes.get("detail"))))
     return StoredAttempt(number, folder, tuple(read_frames(folder)), depth, _facts(trial, notes, depth), ended)

@@ -43,6 +43,10 @@ class StoredTrial:
         return self.record.estimator if self.record else self.facts.get("estimator") or "an unknown estimator"
 
     @property
+    def seed(self) -> int:
+        return self.record.seed if self.record is not None else int(self.facts.get("seed", "0") or 0)
+
+    @property
     def attempts(self) -> list[Path]:
         """The folders of the attempts that kept their frames."""
         return [folder for folder in attempt_folders(self.folder) if (folder / FRAMES).is_dir()]

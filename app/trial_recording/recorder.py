@@ -103,7 +103,7 @@ class TrialRecorder:
         for notes, sampler in [one for one in self._open if one[0].record.id == record.id]:
             # What befell it while another trial was told of, as one that its arm carried beside.
             notes.say_faults(record.notes.get("faults", ()), notes.trial.faults if notes.trial is not None else ())
-            notes.say("outcome", " ".join(filter(None, (record.outcome, record.reason, record.detail))))
+            notes.say("outcome", record.ending)
             sampler.stop()
             notes.record, notes.samples = record, sampler.samples
             self._open = [one for one in self._open if one[0] is not notes]

@@ -17,8 +17,8 @@ from hardware.cameras.frame_folder import FrameFolderCamera
 from perception.depth_types import Plane
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, stamp_of
+from perception.learning.synthesis.clips.settings import FORMAT
 
-_FORMAT = "vitro-transphy3d"
 #: Metres a step of the stored depth.
 _STEP_M = 1e-4
 #: A table's normal may be off unit length by this.
@@ -38,11 +38,11 @@ def rendered_clips(root: Path) -> "tuple[RenderedClip, ...]":
     Raises:
         DatasetError: no data set of this format, or none of its clips is finished.
     """
-    wanted = 'dataset.json with "format": "vitro-transphy3d", and clips/NNNNNN/clip.json'
+    wanted = f'dataset.json with "format": "{FORMAT}", and clips/NNNNNN/clip.json'
     if not (root / "dataset.json").is_file():
         raise files.wrong_layout("transphy3d", root, wanted)
     header = files.read_json(root / "dataset.json")
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise files.wrong_layout("transphy3d", root, f"{wanted} (dataset.json says otherwise)")
     # Of numbered folders alone: a copy under another name is none.
     folders = sorted(p.parent for p in (root / "clips").glob("*/clip.json") if p.parent.name.isdecimal())
