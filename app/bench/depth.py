@@ -1,6 +1,6 @@
 """`python main.py bench depth`: estimators on a data set, by the paper's protocol and as the robot uses them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from perception.learning.evaluation.evaluate import ClipResult, passes
 from perception.learning.evaluation.predictions import open_for_evaluation
 from perception.learning.evaluation.report import tables_of
 from perception.learning.evaluation.store import PairStore
+from perception.learning.evaluation.tables import ResultTable
 
 #: Only these tables are on the console; the files have all.
 _SAID_REGIONS = ("all pixels", "pixels of objects", "transparent pixels", "transparent and mirror-like pixels")
@@ -25,13 +26,7 @@ _SAID_REGIONS = ("all pixels", "pixels of objects", "transparent pixels", "trans
 def bench_depths(options: BenchDepthOptions) -> int:
     """Evaluates the pairs that its folder lacks and writes tables and pictures; 1 where something was left out."""
     console = Console(options.as_json)
-    estimators = find_estimators(options.estimators, "any")
-    models = [estimator.name for estimator in estimators if estimator.has_weights]
-    if options.weights is not None and len(models) != 1:
-        raise ConfigurationError(
-            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
-            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
-        )
+    estimators = _estimators(options)
     kind, dataset = options.dataset, open_dataset(options.dataset, options.root)
     out = options.out or home() / "bench-depth" / f"{kind}-{options.root.resolve().name}"
     store = PairStore(out)
@@ -43,13 +38,8 @@ def bench_depths(options: BenchDepthOptions) -> int:
         results = bench.results()
         tables = tables_of(results, kind, dataset.name, options.seed)
         files = bench.write(tables, results, options.seed)
-    for table in tables:
-        if any(table.title.endswith(f": {region}") for region in _SAID_REGIONS):
-            console.say("")
-            console.table(table.title, table.header(), table.cells(intervals=False))
     left_out = bench.not_loaded | bench.not_read
-    for why in left_out.values():
-        console.say(f"  [red]left out[/] {why}")
+    _say_tables(tables, left_out, console)
     console.say(f"all tables, with their intervals, and pictures in [bold]{out!s}[/]")
     result = {
         "dataset": dataset.name,
@@ -64,6 +54,27 @@ def bench_depths(options: BenchDepthOptions) -> int:
     }
     console.result(result)
     return 1 if left_out else 0
+
+
+def _estimators(options: BenchDepthOptions) -> Sequence[EstimatorSpecification]:
+    """Those named. Raises a ConfigurationError where it is not plain whose the weights are."""
+    estimators = find_estimators(options.estimators, "any")
+    models = [estimator.name for estimator in estimators if estimator.has_weights]
+    if options.weights is not None and len(models) != 1:
+        raise ConfigurationError(
+            f"--weights are of one model, and --estimators names {', '.join(models) or 'none'}.",
+            "Measure one model with weights of its own at a time; plane, raw, oracle and depth may stand beside it.",
+        )
+    return estimators
+
+
+def _say_tables(tables: Sequence[ResultTable], left_out: Mapping[str, str], console: Console) -> None:
+    for table in tables:
+        if any(table.title.endswith(f": {region}") for region in _SAID_REGIONS):
+            console.say("")
+            console.table(table.title, table.header(), table.cells(intervals=False))
+    for why in left_out.values():
+        console.say(f"  [red]left out[/] {why}")
 
 
 def _evaluate(bench: DepthBench, specification: EstimatorSpecification, weights: Path | None, console: Console) -> None:

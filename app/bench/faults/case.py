@@ -92,10 +92,23 @@ def _run(name: str, phase: Stage, folder: Path, answering: Connection, telling: 
         console.cell = cells[0]
         return cells[0]
 
-    own = str(Path(parts.__file__))
     if fault.hangs:
         worker.DEADLINES_S.update(dict.fromkeys(worker.DEADLINES_S, HANG_LIMIT_S))
-    options = RunOptions(
+    try:
+        code = exit_code(lambda: run_trials(_options(fault), console, open_world))
+    except BaseException as error:  # as the interpreter would end
+        traceback.print_exc()
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    answering.send(cells[0].motion() if cells else None)
+    sys.stderr.flush()
+    os._exit(code)  # librealsense's, the SDK's and a hung part's threads need not agree
+
+
+def _options(fault: Fault) -> RunOptions:
+    own = str(Path(parts.__file__))
+    return RunOptions(
         surface=Surface.DIFFUSE,
         camera="sim",
         arms="sim",
@@ -108,13 +121,3 @@ def _run(name: str, phase: Stage, folder: Path, answering: Connection, telling: 
         yes=True,
         headless=True,
     )
-    try:
-        code = exit_code(lambda: run_trials(options, console, open_world))
-    except BaseException as error:  # as the interpreter would end
-        traceback.print_exc()
-        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    answering.send(cells[0].motion() if cells else None)
-    sys.stderr.flush()
-    os._exit(code)  # librealsense's, the SDK's and a hung part's threads need not agree

@@ -65,27 +65,11 @@ def _read(metadata: Callable[[Path], dict[str, Any]], folder: Path, stem: str) -
     records = metadata(file)
     if stem not in records or not np.size(records[stem]):
         raise DatasetError(f"{file} says nothing of frame {stem}.", _AGAIN)
-    record = records[stem].flat[0]
-    height, width = size = color.shape[:2]
-    k = _matrix(record, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), file)
-    # How many of its depth's units make a metre.
-    unit = float(_matrix(record, ("factor_depth",), (1, 1), file)[0, 0])
-    try:
-        if not unit > 0:
-            raise ValueError(f"factor_depth {unit:g}")
-        intrinsics = files.possible(Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2]))
-    except ValueError as error:
-        raise DatasetError(f"{file} gives no camera ({error}).", _AGAIN) from error
+    record, size = records[stem].flat[0], color.shape[:2]
+    intrinsics, unit = _camera(record, size, file)
 
     def pixels(what: str) -> NDArray[Any]:
-        own = folder / f"{stem}-{what}.png"
-        image = files.read_png(own)
-        if image.shape[:2] != size:
-            raise DatasetError(
-                f"{own} is {image.shape[1]}x{image.shape[0]}, the colour is {width}x{height}.",
-                "Download this frame again.",
-            )
-        return image
+        return _pixels(folder / f"{stem}-{what}.png", size)
 
     pose = _matrix(record, ("rotation_translation_matrix",), (3, 4), file)
     label = pixels("label").astype(np.int32)
@@ -100,6 +84,30 @@ def _read(metadata: Callable[[Path], dict[str, Any]], folder: Path, stem: str) -
         T_world_camera=np.vstack([pose, [0.0, 0.0, 0.0, 1.0]]),
         families=_FAMILIES,
     )
+
+
+def _camera(record: Any, size: tuple[int, int], file: Path) -> tuple[Intrinsics, float]:
+    """The intrinsics of a frame of this size (height, width), and how many of its depth's units make a metre."""
+    height, width = size
+    k = _matrix(record, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), file)
+    unit = float(_matrix(record, ("factor_depth",), (1, 1), file)[0, 0])
+    try:
+        if not unit > 0:
+            raise ValueError(f"factor_depth {unit:g}")
+        return files.possible(Intrinsics(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])), unit
+    except ValueError as error:
+        raise DatasetError(f"{file} gives no camera ({error}).", _AGAIN) from error
+
+
+def _pixels(file: Path, size: tuple[int, int]) -> NDArray[Any]:
+    """A PNG of this size (height, width)."""
+    image = files.read_png(file)
+    if image.shape[:2] != size:
+        raise DatasetError(
+            f"{file} is {image.shape[1]}x{image.shape[0]}, the colour is {size[1]}x{size[0]}.",
+            "Download this frame again.",
+        )
+    return image
 
 
 def _matrix(record: Any, names: tuple[str, ...], shape: tuple[int, int], file: Path) -> NDArray[np.float64]:
