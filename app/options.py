@@ -32,6 +32,9 @@ from perception.estimators.options import EstimatorOptions
 Options = TypeVar("Options")
 CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
+CameraName = Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")]
+ArmsName = Annotated[str, typer.Option(help="auto, sim or piper.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")]
 PageHost = Annotated[str, typer.Option(help="Where the page listens; beyond this machine it asks for a token.")]
 
 #: The largest number that an option takes: seeds of every library are of 32 bits, and scenes count on from theirs.

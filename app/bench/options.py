@@ -8,12 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from app.options import CellName, CellOption, Dtype, FreshOption, JsonOption, Parser, Weights, add_command
-from app.run.options import Attempts, Boldness, Overlap
+from app.run.options import Attempts, Boldness, Overlap, Planner
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
 
 room = typer.Typer()
 
+SurfaceNames = Annotated[str, typer.Option(help="Comma-separated.")]
+EstimatorNames = Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")]
+EstimatorName = Annotated[str, typer.Option(help="What turns colour into depth.")]
 #: What `bench dkt` builds of random weights: a released size, or one that a CPU runs in seconds.
 DktSize = Literal["small", "1.3b", "14b"]
 
@@ -34,8 +37,8 @@ def parse_lengths(text: str) -> tuple[int, ...] | None:
 class BenchGraspOptions(JsonOption):
     """Grasp success a surface in the digital cell; goes on where it was interrupted."""
 
-    surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
-    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
+    surfaces: SurfaceNames = "translucent,reflective,diffuse"
+    estimators: EstimatorNames = "raw,vitro-s,oracle"
     trials: Annotated[int, typer.Option(min=1, help="Scenes a surface.")] = 20
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a scene; of several, all are picked.")] = 1
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 1000
@@ -50,7 +53,7 @@ class BenchClearOptions(CellOption, JsonOption):
 
     scenes: Annotated[int, typer.Option(min=1, help="Tables.")] = 6
     objects: Annotated[int, typer.Option(min=1, max=6, help="Objects a table.")] = 4
-    estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "oracle"
+    estimator: EstimatorName = "oracle"
     attempts: Attempts = 3
     overlap: Overlap = False
     drawn: Annotated[bool, typer.Option("--drawn", help="Pictures drawn, not path-traced; for the oracle.")] = False
@@ -61,8 +64,8 @@ class BenchClearOptions(CellOption, JsonOption):
 class BenchValidityOptions(FreshOption, JsonOption):
     """Grasps against the true shapes, without physics: in minutes; goes on where it was interrupted."""
 
-    surfaces: Annotated[str, typer.Option(help="Comma-separated.")] = "translucent,reflective,diffuse"
-    estimators: Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")] = "raw,vitro-s,oracle"
+    surfaces: SurfaceNames = "translucent,reflective,diffuse"
+    estimators: EstimatorNames = "raw,vitro-s,oracle"
     degradations: Annotated[
         bool, typer.Option("--degradations", help="Also the truth made worse in known ways: what the chain forgives.")
     ] = False
@@ -159,7 +162,7 @@ class BenchPageOptions(JsonOption):
     """What the operator's page costs a cycle, and how old what it shows is: no page, a page, one in chromium."""
 
     trials: Annotated[int, typer.Option(min=1, help="Scenes, each run in all three ways.")] = 6
-    estimator: Annotated[str, typer.Option(help="What turns colour into depth.")] = "vitro-s"
+    estimator: EstimatorName = "vitro-s"
     detail: Annotated[
         float,
         typer.Option(min=0.05, max=1, help="How finely chromium draws in 3D: without a GPU, on these processors."),
@@ -192,7 +195,7 @@ class BenchPlanOptions(CellOption, JsonOption):
 
     scenes: Annotated[int, typer.Option(min=1, help="How many.")] = 200
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 0
-    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    planner: Planner = "ompl"
     patience: Annotated[
         float, typer.Option(min=1, help="Longest search [s] for any grasp that can be carried out, where time ran out.")
     ] = 60

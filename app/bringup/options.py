@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.options import CellName, add_command
+from app.options import ArmsName, CameraName, CellName, add_command
 
 room = typer.Typer()
 
@@ -15,8 +15,8 @@ class BringupOptions:
     """Lead a new cell to its first grasp, step by step; goes on where it was left."""
 
     cell: CellName = ""
-    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
-    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    camera: CameraName = "auto"
+    arms: ArmsName = "auto"
     again: Annotated[str, typer.Option(metavar="STEP", help="Repeat this step and those after it.")] = ""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.calibrate.store_options import room
-from app.options import CellName, FreshOption, JsonOption, PageHost, add_command
+from app.options import ArmsName, CameraName, CellName, FreshOption, JsonOption, PageHost, Yes, add_command
 
 #: No board with other squares can be held up and seen.
 LEAST_TAG_MM, MOST_TAG_MM = 5.0, 200.0
@@ -33,8 +33,8 @@ class CalibrateOptions(JsonOption, FreshOption):
     """Find where arms and camera stand, from views of a board that each arm holds; goes on where it was cut off."""
 
     cell: CellName = ""
-    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
-    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    camera: CameraName = "auto"
+    arms: ArmsName = "auto"
     views: Annotated[int, typer.Option(min=8, max=60, help="Views of each arm.")] = 20
     tag_mm: Annotated[
         float | None,
@@ -45,7 +45,7 @@ class CalibrateOptions(JsonOption, FreshOption):
             help="Side of the board's black squares as measured; default: asked for, in the digital cell 34.0.",
         ),
     ] = None
-    yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
+    yes: Yes = False
     page: Annotated[bool, typer.Option("--page/--headless", help="The wizard in the browser too, or not.")] = False
     page_host: PageHost = "127.0.0.1"
     auto: Annotated[bool, typer.Option("--auto", help="Propose the views: always so, no arm is led by hand.")] = True

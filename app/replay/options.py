@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.options import CellName, JsonOption, PageHost, add_command
-from app.run.options import Boldness, DetectorOption, Objects, SeedOption
+from app.run.options import Boldness, DetectorOption, Objects, Planner, SeedOption
 from core.surfaces import Surface
 
 room = typer.Typer()
@@ -15,7 +15,6 @@ room = typer.Typer()
 Attempt = Annotated[
     int | None, typer.Option(min=1, help="Whose frames; default: the last attempt's.", show_default=False)
 ]
-Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No page in the browser.")]
 
 

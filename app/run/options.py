@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import CellName, CellOption, JsonOption, PageHost, Weights, add_command
+from app.options import ArmsName, CameraName, CellName, CellOption, JsonOption, PageHost, Weights, Yes, add_command
 from core.surfaces import Surface
 
 room = typer.Typer()
 
+Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
 Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
@@ -44,7 +45,7 @@ class SharedOptions(DetectorOption):
         float | None,
         typer.Option(min=1, help="Longest that depth may take [s]; default: the estimator's own.", show_default=False),
     ] = None
-    planner: Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")] = "ompl"
+    planner: Planner = "ompl"
     boldness: Boldness = 0.9
     speed: Annotated[float, typer.Option(min=0.05, max=1, help="Share of the planner's speed that arms move at.")] = 1.0
 
@@ -67,10 +68,10 @@ class PipelineOptions(SharedOptions):
 class StationOptions:
     """Where trials run, and who is beside it."""
 
-    camera: Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")] = "auto"
-    arms: Annotated[str, typer.Option(help="auto, sim or piper.")] = "auto"
+    camera: CameraName = "auto"
+    arms: ArmsName = "auto"
     cell: CellName = ""
-    yes: Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")] = False
+    yes: Yes = False
     unattended: Annotated[
         bool,
         typer.Option("--unattended", help="With --yes on real arms: they move though nobody watches or can stop them."),

@@ -16,11 +16,14 @@ from perception.learning.vitro_s.settings import VitroSettings
 room = typer.Typer()
 
 
+RunFolder = Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainDktOptions(JsonOption):
     """DKT's LoRA by flow matching, as the paper trains it; goes on where it was cut off."""
 
-    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
+    out: RunFolder
     config: Annotated[
         Path | None, typer.Option(help="YAML of settings; options given here go before.", show_default=False)
     ] = None
@@ -45,7 +48,7 @@ def _option_of(name: str, setting: FieldInfo) -> tuple[str, Any, None]:
 class TrainVitroSOptions(JsonOption, VitroSettings):
     """The bundled small model, from nothing, on rendered scenes; goes on where it was cut off."""
 
-    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
+    out: RunFolder
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500
 
 
@@ -69,7 +72,7 @@ add_command(room, "vitro-s", "app.train.vitro_s:train", TrainVitroSOptions)
 class TrainObjectsOptions(JsonOption, ObjectsSettings):
     """The network that tells objects apart, on scenes rendered while it learns; goes on where it was cut off."""
 
-    out: Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
+    out: RunFolder
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500
 
 

@@ -15,6 +15,9 @@ room = typer.Typer()
 TrialId = Annotated[int, typer.Argument(min=1, help="The trial's number.")]
 
 
+OfCampaign = Annotated[str | None, typer.Option(help="Of this campaign alone.")]
+
+
 @dataclass(frozen=True)
 class ListOptions(JsonOption):
     """The logged trials, newest last; those a crash cut off are marked interrupted."""
@@ -22,7 +25,7 @@ class ListOptions(JsonOption):
     last: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50
     surface: Annotated[str | None, typer.Option(help="Of this surface alone.")] = None
     estimator: Annotated[str | None, typer.Option(help="Of this estimator alone, as it is shown.")] = None
-    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+    campaign: OfCampaign = None
     outcome: Annotated[Outcome | None, typer.Option(help="Of this outcome alone, as the machine saw it.")] = None
     unconfirmed: Annotated[bool, typer.Option("--unconfirmed", help="Those alone that await a label.")] = False
 
@@ -31,7 +34,7 @@ class ListOptions(JsonOption):
 class SummaryOptions(JsonOption):
     """Success per surface and estimator with intervals, beside the paper's."""
 
-    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+    campaign: OfCampaign = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class ExportTrialsOptions(JsonOption):
     """Write the log to a file: .csv and .parquet for reading, .jsonl and .zip to import without loss elsewhere."""
 
     file: Annotated[Path, typer.Argument(help="NAME.csv, .parquet, .jsonl or .zip; replaced where it is there.")]
-    campaign: Annotated[str | None, typer.Option(help="Of this campaign alone.")] = None
+    campaign: OfCampaign = None
 
 
 @dataclass(frozen=True)
