@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bench.calibrate import calibrate_success, tried_grasps
 from app.bench.options import BenchCalibrateOptions
+from app.bench.success import calibrate_success, tried_grasps
 from core.errors import TrialError
 from grasping.grasp_set import FEATURES
 from grasping.success import load_success_model
