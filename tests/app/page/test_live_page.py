@@ -23,12 +23,6 @@ VERSION = f"viser-v{viser.__version__}"
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[LivePage]:
-    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
 def open_page() -> Iterator[LivePage]:
     with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts(), "0.0.0.0")) as page:
         yield page

@@ -1,19 +1,14 @@
 """Without a GPU the page is drawn on the cell's own processors: no oftener than it is told of anything."""
 
 import http.client
-from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
 
 from app.bench.page.browser import Browser, Tab
-from app.console import Console
-from app.interrupts import Interrupts
 from app.page.cell_scene import PERIOD_S
 from app.page.live_page import LivePage
-from app.paths import cell_file
-from core.cell import load_cell
 
 #: Frames asked for one after the other, as viser asks while anything moves: how many came, in how long [ms], and the
 #: shortest time between two.
@@ -27,12 +22,6 @@ FRAMES = """new Promise(done => {
   };
   requestAnimationFrame(step);
 })"""
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[LivePage]:
-    with closing(LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
