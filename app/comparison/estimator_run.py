@@ -57,7 +57,7 @@ class EstimatorRun:
             "best_expected": None if not grasps else round(float(grasps.rows[0, SCORE]), 4),
             "plan": notes.get("plan"),
             "expected": trial.expected,
-            "motion_s": None if plan is None else round(sum(m.duration_s for m in plan.motions.values()), 2),
+            "motion_s": None if plan is None else round(plan.duration_s, 2),
             "stopped_by": None if self.stopped is None else str(self.stopped),
         }
         return dict(plain(facts))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.run.trial import Trial
 from app.run.trial_files import SHOWN_GRASPS
+from core.report.words import counted
 from grasping.grasp_set import SCORE
 from grasping.pictures import draw_grasps
 from hardware.cameras.frame import RgbdFrame
@@ -38,28 +39,28 @@ def camera_row(frame: RgbdFrame, span_m: Span) -> SheetRow:
 
 
 def estimator_row(title: str, would: str, trial: Trial | None, frame: RgbdFrame, span_m: Span) -> SheetRow:
-    """Depth, objects, grasps and the chosen grasp of one estimator; what was not reached is dark, and says so. Without
-    a trial there are words alone."""
+    """Depth, objects, grasps and the chosen grasp of one estimator. Without a trial there are words alone."""
     if trial is None:
         return SheetRow(title, would, ())
-    dark = np.full_like(frame.color, HOLE_RGB)
     metric, grasps, plan = trial.metric, trial.grasps, trial.plan
     depth = objects = found = chosen = None
     if metric is not None:
         depth = titled(colour_depth(metric.depth_m, *span_m), f"depth, {metric.residual_mm:.1f} mm residual")
         if metric.objects is not None:
-            count = metric.objects.count
-            words = "1 object" if count == 1 else f"{count} objects"
-            objects = titled(outline_objects(frame.color, metric.objects), words)
+            objects = titled(outline_objects(frame.color, metric.objects), counted(metric.objects.count, "object"))
     if grasps is not None and len(grasps):
         found = titled(draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics), f"{len(grasps)} grasps")
     if plan is not None:
         picture = draw_grasps(frame.color, plan.row[None], frame.intrinsics, [trial.rank or 1])
         chosen = titled(picture, f"chosen, {plan.arm} arm, expects {plan.row[SCORE]:.0%}")
+    return SheetRow(title, would, fill_gaps((depth, objects, found, chosen), frame))
+
+
+def fill_gaps(panels: Sequence[Image | None], frame: RgbdFrame) -> tuple[Image, ...]:
+    """Of depth, objects, grasps and choice; what was not reached is dark, and says so."""
     missing = "no depth", "no objects told apart", "no grasps", "nothing chosen"
-    panels = (depth, objects, found, chosen)
-    filled = (titled(dark.copy(), gap) if one is None else one for one, gap in zip(panels, missing, strict=True))
-    return SheetRow(title, would, tuple(filled))
+    dark = np.full_like(frame.color, HOLE_RGB)
+    return tuple(titled(dark.copy(), gap) if one is None else one for one, gap in zip(panels, missing, strict=True))
 
 
 def shared_range(frame: RgbdFrame, depths_m: Sequence[NDArray[np.float32]]) -> Span:

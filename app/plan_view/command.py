@@ -81,7 +81,7 @@ def scene_facts(scene: PlanScene) -> dict[str, Any]:
         else {
             "arm": plan.arm,
             "candidates_tried": plan.candidates_tried,
-            "motion_s": round(sum(motion.duration_s for motion in plan.motions.values()), 2),
+            "motion_s": round(plan.duration_s, 2),
         },
         "stopped_by": None if scene.stopped is None else str(scene.stopped),
     }

@@ -120,8 +120,7 @@ class PlanScene:
         plan = self.trial.plan
         if plan is None:
             return "no plan" if self.stopped is None else f"no plan: {self.stopped.cause}"
-        seconds = sum(motion.duration_s for motion in plan.motions.values())
-        return f"{plan.arm} arm, {counted(plan.candidates_tried, 'candidate')} tried, {seconds:.1f} s of motion"
+        return f"{plan.arm} arm, {counted(plan.candidates_tried, 'candidate')} tried, {plan.duration_s:.1f} s of motion"
 
 
 def _gripper_m(width_m: float) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.comparison.estimator_run import COLUMNS, EstimatorRun, cells_of, estimator_names, run_estimators, table_row
 from app.comparison.report import ComparisonReport, write_comparison
-from app.comparison.sheet import SheetRow, Span, camera_row, draw_sheet, estimator_row, shared_range
+from app.comparison.sheet import SheetRow, Span, camera_row, draw_sheet, estimator_row, fill_gaps, shared_range
 from app.console import Console
 from app.replay.options import ReplayOptions
 from app.replay.stored_trial import StoredTrial, cell_of
@@ -169,13 +169,8 @@ def _trial_row(trial: StoredTrial, attempt: StoredAttempt, frame: RgbdFrame, spa
     if attempt.depth is not None and attempt.depth.depth_m.shape == frame.depth_m.shape:
         depth = titled(colour_depth(attempt.depth.depth_m, *span_m), "depth, as the trial had it")
     panels = [depth, *(_picture(attempt.folder / f"{name}.png", frame) for name in ("objects", "grasps", "chosen"))]
-    missing = "no depth", "no objects told apart", "no grasps", "nothing chosen"
-    shown = (
-        titled(np.full_like(frame.color, 18), gap) if panel is None else panel
-        for panel, gap in zip(panels, missing, strict=True)
-    )
     words = f"{what}; {attempt.ended or 'how it ended is not known'}"
-    return SheetRow(f"happened ({trial.estimator})", words, tuple(shown))
+    return SheetRow(f"happened ({trial.estimator})", words, fill_gaps(panels, frame))
 
 
 def _picture(file: Path, frame: RgbdFrame) -> Image | None:

@@ -80,6 +80,11 @@ class GraspPlan:
         return type(self), tuple(dict(one) if isinstance(one, MappingProxyType) else one for one in values)
 
     @property
+    def duration_s(self) -> float:
+        """Of all its motions."""
+        return sum(motion.duration_s for motion in self.motions.values())
+
+    @property
     def is_sealed(self) -> bool:
         """Whether this very plan is what the gate passed."""
         seal = seal_of(self.arm, self.motions, self.T_world_tcp, self.pre_open_m, self.measured_rad)

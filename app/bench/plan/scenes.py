@@ -83,6 +83,6 @@ def _outcome(
                 is_feasible = plan(budget_s=patience_s).gate.passed
         return SceneOutcome(seed, objects, len(grasps), seconds, is_feasible, float("nan"), error.cause, rejections)
     seconds = time.perf_counter() - started_s
-    motion_s = sum(motion.duration_s for motion in found.motions.values())
+    motion_s = found.duration_s
     pick = gate_input(found, grasps, scene.view, cell)
     return SceneOutcome(seed, objects, len(grasps), seconds, True, motion_s, "", found.rejections, pick)
