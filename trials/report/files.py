@@ -35,7 +35,7 @@ def write_report(
         StorageError: the folder takes no file; what it held before is whole.
     """
     page, folder = report_files(out)
-    numbers = _numbers(len(report.counted.arrays))
+    numbers = _numbers(len(report.counted.arrays), any(rate.objects > 1 for rate in report.rates))
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     texts: dict[Path, Callable[[], str]] = {
@@ -57,13 +57,21 @@ def write_report(
     return (*texts, *tables)
 
 
-def _numbers(trials: int) -> str:
+def _numbers(trials: int, of_several: bool) -> str:
+    """of_several: whether a scene held several objects."""
     if trials > MOST_IN_TABLE:
         return (
             f"The table of {trials:,} trials is not written here: python main.py trials export writes it. "
             "Every number above can be worked out from it."
         )
-    return (
+    rule = (
         "Every number above can be worked out again from trials.csv (trials.parquet holds the same): `value` is what a "
         "trial counts as, `stands` whether it is in the rates."
     )
+    if of_several:
+        rule += (
+            " Of a scene that held several `objects`, once it was worked on to its end (`ended` of any of its trials), "
+            "as many are lifted as its trials that stand are successes, none of them twice; first try is its `pick` 1 "
+            "with `attempts` 1."
+        )
+    return rule

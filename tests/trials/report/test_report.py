@@ -229,6 +229,30 @@ def test_the_page_is_whole_and_fetches_nothing(store: TrialStore, tmp_path: Path
     assert (tmp_path / "a.md").exists()
 
 
+def test_by_the_rule_that_a_report_tells_its_table_gives_its_rates(store: TrialStore, tmp_path: Path) -> None:
+    """Scenes of three objects: laid again, lifted oftener than laid, and laid again but not worked on to the end."""
+    plan = store.add_campaign(table6(surfaces=("reflective",), scenes=3, objects=(3,)))
+    for name, histories in {"raw": ("fsf", "sfx" + "ffs", "sss"), "oracle": ("sss", "sss", "ssfss")}.items():
+        for scene, lifts in enumerate(histories):
+            lay_several(store, plan.id, scene, name, lifts)
+    add(store, LabelValue.SUCCESS, campaign=plan.id, scene_number=1, estimator="oracle", objects=3, pick=1)
+    told = report(store, plan)
+    assert told.rate("oracle", "reflective").success.of == 6
+    files = write(told, tmp_path)
+    for name in ("report.html", "report.md"):
+        assert "none of them twice" in files[name].read_text()
+    rows = pd.read_csv(files["trials.csv"])
+    rows = rows[rows.stands]
+    assert len(rows) < told.counted.arrays.ids.size
+    for name, of in rows.groupby("estimator"):
+        scenes = [scene for _, scene in of.groupby("scene") if scene.ended.any()]
+        lifted = sum(min((scene.value == "success").sum(), scene.objects.max()) for scene in scenes)
+        success = told.rate(str(name), "reflective").success
+        assert (success.hits, success.of) == (lifted, sum(scene.objects.max() for scene in scenes))
+        first = (of[of.pick == 1].value == "success") & (of[of.pick == 1].attempts == 1)
+        assert told.rate(str(name), "reflective").first.hits == first.sum()
+
+
 def test_the_table_has_the_papers_form_with_its_numbers_and_ours(store: TrialStore, tmp_path: Path) -> None:
     of = log_campaign(store, table6())
     told = report(store, of)
