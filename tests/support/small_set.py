@@ -18,3 +18,8 @@ def render_small_set(out: Path) -> Path:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rendered"] == 2
     return out
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Of every file below a folder, by its path there."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli import app as cli
 from hardware.simulation.rendering.renderer import Renderer, Rendering
-from tests.support.small_set import ROOT, SMALL_SET
+from tests.support.small_set import ROOT, SMALL_SET, contents
 
 TINY = SMALL_SET
 
@@ -27,10 +27,6 @@ TINY = SMALL_SET
 def here(*options: str) -> Result:
     """The command in this process, which has loaded the renderer already."""
     return CliRunner().invoke(cli, ["synth", *options])
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")

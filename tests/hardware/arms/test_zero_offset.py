@@ -1,21 +1,13 @@
 """An arm whose zeros are off is told and read so that its joints truly are what is said of them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from core.errors import ArmError
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS, joint_limits
-from tests.support.emulated_arm import GOAL, emulated_cells, from_here, mount, path
+from tests.support.emulated_arm import GOAL, from_here, mount, path
 
 OFFSET = np.deg2rad([0.0, 2.0, -2.0, 1.0, -1.5, 0.0])
-
-
-@pytest.fixture
-def build() -> Iterator:
-    with emulated_cells() as make:
-        yield make
 
 
 def enabled(build):

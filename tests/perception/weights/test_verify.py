@@ -16,7 +16,7 @@ from perception.weights.hub import sha256_of
 from perception.weights.manifest import FileRecord, Manifest, write_manifest
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
-from tests.support.tiny.dkt import tiny_dkt
+from tests.support.tiny.dkt import change, tiny_dkt
 
 Tensors = dict[str, torch.Tensor]
 FILES = ("transformer.safetensors", "vae.safetensors", "lora.safetensors", "context.safetensors")
@@ -30,12 +30,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(sound: Path, tmp_path: Path) -> Path:
     return shutil.copytree(sound, tmp_path / "dkt")
-
-
-def change(file: Path, edit: Callable[[Tensors], object]) -> None:
-    tensors = load_file(file)
-    edit(tensors)
-    save_file(tensors, file)
 
 
 def problems(folder: Path) -> str:

@@ -1,13 +1,14 @@
 """A DKT small enough for a test: random weights of the true classes, in the files of a release."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from perception.estimators.dkt.names import transformer_release_name, vae_release_name
@@ -77,6 +78,13 @@ def tiny_dkt(
         context={"prompt_embeds": torch.randn(1, tokens, size.text_dim)},
         heads=size.heads,
     )
+
+
+def change(file: Path, edit: Callable[[dict[str, Tensor]], object]) -> None:
+    """Has `edit` change the tensors of a file of weights."""
+    tensors = load_file(file)
+    edit(tensors)
+    save_file(tensors, file)
 
 
 def without_image_branch() -> TransformerSize:

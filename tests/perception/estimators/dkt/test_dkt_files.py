@@ -20,7 +20,7 @@ from perception.estimators.dkt.sizes import TransformerSize, VaeSize, transforme
 from perception.estimators.specification import Observation
 from perception.weights.verify import verify_folder
 from tests.support.hub_server import quiet_bar
-from tests.support.tiny.dkt import TRANSFORMER, VAE, moving_clip, tiny_dkt
+from tests.support.tiny.dkt import TRANSFORMER, VAE, change, moving_clip, tiny_dkt
 
 SETTINGS = DktSettings(size=(48, 32), steps=2)
 RELEASED = {
@@ -38,12 +38,6 @@ def disparity(folder: Path) -> np.ndarray:
     frames = moving_clip(2)
     stream = load_dkt(folder, SETTINGS).open(2, 32, 48, "depth")
     return np.stack([a_map for frame in frames for a_map in stream.push(Observation(frame))] + stream.finish())
-
-
-def change(file: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    tensors = load_file(file)
-    edit(tensors)
-    save_file(tensors, file)
 
 
 # Sizes and names.

@@ -20,7 +20,7 @@ from perception.learning.synthesis.clips.clip_files import clips_in, problems_of
 from perception.learning.synthesis.clips.farm import NOT_SENT, Job, RayFarm, render_here
 from perception.learning.synthesis.clips.settings import SynthSettings, of_cell
 from tests.support.scenes.rendering import SIM_CELL
-from tests.support.small_set import ROOT
+from tests.support.small_set import ROOT, contents
 
 #: Ray's processes take minutes to start where every core has others to serve.
 pytestmark = pytest.mark.timeout(900)
@@ -49,10 +49,6 @@ def test_local_workers_are_heard_of_on_this_machine_alone(farm: RayFarm) -> None
         if c.status == "LISTEN"
     ]
     assert heard and {ip.removeprefix("::ffff:") for ip in heard} == {"127.0.0.1"}
-
-
-def contents(clips: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(clips)): path.read_bytes() for path in clips.rglob("*.*") if path.is_file()}
 
 
 def test_a_killed_worker_costs_no_clip_and_no_byte(farm: RayFarm, tmp_path: Path) -> None:
