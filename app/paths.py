@@ -76,6 +76,11 @@ def trial_folder(log: str, id: int) -> Path:
     return folder / f"{id:05d}"
 
 
+def default_cell(camera: str) -> str:
+    """The cell, by name, of a camera as `choose_world` names it, where nobody names another."""
+    return "sim" if camera == "sim" else "lab"
+
+
 def cell_file(name: str) -> Path:
     """The YAML of a cell given by name (app/cells/NAME.yaml) or by path.
 

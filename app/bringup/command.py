@@ -6,7 +6,7 @@ from app.bringup.steps import STEPS, Bringup, BringupStep
 from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.keys import require_terminal
-from app.paths import cell_file, home
+from app.paths import cell_file, default_cell, home
 from core.errors import ConfigurationError
 from hardware.worlds import choose_world
 
@@ -20,7 +20,7 @@ def bring_up(options: BringupOptions) -> int:
     """
     require_terminal()
     camera, arms = choose_world(options.camera, options.arms)
-    file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
+    file = cell_file(options.cell or default_cell(camera))
     cell = load_calibrated(str(file))
     if options.again and options.again not in [step.name for step in STEPS]:
         known = ", ".join(step.name for step in STEPS)

@@ -20,7 +20,7 @@ from app.calibrate.steps.hands import measure_hands
 from app.console import Console
 from app.interrupts import Interrupts
 from app.keys import require_terminal
-from app.paths import cell_file, home
+from app.paths import cell_file, default_cell, home
 from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import mean_tags
@@ -62,7 +62,7 @@ def calibrate_cell(options: CalibrateOptions) -> int:
         )
     if not options.yes and not options.page:
         require_terminal()
-    file = cell_file(options.cell or ("sim" if camera == "sim" else "lab"))
+    file = cell_file(options.cell or default_cell(camera))
     cell = load_cell(file)
     with _hold_views(cell):
         return _wizard(options, cell, camera, console)

@@ -10,6 +10,7 @@ from app.calibrate.cell import confirm_age, load_calibrated
 from app.events import ErrorTold
 from app.keys import has_terminal, require_terminal
 from app.page.live_page import LivePage, shown
+from app.paths import default_cell
 from app.run.operator import Operator
 from app.run.options import PipelineOptions, StationOptions
 from app.run.pipeline import Pipeline
@@ -39,7 +40,7 @@ class Station:
         self.operator = operator
         operator.skips_arm_check = options.no_arm_check
         self.camera, self.arms = choose_world(options.camera, options.arms)
-        self.cell = load_calibrated(options.cell or ("sim" if self.camera == "sim" else "lab"))
+        self.cell = load_calibrated(options.cell or default_cell(self.camera))
         self._world: World | None = None
         if self.camera != "sim":
             check_measured(self.cell, self.camera.partition(":")[2] or self.cell.camera.serial)
