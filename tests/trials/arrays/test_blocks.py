@@ -242,25 +242,36 @@ def test_what_a_server_truncates_is_not_counted(postgres: str, emptied: str) -> 
         assert not read_arrays(store).each(lambda known: known.is_confirmed).any()
 
 
-def test_what_was_counted_wrongly_before_is_counted_anew(tmp_path: Path) -> None:
-    """A log of the form before, in which a program has replaced a trial of a block that is kept."""
-    path = tmp_path / "trials.db"
-    with TrialStore(path) as store:
+def test_what_was_counted_wrongly_before_is_counted_anew(log: str) -> None:
+    """A log of the form before, in which a program has replaced trials of a block that is kept."""
+    with TrialStore(log) as store:
         begin_at(store, BLOCK - 11)
         filled(store, LabelValue.SUCCESS)
         read_arrays(store)
         with store.writing() as connection:
-            triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-            for name in connection.execute(text(triggers)).scalars().all():
-                connection.execute(text(f"DROP TRIGGER {name}"))
+            before = triggers(connection)
+            for name in before:
+                is_file = connection.dialect.name == "sqlite"
+                connection.execute(text(f"DROP TRIGGER {name}" if is_file else f"DROP FUNCTION {name} CASCADE"))
             connection.execute(trials.update().where(trials.c.id < BLOCK).values(estimator="replaced"))
-            for statement in trigger_statements("sqlite"):
+            for statement in trigger_statements(connection.dialect.name):
                 connection.execute(text(statement))
             connection.execute(text("UPDATE vitro_schema SET version = 4"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-    with TrialStore(path) as store:
+    with TrialStore(log) as store:
+        with store.reading() as connection:
+            assert triggers(connection) == before and len(before) >= 8
         assert "replaced" in read_arrays(store).estimators
         assert_same(read_arrays(store), counted_anew(store, None))
+
+
+def triggers(connection: Connection) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        names = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        tables = ", ".join(f"CAST('{table}' AS regclass)" for table in (trials, labels))
+        names = f"SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ({tables})"
+    return set(connection.execute(text(names)).scalars())
 
 
 def test_of_blocks_that_are_kept_no_row_is_read(store: TrialStore) -> None:
