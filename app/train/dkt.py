@@ -1,6 +1,7 @@
 """`python main.py train dkt`: what people see of a run, and its result."""
 
 from shlex import quote
+from typing import Any
 
 from app.console import Console
 from app.machine import describe_device
@@ -45,18 +46,21 @@ def train(options: TrainDktOptions) -> int:
     finally:
         accelerator.end_training()
     if accelerator.is_main_process:
-        result = {
-            "out": run.out,
-            "model": run.model,
-            "base": run.description,
-            "steps": run.steps_done,
-            "begun_at": loop.began_at,
-            "loss": loop.loss,
-            "samples_per_s": round(loop.samples_per_s, 3) if loop.loss is not None else None,
-            "validation": run.scores,
-        }
-        console.result(result)
+        console.result(_result(run, loop))
     return 0
+
+
+def _result(run: TrainingRun, loop: Loop) -> dict[str, Any]:
+    return {
+        "out": run.out,
+        "model": run.model,
+        "base": run.description,
+        "steps": run.steps_done,
+        "begun_at": loop.began_at,
+        "loss": loop.loss,
+        "samples_per_s": round(loop.samples_per_s, 3) if loop.loss is not None else None,
+        "validation": run.scores,
+    }
 
 
 def _description(run: TrainingRun, device: str, processes: int) -> str:

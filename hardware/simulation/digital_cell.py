@@ -51,25 +51,16 @@ class DigitalCell:
         forced_rad: by arm (6,), what its joints were forced by: it says that it is parked, and stands elsewhere.
         """
         self._cell = cell
-        self._physics = CellPhysics(cell)
-        self._forced_rad = dict(forced_rad or {})
+        self._physics, self._forced_rad = CellPhysics(cell), dict(forced_rad or {})
         if forced_rad:
-            parked = {name: PARK_JOINTS + turn_rad for name, turn_rad in forced_rad.items()}
-            self._physics.load((), joints_rad=parked)
+            self._physics.load((), joints_rad={name: PARK_JOINTS + turn for name, turn in forced_rad.items()})
         self._surface, self._seed = "diffuse", seed
         self._T_world_camera = cell.camera.T_world_camera
         # A virtual bus is shared by name within a process: two cells must not hear each other.
         run = uuid4().hex[:8]
         channels = {name: f"{mount.channel}-{run}" for name, mount in cell.arms.items()}
         self.emulators = {
-            name: PiperEmulator(
-                channels[name],
-                self._plant(name),
-                mount.firmware,
-                mount.gripper_stroke_m,
-                (faults or {}).get(name),
-            )
-            for name, mount in cell.arms.items()
+            name: self._emulator(name, channel, (faults or {}).get(name)) for name, channel in channels.items()
         }
         self.clock = SimClock(self._physics.step, self._physics.timestep_s, self.emulators.values())
         self.camera = SimCamera(cell, self._snapshot, self.clock)
@@ -82,6 +73,10 @@ class DigitalCell:
         except BaseException:
             self.close()
             raise
+
+    def _emulator(self, name: str, channel: str, faults: EmulatedFaults | None) -> PiperEmulator:
+        mount = self._cell.arms[name]
+        return PiperEmulator(channel, self._plant(name), mount.firmware, mount.gripper_stroke_m, faults)
 
     def _enable_arms(self) -> None:
         for arm in self.arms.values():
