@@ -1,4 +1,4 @@
-"""The rooms of commands; a room declares its options, what its commands do loads when one is called."""
+"""The groups of commands; each declares its options, what its commands do loads when one is called."""
 
 import os
 import sys
@@ -22,11 +22,11 @@ from app.terminal import write_what_it_can
 
 #: Commands that follow another word: where they are, and what they are for.
 GROUPS = {
-    "calibrate": ("app.calibrate.options:room", "Where arms and camera stand; by itself it measures them (`run`)."),
-    "trials": ("app.trials.options:room", "The log of trials."),
-    "weights": ("app.weights.options:room", "The models' weights: fetched once, checked, found again."),
-    "bench": ("app.bench.options:room", "Slow proofs, with the results kept in docs/."),
-    "train": ("app.train.options:room", "Training of models, and going on with it."),
+    "calibrate": ("app.calibrate.options:commands", "Where arms and camera stand; by itself it measures them (`run`)."),
+    "trials": ("app.trials.options:commands", "The log of trials."),
+    "weights": ("app.weights.options:commands", "The models' weights: fetched once, checked, found again."),
+    "bench": ("app.bench.options:commands", "Slow proofs, with the results kept in docs/."),
+    "train": ("app.train.options:commands", "Training of models, and going on with it."),
 }
 
 app = typer.Typer(
@@ -53,8 +53,8 @@ class Group(TyperGroup):
         """Typer gives it the commands that it has by now: none."""
 
 
-for commands in (run, demo, doctor, bringup, recover, tag_sheet, clips, refine, replay, synth):
-    app.add_typer(commands.room)
+for module in (run, demo, doctor, bringup, recover, tag_sheet, clips, refine, replay, synth):
+    app.add_typer(module.commands)
 for name, (place, purpose) in GROUPS.items():
     group = type("Group", (Group,), {"place": place})
     app.add_typer(typer.Typer(), name=name, help=purpose, no_args_is_help=True, cls=group)

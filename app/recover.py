@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.console import Console
     from hardware.arms.piper_arm import PiperArm
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,4 +62,4 @@ def let_down(arm: "PiperArm", console: "Console") -> None:
     console.say("Its power is off. Lower it onto its rest and clear the cause; the next run powers and proves it.")
 
 
-add_command(room, "recover", recover_arm, RecoverOptions)
+add_command(commands, "recover", recover_arm, RecoverOptions)

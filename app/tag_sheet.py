@@ -8,7 +8,7 @@ import typer
 
 from app.options import CellOption, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,4 +33,4 @@ def tag_sheet(options: TagSheetOptions) -> int:
     return 0
 
 
-add_command(room, "tag-sheet", tag_sheet, TagSheetOptions)
+add_command(commands, "tag-sheet", tag_sheet, TagSheetOptions)

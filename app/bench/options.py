@@ -12,7 +12,7 @@ from app.run.options import Attempts, Boldness, Overlap, Planner
 from core.errors import ConfigurationError
 from core.size import Size, parse_size
 
-room = typer.Typer()
+commands = typer.Typer()
 
 SurfaceNames = Annotated[str, typer.Option(help="Comma-separated.")]
 EstimatorNames = Annotated[str, typer.Option(help="Comma-separated; all see the same scenes.")]
@@ -233,18 +233,18 @@ class BenchLogOptions(JsonOption):
     ] = None
 
 
-add_command(room, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
-add_command(room, "clear", "app.bench.clear:bench_clear", BenchClearOptions)
-add_command(room, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
-add_command(room, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
-add_command(room, "arm-check", "app.bench.arm_check.command:bench_arm_check", BenchArmCheckOptions)
-add_command(room, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
-add_command(room, "calibrate", "app.bench.success:calibrate_success", BenchCalibrateOptions)
-add_command(room, "calibration", "app.bench.calibration:bench_calibration", BenchCalibrationOptions)
-add_command(room, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
-add_command(room, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
-add_command(room, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
-add_command(room, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
-add_command(room, "log", "app.bench.log.command:bench_log", BenchLogOptions)
-add_command(room, "page", "app.bench.page.command:bench_page", BenchPageOptions)
-add_command(room, "soak", "app.bench.soak:bench_soak", BenchSoakOptions)
+add_command(commands, "grasp", "app.bench.grasp:bench_grasps", BenchGraspOptions)
+add_command(commands, "clear", "app.bench.clear:bench_clear", BenchClearOptions)
+add_command(commands, "gate", "app.bench.gate.command:bench_gate", BenchGateOptions)
+add_command(commands, "plan", "app.bench.plan.command:bench_plan", BenchPlanOptions)
+add_command(commands, "arm-check", "app.bench.arm_check.command:bench_arm_check", BenchArmCheckOptions)
+add_command(commands, "validity", "app.bench.validity:bench_validity", BenchValidityOptions)
+add_command(commands, "calibrate", "app.bench.success:calibrate_success", BenchCalibrateOptions)
+add_command(commands, "calibration", "app.bench.calibration:bench_calibration", BenchCalibrationOptions)
+add_command(commands, "dkt", "app.bench.dkt:measure_dkt", BenchDktOptions)
+add_command(commands, "depth", "app.bench.depth:bench_depths", BenchDepthOptions)
+add_command(commands, "faults", "app.bench.faults.command:bench_faults", BenchFaultsOptions)
+add_command(commands, "fuzz", "app.bench.fuzz.command:bench_fuzz", BenchFuzzOptions)
+add_command(commands, "log", "app.bench.log.command:bench_log", BenchLogOptions)
+add_command(commands, "page", "app.bench.page.command:bench_page", BenchPageOptions)
+add_command(commands, "soak", "app.bench.soak:bench_soak", BenchSoakOptions)

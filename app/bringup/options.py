@@ -7,7 +7,7 @@ import typer
 
 from app.options import ArmsName, CameraName, CellName, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,4 +20,4 @@ class BringupOptions:
     again: Annotated[str, typer.Option(metavar="STEP", help="Repeat this step and those after it.")] = ""
 
 
-add_command(room, "bringup", "app.bringup.command:bring_up", BringupOptions)
+add_command(commands, "bringup", "app.bringup.command:bring_up", BringupOptions)

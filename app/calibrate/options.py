@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.calibrate.store_options import room
+from app.calibrate.store_options import commands
 from app.options import ArmsName, CameraName, CellName, FreshOption, JsonOption, PageHost, Yes, add_command
 
 #: No board with other squares can be held up and seen.
@@ -62,7 +62,7 @@ class CalibrateOptions(JsonOption, FreshOption):
     plant: Annotated[Plant, typer.Option(help="Digital cell: a fault that must be found.")] = Plant.NOTHING
 
 
-add_command(room, "run", "app.calibrate.command:calibrate_cell", CalibrateOptions)
+add_command(commands, "run", "app.calibrate.command:calibrate_cell", CalibrateOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +73,4 @@ class TargetOptions:
     paper: Annotated[Literal["a4", "letter"], typer.Option(help="What it is printed on.")] = "a4"
 
 
-add_command(room, "target", "app.calibrate.command:write_target", TargetOptions)
+add_command(commands, "target", "app.calibrate.command:write_target", TargetOptions)

@@ -8,7 +8,7 @@ import typer
 
 from app.options import CellOption, JsonOption, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 Version = Annotated[str, typer.Argument(help="A version, as `calibrate list` names it; default: the one in use.")]
 
@@ -58,9 +58,9 @@ class ExportOptions(CellOption, JsonOption):
     out: Annotated[Path, typer.Option(help="The cell YAML to write.")]
 
 
-add_command(room, "list", "app.calibrate.stored:list_versions", VersionsOptions)
-add_command(room, "show", "app.calibrate.stored:show_version", ShowOptions)
-add_command(room, "report", "app.calibrate.report:report_version", CalibrationReportOptions)
-add_command(room, "diff", "app.calibrate.stored:compare_versions", DiffOptions)
-add_command(room, "rollback", "app.calibrate.stored:roll_back", RollbackOptions)
-add_command(room, "export", "app.calibrate.stored:export_cell", ExportOptions)
+add_command(commands, "list", "app.calibrate.stored:list_versions", VersionsOptions)
+add_command(commands, "show", "app.calibrate.stored:show_version", ShowOptions)
+add_command(commands, "report", "app.calibrate.report:report_version", CalibrationReportOptions)
+add_command(commands, "diff", "app.calibrate.stored:compare_versions", DiffOptions)
+add_command(commands, "rollback", "app.calibrate.stored:roll_back", RollbackOptions)
+add_command(commands, "export", "app.calibrate.stored:export_cell", ExportOptions)

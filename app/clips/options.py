@@ -8,7 +8,7 @@ import typer
 
 from app.options import CellOption, FreshOption, JsonOption, ModelOptions, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 Source = Annotated[Path, typer.Argument(help="A video, a folder of images, a frame folder, a .bag or a .db3.")]
 Out = Annotated[Path, typer.Option(help="The folder for the results; a run that was cut off goes on there.")]
@@ -36,5 +36,5 @@ class NormalsOptions(JsonOption, FreshOption, ModelOptions):
     ] = "dkt-normal-14b"
 
 
-add_command(room, "depth", "app.clips.depth:run_depth", DepthOptions)
-add_command(room, "normals", "app.clips.depth:run_normals", NormalsOptions)
+add_command(commands, "depth", "app.clips.depth:run_depth", DepthOptions)
+add_command(commands, "normals", "app.clips.depth:run_normals", NormalsOptions)

@@ -8,7 +8,7 @@ import typer
 from app.options import JsonOption, PageHost, add_command
 from core.surfaces import Surface
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,4 +22,4 @@ class DemoOptions(JsonOption):
     page_host: PageHost = "127.0.0.1"
 
 
-add_command(room, "demo", "app.demo.command:show_demo", DemoOptions)
+add_command(commands, "demo", "app.demo.command:show_demo", DemoOptions)

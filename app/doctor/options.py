@@ -7,7 +7,7 @@ import typer
 
 from app.options import CellName, JsonOption, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True)
@@ -18,4 +18,4 @@ class DoctorOptions(JsonOption):
     fix: Annotated[bool, typer.Option("--fix", help="Only the commands that mend, one a line; none is run.")] = False
 
 
-add_command(room, "doctor", "app.doctor.command:examine", DoctorOptions)
+add_command(commands, "doctor", "app.doctor.command:examine", DoctorOptions)

@@ -10,7 +10,7 @@ from app.options import FreshOption, JsonOption, ModelOptions, add_command
 from core.errors import ConfigurationError
 from perception.estimators.options import EstimatorOptions
 
-room = typer.Typer()
+commands = typer.Typer()
 
 #: `--against`: nothing; where it is left out, what a trial's own estimator said.
 NOTHING, LOGGED = "none", ""
@@ -75,4 +75,4 @@ class RefineOptions(JsonOption, FreshOption, ModelOptions):
             raise ConfigurationError("--last and --id both choose trials.", "Give one of them.")
 
 
-add_command(room, "refine", "app.refine.trials:refine", RefineOptions)
+add_command(commands, "refine", "app.refine.trials:refine", RefineOptions)

@@ -10,7 +10,7 @@ from app.options import CellName, JsonOption, PageHost, add_command
 from app.run.options import Boldness, DetectorOption, Objects, Planner, SeedOption
 from core.surfaces import Surface
 
-room = typer.Typer()
+commands = typer.Typer()
 
 Attempt = Annotated[
     int | None, typer.Option(min=1, help="Whose frames; default: the last attempt's.", show_default=False)
@@ -58,5 +58,5 @@ class PlanViewOptions(StoredTrialOptions, SeedOption):
     out: Annotated[Path | None, typer.Option(help="Also as a picture, NAME.png.", show_default=False)] = None
 
 
-add_command(room, "replay", "app.replay.command:replay_trial", ReplayOptions)
-add_command(room, "plan-view", "app.plan_view.command:view_plan", PlanViewOptions)
+add_command(commands, "replay", "app.replay.command:replay_trial", ReplayOptions)
+add_command(commands, "plan-view", "app.plan_view.command:view_plan", PlanViewOptions)

@@ -9,7 +9,7 @@ import typer
 from app.options import ArmsName, CameraName, CellName, CellOption, JsonOption, PageHost, Weights, Yes, add_command
 from core.surfaces import Surface
 
-room = typer.Typer()
+commands = typer.Typer()
 
 Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
 Boldness = Annotated[
@@ -177,8 +177,8 @@ class GraspsOptions(DetectorOption, CellOption, JsonOption):
     ] = "auto"
 
 
-add_command(room, "run", "app.run.command:run_trials", RunOptions)
-add_command(room, "clear-table", "app.clear_table:clear_table", ClearOptions)
-add_command(room, "dry-run", "app.recordings.dry_run:dry_run_recording", DryRunOptions)
-add_command(room, "record", "app.recordings.record:record_camera", RecordOptions)
-add_command(room, "grasps", "app.recordings.grasps:grasps_of_image", GraspsOptions)
+add_command(commands, "run", "app.run.command:run_trials", RunOptions)
+add_command(commands, "clear-table", "app.clear_table:clear_table", ClearOptions)
+add_command(commands, "dry-run", "app.recordings.dry_run:dry_run_recording", DryRunOptions)
+add_command(commands, "record", "app.recordings.record:record_camera", RecordOptions)
+add_command(commands, "grasps", "app.recordings.grasps:grasps_of_image", GraspsOptions)

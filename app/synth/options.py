@@ -11,7 +11,7 @@ from app.options import CellOption, JsonOption, Parser, add_command
 from core.size import Size, parse_size
 from core.surfaces import SURFACES
 
-room = typer.Typer()
+commands = typer.Typer()
 
 #: The tables of a data set; any: each clip draws its own.
 ClipSurface = StrEnum("ClipSurface", ["any", *SURFACES])  # type: ignore[misc]
@@ -55,4 +55,4 @@ class SynthOptions(JsonOption, CellOption):
     repair: Annotated[bool, typer.Option("--repair", help="Check it, and render damaged clips again.")] = False
 
 
-add_command(room, "synth", "app.synth.command:synth", SynthOptions)
+add_command(commands, "synth", "app.synth.command:synth", SynthOptions)

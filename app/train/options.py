@@ -13,7 +13,7 @@ from perception.learning.objects.settings import ObjectsSettings
 from perception.learning.training.settings import TrainingSettings
 from perception.learning.vitro_s.settings import VitroSettings
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 RunFolder = Annotated[Path, typer.Option(help="The run's folder; a run that was cut off goes on there.")]
@@ -53,7 +53,7 @@ class TrainVitroSOptions(JsonOption, VitroSettings):
 
 
 add_command(
-    room,
+    commands,
     "dkt",
     "app.train.dkt:train",
     make_dataclass(
@@ -65,7 +65,7 @@ add_command(
         kw_only=True,
     ),
 )
-add_command(room, "vitro-s", "app.train.vitro_s:train", TrainVitroSOptions)
+add_command(commands, "vitro-s", "app.train.vitro_s:train", TrainVitroSOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,4 +76,4 @@ class TrainObjectsOptions(JsonOption, ObjectsSettings):
     checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps; validates too.")] = 500
 
 
-add_command(room, "objects", "app.train.objects:train", TrainObjectsOptions)
+add_command(commands, "objects", "app.train.objects:train", TrainObjectsOptions)

@@ -10,7 +10,7 @@ from app.campaign.options import CampaignOptions
 from app.options import JsonOption, add_command
 from trials.record import Outcome
 
-room = typer.Typer()
+commands = typer.Typer()
 
 TrialId = Annotated[int, typer.Argument(min=1, help="The trial's number.")]
 
@@ -133,15 +133,15 @@ class PowerOptions(JsonOption):
     ] = None
 
 
-add_command(room, "list", "app.trials.listing:list_trials", ListOptions)
-add_command(room, "show", "app.trials.show:show_trial", ShowTrialOptions)
-add_command(room, "label", "app.trials.label:label_trial", LabelOptions)
-add_command(room, "undo", "app.trials.label:undo_label", UndoOptions)
-add_command(room, "export", "app.trials.exchange:export_trials", ExportTrialsOptions)
-add_command(room, "import", "app.trials.exchange:import_trials", ImportTrialsOptions)
-add_command(room, "merge", "app.trials.exchange:merge_trials", MergeTrialsOptions)
-add_command(room, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
-add_command(room, "summary", "app.trials.listing:summarise_trials", SummaryOptions)
-add_command(room, "report", "app.trials.report:report_trials", ReportOptions)
-add_command(room, "compare", "app.trials.compare:compare_estimators", CompareOptions)
-add_command(room, "power", "app.trials.power:tell_power", PowerOptions)
+add_command(commands, "list", "app.trials.listing:list_trials", ListOptions)
+add_command(commands, "show", "app.trials.show:show_trial", ShowTrialOptions)
+add_command(commands, "label", "app.trials.label:label_trial", LabelOptions)
+add_command(commands, "undo", "app.trials.label:undo_label", UndoOptions)
+add_command(commands, "export", "app.trials.exchange:export_trials", ExportTrialsOptions)
+add_command(commands, "import", "app.trials.exchange:import_trials", ImportTrialsOptions)
+add_command(commands, "merge", "app.trials.exchange:merge_trials", MergeTrialsOptions)
+add_command(commands, "campaign", "app.campaign.command:run_campaign", CampaignOptions)
+add_command(commands, "summary", "app.trials.listing:summarise_trials", SummaryOptions)
+add_command(commands, "report", "app.trials.report:report_trials", ReportOptions)
+add_command(commands, "compare", "app.trials.compare:compare_estimators", CompareOptions)
+add_command(commands, "power", "app.trials.power:tell_power", PowerOptions)

@@ -7,7 +7,7 @@ import typer
 
 from app.options import JsonOption, add_command
 
-room = typer.Typer()
+commands = typer.Typer()
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,6 @@ class WhereOptions(JsonOption):
     """Every model: its folder, whether it is there, and the command that fetches it."""
 
 
-add_command(room, "fetch", "app.weights.command:fetch_weights", FetchOptions)
-add_command(room, "verify", "app.weights.command:verify_weights", VerifyOptions)
-add_command(room, "where", "app.weights.command:show_weights", WhereOptions)
+add_command(commands, "fetch", "app.weights.command:fetch_weights", FetchOptions)
+add_command(commands, "verify", "app.weights.command:verify_weights", VerifyOptions)
+add_command(commands, "where", "app.weights.command:show_weights", WhereOptions)

@@ -6,5 +6,5 @@ from app.bench.faults.kinds import Fault
 
 def all_faults() -> dict[str, Fault]:
     """By name, in the order of the report."""
-    rooms = (arm_faults, camera_faults, part_faults, process_faults)
-    return {fault.name: fault for room in rooms for fault in room.FAULTS}
+    modules = (arm_faults, camera_faults, part_faults, process_faults)
+    return {fault.name: fault for module in modules for fault in module.FAULTS}
