@@ -39,7 +39,7 @@ from grasping.planning.gate.paths import (
     path_violations,
     touch_violations,
 )
-from grasping.planning.gate.report import MOST_VIOLATIONS, Looked, report
+from grasping.planning.gate.report import MOST_VIOLATIONS, Scan, report
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import FINGERS
@@ -91,7 +91,7 @@ def check_motions(
         return [*wrong, *walk.violations, *parking_violations(motions[Phase.RETREAT])]
 
     seal = partial(seal_of, arm, motions, T_world_tcp, pre_open_m, measured)
-    return report(walk.looked, "the plan cannot be checked", violations, seal)
+    return report(walk.scan, "the plan cannot be checked", violations, seal)
 
 
 def check_transit(
@@ -122,7 +122,7 @@ def check_transit(
         return walk.violations
 
     seal = partial(seal_of, arm, {Phase.TRANSIT: motion}, np.eye(4), width_m, measured)
-    return report(walk.looked, "the motion cannot be checked", violations, seal)
+    return report(walk.scan, "the motion cannot be checked", violations, seal)
 
 
 def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Joints) -> GateReport:
@@ -131,7 +131,7 @@ def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Join
 
     Others as `check_transit`.
     """
-    looked = Looked()
+    scan = Scan()
 
     def violations() -> list[str]:
         wrong = transit_violations(cell, motion, arm, TOUCH_WIDTH_M, measured)
@@ -144,11 +144,11 @@ def check_touch(cell: Cell, motion: JointTrajectory, *, arm: str, measured: Join
             met = [touch for touch in world.touches() if touch.gap_m < 0.0]
             barred = [one for one in met if not (one.other == "table" and one.moving.endswith(FINGERS))]
             wrong += [f"{one.moving} meets {one.other}" for one in barred[:1]]
-        looked.checked = len(tools)
+        scan.checked = len(tools)
         return [*wrong, *touch_violations(np.array(tools), way.times_s, cell.workspace)]
 
     seal = partial(seal_of, arm, {Phase.TRANSIT: motion}, np.eye(4), TOUCH_WIDTH_M, measured)
-    return report(looked, "the touch cannot be checked", violations, seal)
+    return report(scan, "the touch cannot be checked", violations, seal)
 
 
 class _Walk:
@@ -160,7 +160,7 @@ class _Walk:
         self._allowed_m = [(low - WORKSPACE_SLACK_M, high + WORKSPACE_SLACK_M) for low, high in sides]
         self._seen: set[tuple[Phase, str, str]] = set()
         self.violations: list[str] = []
-        self.looked = Looked()
+        self.scan = Scan()
 
     def along(self, phase: Phase, way: GateWay, world: GateWorld, width_m: float, T_world_tcp: Matrix) -> Matrix:
         """The tool's poses (M, 4, 4) on the way. T_world_tcp: the promised grasp."""
@@ -173,16 +173,16 @@ class _Walk:
             raised |= tool_m[2] - promised_m[2] >= RAISED_M
             if not is_looked_at or len(self.violations) >= MOST_VIOLATIONS:
                 continue
-            if not self.looked.checked:
-                self.looked.clearance_m = CLEARANCE_SEEN_M
-            self.looked.checked += 1
+            if not self.scan.checked:
+                self.scan.clearance_m = CLEARANCE_SEEN_M
+            self.scan.checked += 1
             if not self._is_within(*tool_m):
                 where = f"leaves the workspace at {np.round(tool_m, 3).tolist()} m"
                 self._note(phase, time_s, "the tool", where + way.whose)
             closing_in = phase is Phase.APPROACH and math.dist(tool_m, promised_m) < EXEMPT_M
             for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
                 if not touch.other.startswith(f"{world.arm} "):
-                    self.looked.clearance_m = min(self.looked.clearance_m, touch.gap_m)
+                    self.scan.clearance_m = min(self.scan.clearance_m, touch.gap_m)
                 if touch.gap_m < 0.0:
                     self._note(phase, time_s, touch.moving, f"meets {touch.other}{way.whose}")
         return np.array(tools)

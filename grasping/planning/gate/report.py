@@ -13,20 +13,18 @@ MOST_VIOLATIONS = 6
 
 
 @dataclass
-class Looked:
-    """How many configurations a check has looked at so far, and the least distance [m] it saw; NaN: of none."""
+class Scan:
+    """How many configurations a check has gone through so far, and the least distance [m] it saw; NaN: of none."""
 
     checked: int = 0
     clearance_m: float = float("nan")
 
 
-def report(
-    looked: Looked, unchecked: str, violations: Callable[[], Sequence[str]], seal: Callable[[], str]
-) -> GateReport:
+def report(scan: Scan, unchecked: str, violations: Callable[[], Sequence[str]], seal: Callable[[], str]) -> GateReport:
     """Makes a check; one that cannot be made is none passed, and never raises.
 
     Args:
-        looked: kept up to date by `violations`.
+        scan: kept up to date by `violations`.
         unchecked: what to say of a check that cannot be made.
         violations: all that is wrong, in words.
         seal: of what was checked, where nothing is wrong.
@@ -39,4 +37,4 @@ def report(
         _log.exception("The gate: %s", unchecked)
         wrong = [f"{unchecked}: {type(error).__name__}: {error}"]
     first = tuple(wrong[:MOST_VIOLATIONS])
-    return GateReport(not first, first, looked.checked, looked.clearance_m, sealed, begun_s)
+    return GateReport(not first, first, scan.checked, scan.clearance_m, sealed, begun_s)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.cell import Cell
 from grasping.planning.gate.numbers import START_RAD, Joints
-from grasping.planning.gate.report import Looked, report
+from grasping.planning.gate.report import Scan, report
 from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase
 from grasping.planning.overlap.courses import Course, PairWay, side_by_side
 from grasping.planning.overlap.pair_world import SEEN_M, PairWorld
@@ -41,28 +41,28 @@ def check_together(
         measured: joints (6,) [rad] of every arm of the cell, read back now.
         held_m: by arm, the points (M, 3) of its object where it stood, world.
     """
-    looked = Looked()
+    scan = Scan()
 
     def violations() -> list[str]:
         wrong = list(_violations(cell, carrying, reaching, steps, measured))
         if not wrong:
             world = PairWorld(cell, carrying, reaching, held_m)
             courses = (Course.of(steps[plan.arm]) for plan in (carrying, reaching))
-            wrong = list(_too_near(world, side_by_side(*courses), looked))
+            wrong = list(_too_near(world, side_by_side(*courses), scan))
         return wrong
 
     seal = partial(seal_of_steps, carrying, reaching, steps, measured)
-    return report(looked, "the motions cannot be checked together", violations, seal)
+    return report(scan, "the motions cannot be checked together", violations, seal)
 
 
-def _too_near(world: PairWorld, ways: Iterable[PairWay], looked: Looked) -> Iterator[str]:
+def _too_near(world: PairWorld, ways: Iterable[PairWay], scan: Scan) -> Iterator[str]:
     """Of each two things that come nearer than APART_M, when they first do."""
-    looked.clearance_m, noted = SEEN_M, set[tuple[str, str]]()
+    scan.clearance_m, noted = SEEN_M, set[tuple[str, str]]()
     for way in ways:
         for time_s, *pair_is in zip(way.times_s, way.carry_rad, way.reach_rad, way.holds, strict=True):
-            looked.checked += 1
+            scan.checked += 1
             for touch in world.touches(*pair_is):
-                looked.clearance_m = min(looked.clearance_m, touch.gap_m)
+                scan.clearance_m = min(scan.clearance_m, touch.gap_m)
                 pair = touch.moving, touch.other
                 if touch.gap_m < APART_M and pair not in noted:
                     noted.add(pair)
