@@ -217,5 +217,5 @@ def test_a_cells_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
 
 def test_two_that_save_at_once_do_not_mix(store: CalibrationStore) -> None:
     store.save(calibration_of(CELL))
-    with store._alone(), pytest.raises(VitroError, match="Another process writes"):
+    with store._hold(), pytest.raises(VitroError, match="Another process writes"):
         store.save(calibration_of(CELL, 1))

@@ -7,7 +7,7 @@ import pytest
 
 from core.cell import Cell
 from grasping.planning.gate.lag import lagging
-from grasping.planning.gate.report import Looked
+from grasping.planning.gate.report import Scan
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.overlap.courses import Course, PairWay, side_by_side
 from grasping.planning.overlap.gate import APART_M, _too_near
@@ -117,9 +117,9 @@ def test_what_only_an_arm_that_cuts_its_corner_comes_near_is_refused(
         return world(picks, CELL.model_copy(update={"arms": CELL.arms | {"right": moved}}))
 
     far_m = next(d for d in np.arange(0.1, 0.3, 0.001) if nearest_m(beside(d), ways[0]) >= APART_M)
-    refused = list(_too_near(beside(far_m), ways, Looked()))
+    refused = list(_too_near(beside(far_m), ways, Scan()))
     assert refused and all("lag" in violation for violation in refused), refused
-    assert not list(_too_near(beside(far_m + 0.03), ways, Looked()))
+    assert not list(_too_near(beside(far_m + 0.03), ways, Scan()))
 
 
 def corner_of(motion: JointTrajectory) -> tuple[np.ndarray, np.ndarray]:

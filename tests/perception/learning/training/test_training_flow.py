@@ -13,14 +13,21 @@ from perception.estimators.dkt.sampler import released_schedule
 from perception.learning.datasets.base import DatasetFrame
 from perception.learning.training.base import TINY_VAE
 from perception.learning.training.clips import known_of_latents, normalised_disparity, read_clip
-from perception.learning.training.trainer import LEVELS, encode, level_weights, noised, training_levels, velocity_loss
+from perception.learning.training.trainer import (
+    LEVELS,
+    add_noise,
+    encode,
+    level_weights,
+    training_levels,
+    velocity_loss,
+)
 from tests.support.tiny.training import SIZE, BallClip, BlindClip
 
 
 def test_the_velocity_leads_from_any_point_to_noise_and_back_to_truth() -> None:
     truth, noise = torch.randn(2, 1, 16, 2, 4, 4).unbind()
     for t in (0.0, 0.3, 1.0):
-        latents, velocity = noised(truth, noise, t)
+        latents, velocity = add_noise(truth, noise, t)
         torch.testing.assert_close(latents + (1 - t) * velocity, noise)
         torch.testing.assert_close(latents - t * velocity, truth)
 
