@@ -19,6 +19,8 @@ _STILL_PX = 0.6
 _FLAT_PX = 0.5
 #: Tags of the board that must be seen.
 _LEAST_TAGS = 4
+#: Pictures, of those that there are, that must show a tag of the table.
+_LEAST_SEEN = 3
 
 
 def board_view(colors: Sequence[NDArray[np.uint8]], joints_rad: NDArray[np.float64], board: Board) -> BoardView:
@@ -72,8 +74,8 @@ def _is_turned(board_m: NDArray[np.float64], pixels: NDArray[np.float64]) -> boo
     return bool(np.sqrt(np.mean(np.sum(off**2, axis=1))) < _FLAT_PX)
 
 
-def mean_tags(pictures: Sequence[Sequence[SeenTag]], least: int = 3) -> tuple[SeenTag, ...]:
-    """The table's tags as the median of many pictures from one place, those seen in `least` of them at all."""
+def mean_tags(pictures: Sequence[Sequence[SeenTag]]) -> tuple[SeenTag, ...]:
+    """The table's tags as the median of many pictures from one place, those seen often enough."""
     by_id: dict[int, list[SeenTag]] = {}
     for picture in pictures:
         for tag in picture:
@@ -81,5 +83,5 @@ def mean_tags(pictures: Sequence[Sequence[SeenTag]], least: int = 3) -> tuple[Se
     return tuple(
         SeenTag(id_, seen[0].size_m, np.median([tag.corners_px for tag in seen], axis=0), seen[0].margin)
         for id_, seen in sorted(by_id.items())
-        if len(seen) >= min(least, len(pictures))
+        if len(seen) >= min(_LEAST_SEEN, len(pictures))
     )

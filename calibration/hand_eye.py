@@ -35,6 +35,8 @@ BASE_TURN, BASE_SHIFT, BOARD_TURN, BOARD_SHIFT = slice(0, 3), slice(3, 6), slice
 OFFSETS, SIZE, INSET, NUMBERS = slice(12, 16), 16, 17, 18
 #: The step of a numeric derivative [rad]; a corner is never better than this [px].
 _STEP_RAD, _LEAST_CORNER_PX = 1e-6, 0.03
+#: How often a fit's weights follow it.
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,10 @@ class HandEyeModel:
         white = self._whitened(views, at, self.whiteners(views, at))
         return np.array([np.sqrt(np.mean(one**2)) for one in white])
 
-    def fit(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
-        """The likeliest solution, from a start within its basin; one view far off hardly bends it (robust loss).
-
-        rounds: how often the weights follow the fit.
-        """
+    def fit(self, views: Sequence[BoardView], start: HandEye) -> HandEye:
+        """The likeliest solution, from a start within its basin; one view far off hardly bends it (robust loss)."""
         current = start
-        for _ in range(rounds):
+        for _ in range(_ROUNDS):
             whiteners = self.whiteners(views, current)
 
             def residuals(step: NDArray, at: HandEye = current, by: list[NDArray] = whiteners) -> NDArray:
@@ -126,7 +125,7 @@ class HandEyeModel:
             current = replace(_moved(current, found.x), covariance=np.linalg.pinv(found.jac.T @ found.jac))
         return current
 
-    def refine(self, views: Sequence[BoardView], start: HandEye, rounds: int = 3) -> HandEye:
+    def refine(self, views: Sequence[BoardView], start: HandEye, rounds: int = _ROUNDS) -> HandEye:
         """The likeliest solution with the joints' errors learnt, from `fit` of views that all belong: its covariance is
         the one to state, the larger the more views left out are missed than they should be (fewer misses than that make
         nothing surer); its predictions are the ones to judge by."""

@@ -31,8 +31,9 @@ from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import SeenTag
 from perception.table.tags import detect_tags
 
-#: Pictures a view; the arm rests this long before the first [s]; joints that wander more than this meanwhile moved.
-_PICTURES, _REST_S, _STILL_RAD = 2, 0.4, np.deg2rad(0.1)
+#: Pictures of the table, and a view; the arm rests this long before a view's first [s]; joints that wander more than
+#: this meanwhile moved.
+_TABLE_PICTURES, _PICTURES, _REST_S, _STILL_RAD = 3, 2, 0.4, np.deg2rad(0.1)
 #: How firmly the board is held [N].
 GRIP_N = 10.0
 #: Proposals in a row that come to nothing before an arm is given up.
@@ -241,11 +242,9 @@ def _coverage(views: list[BoardView], sampling: Sampling) -> str:
     )
 
 
-def table_tags(
-    sampling_rig: Rig, cell: Cell, tell: Listener = lambda event: None, pictures: int = 3
-) -> Iterator[tuple[SeenTag, ...]]:
+def table_tags(rig: Rig, cell: Cell, tell: Listener = lambda event: None) -> Iterator[tuple[SeenTag, ...]]:
     """The table's tags in a few pictures of a table with nothing on it."""
-    for _ in range(pictures):
-        color = sampling_rig.world.camera.read(timeout_s=5.0).color
+    for _ in range(_TABLE_PICTURES):
+        color = rig.world.camera.read(timeout_s=5.0).color
         tell(PictureTold("camera, the table's tags", color))
         yield detect_tags(color, cell.tags)

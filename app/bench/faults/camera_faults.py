@@ -13,13 +13,7 @@ _GONE = CameraError("d435 0 was unplugged and did not come back.", "Plug it in a
 _SILENT = CameraError("d435 0 gave no frame in 1.0 s.", "Check its USB 3 cable, then run `python main.py doctor`.")
 
 
-def _camera(
-    name: str,
-    *reasons: Reason,
-    phases: tuple[Stage, ...] = _SEEN,
-    estimator: str = "",
-    **changes: object,
-) -> Fault:
+def _camera(name: str, *reasons: Reason, estimator: str = "", **changes: object) -> Fault:
     def strike(cell: FaultyCell) -> None:
         for attribute, value in changes.items():
             setattr(cell.camera.faults, attribute, value)
@@ -27,7 +21,7 @@ def _camera(
     return Fault(
         name,
         "camera",
-        phases,
+        _SEEN,
         strike,
         reasons or (Reason.CAMERA,),
         exits=(0, 1),

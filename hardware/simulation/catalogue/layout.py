@@ -24,17 +24,15 @@ TRIES = 20
 Layout = list[tuple[SceneObject, Matrix]]
 
 
-def draw_layout(
-    cell: Cell, rng: Generator, count: int, family: str | None = None, material: str | None = None
-) -> Layout:
+def draw_layout(cell: Cell, rng: Generator, count: int) -> Layout:
     """Draws `count` objects and where they start, apart from each other, the tags and the bin.
 
     Most stand; of the families that may, about one in seven lies on its side.
 
     Raises:
-        ConfigurationError: so many objects do not fit the workspace, or no such family.
+        ConfigurationError: so many objects do not fit the workspace.
     """
-    items = [draw_tableware(rng, family, material) for _ in range(count)]
+    items = [draw_tableware(rng) for _ in range(count)]
     starts = [_draw_start(rng, item) for item in items]
     radii = [radius for _, _, radius, _ in starts]
     for gap_m in GAPS_M:

@@ -75,14 +75,14 @@ def iou(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     return float((found & true).sum() / either) if either else 1.0
 
 
-def outline_f(found: NDArray[np.bool_], true: NDArray[np.bool_], within_px: float = OUTLINE_PX) -> float:
-    """F-score of two masks' (H, W) outlines, a pixel counting as right within a distance of the other outline (as
+def outline_f(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    """F-score of two masks' (H, W) outlines, a pixel counting as right within OUTLINE_PX of the other outline (as
     Perazzi et al., DAVIS, 2016); 1 where both are empty."""
     edges = [mask & ~cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) for mask in (found, true)]
     if not edges[0].any() or not edges[1].any():
         return float(edges[0].any() == edges[1].any())
     away = [cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5) for edge in edges]
-    precision, recall = (float((away[1 - k][edges[k]] <= within_px).mean()) for k in (0, 1))
+    precision, recall = (float((away[1 - k][edges[k]] <= OUTLINE_PX).mean()) for k in (0, 1))
     return 2 * precision * recall / max(precision + recall, 1e-9)
 
 
