@@ -20,6 +20,7 @@ from perception.objects.encoding import OFFSET_PX, density_px_m, inputs, mirror
 from perception.objects.instances import find_instances
 from perception.objects.network import ObjectsNet
 from perception.objects.object_map import CellMasks, ObjectMap
+from perception.objects.rims import without_skirts
 from perception.weights.bundled import fill_network, read_tensors
 
 Map = NDArray[np.float32]
@@ -174,7 +175,8 @@ def _read(answer: Map, part: _Part, plane: Plane) -> ObjectPrediction:
     front_m, back_m = (part.enlarge(decode_depth(q, reference), np.nan) for q in (front, back))
     none = ids == 0
     front_m[none] = np.nan
-    objects = ObjectMap(ids, probability, (back_m - front_m).astype(np.float32))
+    front_m, thickness_m = without_skirts(front_m, (back_m - front_m).astype(np.float32), ids)
+    objects = ObjectMap(ids, probability, thickness_m)
     confidence = laplace_probability(front_m, part.enlarge(log_b.clip(*LOG_B), np.nan))
     return ObjectPrediction(objects, front_m, np.nan_to_num(confidence))
 
