@@ -152,10 +152,11 @@ def suppress(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows[local_maxima(rows)]
 
 
-def local_maxima(rows: NDArray[np.float64]) -> NDArray[np.intp]:
+def local_maxima(rows: NDArray[np.float64], spacing: float = 1.0) -> NDArray[np.intp]:
     """Indices by falling score: of rows nearer than both limits, the best score stays.
 
-    A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper.
+    A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper. spacing: share of the
+    usual limits.
     """
     order = np.argsort(-rows[:, SCORE], kind="stable")
     rows = rows[order]
@@ -167,8 +168,8 @@ def local_maxima(rows: NDArray[np.float64]) -> NDArray[np.intp]:
         if not alive[i]:
             continue
         kept.append(i)
-        close = np.linalg.norm(t - t[i], axis=1) < NMS_DISTANCE_M
-        alive &= ~(close & (turn_between(R, R[i]) < NMS_ANGLE_RAD))
+        close = np.linalg.norm(t - t[i], axis=1) < spacing * NMS_DISTANCE_M
+        alive &= ~(close & (turn_between(R, R[i]) < spacing * NMS_ANGLE_RAD))
     return order[kept]
 
 

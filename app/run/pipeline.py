@@ -24,6 +24,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector, find_detector
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
 from grasping.success import load_success_model
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 ArmJoints = Mapping[str, NDArray[np.float64]]
 Result = TypeVar("Result")
+
+
+#: How unlike each other grasps are, where no usual one has a plan; see `DetectorInput`.
+CLOSE_SPACING = 1 / 3
 
 
 class Pipeline:
@@ -116,14 +121,23 @@ class Pipeline:
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
         return replace(metric, objects=metric.objects.inside(region))
 
-    def detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
-        """Grasps on what stands on the table, their score the probability of success; none where nothing does."""
+    def detect(
+        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
+    ) -> GraspSet:
+        """Grasps on what stands on the table, their score the probability of success; none where nothing does.
+        spacing: see `DetectorInput`."""
         region = object_region(view, self.cell, frame.intrinsics, joints, metric.depth_m)
         if metric.objects is not None:
             told = metric.objects.mask
             region &= told | confirmed(region & ~told, view, self.cell, frame, joints, metric.depth_m)
         given = DetectorInput(
-            metric.depth_m, frame.intrinsics, view.plane, region, metric.confidence, objects=metric.objects
+            metric.depth_m,
+            frame.intrinsics,
+            view.plane,
+            region,
+            metric.confidence,
+            objects=metric.objects,
+            spacing=spacing,
         )
         return self.success.rank(self.detector.detect(given))
 
@@ -228,16 +242,31 @@ class Stages:
         )
         self.trial = replace(self.trial, metric=metric)
         grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
-        plan = self.stage(
-            "plan",
-            lambda: self.within("plan", pipeline.plan, grasps, view, joints(), self.trial.seed, self.binned_m),
-            plan_line,
-        )
+        plan = self.stage("plan", lambda: self._plan(grasps, frame, view, metric, joints), plan_line)
         self.trial = replace(self.trial, plan=plan)
         return plan
 
-    def _detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
-        grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints)
+    def _plan(
+        self, grasps: GraspSet, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: Callable[[], ArmJoints]
+    ) -> GraspPlan:
+        """A plan with one of these grasps; where none has one, with one of many more that are like each other: some
+        lie within reach, or clear of a neighbour, by a few degrees."""
+
+        def plan(grasps: GraspSet) -> GraspPlan:
+            return self.within("plan", self.pipeline.plan, grasps, view, joints(), self.trial.seed, self.binned_m)
+
+        try:
+            return plan(grasps)
+        except NoPlanError:
+            more = self._detect(frame, view, metric, joints(), CLOSE_SPACING)
+            if len(more) <= len(grasps):
+                raise
+            return plan(more)
+
+    def _detect(
+        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
+    ) -> GraspSet:
+        grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints, spacing)
         for attempt in self.trial.earlier:
             if attempt.failed_grasp is not None:
                 grasps = attempt.failed_grasp.doubt(grasps)

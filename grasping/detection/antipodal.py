@@ -16,6 +16,7 @@ from grasping.detection.proposals import MAX_DEPTH_M, Fit, Proposals, clear_of_t
 from grasping.grasp_set import FEATURES, OBJECT, ROW, SCORE, GraspSet, empty_grasps, local_maxima
 
 NAME = "antipodal"
+#: So many grasps at most, the closer they may be the more.
 MAX_ROWS = 200
 #: Proposals whose collisions are checked per frame, shared by the objects in it.
 BUDGET, LEAST_BUDGET = 2400, 300
@@ -50,7 +51,7 @@ class AntipodalDetector:
         features[of_cut_off, 0] = np.maximum(features[of_cut_off, 0] + np.log10(CUT_OFF_FACTOR) / 3, 0)
         rows, kept = given.steering.steered(rows)
         features = features[kept]
-        best = local_maxima(rows)[:MAX_ROWS]
+        best = local_maxima(rows, given.spacing)[: round(MAX_ROWS / given.spacing)]
         why = "every grasp is too wide for the gripper or collides"
         note = found.note if len(best) else given.steering.note_of_cone if len(kept) < len(of_cut_off) else why
         return GraspSet(rows[best], found.points_m, found.labels, NAME, note, features[best], *found.unseen())

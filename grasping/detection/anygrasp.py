@@ -89,7 +89,7 @@ class AnyGraspDetector:
         usable &= (distance.min(1) < OWNER_M) & (rows[:, WIDTH] <= self._max_opening_m)
         rows, sureness = rows[usable], weight[kept][owner[usable]]
         rows, within = given.steering.steered(rows)
-        best = local_maxima(rows)
+        best = local_maxima(rows, given.spacing)
         why = "AnyGrasp's are all too wide for this gripper or far from every object"
         note = note if len(best) else given.steering.note_of_cone if len(within) < len(sureness) else why
         features = known_features(rows[best], sureness[within][best], given.plane, self._max_opening_m)

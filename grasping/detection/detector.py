@@ -23,7 +23,8 @@ class DetectorInput:
     confidence (H, W): the probability, 0..1, that a pixel's depth is right (a grasp's chance falls
     with it); None: nobody knows. normals (H, W, 3) in camera axes: used where finite instead of the depth's.
     objects: those on the table, where somebody told them apart already; depth_m is crisp at their outlines then.
-    steering: which of them are meant, and from where to come.
+    steering: which of them are meant, and from where to come. spacing: how unlike each other grasps are, as a share of
+    the usual distance and angle; the smaller, the more there are.
     """
 
     depth_m: NDArray[np.float32]
@@ -34,6 +35,7 @@ class DetectorInput:
     normals: NDArray[np.float32] | None = None
     objects: ObjectMap | None = None
     steering: Steering = field(default_factory=Steering)
+    spacing: float = 1.0
 
     def __post_init__(self) -> None:
         """Raises PerceptionError where the images are not of one size."""

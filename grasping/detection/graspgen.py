@@ -71,7 +71,7 @@ class GraspGenDetector:
             return empty_grasps(NAME, note_of_empty(given.region, given.confidence))
         each = [self._grasps_on(k, found) for k in found.graspable]
         rows, within = given.steering.steered(np.concatenate([np.zeros((0, ROW)), *each]))
-        best = local_maxima(rows)
+        best = local_maxima(rows, given.spacing)
         sureness = np.array([found.weight[found.labels == k].mean() for k in rows[best, OBJECT]])
         why = given.steering.note_of_none if not each else ""
         why = why or (given.steering.note_of_cone if len(within) < sum(map(len, each)) else "")
