@@ -94,6 +94,16 @@ class CollisionChecker:
         parts = [self._free(joints[i : i + _BATCH], widths[i : i + _BATCH]) for i in range(0, len(joints), _BATCH)]
         return np.concatenate(parts) if parts else np.zeros(0, bool)
 
+    def holds_free(self, T_world_tcp: Matrix) -> NDArray[np.bool_]:
+        """(N,) whether what the hand holds touches nothing around where the tool is at (N, 4, 4)."""
+        if self.held is None:
+            return np.ones(len(T_world_tcp), bool)
+        clear = [
+            (self.around.hand.at(self.held.in_world(T_world_tcp[i : i + _BATCH])) >= HELD_RADIUS_M).all(axis=1)
+            for i in range(0, len(T_world_tcp), _BATCH)
+        ]
+        return np.concatenate([np.zeros(0, bool), *clear])
+
     def all_free(self, joints_rad: NDArray) -> bool:
         """Whether none of joints (N, 6) touches anything."""
         return bool(self.free(joints_rad).all())
@@ -109,7 +119,7 @@ class CollisionChecker:
         free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
         if self.held is not None:
             points = self.held.in_world(placed.T_world_tcp)
-            free &= (self.around.hand.at(points) >= HELD_RADIUS_M).all(axis=1)
+            free &= self.holds_free(placed.T_world_tcp)
             free &= points[..., 2].min(axis=1) >= TABLE_CLEARANCE_M
             none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
             free &= _clear_of_itself(placed, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)

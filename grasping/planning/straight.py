@@ -36,10 +36,13 @@ _HIGHEST_DROP_M = 0.095
 #: Poses of the way down are this far apart [m].
 _LOWER_STEP_M = APPROACH_M / LINE_STEPS
 #: What a radian of tipping the object costs, in radians of joint travel: full cups stay level.
-_TIPPING_COST = 1.0
-#: Where in the bin, as shares of the room that the object leaves; what it costs to let go where something is [rad/m].
+_TIPPING_COST = 3.0
+#: Where in the bin, as shares of the room that the object leaves: first its corners and its middle, then, where none of
+#: these is free, anywhere.
 _SPOTS = np.array([(0.0, 0.0), *product((-0.8, 0.8), repeat=2)])
-_CROWDING_COST = 100.0
+_MORE_SPOTS = np.array([*product(np.linspace(-1.0, 1.0, 5), np.linspace(-1.0, 1.0, 9))])
+#: What it costs to let go where something is [rad/m], and in the middle [rad], where it leaves less room for others.
+_CROWDING_COST, _MIDDLE_COST = 300.0, 1.0
 _BATCH = 100
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
@@ -95,28 +98,40 @@ def places_over_bin(
     """
     arm, held = carrying.arm, carrying.held
     assert held is not None
+    for joints_rad, T in _poses_over_bin(from_rad, T_world_tcp, bin_, carrying, leaving):
+        lower = _lower(joints_rad, T, carrying, leaving, bin_)
+        for far in (len(lower), 1)[: len(lower)]:  # else it falls
+            last = lower[far - 1]
+            T_world_last = arm.place(last[None], 0.0).T_world_tcp
+            withdraw = _withdraw(last, T_world_last, leaving)
+            if withdraw is not None and _stays(held, T_world_last[0], bin_, in_bin_m):
+                yield Place(joints_rad, lower[:far], withdraw)
+                break
+
+
+def _poses_over_bin(
+    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+) -> Iterator[tuple[NDArray[np.float64], Matrix]]:
+    """Free joints (6,) and tool poses (4, 4) over the bin, cheapest first; see `places_over_bin`."""
+    arm, held = carrying.arm, carrying.held
+    assert held is not None
     # The grasp's own rotation turned about the vertical, then approaches leaning every way.
-    rotations = [rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning()
-    T, crowding_m = _over_bin(np.array(rotations), held, bin_, leaving.around.rest)
-    in_reach = inside(T[:, :3, 3], carrying.workspace)
-    T, crowding_m = T[in_reach], crowding_m[in_reach]
-    joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
-    pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
-    joints = joints[pose, branch]
-    # By how much what stood upright at the grasp leans there.
-    tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
-    travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
-    order = np.argsort(travel + _TIPPING_COST * tipping + _CROWDING_COST * crowding_m[pose])
-    for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
-        for k in some[carrying.free(joints[some])]:
-            lower = _lower(joints[k], T[pose[k]], carrying, leaving, bin_)
-            for far in (len(lower), 1)[: len(lower)]:  # else it falls
-                last = lower[far - 1]
-                T_world_last = arm.place(last[None], 0.0).T_world_tcp
-                withdraw = _withdraw(last, T_world_last, leaving)
-                if withdraw is not None and _stays(held, T_world_last[0], bin_, in_bin_m):
-                    yield Place(joints[k], lower[:far], withdraw)
-                    break
+    rotations = np.array([rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning())
+    for spots in (_SPOTS, _MORE_SPOTS):
+        T, cost = _over_bin(rotations, held, bin_, leaving.around.rest, spots)
+        fits = np.flatnonzero(inside(T[:, :3, 3], carrying.workspace))
+        fits = fits[carrying.holds_free(T[fits])]  # the arm itself takes longer to check
+        T, cost = T[fits], cost[fits]
+        joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
+        pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
+        joints = joints[pose, branch]
+        # By how much what stood upright at the grasp leans there.
+        tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
+        travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
+        order = np.argsort(travel + _TIPPING_COST * tipping + cost[pose])
+        for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
+            for k in some[carrying.free(joints[some])]:
+                yield joints[k], T[pose[k]]
 
 
 def _stays(held: Held, T_world_tcp: Matrix, bin_: Bin, in_bin_m: NDArray) -> bool:
@@ -167,20 +182,24 @@ def _withdraw(joints_rad: NDArray, T_world_tcp: Matrix, leaving: CollisionChecke
     return None
 
 
-def _over_bin(R: NDArray, held: Held, bin_: Bin, around: DistanceField) -> tuple[Matrix, NDArray[np.float64]]:
-    """Tool poses (N, 4, 4) with rotations (M, 3, 3) at which the object is over a spot of the bin, its foot above the
-    rim; and how far (N,) [m] it would stand into what stands there already, or into a wall."""
+def _over_bin(
+    R: NDArray, held: Held, bin_: Bin, around: DistanceField, spots: NDArray
+) -> tuple[Matrix, NDArray[np.float64]]:
+    """Tool poses (N, 4, 4) with rotations (M, 3, 3) at which the object is over one of the spots (S, 2) of the bin, its
+    foot above the rim; and what it costs (N,) [rad] to stand there, into what is there already, or into a wall."""
     points = held.points_tcp_m @ R.transpose(0, 2, 1)
     low, high = points.min(axis=1), points.max(axis=1)
     middle, half = (low + high)[:, :2] / 2, (high - low)[:, :2] / 2 + HELD_RADIUS_M
     room = np.maximum(np.array(bin_.size_m[:2]) / 2 - bin_.wall_m - half, 0.0)
-    at = np.array(bin_.center_m) + room[:, None] * _SPOTS
-    T = np.tile(np.eye(4), (len(R), len(_SPOTS), 1, 1))
+    at = np.array(bin_.center_m) + room[:, None] * spots
+    T = np.tile(np.eye(4), (len(R), len(spots), 1, 1))
     T[..., :3, :3] = R[:, None]
     T[..., :2, 3] = at - middle[:, None]
     T[..., 2, 3] = bin_.size_m[2] + RIM_CLEARANCE_M + HELD_RADIUS_M - np.minimum(low[:, 2], 0.0)[:, None]
     free_m = around.at(np.concatenate([at, np.full((*at.shape[:2], 1), bin_.size_m[2] / 2)], axis=-1))
-    return T.reshape(-1, 4, 4), np.maximum(half.min(axis=1)[:, None] - free_m, 0.0).ravel()
+    crowded_m = np.maximum(half.min(axis=1)[:, None] - free_m, 0.0)
+    cost = _CROWDING_COST * crowded_m + _MIDDLE_COST * (1 - np.abs(spots).max(axis=1))
+    return T.reshape(-1, 4, 4), cost.ravel()
 
 
 def around_filled_bin(place: Place, carrying: CollisionChecker, around: Around, bin_: Bin) -> DistanceField:

@@ -1,5 +1,7 @@
 """What was let go of over the bin is remembered, and kept clear of."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,19 @@ def test_an_emptied_bin_is_forgotten():
     assert len(contents.points_m) == 2 * len(tall(0, 0))
     contents.clear()
     assert contents.points_m.shape == (0, 3)
+
+
+@pytest.mark.parametrize("height_m", [0.07, 0.12])
+def test_what_has_room_between_things_in_corners_and_middle_is_let_go_of_there(height_m):
+    spots = ((-0.07, -0.13), (-0.07, 0.13), (0.07, -0.13), (0.07, 0.13), (0.0, 0.0))
+    posts = np.concatenate([tall(x, y, height_m, radius_m=0.015) for x, y in spots])
+    foot_m = plan(posts).binned_m[:, 2].min()
+    assert foot_m < CELL.bin.size_m[2] / 2  # not on a post
+
+
+def test_a_bin_takes_five_glasses():
+    glasses = [EMPTY]
+    for _ in range(5):
+        glasses.append(plan(np.concatenate(glasses)).binned_m)
+    middles_m = [points[:, :2].mean(axis=0) for points in glasses[1:]]
+    assert all(np.linalg.norm(a - b) > GLASS[2] for a, b in combinations(middles_m, 2))
