@@ -45,6 +45,8 @@ MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 WIDEST_FILLED_M = 0.075
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3
+#: It is not hidden where its front is nearer than the other's by more than this [m].
+IN_FRONT_M = 0.015
 
 
 def at_level(
@@ -70,17 +72,27 @@ def at_level(
         its = ids == id_
         crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
         outline = Outline(Kind.UNKNOWN)
-        if not _may_be_hidden(its, (ids > 0) if arms is None else (ids > 0) | arms):
+        if not _may_be_hidden(id_, ids, look.front_m, arms):
             outline = read_outline(its, intrinsics, plane, may_stand=crowd.share < SURE_SHARE)
         if not level.use(its, outline, crowd) and crowd.share >= LEAST_SHARE:
             fronts.bend(its, told_m, crowd)
     return replace(look, front_m=fronts.front_m, objects=replace(look.objects, thickness_m=fronts.thickness_m))
 
 
-def _may_be_hidden(its: Mask, others: Mask) -> bool:
-    """Whether an object goes on behind what is beside it, or out of the picture: its outline is not its own then."""
+def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, arms: Mask | None) -> bool:
+    """Whether an object goes on behind what is beside it, or out of the picture: its outline is not its own then. What
+    is nearer than all objects beside it hides them, and is seen whole."""
+    its = ids == id_
     is_cut = its[0].any() or its[-1].any() or its[:, 0].any() or its[:, -1].any()
-    return bool(is_cut or (binary_dilation(its, iterations=BESIDE_PX) & others & ~its).any())
+    beside = binary_dilation(its, iterations=BESIDE_PX) & ~its
+    if is_cut or (arms is not None and (beside & arms).any()):
+        return True
+    for other in np.unique(ids[beside & (ids > 0)]):
+        theirs = beside & (ids == other)
+        own = its & binary_dilation(theirs, iterations=BESIDE_PX)
+        if not np.nanmedian(front_m[own]) < np.nanmedian(front_m[theirs]) - IN_FRONT_M:
+            return True
+    return False
 
 
 class _Level:

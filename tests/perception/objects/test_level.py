@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
@@ -192,6 +193,27 @@ def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:
     objects = ObjectMap(ids, given.objects.probability, given.objects.thickness_m)
     split = ObjectPrediction(objects, given.front_m, given.confidence)
     np.testing.assert_array_equal(at_level(split, None, K, TABLE).front_m, given.front_m)
+
+
+@pytest.mark.parametrize("behind_m", [0.1, -0.1])
+def test_what_stands_before_another_thing_is_judged_by_its_outline_and_what_may_go_on_behind_is_not(
+    behind_m: float,
+) -> None:
+    depth_m, given = depth_of("bottle"), seen(depth_of("bottle"), 0.05)
+    mask = given.objects.mask
+    other = binary_dilation(mask, iterations=30) & ~mask
+    other[:, : int(np.nonzero(mask)[1].mean())] = False
+    front_m = np.where(other, np.nanmedian(given.front_m) + behind_m, given.front_m).astype(np.float32)
+    ids = np.where(other, 2, mask).astype(np.int32)
+    both = ObjectPrediction(ObjectMap(ids, given.objects.probability, given.objects.thickness_m), front_m, mask)
+
+    look = at_level(both, None, K, TABLE)
+
+    found = ObjectPrediction(look.objects, np.where(mask, look.front_m, np.nan), mask)
+    if behind_m > 0:
+        assert off_m(found, depth_m) < 0.010
+    else:
+        np.testing.assert_array_equal(found.front_m, given.front_m)
 
 
 @pytest.mark.parametrize("where", ["arm", "edge"])
