@@ -23,6 +23,9 @@ LOWEST, HIGHEST = 3, 97
 #: Two parts are of one surface where depth steps less than this [m] from the one to the other, in the median along at
 #: least so many pixels. What hides the foot of a thing behind it stands farther before it.
 STEP_M, LEAST_BORDER_PX = 0.012, 6
+#: A handle may step farther [m]: what has at most this share of the other's pixels, and this share of its own size, the
+#: root of its pixels, beside it.
+HANDLE_STEP_M, HANDLE_SHARE, HANDLE_BORDER = 0.030, 0.2, 2.0
 #: What is higher than another part goes on upwards from it, and does not stand behind it, where most of its front, seen
 #: from above, lies so far [m] within the other, as a neck's does, or the other's front within it or so little beside.
 WITHIN_M, BESIDE_M = 0.002, 0.004
@@ -51,8 +54,10 @@ def _go_on(its: Mask, ids: NDArray[np.int32], front_m: Map) -> list[int]:
     for other in np.unique(ids[np.isfinite(nearest_m) & ~its & (ids > 0)]).tolist():
         border = np.isfinite(nearest_m) & (ids == other)
         step_m = np.abs(front_m[border] + nearest_m[border])
-        if border.sum() >= LEAST_BORDER_PX and np.median(step_m) < STEP_M:
-            found.append((int(border.sum()), other))
+        size_px, border_px = int(its.sum()), int(border.sum())
+        is_handle = size_px < HANDLE_SHARE * (ids == other).sum() and border_px > HANDLE_BORDER * np.sqrt(size_px)
+        if border_px >= LEAST_BORDER_PX and np.median(step_m) < (HANDLE_STEP_M if is_handle else STEP_M):
+            found.append((border_px, other))
     return [other for _, other in sorted(found, reverse=True)]
 
 

@@ -6,9 +6,10 @@ from scipy.ndimage import distance_transform_edt, maximum_filter
 
 Map = NDArray[np.float32]
 
-#: So near to another object [px] a front may hang between the two; it does where the same object's front farther in,
-#: at most so far away [px], is that much nearer or farther [m].
-RIM_PX, FARTHEST_PX, JUMP_M = 6, 18, 0.010
+#: So near to another object [px] a front may hang between the two, if these are so far apart [m] farther in: parts of
+#: one thing are not. It does where it is off by more than so much [m] from its object farther in, and no farther than
+#: so many pixels.
+RIM_PX, APART_M, JUMP_M, FARTHEST_PX = 6, 0.040, 0.010, 18
 
 
 def without_skirts(front_m: Map, thickness_m: Map, ids: NDArray[np.int32]) -> tuple[Map, Map]:
@@ -17,15 +18,21 @@ def without_skirts(front_m: Map, thickness_m: Map, ids: NDArray[np.int32]) -> tu
     front_m, thickness_m = front_m.copy(), thickness_m.copy()
     for id_ in range(1, int(ids.max(initial=0)) + 1):
         rows, columns = (np.flatnonzero((ids == id_).any(axis)) for axis in (1, 0))
-        part = tuple(slice(max(int(at[0]) - RIM_PX, 0), int(at[-1]) + RIM_PX + 1) for at in (rows, columns))
-        its = ids[part] == id_
-        others = maximum_filter(((ids[part] > 0) & ~its).astype(np.uint8), 2 * RIM_PX + 1) > 0
-        inner = its & ~others & np.isfinite(front_m[part])
-        if not (its & others).any() or not inner.any():
+        part = tuple(slice(max(int(at[0]) - FARTHEST_PX, 0), int(at[-1]) + FARTHEST_PX + 1) for at in (rows, columns))
+        its, beside = ids[part] == id_, (ids[part] > 0) & (ids[part] != id_)
+        rim = its & _is_near(beside)
+        inner, inner_beside = (mask & np.isfinite(front_m[part]) for mask in (its & ~rim, beside & ~_is_near(its)))
+        if not (rim.any() and inner.any() and inner_beside.any()):
             continue
-        far_px, (row, column) = distance_transform_edt(~inner, return_indices=True)
-        inside_m, own_m = front_m[part][row, column], front_m[part]
-        hangs = its & others & (far_px <= FARTHEST_PX) & ~(np.abs(own_m - inside_m) < JUMP_M)
+        far_px, nearest = distance_transform_edt(~inner, return_indices=True)
+        nearest_beside = distance_transform_edt(~inner_beside, return_distances=False, return_indices=True)
+        inside_m, beside_m = front_m[part][tuple(nearest)], front_m[part][tuple(nearest_beside)]
+        hangs = rim & (far_px <= FARTHEST_PX) & (np.abs(inside_m - beside_m) > APART_M)
+        hangs &= ~(np.abs(front_m[part] - inside_m) < JUMP_M)
         front_m[part][hangs] = inside_m[hangs]
-        thickness_m[part][hangs] = thickness_m[part][row, column][hangs]
+        thickness_m[part][hangs] = thickness_m[part][tuple(nearest)][hangs]
     return front_m, thickness_m
+
+
+def _is_near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(maximum_filter(mask.astype(np.uint8), 2 * RIM_PX + 1) > 0)

@@ -77,18 +77,30 @@ def counted(*parts_m: tuple[Map, Map]) -> int:
 BOTTLE = cut(turned([0.033, 0.033, 0.013, 0.013], [0.0, 0.1, 0.13, 0.18]), 0.12)
 CAN = cut(turned([0.033, 0.033], [0.0, 0.15]), 0.08)
 CUP_M, HANDLE_M = turned([0.035, 0.035], [0.0, 0.09]), plate(0, AWAY_M, (1, 0.034, 0.062), (2, 0.03, 0.08))
-MUG = (CUP_M, CUP_M + 0.04), (HANDLE_M, HANDLE_M + 0.008)
+CUP = CUP_M, CUP_M + 0.04
+MUG = CUP, (HANDLE_M, HANDLE_M + 0.008)
+NEARER_M = plate(0, AWAY_M - 0.022, (1, 0.034, 0.062), (2, 0.03, 0.08))
+MUG_TURNED = CUP, (NEARER_M, NEARER_M + 0.008)
 
 
-@pytest.mark.parametrize("parts_m", [BOTTLE, CAN, MUG], ids=["a bottle's neck", "a can's upper half", "a mug's handle"])
+@pytest.mark.parametrize(
+    "parts_m",
+    [BOTTLE, CAN, MUG, MUG_TURNED],
+    ids=["a bottle's neck", "a can's upper half", "a mug's handle", "a handle towards the camera"],
+)
 def test_a_part_that_floats_is_of_what_it_goes_on_from(parts_m: tuple[tuple[Map, Map], ...]) -> None:
     assert counted(*parts_m) == 1
 
 
 @pytest.mark.parametrize(
     "parts_m",
-    [(box(0.06, 0.06), face(0.0)), (box(0.06, 0.06), face(0.03)), (box(0.05, 0.06), box(0.05, 0.09, aside_m=0.051))],
-    ids=["right behind a box", "farther behind it", "beside it"],
+    [
+        (box(0.06, 0.06), face(0.0)),
+        (box(0.06, 0.06), face(0.03)),
+        (box(0.05, 0.06), box(0.05, 0.09, aside_m=0.051)),
+        (CUP, box(0.02, 0.05, aside_m=0.046)),
+    ],
+    ids=["right behind a box", "farther behind it", "beside it", "a small one beside a cup"],
 )
 def test_what_stands_next_to_something_is_a_thing_of_its_own(parts_m: tuple[tuple[Map, Map], ...]) -> None:
     assert counted(*parts_m) == 2

@@ -38,6 +38,15 @@ def test_a_front_that_goes_on_to_its_neighbour_stays_as_it_is() -> None:
     np.testing.assert_array_equal(thickness_m, THICKNESS_M)
 
 
+def test_the_parts_of_one_thing_stay_as_they_are() -> None:
+    handle_m = np.where(IDS == 2, NEAR_M + 0.025, TRUE_M)
+    given_m = np.where(IDS > 0, cv2.GaussianBlur(np.nan_to_num(handle_m, nan=NEAR_M), (0, 0), 2.0), np.nan)
+
+    front_m, _ = without_skirts(given_m.astype(np.float32), THICKNESS_M, IDS)
+
+    np.testing.assert_array_equal(front_m, given_m.astype(np.float32))
+
+
 def test_objects_that_touch_none_and_the_given_maps_stay_as_they_are() -> None:
     alone = np.where(IDS == 1, 1, 0).astype(np.int32)
     given_m = soft(2.0).astype(np.float32)
