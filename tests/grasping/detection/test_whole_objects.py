@@ -124,6 +124,23 @@ def test_what_nobody_told_apart_is_not_grasped_but_kept_clear_of(boxes: Tabletop
     assert [boxes.judge(row) for row in grasps.rows[:10]].count("collides") <= 1
 
 
+@pytest.mark.parametrize(("wide_px", "is_kept"), [(12, False), (40, True)])
+def test_a_sliver_along_a_mask_that_is_too_narrow_is_no_other_thing(
+    boxes: Tabletop, objects: ObjectMap, wide_px: int, is_kept: bool
+) -> None:
+    """Of a box's left face a notch is missing from the mask."""
+    ids = objects.ids.copy()
+    rows, columns = np.nonzero(ids == 1)
+    middle, left = int(np.median(rows)), int(columns.min())
+    notch = np.zeros(ids.shape, bool)
+    notch[middle - 12 : middle + 12, left : left + wide_px] = True
+    ids[notch] = 0
+
+    labels = find_objects(given(boxes, replace(objects, ids=ids)))[2]
+
+    assert ((labels >= 2) | (labels < 0)).any() == is_kept
+
+
 def test_where_nothing_was_told_apart_points_decide_as_ever() -> None:
     scene = lay(drawn("can", seed=1, xy=(0.03, -0.04)), drawn("box", seed=2, xy=(0.03, 0.04)))
     nothing = np.zeros(scene.depth_m.shape)
