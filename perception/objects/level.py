@@ -15,6 +15,7 @@ from scipy.ndimage import binary_dilation
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.fronts import FLATTEST_M, Crowd, Fronts, find_crowd
+from perception.objects.object_map import CellMasks
 from perception.objects.reflections import is_matt
 from perception.objects.solids.outline import Kind, Outline, is_tall, read_outline
 
@@ -54,11 +55,11 @@ def at_level(
     sensor_m: Map | None,
     intrinsics: Intrinsics,
     plane: Plane,
-    arms: Mask | None = None,
+    masks: CellMasks | None = None,
 ) -> "ObjectPrediction":
     """The same objects, each front where sensor or outline puts it.
 
-    sensor_m (H, W) [m], NaN or 0 where it has none; arms (H, W): where they are seen, None for none.
+    sensor_m (H, W) [m], NaN or 0 where it has none; masks: of the cell, where known.
     """
     rays, ids = intrinsics.rays(), look.objects.ids
     fronts = Fronts(look.front_m, look.objects.thickness_m, plane, rays)
@@ -72,27 +73,31 @@ def at_level(
         its = ids == id_
         crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
         outline = Outline(Kind.UNKNOWN)
-        if not _may_be_hidden(id_, ids, look.front_m, arms):
+        if not _may_be_hidden(id_, ids, look.front_m, masks):
             outline = read_outline(its, intrinsics, plane, may_stand=crowd.share < SURE_SHARE)
         if not level.use(its, outline, crowd) and crowd.share >= LEAST_SHARE:
             fronts.bend(its, told_m, crowd)
     return replace(look, front_m=fronts.front_m, objects=replace(look.objects, thickness_m=fronts.thickness_m))
 
 
-def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, arms: Mask | None) -> bool:
+def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMasks | None) -> bool:
     """Whether an object goes on behind what is beside it, or out of the picture: its outline is not its own then. What
-    is nearer than all objects beside it hides them, and is seen whole."""
+    is nearer than all that is beside it hides that, and is seen whole."""
     its = ids == id_
-    is_cut = its[0].any() or its[-1].any() or its[:, 0].any() or its[:, -1].any()
-    beside = binary_dilation(its, iterations=BESIDE_PX) & ~its
-    if is_cut or (arms is not None and (beside & arms).any()):
+    if its[0].any() or its[-1].any() or its[:, 0].any() or its[:, -1].any():
         return True
-    for other in np.unique(ids[beside & (ids > 0)]):
-        theirs = beside & (ids == other)
+    beside = binary_dilation(its, iterations=BESIDE_PX) & ~its
+
+    def is_before(theirs: Mask, depth_m: NDArray) -> bool:
         own = its & binary_dilation(theirs, iterations=BESIDE_PX)
-        if not np.nanmedian(front_m[own]) < np.nanmedian(front_m[theirs]) - IN_FRONT_M:
-            return True
-    return False
+        return bool(np.nanmedian(front_m[own]) < np.nanmedian(depth_m[theirs]) - IN_FRONT_M)
+
+    parts: list[tuple[Mask, NDArray]] = [
+        (beside & (ids == other), front_m) for other in np.unique(ids[beside & (ids > 0)])
+    ]
+    if masks is not None and (arms := beside & masks.arms).any():
+        parts.append((arms, np.zeros(ids.shape) if masks.arms_m is None else masks.arms_m))
+    return not all(is_before(theirs, depth_m) for theirs, depth_m in parts)
 
 
 class _Level:

@@ -76,8 +76,8 @@ def cell_masks(
     region = object_region(view, cell, intrinsics, arm_joints)
     if view.source == "sensor":
         return CellMasks(region, np.zeros_like(region), np.zeros_like(region))
-    arms, images = (arms_mask(view, cell, intrinsics, arm_joints, mirrored=mirrored) for mirrored in (False, True))
-    return CellMasks(region, arms, images)
+    arms_m, images_m = (arms_depth(view, cell, intrinsics, arm_joints, mirrored) for mirrored in (False, True))
+    return CellMasks(region, np.isfinite(arms_m), np.isfinite(images_m), arms_m)
 
 
 def confirmed(
@@ -108,7 +108,7 @@ def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArr
     size = np.array(cell.bin.size_m)
     T_world_bin = transform(translation_m=(*cell.bin.center_m, size[2] / 2))
     box = Box(view.T_camera_world @ T_world_bin, size / 2 + BIN_MARGIN_M)
-    return _cover(box, intrinsics, depth_m)
+    return _is_covered(_entry_depth(box, intrinsics), depth_m)
 
 
 def arms_mask(
@@ -117,13 +117,23 @@ def arms_mask(
     intrinsics: Intrinsics,
     arm_joints: Mapping[str, NDArray[np.float64]],
     depth_m: NDArray | None = None,
-    mirrored: bool = False,
 ) -> Mask:
-    """(H, W) True on the arms at these joints, their fingers anywhere between closed and open.
+    """(H, W) True on the arms at these joints, their fingers anywhere between closed and open."""
+    return _is_covered(arms_depth(view, cell, intrinsics, arm_joints), depth_m)
 
-    mirrored: not on the arms, but where they would be seen in a table that is a mirror.
+
+def arms_depth(
+    view: TableView,
+    cell: Cell,
+    intrinsics: Intrinsics,
+    arm_joints: Mapping[str, NDArray[np.float64]],
+    mirrored: bool = False,
+) -> NDArray[np.float64]:
+    """(H, W) how far away [m] the arms of `arms_mask` are at least, NaN where none is seen.
+
+    mirrored: not the arms, but what would be seen of them in a table that is a mirror.
     """
-    mask = np.zeros((intrinsics.height, intrinsics.width), bool)
+    entry_m = np.full((intrinsics.height, intrinsics.width), np.nan)
     T_camera_world = view.T_camera_world @ np.diag([1.0, 1.0, -1.0, 1.0]) if mirrored else view.T_camera_world
     for name, joints_rad in arm_joints.items():
         arm = cell.arms[name]
@@ -136,8 +146,9 @@ def arms_mask(
             for shape in shapes:
                 T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
                 along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
-                mask |= _cover(Box(T, shape.half_extents_m + along + ARM_MARGIN_M), intrinsics, depth_m)
-    return mask
+                box = Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
+                entry_m = np.fmin(entry_m, _entry_depth(box, intrinsics))
+    return entry_m
 
 
 def tags_mask(tags: tuple[SeenTag, ...], intrinsics: Intrinsics) -> Mask:
@@ -171,9 +182,8 @@ def _workspace_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m
     return np.all((points >= low) & (points <= high), axis=-1)
 
 
-def _cover(box: Box, intrinsics: Intrinsics, depth_m: NDArray | None) -> Mask:
-    """Pixels whose ray meets the box, and whose point, where known, does not lie before it."""
-    entry_m = _entry_depth(box, intrinsics)
+def _is_covered(entry_m: NDArray[np.float64], depth_m: NDArray | None) -> Mask:
+    """Pixels (H, W) whose ray meets a solid, and whose point, where known, does not lie before it."""
     covered = np.isfinite(entry_m)
     return covered if depth_m is None else covered & ~(depth_m < entry_m)
 

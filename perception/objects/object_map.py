@@ -10,11 +10,13 @@ from scipy.ndimage import maximum_filter
 @dataclass(frozen=True)
 class CellMasks:
     """Where in a picture (H, W) what the cell knows of is: region, where an object to grasp may be; arms; and
-    arm_images, where the arms would be seen in a table that is a mirror."""
+    arm_images, where the arms would be seen in a table that is a mirror. arms_m: how far away [m] the arms are at
+    least, None where nobody knows."""
 
     region: NDArray[np.bool_]
     arms: NDArray[np.bool_]
     arm_images: NDArray[np.bool_]
+    arms_m: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

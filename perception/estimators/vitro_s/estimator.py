@@ -52,8 +52,7 @@ class VitroSEstimator:
             )
         rays = still.intrinsics.rays()
         look = join_parts(without_floating_parts(look, still.table, rays), still.intrinsics, still.table)
-        masks = seen[-1].masks
-        look = at_level(look, still.depth_m, still.intrinsics, still.table, None if masks is None else masks.arms)
+        look = at_level(look, still.depth_m, still.intrinsics, still.table, seen[-1].masks)
         first_m = first.depth_m
         if still.depth_m is not None:
             images = own_images(look.objects, look.front_m, still.table, still.intrinsics)

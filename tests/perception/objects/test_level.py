@@ -9,7 +9,7 @@ from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.level import at_level
 from perception.objects.model import ObjectPrediction
-from perception.objects.object_map import ObjectMap
+from perception.objects.object_map import CellMasks, ObjectMap
 from perception.objects.solids.upright_solid import UprightSolid
 from tests.perception.objects.solids.test_lying_solid import lying
 from tests.perception.objects.solids.test_outline import spoon
@@ -216,6 +216,22 @@ def test_what_stands_before_another_thing_is_judged_by_its_outline_and_what_may_
         np.testing.assert_array_equal(found.front_m, given.front_m)
 
 
+@pytest.mark.parametrize("behind_m", [0.2, -0.2, None])
+def test_what_stands_before_an_arm_is_judged_by_its_outline(behind_m: float | None) -> None:
+    depth_m, given = depth_of("bottle"), seen(depth_of("bottle"), 0.05)
+    mask = given.objects.mask
+    arm = binary_dilation(mask, iterations=30) & ~mask
+    arm[:, : int(np.nonzero(mask)[1].mean())] = False
+    arms_m = None if behind_m is None else np.where(arm, np.nanmedian(given.front_m) + behind_m, np.nan)
+
+    look = at_level(given, None, K, TABLE, CellMasks(np.ones_like(arm), arm, np.zeros_like(arm), arms_m))
+
+    if behind_m == 0.2:
+        assert off_m(look, depth_m) < 0.010
+    else:
+        np.testing.assert_array_equal(look.front_m, given.front_m)
+
+
 @pytest.mark.parametrize("where", ["arm", "edge"])
 def test_what_an_arm_or_the_pictures_edge_cuts_is_not_judged_by_its_outline(where: str) -> None:
     given = seen(depth_of("bottle"), 0.04)
@@ -229,4 +245,5 @@ def test_what_an_arm_or_the_pictures_edge_cuts_is_not_judged_by_its_outline(wher
         half, ids, front_m = half[:, cut:], ids[:, cut:], front_m[:, cut:]
     objects = ObjectMap(ids.astype(np.int32), (ids > 0).astype(np.float32), np.where(ids > 0, 0.05, np.nan))
     part = ObjectPrediction(objects, front_m, (ids > 0).astype(np.float32))
-    np.testing.assert_array_equal(at_level(part, None, lens, TABLE, half).front_m, front_m)
+    masks = CellMasks(np.ones_like(half), half, np.zeros_like(half))
+    np.testing.assert_array_equal(at_level(part, None, lens, TABLE, masks).front_m, front_m)

@@ -8,7 +8,7 @@ import pytest
 from core.transforms import apply
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
-from perception.objects.masks import arms_mask, bin_mask, cell_masks, object_region, tags_mask
+from perception.objects.masks import arms_depth, arms_mask, bin_mask, cell_masks, object_region, tags_mask
 from perception.table.locate import fit_table, locate_table
 from tests.support.drawn_cell import CELL, draw_frame
 
@@ -88,7 +88,7 @@ def test_an_arm_hides_only_what_lies_behind_it(frame, view) -> None:
 def test_the_arms_images_are_where_a_mirrored_camera_would_see_the_arms(frame, view) -> None:
     """What hangs over a table that is a mirror is seen in it as from below the table."""
     joints = {"left": np.array([0.0, 1.6, -1.3, 0.0, 0.6, 0.0])}
-    image = arms_mask(view, CELL, frame.intrinsics, joints, mirrored=True)
+    image = np.isfinite(arms_depth(view, CELL, frame.intrinsics, joints, mirrored=True))
     flip = np.diag([1.0, 1.0, -1.0, 1.0])
     below = replace(view, T_camera_world=view.T_camera_world @ flip)
     np.testing.assert_array_equal(image, arms_mask(below, CELL, frame.intrinsics, joints))
@@ -102,6 +102,9 @@ def test_what_the_cell_knows_of_a_picture_is_in_its_masks(frame, view) -> None:
     np.testing.assert_array_equal(masks.region, object_region(view, CELL, frame.intrinsics, joints))
     np.testing.assert_array_equal(masks.arms, arms_mask(view, CELL, frame.intrinsics, joints))
     assert masks.arm_images.any() and not (masks.arms & masks.region).any()
+    assert masks.arms_m is not None
+    nearer_m = np.where(masks.arms, masks.arms_m - 0.01, np.inf)
+    assert not arms_mask(view, CELL, frame.intrinsics, joints, nearer_m).any()
     assert not cell_masks(view, CELL, frame.intrinsics, {}).arm_images.any()
 
 
