@@ -42,6 +42,8 @@ WELL_EXPLAINED = 0.88
 #: not worth believing.
 MOST_HIGHER_M, MOST_HIGHER_ON_MATT_M, MOST_HIGHER_BALL_M = 0.018, 0.050, 0.014
 MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
+#: What lies and is this much another shape [m] than the front is of several things that were not told apart.
+MERGED_M = 0.040
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
 #: What is so near to another object [px] may be hidden by it in part.
@@ -135,6 +137,8 @@ class _Level:
     def _is_believed(self, outline: Outline, higher_m: Map) -> bool:
         """Whether a solid that is higher than the front by so much (N,) is what is seen."""
         median_m = float(np.median(higher_m))
+        if outline.kind is Kind.LYING and _unevenness(higher_m) > MERGED_M:
+            return False
         most_higher_m = MOST_HIGHER_BALL_M if outline.kind is Kind.BALL else self._most_higher_m
         if outline.kind is Kind.UPRIGHT and not is_tall(outline):
             most_higher_m = min(most_higher_m, MOST_HIGHER_M)
@@ -150,4 +154,8 @@ class _Level:
 
 def _has_shape(higher_m: Map) -> bool:
     """Whether a front that is lower than a solid by so much (N,) has about its shape."""
-    return float(np.abs(higher_m - np.median(higher_m)).mean()) < NO_SHAPE_M
+    return _unevenness(higher_m) < NO_SHAPE_M
+
+
+def _unevenness(higher_m: Map) -> float:
+    return float(np.abs(higher_m - np.median(higher_m)).mean())

@@ -1,5 +1,7 @@
 """What is seen too near is put back to where the sensor, or the outline on the table, has it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -117,6 +119,14 @@ def test_lying_glass_that_is_seen_too_low_is_raised_on_a_matt_table() -> None:
     depth_m = lying("can", 70.0, TABLE).seen(np.ones((240, 424), bool), K)[0]
     look = at_level(seen(depth_m, -0.025), TABLE.depth(RAYS), K, TABLE)
     assert off_m(look, depth_m) < 0.005
+
+
+def test_several_things_under_one_outline_that_looks_like_a_lying_ones_stay_as_they_are_seen() -> None:
+    depth_m = lying("can", 70.0, TABLE).seen(np.ones((240, 424), bool), K)[0]
+    given = seen(depth_m, 0.0)
+    left = np.arange(424) < np.nonzero(np.isfinite(depth_m))[1].mean()
+    apart = replace(given, front_m=np.where(left, given.front_m - 0.12, given.front_m))
+    np.testing.assert_array_equal(at_level(apart, None, K, TABLE).front_m, apart.front_m)
 
 
 def test_cutlery_is_flat() -> None:
