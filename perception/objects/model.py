@@ -20,7 +20,7 @@ from perception.objects.encoding import OFFSET_PX, density_px_m, inputs, mirror
 from perception.objects.instances import find_instances
 from perception.objects.network import ObjectsNet
 from perception.objects.object_map import CellMasks, ObjectMap
-from perception.objects.rims import without_skirts
+from perception.objects.outliers import without_skirts
 from perception.weights.bundled import fill_network, read_tensors
 
 Map = NDArray[np.float32]

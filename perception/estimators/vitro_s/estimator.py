@@ -38,6 +38,7 @@ class VitroSEstimator:
         from perception.objects.floating import without_floating_parts
         from perception.objects.joining import join_parts
         from perception.objects.level import at_level
+        from perception.objects.outliers import without_strays
         from perception.objects.reflections import own_images, without_reflections
 
         has_depth = [one.depth_m is not None and np.isfinite(one.depth_m).any() for one in seen]
@@ -53,6 +54,7 @@ class VitroSEstimator:
         rays = still.intrinsics.rays()
         look = join_parts(without_floating_parts(look, still.table, rays), still.intrinsics, still.table)
         look = at_level(look, still.depth_m, still.intrinsics, still.table, seen[-1].masks)
+        look = replace(look, front_m=without_strays(look.front_m, look.objects.ids, still.table, rays))
         first_m = first.depth_m
         if still.depth_m is not None:
             images = own_images(look.objects, look.front_m, still.table, still.intrinsics)

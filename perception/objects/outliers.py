@@ -1,8 +1,10 @@
-"""Where one object stands before another in the picture: a soft answer hangs between their fronts there."""
+"""What of a front is not of its object: what hangs between two of them, and what lies far from all the rest."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, maximum_filter
+from scipy.ndimage import binary_dilation, distance_transform_edt, maximum_filter
+
+from perception.depth_types import Plane
 
 Map = NDArray[np.float32]
 
@@ -10,6 +12,11 @@ Map = NDArray[np.float32]
 #: one thing are not. It does where it is off by more than so much [m] from its object farther in, and no farther than
 #: so many pixels.
 RIM_PX, APART_M, JUMP_M, FARTHEST_PX = 6, 0.040, 0.010, 18
+
+#: All but so many percent of an object, nearest and farthest along the table, tell how deep it is; what lies farther
+#: off by more than this share of their distance, or than this [m], is not of it, nor what is so near to that [px]. A
+#: thing that lies in line with the camera has its ends within that.
+BODY_PERCENT, BESIDE_SHARE, BESIDE_M, BULGE_PX, LEAST_PIXELS = 20, 0.8, 0.025, 6, 40
 
 
 def without_skirts(front_m: Map, thickness_m: Map, ids: NDArray[np.int32]) -> tuple[Map, Map]:
@@ -36,3 +43,25 @@ def without_skirts(front_m: Map, thickness_m: Map, ids: NDArray[np.int32]) -> tu
 
 def _is_near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(maximum_filter(mask.astype(np.uint8), 2 * RIM_PX + 1) > 0)
+
+
+def without_strays(front_m: Map, ids: NDArray[np.int32], plane: Plane, rays: NDArray[np.float32]) -> Map:
+    """The objects' fronts (H, W) [m]; what lay far before or behind the rest of its object is as far along the table as
+    what is next to it in the picture. rays (H, W, 3; z = 1)."""
+    front_m = front_m.copy()
+    level = np.linalg.norm(rays - (rays @ plane.normal)[..., None] * plane.normal, axis=-1)
+    away_m = front_m * level
+    for id_ in range(1, int(ids.max(initial=0)) + 1):
+        its = (ids == id_) & np.isfinite(away_m)
+        if its.sum() < LEAST_PIXELS:
+            continue
+        near_m, far_m = np.percentile(away_m[its], [BODY_PERCENT, 100 - BODY_PERCENT])
+        beside_m = max(BESIDE_M, BESIDE_SHARE * (far_m - near_m))
+        strays = its & ((away_m < near_m - beside_m) | (away_m > far_m + beside_m))
+        if strays.any():
+            strays = its & binary_dilation(strays, iterations=BULGE_PX)
+            if not (its & ~strays).any():
+                continue
+            nearest = distance_transform_edt(~(its & ~strays), return_distances=False, return_indices=True)
+            front_m[strays] = away_m[tuple(nearest)][strays] / level[strays]
+    return front_m

@@ -1,10 +1,12 @@
-"""Where one object stands before another, the fronts of both end at their outlines."""
+"""Fronts end at their objects' outlines where one stands before another, and have no bulges."""
 
 import cv2
 import numpy as np
 import pytest
 
-from perception.objects.rims import JUMP_M, without_skirts
+from perception.objects.outliers import JUMP_M, without_skirts, without_strays
+from tests.perception.objects.solids.test_lying_solid import lying
+from tests.perception.objects.test_level import RAYS, TABLE, K, depth_of
 
 NEAR_M, FAR_M, THICK_M = 0.70, 0.82, 0.06
 IDS = np.zeros((80, 120), np.int32)
@@ -66,3 +68,25 @@ def test_a_hole_at_the_border_is_filled_from_farther_in_and_one_without_an_insid
     sliver[20:60, 20:57] = 0  # three pixels of the first are left, all of them beside the second
     front_m, _ = without_skirts(soft(2.0).astype(np.float32), THICKNESS_M, sliver)
     np.testing.assert_array_equal(front_m[sliver == 1], soft(2.0).astype(np.float32)[sliver == 1])
+
+
+@pytest.mark.parametrize("away_m", [-0.12, 0.09])
+def test_a_bulge_of_an_upright_thing_is_put_back_to_its_wall(away_m: float) -> None:
+    depth_m = depth_of("bottle")
+    mask = np.isfinite(depth_m)
+    rows, columns = np.nonzero(mask)
+    far_px = np.hypot(*(np.indices(mask.shape) - [[[np.median(rows)]], [[columns.max()]]]))
+    bulge, beside = mask & (far_px < 12), mask & (far_px > 20)
+    given_m = np.where(bulge, depth_m + away_m, depth_m).astype(np.float32)
+
+    front_m = without_strays(given_m, mask.astype(np.int32), TABLE, RAYS)
+
+    assert np.abs(front_m - depth_m)[bulge].max() < abs(away_m) / 3
+    np.testing.assert_array_equal(front_m[beside], given_m[beside])
+
+
+@pytest.mark.parametrize("turned_deg", [0.0, 35.0, 90.0])
+def test_what_lies_is_all_of_it_its_own_whichever_way_it_points(turned_deg: float) -> None:
+    depth_m = lying("can", turned_deg, TABLE).seen(np.ones((240, 424), bool), K)[0].astype(np.float32)
+    front_m = without_strays(depth_m, np.isfinite(depth_m).astype(np.int32), TABLE, RAYS)
+    np.testing.assert_array_equal(front_m, depth_m)
