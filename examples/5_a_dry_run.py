@@ -11,7 +11,8 @@ from pathlib import Path
 from app.console import Console
 from app.paths import cell_file
 from app.run.options import PipelineOptions
-from app.run.pipeline import Pipeline, Stages
+from app.run.pipeline import Pipeline
+from app.run.stages import Stages
 from app.run.trial import Trial
 from core.cell import load_cell
 from core.errors import VitroError

@@ -8,7 +8,8 @@ from functools import partial
 from app.arm_look.arm_proof import ArmProof
 from app.run.look import Looker, require_fresh
 from app.run.operator import Operator
-from app.run.pipeline import ArmJoints, Pipeline, Result, Stages
+from app.run.pipeline import ArmJoints, Pipeline
+from app.run.stages import Result, Stages
 from app.run.trial import Trial
 from calibration.cell_check import check_cell
 from calibration.looks.shared_look import SharedLook

@@ -19,7 +19,8 @@ from app.recordings.dry_run import write_report
 from app.recordings.record import open_camera
 from app.run.command import run_trials
 from app.run.options import PipelineOptions, RecordOptions, RunOptions
-from app.run.pipeline import Pipeline, Stages
+from app.run.pipeline import Pipeline
+from app.run.stages import Stages
 from app.run.trial import Trial
 from calibration.cell_check import check_cell
 from core.cell import Cell

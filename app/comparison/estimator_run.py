@@ -9,7 +9,8 @@ import numpy as np
 
 from app.console import Console
 from app.run.options import PipelineOptions
-from app.run.pipeline import ArmJoints, Pipeline, Stages
+from app.run.pipeline import ArmJoints, Pipeline
+from app.run.stages import Stages
 from app.run.trial import Trial
 from core.cell import Cell
 from core.errors import ConfigurationError, VitroError

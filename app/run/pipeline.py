@@ -1,6 +1,6 @@
-"""From a frame to a checked plan: the stages that a live trial and a dry run share."""
+"""What perceives and plans for one cell: estimator, detector and planner as they were chosen."""
 
-import time
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.console import Console
-from app.events import TrialChange
 from app.run.options import PipelineOptions
-from app.run.stage_lines import detect_line, estimate_line, locate_line, plan_line, scale_line
-from app.run.trial import Estimate, Trial
-from app.run.worker import DEADLINES_S, P, R, Worker
+from app.run.trial import Estimate
+from app.run.worker import DEADLINES_S, Worker
 from core.cell import Cell
-from core.errors import PlanningError, VitroError
 from core.image import RgbdImage
 from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
@@ -24,7 +21,6 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector, find_detector
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
-from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.planner import plan_grasp
 from grasping.planning.registry import find_planner
 from grasping.success import load_success_model
@@ -34,20 +30,15 @@ from perception.estimators.options import EstimatorOptions
 from perception.estimators.registry import open_estimator
 from perception.objects.crisp import crisp_depth
 from perception.objects.masks import cell_masks, confirmed, object_region
-from perception.table.locate import locate_table
-from perception.table.metric_factor import corrected
 from perception.table.metric_scale import fit_metric
-from trials.alias import hide_names
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectFinder
 
+_log = logging.getLogger(__name__)
+
 ArmJoints = Mapping[str, NDArray[np.float64]]
 Result = TypeVar("Result")
-
-
-#: How unlike each other grasps are, where no usual one has a plan; see `DetectorInput`.
-CLOSE_SPACING = 1 / 3
 
 
 class Pipeline:
@@ -156,125 +147,3 @@ class Pipeline:
             speed=options.speed,
             binned_m=binned_m,
         )
-
-
-class Stages:
-    """One trial's way through the pipeline: each stage is shown and timed, its result added to `trial`."""
-
-    def __init__(self, trial: Trial, pipeline: Pipeline, console: Console) -> None:
-        self.pipeline = pipeline
-        self.console = console
-        #: (N, 3) what stands in the bin, world; a recording says nothing of it.
-        self.binned_m: NDArray[np.float64] = np.zeros((0, 3))
-        #: Whether what is known of it is told on: not while another trial is the one that people look at.
-        self.is_told = True
-        self.trial = trial
-
-    @property
-    def trial(self) -> Trial:
-        return self._trial
-
-    @trial.setter
-    def trial(self, trial: Trial) -> None:
-        self._trial = trial
-        if self.is_told:
-            self.console.events.tell(TrialChange(trial))
-
-    def stage(
-        self, name: str, work: Callable[[], Result], line: Callable[[Result], str], waits: bool = False
-    ) -> Result:
-        """What `work` returns; line: what the console says of it; waits: for a person."""
-        started_s = time.monotonic()
-        try:
-            with self.console.stage(name, waits) as stage_line:
-                result = work()
-                stage_line.detail = line(result)
-        except VitroError as error:
-            self._hide_estimator(error)
-            raise
-        finally:
-            seconds = round(time.monotonic() - started_s, 3)
-            self.trial = replace(self.trial, stages_s={**self.trial.stages_s, name: seconds})
-        return result
-
-    def _hide_estimator(self, error: VitroError) -> None:
-        """Before anybody reads the error: where the estimator's name is hidden, it has the letter too."""
-        if self.trial.shown:
-            estimator = self.pipeline.estimator
-            names = estimator.name, estimator.specification.name, self.pipeline.options.estimator
-            error.cause, error.remedy = (
-                hide_names(text, names, self.trial.shown) for text in (error.cause, error.remedy)
-            )
-            error.args = (f"{error.cause} {error.remedy}",)
-
-    def within(self, stage: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a stage's function returns, if it does so before the stage's deadline; raises as `Worker.run`."""
-        return self.pipeline.worker.run(stage, self.pipeline.deadlines_s[stage], function, *args, **kwargs)
-
-    def locate(self, frame: RgbdFrame) -> TableView:
-        return self.within("locate", locate_table, frame, self.pipeline.cell)
-
-    def plan(self, frames: Sequence[RgbdFrame], joints: Callable[[], ArmJoints]) -> GraspPlan:
-        """Locates, estimates, scales, detects and plans on the newest frame.
-
-        Args:
-            joints: where every arm stands, asked anew by each stage that needs it.
-
-        Raises:
-            VitroError: a stage that cannot go on; what came before is in `trial`.
-        """
-        pipeline, frame = self.pipeline, frames[-1]
-        pipeline.prepare(self.console)  # a live trial's is ready since before its row
-        view = self.stage("locate", lambda: self.locate(frame), lambda view: locate_line(view, pipeline.cell))
-        self.trial = replace(self.trial, view=view)
-        frames = corrected(frames, view)
-        frame = frames[-1]
-        estimate = self.stage(
-            "estimate",
-            lambda: self.within("estimate", pipeline.estimate, frames, view, joints()),
-            lambda estimate: estimate_line(estimate, self.trial.shown),
-        )
-        self.trial = replace(self.trial, estimate=estimate)
-        metric = self.stage(
-            "scale",
-            lambda: self.within("scale", pipeline.measure, frame, view, estimate.relative, joints()),
-            scale_line,
-        )
-        self.trial = replace(self.trial, metric=metric)
-        grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
-        plan = self.stage("plan", lambda: self._plan(grasps, frame, view, metric, joints), plan_line)
-        self.trial = replace(self.trial, plan=plan)
-        return plan
-
-    def _plan(
-        self, grasps: GraspSet, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: Callable[[], ArmJoints]
-    ) -> GraspPlan:
-        """A plan with one of these grasps; where none has one, with one of many more that are like each other: some
-        lie within reach, or clear of a neighbour, by a few degrees."""
-
-        def plan(grasps: GraspSet) -> GraspPlan:
-            return self.within("plan", self.pipeline.plan, grasps, view, joints(), self.trial.seed, self.binned_m)
-
-        try:
-            return plan(grasps)
-        except NoPlanError:
-            more = self._detect(frame, view, metric, joints(), CLOSE_SPACING)
-            if len(more) <= len(grasps):
-                raise
-            return plan(more)
-
-    def _detect(
-        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
-    ) -> GraspSet:
-        grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints, spacing)
-        for attempt in self.trial.earlier:
-            if attempt.failed_grasp is not None:
-                grasps = attempt.failed_grasp.doubt(grasps)
-        self.trial = replace(self.trial, grasps=grasps)
-        if len(grasps) == 0:
-            raise PlanningError(
-                f"No grasp was found: {grasps.note or 'nothing graspable stands in the workspace'}.",
-                "Look at the trial's pictures of depth and confidence: what is missing was not seen, what is red not "
-                "known well. Move it or the light (in the digital cell: another --seed), or try another --estimator.",
-            )
-        return self.pipeline.success.bold_enough(grasps, self.pipeline.options.boldness)

@@ -207,6 +207,7 @@ class Trial:
                 "arm": self.plan.arm,
                 "row": self.plan.row,
                 "T_world_tcp": self.plan.T_world_tcp,
+                "grasps": 0 if self.grasps is None else len(self.grasps),
                 "candidates": self.plan.candidates_tried,
                 "features": self._features(),
                 "gate": list(self.plan.gate.violations) or "passed",

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, label, maximum
+from scipy.ndimage import distance_transform_edt, label, maximum, minimum
 from scipy.spatial import cKDTree
 
 from grasping.detection.completion import complete
@@ -23,9 +23,8 @@ from perception.objects.object_map import ObjectMap
 LEAST_HEIGHT_M = 0.003
 #: What is so near to an object's outline [px] is its rim.
 RIM_PX = 8
-#: So is what stands apart from the outline in a piece that reaches no farther [px] and has at most this share of the
-#: object's pixels: a mask that is too narrow there.
-SLIVER_PX, SLIVER_SHARE = 18, 0.04
+#: So is what goes on from it where a mask is too narrow: no farther [px], at most this share of the object's pixels.
+NARROW_PX, NARROW_SHARE = 18, 0.04
 #: Where an object is thinner than this its front is its back; backs are thinned to one point per voxel of this size,
 #: and are known already where a completed surface passes this near.
 LEAST_THICKNESS_M, BACK_VOXEL_M, KNOWN_M = 0.002, 0.004, 0.006
@@ -78,7 +77,7 @@ def _points_besides(given: DetectorInput, objects: ObjectMap) -> tuple[NDArray, 
     nothing of it. The soft rim of objects does not count."""
     height_m = given.plane.height(given.intrinsics.rays() * given.depth_m[..., None])
     stands = given.region & (given.depth_m > 0) & (height_m > MAX_MIN_HEIGHT_M) & (height_m < MAX_HEIGHT_M)
-    besides = _without_slivers(stands & ~objects.within(RIM_PX), objects)
+    besides = _without_narrow_masks(stands & ~objects.within(RIM_PX), stands, objects)
     points = given.intrinsics.rays()[besides].astype(float) * given.depth_m[besides][:, None]
     weight = confidence_of(given, besides)
     keep = thin_to_most(points)
@@ -87,18 +86,22 @@ def _points_besides(given: DetectorInput, objects: ObjectMap) -> tuple[NDArray, 
     return points, weight, labels, np.full_like(points, np.nan)
 
 
-def _without_slivers(besides: NDArray[np.bool_], objects: ObjectMap) -> NDArray[np.bool_]:
-    """(H, W) what is besides the objects, but for slivers along their outlines."""
+def _without_narrow_masks(
+    besides: NDArray[np.bool_], stands: NDArray[np.bool_], objects: ObjectMap
+) -> NDArray[np.bool_]:
+    """(H, W) what is besides the objects, but for what goes on from one's outline where its mask is too narrow."""
     pieces, count = label(besides, np.ones((3, 3)))
     if not count:
         return besides
     far_px, nearest = distance_transform_edt(~objects.mask, return_indices=True)
+    whole, _ = label(stands | objects.mask, np.ones((3, 3)))
+    goes_on = whole == whole[tuple(nearest)]
     numbers = np.arange(1, count + 1)
     size_px = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-    reach_px = maximum(far_px, pieces, numbers)
     owner = maximum(objects.ids[tuple(nearest)], pieces, numbers).astype(int)
-    is_sliver = (reach_px <= SLIVER_PX) & (size_px <= SLIVER_SHARE * np.bincount(objects.ids.ravel())[owner])
-    return np.asarray(besides & ~np.append(False, is_sliver)[pieces])
+    is_its = (maximum(far_px, pieces, numbers) <= NARROW_PX) & (minimum(goes_on, pieces, numbers) > 0)
+    is_its &= size_px <= NARROW_SHARE * np.bincount(objects.ids.ravel())[owner]
+    return np.asarray(besides & ~np.append(False, is_its)[pieces])
 
 
 def complete_object(front: PointCloud, backs: NDArray, space: FreeSpace) -> PointCloud:

@@ -26,7 +26,7 @@ from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
 #: What is counted where candidates were left for want of time.
-_LATE = "time ran out"
+LATE = "time ran out"
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
@@ -132,7 +132,7 @@ class _Search:
             candidates = self._candidates(self.numbers[begin : begin + _BLOCK], ready)
             for candidate in self._reached_first(candidates, planner):
                 if time.monotonic() > deadline_s:
-                    self.tally.counts[_LATE] += 1
+                    self.tally.counts[LATE] += 1
                     return None
                 self.tried += 1
                 try:
@@ -144,7 +144,7 @@ class _Search:
     def no_plan(self) -> NoPlanError:
         """What came of all that was tried."""
         tally = ", ".join(f"{what} {count}x" for what, count in self.rejections.items()) or "none was given"
-        more_time = ", or allow more time" if _LATE in self.rejections else ""
+        more_time = ", or allow more time" if LATE in self.rejections else ""
         return NoPlanError(
             f"None of {len(self.rows)} grasps can be carried out, by either arm and either way round: {tally}.",
             f"Move the object nearer to an arm or away from its neighbours{more_time}.",

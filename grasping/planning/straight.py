@@ -43,7 +43,8 @@ _SPOTS = np.array([(0.0, 0.0), *product((-0.8, 0.8), repeat=2)])
 _MORE_SPOTS = np.array([*product(np.linspace(-1.0, 1.0, 5), np.linspace(-1.0, 1.0, 9))])
 #: What it costs to let go where something is [rad/m], and in the middle [rad], where it leaves less room for others.
 _CROWDING_COST, _MIDDLE_COST = 300.0, 1.0
-_BATCH = 100
+#: Poses are checked so many at a time, and no more than so many of them.
+_BATCH, _MOST_POSES = 100, 3000
 _LEANS_RAD = np.deg2rad([0.0, 20.0, 40.0, 60.0])
 _TURNS_RAD = np.arange(12) * np.pi / 6
 _DOWN = np.diag([1.0, -1.0, -1.0])
@@ -98,49 +99,65 @@ def places_over_bin(
     """
     arm, held = carrying.arm, carrying.held
     assert held is not None
-    for joints_rad, T in _poses_over_bin(from_rad, T_world_tcp, bin_, carrying, leaving):
-        lower = _lower(joints_rad, T, carrying, leaving, bin_)
-        for far in (len(lower), 1)[: len(lower)]:  # else it falls
-            last = lower[far - 1]
-            T_world_last = arm.place(last[None], 0.0).T_world_tcp
-            withdraw = _withdraw(last, T_world_last, leaving)
-            if withdraw is not None and _stays(held, T_world_last[0], bin_, in_bin_m):
-                yield Place(joints_rad, lower[:far], withdraw)
-                break
+    for spots in (_SPOTS, _MORE_SPOTS):
+        is_found = False
+        for joints_rad, T in _poses_over_bin(spots, from_rad, T_world_tcp, bin_, carrying, leaving):
+            if not _stands_low(held, T, bin_, in_bin_m):
+                continue
+            lower = _lower(joints_rad, T, carrying, leaving, bin_)
+            for far in (len(lower), 1)[: len(lower)]:  # else it falls
+                last = lower[far - 1]
+                T_world_last = arm.place(last[None], 0.0).T_world_tcp
+                withdraw = _withdraw(last, T_world_last, leaving)
+                if withdraw is not None and _falls_little(held, T_world_last[0], bin_):
+                    is_found = True
+                    yield Place(joints_rad, lower[:far], withdraw)
+                    break
+        if is_found:
+            return
 
 
 def _poses_over_bin(
-    from_rad: NDArray, T_world_tcp: Matrix, bin_: Bin, carrying: CollisionChecker, leaving: CollisionChecker
+    spots: NDArray,
+    from_rad: NDArray,
+    T_world_tcp: Matrix,
+    bin_: Bin,
+    carrying: CollisionChecker,
+    leaving: CollisionChecker,
 ) -> Iterator[tuple[NDArray[np.float64], Matrix]]:
-    """Free joints (6,) and tool poses (4, 4) over the bin, cheapest first; see `places_over_bin`."""
+    """Free joints (6,) and tool poses (4, 4) over spots (S, 2) of the bin, cheapest first, `_MOST_POSES` looked at; see
+    `places_over_bin`."""
     arm, held = carrying.arm, carrying.held
     assert held is not None
     # The grasp's own rotation turned about the vertical, then approaches leaning every way.
     rotations = np.array([rotation_z(angle) @ T_world_tcp[:3, :3] for angle in _TURNS_RAD] + _leaning())
-    for spots in (_SPOTS, _MORE_SPOTS):
-        T, cost = _over_bin(rotations, held, bin_, leaving.around.rest, spots)
-        fits = np.flatnonzero(inside(T[:, :3, 3], carrying.workspace))
-        fits = fits[carrying.holds_free(T[fits])]  # the arm itself takes longer to check
-        T, cost = T[fits], cost[fits]
-        joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
-        pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
-        joints = joints[pose, branch]
-        # By how much what stood upright at the grasp leans there.
-        tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
-        travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
-        order = np.argsort(travel + _TIPPING_COST * tipping + cost[pose])
-        for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
-            for k in some[carrying.free(joints[some])]:
-                yield joints[k], T[pose[k]]
+    T, cost = _over_bin(rotations, held, bin_, leaving.around.rest, spots)
+    fits = np.flatnonzero(inside(T[:, :3, 3], carrying.workspace))
+    fits = fits[carrying.holds_free(T[fits])]  # the arm itself takes longer to check
+    T, cost = T[fits], cost[fits]
+    joints = solve(arm.T_base_world @ T, arm.mount.firmware, LIMIT_MARGIN_RAD)
+    pose, branch = np.nonzero(np.isfinite(joints).all(axis=-1))
+    joints = joints[pose, branch]
+    # By how much what stood upright at the grasp leans there.
+    tipping = np.arccos(np.clip(T[pose][:, 2, :3] @ T_world_tcp[2, :3], -1.0, 1.0))
+    travel = np.abs(joints - from_rad).max(axis=1) + np.abs(joints - PARK_JOINTS).max(axis=1)
+    order = np.argsort(travel + _TIPPING_COST * tipping + cost[pose])[:_MOST_POSES]
+    for some in np.split(order, range(_BATCH, len(order), _BATCH)):  # the first few mostly hold a free one
+        for k in some[carrying.free(joints[some])]:
+            yield joints[k], T[pose[k]]
 
 
-def _stays(held: Held, T_world_tcp: Matrix, bin_: Bin, in_bin_m: NDArray) -> bool:
+def _stands_low(held: Held, T_world_tcp: Matrix, bin_: Bin, in_bin_m: NDArray) -> bool:
+    """Whether what is let go of over a place comes to stand within the bin, and not on what stands there (M, 3), above
+    the rim."""
+    points_m = np.concatenate([apply(T_world_tcp, held.seen_tcp_m), held.in_world(T_world_tcp[None])[0]])
+    return bool(fall_into_bin(points_m, bin_, in_bin_m)[:, 2].min() <= bin_.size_m[2])
+
+
+def _falls_little(held: Held, T_world_tcp: Matrix, bin_: Bin) -> bool:
     """Whether what is let go of falls no deeper than it may, from what was seen of it, for a foot below that may not be
-    there; and comes to stand within the bin, and not on what stands there (M, 3), above the rim."""
-    seen_m = apply(T_world_tcp, held.seen_tcp_m)
-    is_low = bool(seen_m[:, 2].min() <= bin_.size_m[2] + _HIGHEST_DROP_M)
-    points_m = np.concatenate([seen_m, held.in_world(T_world_tcp[None])[0]])
-    return is_low and bool(fall_into_bin(points_m, bin_, in_bin_m)[:, 2].min() <= bin_.size_m[2])
+    there."""
+    return bool(apply(T_world_tcp, held.seen_tcp_m)[:, 2].min() <= bin_.size_m[2] + _HIGHEST_DROP_M)
 
 
 @cache

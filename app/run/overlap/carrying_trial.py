@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.run.live_trial import LiveTrial
 from app.run.look import PICTURE_VALID_S
 from app.run.overlap.carrying import demand_carrying
-from app.run.pipeline import Stages
+from app.run.stages import Stages
 from core.errors import PlanningError
 from grasping.execution import Execution, Lift
 from grasping.grasp_set import OBJECT, GraspSet

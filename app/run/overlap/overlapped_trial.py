@@ -8,7 +8,7 @@ from app.run.operator import Approval
 from app.run.overlap.carrying import too_late
 from app.run.overlap.carrying_trial import CarryingTrial
 from app.run.overlap.same_picture import take_over
-from app.run.stage_lines import execute_line, plan_line
+from app.run.stages import execute_line, plan_line
 from core.errors import TrackingError, VitroError
 from grasping.execution import Lift
 from grasping.overlapped_execution import OverlappedExecution

@@ -125,7 +125,7 @@ def test_what_nobody_told_apart_is_not_grasped_but_kept_clear_of(boxes: Tabletop
 
 
 @pytest.mark.parametrize(("wide_px", "is_kept"), [(12, False), (40, True)])
-def test_a_sliver_along_a_mask_that_is_too_narrow_is_no_other_thing(
+def test_what_a_mask_that_is_too_narrow_leaves_of_a_thing_is_no_other(
     boxes: Tabletop, objects: ObjectMap, wide_px: int, is_kept: bool
 ) -> None:
     """Of a box's left face a notch is missing from the mask."""
@@ -139,6 +139,15 @@ def test_a_sliver_along_a_mask_that_is_too_narrow_is_no_other_thing(
     labels = find_objects(given(boxes, replace(objects, ids=ids)))[2]
 
     assert ((labels >= 2) | (labels < 0)).any() == is_kept
+
+
+def test_a_small_thing_that_stands_clear_beside_an_object_is_kept_clear_of() -> None:
+    box, bar = (0.05, 0.06, 0.16), (0.012, 0.012, 0.06)
+    beside = (0.03, 0.02 + (box[1] + bar[1]) / 2 + 0.010)
+    scene = lay(cuboid(box, PLACES[0]), cuboid(bar, beside))
+    points = find_objects(given(scene, told_apart(scene, PLACES[0], size_m=box)))[0]
+    world = apply(scene.T_world_camera, points)
+    assert (np.abs(world[:, :2] - beside) < 0.008).all(axis=1).sum() > 30
 
 
 def test_where_nothing_was_told_apart_points_decide_as_ever() -> None:

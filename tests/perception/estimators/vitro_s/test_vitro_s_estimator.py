@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from app.console import Console
 from app.estimator_choice import choose_estimator
 from app.run.options import PipelineOptions
-from app.run.pipeline import Pipeline, Stages
+from app.run.pipeline import Pipeline
+from app.run.stages import Stages
 from app.run.trial import Estimate, Trial
 from app.run.trial_files import save_pictures
 from core.errors import ConfigurationError, PerceptionError, PlanningError
