@@ -91,8 +91,9 @@ def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMa
     beside = binary_dilation(its, iterations=BESIDE_PX) & ~its
 
     def is_before(theirs: Mask, depth_m: NDArray) -> bool:
-        own = its & binary_dilation(theirs, iterations=BESIDE_PX)
-        return bool(np.nanmedian(front_m[own]) < np.nanmedian(depth_m[theirs]) - IN_FRONT_M)
+        own_m, their_m = front_m[its & binary_dilation(theirs, iterations=BESIDE_PX)], depth_m[theirs]
+        is_known = np.isfinite(own_m).any() and np.isfinite(their_m).any()
+        return bool(is_known and np.nanmedian(own_m) < np.nanmedian(their_m) - IN_FRONT_M)
 
     parts: list[tuple[Mask, NDArray]] = [
         (beside & (ids == other), front_m) for other in np.unique(ids[beside & (ids > 0)])
