@@ -37,7 +37,7 @@ def run_campaign(options: CampaignOptions, console: Console | None = None, open_
     with ExitStack() as stack, TrialStore(trial_log()) as store, Interrupts() as interrupts:
         station = Station(options, Operator(console, interrupts, options.yes, options.operator), open_world)
         _demand_sound(store, options, station)
-        stack.enter_context(_held(options.name))
+        stack.enter_context(_hold_campaign(options.name))
         campaign, pipelines = _prepare(store, options, station)
         runner = CampaignRunner(campaign, store, TrialLog(store), station, pipelines, campaign.settings["attempts"])
         _begin(runner, console)
@@ -54,7 +54,7 @@ def run_campaign(options: CampaignOptions, console: Console | None = None, open_
     return int(missing > 0)
 
 
-def _held(name: str) -> BinaryIO:
+def _hold_campaign(name: str) -> BinaryIO:
     """That this machine's other processes leave the campaign alone meanwhile."""
     folder = home() / "campaigns"
     with writing(folder):

@@ -126,7 +126,7 @@ def _work_through(
         estimator = open_estimator(specification, settings, locate=locate)
         line.detail = f"estimator {estimator.name} ({why})"
     work.refuse_foreign()
-    with _held(work, options.fresh, console):
+    with _hold_work(work, options.fresh, console):
         maps = estimate_maps(source, estimator, work, console)
         samples = save_previews(maps.clip, maps.values, specification.gives, work.folder, console)
         more, facts = finish(maps, samples)
@@ -149,7 +149,7 @@ def _demand_apart(source: Path, out: Path) -> None:
 
 
 @contextmanager
-def _held(work: Work, fresh: bool, console: Console) -> Iterator[None]:
+def _hold_work(work: Work, fresh: bool, console: Console) -> Iterator[None]:
     """The work's folder, earlier results removed; says what is not gone on with. Raises as `Work.hold`."""
     with work.hold(fresh) as why_anew:
         if why_anew:

@@ -105,11 +105,11 @@ def plan_look(
         )
     way = time_path(smooth(path, checker.all_free), Phase.TRANSIT).slowed(_SPEED)
 
-    def judged(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> LookMotion:
+    def judge(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> LookMotion:
         gate = check_transit(cell, way, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m)
         return LookMotion(arm, way, width_m, begun_rad, gate)
 
-    out, back = judged(way, measured_rad), judged(_reversed(way), {**measured_rad, arm: way.positions_rad[-1]})
+    out, back = judge(way, measured_rad), judge(_reversed(way), {**measured_rad, arm: way.positions_rad[-1]})
     world = GateWorld(cell, arm, measured_rad, points_m)
     taken_m, forced = _taken_if_forced(world, densify(way.positions_rad, _STEP_RAD), width_m)
     wrong = [*out.gate.violations, *back.gate.violations, *forced]

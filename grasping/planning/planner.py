@@ -67,7 +67,7 @@ def plan_grasp(
     """
     specification = find_planner(planner)
     deadline_s = time.monotonic() + budget_s
-    joints = _measured(arm_states, cell)
+    joints = _check_joints(arm_states, cell)
     binned_m = np.zeros((0, 3)) if binned_m is None else binned_m
     search = _Search(grasps, view, cell, joints, seed, speed, binned_m, list(passing))
     plan = search.run(specification, deadline_s, set(cell.arms if arms is None else arms))
@@ -76,7 +76,7 @@ def plan_grasp(
     return plan
 
 
-def _measured(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
+def _check_joints(arm_states: Mapping[str, NDArray[np.float64]], cell: Cell) -> Joints:
     """The joints (6,) [rad] of every arm of the cell; raises as `plan_grasp` where one's are missing or no numbers."""
     if missing := set(cell.arms) - set(arm_states):
         raise ConfigurationError(

@@ -37,7 +37,7 @@ class GateWay:
 def both_ways(motion: JointTrajectory) -> Iterator[GateWay]:
     """As an arm is told to go, and as one goes that lags, where that is elsewhere."""
     yield as_told(motion)
-    late = lagging(motion)
+    late = lag_motion(motion)
     off_rad = _off_path_rad(late.positions_rad, _at(motion, late.times_s))
     if off_rad.max() > _ON_PATH_RAD:
         way = as_told(late)
@@ -46,7 +46,7 @@ def both_ways(motion: JointTrajectory) -> Iterator[GateWay]:
         yield GateWay(way.times_s[kept], way.joints_rad[kept], is_off[kept], ", where the arm lags")
 
 
-def lagging(motion: JointTrajectory) -> JointTrajectory:
+def lag_motion(motion: JointTrajectory) -> JointTrajectory:
     """Where an arm gets that follows a motion late, until it is at its end."""
     times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * TIME_CONSTANT_S, _TICK_S)
     told, left = _at(motion, times_s), np.exp(-_TICK_S / TIME_CONSTANT_S)

@@ -48,7 +48,7 @@ def number_violations(
     if arm not in cell.arms:
         return [f"the cell has no arm {arm!r}"]
     stroke_m = cell.arms[arm].gripper_stroke_m
-    violations = [*_pose(T_world_tcp), *_opening(pre_open_m, grasp_width_m, stroke_m), *_measured(cell, measured)]
+    violations = [*_pose(T_world_tcp), *_opening(pre_open_m, grasp_width_m, stroke_m), *_check_joints(cell, measured)]
     for name, points in points_m.items():
         violations += _points(name, points)
     violations += [f"{phase} is missing" for phase in Phase if phase not in motions]
@@ -63,7 +63,7 @@ def transit_violations(cell: Cell, motion: JointTrajectory, arm: str, width_m: f
     """Everything wrong with the numbers of one motion by itself; empty when nothing is."""
     if arm not in cell.arms:
         return [f"the cell has no arm {arm!r}"]
-    violations = [*_opening(width_m, width_m, cell.arms[arm].gripper_stroke_m), *_measured(cell, measured)]
+    violations = [*_opening(width_m, width_m, cell.arms[arm].gripper_stroke_m), *_check_joints(cell, measured)]
     violations += _problems(motion, cell.arms[arm])
     if not violations:
         away = float(np.abs(motion.positions_rad[0] - np.asarray(measured[arm], float)).max())
@@ -96,7 +96,7 @@ def _opening(pre_open_m: float, grasp_width_m: float, stroke_m: float) -> Iterat
         yield f"the gripper comes in {pre_open_m * 1000:.1f} mm open for {grasp_width_m * 1000:.1f} mm"
 
 
-def _measured(cell: Cell, measured: Joints) -> Iterator[str]:
+def _check_joints(cell: Cell, measured: Joints) -> Iterator[str]:
     for name in cell.arms:
         joints = _array(measured[name]) if name in measured else None
         if joints is None:

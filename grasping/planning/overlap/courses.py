@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from grasping.planning.gate.lag import lagging
+from grasping.planning.gate.lag import lag_motion
 from grasping.planning.grasp_plan import Phase
 from hardware.arms.together import TimedStep
 from hardware.arms.trajectory import JointTrajectory
@@ -65,7 +65,7 @@ def side_by_side(carry: Course, reach: Course) -> Iterator[PairWay]:
     """What may be, where neither arm goes as the other does."""
     for late_s, behind_s in _BEHIND_S:
         yield _way(carry, reach, late_s, behind_s)
-    late, behind = (replace(course, motion=lagging(course.motion)) for course in (carry, reach))
+    late, behind = (replace(course, motion=lag_motion(course.motion)) for course in (carry, reach))
     for one, other, who in ((late, reach, "one arm lags"), (carry, behind, "one arm lags"), (late, behind, "both lag")):
         yield _way(one, other, whose=f", where {who}")
 

@@ -63,14 +63,16 @@ def _compile(
                     geom.contype, geom.conaffinity, geom.margin = bits
         hand = spec.body(f"{plan.arm}/gripper_base")
         held = hand.add_body(name=f"{plan.arm}/held", pos=[0.0, 0.0, TCP_OFFSET_M])
-        points_m = apply(invert(plan.T_world_tcp), standing(_known(held_m[plan.arm])))
+        points_m = apply(invert(plan.T_world_tcp), standing(_demand_points(held_m[plan.arm])))
         add_boxes(held, upright_boxes(points_m, column_m=_COLUMN_M, gap_m=np.inf), *bits)
     return spec.compile()
 
 
-def _known(points_m: NDArray) -> NDArray:
-    """Raises:
-    ValueError: nothing is known of what is held: without it the arms would be checked as if they held nothing.
+def _demand_points(points_m: NDArray) -> NDArray:
+    """The points, where there are any: without them the arms would be checked as if they held nothing.
+
+    Raises:
+        ValueError: nothing is known of what is held.
     """
     if not len(points_m) or not np.isfinite(points_m).all():
         raise ValueError("where the object is that is held is unknown")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.cell import Cell
-from grasping.planning.gate.lag import lagging
+from grasping.planning.gate.lag import lag_motion
 from grasping.planning.gate.report import Scan
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.overlap.courses import Course, PairWay, side_by_side
@@ -124,7 +124,7 @@ def test_what_only_an_arm_that_cuts_its_corner_comes_near_is_refused(
 
 def corner_of(motion: JointTrajectory) -> tuple[np.ndarray, np.ndarray]:
     """Where on its path, and where instead, an arm is that lags, where the two are farthest apart."""
-    went = lagging(motion).positions_rad
+    went = lag_motion(motion).positions_rad
     path = Course(motion, np.inf, -np.inf).at(np.linspace(0.0, motion.duration_s, 1000))
     away_rad = np.abs(went[:, None] - path).max(axis=2)
     cut = int(away_rad.min(axis=1).argmax())
