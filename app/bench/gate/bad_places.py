@@ -38,9 +38,12 @@ def _let_go(good: GateInput, offset_m: NDArray) -> GateInput:
 
 
 def _too_high(good: GateInput, rng: np.random.Generator) -> GateInput:
-    """More than a decimetre above the bin's rim."""
-    up_m = good.cell.bin.size_m[2] + rng.uniform(0.11, 0.15) - _let_go_m(good)[:, 2].min()
-    return _let_go(good, np.array([0, 0, up_m]))
+    """More than a decimetre above the bin's rim, anywhere between the place and the bin's middle: an arm does not get
+    as high over every corner."""
+    held = _let_go_m(good)
+    up_m = good.cell.bin.size_m[2] + rng.uniform(0.11, 0.15) - held[:, 2].min()
+    inwards_m = rng.uniform() * (np.array(good.cell.bin.center_m) - held[:, :2].mean(axis=0))
+    return _let_go(good, np.array([*inwards_m, up_m]))
 
 
 def _let_go_m(good: GateInput) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ def test_a_change_that_a_kill_can_leave_half_done_is_found(tmp_path: Path, monke
     def in_two(store: TrialStore, campaign: Campaign) -> Campaign:
         return store.mark_exploratory(add(store, campaign).id)
 
-    points = range(53, 61)
+    points = range(59, 67)
     assert not sweep_kills(tmp_path, None, points).failures
     monkeypatch.setattr(TrialStore, "add_campaign", in_two)
     failures = sweep_kills(tmp_path, None, points).failures
