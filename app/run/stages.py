@@ -226,7 +226,7 @@ def plan_line(plan: GraspPlan, is_second_look: bool = False) -> str:
     seconds = sum(motion.duration_s for motion in plan.motions.values())
     return (
         f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {counted(plan.candidates_tried, 'candidate')} tried"
-        f"{' of grasps nearer to each other' if is_second_look else ''}, "
+        f"{' in a second, closer look for grasps' if is_second_look else ''}, "
         f"{seconds:.1f} s of motion, gate passed {plan.gate.configurations_checked} configurations"
     )
 
