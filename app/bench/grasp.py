@@ -16,6 +16,7 @@ from app.run.trial_log import TrialLog
 from app.trials.tables import show_success
 from core.cell import load_cell
 from core.errors import ArmError, CameraError
+from core.report.words import counted
 from core.surfaces import SURFACES
 from hardware.worlds import open_world
 from perception.estimators.registry import find_estimators
@@ -37,7 +38,7 @@ def bench_grasps(options: BenchGraspOptions) -> int:
             console.say("The digital cell is opened anew, and the bench goes on.")
         trials = store.list()
     summaries = summarise(trials)
-    show_success(console, summaries, f"{len(trials)} trials in {log}")
+    show_success(console, summaries, f"{counted(len(trials), 'trial')} in {log}")
     console.result({"log": str(log), "summary": summaries})
     return 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from app.doctor.finding import Finding, Machine
 from app.page.page_server import PORT
 from app.paths import home, trial_log
+from core.report.words import counted
 
 #: Room for an evening's trials with pictures and a long recording.
 DISK_NEEDED_GB = 2.0
@@ -73,7 +74,7 @@ def log() -> Finding:
     from trials.store import TrialStore
 
     with TrialStore(trial_log(is_written=False), is_read=True) as store:
-        return Finding("trial log", "pass", f"{store.count()} trials in {store.where}")
+        return Finding("trial log", "pass", f"{counted(store.count(), 'trial')} in {store.where}")
 
 
 def renderer() -> Finding:
