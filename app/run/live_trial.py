@@ -9,8 +9,8 @@ from app.events import PhaseBegin
 from app.run.endings import ends_session, may_help, reason_of
 from app.run.look import PICTURE_VALID_S, Looker
 from app.run.operator import Approval, Operator
-from app.run.pipeline import Pipeline, Result
-from app.run.stages import capture_line, execute_line
+from app.run.pipeline import Pipeline
+from app.run.stages import Result, capture_line, execute_line
 from app.run.state_machine import TrialMachine
 from app.run.trial import Trial
 from app.run.trial_log import LogEntry

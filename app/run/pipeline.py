@@ -1,10 +1,9 @@
 """What perceives and plans for one cell: estimator, detector and planner as they were chosen."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +34,7 @@ from perception.table.metric_scale import fit_metric
 if TYPE_CHECKING:
     from perception.objects.model import ObjectFinder
 
-_log = logging.getLogger(__name__)
-
 ArmJoints = Mapping[str, NDArray[np.float64]]
-Result = TypeVar("Result")
 
 
 class Pipeline:

@@ -46,7 +46,6 @@ class Stages:
         self.binned_m: NDArray[np.float64] = np.zeros((0, 3))
         #: Whether what is known of it is told on: not while another trial is the one that people look at.
         self.is_told = True
-        self._is_second_look = False
         self.trial = trial
 
     @property
@@ -121,54 +120,52 @@ class Stages:
         )
         self.trial = replace(self.trial, metric=metric)
         grasps = self.stage("detect", lambda: self._detect(frame, view, metric, joints()), detect_line)
-        plan = self.stage(
-            "plan",
-            lambda: self._plan(grasps, frame, view, metric, joints),
-            lambda plan: plan_line(plan, self._is_second_look),
+        plan, _ = self.stage(
+            "plan", lambda: self._plan(grasps, frame, view, metric, joints), lambda found: plan_line(*found)
         )
         self.trial = replace(self.trial, plan=plan)
         return plan
 
     def _plan(
         self, grasps: GraspSet, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: Callable[[], ArmJoints]
-    ) -> GraspPlan:
+    ) -> tuple[GraspPlan, bool]:
         """A plan with one of these grasps; where all were tried and none has one, with one of many more that are like
-        each other: some lie within reach, or clear of a neighbour, by a few degrees."""
+        each other: some lie within reach, or clear of a neighbour, by a few degrees. And whether it is one of those."""
 
         def plan(grasps: GraspSet) -> GraspPlan:
             return self.within("plan", self.pipeline.plan, grasps, view, joints(), self.trial.seed, self.binned_m)
 
-        self._is_second_look = False
         try:
-            return plan(grasps)
-        except NoPlanError as error:
-            more = None if LATE in error.rejections else self._more_grasps(frame, view, metric, joints())
-            if more is None or len(more) <= len(grasps):
+            return plan(grasps), False
+        except NoPlanError as no_plan:
+            if LATE in no_plan.rejections:
                 raise
-        self._is_second_look = True
+            try:
+                more = self._find_grasps(frame, view, metric, joints(), CLOSE)
+                bold = self._bold_enough(more)
+            except VitroError as error:  # that there is no plan is what is to be told
+                _log.info("No second look for grasps: %s", error)
+                raise no_plan from None
+            if len(bold) <= len(grasps):
+                raise
         self.trial = replace(self.trial, grasps=more)
-        return plan(more)
+        return plan(bold), True
 
-    def _more_grasps(
-        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints
-    ) -> GraspSet | None:
-        """Those bold enough, or None where the detector fails at it: that there is no plan is what is told then."""
-        try:
-            grasps = self._doubted(self.within("detect", self.pipeline.detect, frame, view, metric, joints, CLOSE))
-            return self.pipeline.success.bold_enough(grasps, self.pipeline.options.boldness)
-        except VitroError as error:
-            _log.info("No second look for grasps: %s", error)
-            return None
-
-    def _doubted(self, grasps: GraspSet) -> GraspSet:
-        """The grasps, those less likely that earlier attempts speak against."""
+    def _find_grasps(
+        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
+    ) -> GraspSet:
+        """What the detector finds, less likely where earlier attempts speak against it."""
+        grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints, spacing)
         for attempt in self.trial.earlier:
             if attempt.failed_grasp is not None:
                 grasps = attempt.failed_grasp.doubt(grasps)
         return grasps
 
+    def _bold_enough(self, grasps: GraspSet) -> GraspSet:
+        return self.pipeline.success.bold_enough(grasps, self.pipeline.options.boldness)
+
     def _detect(self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints) -> GraspSet:
-        grasps = self._doubted(self.within("detect", self.pipeline.detect, frame, view, metric, joints))
+        grasps = self._find_grasps(frame, view, metric, joints)
         self.trial = replace(self.trial, grasps=grasps)
         if len(grasps) == 0:
             raise PlanningError(
@@ -176,7 +173,7 @@ class Stages:
                 "Look at the trial's pictures of depth and confidence: what is missing was not seen, what is red not "
                 "known well. Move it or the light (in the digital cell: another --seed), or try another --estimator.",
             )
-        return self.pipeline.success.bold_enough(grasps, self.pipeline.options.boldness)
+        return self._bold_enough(grasps)
 
 
 def capture_line(frames: Sequence[RgbdFrame]) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from perception.depth_types import Plane
 from perception.estimators.vitro_s.encoding import decode_depth, encode_depth, plane_disparity
+from perception.objects.object_map import box_around
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectPrediction
@@ -36,8 +37,7 @@ def crisp_depth(estimate_m: Map, look: "ObjectPrediction", plane: Plane, rays: M
     reference = plane_disparity(rays, plane)
     front_q, estimate_q = encode_depth(look.front_m, reference), encode_depth(estimate_m, reference)
     for id_ in range(1, look.objects.count + 1):
-        rows, columns = _box(look.objects.ids == id_)
-        part = (rows, columns)
+        part = box_around(look.objects.ids == id_)
         its = look.objects.ids[part] == id_
         bent_q = front_q[part] + _spread(estimate_q[part] - front_q[part], its)
         depth_m[part][its] = decode_depth(bent_q, reference[part])[its]
@@ -56,8 +56,3 @@ def _spread(difference: Map, its: NDArray[np.bool_]) -> Map:
         for map_ in (weight * np.nan_to_num(difference), weight)
     )
     return np.asarray(summed / np.maximum(total, 1e-6), np.float32)
-
-
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -7,6 +7,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 
+def box_around(mask: NDArray[np.bool_], margin_px: int = 0) -> tuple[slice, slice]:
+    """The rows and columns of a mask (H, W) that is not empty, and so many around them."""
+    first_last = (np.flatnonzero(mask.any(axis))[[0, -1]].tolist() for axis in (1, 0))
+    rows, columns = (slice(max(first - margin_px, 0), last + margin_px + 1) for first, last in first_last)
+    return rows, columns
+
+
 @dataclass(frozen=True)
 class CellMasks:
     """Where in a picture (H, W) what the cell knows of is: region, where an object to grasp may be; arms; and

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, maximum_filter
 
 from perception.depth_types import Plane
+from perception.objects.object_map import box_around
 
 Map = NDArray[np.float32]
 
@@ -24,8 +25,7 @@ def without_skirts(front_m: Map, thickness_m: Map, ids: NDArray[np.int32]) -> tu
     nearest place farther in."""
     front_m, thickness_m = front_m.copy(), thickness_m.copy()
     for id_ in range(1, int(ids.max(initial=0)) + 1):
-        rows, columns = (np.flatnonzero((ids == id_).any(axis)) for axis in (1, 0))
-        part = tuple(slice(max(int(at[0]) - FARTHEST_PX, 0), int(at[-1]) + FARTHEST_PX + 1) for at in (rows, columns))
+        part = box_around(ids == id_, FARTHEST_PX)
         its, beside = ids[part] == id_, (ids[part] > 0) & (ids[part] != id_)
         rim = its & _is_near(beside)
         inner, inner_beside = (mask & np.isfinite(front_m[part]) for mask in (its & ~rim, beside & ~_is_near(its)))
@@ -58,10 +58,12 @@ def without_strays(front_m: Map, ids: NDArray[np.int32], plane: Plane, rays: NDA
         near_m, far_m = np.percentile(away_m[its], [BODY_PERCENT, 100 - BODY_PERCENT])
         beside_m = max(BESIDE_M, BESIDE_SHARE * (far_m - near_m))
         strays = its & ((away_m < near_m - beside_m) | (away_m > far_m + beside_m))
-        if strays.any():
-            strays = its & binary_dilation(strays, iterations=BULGE_PX)
-            if not (its & ~strays).any():
-                continue
-            nearest = distance_transform_edt(~(its & ~strays), return_distances=False, return_indices=True)
-            front_m[strays] = away_m[tuple(nearest)][strays] / level[strays]
+        if not strays.any():
+            continue
+        part = box_around(its)
+        strays = its[part] & binary_dilation(strays[part], iterations=BULGE_PX)
+        body = its[part] & ~strays
+        if body.any():
+            nearest = distance_transform_edt(~body, return_distances=False, return_indices=True)
+            front_m[part][strays] = away_m[part][tuple(nearest)][strays] / level[part][strays]
     return front_m

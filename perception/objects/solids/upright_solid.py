@@ -15,6 +15,7 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
+from perception.objects.object_map import box_around
 from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross
 
 Map = NDArray[np.float32]
@@ -160,11 +161,9 @@ class _Outline:
 
 def _warped(its: Mask, to_picture: Points, size: tuple[int, int]) -> NDArray[np.uint8]:
     """A mask without holes and dents, seen in a picture of a size (width, height), by the homography (3, 3) to it."""
-    rows, columns = (np.flatnonzero(its.any(axis)) for axis in (1, 0))
-    top, left = max(int(rows[0]) - EDGE_PX, 0), max(int(columns[0]) - EDGE_PX, 0)
-    box = its[top : int(rows[-1]) + EDGE_PX + 1, left : int(columns[-1]) + EDGE_PX + 1]
-    rounded = cv2.GaussianBlur(binary_fill_holes(box).astype(np.float32), (0, 0), ROUNDED_PX)
-    to_picture = to_picture @ _shift(np.array([left, top], float))
+    rows, columns = box_around(its, EDGE_PX)
+    rounded = cv2.GaussianBlur(binary_fill_holes(its[rows, columns]).astype(np.float32), (0, 0), ROUNDED_PX)
+    to_picture = to_picture @ _shift(np.array([columns.start, rows.start], float))
     return (cv2.warpPerspective(rounded, to_picture, size, flags=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
 
 

