@@ -26,6 +26,7 @@ from calibration.cell_check import check_cell
 from core.cell import Cell
 from core.errors import ArmError, CalibrationError, ConfigurationError, TrialError
 from core.image_file import png_bytes
+from core.report.words import counted
 from core.surfaces import Surface
 from core.work import write_whole
 from hardware.arms.adapters import RULES, adapter_serial, udev_rules
@@ -172,7 +173,7 @@ def plan_without_moving(bringup: Bringup) -> str:
         finally:
             report = write_report(stages.trial, pipeline, Path(world.camera.name), bringup.folder / "dry-run")
     bringup.ask(f"Look at {report['report']}/report.html. Is the grasp where the box is?", {"y": "yes"})
-    return f"{report['grasps']} grasps; {report['report']}"
+    return f"{counted(report['grasps'], 'grasp')}; {report['report']}"
 
 
 def grasp_slowly(bringup: Bringup) -> str:

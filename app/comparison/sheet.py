@@ -49,7 +49,8 @@ def estimator_row(title: str, would: str, trial: Trial | None, frame: RgbdFrame,
         if metric.objects is not None:
             objects = titled(outline_objects(frame.color, metric.objects), counted(metric.objects.count, "object"))
     if grasps is not None and len(grasps):
-        found = titled(draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics), f"{len(grasps)} grasps")
+        picture = draw_grasps(frame.color, grasps.rows[:SHOWN_GRASPS], frame.intrinsics)
+        found = titled(picture, counted(len(grasps), "grasp"))
     if plan is not None:
         picture = draw_grasps(frame.color, plan.row[None], frame.intrinsics, [trial.rank or 1])
         chosen = titled(picture, f"chosen, {plan.arm} arm, expects {plan.row[SCORE]:.0%}")

@@ -91,7 +91,7 @@ def _say(scene: PlanScene, console: Console) -> None:
     if scene.stopped is not None:
         console.error(scene.stopped)
     rows = [(fate, str(count)) for fate, count in Counter(scene.fates).most_common()]
-    console.table(f"{scene.name}: what became of {len(scene.fates)} grasps", ("", "grasps"), rows)
+    console.table(f"{scene.name}: what became of {counted(len(scene.fates), 'grasp')}", ("", "grasps"), rows)
 
 
 def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:

@@ -10,6 +10,7 @@ import numpy as np
 from app.page.cell_scene import PHASE_COLORS, tool_paths
 from app.plan_view.planned import VOXEL_COLORS, PlanScene, Rgb
 from core.files import writing
+from core.report.words import counted
 from core.transforms import Matrix
 from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.grasp_plan import Phase
@@ -92,7 +93,7 @@ def _legend(scene: PlanScene) -> list[Any]:
     dots: dict[str, Any] = {"marker": "s", "linestyle": ""}
     voxels = [line(rgb, f"occupied: {what}", **dots) for what, rgb in VOXEL_COLORS.items()]
     return [
-        line((255, 255, 255), f"{len(scene.fates)} grasps", linewidth=0),
+        line((255, 255, 255), counted(len(scene.fates), "grasp"), linewidth=0),
         *grasps,
         line((255, 255, 255), "", linewidth=0),
         *voxels,

@@ -137,7 +137,7 @@ def grasps_of_image(options: GraspsOptions) -> int:
         frame, plane = _by_tags(frame, options, console)
     with console.stage("detect") as line, _naming_scale(options):
         grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane, steering)
-        line.detail = f"{len(grasps)} grasps on {counted(len(np.unique(grasps.rows[:, OBJECT])), 'object')}"
+        line.detail = f"{counted(len(grasps), 'grasp')} on {counted(len(np.unique(grasps.rows[:, OBJECT])), 'object')}"
     if len(grasps) == 0:
         raise PlanningError(
             f"No grasp was found: {grasps.note or 'nothing graspable stands on the table'}.",

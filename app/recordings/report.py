@@ -11,6 +11,7 @@ from app.run.trial import Trial
 from app.run.trial_files import save_pictures
 from core.files import writing
 from core.json_values import plain, to_json
+from core.report.words import counted
 from grasping.detection.gripper import as_openings
 from grasping.grasp_set import SCORE, write_grasps
 from grasping.planning.grasp_plan import GraspPlan
@@ -117,7 +118,7 @@ figure {{ margin: 1.5rem 0; }} img {{ max-width: 100%; height: auto; }} figcapti
 .stopped {{ background: #fde8e8; padding: .7rem 1rem; }} pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; }}
 </style>
 <h1>{title}</h1>
-<p>Estimator {html.escape(report["estimator"])}, {report["grasps"]} grasps. Nothing moved.</p>
+<p>Estimator {html.escape(report["estimator"])}, {counted(report["grasps"], "grasp")}. Nothing moved.</p>
 {stopped}
 {figures}
 <h2>Facts</h2>

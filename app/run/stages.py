@@ -214,8 +214,10 @@ def scale_line(metric: MetricDepth) -> str:
 
 def detect_line(grasps: GraspSet) -> str:
     note = f"; {grasps.note}" if grasps.note else ""
-    objects = len(np.unique(grasps.rows[:, OBJECT]))
-    return f"{len(grasps)} grasps on {counted(objects, 'object')}, best expects {grasps.rows[0, SCORE]:.0%}{note}"
+    graspable, found = (len(np.unique(ids[ids >= 0])) for ids in (grasps.rows[:, OBJECT], grasps.labels))
+    share = f"{graspable} of " if graspable < found else ""
+    objects = f"{share}{counted(max(graspable, found), 'object')}"
+    return f"{counted(len(grasps), 'grasp')} on {objects}, best expects {grasps.rows[0, SCORE]:.0%}{note}"
 
 
 def plan_line(plan: GraspPlan, is_second_look: bool = False) -> str:

@@ -23,7 +23,8 @@ def list_trials(options: ListOptions) -> int:
         wanted: dict[str, Any] = {"surface": options.surface, "campaign": campaign, "outcome": options.outcome}
         wanted |= {"last": options.last, "is_unconfirmed": options.unconfirmed}
         trials = Blinding(store.campaigns()).trials(store, options.estimator, **wanted)
-    show_labelled(console, trials, f"The last {counted(len(trials), 'trial')} in {store.where}")
+    found = f"The last {counted(len(trials), 'trial')}" if trials else "No such trial"
+    show_labelled(console, trials, f"{found} in {store.where}")
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 

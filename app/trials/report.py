@@ -9,12 +9,16 @@ from app.trials.blinding import Blinding
 from app.trials.options import ReportOptions
 from core.errors import ConfigurationError
 from core.files import demand_writable
+from core.report.words import counted
 from trials.campaign import Campaign, is_name
 from trials.report.contents import TrialReport, read_report
 from trials.report.files import write_report
 from trials.report.filmstrip import filmstrips
 from trials.report.verdict import with_interval
 from trials.store import TrialStore
+
+#: The folder of the whole log's report; no campaign is called so (`is_name`).
+WHOLE_LOG = "@all"
 
 
 def report_trials(options: ReportOptions) -> int:
@@ -44,9 +48,9 @@ def report_trials(options: ReportOptions) -> int:
 
 
 def _page(campaign: Campaign | None) -> Path:
-    """Where a report goes that was not told where: `mirrors.html` is as good a name of a campaign as any."""
-    name = "all" if campaign is None else campaign.name
-    if not is_name(name):
+    """Where a report goes that was not told where: `mirrors.html` and `all` are as good names of campaigns as any."""
+    name = WHOLE_LOG if campaign is None else campaign.name
+    if campaign is not None and not is_name(name):
         raise ConfigurationError(f"No folder is named after the campaign {name!r}.", "Say where: --out FOLDER.")
     return home() / "reports" / name / "report.html"
 
@@ -68,7 +72,9 @@ def _show(console: Console, report: TrialReport, files: tuple[Path, ...]) -> Non
         [name, *(with_interval(rate.success) if (rate := report.rate(name, where)) else "–" for where in columns)]
         for name in report.estimators
     ]
-    console.table(f"{report.title}: {len(report.counted.arrays):,} trials", ("method", *report.surfaces, "all"), rows)
+    console.table(
+        f"{report.title}: {counted(len(report.counted.arrays), 'trial')}", ("method", *report.surfaces, "all"), rows
+    )
     console.say(f"  {report.verdict}")
     for caveat in report.caveats:
         console.say(f"  [yellow]p values are descriptive:[/] {caveat}.")

@@ -92,10 +92,10 @@ def caveats(campaign: Campaign | None, complete: bool) -> tuple[str, ...]:
     ] * campaign.is_exploratory
     looks = [str(look.get("trials", "?")) for look in campaign.looks]
     if looks:
+        logged = f"{', '.join(looks)} trial{'' if looks == ['1'] else 's'}"
         found.append(
             f"results were looked at {counted(len(looks), 'time')} before the budget was reached, with "
-            f"{', '.join(looks)} trials logged: who may stop at a good moment finds p < 0.05 more often than once in "
-            "twenty"
+            f"{logged} logged: who may stop at a good moment finds p < 0.05 more often than once in twenty"
         )
     if not complete:
         found.append("the budget is not reached yet")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.report.words import counted
 from trials.label import LabelledTrial
 from trials.record import TrialRecord
 from trials.statistics.proportion import Proportion
@@ -57,7 +58,7 @@ def what_ran(trials: Sequence[LabelledTrial]) -> dict[str, str]:
     told = {}
     for name, of in _RAN.items():
         values = Counter(of(known.trial) or "not noted" for known in trials)
-        several = [f"{value} ({number} trials)" for value, number in values.most_common()]
+        several = [f"{value} ({counted(number, 'trial')})" for value, number in values.most_common()]
         told[name] = next(iter(values), "") if len(values) == 1 else ", ".join(several)
     return told
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.report.template import render_page
+from core.report.words import counted
 from trials.report.contents import TrialReport
 from trials.report.details import Spread
 from trials.report.filmstrip import SHOWN_RULE, Filmstrip
@@ -30,6 +31,7 @@ def report_page(report: TrialReport, strips: Sequence[Filmstrip], numbers: str) 
         stages=by_stage(report),
         paper=PAPER,
         paper_means=PAPER_MEANS,
+        counted=counted,
         percent=percent,
         with_interval=with_interval,
         interval=_interval,

@@ -1,5 +1,6 @@
 """The report as Markdown, and its table in LaTeX, in the form of the paper's Table VI."""
 
+from core.report.words import counted
 from trials.report.contents import TrialReport
 from trials.report.counting import SurfaceRate
 from trials.report.page import has_several
@@ -16,7 +17,7 @@ _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{"
 
 def report_markdown(report: TrialReport, numbers: str) -> str:
     """numbers: where the trials themselves are, in a sentence."""
-    parts = [f"# {report.title}", f"{report.made:%Y-%m-%d %H:%M} UTC, {len(report.counted.arrays):,} trials."]
+    parts = [f"# {report.title}", f"{report.made:%Y-%m-%d %H:%M} UTC, {counted(len(report.counted.arrays), 'trial')}."]
     if report.campaign and report.campaign.question:
         parts.append(f"**{_in_markdown(report.campaign.question)}**")
     if report.is_simulated:

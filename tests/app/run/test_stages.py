@@ -1,4 +1,5 @@
-"""Where none of the usual grasps has a plan, many more that are like each other are looked at, and only then."""
+"""Where none of the usual grasps has a plan, many more that are like each other are looked at, and only then; and what
+is said of what was found."""
 
 from collections.abc import Callable
 
@@ -8,10 +9,10 @@ import pytest
 from app.console import Console
 from app.run.options import PipelineOptions
 from app.run.pipeline import Pipeline
-from app.run.stages import Stages
+from app.run.stages import Stages, detect_line
 from app.run.trial import Trial
 from core.errors import PerceptionError
-from grasping.grasp_set import GraspSet
+from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.planner import LATE
@@ -66,6 +67,14 @@ def test_more_grasps_are_planned_with_and_the_trial_tells_of_them(frame: RgbdFra
     assert len(more) > len(first) and plan.gate.passed
     assert len(refused.stages.trial.grasps) >= len(more)
     assert refused.stages.trial.notes()["plan"]["grasps"] == len(refused.stages.trial.grasps)
+
+
+def test_the_line_counts_the_objects_that_can_be_grasped_among_those_that_were_found() -> None:
+    rows, labels = np.zeros((2, 17)), np.array([-1, 0, 0, 1, 2], np.int32)
+    rows[:, SCORE], rows[:, OBJECT] = 0.9, (1, 2)
+    some = GraspSet(rows, np.zeros((5, 3), np.float32), labels, "drawn", "the rest is told")
+    assert detect_line(some) == "2 grasps on 2 of 3 objects, best expects 90%; the rest is told"
+    assert detect_line(some.without([0, 1])) == "1 grasp on 1 object, best expects 90%; the rest is told"
 
 
 def test_where_there_are_no_more_it_stays_at_that(frame: RgbdFrame) -> None:

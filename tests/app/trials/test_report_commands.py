@@ -29,13 +29,14 @@ def test_a_report_is_written_beside_the_log_or_where_told(store: TrialStore, tmp
     assert all(Path(file).stat().st_size for file in told["files"] + elsewhere["files"])
 
 
-@pytest.mark.parametrize("name", ["mirrors.html", "mirrors.v2", "a", "Ü_-."])
+@pytest.mark.parametrize("name", ["mirrors.html", "mirrors.v2", "a", "Ü_-.", "all"])
 def test_a_report_goes_to_a_folder_of_its_campaign_s_name(store: TrialStore, tmp_path: Path, name: str) -> None:
     for one in (name, f"{name}-2"):
         log_campaign(store, campaign(name=one, surfaces=SURFACES[:1], scenes=2))
         files = {Path(file) for file in call("report", "--campaign", one)["files"]}
         assert {file.parent for file in files} == {tmp_path / "reports" / one}
-    assert len([*(tmp_path / "reports").rglob("trials.csv")]) == 2
+    call("report")
+    assert len([*(tmp_path / "reports").rglob("trials.csv")]) == 3
 
 
 @pytest.mark.parametrize("name", ["..", "../../escaped", ".", "a/b"])

@@ -109,6 +109,7 @@ def test_a_look_before_the_budget_is_reached_is_noted_and_makes_p_values_descrip
         add(store, LabelValue.SUCCESS, campaign=of.id, estimator=estimator)
     early = report(store, of)
     assert [look["trials"] for look in store.campaign(of.id).looks] == [2]
+    assert any("with 2 trials logged" in caveat for caveat in early.caveats)
     assert any("not reached" in caveat for caveat in early.caveats)
     for estimator in of.estimators:
         add(store, LabelValue.SUCCESS, campaign=of.id, estimator=estimator, scene_number=1)
