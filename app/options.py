@@ -16,14 +16,17 @@ Fields inherited from a base are options of every command that has it; those tha
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from core.errors import ConfigurationError, VitroError
 from core.size import Size, parse_size
@@ -123,6 +126,20 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+class OptionsCommand(TyperCommand):
+    """Tells which choice was meant by one that there is not, in words that are none of pydantic's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            given, _, choices = error.message.partition(" is not one of ")
+            meant = get_close_matches(given.strip("'"), re.findall("'(.+?)'", choices), 1)
+            error.message += f" Did you mean {meant[0]!r}?" if meant else ""
+            raise
+
+
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:
     """Adds the command `name`: its options are the fields of `options`, its help is the docstring of that class.
 
@@ -160,7 +177,7 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
         ]
     )
     invoke.__annotations__ = hints
-    app.command(name, help=inspect.getdoc(options))(invoke)
+    app.command(name, cls=OptionsCommand, help=inspect.getdoc(options))(invoke)
 
 
 def _demand_number(name: str, value: object) -> None:

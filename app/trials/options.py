@@ -8,6 +8,7 @@ import typer
 
 from app.campaign.options import CampaignOptions
 from app.options import JsonOption, add_command
+from core.surfaces import Surface
 from trials.record import Outcome
 
 commands = typer.Typer()
@@ -23,7 +24,7 @@ class ListOptions(JsonOption):
     """The logged trials, newest last; those a crash cut off are marked interrupted."""
 
     last: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50
-    surface: Annotated[str | None, typer.Option(help="Of this surface alone.")] = None
+    surface: Annotated[Surface | None, typer.Option(help="Of this surface alone.")] = None
     estimator: Annotated[str | None, typer.Option(help="Of this estimator alone, as it is shown.")] = None
     campaign: OfCampaign = None
     outcome: Annotated[Outcome | None, typer.Option(help="Of this outcome alone, as the machine saw it.")] = None
@@ -112,7 +113,7 @@ class CompareOptions(JsonOption):
     first: Annotated[str, typer.Argument(help="An estimator, or CAMPAIGN:ESTIMATOR.")]
     second: Annotated[str, typer.Argument(help="The one to compare it with.")]
     campaign: Annotated[str | None, typer.Option(help="In this campaign alone.")] = None
-    surface: Annotated[str | None, typer.Option(help="On this surface alone.")] = None
+    surface: Annotated[Surface | None, typer.Option(help="On this surface alone.")] = None
 
 
 @dataclass(frozen=True)

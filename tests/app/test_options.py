@@ -52,6 +52,14 @@ def test_what_cannot_be_parsed_and_what_is_no_option_is_wrong_usage(wrong: tuple
     assert (code, given) == (2, []) and wrong[0] in output
 
 
+@pytest.mark.parametrize(("wrong", "meant"), [("bfloat", "bfloat16"), ("int8", None)])
+def test_of_a_wrong_choice_all_that_there_are_and_the_likeliest_are_named(wrong: str, meant: str | None) -> None:
+    _, _, output = look("there", "--dtype", wrong)
+    said = " ".join(output.replace("│", " ").split())
+    assert f"'{wrong}' is not one of 'float32', 'bfloat16'." in said and "Value error" not in said
+    assert said.count("Did you mean") == (meant is not None) and (meant is None or f"Did you mean {meant!r}?" in said)
+
+
 def test_a_commands_own_options_come_first() -> None:
     _, _, output = look("--help")
     order = [output.index(name) for name in ("--part", "--weights", "--device", "--cell", "--json")]
