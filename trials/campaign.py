@@ -36,9 +36,9 @@ class Campaign:
 
     scenes: the budget, a surface; every estimator attempts each of them, laid alike. objects: how many lie there, in
     turns. settings: what else trials run with (detector, planner, attempts, boldness, cell, camera, arms, weights).
-    is_blind: estimators are shown as letters until the campaign has ended. is_exploratory: the budget was changed, or
-    trials were added by hand: its p values prove nothing. finished: when the budget was reached or the campaign was
-    closed. looks: when results were looked at before that, each with the number of trials that there were.
+    is_blind: estimators are shown as letters until the campaign has ended. is_exploratory: it was begun so, the budget
+    was changed, or trials were added by hand: its p values prove nothing. finished: when the budget was reached or the
+    campaign was closed. looks: when results were looked at before that, each with the number of trials that there were.
     """
 
     id: int = 0

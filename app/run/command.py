@@ -18,13 +18,14 @@ from app.run.options import RunOptions
 from app.run.session import Session
 from app.run.station import OpenWorld, Station
 from app.run.trial_log import TrialLog
-from app.trials.tables import show_trials
+from app.trials.tables import show_labelled
 from core.cell import Cell
 from core.errors import CameraError, ConfigurationError
 from core.report.words import counted
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
 from hardware.world import World
 from hardware.worlds import open_world
+from trials.label import LabelledTrial
 from trials.store import TrialStore
 
 
@@ -45,12 +46,13 @@ def run_trials(options: RunOptions, console: Console | None = None, open_world: 
             console.say(f"{interrupts.aftermath} The log is complete.")
             raise
         finally:
-            trials = [store.get(id) for id in log.ids]
+            trials = [LabelledTrial(store.get(id), store.standing_label(id)) for id in log.ids]
             if trials:
-                show_trials(console, trials, f"{counted(len(trials), 'trial')} in {time.monotonic() - started_s:.0f} s")
+                took = f"{time.monotonic() - started_s:.0f} s"
+                show_labelled(console, trials, f"{counted(len(trials), 'trial')} in {took}")
                 pictures = trial_folder(store.where, 0).parent
                 console.say("  practice: nothing of this is kept" if options.practice else f"  pictures: {pictures}")
-            console.result({"trials": trials})
+            console.result({"trials": [known.trial for known in trials]})
     return 0
 
 

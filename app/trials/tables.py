@@ -7,17 +7,13 @@ from trials.label import LabelledTrial
 from trials.record import TrialRecord
 from trials.summary import PAPER, Proportion, SurfaceSummary
 
-_COLUMNS = ("trial", "surface", "estimator", "outcome", "tries", "reason", "held", "sim", "s")
+_COLUMNS = ("trial", "surface", "estimator", "outcome", "tries", "reason", "held", "sim", "s", "label")
 
 
 def show_labelled(console: Console, labelled: Sequence[LabelledTrial], title: str) -> None:
     """Trials with what they are said to have come to."""
     rows = [(*_cells(known.trial), label_words(known)) for known in labelled]
-    console.table(title, (*_COLUMNS, "label"), rows)
-
-
-def show_trials(console: Console, trials: Sequence[TrialRecord], title: str) -> None:
-    console.table(title, _COLUMNS, [_cells(trial) for trial in trials])
+    console.table(title, _COLUMNS, rows)
 
 
 def label_words(known: LabelledTrial) -> str:

@@ -87,9 +87,7 @@ def caveats(campaign: Campaign | None, complete: bool) -> tuple[str, ...]:
     """Why p values describe and prove nothing; empty where they may be taken at their word."""
     if campaign is None:
         return ("the trials are of no one campaign: no budget was fixed before the first of them",)
-    found = [
-        "the campaign is exploratory: what was planned was changed, or trials were added"
-    ] * campaign.is_exploratory
+    found = ["the campaign is exploratory: it was begun so, or changed since"] * campaign.is_exploratory
     looks = [str(look.get("trials", "?")) for look in campaign.looks]
     if looks:
         logged = f"{', '.join(looks)} trial{'' if looks == ['1'] else 's'}"

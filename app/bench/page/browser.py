@@ -30,8 +30,9 @@ OPTIONS = (
     "--disable-background-networking",
     "--hide-scrollbars",
 )
-#: viser's page sends one message in 50 ms, the newest: what a person does sooner after another thing may be lost [s].
-_HAND_S = 0.1
+#: viser's page sends one message in 50 ms, the newest: what a person does sooner after another thing may be lost. By
+#: the page's own clock, for on a busy machine its timers are late.
+_HAND = "new Promise(resolve => setTimeout(resolve, 100))"
 #: A browser that draws on cores which others need too may take its time to answer [s].
 _ANSWER_S = 120.0
 _DRAWN = "window.whenDrawn = window.requestAnimationFrame.bind(window)"
@@ -166,7 +167,7 @@ class Tab:
         found = f"[...document.querySelectorAll('[role=option]')].find(o => o.innerText === {json.dumps(option)})"
         self.until(f"!!{found}")
         self.run(f"{found}.click()")
-        time.sleep(_HAND_S)
+        self.run(_HAND)
         self.until(f"[...document.querySelectorAll('input')].some(i => i.value === {json.dumps(option)})")
 
     def choose_tab(self, word: str) -> None:
@@ -186,7 +187,7 @@ class Tab:
         for number in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):
                 self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=number)
-        time.sleep(_HAND_S)
+        self.run(_HAND)
 
     def _place(self, element: str) -> tuple[float, float, float, float]:
         left, top, right, bottom = self.run(
@@ -198,7 +199,7 @@ class Tab:
         """Into the note."""
         self.run("[...document.querySelectorAll('input')].find(i => i.type === 'text' && i.offsetParent).focus()")
         self.command("Input.insertText", text=text)
-        time.sleep(_HAND_S)
+        self.run(_HAND)
 
     def state(self) -> str:
         """What the page says the session does: working, waiting, moving, ..."""

@@ -702,3 +702,5 @@ def test_a_planner_is_ready_once_before_there_is_a_row(
     assert (tmp_path / "prepared").read_text() == "sim"
     said = capsys.readouterr().out
     assert said.index("✓ prepare") < said.index("✓ open")
+    digest = said[said.index("1 trial in") :]
+    assert "success by simulator" in digest

@@ -125,7 +125,7 @@ def test_a_campaign_that_was_kept_to_needs_no_caveat_and_others_do(store: TrialS
     assert store.campaign(kept.id).looks == ()
     assert len(report(store).caveats) == 1
     store.mark_exploratory(kept.id)
-    assert "exploratory" in report(store, kept).caveats[0]
+    assert "begun so, or changed since" in report(store, kept).caveats[0]
 
 
 def test_an_open_blind_campaign_names_no_estimator_in_any_file(store: TrialStore, tmp_path: Path) -> None:

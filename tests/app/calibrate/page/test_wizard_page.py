@@ -200,7 +200,12 @@ def test_a_measured_size_is_asked_for_until_it_is_one(wizard: Wizard, tab: Tab) 
     sizes: list[float] = []
     thread = threading.Thread(target=lambda: sizes.append(ask_tag_mm(wizard.console)), daemon=True)
     thread.start()
+    asked = ""
     for said in ("wide", "33,8 mm"):
+        # The key of the question before is not the next one's, and may stand there for a while yet.
+        asked = tab.until(
+            f"document.querySelector('[data-question]:not([data-question=\"{asked}\"])')?.dataset.question"
+        )
         tab.until_key("Save")
         tab.write(said)
         tab.press("Save")
