@@ -122,7 +122,8 @@ def _complete(
     record = record or _row_of(folder, recording)
     trial = StoredTrial(folder, record, recording, ())
     if record is None:
-        missing.append("This log has no row of it: what it came to is known by its recording alone.")
+        known = "by its recording alone" if recording else "to nobody"
+        missing.append(f"This log has no row of it: what it came to is known {known}.")
     if not trial.attempts:
         missing.append("Its frames are not there: no estimator can be run on them.")
     elif not trial.frame_digest:

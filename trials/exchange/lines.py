@@ -77,8 +77,9 @@ def reading_lines(path: Path) -> Iterator[LogContent]:
 
 @contextmanager
 def _text(file: BinaryIO) -> Iterator[TextIO]:
-    if not zipfile.is_zipfile(file):
-        file.seek(0)
+    is_zip = file.read(2) == b"PK"  # one that was cut short has no other mark left
+    file.seek(0)
+    if not is_zip:
         yield TextIOWrapper(file, encoding="utf-8")
         return
     with zipfile.ZipFile(file) as archive, archive.open(_MEMBER) as member:
