@@ -6,7 +6,8 @@ readers never block the writer. PostgreSQL works by its URL, for several station
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -45,7 +46,7 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
     """
     engine, name = _engine(where, writes)
-    with database_errors(name):
+    with _disposing(engine), database_errors(name):
         with engine.begin() as connection:
             if connection.dialect.name == "sqlite":
                 _check_pages(connection, name)
@@ -59,6 +60,16 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
         if engine.dialect.name == "sqlite" and writes:
             _log_ahead(engine)
     return engine, name
+
+
+@contextmanager
+def _disposing(engine: Engine) -> Iterator[None]:
+    """Lets go of a log that is not opened in the end: a connection left behind would keep others waiting."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def open_salvaged(path: Path) -> tuple[Engine, int]:

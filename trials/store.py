@@ -38,8 +38,12 @@ class TrialStore(LabelStore, CampaignStore):
         """
         super().__init__(where, is_read, is_salvaged)
         if self._writes:
-            with self.writing() as connection:
-                _settle_the_dead(connection)
+            try:
+                with self.writing() as connection:
+                    _settle_the_dead(connection)
+            except BaseException:
+                self.close()
+                raise
 
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""

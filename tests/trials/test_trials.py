@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import psycopg
 import pytest
 
@@ -141,6 +142,8 @@ def refused(path: Path, match: str, kind: type[VitroError] = TrialError) -> Vitr
     with pytest.raises(kind, match=match) as caught:
         TrialStore(path)
     assert str(path) in caught.value.cause and caught.value.remedy
+    held = [file.path for file in psutil.Process().open_files()]
+    assert str(path) not in held, "what is not opened keeps nobody waiting"
     if before is not None:
         assert path.read_bytes() == before
     return caught.value
