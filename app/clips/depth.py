@@ -24,6 +24,7 @@ from core.image import RgbdImage
 from core.report.words import counted
 from core.work import Work, digest_of
 from hardware.cameras.clips.files import may_have_depth
+from hardware.cameras.frame_folder import refuse_empty
 from hardware.cameras.recorded import open_recording
 from perception.depth_types import Kind, RelativeDepth, TableView
 from perception.estimators.options import EstimatorOptions
@@ -141,9 +142,12 @@ def _work_through(
 
 
 def _demand_apart(source: Path, out: Path) -> None:
-    """Raises a CameraError where there is no clip, a ConfigurationError where its results would lie in it."""
+    """Raises a CameraError where there is no clip, or nothing in it, a ConfigurationError where its results would lie
+    in it."""
     if not source.exists():
         raise CameraError(f"There is no clip {source}.", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    if source.is_dir():
+        refuse_empty(source)
     if out.exists() and out.samefile(source):
         raise ConfigurationError(f"--out {out} is the source itself.", "Name another folder for the results.")
 

@@ -31,6 +31,7 @@ from grasping.pictures import draw_grasps
 from perception.depth_types import Plane
 from perception.table.locate import locate_table
 from perception.table.metric_factor import corrected
+from perception.table.plane import fit_table
 from perception.table.tags import detect_tags
 from perception.table.units import nearest_unit_m
 
@@ -135,6 +136,10 @@ def grasps_of_image(options: GraspsOptions) -> int:
     normals = None if options.normals is None else read_normals(options.normals)
     with _naming_scale(options):
         frame, plane = _by_tags(frame, options, console)
+        if plane is None:
+            view = fit_table(frame)
+            plane = view.plane
+            console.say(f"  no tag confirms the depth, which has the table {view.T_camera_world[2, 3]:.2f} m away")
     with console.stage("detect") as line, _naming_scale(options):
         grasps = grasps_in(frame, options.detector, options.max_width, normals, options.edges, plane, steering)
         line.detail = f"{counted(len(grasps), 'grasp')} on {counted(len(np.unique(grasps.rows[:, OBJECT])), 'object')}"

@@ -183,7 +183,8 @@ def capture_line(frames: Sequence[RgbdFrame]) -> str:
 
 def locate_line(view: TableView, cell: Cell) -> str:
     if view.source == "sensor":
-        return f"no tag in view: table fitted to the sensor's depth, {view.residual_mm:.1f} mm median"
+        at_m = float(view.T_camera_world[2, 3])  # no tag confirms it: people must see that it is their table
+        return f"no tag in view: table fitted to the sensor's depth at {at_m:.2f} m, {view.residual_mm:.1f} mm median"
     wrong = view.sensor_factor - 1
     factor = f"; the sensor's depth is {abs(wrong):.1%} {'short' if wrong > 0 else 'long'}: corrected" if wrong else ""
     return f"{len(view.tags)} of {len(cell.tags)} tags, {view.residual_px:.2f} px{factor}"

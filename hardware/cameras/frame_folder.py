@@ -1,13 +1,15 @@
 """A folder of frames as a camera: what a dataset, a colleague or another sensor can be turned into.
 
 NNNNNN.png          colour, 8 bit; or another name or .jpg, in natural order
-NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional); or a 16-bit .depth.png
+NNNNNN.depth.npy    float32 metres, aligned to colour, NaN or 0 where there is none (optional); or a 16-bit .depth.png;
+                    or color_7.png with depth_7.png, and whatever else differs by such words alone
 intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial, depth_scale [m a unit], model and coeffs of the
                     lens; or what RealSense, Open3D or ROS write (hardware/cameras/intrinsics/files.py)
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import pairwise
@@ -28,9 +30,12 @@ from hardware.cameras.intrinsics.files import NAMES, describes_camera, read_intr
 from hardware.cameras.intrinsics.lens import Lens, undistort
 
 _FRAME = re.compile(r"\d{6}\.png")
-_COLOR = (".png", ".jpg", ".jpeg", ".bmp")
+#: Endings of pictures.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 #: What is called so is depth.
 _DEPTH = "depth"
+#: What tells colour from depth, or nothing, in names.
+_WORDS = re.compile(r"colou?r|rgb|image|img|frame|aligned|depth|[\W_]+")
 _LAYOUT = (
     "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) or NNNNNN.depth.png (16 bits), "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
@@ -58,7 +63,7 @@ class FrameFolderCamera(Camera):
         if not self._images:
             raise CameraError(f"{self._path} holds no frame.", _LAYOUT)
         names = {p.name.lower(): p for p in self._path.iterdir()}
-        self._depths = [_depth_file(image, names) for image in self._images]
+        self._depths = _depth_files(self._images, names)
         self._numbers = _numbers(self._images)
         self.notes = tuple(self._notes(camera.lens, names))
         self._next = 0
@@ -109,6 +114,12 @@ def is_frame_folder(path: Path) -> bool:
     return any(_FRAME.fullmatch(image.name) for image in images) or describes_camera(file)
 
 
+def refuse_empty(folder: Path) -> None:
+    """Raises a CameraError where nothing at all lies in a folder."""
+    if not any(folder.iterdir()):
+        raise CameraError(f"{folder} is empty.", _LAYOUT)
+
+
 def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
     """Writes frames as 000000, 000001, ... into a new or empty folder; returns how many.
 
@@ -150,12 +161,13 @@ def _intrinsics_file(folder: Path) -> Path:
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name
+    refuse_empty(folder)
     raise CameraError(f"{folder} has no intrinsics.json.", _LAYOUT)
 
 
 def _images(folder: Path) -> list[Path]:
     """The colour images in natural order, 2 before 10; NAME.what.png beside NAME.png tells of that image."""
-    images = [p for p in folder.iterdir() if p.suffix.lower() in _COLOR and not p.name.startswith(".")]
+    images = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     stems = {p.stem for p in images}
     return sorted(
         (p for p in images if _DEPTH not in p.stem.lower() and not {p.stem.partition(".")[0]} & (stems - {p.stem})),
@@ -176,11 +188,23 @@ def _numbers(images: list[Path]) -> list[int]:
     return numbers if all(a < b for a, b in pairwise(numbers)) else list(range(len(images)))
 
 
-def _depth_file(image: Path, names: dict[str, Path]) -> Path | None:
-    """The depth that lies beside a colour image."""
-    stem = image.stem.lower()
-    found = (names.get(f"{stem}{mark}{suffix}") for mark in (".depth", "_depth", "-depth") for suffix in _READERS)
-    return next((file for file in found if file is not None), None)
+def _depth_files(images: list[Path], names: dict[str, Path]) -> list[Path | None]:
+    """For each colour image the depth beside it: called as it is and .depth, or else unlike it by words alone."""
+    depths = [p for p in names.values() if _DEPTH in p.stem.lower() and p.suffix.lower() in _READERS]
+    depths.sort(key=lambda p: list(_READERS).index(p.suffix.lower()))
+    alike = Counter(_key(image) for image in images)
+
+    def find(image: Path) -> Path | None:
+        exact = (p for p in depths if p.stem.lower() == f"{image.stem.lower()}.{_DEPTH}")
+        loose = (p for p in depths if _key(p) == _key(image) and alike[_key(image)] == 1)
+        return next(exact, next(loose, None))
+
+    return [find(image) for image in images]
+
+
+def _key(path: Path) -> str:
+    """A name without what tells colour from depth: color_07 and 07.depth are of one moment."""
+    return _WORDS.sub("", path.stem.lower())
 
 
 def _read_depth(file: Path | None, k: Intrinsics, depth_scale: float | None) -> NDArray[np.float32]:

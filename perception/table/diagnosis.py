@@ -21,6 +21,8 @@ _MUCH_SHARE, _MOST_LEFT_PX = 0.2, 1.0
 _ALIKE_PX = 0.1
 #: Numbers nearer to those given are no cause: a focal length, as a share of it, and a centre, as one of the width.
 _LEAST_FOCAL, _LEAST_CENTRE = 0.007, 0.006
+#: Nor is a lens that bends less.
+_LEAST_K1 = 0.03
 #: Tags printed within this of their size are no cause either; the tags' own sizes agree this well.
 _LEAST_SCALE, _SCALE_SPREAD = 0.015, 0.03
 #: A tag36h11 is 8 modules wide, its paper 10, and what is inside its black border 6.
@@ -122,7 +124,7 @@ def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, T
     for name, other in (("fy", replace(k, fy=k.fx)), ("fx", replace(k, fx=k.fy))):
         if abs(k.fx / k.fy - 1) > _LEAST_FOCAL:
             yield f"{said}: with {name} as the other, {other.fx:.1f}, they do.", remedy, tags, other
-    focal, centre = _refine(tags, k, cell, "focal"), _refine(tags, k, cell, "centre")
+    focal, centre = _refine(tags, k, cell, "focal")[0], _refine(tags, k, cell, "centre")[0]
     moved = np.hypot(centre.cx - k.cx, centre.cy - k.cy)
     before, after = (np.hypot(one.cx - middle_x, one.cy - middle_y) for one in (k, centre))
     is_crop = (
@@ -139,21 +141,32 @@ def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, T
         yield f"{said}: with a focal length of {focal.fx:.1f} px they do, {factor:.3f} times it.", remedy, tags, focal
     if moved > _LEAST_CENTRE * k.width:
         yield is_crop
+    bent = _refine(tags, k, cell, "k1")[1]
+    if abs(bent) > _LEAST_K1:
+        straight = tuple(replace(tag, corners_px=_straighten(tag.corners_px, k, bent)) for tag in tags)
+        cause = f"{said}: with a lens that bends (k1 of {bent:.2f}) they do: the picture was not undistorted."
+        yield cause, "Give the lens's model and coeffs in intrinsics.json, or undistort colour and depth.", straight, k
 
 
-def _refine(tags: Tags, k: Intrinsics, cell: Cell, free: str) -> Intrinsics:
-    """The intrinsics with the focal length, or the centre, that fits the tags best."""
+def _straighten(pixels: NDArray[np.float64], k: Intrinsics, k1: float) -> NDArray[np.float64]:
     import cv2
 
-    fixed = cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_ZERO_TANGENT_DIST
-    fixed |= cv2.CALIB_FIX_K1 | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3
-    fixed |= (
-        cv2.CALIB_FIX_PRINCIPAL_POINT | cv2.CALIB_FIX_ASPECT_RATIO if free == "focal" else cv2.CALIB_FIX_FOCAL_LENGTH
-    )
+    return np.asarray(cv2.undistortPoints(pixels[:, None], k.matrix, np.array([k1, 0, 0, 0]), P=k.matrix)[:, 0])
+
+
+def _refine(tags: Tags, k: Intrinsics, cell: Cell, free: str) -> tuple[Intrinsics, float]:
+    """The intrinsics and k1 that fit the tags best, with the focal length, the centre or k1 free."""
+    import cv2
+
+    fixed = cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_ZERO_TANGENT_DIST | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3
+    fixed |= 0 if free == "k1" else cv2.CALIB_FIX_K1
+    fixed |= 0 if free == "centre" else cv2.CALIB_FIX_PRINCIPAL_POINT
+    fixed |= cv2.CALIB_FIX_ASPECT_RATIO if free == "focal" else cv2.CALIB_FIX_FOCAL_LENGTH
     world = world_corners(tags, cell).astype(np.float32)
     pixels = np.concatenate([tag.corners_px for tag in tags]).astype(np.float32)
     try:
-        K = cv2.calibrateCamera([world], [pixels], (k.width, k.height), k.matrix, np.zeros(5), flags=fixed)[1]
+        K, bent = cv2.calibrateCamera([world], [pixels], (k.width, k.height), k.matrix, np.zeros(5), flags=fixed)[1:3]
     except cv2.error:
-        return k
-    return replace(k, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2]))
+        return k, 0.0
+    fitting = replace(k, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2]))
+    return fitting, float(np.ravel(bent)[0])

@@ -12,7 +12,7 @@ from core.errors import ContradictionError
 from core.image import RgbdImage
 from perception.depth_types import RelativeDepth, TableView
 from perception.table.anchors import TABLE, Anchors, find_anchors
-from perception.table.units import FLIPS, UNITS, refuse_normalised, unit_of
+from perception.table.units import FLIPS, along_axis, nearest_unit_m, ray_lengths, refuse_normalised, unit_of
 
 Frame = TypeVar("Frame", bound=RgbdImage)
 
@@ -23,22 +23,28 @@ LARGEST_FACTOR = 0.1
 #: What a factor may leave at the tags, in the median of them [m]: noise leaves 2 mm. Where depth scatters on each tag,
 #: as in small pictures, twice that scatter, up to the second number.
 MAX_LEFT_M, MAX_LEFT_NOISY_M = 0.006, 0.02
+#: What a factor may leave at the worst tag [m], where depth is corrected by it: noise leaves 4.3 mm.
+MAX_WORST_M = 0.008
 #: A tag counts with so many pixels of depth.
 _LEAST_PX = 12
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """factor: what makes depth the tags', in their median. left_m, scatter_m: the median tag's error with it, and how
-    far the errors on a tag lie from their median."""
+    """factor: what makes depth the tags', in their median. left_m, worst_m, scatter_m: the median tag's and the worst's
+    error with it, and how far the errors on a tag lie from their median; worst_m is 0 of a model, which may bend."""
 
     factor: float
     left_m: float
+    worst_m: float
     scatter_m: float
 
     @property
     def agrees(self) -> bool:
-        return self.left_m <= max(MAX_LEFT_M, min(2 * self.scatter_m, MAX_LEFT_NOISY_M))
+        """Whether depth lies along the table; one that is to be corrected, at every tag."""
+        noise_m = min(2 * self.scatter_m, MAX_LEFT_NOISY_M)
+        is_right = abs(self.factor - 1) <= LEAST_FACTOR
+        return self.left_m <= max(MAX_LEFT_M, noise_m) and (is_right or self.worst_m <= max(MAX_WORST_M, noise_m))
 
 
 def metric_factor(metric: RelativeDepth, anchors: Anchors) -> float:
@@ -47,7 +53,7 @@ def metric_factor(metric: RelativeDepth, anchors: Anchors) -> float:
     Raises:
         ContradictionError: no factor near one makes it agree; it names what the numbers are likely to be.
     """
-    fit = _fit(anchors, anchors.relative)
+    fit = _fit(anchors, anchors.relative, metric.is_sensor)
     if fit is None:
         return 1.0
     if abs(fit.factor - 1) <= LARGEST_FACTOR and fit.agrees:
@@ -65,7 +71,14 @@ def sensor_factor(frame: RgbdImage, view: TableView) -> float:
     if not np.isfinite(frame.depth_m).any():
         return 1.0
     sensor = RelativeDepth(frame.depth_m, "metric", "The depth of this picture", is_sensor=True)
-    return metric_factor(sensor, find_anchors(sensor, view, frame))
+    anchors = find_anchors(sensor, view, frame)
+    try:
+        return metric_factor(sensor, anchors)
+    except ContradictionError:
+        straight = _fit(anchors, anchors.of(along_axis(frame)), is_sensor=True)
+        if straight is not None and straight.agrees and abs(straight.factor - 1) <= LARGEST_FACTOR:
+            raise ray_lengths() from None
+        raise
 
 
 def corrected(frames: Sequence[Frame], view: TableView) -> tuple[Frame, ...]:
@@ -75,7 +88,7 @@ def corrected(frames: Sequence[Frame], view: TableView) -> tuple[Frame, ...]:
     return tuple(replace(one, depth_m=one.depth_m * np.float32(view.sensor_factor)) for one in frames)
 
 
-def _fit(anchors: Anchors, depth_m: NDArray) -> _Fit | None:
+def _fit(anchors: Anchors, depth_m: NDArray, is_sensor: bool = False) -> _Fit | None:
     """The factor of depth (N,) at the anchors, by the tags alone: paper is no mirror. None: fewer than two have any."""
     seen = np.isfinite(depth_m) & (depth_m > 0) & (anchors.tag != TABLE)
     tags = [own for id_ in np.unique(anchors.tag[seen]) if (own := seen & (anchors.tag == id_)).sum() >= _LEAST_PX]
@@ -83,9 +96,9 @@ def _fit(anchors: Anchors, depth_m: NDArray) -> _Fit | None:
         return None
     factor = float(np.median([np.median(anchors.depth_m[own] / depth_m[own]) for own in tags]))
     errors_m = [factor * depth_m[own] - anchors.depth_m[own] for own in tags]
-    left_m = [abs(np.median(error_m)) for error_m in errors_m]
+    left_m = [float(abs(np.median(error_m))) for error_m in errors_m]
     scatter_m = [np.median(np.abs(error_m - np.median(error_m))) for error_m in errors_m]
-    return _Fit(factor, float(np.median(left_m)), float(np.median(scatter_m)))
+    return _Fit(factor, float(np.median(left_m)), max(left_m) if is_sensor else 0.0, float(np.median(scatter_m)))
 
 
 def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> ContradictionError:
@@ -94,25 +107,36 @@ def _contradiction(metric: RelativeDepth, anchors: Anchors, fit: _Fit) -> Contra
     table_m, found_m = float(np.median(anchors.depth_m)), float(np.nanmedian(anchors.relative))
     told = f"{name} has the table at {found_m:.4g} m where the tags have it at {table_m:.2f} m"
     if fit.agrees:
-        unit = unit_of(fit.factor)
-        scale = next((one for one, name in UNITS.items() if name == unit), fit.factor)
-        return ContradictionError(
-            f"{told}: " + (f"its numbers are {unit}, not metres." if unit else f"a factor of {fit.factor:.4g}."),
-            f'Multiply it by {scale:.3g} (in a frame folder: "depth_scale": {scale:.3g} in intrinsics.json).'
-            if unit
-            else "Check its unit, the tags' sizes and places in the cell file, and the intrinsics.",
-            scale,
-        )
+        return _other_unit(told, fit.factor)
     inverse = _fit(anchors, 1 / anchors.relative)
     if inverse is not None and inverse.agrees:
         return ContradictionError(
             f"{told}, near and far the wrong way round: it is disparity (1/depth).", "Give 1 / it."
         )
     for how, flip in FLIPS.items():
-        flipped = _fit(anchors, anchors.of(metric.values[flip]))
+        flipped = _fit(anchors, anchors.of(metric.values[flip]), metric.is_sensor)
         if flipped is not None and flipped.agrees and abs(flipped.factor - 1) <= LARGEST_FACTOR:
             return ContradictionError(f"{told}: depth is {how} against colour.", "Turn it as the colour image is.")
     return ContradictionError(
         f"{told}, and no factor makes it lie along the table ({1000 * fit.left_m:.0f} mm are left at the tags).",
         "Align depth to this colour camera, and see that both are of one moment and that the intrinsics are colour's.",
     )
+
+
+def _other_unit(told: str, factor: float) -> ContradictionError:
+    """Of depth that lies along the table with a factor: what its unit is, also of whole numbers read as millimetres."""
+    if unit := unit_of(factor):
+        scale = nearest_unit_m(factor)
+        return ContradictionError(
+            f"{told}: its numbers are {unit}, not metres.",
+            f'Multiply it by {scale:.3g} (in a frame folder: "depth_scale": {scale:.3g} in intrinsics.json).',
+            scale,
+        )
+    told, scale = f"{told}: a factor of {factor:.4g}", nearest_unit_m(0.001 * factor)
+    remedy = "Check its unit, the tags' sizes and places in the cell file, and the intrinsics."
+    if unit := unit_of(0.001 * factor):
+        told += f": whole numbers that were read as millimetres are {unit}"
+        remedy = (
+            f'If so, say it: "depth_scale": {scale:.3g} in intrinsics.json. If not: {remedy[0].lower()}{remedy[1:]}'
+        )
+    return ContradictionError(f"{told}.", remedy, 1000 * scale if unit else factor)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from core.errors import ContradictionError
 from core.image import RgbdImage
 
-#: The sum of both signs from which depth is swapped; no right one of 160 is beyond a third of it.
-_SWAPPED = -0.12
+#: The sum of both signs from which depth is swapped; no right one of 160 is beyond half of it.
+_SWAPPED = -0.08
 #: Depth's edges must lie on colour's this well, one way or the other, to say anything (random: 0.5), and be so many.
 _MEANINGFUL, _LEAST_SHARE = 0.6, 5e-4
 #: An edge is a step of inverse depth, as a share of its median, over so many pixels.

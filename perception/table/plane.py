@@ -13,7 +13,7 @@ from core.transforms import transform
 from hardware.cameras.intrinsics.check import doubt
 from perception.depth_types import Plane, TableView
 from perception.table.mirrored import refuse_mirrored
-from perception.table.units import likely_meaning, refuse_normalised
+from perception.table.units import along_axis, likely_meaning, ray_lengths, refuse_normalised
 
 #: Stereo noise is constant in disparity: a third of a pixel of a D435 (f b about 30 px m) in 1/m.
 INLIER_TOLERANCE = 0.012
@@ -31,6 +31,8 @@ _TOWARDS, _MOST_DOWN = 0.9, -0.2
 #: What is this much higher than another level plane is no box on it: the other is the floor [m].
 _TABLE_HEIGHT_M = 0.4
 
+#: A plane with this share of a picture is flat; with less it may be a bent one's middle.
+_FLAT_SHARE = 0.3
 _STRIDE_PX = 4
 _TRIALS = 400
 
@@ -54,9 +56,11 @@ def fit_table(frame: RgbdImage) -> TableView:
     refuse_normalised(frame.depth_m)
     refuse_mirrored(frame)
     try:
-        return _find_table(frame)
+        view = _find_table(frame)
     except PerceptionError as error:
         raise likely_meaning(frame, _find_table) or error from error
+    _refuse_ray_lengths(frame, view)
+    return view
 
 
 def _find_table(frame: RgbdImage) -> TableView:
@@ -119,6 +123,18 @@ def _dominant_plane(frame: RgbdImage) -> TableView:
         )
     T_camera_world = _nominal_world(plane, np.median(rays[inliers], axis=0))
     return TableView("sensor", plane, T_camera_world, (), 0.0, 1000 * residual_m)
+
+
+def _refuse_ray_lengths(frame: RgbdImage, view: TableView) -> None:
+    """Raises a ContradictionError where far more depth lies on a table once it is taken for distances along rays."""
+    share = plane_inliers(frame, view.plane).mean()
+    if share > _FLAT_SHARE:
+        return
+    straight, flat = replace(frame, depth_m=along_axis(frame)), 0.0
+    with suppress(PerceptionError):
+        flat = plane_inliers(straight, _find_table(straight).plane).mean()
+    if flat > max(_FLAT_SHARE, 2 * share):
+        raise ray_lengths()
 
 
 def plane_inliers(frame: RgbdImage, plane: Plane) -> NDArray[np.bool_]:

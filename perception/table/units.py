@@ -55,6 +55,19 @@ def refuse_normalised(depth_m: NDArray) -> None:
         )
 
 
+def along_axis(frame: RgbdImage) -> NDArray[np.float32]:
+    """(H, W) depth [m] of a frame whose numbers are distances along each pixel's ray."""
+    return frame.depth_m / np.linalg.norm(frame.intrinsics.rays(), axis=2)
+
+
+def ray_lengths() -> ContradictionError:
+    return ContradictionError(
+        "The depth is measured along each pixel's ray, not along the optical axis: divided by the rays' lengths it "
+        "shows a flat table.",
+        "Give depth along the optical axis (a renderer's distance to the image plane, not to the camera).",
+    )
+
+
 def likely_meaning(frame: RgbdImage, find: Callable[[RgbdImage], TableView]) -> ContradictionError | None:
     """Why a frame's depth shows no table, where it would as something else than metres.
 

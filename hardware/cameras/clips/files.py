@@ -11,10 +11,8 @@ from hardware.cameras.clips.clip import Clip, ClipFrame, FileClip, Progress
 from hardware.cameras.foreign.graspnet import is_graspnet
 from hardware.cameras.foreign.ros_bag import is_ros_bag
 from hardware.cameras.frame import RgbdFrame
-from hardware.cameras.frame_folder import is_frame_folder, natural_key
+from hardware.cameras.frame_folder import SUFFIXES, is_frame_folder, natural_key
 from hardware.cameras.recorded import open_recording
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def open_clip(path: Path, progress: Progress | None = None) -> Clip:

@@ -1,8 +1,9 @@
-"""ROS bags as a camera: colour, depth aligned to it, and camera_info, of ROS 1 (.bag) and ROS 2 (a folder, .mcap)."""
+"""ROS bags as a camera: colour, depth aligned to it, camera_info, of ROS 1 (.bag) and ROS 2 (a folder, .mcap, .db3)."""
 
+import sqlite3
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ _TOGETHER_S = 0.017
 _WAITING = 30
 #: A compressedDepth message begins with this many bytes that are no PNG.
 _DEPTH_HEADER = 12
+#: Pictures of topics so named are undistorted already: P is theirs, K and D are the camera's.
+_RECTIFIED = "rect"
 _REMEDY = "Record /camera/color/image_raw, /camera/color/camera_info and /camera/aligned_depth_to_color/image_raw."
 
 
@@ -84,6 +87,11 @@ class RosBagCamera(Camera):
         with _naming_damage(self.name):
             frame = next(self._frames, None)
         if frame is None:
+            if not self._count and self._depth:
+                raise CameraError(
+                    f"In {self.name} no {self._color} has a {self._depth} within {_TOGETHER_S * 1000:.0f} ms of it.",
+                    "Record both of one camera, with the stamps that it gives them.",
+                )
             raise EndOfRecording(self.name, self._count)
         self._count += 1
         return frame
@@ -104,13 +112,14 @@ class RosBagCamera(Camera):
             return None
         for connection, _, raw in self._reader.messages([c for c in self._reader.connections if c.topic == named]):
             message: Any = self._reader.deserialize(raw, connection.msgtype)
-            matrix, bent = (getattr(message, key, None) for key in ("k", "d"))
-            matrix = message.K if matrix is None else matrix
-            bent = message.D if bent is None else bent
-            k = Intrinsics(message.width, message.height, *(float(matrix[at]) for at in (0, 4, 2, 5)))
+            matrix, projection, bent = (_array(message, key) for key in ("k", "p", "d"))
+            lens, numbers = Lens(message.distortion_model, tuple(bent)), [matrix[at] for at in (0, 4, 2, 5)]
+            if _RECTIFIED in topic.rsplit("/", 1)[-1] and projection[0] > 0:
+                lens, numbers = Lens("none", ()), [projection[at] for at in (0, 5, 2, 6)]
+            k = Intrinsics(message.width, message.height, *numbers)
             if reason := why_not(k):
                 raise CameraError(f"{named} of {self.name} has {reason}.", "Record it from a calibrated camera.")
-            return k, Lens(message.distortion_model, tuple(float(one) for one in bent))
+            return k, lens
         return None
 
     def _play(self) -> Iterator[RgbdFrame]:
@@ -157,6 +166,8 @@ def is_ros_bag(path: Path) -> bool:
         return (path / "metadata.yaml").is_file()
     if path.suffix.lower() == ".mcap":
         return True
+    if path.suffix.lower() == ".db3":
+        return _is_db3_of_ros(path)
     if path.suffix.lower() != ".bag":
         return False
     from rosbags.rosbag1 import Reader
@@ -166,6 +177,15 @@ def is_ros_bag(path: Path) -> bool:
             return not any(connection.topic.startswith("/device_") for connection in reader.connections)
     except Exception:  # damaged: librealsense's reader tells how
         return False
+
+
+def _is_db3_of_ros(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            topics = database.execute("SELECT name FROM topics LIMIT 999").fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):  # damaged: librealsense's reader tells how
+        return False
+    return bool(topics) and not any(str(topic).startswith("/device_") for (topic,) in topics)
 
 
 @contextmanager
@@ -178,6 +198,11 @@ def _naming_damage(name: str) -> Iterator[None]:
         raise CameraError(
             f"{name} is cut off or damaged ({error or type(error).__name__}).", "Copy it again."
         ) from error
+
+
+def _array(message: Any, key: str) -> list[float]:
+    """Numbers of a CameraInfo, whose fields ROS 1 has in capitals."""
+    return [float(one) for one in getattr(message, key, getattr(message, key.upper(), ()))]
 
 
 def _choose(topics: list[str], words: tuple[str, ...], is_depth: bool) -> str:

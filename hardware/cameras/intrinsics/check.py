@@ -25,6 +25,8 @@ _SIZES = (
     (1280, 960),
     (1920, 1080),
 )
+#: In which other order people give the four.
+_ORDERS = (("fx", "cx", "fy", "cy"), ("cx", "cy", "fx", "fy"))
 #: How near a centre is to the middle of the picture that it is of, in its width.
 _OWN_MIDDLE = 0.015
 
@@ -34,8 +36,15 @@ def why_not(k: Intrinsics) -> str:
     said = f"fx {k.fx:g}, fy {k.fy:g}, cx {k.cx:g}, cy {k.cy:g} for {k.width}x{k.height}"
     if not all(isfinite(v) for v in (k.fx, k.fy, k.cx, k.cy)) or min(k.fx, k.fy, k.width, k.height) <= 0:
         return f"{said}: values no camera has"
-    if not _is_plain(k) and _is_plain(ordered := replace(k, fy=k.cx, cx=k.fy)):
-        return f"{said}: their order is fx, cx, fy, cy; fy is {ordered.fy:g} and cx {ordered.cx:g}"
+    if not _is_plain(k):
+        for order in _ORDERS:
+            given = dict(zip(order, (k.fx, k.fy, k.cx, k.cy), strict=True))
+            if _is_plain(Intrinsics(k.width, k.height, **given)):
+                return f"{said}: their order is {', '.join(order)}; fy is {given['fy']:g} and cx {given['cx']:g}"
+        if _is_plain(replace(k, cx=k.cy, cy=k.cx)):
+            return f"{said}: cx and cy, or the width and the height, have changed places"
+        if min(k.cx, k.cy) > 0 and max(k.cx, k.cy) <= 1:
+            return f"{said}: they are shares of the width and the height; in pixels cx is {k.cx * k.width:g}"
     x, y = _off_middle(k)
     of = _resized_from(k)
     if max(abs(x), abs(y)) > _CROPPED_CENTRE or (of and min(abs(x), abs(y)) > _RESIZED_CENTRE):
@@ -53,15 +62,17 @@ def doubt(k: Intrinsics) -> str:
     x, y = _off_middle(k)
     if max(abs(x), abs(y)) > _CENTRE:
         for width, height in _SIZES:
-            larger = (width, height) != (k.width, k.height) and width >= k.width and height >= k.height
+            other = (width, height) != (k.width, k.height)
             near = (
                 abs(2 * k.cx + 1 - width) < 2 * _OWN_MIDDLE * width,
                 abs(2 * k.cy + 1 - height) < 2 * _OWN_MIDDLE * width,
             )
-            if larger and all(near):
+            if other and all(near):
+                is_crop = width >= k.width and height >= k.height
+                why = "it was cropped, and the centre must move along" if is_crop else "they are the other's"
                 return (
                     f"the centre {k.cx:g}, {k.cy:g} is the middle of a {width}x{height} picture, this one is "
-                    f"{k.width}x{k.height}: it was cropped, and the centre must move along"
+                    f"{k.width}x{k.height}: {why}"
                 )
     if not 1 / _SQUARE <= k.fx / k.fy <= _SQUARE:
         return f"fx is {k.fx / k.fy:.2f} times fy: one of them is likely to be another picture's"

@@ -12,7 +12,15 @@ from hardware.cameras.intrinsics.check import why_not
 from hardware.cameras.intrinsics.lens import Lens
 
 #: What such a file is called in a folder of frames, the first that is there.
-NAMES = ("intrinsics.json", "camera_info.json", "camera_info.yaml", "camera.json", "camera_intrinsic.json")
+NAMES = tuple(
+    f"{stem}.{kind}"
+    for stem in ("intrinsics", "camera_info", "camera", "camera_intrinsic", "camera_intrinsics", "intrinsic")
+    for kind in ("json", "yaml", "yml")
+)
+#: What people call a lens's coefficients, in small letters and without what joins words; one by one their order is a
+#: model's.
+_COEFFICIENTS = ("d", "coeffs", "dist", "distortion", "distcoeffs", "distortioncoeffs", "distortioncoefficients")
+_SINGLE = ("k1", "k2", "k3", "k4", "p1", "p2")
 _FORMS = (
     "Give fx, fy, cx, cy, width, height as JSON; or the JSON of RealSense (ppx, ppy) or Open3D (intrinsic_matrix), or "
     "a CameraInfo (K, D) as JSON or YAML."
@@ -82,10 +90,16 @@ def camera_of(values: Any) -> CameraFile:
             raise KeyError(key)
     width, height, *numbers = (float(own[key]) for key in _OTHER_KEYS)
     intrinsics = Intrinsics(int(width), int(height), *numbers)
-    bent = _numbers(next((own[key] for key in ("d", "coeffs", "distortion_coefficients") if key in own), None)) or ()
-    model = str(own.get("distortion_model", own.get("model", "")))
+    bent = _coefficients({key.replace("_", ""): value for key, value in own.items()})
+    model = next((own[key] for key in ("distortion_model", "model", "distortion") if isinstance(own.get(key), str)), "")
     scale = own.get("depth_scale", own.get("factor_depth"))
     return CameraFile(intrinsics, Lens(model, tuple(bent)), _unit_m(scale), str(own.get("serial", "")))
+
+
+def _coefficients(own: Mapping[str, Any]) -> list[float]:
+    if any(float(own.get(key) or 0.0) for key in _SINGLE):
+        raise ValueError("it has k1, k2, ... one by one; give them as coeffs in their model's order, and the model")
+    return _numbers(next((own[key] for key in _COEFFICIENTS if not isinstance(own.get(key), str | None)), None)) or []
 
 
 #: By our name: by ROS's calibration's or RealSense's.

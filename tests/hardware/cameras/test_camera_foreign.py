@@ -28,36 +28,57 @@ TOPICS = {
 }
 
 
-def write_bag(path: Path, is_ros2: bool, compressed: bool = False, without: str = "") -> Path:
-    """Three frames, depth 5 ms after colour."""
+#: A lens that bends as K and D have it, and what is left of it once it is undone.
+BENT = {
+    "D": np.array([-0.2, 0.05, 0.0, 0.0, 0.0]),
+    "K": K.matrix.ravel() + 3.0,
+    "P": np.c_[K.matrix, np.zeros(3)].ravel(),
+}
+PINHOLE = {"D": np.zeros(5), "K": K.matrix.ravel(), "P": np.zeros(12)}
+
+
+def write_bag(
+    path: Path,
+    is_ros2: bool,
+    compressed: bool = False,
+    without: str = "",
+    late_ns: int = 5_000_000,
+    storage: StoragePlugin = StoragePlugin.SQLITE3,
+    picture: str = "image_raw",
+    lens: dict = PINHOLE,
+) -> Path:
+    """Three frames, depth a little after colour."""
     store = get_typestore(Stores.ROS2_HUMBLE if is_ros2 else Stores.ROS1_NOETIC)
     types = store.types
     topics = {key: value for key, value in TOPICS.items() if key != without}
+    if "color" in topics:
+        topics["color"] = (TOPICS["color"][0].replace("image_raw", picture), TOPICS["color"][1])
     if compressed:
         for key in ("color", "depth"):
             topics[key] = (
                 f"{topics[key][0]}/compressed{'Depth' * (key == 'depth')}",
                 "sensor_msgs/msg/CompressedImage",
             )
-    writer = Writer2(path, version=8, storage_plugin=StoragePlugin.SQLITE3) if is_ros2 else Writer1(path)
+    writer = Writer2(path, version=8, storage_plugin=storage) if is_ros2 else Writer1(path)
     with writer:
         lines = {key: writer.add_connection(*value, typestore=store) for key, value in topics.items()}
         for number in range(3):
             for key, (_, kind) in topics.items():
-                nanoseconds = number * 33_000_000 + 5_000_000 * (key == "depth")
-                stamp = types["builtin_interfaces/msg/Time"](sec=100, nanosec=nanoseconds)
+                nanoseconds = number * 33_000_000 + late_ns * (key == "depth")
+                seconds = 100 + nanoseconds // 10**9
+                stamp = types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds % 10**9)
                 order = {} if is_ros2 else {"seq": number}
                 header = types["std_msgs/msg/Header"](stamp=stamp, frame_id="camera", **order)
-                message = _message(types, key, kind, header, is_ros2)
+                message = _message(types, key, kind, header, is_ros2, lens)
                 data = store.serialize_cdr(message, kind) if is_ros2 else store.serialize_ros1(message, kind)
                 writer.write(lines[key], 100 * 10**9 + nanoseconds, data)
     return path
 
 
-def _message(types, key: str, kind: str, header, is_ros2: bool):
+def _message(types, key: str, kind: str, header, is_ros2: bool, lens: dict):
     if key == "info":
         roi = types["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-        arrays = {"D": np.zeros(5), "K": K.matrix.ravel(), "R": np.eye(3).ravel(), "P": np.zeros(12)}
+        arrays = lens | {"R": np.eye(3).ravel()}
         arrays = {name.lower() if is_ros2 else name: value for name, value in arrays.items()}
         size = {"height": 120, "width": 160, "distortion_model": "plumb_bob", "binning_x": 0, "binning_y": 0}
         return types[kind](header=header, **size, roi=roi, **arrays)
@@ -86,6 +107,22 @@ def demand_frames(path: Path, count: int) -> None:
 @pytest.mark.parametrize("name", ["ros1.bag", "ros2"])
 def test_a_bag_of_ros_plays(tmp_path: Path, name: str, compressed: bool) -> None:
     demand_frames(write_bag(tmp_path / name, name == "ros2", compressed), 3)
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
+def test_the_file_of_a_ros_2_bag_plays_without_its_folder(tmp_path: Path, storage: StoragePlugin) -> None:
+    (file,) = (p for p in write_bag(tmp_path / "bag", True, storage=storage).iterdir() if p.suffix != ".yaml")
+    demand_frames(file.rename(tmp_path / f"alone{file.suffix}"), 3)
+
+
+def test_pictures_that_are_rectified_are_not_undistorted_again(tmp_path: Path) -> None:
+    demand_frames(write_bag(tmp_path / "ros2", True, picture="image_rect_color", lens=BENT), 3)
+
+
+def test_colour_and_depth_of_other_times_are_told_apart(tmp_path: Path) -> None:
+    camera = open_recording(write_bag(tmp_path / "ros2", True, late_ns=10**11))
+    with pytest.raises(CameraError, match="within 17 ms"):
+        camera.read()
 
 
 @pytest.mark.parametrize(("without", "told"), [("color", "no colour image"), ("info", "no camera_info")])

@@ -81,6 +81,18 @@ def test_wrong_intrinsics_are_named_with_their_number(frame, case: str) -> None:
         locate_table(replace(frame, intrinsics=replace(wrong, **size)), CELL)
 
 
+@pytest.mark.parametrize("k1", [-0.25, -0.1, 0.1])
+def test_a_lens_that_bends_is_named_with_its_number(frame, k1: float) -> None:
+    bent, k = np.array([k1, 0, 0, 0]), frame.intrinsics
+    grid = np.stack(np.meshgrid(np.arange(k.width), np.arange(k.height)), -1).reshape(-1, 1, 2).astype(float)
+    straight = cv2.undistortPoints(grid, k.matrix, bent, P=k.matrix).reshape(k.height, k.width, 2).astype(np.float32)
+    color = cv2.remap(frame.color, straight[..., 0], straight[..., 1], cv2.INTER_LINEAR)
+    with pytest.raises(
+        CalibrationError, match=rf"k1 of {k1:.1f}\d.* not undistorted" if k1 != -0.25 else r"k1 of -0\.2"
+    ):
+        locate_table(replace(frame, color=color), CELL)
+
+
 def test_right_crops_and_sizes_are_not_refused(frame) -> None:
     k = frame.intrinsics
     for left, right, top in ((0, 700, 0), (150, 848, 0), (60, 800, 40)):

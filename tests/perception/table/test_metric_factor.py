@@ -53,6 +53,8 @@ CONTRADICTIONS = {
     "halves": (lambda z: z * 2000, "half millimetres"),
     "centimetres": (lambda z: z * 100, "centimetres"),
     "inches": (lambda z: z / 0.0254, "inches"),
+    "tenths read as thousandths": (lambda z: z * 10, "tenths of a millimetre"),
+    "quarters read as thousandths": (lambda z: z * 4, "quarters of a millimetre"),
     "half of it": (lambda z: z * 0.5, "a factor of 2"),
     "twice": (lambda z: z * 2, "a factor of 0.5"),
     "a fifth more": (lambda z: z * 1.2, "a factor of 0.8"),
@@ -61,6 +63,20 @@ CONTRADICTIONS = {
     "normalised": (lambda z: (z - z.min()) / np.ptp(z), "normalised"),
     "another camera's": (lambda z: np.roll(z * np.linspace(0.8, 1.2, 848, dtype=np.float32), 30, 1), "no factor"),
 }
+
+
+def test_distances_along_rays_are_refused_as_such(frame) -> None:
+    lengths = np.linalg.norm(frame.intrinsics.rays(), axis=2)
+    with pytest.raises(ContradictionError, match="along each pixel's ray"):
+        locate_table(replace(frame, depth_m=frame.depth_m * lengths), CELL)
+
+
+def test_a_sensor_that_a_factor_mends_at_most_tags_only_is_refused(frame) -> None:
+    tag = locate_table(frame, CELL).tags[0]
+    (u, v), depth_m = tag.corners_px.mean(axis=0).astype(int), 0.97 * frame.depth_m
+    depth_m[v - 40 : v + 40, u - 40 : u + 40] += 0.015
+    with pytest.raises(ContradictionError, match="no factor"):
+        locate_table(replace(frame, depth_m=depth_m), CELL)
 
 
 @pytest.mark.parametrize("case", CONTRADICTIONS)

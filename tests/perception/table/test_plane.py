@@ -87,6 +87,13 @@ def test_depth_that_is_no_metre_is_told_by_what_it_is(case: str) -> None:
     assert refusal.value.factor == factor
 
 
+def test_distances_along_rays_are_told_and_depth_is_not() -> None:
+    frame = scene(half_y_m=1.0)
+    assert fit_table(frame).source == "sensor"
+    with pytest.raises(ContradictionError, match="along each pixel's ray"):
+        fit_table(replace(frame, depth_m=frame.depth_m * np.linalg.norm(frame.intrinsics.rays(), axis=2)))
+
+
 def test_depth_that_is_swapped_against_colour_is_told_and_right_depth_is_not() -> None:
     frame = scene(look_at((0.52, 0.35, 0.62), (0.0, 0.2, 0.0)))
     nearer = np.median(frame.depth_m, axis=1, keepdims=True) / frame.depth_m - 1

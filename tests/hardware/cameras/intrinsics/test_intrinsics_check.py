@@ -35,6 +35,10 @@ def test_a_cameras_own_are_taken_at_every_size_and_in_a_crop(k: Intrinsics) -> N
 
 WRONG = {
     "order": (Intrinsics(848, 480, 610.0, 423.5, 610.0, 239.5), "order is fx, cx, fy, cy"),
+    "order, centre first": (Intrinsics(848, 480, 423.5, 239.5, 610.0, 610.0), "order is cx, cy, fx, fy"),
+    "centre turned": (Intrinsics(848, 480, 610.0, 610.0, 239.5, 423.5), "have changed places"),
+    "size turned": (Intrinsics(480, 848, 610.0, 610.0, 423.5, 239.5), "have changed places"),
+    "shares": (Intrinsics(848, 480, 0.72, 1.27, 0.5, 0.5), "shares of the width .* cx is 424"),
     "order, large": (Intrinsics(1280, 720, 915.0, 640.0, 915.0, 360.0), "order is fx, cx, fy, cy"),
     "a larger picture's": (Intrinsics(640, 360, 915.0, 915.0, 639.5, 359.5), "are of 1280x720; .* fx 457.50"),
     "a smaller picture's": (Intrinsics(1280, 720, 457.5, 457.5, 319.5, 179.5), "are of 640x360; .* fx 915.00"),
@@ -57,6 +61,7 @@ def test_wrong_ones_are_told_by_their_cause(case: str) -> None:
 def test_a_crop_that_kept_the_centre_is_doubtful() -> None:
     assert "middle of a 848x480 picture" in doubt(replace(D435, width=640))
     assert "middle of a 1280x720 picture" in doubt(Intrinsics(960, 720, 915.0, 915.0, 640.0, 360.0))
+    assert "the other's" in doubt(Intrinsics(848, 480, 610.0, 610.0, 319.5, 239.5))
     assert "1.33 times fy" in doubt(replace(D435, fx=D435.fy * 4 / 3))
 
 

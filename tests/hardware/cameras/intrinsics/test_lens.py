@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import CameraError
 from core.image import Intrinsics
+from hardware.cameras.intrinsics.files import camera_of
 from hardware.cameras.intrinsics.lens import Lens
 from hardware.cameras.recorded import open_recording
 
@@ -78,3 +79,48 @@ def test_a_folders_unit_and_lens_are_heeded(tmp_path) -> None:
     camera = open_recording(tmp_path)
     assert "undistorted" in camera.notes[0]
     assert np.nanmedian(camera.read().depth_m) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("key", ["coeffs", "D", "distortion_coefficients", "distortion", "dist_coeffs", "distCoeffs"])
+def test_coefficients_are_heeded_whatever_they_are_called(key: str) -> None:
+    assert camera_of({**asdict(K), key: BENT, "distortion_model": "plumb_bob"}).lens == Lens("plumb_bob", BENT)
+
+
+def test_coefficients_that_cannot_be_put_in_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="one by one"):
+        camera_of({**asdict(K), "k1": 0.1, "k2": -0.05})
+    assert camera_of({**asdict(K), "k1": 0.0, "distortion": "none"}).lens == Lens("none", ())
+
+
+PAIRS = [
+    ("color_7.png", "depth_7.png"),
+    ("7_color.jpg", "7_depth.png"),
+    ("rgb.webp", "depth.npy"),
+    ("img_07.tif", "07.aligned_depth.png"),
+]
+
+
+@pytest.mark.parametrize(("color_name", "depth_name"), PAIRS)
+def test_depth_is_found_by_the_words_that_tell_it_from_colour(tmp_path, color_name: str, depth_name: str) -> None:
+    (tmp_path / "intrinsics.yaml").write_text(json.dumps(asdict(K)))
+    cv2.imwrite(str(tmp_path / color_name), np.full((120, 160, 3), 90, np.uint8))
+    millimetres = np.full((120, 160), 800, np.uint16)
+    if depth_name.endswith("npy"):
+        np.save(tmp_path / depth_name, (millimetres / 1000).astype(np.float32))
+    else:
+        cv2.imwrite(str(tmp_path / depth_name), millimetres)
+    assert np.nanmedian(open_recording(tmp_path).read().depth_m) == pytest.approx(0.8)
+
+
+def test_depth_that_may_be_of_either_picture_is_of_neither(tmp_path) -> None:
+    (tmp_path / "intrinsics.json").write_text(json.dumps(asdict(K)))
+    for name in ("rgb_1.png", "color_1.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((120, 160, 3), 90, np.uint8))
+    cv2.imwrite(str(tmp_path / "depth_1.png"), np.full((120, 160), 800, np.uint16))
+    camera = open_recording(tmp_path)
+    assert np.isnan(camera.read().depth_m).all() and "depth_1.png ignored" in camera.notes[0]
+
+
+def test_an_empty_folder_is_called_so(tmp_path) -> None:
+    with pytest.raises(CameraError, match="is empty"):
+        open_recording(tmp_path)
