@@ -49,7 +49,7 @@ def _show(console: Console, comparisons: Sequence[RateComparison], caveats: Sequ
 
 def _show_parted(console: Console, one: RateComparison) -> None:
     """The trials of scenes that one of the two got right."""
-    if one.parted:
+    if len(one.parted):
         pairs = ", ".join(f"{first}/{second}" for first, second in one.parted[:_NAMED])
         more = f" and {len(one.parted) - _NAMED} more (--json)" if len(one.parted) > _NAMED else ""
         console.say(f"    Trials that part them ({one.first}/{one.second}): {pairs}{more}")

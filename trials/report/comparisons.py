@@ -1,10 +1,13 @@
 """Estimators compared by their first picks: on matched scenes where there are any, else as independent samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
+import numpy as np
+
 from core.report.words import counted
+from trials.arrays.trial_arrays import Ints
 from trials.campaign import Campaign
 from trials.report.counting import CountedTrials, FirstPicks, match_scenes
 from trials.statistics.comparison import RateTest, barnard, holm, mcnemar
@@ -22,8 +25,8 @@ class PickSample:
 class RateComparison:
     """Two samples on one surface, or on all where it is empty.
 
-    corrected_p: Holm's over all that were made together. parted: matched scenes that one got right and the other not,
-    as the ids of their trials. unmatched: first picks of each that no scene of the other answers, left out.
+    corrected_p: Holm's over all that were made together. parted (M, 2): matched scenes that one got right and the other
+    not, as the ids of their trials. unmatched: first picks of each that no scene of the other answers, left out.
     """
 
     surface: str
@@ -31,7 +34,7 @@ class RateComparison:
     second: str
     test: RateTest
     corrected_p: float
-    parted: tuple[tuple[int, int], ...] = ()
+    parted: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     unmatched: tuple[int, int] = (0, 0)
 
 
@@ -60,7 +63,7 @@ def compare(surface: str, first: PickSample, second: PickSample) -> RateComparis
         return RateComparison(*names, test, test.p)
     test = mcnemar(counts)
     unmatched = len(one.keys) - counts.scenes, len(other.keys) - counts.scenes
-    return RateComparison(*names, test, test.p, tuple(map(tuple, parted.tolist())), unmatched)
+    return RateComparison(*names, test, test.p, parted, unmatched)
 
 
 def with_holm(comparisons: Sequence[RateComparison]) -> tuple[RateComparison, ...]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.trials.blinding import Blinding
 from core.errors import TrialError
+from core.json_values import plain
 from tests.support.drawn.campaigns import SURFACES, add, campaign, log_campaign
 from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import TrialStore
@@ -320,4 +321,5 @@ def test_a_report_is_the_same_of_a_file_and_of_a_server_that_keeps_another_time(
     for name in ("trials.csv", "trials.parquet", "table.tex"):
         assert files[name].read_bytes() == others[name].read_bytes(), name
     assert "Z" in files["trials.csv"].read_text().splitlines()[1]
-    assert (here.rates, here.totals, here.comparisons) == (there.rates, there.totals, there.comparisons)
+    assert (here.rates, here.totals) == (there.rates, there.totals)
+    assert plain(here.comparisons) == plain(there.comparisons)
