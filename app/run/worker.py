@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -38,10 +39,11 @@ def is_any_busy() -> bool:
 
 
 class Worker:
-    """A thread beside the main one, which does one piece of work after the other."""
+    """A thread beside the main one, which does one piece of work after the other, and ends when nobody has it."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        weakref.finalize(self, self._queue.put, None)
         self._is_started = False
         self._given_up = ""
 
@@ -55,7 +57,7 @@ class Worker:
             VitroError: the function's own.
         """
         if not self._is_started:
-            threading.Thread(target=self._serve, name="stages", daemon=True).start()
+            threading.Thread(target=_serve, args=(self._queue,), name="stages", daemon=True).start()
             self._is_started = True
         answers: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
         is_awaited, began = threading.Event(), threading.Event()
@@ -84,13 +86,15 @@ class Worker:
             raise error if isinstance(error, VitroError) else _failure(stage, error) from error
         return answer  # type: ignore[return-value]
 
-    def _serve(self) -> None:
-        global _busy
-        while True:
-            work = self._queue.get()
-            _busy += 1
-            work()
-            _busy -= 1
+
+def _serve(queue: "SimpleQueue[Callable[[], None] | None]") -> None:
+    """Holds neither who asks nor, while it waits, what it last worked on: models and pictures."""
+    global _busy
+    while (work := queue.get()) is not None:
+        _busy += 1
+        work()
+        _busy -= 1
+        del work
 
 
 def _await(answers: "SimpleQueue[Any]", limit_s: float) -> Any:

@@ -1,9 +1,12 @@
 """Stages end in time and with words, whatever a part does; nothing that comes too late is used."""
 
+import gc
 import signal
 import subprocess
 import sys
 import threading
+import time
+import weakref
 
 import pytest
 
@@ -80,3 +83,27 @@ app.cli.main(["run"])
 def test_a_process_ends_with_its_code_though_a_stage_computes_still() -> None:
     done = subprocess.run([sys.executable, "-c", LEFT_BUSY], cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (130, "said", "")
+
+
+class Model:
+    def estimate(self) -> int:
+        return 1
+
+
+def test_a_worker_holds_no_model_once_it_has_answered_and_its_thread_ends_with_it() -> None:
+    worker, model = Worker(), Model()
+    thread = worker.run("estimate", 5.0, threading.current_thread)
+    seen = weakref.ref(model)
+    assert worker.run("estimate", 5.0, model.estimate) == 1
+    del model
+    let_go = threading.Event()
+    weakref.finalize(worker, let_go.set)
+    for _ in range(1000):  # the answer comes before the thread is through
+        if seen() is None:
+            break
+        time.sleep(0.01)
+    assert seen() is None
+    del worker
+    gc.collect()
+    thread.join(30.0)
+    assert let_go.is_set() and not thread.is_alive()
