@@ -12,13 +12,11 @@ import numpy as np
 
 from app.bench.fuzz.data_readers import DATA_READERS
 from app.bench.fuzz.reader import COLOR, DEPTH_M, INTRINSICS, Reader
+from app.bench.fuzz.recording_readers import RECORDING_READERS
 from app.paths import CELLS
 from core import image_file
 from core.cell import load_cell
 from core.work import Work
-
-_TOPIC = "/device_0/sensor_0/Depth_0/image/data"
-
 
 _TOPIC = "/device_0/sensor_0/Depth_0/image/data"
 
@@ -190,5 +188,6 @@ READERS: dict[str, Reader] = {
     "db3": Reader("a.db3", _write_db3, partial(_at, "a.db3", _read_index)),
     "bag": Reader("a.bag", _write_bag, partial(_at, "a.bag", _read_index)),
     "trials.db": Reader("trials.db", _write_log, _read_log),
+    **RECORDING_READERS,
     **DATA_READERS,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class VideoClip(FileClip[VideoFrame]):
         with _open(path) as (container, stream):
             self.fps = float(stream.average_rate or stream.guessed_rate or NOMINAL_FPS)
             due_s = _due_s(container, stream)
-            total = stream.frames or round(due_s * self.fps) or None
+            total = stream.frames or (round(due_s * self.fps) if isfinite(due_s * self.fps) else 0) or None
             end_s = 0.0
             for frame in self._decode(container, stream):
                 is_turned = _quarters(frame) % 2
@@ -121,6 +122,8 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not streams or container.format.name in _NO_VIDEOS or container.format.name.endswith("_pipe"):
             raise CameraError(f"{path} holds no video.", "Name a video file, a .bag, a .db3 or a folder of frames.")
         context = streams[0].codec_context
+        if context is None:
+            raise CameraError(f"{path} has a video that nothing here decodes.", _COPY_AGAIN)
         context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         # Threads would complain out of turn, and libav's logging may lock up with them.
         context.thread_count = 1

@@ -9,6 +9,7 @@ from core.image import Intrinsics, known_depth
 from core.image_file import read_image, read_png
 from hardware.cameras.camera import Camera, EndOfRecording
 from hardware.cameras.clips.clip import NOMINAL_FPS
+from hardware.cameras.foreign.mat_file import read_mat
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.intrinsics.check import why_not
 
@@ -69,16 +70,14 @@ class GraspNetCamera(Camera):
 
     def _meta(self, stem: str, width: int, height: int) -> tuple[Intrinsics, float]:
         """Intrinsics, and metres in a unit of depth: `factor_depth` units are one."""
-        import scipy.io
-
         file = self._file("meta", stem)
         try:
-            meta = scipy.io.loadmat(file, variable_names=["intrinsic_matrix", "factor_depth"])
-            K, units = np.array(meta["intrinsic_matrix"], float), float(np.ravel(meta["factor_depth"])[0])
+            meta = read_mat(file)
+            K, units = meta["intrinsic_matrix"], float(np.ravel(meta["factor_depth"])[0])
             k = Intrinsics(width, height, *(float(K[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
             if not 1 <= units <= 1e6:
                 raise ValueError(f"factor_depth is {units:g}")
-        except Exception as error:  # scipy raises whatever its reader met
+        except (OSError, ValueError, LookupError) as error:
             raise CameraError(
                 f"{file} cannot be read ({error or 'damaged'}).", "Give intrinsic_matrix and factor_depth, as GraspNet."
             ) from error

@@ -7,37 +7,24 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import CameraError
 from core.image import Intrinsics, depth_unit_m, known_depth
 from hardware.cameras.camera import Camera, EndOfRecording
+from hardware.cameras.foreign.ros_images import color_of, depth_of
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.intrinsics.check import why_not
 from hardware.cameras.intrinsics.lens import Lens, undistort
 
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _INFO = "sensor_msgs/msg/CameraInfo"
-#: Colour's encodings: channels, and what makes them RGB.
-_ENCODINGS = {
-    "rgb8": (3, None),
-    "bgr8": (3, cv2.COLOR_BGR2RGB),
-    "rgba8": (4, cv2.COLOR_RGBA2RGB),
-    "bgra8": (4, cv2.COLOR_BGRA2RGB),
-    "mono8": (1, cv2.COLOR_GRAY2RGB),
-    "8UC3": (3, cv2.COLOR_BGR2RGB),
-}
-_DEPTHS = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
 #: Colour and depth nearer in time than this are of one moment [s]; half a frame at 30 Hz.
 _TOGETHER_S = 0.017
 #: So many messages at most wait for their counterpart.
 _WAITING = 30
-#: A compressedDepth message begins with this many bytes that are no PNG.
-_DEPTH_HEADER = 12
 #: Pictures of topics so named are undistorted already: P is theirs, K and D are the camera's.
-_RECTIFIED = "rect"
+_RECTIFIED = "/image_rect"
 _REMEDY = "Record /camera/color/image_raw, /camera/color/camera_info and /camera/aligned_depth_to_color/image_raw."
 
 
@@ -58,6 +45,14 @@ class RosBagCamera(Camera):
         with _naming_damage(self.name):
             self._reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
             self._reader.open()
+        try:
+            self._understand(path)
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def _understand(self, path: Path) -> None:
+        """Finds colour, its intrinsics and aligned depth. Raises as the class says."""
         topics = {connection.topic: connection.msgtype for connection in self._reader.connections}
         images = [topic for topic, kind in topics.items() if kind in _IMAGES]
         self._color = _choose(images, ("color", "rgb", "image"), is_depth=False)
@@ -110,11 +105,10 @@ class RosBagCamera(Camera):
         )
         if named is None:
             return None
-        for connection, _, raw in self._reader.messages([c for c in self._reader.connections if c.topic == named]):
-            message: Any = self._reader.deserialize(raw, connection.msgtype)
+        for _, message in self._messages(named):
             matrix, projection, bent = (_array(message, key) for key in ("k", "p", "d"))
             lens, numbers = Lens(message.distortion_model, tuple(bent)), [matrix[at] for at in (0, 4, 2, 5)]
-            if _RECTIFIED in topic.rsplit("/", 1)[-1] and projection[0] > 0:
+            if _RECTIFIED in topic and projection[0] > 0:
                 lens, numbers = Lens("none", ()), [projection[at] for at in (0, 5, 2, 6)]
             k = Intrinsics(message.width, message.height, *numbers)
             if reason := why_not(k):
@@ -122,16 +116,21 @@ class RosBagCamera(Camera):
             return k, lens
         return None
 
+    def _messages(self, *topics: str) -> Iterator[tuple[str, Any]]:
+        """Topic and message of all of these, in the order of their times."""
+        wanted = [connection for connection in self._reader.connections if connection.topic in topics]
+        with _naming_damage(self.name):
+            for connection, _, raw in self._reader.messages(wanted):
+                yield connection.topic, self._reader.deserialize(raw, connection.msgtype)
+
     def _play(self) -> Iterator[RgbdFrame]:
         waiting: dict[str, deque[tuple[float, Any]]] = {
             topic: deque(maxlen=_WAITING) for topic in (self._color, self._depth)
         }
-        wanted = [c for c in self._reader.connections if c.topic in waiting]
         number = 0
-        for connection, _, raw in self._reader.messages(wanted):
-            message: Any = self._reader.deserialize(raw, connection.msgtype)
+        for topic, message in self._messages(*waiting):
             stamp_s = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
-            waiting[connection.topic].append((stamp_s, message))
+            waiting[topic].append((stamp_s, message))
             if not self._depth:
                 yield self._frame(message, None, number, stamp_s)
                 number += 1
@@ -146,8 +145,10 @@ class RosBagCamera(Camera):
 
     def _frame(self, color_message: Any, depth_message: Any, number: int, stamp_s: float) -> RgbdFrame:
         k = self.intrinsics
-        color = _color_of(color_message)
-        depth = np.full(color.shape[:2], np.nan, np.float32) if depth_message is None else _depth_of(depth_message)
+        color = color_of(color_message, self.name)
+        depth = np.full(k.rays().shape[:2], np.nan, np.float32)
+        if depth_message is not None:
+            depth = depth_of(depth_message, self.name)
         if color.shape[:2] != (k.height, k.width) or depth.shape != (k.height, k.width):
             raise CameraError(
                 f"Frame {number} of {self.name} has colour of {color.shape[:2]} and depth of {depth.shape}, its "
@@ -209,35 +210,3 @@ def _choose(topics: list[str], words: tuple[str, ...], is_depth: bool) -> str:
     """The topic with the first of the words in it, the raw before the compressed; "" where there is none."""
     fitting = sorted((t for t in topics if ("depth" in t.lower()) == is_depth), key=lambda t: ("compressed" in t, t))
     return next((t for word in words for t in fitting if word in t.lower() and "infra" not in t.lower()), "")
-
-
-def _color_of(message: Any) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB of an image message."""
-    if not hasattr(message, "encoding"):
-        image = cv2.imdecode(np.asarray(message.data), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"an image of the format {message.format!r} that cannot be decoded")
-        return np.ascontiguousarray(image[..., ::-1])
-    if message.encoding not in _ENCODINGS:
-        raise CameraError(f"Colour as {message.encoding} is not known.", f"Record one of {', '.join(_ENCODINGS)}.")
-    channels, conversion = _ENCODINGS[message.encoding]
-    rows = np.asarray(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    return pixels.copy() if conversion is None else np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
-
-
-def _depth_of(message: Any) -> NDArray[Any]:
-    """(H, W) uint16 [mm] or float32 [m] of an image message."""
-    if not hasattr(message, "encoding"):
-        data = np.asarray(message.data)[_DEPTH_HEADER if "compressedDepth" in message.format else 0 :]
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        if image is None or image.dtype != np.uint16 or "32FC1" in message.format:
-            raise CameraError(
-                f"Depth as {message.format} is not known.", "Record it raw, or as 16-bit compressedDepth."
-            )
-        return image
-    if message.encoding not in _DEPTHS:
-        raise CameraError(f"Depth as {message.encoding} is not known.", f"Record one of {', '.join(_DEPTHS)}.")
-    kind = np.dtype(_DEPTHS[message.encoding]).newbyteorder(">" if message.is_bigendian else "<")
-    rows = np.frombuffer(np.asarray(message.data, np.uint8).tobytes(), kind).reshape(message.height, -1)
-    return rows[:, : message.width].astype(kind.newbyteorder("="))

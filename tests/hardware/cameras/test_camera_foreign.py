@@ -15,6 +15,7 @@ from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.clips.files import open_clip
+from hardware.cameras.foreign.mat_file import read_mat
 from hardware.cameras.recorded import open_recording
 
 K = Intrinsics(160, 120, 115.0, 114.0, 78.5, 60.0)
@@ -142,3 +143,14 @@ def test_graspnets_layout_plays_in_its_own_unit(tmp_path: Path) -> None:
     meta.write_bytes(b"damaged")
     with pytest.raises(CameraError, match=r"0000\.mat cannot be read"):
         open_recording(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_mat_file_reads_as_scipy_reads_it(tmp_path: Path, packed: bool) -> None:
+    arrays = {"intrinsic_matrix": K.matrix, "factor_depth": np.array([[1000]]), "ids": np.arange(9, dtype=np.int16)}
+    arrays |= {"poses": _RNG.normal(size=(3, 4, 5)), "few": np.array([[7]], np.uint8)}
+    scipy.io.savemat(tmp_path / "a.mat", {**arrays, "said": "text", "more": {"a": 1.0}}, do_compression=packed)
+    found, truth = read_mat(tmp_path / "a.mat"), scipy.io.loadmat(tmp_path / "a.mat")
+    assert set(found) == set(arrays)
+    for name, array in found.items():
+        assert np.array_equal(array, truth[name])
