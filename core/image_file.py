@@ -4,8 +4,8 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from contextlib import contextmanager, redirect_stdout
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def read_exr(file: Path) -> dict[str, NDArray[np.float32]]:
     """
     import OpenEXR
 
-    with _naming_damage(file):
+    # OpenEXR warns of damage on standard output, where a program may await JSON.
+    with _naming_damage(file), redirect_stdout(StringIO()):
         demand_file(file)
         with OpenEXR.File(str(file), header_only=True) as exr:
             low, high = exr.header()["dataWindow"]

@@ -30,7 +30,8 @@ _HEAD, _END = "vitro_trials", "end"
 _MEMBER = "trials.jsonl"
 #: Characters of a line: no row is longer.
 _LONGEST_LINE = 1 << 26
-_DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError)
+#: RuntimeError: a flipped bit says that it is encrypted.
+_DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError)
 _NOT_A_ROW = (ValueError, TypeError, LookupError, RecursionError)
 
 

@@ -225,6 +225,16 @@ def test_an_export_of_a_newer_vitro_is_refused(log: str, other: TrialStore, tmp_
     refused(TrialStore(log), path, "version 99")
 
 
+def test_a_zip_that_says_it_is_encrypted_is_refused(log: str, tmp_path: Path) -> None:
+    with TrialStore(log) as store, (tmp_path / "a.zip").open("wb") as file:
+        write_zip(read_content(store), file)
+    packed = bytearray((tmp_path / "a.zip").read_bytes())
+    packed[packed.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(packed)
+    with TrialStore(log) as store:
+        refused(store, tmp_path / "a.zip", "encrypted")
+
+
 def test_a_zip_of_something_else_is_refused(log: str, tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
