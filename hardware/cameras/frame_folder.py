@@ -58,7 +58,8 @@ class FrameFolderCamera(Camera):
         self.name = str(self._path)
         camera = read_intrinsics(_intrinsics_file(self._path))
         self.intrinsics, self._serial = camera.intrinsics, camera.serial or self._path.name
-        self._depth_scale, self._undistortion = camera.depth_scale, camera.lens.undistortion(camera.intrinsics)
+        self._depth_scale = camera.depth_scale
+        self._undistortion = camera.lens.undistortion(camera.intrinsics, self.name)
         self._images = _images(self._path)
         if not self._images:
             raise CameraError(f"{self._path} holds no frame.", _LAYOUT)

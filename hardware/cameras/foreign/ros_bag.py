@@ -46,7 +46,8 @@ class RosBagCamera(Camera):
             self._reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
             self._reader.open()
         try:
-            self._understand(path)
+            with _naming_damage(self.name):
+                self._understand(path)
         except BaseException:
             self._reader.close()
             raise
@@ -62,7 +63,7 @@ class RosBagCamera(Camera):
         info = self._info(self._color, topics)
         if info is None:
             raise CameraError(f"{path} has no camera_info of {self._color}.", _REMEDY)
-        self.intrinsics, self._undistortion = info[0], info[1].undistortion(info[0])
+        self.intrinsics, self._undistortion = info[0], info[1].undistortion(info[0], self.name)
         depth_info = self._info(self._depth, topics) if self._depth else None
         if depth_info is not None and depth_info[0] != self.intrinsics:
             raise CameraError(f"{self._depth} of {path} is not aligned to {self._color}: another camera's.", _REMEDY)

@@ -37,7 +37,9 @@ class Lens:
     def is_pinhole(self) -> bool:
         return _MODELS.get(self.model.lower()) == "none" or not any(self.coefficients)
 
-    def undistortion(self, k: Intrinsics) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    def undistortion(
+        self, k: Intrinsics, whose: str = "The camera"
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Maps (H, W) for `cv2.remap` that make a picture a pinhole's of the same intrinsics; None where it is one.
 
         Raises:
@@ -59,7 +61,7 @@ class Lens:
             x, y = _by_realsense(k, coefficients)
         else:
             raise CameraError(
-                f"The lens model {self.model or 'without a name'} with {count} coefficients is not known.",
+                f"{whose} has a lens model that is not known: {self.model or 'without a name'}, {count} coefficients.",
                 f"Undistort the pictures, or give one of {', '.join(filter(None, _MODELS))} with its numbers.",
             )
         return np.asarray(x, np.float32), np.asarray(y, np.float32)
