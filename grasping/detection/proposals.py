@@ -32,6 +32,9 @@ SWEEP_M = 0.22
 #: What is this far behind the outermost point is not touched; nearer points weigh the more, the nearer.
 SKIN_M = 0.004
 MIN_CONTACTS = 1.5
+#: So far the palm stays off what stands between the fingers, for depth errs by more than `CLEARANCE_M`, as long as the
+#: fingers then still go so far past the contacts.
+PALM_ROOM_M, ROOMY_DEPTH_M = 0.020, 0.010
 _BATCH = 192
 
 
@@ -173,7 +176,10 @@ def _insert(proposals: Proposals, obstacles: PointCloud) -> Fit:
         gap = opening / 2 if part.moves else 0.0
         hit = ahead & (np.abs(x) < part.half_x_m + CLEARANCE_M)
         hit &= (across > gap + part.y_inner_m) & (across < gap + part.y_outer_m + CLEARANCE_M)
-        depth = np.minimum(depth, np.where(hit, z, np.inf).min(0) + part.z_start_m - CLEARANCE_M)
+        limit = np.where(hit, z, np.inf).min(0) + part.z_start_m - CLEARANCE_M
+        if not part.moves:
+            limit = np.minimum(limit, np.maximum(limit - PALM_ROOM_M, ROOMY_DEPTH_M))
+        depth = np.minimum(depth, limit)
     depth = np.minimum(depth, _depth_to_table(proposals))
     depth = np.minimum(depth, MAX_DEPTH_M).astype(np.float32)
     between = (np.abs(x) < TIP.half_x_m) & (np.abs(y) < opening / 2) & (z < depth) & (z > depth - PAD_LENGTH_M)
