@@ -147,13 +147,8 @@ def write_grasps(path: Path, rows: NDArray) -> None:
         np.save(file, check_rows(rows))
 
 
-def suppress(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-maximum suppression: the rows that `local_maxima` names."""
-    return rows[local_maxima(rows)]
-
-
 def local_maxima(rows: NDArray[np.float64], spacing: float = 1.0) -> NDArray[np.intp]:
-    """Indices by falling score: of rows nearer than both limits, the best score stays.
+    """Non-maximum suppression: indices by falling score; of rows nearer than both limits, the best score stays.
 
     A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper. spacing: share of the
     usual limits.

@@ -16,7 +16,7 @@ from core.cell import Cell
 from core.image import RgbdImage
 from core.plugins import part_name
 from grasping.detection.confidence import unsure_share
-from grasping.detection.detector import DetectorInput
+from grasping.detection.detector import SPACING, DetectorInput
 from grasping.detection.registry import create_detector, find_detector
 from grasping.grasp_set import GraspSet
 from grasping.planning.grasp_plan import GraspPlan
@@ -109,7 +109,7 @@ class Pipeline:
         return replace(metric, objects=metric.objects.inside(region))
 
     def detect(
-        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
+        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = SPACING
     ) -> GraspSet:
         """Grasps on what stands on the table, their score the probability of success; none where nothing does.
         spacing: see `DetectorInput`."""

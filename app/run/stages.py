@@ -17,6 +17,7 @@ from app.run.worker import P, R
 from core.cell import Cell
 from core.errors import PlanningError, VitroError
 from core.report.words import counted
+from grasping.detection.detector import SPACING
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
@@ -152,7 +153,7 @@ class Stages:
         return plan(bold), True
 
     def _find_grasps(
-        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = 1.0
+        self, frame: RgbdFrame, view: TableView, metric: MetricDepth, joints: ArmJoints, spacing: float = SPACING
     ) -> GraspSet:
         """What the detector finds, less likely where earlier attempts speak against it."""
         grasps = self.within("detect", self.pipeline.detect, frame, view, metric, joints, spacing)

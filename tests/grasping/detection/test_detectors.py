@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from core.errors import ConfigurationError, PerceptionError
 from core.transforms import apply
 from grasping.detection.completion import complete
-from grasping.detection.detector import DetectorInput
+from grasping.detection.detector import SPACING, DetectorInput
 from grasping.detection.point_cloud import FreeSpace, observed_surface
 from grasping.detection.registry import create_detector
 from grasping.detection.segmentation import object_points, table_frame
@@ -25,7 +25,7 @@ from grasping.grasp_set import (
     T_camera_tcp,
     check_rows,
     fingertips,
-    suppress,
+    local_maxima,
 )
 from grasping.success import load_success_model
 from tests.support.scenes.tabletop import EVERYWHERE, INTRINSICS, Tabletop, cuboid, drawn, lay
@@ -102,7 +102,7 @@ def test_rows_are_sorted_valid_apart_from_each_other_and_within_the_gripper():
     assert (rows[:, WIDTH] <= 0.07 - 0.006).all()
     assert (rows[:, DEPTH] > 0).all()
     assert (scene.plane.height(fingertips(rows)) > 0.004).all()
-    assert len(suppress(rows)) == len(rows)
+    assert len(local_maxima(rows, SPACING)) == len(rows)
     approach = rows[:, 4:13].reshape(-1, 3, 3)[:, :, 0] @ scene.plane.normal
     assert approach.min() < -0.9 and approach.max() > -0.3
 
