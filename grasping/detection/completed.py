@@ -87,6 +87,7 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
         may = np.unique(labels[is_told])
         backs = apply(invert(T_camera_table), backs)
         surfaces = [complete_object(surface[labels == k], backs[labels == k], space) for k in range(labels.max() + 1)]
+        surfaces = [s if k in may else _beside_the_told(s, given, T_camera_table) for k, s in enumerate(surfaces)]
     meant = set(given.steering.meant(points, labels, given.intrinsics).tolist())
     graspable = [
         k for k in may.tolist() if k in meant and np.ptp(surfaces[k].points_m[:, :2], axis=0).max() < MAX_EXTENT_M
@@ -97,6 +98,17 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
     cloud = points.astype(np.float32)
     through = _seen_through(given, told)
     return CompletedObjects(cloud, weight, labels, surfaces, graspable, cut_off, others, T_camera_table, note, *through)
+
+
+def _beside_the_told(surface: PointCloud, given: DetectorInput, T_camera_table: Matrix) -> PointCloud:
+    """What nobody told apart, without what was added to it in or behind an object that somebody did: a shadow that a
+    network sees stand reached through the can that throws it. That space is hidden and counts as such."""
+    assert given.objects is not None
+    points_m = apply(T_camera_table, surface.points_m)
+    width, height = given.intrinsics.width, given.intrinsics.height
+    u, v = (given.intrinsics.project(points_m).round().astype(int).clip(0, [width - 1, height - 1])).T
+    is_behind = given.objects.mask[v, u] & ~(points_m[:, 2] < given.depth_m[v, u])
+    return surface[(surface.seen > 0) | ~is_behind]
 
 
 def _seen_through(given: DetectorInput, told: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.transforms import apply, invert
+from grasping.detection.completed import completed_objects
 from grasping.detection.detector import DetectorInput
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M, TIP
 from grasping.detection.point_cloud import FreeSpace, observed_surface
@@ -148,6 +149,19 @@ def test_a_small_thing_that_stands_clear_beside_an_object_is_kept_clear_of() -> 
     points = find_objects(given(scene, told_apart(scene, PLACES[0], size_m=box)))[0]
     world = apply(scene.T_world_camera, points)
     assert (np.abs(world[:, :2] - beside) < 0.008).all(axis=1).sum() > 30
+
+
+def test_what_nobody_told_apart_is_not_taken_to_go_on_within_and_behind_an_object() -> None:
+    """As of a shadow that a network sees stand: its other half was made up in the can that throws it."""
+    scene = lay(cuboid(SIZE_M, PLACES[0]), drawn("can", 1, (-0.03, 0.05)))
+    objects = told_apart(scene, PLACES[0])
+    found = completed_objects(given(scene, objects))
+    assert found is not None and found.graspable == [0]
+    unseen, labels = found.unseen()
+    assert (labels == 0).any() and (labels == 1).any(), "both have a back"
+    beside = unseen[labels == 1]
+    u, v = np.rint(INTRINSICS.project(beside)).astype(int).T
+    assert not (objects.mask[v, u] & (beside[:, 2] > scene.depth_m[v, u])).any()
 
 
 def test_where_nothing_was_told_apart_points_decide_as_ever() -> None:
