@@ -21,6 +21,9 @@ BEHIND_M, ON_TABLE_M = 0.015, 0.010
 #: less likely than this, and the estimator is less sure than this of what it says; behind the table, and where an
 #: object's own image would be, one of them is enough.
 LEAST_OBJECT, LEAST_CONFIDENCE = 0.2, 0.4
+#: Where the sensor sees nothing of what stands on a table that shows images, both must doubt it so much: of 50 phantoms
+#: and 6 parts of things that nobody told apart, in 118 captures, this takes 23 phantoms and no thing.
+LEAST_OBJECT_UNSEEN, LEAST_CONFIDENCE_UNSEEN, MOST_SEEN = 0.1, 0.25, 0.05
 #: Within a window this wide [px] the sensor must see this share of what stands there, and most of that must be so.
 WINDOW_PX, LEAST_KNOWN, MOST = 15, 0.3, 0.5
 #: A table of which the sensor sees at least half, and at most this share behind it, is matt: it shows no images.
@@ -79,6 +82,9 @@ def without_reflections(
     if not is_matt(sensed_m[~objects.mask]):
         agrees = _share(is_known & (np.abs(height_m - estimated_m) < AGREE_M))
         is_image |= images & is_doubtful & (agrees <= MOST * _share(stands))
+        is_phantom = (objects.probability < LEAST_OBJECT_UNSEEN) & (confidence < LEAST_CONFIDENCE_UNSEEN)
+        sees = _share(is_known & (height_m > ON_TABLE_M))
+        is_image |= ~objects.mask & is_phantom & (sees <= MOST_SEEN * _share(stands))
     return np.where(is_image & stands, table_m, estimate_m).astype(np.float32)
 
 

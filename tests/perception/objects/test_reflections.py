@@ -103,3 +103,24 @@ def test_an_objects_image_is_below_it_and_the_table_on_a_table_that_mirrors() ->
     assert erases(np.where(blob, np.nan, behind_m))
     assert not erases(np.where(blob, np.nan, table_m)), "of a matt table"
     assert not erases(np.where(blob, estimate_m, behind_m)), "of what the sensor sees too"
+
+
+@pytest.mark.parametrize(
+    ("probability", "confidence", "table_m", "sensor_m", "is_kept"),
+    [
+        (0.02, 0.15, 0.7, 0.0, False),
+        (0.15, 0.15, 0.7, 0.0, True),
+        (0.02, 0.35, 0.7, 0.0, True),
+        (0.02, 0.15, 0.6, 0.0, True),
+        (0.02, 0.15, 0.7, 0.56, True),
+    ],
+    ids=["nobody believes in it", "an object perhaps", "the estimator does", "a matt table", "the sensor sees it"],
+)
+def test_on_a_mirror_what_no_sensor_sees_and_both_networks_doubt_is_the_table(
+    probability: float, confidence: float, table_m: float, sensor_m: float, is_kept: bool
+) -> None:
+    sensed_m = np.where(BLOB, sensor_m, table_m).astype(np.float32)
+    objects = ObjectMap(NOBODY, np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)
+    sure = np.full(BLOB.shape, confidence, np.float32)
+    left_m = without_reflections(ESTIMATE_M, sure, sensed_m, objects, TABLE, K.rays(), NOBODY > 0)
+    np.testing.assert_allclose(left_m[30:60, 40:80], ESTIMATE_M[30:60, 40:80] if is_kept else 0.6, atol=1e-6)
