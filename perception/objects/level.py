@@ -128,7 +128,7 @@ class _Level:
             return False
         if solid.explained < WELL_EXPLAINED:
             return crowd.share < LEAST_SHARE and self._bend(its, its & ~is_end, higher_m)
-        if outline.kind is Kind.UPRIGHT and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
+        if outline.kind in (Kind.UPRIGHT, Kind.BOX) and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
             self._fronts.shift(its, float(np.median(higher_m[wall])))
             self._fronts.replace(wall, wall_m)
         else:

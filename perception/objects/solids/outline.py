@@ -1,5 +1,5 @@
-"""What an object's outline tells of its shape: a solid of revolution that stands or lies on the table, a ball, or
-something flat."""
+"""What an object's outline tells of its shape: a solid of revolution that stands or lies on the table, a box, a ball,
+or something flat."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.solids.lying_solid import LyingSolid, fit_lying
+from perception.objects.solids.upright_box import UprightBox, fit_box
 from perception.objects.solids.upright_solid import UprightSolid, fit_upright
 
 Mask = NDArray[np.bool_]
@@ -25,6 +26,9 @@ LOW, TALL = 0.75, 1.3
 LONG, LYING_EXPLAINED, NOT_UPRIGHT, LESS_UPRIGHT = 1.2, 0.88, 0.68, 0.15
 #: What does not stand and is narrower than this [m] is cutlery: flat, and hardly round.
 FLAT_WIDTH_M, FLAT_EXPLAINED = 0.040, 0.75
+#: What an upright solid explains better than this is round. A box explains so much of its own outline, and of what is
+#: round at most .945: of 188 captures.
+SURELY_ROUND, BOX_EXPLAINED = 0.95, 0.95
 #: What fills its enclosing circle more than this may be a ball, and does not tell where it would stand on a foot. What
 #: fills it so well, is so well explained as one, and so wide [m], is one: what is smaller may be the bowl of a spoon,
 #: what is larger is a bowl.
@@ -34,6 +38,7 @@ ROUND, BALL_ROUND, BALL_EXPLAINED, BALL_WIDTHS_M = 0.85, 0.88, 0.95, (0.040, 0.0
 class Kind(Enum):
     UNKNOWN = "unknown"
     UPRIGHT = "upright"
+    BOX = "box"
     LYING = "lying"
     BALL = "ball"
     FLAT = "flat"
@@ -44,7 +49,7 @@ class Outline:
     """solid is None where the kind is unknown."""
 
     kind: Kind
-    solid: UprightSolid | LyingSolid | None = None
+    solid: UprightSolid | UprightBox | LyingSolid | None = None
 
 
 def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True) -> Outline:
@@ -64,6 +69,9 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     stands = 0.0 if upright is None else upright.explained
     if is_long and (stands < NOT_UPRIGHT or (is_low and stands < lying.explained - LESS_UPRIGHT)):
         return Outline(Kind.FLAT if is_flat else Kind.LYING, lying)
+    box = fit_box(its, intrinsics, plane) if may_stand and stands < SURELY_ROUND else None
+    if box is not None and box.explained > BOX_EXPLAINED:
+        return Outline(Kind.BOX, box)
     if is_low or not may_stand or stands < UPRIGHT_EXPLAINED:
         return Outline(Kind.UNKNOWN)
     return Outline(Kind.UPRIGHT, upright)
