@@ -147,11 +147,11 @@ def write_grasps(path: Path, rows: NDArray) -> None:
         np.save(file, check_rows(rows))
 
 
-def local_maxima(rows: NDArray[np.float64], spacing: float = 1.0) -> NDArray[np.intp]:
+def local_maxima(rows: NDArray[np.float64], spacing: float) -> NDArray[np.intp]:
     """Non-maximum suppression: indices by falling score; of rows nearer than both limits, the best score stays.
 
-    A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper. spacing: share of the
-    usual limits.
+    A grasp turned by 180 degrees about its approach is the same grasp of a two-finger gripper. spacing: share of
+    graspnetAPI's limits.
     """
     order = np.argsort(-rows[:, SCORE], kind="stable")
     rows = rows[order]

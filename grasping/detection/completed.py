@@ -12,6 +12,7 @@ from grasping.detection.detector import DetectorInput
 from grasping.detection.point_cloud import FreeSpace, PointCloud, normals_at, observed_surface, thin
 from grasping.detection.segmentation import bystanders, explain, table_frame
 from grasping.detection.whole_objects import LEAST_HEIGHT_M, complete_object, find_objects, may_be_grasped
+from perception.objects.object_map import ObjectMap
 
 #: What comes this near to the image's edge [px] is cut off by it.
 EDGE_PX = 4
@@ -87,7 +88,10 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
         may = np.unique(labels[is_told])
         backs = apply(invert(T_camera_table), backs)
         surfaces = [complete_object(surface[labels == k], backs[labels == k], space) for k in range(labels.max() + 1)]
-        surfaces = [s if k in may else _beside_the_told(s, given, T_camera_table) for k, s in enumerate(surfaces)]
+        surfaces = [
+            each if k in may else _without_completion_behind(each, given.objects, given, T_camera_table)
+            for k, each in enumerate(surfaces)
+        ]
     meant = set(given.steering.meant(points, labels, given.intrinsics).tolist())
     graspable = [
         k for k in may.tolist() if k in meant and np.ptp(surfaces[k].points_m[:, :2], axis=0).max() < MAX_EXTENT_M
@@ -100,14 +104,19 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
     return CompletedObjects(cloud, weight, labels, surfaces, graspable, cut_off, others, T_camera_table, note, *through)
 
 
-def _beside_the_told(surface: PointCloud, given: DetectorInput, T_camera_table: Matrix) -> PointCloud:
-    """What nobody told apart, without what was added to it in or behind an object that somebody did: a shadow that a
-    network sees stand reached through the can that throws it. That space is hidden and counts as such."""
-    assert given.objects is not None
+def _without_completion_behind(
+    surface: PointCloud, objects: ObjectMap, given: DetectorInput, T_camera_table: Matrix
+) -> PointCloud:
+    """What nobody told apart, without what was added to it in or behind the front of an object that somebody did: a
+    shadow that a network sees stand reached through the can that throws it. The planner's hidden space is there, where
+    hidden space counts as occupied."""
     points_m = apply(T_camera_table, surface.points_m)
-    width, height = given.intrinsics.width, given.intrinsics.height
-    u, v = (given.intrinsics.project(points_m).round().astype(int).clip(0, [width - 1, height - 1])).T
-    is_behind = given.objects.mask[v, u] & ~(points_m[:, 2] < given.depth_m[v, u])
+    size = np.array([given.intrinsics.width, given.intrinsics.height])
+    pixels = given.intrinsics.project(points_m).round().astype(int)
+    is_seen = (points_m[:, 2] > 0) & (pixels >= 0).all(axis=1) & (pixels < size).all(axis=1)
+    u, v = np.where(is_seen[:, None], pixels, 0).T
+    front_m = given.depth_m[v, u]
+    is_behind = is_seen & objects.mask[v, u] & (front_m > 0) & (points_m[:, 2] >= front_m)
     return surface[(surface.seen > 0) | ~is_behind]
 
 

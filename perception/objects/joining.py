@@ -109,6 +109,8 @@ def _are_one(parts: tuple[Mask, Mask], height_m: NDArray[np.float32], intrinsics
     outline = read_outline(whole, intrinsics, plane)
     if outline.kind is Kind.FLAT:
         return not any(_stands(part, height_m, intrinsics, plane) for part in parts)
+    if outline.kind is Kind.BOX:
+        return False  # boxes side by side have a box's outline, too
     if outline.solid is None or outline.solid.explained < EXPLAINED:
         return False
     off_m = plane.height(intrinsics.rays() * outline.solid.seen(whole, intrinsics)[0][..., None]) - height_m
@@ -119,7 +121,7 @@ def _are_one(parts: tuple[Mask, Mask], height_m: NDArray[np.float32], intrinsics
 def _stands(part: Mask, height_m: NDArray[np.float32], intrinsics: Intrinsics, plane: Plane) -> bool:
     """Whether what is seen of a part (H, W), its heights (H, W) [m], stands by itself."""
     is_high = float(np.nanpercentile(height_m[part], TALL)) > STANDING_M
-    return is_high and read_outline(part, intrinsics, plane).kind is Kind.UPRIGHT
+    return is_high and read_outline(part, intrinsics, plane).kind in (Kind.UPRIGHT, Kind.BOX)
 
 
 def _middle(off_m: NDArray[np.float32]) -> float:

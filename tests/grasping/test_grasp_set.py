@@ -114,19 +114,19 @@ def test_suppression_keeps_the_best_of_near_grasps_and_all_distant_ones():
     for other, score in ((near, 0.8), (turned_away, 0.7), (shifted, 0.6)):
         other[SCORE] = score
     rows = np.stack([shifted, near, row, turned_away])
-    kept = rows[local_maxima(rows)]
+    kept = rows[local_maxima(rows, 1.0)]
     np.testing.assert_array_equal(kept, np.stack([row, turned_away, shifted]))
 
 
 def test_a_gripper_turned_half_round_its_approach_is_the_same_grasp():
     row = random_rows(1)[0]
-    assert len(local_maxima(np.stack([row, turned(row, 0, 180.0)]))) == 1
-    assert len(local_maxima(np.stack([row, turned(row, 0, 90.0)]))) == 2
+    assert len(local_maxima(np.stack([row, turned(row, 0, 180.0)]), 1.0)) == 1
+    assert len(local_maxima(np.stack([row, turned(row, 0, 90.0)]), 1.0)) == 2
 
 
 def test_suppression_sorts_and_changes_nothing_the_second_time():
     rows = random_rows(300)
-    kept = rows[local_maxima(rows)]
+    kept = rows[local_maxima(rows, 1.0)]
     assert (np.diff(kept[:, SCORE]) <= 0).all()
-    np.testing.assert_array_equal(kept[local_maxima(kept)], kept)
-    assert len(local_maxima(np.zeros((0, ROW)))) == 0
+    np.testing.assert_array_equal(kept[local_maxima(kept, 1.0)], kept)
+    assert len(local_maxima(np.zeros((0, ROW)), 1.0)) == 0

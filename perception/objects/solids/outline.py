@@ -65,7 +65,7 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
     upright = fit_upright(its, intrinsics, plane) if is_long or may_stand else None
-    is_low = upright is None or upright.heights_m[-1] < LOW * upright.width_m
+    is_low = upright is None or upright.height_m < LOW * upright.width_m
     stands = 0.0 if upright is None else upright.explained
     if is_long and (stands < NOT_UPRIGHT or (is_low and stands < lying.explained - LESS_UPRIGHT)):
         return Outline(Kind.FLAT if is_flat else Kind.LYING, lying)
@@ -80,7 +80,7 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
 def is_tall(outline: Outline) -> bool:
     """Whether what stands is a good deal taller than wide."""
     solid = outline.solid
-    return isinstance(solid, UprightSolid) and float(solid.heights_m[-1]) > TALL * solid.width_m
+    return isinstance(solid, UprightSolid | UprightBox) and solid.height_m > TALL * solid.width_m
 
 
 def _roundness(its: Mask) -> float:

@@ -57,6 +57,10 @@ class UprightBox:
     def width_m(self) -> float:
         return float(self.size_m[:2].min())
 
+    @property
+    def height_m(self) -> float:
+        return float(self.size_m[2])
+
     def seen(self, its: Mask, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
         """(H, W) depth [m] at which rays of a mask meet it, and at which they leave it, NaN where they do not meet; and
         where that is its top, which of a vessel is its mouth (slab method)."""

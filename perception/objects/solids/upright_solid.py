@@ -59,6 +59,10 @@ class UprightSolid:
     def width_m(self) -> float:
         return 2 * float(self.radii_m.max())
 
+    @property
+    def height_m(self) -> float:
+        return float(self.heights_m[-1])
+
     def seen(self, its: Mask, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
         """(H, W) depth [m] at which rays of a mask meet it, and at which they leave it for good, NaN where they do
         not meet; and where that is its top, which of a vessel is its mouth."""

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from perception.objects.joining import join_parts
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
+from perception.objects.solids.outline import Kind, read_outline
 from perception.objects.solids.upright_solid import UprightSolid
 from tests.perception.objects.solids.test_lying_solid import TABLE, K, Mask
 from tests.perception.objects.solids.test_outline import spoon
+from tests.perception.objects.solids.test_upright_box import box
 from tests.perception.objects.solids.test_upright_solid import standing
 
 WHOLE = np.ones((240, 424), bool)
@@ -47,6 +49,21 @@ def test_a_spoon_in_two_parts_is_one() -> None:
     ids[:, 225:] *= 2
     front_m = TABLE.depth(K.rays()) - 0.01
     assert join_parts(look(ids, front_m), K, TABLE).objects.count == 1
+
+
+def boxes(*places_m: float) -> tuple[NDArray[np.int32], Map]:
+    """Ids and front of equal boxes so far to the side on the table."""
+    fronts = np.array([box((0.05, 0.05, 0.08), 0.0, aside_m).seen(WHOLE, K)[0] for aside_m in places_m])
+    front_m = np.where(np.isfinite(fronts), fronts, np.inf)
+    ids = np.where(np.isfinite(fronts).any(axis=0), 1 + front_m.argmin(axis=0), 0).astype(np.int32)
+    return ids, np.where(ids > 0, front_m.min(axis=0), np.nan).astype(np.float32)
+
+
+@pytest.mark.parametrize("gap_m", [0.0, 0.001, 0.003])
+def test_boxes_side_by_side_are_not_one(gap_m: float) -> None:
+    ids, front_m = boxes(0.0, 0.05 + gap_m)
+    assert read_outline(ids > 0, K, TABLE).kind is Kind.BOX, "so their outline is no proof"
+    assert join_parts(look(ids, front_m), K, TABLE).objects.count == 2
 
 
 @pytest.mark.parametrize(("radius_m", "height_m"), [(0.012, 0.045), (0.012, 0.09), (0.015, 0.12)])

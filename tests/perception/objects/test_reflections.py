@@ -17,6 +17,7 @@ BLOB[20:70, 30:90] = True
 ESTIMATE_M = np.where(BLOB, 0.56, 0.6).astype(np.float32)
 
 
+HALF_MATT_M = np.where(np.random.default_rng(1).random(BLOB.shape) < 0.45, 0.6, 0.0)
 NOBODY = np.zeros(BLOB.shape, np.int32)
 
 
@@ -113,11 +114,21 @@ def test_an_objects_image_is_below_it_and_the_table_on_a_table_that_mirrors() ->
         (0.02, 0.35, 0.7, 0.0, True),
         (0.02, 0.15, 0.6, 0.0, True),
         (0.02, 0.15, 0.7, 0.56, True),
+        (0.02, 0.15, 0.0, 0.0, True),
+        (0.02, 0.15, HALF_MATT_M, 0.0, True),
     ],
-    ids=["nobody believes in it", "an object perhaps", "the estimator does", "a matt table", "the sensor sees it"],
+    ids=[
+        "nobody believes in it",
+        "an object perhaps",
+        "the estimator does",
+        "a matt table",
+        "the sensor sees it",
+        "the sensor sees nothing anywhere",
+        "a matt table of which it sees little",
+    ],
 )
 def test_on_a_mirror_what_no_sensor_sees_and_both_networks_doubt_is_the_table(
-    probability: float, confidence: float, table_m: float, sensor_m: float, is_kept: bool
+    probability: float, confidence: float, table_m: float | NDArray, sensor_m: float, is_kept: bool
 ) -> None:
     sensed_m = np.where(BLOB, sensor_m, table_m).astype(np.float32)
     objects = ObjectMap(NOBODY, np.full(BLOB.shape, probability, np.float32), ESTIMATE_M * 0)

@@ -17,9 +17,10 @@ from tests.perception.objects.solids.test_upright_solid import standing
 R, EYE_M = TABLE.axes(), np.array([0.0, 0.0, -TABLE.offset_m])
 
 
-def box(size_m: tuple[float, float, float], heading_deg: float) -> UprightBox:
+def box(size_m: tuple[float, float, float], heading_deg: float, aside_m: float = 0.0) -> UprightBox:
+    """So far aside along the table's x; turned by so much from that."""
     ray = np.array([0.0, 0.05, 1.0]) @ R
-    middle_m = EYE_M + ray * (-EYE_M[2] / ray[2])
+    middle_m = EYE_M + ray * (-EYE_M[2] / ray[2]) + [aside_m, 0.0, 0.0]
     return UprightBox(middle_m[:2], np.deg2rad(heading_deg), np.array(size_m), R, EYE_M)
 
 
