@@ -35,7 +35,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 #: What is called so is depth.
 _DEPTH = "depth"
 #: What tells colour from depth, or nothing, in names.
-_WORDS = re.compile(r"colou?r|rgb|image|img|frame|aligned|depth|[\W_]+")
+_WORDS = re.compile(r"colou?r|rgb|image|img|frame|aligned|depth")
+_BETWEEN = re.compile(r"[\W_]+")
 _LAYOUT = (
     "A frame folder holds NNNNNN.png, optional NNNNNN.depth.npy (float32 metres) or NNNNNN.depth.png (16 bits), "
     "and intrinsics.json with fx, fy, cx, cy, width, height."
@@ -192,11 +193,12 @@ def _numbers(images: list[Path]) -> list[int]:
 def _depth_files(images: list[Path], names: dict[str, Path]) -> list[Path | None]:
     """For each colour image the depth beside it: called as it is and .depth, or else unlike it by words alone."""
     depths = [p for p in names.values() if _DEPTH in p.stem.lower() and p.suffix.lower() in _READERS]
-    depths.sort(key=lambda p: list(_READERS).index(p.suffix.lower()))
+    # What is aligned to colour first, then by how it is read; never as the file system lists them.
+    depths.sort(key=lambda p: ("aligned" not in p.stem.lower(), list(_READERS).index(p.suffix.lower()), p.name))
     alike = Counter(_key(image) for image in images)
 
     def find(image: Path) -> Path | None:
-        exact = (p for p in depths if p.stem.lower() == f"{image.stem.lower()}.{_DEPTH}")
+        exact = (p for p in depths if p.stem.lower() in {f"{image.stem.lower()}{dot}{_DEPTH}" for dot in "._-"})
         loose = (p for p in depths if _key(p) == _key(image) and alike[_key(image)] == 1)
         return next(exact, next(loose, None))
 
@@ -205,7 +207,7 @@ def _depth_files(images: list[Path], names: dict[str, Path]) -> list[Path | None
 
 def _key(path: Path) -> str:
     """A name without what tells colour from depth: color_07 and 07.depth are of one moment."""
-    return _WORDS.sub("", path.stem.lower())
+    return _BETWEEN.sub("-", _WORDS.sub("", path.stem.lower())).strip("-")
 
 
 def _read_depth(file: Path | None, k: Intrinsics, depth_scale: float | None) -> NDArray[np.float32]:

@@ -97,9 +97,10 @@ def camera_of(values: Any) -> CameraFile:
 
 
 def _coefficients(own: Mapping[str, Any]) -> list[float]:
-    if any(float(own.get(key) or 0.0) for key in _SINGLE):
+    listed = _numbers(next((own[key] for key in _COEFFICIENTS if not isinstance(own.get(key), str | None)), None))
+    if listed is None and any(float(own.get(key) or 0.0) for key in _SINGLE):
         raise ValueError("it has k1, k2, ... one by one; give them as coeffs in their model's order, and the model")
-    return _numbers(next((own[key] for key in _COEFFICIENTS if not isinstance(own.get(key), str | None)), None)) or []
+    return listed or []
 
 
 #: By our name: by ROS's calibration's or RealSense's.

@@ -146,3 +146,32 @@ def test_only_recordings_are_opened(tmp_path: Path) -> None:
         open_recording(tmp_path / "film.mp4")
     with pytest.raises(CameraError, match="no recording"):
         open_recording(tmp_path / "absent.db3")
+
+
+@pytest.mark.parametrize(
+    ("colors", "depths"),
+    [
+        (["color_7"], {"depth_7": 0.9, "aligned_depth_7": 0.8}),
+        (["color_1", "img_1"], {"color_1_depth": 0.8, "depth_9": 0.9}),
+        (["color_1", "img_1"], {"color_1-depth": 0.8}),
+        (["color_1_1"], {"depth_1_1": 0.8, "depth_11": 0.9}),
+        (["color_11"], {"depth_1_1": 0.9}),
+    ],
+    ids=["aligned first", "by its whole name", "with a dash", "by all its numbers", "11 is not 1, 1"],
+)
+def test_depth_is_found_beside_the_picture_that_it_is_of(
+    tmp_path: Path, colors: list[str], depths: dict[str, float]
+) -> None:
+    """.8 m is its own; what is .9 m is another's, and no depth is better than that."""
+    write_frame_folder(tmp_path / "frames", [make_frame(0)])
+    folder = tmp_path / "frames"
+    (folder / "000000.depth.npy").unlink()
+    picture = (folder / "000000.png").rename(folder / f"{colors[0]}.png")
+    for name in colors[1:]:
+        (folder / f"{name}.png").write_bytes(picture.read_bytes())
+    for name, depth_m in depths.items():
+        np.save(folder / f"{name}.npy", np.full((K.height, K.width), depth_m, np.float32))
+    with FrameFolderCamera(folder) as camera:
+        seen_m = camera.read().depth_m
+    assert np.nanmax(seen_m, initial=0.8) == pytest.approx(0.8)
+    assert np.isfinite(seen_m).all() == (0.8 in depths.values())
