@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import BytesIO, StringIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _SAID = 200
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 #: Depth in metres or millimetres is between, and what marks holes is more pixels than these.
 _LEAST_DEPTH, _MOST_DEPTH, _FEW = 1e-3, 1e5, 3
+_READING_EXR = Lock()
 _EIGHT_BIT_MODES = ("1", "RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "YCbCr", "CMYK")
 
 
@@ -77,8 +79,9 @@ def read_exr(file: Path) -> dict[str, NDArray[np.float32]]:
     """
     import OpenEXR
 
-    # OpenEXR warns of damage on standard output, where a program may await JSON.
-    with _naming_damage(file), redirect_stdout(StringIO()):
+    # OpenEXR warns of damage on standard output, where a program may await JSON; readers take turns, for that is one
+    # for all threads.
+    with _naming_damage(file), _READING_EXR, redirect_stdout(StringIO()):
         demand_file(file)
         with OpenEXR.File(str(file), header_only=True) as exr:
             low, high = exr.header()["dataWindow"]

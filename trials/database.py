@@ -46,7 +46,7 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
         TrialError: it cannot be opened, written or trusted. What is there is left as it is.
     """
     engine, name = _engine(where, writes)
-    with _disposing(engine), database_errors(name):
+    with _dispose_on_error(engine), database_errors(name):
         with engine.begin() as connection:
             if connection.dialect.name == "sqlite":
                 _check_pages(connection, name)
@@ -63,7 +63,7 @@ def open_database(where: str, writes: bool = True) -> tuple[Engine, str]:
 
 
 @contextmanager
-def _disposing(engine: Engine) -> Iterator[None]:
+def _dispose_on_error(engine: Engine) -> Iterator[None]:
     """Lets go of a log that is not opened in the end: a connection left behind would keep others waiting."""
     try:
         yield

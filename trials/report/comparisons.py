@@ -34,7 +34,8 @@ class RateComparison:
     second: str
     test: RateTest
     corrected_p: float
-    parted: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    # An array neither equals another in one word nor hashes.
+    parted: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64), compare=False)
     unmatched: tuple[int, int] = (0, 0)
 
 
