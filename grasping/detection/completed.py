@@ -88,10 +88,8 @@ def completed_objects(given: DetectorInput) -> CompletedObjects | None:
         may = np.unique(labels[is_told])
         backs = apply(invert(T_camera_table), backs)
         surfaces = [complete_object(surface[labels == k], backs[labels == k], space) for k in range(labels.max() + 1)]
-        surfaces = [
-            each if k in may else _without_completion_behind(each, given.objects, given, T_camera_table)
-            for k, each in enumerate(surfaces)
-        ]
+        for k in set(range(len(surfaces))) - set(may.tolist()):
+            surfaces[k] = _without_completion_behind(surfaces[k], given.objects, given, T_camera_table)
     meant = set(given.steering.meant(points, labels, given.intrinsics).tolist())
     graspable = [
         k for k in may.tolist() if k in meant and np.ptp(surfaces[k].points_m[:, :2], axis=0).max() < MAX_EXTENT_M

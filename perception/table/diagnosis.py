@@ -106,46 +106,48 @@ def _print_scale(tags: Tags, k: Intrinsics, cell: Cell) -> float | None:
 
 def _lenses(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, str, Tags, Intrinsics]]:
     """Ways in which the intrinsics may be wrong, the likeliest first."""
-    middle_x, middle_y = (k.width - 1) / 2, (k.height - 1) / 2
     said = f"The tags do not fit the intrinsics ({k.fx:.1f}, {k.fy:.1f}, {k.cx:.1f}, {k.cy:.1f})"
     remedy = "Give the intrinsics of this very picture: they change with every resize and crop."
     yield f"{said}: their order is fx, cx, fy, cy.", "Give fx, fy, cx, cy.", tags, replace(k, fy=k.cx, cx=k.fy)
-    share = (2 * k.cx + 1) / k.width
-    if abs(share - 1) > _LEAST_CENTRE:
-        larger = Intrinsics(round(k.width * share), round(k.height * share), k.fx, k.fy, k.cx, k.cy)
-        fitting = larger.resized(k.width, k.height)
-        numbers = f"{fitting.fx:.1f}, {fitting.fy:.1f}, {fitting.cx:.1f}, {fitting.cy:.1f}"
-        yield (
-            f"{said}: they are of {larger.width}x{larger.height}; for {k.width}x{k.height} they are {numbers}.",
-            remedy,
-            tags,
-            fitting,
-        )
-    for name, other in (("fy", replace(k, fy=k.fx)), ("fx", replace(k, fx=k.fy))):
-        if abs(k.fx / k.fy - 1) > _LEAST_FOCAL:
-            yield f"{said}: with {name} as the other, {other.fx:.1f}, they do.", remedy, tags, other
-    focal, centre = _refine(tags, k, cell, "focal")[0], _refine(tags, k, cell, "centre")[0]
-    moved = np.hypot(centre.cx - k.cx, centre.cy - k.cy)
-    before, after = (np.hypot(one.cx - middle_x, one.cy - middle_y) for one in (k, centre))
-    is_crop = (
-        f"{said}: with the centre at {centre.cx:.0f}, {centre.cy:.0f} they do, {moved:.0f} px away: the picture was "
-        "cropped, or the centre is another's.",
-        remedy,
-        tags,
-        centre,
-    )
-    if moved > _LEAST_CENTRE * k.width and after < before:
-        yield is_crop
-    if abs(focal.fx / k.fx - 1) > _LEAST_FOCAL:
-        factor = focal.fx / k.fx
-        yield f"{said}: with a focal length of {focal.fx:.1f} px they do, {factor:.3f} times it.", remedy, tags, focal
-    if moved > _LEAST_CENTRE * k.width:
-        yield is_crop
+    for cause, other in (*_other_numbers(k), *_fitted_numbers(tags, k, cell)):
+        yield f"{said}: {cause}", remedy, tags, other
     bent = _refine(tags, k, cell, "k1")[1]
     if abs(bent) > _LEAST_K1:
         straight = tuple(replace(tag, corners_px=_straighten(tag.corners_px, k, bent)) for tag in tags)
         cause = f"{said}: with a lens that bends (k1 of {bent:.2f}) they do: the picture was not undistorted."
         yield cause, "Give the lens's model and coeffs in intrinsics.json, or undistort colour and depth.", straight, k
+
+
+def _other_numbers(k: Intrinsics) -> Iterator[tuple[str, Intrinsics]]:
+    """What the numbers by themselves may be wrong in: of another size, or one focal length mistyped."""
+    share = (2 * k.cx + 1) / k.width
+    if abs(share - 1) > _LEAST_CENTRE:
+        larger = Intrinsics(round(k.width * share), round(k.height * share), k.fx, k.fy, k.cx, k.cy)
+        fitting = larger.resized(k.width, k.height)
+        numbers = f"{fitting.fx:.1f}, {fitting.fy:.1f}, {fitting.cx:.1f}, {fitting.cy:.1f}"
+        yield f"they are of {larger.width}x{larger.height}; for {k.width}x{k.height} they are {numbers}.", fitting
+    for name, other in (("fy", replace(k, fy=k.fx)), ("fx", replace(k, fx=k.fy))):
+        if abs(k.fx / k.fy - 1) > _LEAST_FOCAL:
+            yield f"with {name} as the other, {other.fx:.1f}, they do.", other
+
+
+def _fitted_numbers(tags: Tags, k: Intrinsics, cell: Cell) -> Iterator[tuple[str, Intrinsics]]:
+    """Another centre or focal length that the tags fit; the centre first where it comes nearer to the picture's."""
+    focal, centre = _refine(tags, k, cell, "focal")[0], _refine(tags, k, cell, "centre")[0]
+    moved = np.hypot(centre.cx - k.cx, centre.cy - k.cy)
+    middle_x, middle_y = (k.width - 1) / 2, (k.height - 1) / 2
+    before, after = (np.hypot(one.cx - middle_x, one.cy - middle_y) for one in (k, centre))
+    is_crop = (
+        f"with the centre at {centre.cx:.0f}, {centre.cy:.0f} they do, {moved:.0f} px away: the picture was cropped, "
+        "or the centre is another's.",
+        centre,
+    )
+    if moved > _LEAST_CENTRE * k.width and after < before:
+        yield is_crop
+    if abs(focal.fx / k.fx - 1) > _LEAST_FOCAL:
+        yield f"with a focal length of {focal.fx:.1f} px they do, {focal.fx / k.fx:.3f} times it.", focal
+    if moved > _LEAST_CENTRE * k.width:
+        yield is_crop
 
 
 def _straighten(pixels: NDArray[np.float64], k: Intrinsics, k1: float) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ A box that lies on any of its sides stands, too. Its outline has six corners, an
 three sides. They are fitted so that the outline of the eight corners' picture passes through the mask's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -96,22 +96,29 @@ def fit_box(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightBox | Non
         return np.asarray((places_px @ edges[:, :2].T + edges[:, 2]).max(axis=1) + 0.5)
 
     starts = list(_starts(eye_m[:2] + along[:, :2] * (-eye_m[2] / along[:, 2:])))
-    tallest_m = min(SIDES_M[1], 0.8 * eye_m[2])
-    reach = np.array([FARTHEST_M, FARTHEST_M, 2 * np.pi])
-    low = np.append(starts[0][:3] - reach, np.full(3, SIDES_M[0]))
-    high = np.concatenate([starts[0][:3] + reach, [SIDES_M[1], SIDES_M[1], tallest_m]])
-
-    def fit(numbers: Points, steps: int) -> tuple[float, Points]:
-        inside = np.clip(numbers, low + 1e-4, high - 1e-4)
-        found = least_squares(
-            off_px, inside, bounds=(low, high), x_scale=_SCALES, loss="soft_l1", f_scale=OUTLIER_PX, max_nfev=steps
-        )
-        return float(found.cost), np.asarray(found.x)
-
-    first = sorted((fit(start, FEW_STEPS) for start in starts), key=lambda found: found[0])
-    x = min((fit(numbers, MANY_STEPS) for _, numbers in first[:BEST]), key=lambda found: found[0])[1]
+    bounds = _bounds(starts[0], tallest_m=min(SIDES_M[1], 0.8 * eye_m[2]))
+    first = sorted((_fit(off_px, start, bounds, FEW_STEPS) for start in starts), key=lambda found: found[0])
+    x = min((_fit(off_px, at, bounds, MANY_STEPS) for _, at in first[:BEST]), key=lambda found: found[0])[1]
     explained = _overlap(filled, _corners_px(x, to_picture, eye_m))
     return UprightBox(x[:2], float(x[2]), x[3:], R, eye_m, explained)
+
+
+def _bounds(start: Points, tallest_m: float) -> tuple[Points, Points]:
+    """The least and the most (6,) of a box's numbers."""
+    reach = np.array([FARTHEST_M, FARTHEST_M, 2 * np.pi])
+    low = np.append(start[:3] - reach, np.full(3, SIDES_M[0]))
+    return low, np.concatenate([start[:3] + reach, [SIDES_M[1], SIDES_M[1], tallest_m]])
+
+
+def _fit(
+    off_px: Callable[[Points], Points], start: Points, bounds: tuple[Points, Points], steps: int
+) -> tuple[float, Points]:
+    """The cost, and a box's numbers (6,), so many steps after a start."""
+    inside = np.clip(start, bounds[0] + 1e-4, bounds[1] - 1e-4)
+    found = least_squares(
+        off_px, inside, bounds=bounds, x_scale=_SCALES, loss="soft_l1", f_scale=OUTLIER_PX, max_nfev=steps
+    )
+    return float(found.cost), np.asarray(found.x)
 
 
 def _outline(filled: Mask) -> Points:
