@@ -12,6 +12,7 @@ from app.run.pipeline import Pipeline
 from app.run.stages import Stages, detect_line
 from app.run.trial import Trial
 from core.errors import PerceptionError
+from grasping.detection.detector import SPACING
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPlanError
@@ -92,7 +93,7 @@ def fail(*_: object) -> GraspSet:
 
 def nothing_more(pipeline: Pipeline) -> Callable[..., GraspSet]:
     detect = pipeline.detect
-    return lambda *given: fail() if given[4] < 1 else detect(*given)
+    return lambda *given: fail() if given[4] < SPACING else detect(*given)
 
 
 def test_what_fails_in_looking_for_more_does_not_hide_that_there_is_no_plan(frame: RgbdFrame) -> None:
