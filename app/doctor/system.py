@@ -55,7 +55,7 @@ def clock(machine: Machine) -> Finding:
         )
     if (machine.root / "run/systemd/timesync/synchronized").exists():
         return Finding("clock", "pass", "set by NTP")
-    return Finding("clock", "warn", "nobody seems to set it", "Let NTP.", "sudo timedatectl set-ntp true")
+    return Finding("clock", "warn", "nobody seems to set it", "Let NTP set it.", "sudo timedatectl set-ntp true")
 
 
 def page_port() -> Finding:
