@@ -9,7 +9,7 @@ from app.run.operator import Operator
 from app.run.trial_log import TrialLog
 from core.errors import VitroError
 from trials.label import REASON_KEYS, SIMULATOR, FailureReason, Label, LabelValue
-from trials.record import TrialRecord
+from trials.record import Outcome, TrialRecord
 from trials.summary import counts
 
 CHOICES = {
@@ -49,6 +49,16 @@ class Labelling:
             own = suggest(record)
             reason = own.reason if value is own.value else None
             self._commit(Label(trial=record.id, value=value, reason=reason, by=SIMULATOR))
+
+    def label_unasked(self, record: TrialRecord) -> None:
+        """What a run leaves of a success that it ends with: the simulator's label where it would label, else the way to
+        give one, for unconfirmed it counts as a failure."""
+        if record.outcome is not Outcome.SUCCESS:
+            return
+        if self._operator.assume_yes and record.simulator_verdict is not None:
+            self.label(record)
+        else:
+            self._console.say(f"    unconfirmed, a failure until it is: {LATER} {record.id}")
 
     def ask(self, record: TrialRecord, note: str = "") -> None:
         """Asks until the trial is labelled, or left for later. Raises as `label`."""

@@ -200,14 +200,15 @@ class Session:
     def _pick_alone(self, row: TrialRecord, trials: list[Trial]) -> TrialRecord:
         """The row of one trial, complete; raises as `run_scene`."""
         live = self._begin(LiveTrial, row)
+        fatal: BaseException | None
         try:
             fatal = live.run()
         except BaseException as error:
             live.crash(error)
-            raise
-        finally:
-            record = self._end(live, row, trials)
+            fatal = error
+        record = self._end(live, row, trials)
         if fatal is not None:
+            Labelling(self.operator, self.log).label_unasked(record)
             raise fatal
         return record
 

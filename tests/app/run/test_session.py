@@ -40,6 +40,7 @@ from grasping.planning.grasp_plan import Phase
 from hardware.robot.description import PARK_JOINTS
 from tests.support.quick_cell import QuickCell
 from tests.support.sessions.quick_session import SCENE, Bench, at_stage
+from trials.label import SIMULATOR, LabelValue
 from trials.record import Outcome, Reason
 from trials.store import TrialStore
 from trials.summary import Proportion, counts, summarise
@@ -242,6 +243,8 @@ def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench)
         bench.run()
     assert bench.row().outcome == Outcome.SUCCESS  # lifted and verified before the wish to stop
     assert any("operator" in fault for fault in bench.row().notes["faults"])
+    (label,) = bench.store.labels(bench.row().id)
+    assert (label.value, label.by) == (LabelValue.SUCCESS, SIMULATOR), "nobody would have been asked"
 
 
 def test_an_approval_that_comes_too_late_moves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
