@@ -58,7 +58,7 @@ class Labelling:
         if self._operator.assume_yes and record.simulator_verdict is not None:
             self.label(record)
         else:
-            self._console.say(f"    unconfirmed, a failure until it is: {LATER} {record.id}")
+            self._leave(record)
 
     def ask(self, record: TrialRecord, note: str = "") -> None:
         """Asks until the trial is labelled, or left for later. Raises as `label`."""
@@ -72,11 +72,14 @@ class Labelling:
             elif reply.key == "u":
                 self._undo(record)
             elif reply.key == "l":
-                self._console.say(f"    unconfirmed, a failure until it is: {LATER} {record.id}")
+                self._leave(record)
                 return
             elif (label := self._label(record, suggestion, reply)) is not None:
                 self._commit(replace(label, note=note))
                 return
+
+    def _leave(self, record: TrialRecord) -> None:
+        self._console.say(f"    unconfirmed, a failure until it is: {LATER} {record.id}")
 
     def _label(self, record: TrialRecord, suggestion: Suggestion, reply: Reply) -> Label | None:
         """What was said, with its reason; None where the person went back instead of giving one."""

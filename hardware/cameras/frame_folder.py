@@ -171,10 +171,8 @@ def _images(folder: Path) -> list[Path]:
     """The colour images in natural order, 2 before 10; NAME.what.png beside NAME.png tells of that image."""
     images = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
     stems = {p.stem for p in images}
-    return sorted(
-        (p for p in images if _DEPTH not in p.stem.lower() and not {p.stem.partition(".")[0]} & (stems - {p.stem})),
-        key=natural_key,
-    )
+    told = (p for p in images if "." in p.stem and p.stem.partition(".")[0] in stems)
+    return sorted({p for p in images if _DEPTH not in p.stem.lower()} - set(told), key=natural_key)
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -195,12 +193,15 @@ def _depth_files(images: list[Path], names: dict[str, Path]) -> list[Path | None
     depths = [p for p in names.values() if _DEPTH in p.stem.lower() and p.suffix.lower() in _READERS]
     # What is aligned to colour first, then by how it is read; never as the file system lists them.
     depths.sort(key=lambda p: ("aligned" not in p.stem.lower(), list(_READERS).index(p.suffix.lower()), p.name))
+    # Of those of one name the first stays.
+    by_stem = {p.stem.lower(): p for p in reversed(depths)}
+    by_key = {_key(p): p for p in reversed(depths)}
     alike = Counter(_key(image) for image in images)
 
     def find(image: Path) -> Path | None:
-        exact = (p for p in depths if p.stem.lower() in {f"{image.stem.lower()}{dot}{_DEPTH}" for dot in "._-"})
-        loose = (p for p in depths if _key(p) == _key(image) and alike[_key(image)] == 1)
-        return next(exact, next(loose, None))
+        key, stems = _key(image), (f"{image.stem.lower()}{dot}{_DEPTH}" for dot in "._-")
+        exact = (by_stem[stem] for stem in stems if stem in by_stem)
+        return next(exact, by_key.get(key) if alike[key] == 1 else None)
 
     return [find(image) for image in images]
 

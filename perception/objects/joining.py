@@ -121,7 +121,7 @@ def _are_one(parts: tuple[Mask, Mask], height_m: NDArray[np.float32], intrinsics
 def _stands(part: Mask, height_m: NDArray[np.float32], intrinsics: Intrinsics, plane: Plane) -> bool:
     """Whether what is seen of a part (H, W), its heights (H, W) [m], stands by itself."""
     is_high = float(np.nanpercentile(height_m[part], TALL)) > STANDING_M
-    return is_high and read_outline(part, intrinsics, plane).kind in (Kind.UPRIGHT, Kind.BOX)
+    return is_high and read_outline(part, intrinsics, plane).is_standing
 
 
 def _middle(off_m: NDArray[np.float32]) -> float:

@@ -128,7 +128,7 @@ class _Level:
             return False
         if solid.explained < WELL_EXPLAINED:
             return crowd.share < LEAST_SHARE and self._bend(its, its & ~is_end, higher_m)
-        if outline.kind in (Kind.UPRIGHT, Kind.BOX) and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
+        if outline.is_standing and solid.width_m > WIDEST_FILLED_M and _has_shape(higher_m[wall]):
             self._fronts.shift(its, float(np.median(higher_m[wall])))
             self._fronts.replace(wall, wall_m)
         else:
@@ -141,7 +141,7 @@ class _Level:
         if outline.kind is Kind.LYING and _unevenness(higher_m) > MERGED_M:
             return False
         most_higher_m = MOST_HIGHER_BALL_M if outline.kind is Kind.BALL else self._most_higher_m
-        if outline.kind in (Kind.UPRIGHT, Kind.BOX) and not is_tall(outline):
+        if outline.is_standing and not is_tall(outline):
             most_higher_m = min(most_higher_m, MOST_HIGHER_M)
         return median_m < most_higher_m and (median_m > -MOST_LOWER_M or not _has_shape(higher_m))
 

@@ -38,7 +38,7 @@ def is_matt(height_m: Map) -> bool:
     return bool(len(known_m) > len(height_m) / 2 and (known_m < -BEHIND_M).mean() < MATT_SHARE)
 
 
-def shows_images(height_m: Map) -> bool:
+def sees_images(height_m: Map) -> bool:
     """Whether a sensor's heights (N,) [m] over a table, NaN where it has none, are partly of what a table shows that
     mirrors or is clear: a sensor that sees little of a matt table is no reason to think so."""
     known_m = height_m[np.isfinite(height_m)]
@@ -85,10 +85,11 @@ def without_reflections(
     is_image = (_share(height_m < -BEHIND_M) > MOST * known) & is_doubtful
     is_image |= (_share(height_m < ON_TABLE_M) > MOST * known) & is_unlikely & is_unsure
     is_image &= known >= LEAST_KNOWN * _share(stands)
-    if not is_matt(sensed_m[~objects.mask]):
+    around_m = sensed_m[~objects.mask]
+    if not is_matt(around_m):
         agrees = _share(is_known & (np.abs(height_m - estimated_m) < AGREE_M))
         is_image |= images & is_doubtful & (agrees <= MOST * _share(stands))
-    if shows_images(sensed_m[~objects.mask]):
+    if sees_images(around_m):
         is_phantom = (objects.probability < LEAST_OBJECT_UNSEEN) & (confidence < LEAST_CONFIDENCE_UNSEEN)
         sees = _share(is_known & (height_m > ON_TABLE_M))
         is_image |= ~objects.mask & is_phantom & (sees <= MOST_SEEN * _share(stands))

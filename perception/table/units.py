@@ -61,6 +61,7 @@ def along_axis(frame: RgbdImage) -> NDArray[np.float32]:
 
 
 def ray_lengths() -> ContradictionError:
+    """What is said of depth that is distances along rays."""
     return ContradictionError(
         "The depth is measured along each pixel's ray, not along the optical axis: divided by the rays' lengths it "
         "shows a flat table.",

@@ -18,7 +18,7 @@ from core.image import Intrinsics
 from core.transforms import rotation_z
 from perception.depth_types import Plane
 from perception.objects.object_map import box_around
-from perception.objects.solids.crossing import LEAST_SLANT
+from perception.objects.solids.crossing import LEAST_SLANT, find_foot
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -31,8 +31,6 @@ HEADINGS_RAD, HEIGHTS_M, BEST = np.deg2rad([0.0, 22.5, 45.0, 67.5]), (0.03, 0.10
 FEW_STEPS, MANY_STEPS = 6, 40
 #: So many places on an outline are looked at; what is farther off than this [px] counts less and less.
 PLACES, OUTLIER_PX = 100, 1.5
-#: Of where rays meet the table, a thing's foot is in the nearest so many percent.
-LOWER = 30
 _CORNERS = np.array([[x, y, z] for z in (0.0, 1.0) for x in (-0.5, 0.5) for y in (-0.5, 0.5)])
 #: About as much changes as much: metres along the table, radians, metres of a side.
 _SCALES = (0.02, 0.02, 0.3, 0.03, 0.03, 0.03)
@@ -130,10 +128,8 @@ def _outline(filled: Mask) -> Points:
 
 def _starts(table_m: Points) -> Iterator[Points]:
     """Boxes to begin with: x, y, heading, sides (6,); table_m (N, 2): where the rays of the mask meet the table."""
-    middle = table_m.mean(axis=0)
-    away = middle / max(float(np.linalg.norm(middle)), 1e-9)
-    away_m = table_m @ away
-    foot_m = table_m[away_m <= np.percentile(away_m, LOWER)]
+    away, is_low = find_foot(table_m)
+    foot_m = table_m[is_low]
     width_m = float(np.ptp(foot_m @ [-away[1], away[0]]))
     place_m = foot_m.mean(axis=0) + away * 0.2 * width_m
     for heading_rad in np.arctan2(away[1], away[0]) + HEADINGS_RAD:

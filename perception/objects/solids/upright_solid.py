@@ -16,7 +16,7 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.object_map import box_around
-from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross
+from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross, find_foot
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -37,8 +37,8 @@ ROUNDED_PX = 1.0
 #: Circles are drawn at so many pixels a metre, at fewer where the picture, with this much around the outline [px],
 #: had more than so many pixels: what is so large is hardly one thing.
 DENSITY_PX_M, EDGE_PX, MOST_PX = 1000.0, 3, 200_000
-#: Of where rays meet the table, a thing's foot is in the nearest so many percent, its axis within so many.
-LOWER, HIGHEST = 30, 97
+#: Of where rays meet the table, a thing's axis is in the nearest so many percent.
+HIGHEST = 97
 #: OpenCV draws at 1/16 of a pixel.
 _SHIFT, _SUBPIXELS = 4, 16
 
@@ -100,11 +100,9 @@ class _Ground:
 
     def __init__(self, table_m: Points) -> None:
         """table_m (N, 2): where the rays of the mask meet the table."""
-        middle = table_m.mean(axis=0)
-        away = middle / max(float(np.linalg.norm(middle)), 1e-9)
+        away, is_low = find_foot(table_m)
         across = np.array([-away[1], away[0]])
         away_m, aside_m = table_m @ away, table_m @ across
-        is_low = away_m <= np.percentile(away_m, LOWER)
         self.foot_m = away * np.median(away_m[is_low]) + across * np.median(aside_m[is_low])
         # What is nearest of it is its foot, or hangs over that.
         farthest_m = min(float(np.percentile(away_m, HIGHEST)), float(away_m.min()) + FARTHEST_M)
