@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.arm_model import COVER, ArmModel, oriented_boxes
 from grasping.planning.candidates import Around
-from grasping.planning.obstacles import DistanceField, OrientedBox, bin_boxes
+from grasping.planning.collision import CLEARANCE_M
+from grasping.planning.obstacles import VOXEL_M, DistanceField, OrientedBox, bin_boxes
 from grasping.scene_cloud import SceneCloud
 
 #: How far the fingers of an arm that stands still are taken to be open [m].
@@ -20,6 +21,21 @@ def fixed_boxes(cell: Cell, moving: str, joints: Mapping[str, NDArray[np.float64
     standing = [ArmModel(name, mount) for name, mount in cell.arms.items() if name != moving]
     boxes = [box for arm in standing for box in oriented_boxes(arm, joints[arm.name], ASSUMED_WIDTH_M)]
     return [*bin_boxes(cell.bin), *boxes]
+
+
+def where_no_arm_stands(
+    points_m: NDArray[np.float64], cell: Cell, joints: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Of points (N, 3), world, that are believed and not seen, those (K, 3) that keep no arm from where it stands: none
+    is in an arm, or above it, since all below a point counts as solid. joints: (6,) [rad] by arm."""
+    taken = np.zeros(len(points_m), bool)
+    for name, mount in cell.arms.items():
+        centers_m = ArmModel(name, mount).place(joints[name][None], ASSUMED_WIDTH_M).centers_m[0]
+        near_m = COVER.radius_m + CLEARANCE_M + 2 * VOXEL_M
+        away_m = points_m[:, None] - centers_m
+        beside = np.square(away_m[..., :2]).sum(axis=-1) < near_m**2
+        taken |= (beside & (away_m[..., 2] > -near_m)).any(axis=1)
+    return points_m[~taken]
 
 
 class SceneFields:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.transforms import rotation_z, transform
+from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import BinContents, fall_into_bin, stand_in_bin
@@ -97,6 +98,15 @@ def test_nothing_is_let_go_of_on_top_of_what_rises_out_of_the_bin():
         else:
             with pytest.raises(NoPlanError, match="no free pose over the bin"):
                 plan(full, slice(8))
+
+
+def test_what_is_believed_to_stand_where_an_arm_stands_keeps_none_from_starting():
+    """Two bottles that were taken for one were carried as one: their points reached out of the bin, to both arms."""
+    through_the_hands = np.concatenate(
+        [ArmModel(name, CELL.arms[name]).place(q[None], 0.0).centers_m[0, COVER.hand] for name, q in PARKED.items()]
+    )
+    overhead = through_the_hands + np.array([0.0, 0.0, 0.1])
+    assert plan(np.concatenate([tall(0, 0), through_the_hands, overhead])).binned_m.size
 
 
 def test_an_emptied_bin_is_forgotten():
