@@ -35,7 +35,7 @@ class Bench(QuickSession):
 
     def __init__(self, folder: Path, **cell: object) -> None:
         super().__init__(folder, world=QuickCell(**cell))  # type: ignore[arg-type]
-        self.world.drawn.draws_arms = True
+        self.draw_arms()
         self.proof = self.session.proof
         #: By arm, how many ways it was sent on to show itself.
         self.followed = dict.fromkeys(self.world.arms, 0)

@@ -39,8 +39,13 @@ class QuickSession:
         self.world, self.store, self.interrupts = world or QuickCell(), TrialStore(folder / "trials.db"), Interrupts()
         self.log = TrialLog(self.store)
         self.operator = Operator(console or Console(as_json=True), self.interrupts, assume_yes)
+        self.operator.skips_arm_check = True  # of arms that are not drawn a picture says nothing, half a second long
         pipeline = Pipeline(self.world._cell, PipelineOptions(estimator=estimator), self.world.truth)
         self.session = Session(self.world, pipeline, self.log, self.operator, **session)
+
+    def draw_arms(self) -> None:
+        """Has pictures show the arms, and every arm compared with them."""
+        self.world.drawn.draws_arms, self.operator.skips_arm_check = True, False
 
     @property
     def rows(self) -> list[TrialRecord]:

@@ -105,7 +105,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
 
 
 def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_other(table: Table) -> None:
-    table.world.drawn.draws_arms = True
+    table.draw_arms()
     first, second = table.clear()
     for row in (first, second):
         assert (row.outcome, row.verified, row.simulator_verdict) == (Outcome.SUCCESS, True, True)

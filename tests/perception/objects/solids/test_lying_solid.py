@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.solids.lying_solid import LyingSolid, fit_lying
+from tests.support.scenes.solids import seen_whole
 
 #: A camera 0.62 m above a table, that looks down on it at 50 degrees.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -40,7 +41,7 @@ def lying(shape: str, turned_deg: float, plane: Plane = TABLE) -> LyingSolid:
 
 
 def outline(solid: LyingSolid) -> Mask:
-    return np.isfinite(solid.seen(np.ones((240, 424), bool), K)[0])
+    return np.isfinite(seen_whole(solid, K)[0])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
