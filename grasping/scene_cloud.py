@@ -12,6 +12,7 @@ from core.cell import Cell
 from core.transforms import apply, invert
 from grasping.grasp_set import GraspSet
 from perception.depth_types import TableView
+from perception.row_keys import row_keys
 
 #: The label of such points in a scene's cloud: of no object that may be grasped.
 BINNED = -2
@@ -121,7 +122,7 @@ def hidden_behind(grasps: GraspSet, view: TableView) -> dict[int, NDArray[np.flo
 
 
 def _shadow(points_m: NDArray, eye_m: NDArray) -> NDArray[np.float64]:
-    _, keep = np.unique(np.floor(points_m / SPACING_M).astype(int), axis=0, return_index=True)
+    _, keep = np.unique(row_keys(np.floor(points_m / SPACING_M).astype(int)), return_index=True)
     points = points_m[keep]
     ways = (points - eye_m) / np.linalg.norm(points - eye_m, axis=1, keepdims=True)
     # A ray that does not fall, as of a camera below an object's top, meets no table.
@@ -129,5 +130,5 @@ def _shadow(points_m: NDArray, eye_m: NDArray) -> NDArray[np.float64]:
     steps = np.arange(SPACING_M, max(float(reach_m.max(initial=0.0)), SPACING_M), SPACING_M)
     ray, step = np.nonzero(steps < reach_m[:, None])
     shadow = points[ray] + steps[step, None] * ways[ray]
-    _, keep = np.unique(np.floor(shadow / SPACING_M).astype(int), axis=0, return_index=True)
+    _, keep = np.unique(row_keys(np.floor(shadow / SPACING_M).astype(int)), return_index=True)
     return shadow[keep]

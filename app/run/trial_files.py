@@ -36,6 +36,8 @@ from perception.pictures import confidence_picture, depth_picture, draw_tags
 FRAMES, ESTIMATE = "frames", "estimate"
 #: How many grasps are drawn: more would hide the object.
 SHOWN_GRASPS = 8
+#: The parts of a trial that its pictures show.
+DRAWN = ("frame", "view", "estimate", "metric", "grasps", "plan")
 
 
 @dataclass(frozen=True)

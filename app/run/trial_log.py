@@ -9,7 +9,7 @@ from pathlib import Path
 from app.console import Console
 from app.paths import trial_folder
 from app.run.trial import Trial
-from app.run.trial_files import FRAMES, attempt_folders, save_pictures, save_trial_files
+from app.run.trial_files import DRAWN, FRAMES, attempt_folders, save_pictures, save_trial_files
 from app.trial_recording.frame_digests import frame_digest
 from core.errors import StorageError, VitroError
 from core.files import free_folder, writing
@@ -73,6 +73,8 @@ class LogEntry:
         self.record = self._begun = record
         self.folder = trial_folder(store.where, record.id)
         self._is_claimed = False
+        #: The trial whose pictures were written last.
+        self._drawn: Trial | None = None
 
     def note(self, trial: Trial) -> Path:
         """Puts what is known on disk, frames and pictures too, before it moves anything; their folder.
@@ -141,5 +143,9 @@ class LogEntry:
         return folder
 
     def save_files(self, trial: Trial) -> Path:
-        """As `save_frames`, and the pictures."""
-        return save_pictures(trial, self.save_frames(trial))
+        """As `save_frames`, and the pictures, where they would show anything else than those that are there."""
+        folder = self.save_frames(trial)
+        if self._drawn is None or any(getattr(trial, part) is not getattr(self._drawn, part) for part in DRAWN):
+            save_pictures(trial, folder)
+            self._drawn = trial
+        return folder

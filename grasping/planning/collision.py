@@ -13,6 +13,7 @@ from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
 from grasping.planning.obstacles import DistanceField, down_to_table
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from perception.row_keys import row_keys
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
 CLEARANCE_M = 0.008
@@ -51,7 +52,7 @@ class Held:
         standing_m = down_to_table(points_world_m)
         points = apply(invert(T_world_tcp), standing_m) if len(standing_m) else np.zeros((1, 3))
         cells = np.round(points / (2 * HELD_RADIUS_M)).astype(int)
-        _, keep = np.unique(cells, axis=0, return_index=True)
+        _, keep = np.unique(row_keys(cells), return_index=True)
         if len(keep) > _HELD_POINTS:
             keep = keep[np.linspace(0, len(keep) - 1, _HELD_POINTS).astype(int)]
         # The extremes decide what clears the bin's wall and the table: always keep them.

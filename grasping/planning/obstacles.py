@@ -14,6 +14,7 @@ from scipy.ndimage import distance_transform_edt
 from core.cell import Cell
 from core.cell_parts import Bin
 from core.transforms import Matrix, apply, invert, transform
+from perception.row_keys import row_keys
 
 VOXEL_M = 0.01
 #: Distances beyond this are not needed by any sphere of the arm: the field stays at this value.
@@ -114,9 +115,10 @@ class DistanceField:
 def down_to_table(points_m: NDArray) -> NDArray[np.float64]:
     """Points (M, 3) of a thing that stands on the table, and (K, 3) more, a voxel apart, from the lowest in each
     upright column down to z = 0: a glass's stem and foot, which cameras miss, are carried along with it."""
-    columns, place = np.unique(np.floor(points_m[:, :2] / VOXEL_M).astype(int), axis=0, return_inverse=True)
-    lowest_m = np.full(len(columns), np.inf)
-    np.minimum.at(lowest_m, place.ravel(), points_m[:, 2])
+    cells = np.floor(points_m[:, :2] / VOXEL_M).astype(int)
+    _, first, place = np.unique(row_keys(cells), return_index=True, return_inverse=True)
+    columns, lowest_m = cells[first], np.full(len(first), np.inf)
+    np.minimum.at(lowest_m, place, points_m[:, 2])
     heights = np.arange(0.0, lowest_m.max(initial=0.0), VOXEL_M)
     column, level = np.nonzero(heights < lowest_m[:, None])
     below = np.column_stack([(columns[column] + 0.5) * VOXEL_M, heights[level]])
@@ -170,7 +172,7 @@ def fall_into_bin(points_m: NDArray[np.float64], bin_: Bin, in_bin_m: NDArray[np
     if not len(points_m):
         return points_m
     columns = np.floor(np.concatenate([points_m, in_bin_m])[:, :2] / VOXEL_M).astype(int)
-    number = np.unique(columns, axis=0, return_inverse=True)[1].ravel()
+    number = np.unique(row_keys(columns), return_inverse=True)[1]
     below_m = np.full(number.max() + 1, bin_.wall_m)
     np.maximum.at(below_m, number[len(points_m) :], in_bin_m[:, 2])
     fall_m = max(float((points_m[:, 2] - below_m[number[: len(points_m)]]).min()), 0.0)

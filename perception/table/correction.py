@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.depth_types import CorrectionNote
+from perception.row_keys import row_keys
 from perception.table.anchors import TABLE, Anchors
 
 #: Anchors are pooled in cells this wide, in image widths: the field is far smoother.
@@ -151,7 +152,7 @@ def _pool(anchors: Anchors, fitted: NDArray, reference_m: float, width: int) -> 
     residual_m = (1 / anchors.depth_m - fitted) * reference_m**2
     slope_m = (1 / anchors.depth_m - np.mean(1 / anchors.depth_m)) * reference_m**2
     keys = np.column_stack([anchors.tag, anchors.pixels // side_px])
-    cell = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    cell = np.unique(row_keys(keys), return_inverse=True)[1]
     order = np.argsort(cell, kind="stable")
     groups = [g for g in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1) if len(g) >= 4]
     middle = np.array([np.median(residual_m[group]) for group in groups])

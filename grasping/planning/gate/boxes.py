@@ -7,6 +7,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from perception.row_keys import row_keys
+
 #: Points of one such square of the ground [m] become upright boxes that just hold them.
 _COLUMN_M = 0.006
 #: Gaps in height below this are closed [m]; boxes are at least this thick.
@@ -36,7 +38,8 @@ def standing(points_m: NDArray) -> NDArray[np.float64]:
     """Points (M, 3) of a thing on the table, and (K, 3) of what nobody saw below them: it stands on something."""
     if not len(points_m):
         return points_m
-    _, first = np.unique(np.round(points_m[:, :2] / _BELOW_M), axis=0, return_index=True)
+    cells = np.round(points_m[:, :2] / _BELOW_M).astype(int)
+    _, first = np.unique(row_keys(cells), return_index=True)
     spots = points_m[first, :2]
     x, y, z = points_m[np.argsort(points_m[:, 0])].T
     begins, ends = np.searchsorted(x, spots[:, 0] - _BELOW_M), np.searchsorted(x, spots[:, 0] + _BELOW_M, "right")

@@ -1,0 +1,16 @@
+"""Numbers that stand for rows group and order as the rows do."""
+
+import numpy as np
+import pytest
+
+from perception.row_keys import row_keys
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (1, 3), (500, 1), (500, 2), (500, 3)])
+def test_rows_are_grouped_and_ordered_as_they_are(shape: tuple[int, int]) -> None:
+    rows = np.random.default_rng(1).integers(-4, 5, shape)
+    rows[:, 0] *= 1_000_000
+    ours = np.unique(row_keys(rows), return_index=True, return_inverse=True)
+    theirs = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    np.testing.assert_array_equal(ours[1], theirs[1])
+    np.testing.assert_array_equal(ours[2].ravel(), theirs[2].ravel())
