@@ -25,14 +25,18 @@ _VOXEL_SLACK_M = 0.87 * VOXEL_M
 _REACH_BEYOND_TOOL_M = 0.25
 
 OrientedBox = tuple[Matrix, NDArray]
+Window = tuple[slice, slice, slice]
+_NOWHERE: Window = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
 @dataclass(frozen=True)
 class DistanceField:
-    """distance_m (X, Y, Z) float32: how far each voxel's centre is from the nearest obstacle, at most FAR_M."""
+    """distance_m (X, Y, Z) float32: how far each voxel's centre is from the nearest obstacle, at most FAR_M; it is that
+    everywhere outside of `near`."""
 
     origin_m: NDArray[np.float64]
     distance_m: NDArray[np.float32]
+    near: Window
 
     @classmethod
     def empty(cls, cell: Cell) -> "DistanceField":
@@ -41,22 +45,25 @@ class DistanceField:
         low = np.array([w.tool_x_m[0], w.tool_y_m[0], 0.0]) - (_REACH_BEYOND_TOOL_M, _REACH_BEYOND_TOOL_M, 0.0)
         high = np.array([w.tool_x_m[1], w.tool_y_m[1], w.tool_z_m[1]]) + _REACH_BEYOND_TOOL_M
         shape = np.ceil((high - low) / VOXEL_M).astype(int)
-        return cls(low, np.full(shape, FAR_M, np.float32))
+        return cls(low, np.full(shape, FAR_M, np.float32), _NOWHERE)
+
+    def emptied(self) -> "DistanceField":
+        """Its grid with nothing in it."""
+        return DistanceField(self.origin_m, np.full_like(self.distance_m, FAR_M), _NOWHERE)
 
     def with_boxes(self, boxes: Iterable[OrientedBox]) -> "DistanceField":
         """The field with solid boxes (T_world_box, half sizes) added."""
-        values = self.distance_m.copy()
+        values, near = self.distance_m.copy(), self.near
         for T_world_box, half in boxes:
             reach = np.abs(T_world_box[:3, :3]) @ half + FAR_M
             window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
             if window is None:
                 continue
             values[window] = np.minimum(values[window], self._from_box(invert(T_world_box), half, window))
-        return DistanceField(self.origin_m, values)
+            near = _around_both(near, window)
+        return DistanceField(self.origin_m, values, near)
 
-    def _from_box(
-        self, T_box_world: Matrix, half_m: NDArray, window: tuple[slice, slice, slice]
-    ) -> NDArray[np.float32]:
+    def _from_box(self, T_box_world: Matrix, half_m: NDArray, window: Window) -> NDArray[np.float32]:
         """(X, Y, Z) of a window: how far its voxels' centres are from a box, below 0 within it."""
         axes = (o + VOXEL_M * (np.arange(w.start, w.stop) + 0.5) for o, w in zip(self.origin_m, window, strict=True))
         x, y, z = (axis.astype(np.float32) for axis in axes)
@@ -73,14 +80,16 @@ class DistanceField:
 
     def joined(self, *others: "DistanceField") -> "DistanceField":
         """What is in any of several fields of one grid."""
-        values = self.distance_m
+        values, near = self.distance_m.copy(), self.near
         for other in others:
-            values = np.minimum(values, other.distance_m)
-        return DistanceField(self.origin_m, values)
+            its = values[other.near]
+            np.minimum(its, other.distance_m[other.near], out=its)
+            near = _around_both(near, other.near)
+        return DistanceField(self.origin_m, values, near)
 
     def with_points(self, points_m: NDArray) -> "DistanceField":
         """The field with perceived surfaces added; what a camera cannot see below a point is solid too."""
-        values = self.distance_m.copy()
+        values, near = self.distance_m.copy(), self.near
         if len(points_m) and (window := self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)):
             shape = np.array([w.stop - w.start for w in window])
             index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
@@ -90,7 +99,8 @@ class DistanceField:
             solid = np.arange(shape[2]) <= top[..., None]
             away = distance_transform_edt(~solid) * VOXEL_M - _VOXEL_SLACK_M
             values[window] = np.minimum(values[window], away)
-        return DistanceField(self.origin_m, values)
+            near = _around_both(near, window)
+        return DistanceField(self.origin_m, values, near)
 
     def at(self, points_m: NDArray) -> NDArray[np.float32]:
         """Distance [m] at points (..., 3), from the centre of the voxel each lies in; FAR_M outside the field."""
@@ -103,13 +113,21 @@ class DistanceField:
         """(N, 3) centres, world, of the voxels that are nearer to an obstacle than this [m]; 0: in it."""
         return self.origin_m + VOXEL_M * (np.argwhere(self.distance_m < distance_m) + 0.5)
 
-    def _window(self, low_m: NDArray, high_m: NDArray) -> tuple[slice, slice, slice] | None:
+    def _window(self, low_m: NDArray, high_m: NDArray) -> Window | None:
         start = np.maximum(np.floor((low_m - self.origin_m) / VOXEL_M).astype(int), 0)
         stop = np.minimum(np.ceil((high_m - self.origin_m) / VOXEL_M).astype(int), self.distance_m.shape)
         if np.any(stop <= start):
             return None
         x, y, z = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
         return x, y, z
+
+
+def _around_both(one: Window, other: Window) -> Window:
+    """The least window that both are in."""
+    if one == _NOWHERE or other == _NOWHERE:
+        return other if one == _NOWHERE else one
+    x, y, z = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return x, y, z
 
 
 def down_to_table(points_m: NDArray) -> NDArray[np.float64]:

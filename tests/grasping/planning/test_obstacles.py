@@ -13,7 +13,7 @@ from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
 from grasping.grasp_set import GraspSet
 from grasping.planning.gate.boxes import upright_boxes
-from grasping.planning.obstacles import DistanceField
+from grasping.planning.obstacles import FAR_M, DistanceField, bin_boxes
 from grasping.scene_cloud import SceneCloud, hidden_behind
 from perception.depth_types import TableView
 from perception.objects.object_map import ObjectMap
@@ -53,6 +53,19 @@ def missing(scene: Tabletop, grasps: GraspSet) -> tuple[float, float]:
     _, near = cKDTree(center[:, :2]).query(back[:, :2], k=8)
     outside = np.maximum(np.abs(back[:, None] - center[near]) - half[near], 0.0)
     return float((field.at(back) > NEAR_M).mean()), float((np.linalg.norm(outside, axis=2).min(axis=1) > NEAR_M).mean())
+
+
+def test_what_is_joined_is_as_near_as_the_nearest_of_all_and_nowhere_nearer() -> None:
+    rng = np.random.default_rng(0)
+    nothing = DistanceField.empty(CELL)
+    things = [rng.uniform(-0.04, 0.04, (200, 3)) + np.array([x, y, 0.05]) for x, y in rng.uniform(-0.25, 0.25, (5, 2))]
+    parts = [nothing.with_points(points) for points in things] + [nothing.with_boxes(bin_boxes(CELL.bin)), nothing]
+    whole = parts[-1].joined(*parts[:3]).joined(*parts[3:]).distance_m
+    assert np.array_equal(whole, np.minimum.reduce([part.distance_m for part in parts]))
+    beyond = whole.copy()
+    beyond[nothing.joined(*parts).near] = FAR_M
+    assert (beyond == FAR_M).all()
+    assert nothing.joined(nothing).distance_m.min() == np.float32(FAR_M)
 
 
 def test_what_no_camera_sees_is_an_obstacle_to_planner_and_gate(flask: Tabletop) -> None:
