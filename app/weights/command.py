@@ -1,7 +1,7 @@
 """`python main.py weights fetch|verify|where`: the models' weights."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
@@ -12,7 +12,9 @@ from core.json_values import plain
 from perception.weights.fetch import PARTIAL, FetchPlan, demand_disk, fetch, plan_fetch
 from perception.weights.models import MODELS, find_model, is_complete
 from perception.weights.sources import weights_root
-from perception.weights.verify import FolderReport, verify_folder
+
+if TYPE_CHECKING:
+    from perception.weights.verify import FolderReport
 
 MARKS = {"complete": "[green]✓[/]", "partial": "[yellow]![/]", "absent": "–"}
 
@@ -33,6 +35,8 @@ def fetch_weights(options: FetchOptions) -> int:
 
 def verify_weights(options: VerifyOptions) -> int:
     """1 where something is wrong."""
+    from perception.weights.verify import verify_folder  # brings PyTorch, which fetching and listing do without
+
     console = Console(options.as_json)
     reports = [verify_folder(folder, console.bytes_bar, name) for folder, name in _to_verify(options.model)]
     for report in reports:
@@ -92,7 +96,7 @@ def _to_verify(model: str) -> list[tuple[Path, str]]:
     raise PerceptionError(f"There are no weights in {weights_root()}.", "python main.py weights where")
 
 
-def _show_report(console: Console, report: FolderReport) -> None:
+def _show_report(console: Console, report: "FolderReport") -> None:
     if report.parts:
         rows = [
             (

@@ -61,13 +61,14 @@ class LyingSolid:
         rays = intrinsics.rays()[its].astype(float) @ self.R
         middle_m = self.origin_m + self.axis * self.along_m.mean() - self.eye_m
         reach_m = self.length_m / 2 + self.width_m
-        far_m = np.einsum("ni,i->n", rays, middle_m) / (rays**2).sum(axis=1)
-        depth_m = far_m[:, None] + np.arange(-reach_m, reach_m, MARCH_M)
-        from_origin = self.eye_m + rays[:, None] * depth_m[..., None] - self.origin_m
-        along_m = from_origin @ self.axis
-        away2 = (from_origin**2).sum(axis=-1) - along_m**2
-        within = (along_m >= self.along_m[0]) & (along_m <= self.along_m[-1])
-        inside = within & (away2 <= np.interp(along_m, self.along_m, self.radii_m) ** 2)
+        square = (rays**2).sum(axis=1)[:, None]
+        depth_m = (rays @ middle_m)[:, None] / square + np.arange(-reach_m, reach_m, MARCH_M)
+        # A place on a ray is eye + depth * ray; how far along the axis it is, and away from that, follow from products.
+        start_m = self.eye_m - self.origin_m
+        along_m = start_m @ self.axis + (rays @ self.axis)[:, None] * depth_m
+        away2 = start_m @ start_m + (2 * (rays @ start_m)[:, None] + square * depth_m) * depth_m - along_m**2
+        inside = (along_m >= self.along_m[0]) & (along_m <= self.along_m[-1]) & (away2 <= self.radii_m.max() ** 2)
+        inside[inside] = away2[inside] <= np.interp(along_m[inside], self.along_m, self.radii_m) ** 2
         front_m, back_m, met, first = cross(its, depth_m, inside)
         at_m = np.take_along_axis(along_m, first[:, None], axis=1)[:, 0]
         is_end = np.zeros(its.shape, bool)

@@ -70,8 +70,11 @@ class UprightSolid:
         heights_m = np.arange(self.heights_m[-1], -1e-6, -MARCH_M)
         radii_m = np.interp(heights_m, self.heights_m, self.radii_m)
         depth_m = (heights_m - self.eye_m[2]) / along[:, 2:]
-        beside_m = self.eye_m[:2] + along[:, None, :2] * depth_m[..., None] - self.center_m
-        inside = (beside_m**2).sum(axis=-1) <= radii_m**2
+        # Of eye + depth * ray, how far beside the axis, squared.
+        start_m, level = self.eye_m[:2] - self.center_m, along[:, :2]
+        square = (level**2).sum(axis=1)[:, None]
+        beside2 = start_m @ start_m + (2 * (level @ start_m)[:, None] + square * depth_m) * depth_m
+        inside = beside2 <= radii_m**2
         front_m, back_m, met, first = cross(its, depth_m, inside)
         is_top = np.zeros(its.shape, bool)
         is_top[its] = met & (first == 0)
