@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from hardware.arms.trajectory import JointTrajectory
 
@@ -50,7 +49,9 @@ def lag_motion(motion: JointTrajectory) -> JointTrajectory:
     """Where an arm gets that follows a motion late, until it is at its end."""
     times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * TIME_CONSTANT_S, _TICK_S)
     told, left = _at(motion, times_s), np.exp(-_TICK_S / TIME_CONSTANT_S)
-    went, _ = lfilter([1.0 - left], [1.0, -left], told, axis=0, zi=left * told[:1])
+    went, last = np.empty_like(told), told[0]
+    for number, joints in enumerate((1.0 - left) * told):  # scipy.signal's filter takes half a second to import
+        went[number] = last = joints + left * last
     return JointTrajectory(times_s, went)
 
 

@@ -24,6 +24,15 @@ LIMIT_S = 120.0
 
 @pytest.fixture
 def process() -> Iterator[PlanningProcess]:
+    """One that a test may end."""
+    with closing(PlanningProcess()) as made:
+        assert made._connection.poll(LIMIT_S)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[PlanningProcess]:
+    """One that all tests share which leave it idle: starting it takes longer than planning."""
     with closing(PlanningProcess()) as made:
         assert made._connection.poll(LIMIT_S)
         yield made
@@ -37,10 +46,10 @@ def begin(process: PlanningProcess, carrying: GraspPlan, taken: tuple[int, ...] 
 
 
 def test_what_it_answers_is_what_is_planned_here_and_the_gate_passes_it_here(
-    process: PlanningProcess, carrying: GraspPlan
+    lasting: PlanningProcess, carrying: GraspPlan
 ) -> None:
-    begin(process, carrying)
-    found, here = process.answer(carrying, LIMIT_S), overlap_with(carrying)
+    begin(lasting, carrying)
+    found, here = lasting.answer(carrying, LIMIT_S), overlap_with(carrying)
     assert isinstance(found, OverlapPlan) and found.is_sealed
     assert (found.reaching.arm, found.delay_s) == (here.reaching.arm, here.delay_s)
     np.testing.assert_array_equal(found.reaching.row, here.reaching.row)
@@ -48,7 +57,7 @@ def test_what_it_answers_is_what_is_planned_here_and_the_gate_passes_it_here(
     again = found.checked_again(CELL, off_rad)
     assert again.is_sealed and again.gate.checked_s > found.gate.checked_s
     np.testing.assert_array_equal(again.measured_rad["left"], off_rad["left"])
-    assert process.answer(carrying, 0.0) is None  # it was had
+    assert lasting.answer(carrying, 0.0) is None  # it was had
 
 
 def test_where_the_arms_came_to_rest_elsewhere_it_is_refused(carrying: GraspPlan) -> None:
@@ -59,19 +68,19 @@ def test_where_the_arms_came_to_rest_elsewhere_it_is_refused(carrying: GraspPlan
             overlap.checked_again(CELL, elsewhere)
 
 
-def test_a_reason_why_there_is_none_is_an_answer(process: PlanningProcess, carrying: GraspPlan) -> None:
-    begin(process, carrying, taken=(0, 1, 2))
+def test_a_reason_why_there_is_none_is_an_answer(lasting: PlanningProcess, carrying: GraspPlan) -> None:
+    begin(lasting, carrying, taken=(0, 1, 2))
     with pytest.raises(PlanningError, match="far enough"):
-        process.answer(carrying, LIMIT_S)
+        lasting.answer(carrying, LIMIT_S)
 
 
-def test_what_was_begun_beside_another_plan_is_no_answer(process: PlanningProcess, carrying: GraspPlan) -> None:
-    begin(process, carrying)
+def test_what_was_begun_beside_another_plan_is_no_answer(lasting: PlanningProcess, carrying: GraspPlan) -> None:
+    begin(lasting, carrying)
     other = plan_grasp(SCENE, table_view(), CELL, PARKED, budget_s=60, arms=set(CELL.arms) - {carrying.arm})
-    assert process.answer(other, LIMIT_S) is None
-    assert process._connection.poll(LIMIT_S)  # done with what nobody asks for
-    begin(process, other)
-    found = process.answer(other, LIMIT_S)
+    assert lasting.answer(other, LIMIT_S) is None
+    assert lasting._connection.poll(LIMIT_S)  # done with what nobody asks for
+    begin(lasting, other)
+    found = lasting.answer(other, LIMIT_S)
     assert found is not None and found.carrying.arm == other.arm
 
 
@@ -100,14 +109,14 @@ def test_a_ctrl_c_while_it_starts_is_no_concern_of_its() -> None:
 
 
 def test_what_cannot_be_sent_is_said_in_the_log_and_planned_elsewhere(
-    process: PlanningProcess, carrying: GraspPlan, caplog: pytest.LogCaptureFixture
+    lasting: PlanningProcess, carrying: GraspPlan, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        process.begin(carrying, lambda: None)
+        lasting.begin(carrying, lambda: None)
     assert "cannot be asked" in caplog.text
-    assert process.answer(carrying, 1.0) is None
-    begin(process, carrying)  # it is none the worse for it
-    assert isinstance(process.answer(carrying, LIMIT_S), OverlapPlan)
+    assert lasting.answer(carrying, 1.0) is None
+    begin(lasting, carrying)  # it is none the worse for it
+    assert isinstance(lasting.answer(carrying, LIMIT_S), OverlapPlan)
 
 
 def test_a_plan_that_came_from_another_process_is_sealed_and_nobody_can_write_to_it(carrying: GraspPlan) -> None:

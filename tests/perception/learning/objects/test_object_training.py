@@ -106,8 +106,8 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
 def test_training_learns(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From nothing, which two boxes on a table are enough for."""
     monkeypatch.setattr("perception.learning.objects.training.WEIGHTS", tmp_path / "none")
-    run = begun(tmp_path / "run", settings(folder, steps=400, batch=4, rate=8.0))
-    losses = [run.step().loss for _ in range(20)]
+    run = begun(tmp_path / "run", settings(folder, steps=400, batch=2, rate=8.0))
+    losses = [run.step().loss for _ in range(14)]
     run.close()
     assert isinstance(run.net, ObjectsNet) and np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
 
