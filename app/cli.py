@@ -1,8 +1,10 @@
 """The groups of commands; each declares its options, what its commands do loads when one is called."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
@@ -28,6 +30,9 @@ GROUPS = {
     "bench": ("app.bench.options:commands", "Slow proofs, with the results kept in docs/."),
     "train": ("app.train.options:commands", "Training of models, and going on with it."),
 }
+
+#: Of glibc's malloc.h.
+_M_ARENA_MAX = -8
 
 app = typer.Typer(
     name="vitro",
@@ -63,6 +68,7 @@ for name, (place, purpose) in GROUPS.items():
 def main(arguments: Sequence[str]) -> None:
     """Runs one command and exits with its code; options without a command mean `run`, `calibrate` alone its wizard."""
     write_what_it_can()
+    _share_one_heap()
     arguments = list(arguments)
     if arguments and _is_option(arguments[:1]):
         arguments.insert(0, "run")
@@ -73,6 +79,13 @@ def main(arguments: Sequence[str]) -> None:
     except SystemExit as end:
         _leave_if_busy(end.code)
         raise
+
+
+def _share_one_heap() -> None:
+    """Keeps glibc from giving each new thread a heap of its own: stages, readers and players come and go with every
+    opening of a cell, and what pictures leave between them in heap after heap is never given back."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _leave_if_busy(code: str | int | None) -> None:

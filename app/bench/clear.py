@@ -59,8 +59,10 @@ def _clear_one(options: BenchClearOptions, cell: Cell, store: TrialStore, operat
     """One table in a cell of its own, so that a fault ends only that table."""
     log = TrialLog(store)
     seed = options.seed + number
-    with closing(DrawnCell(cell, seed) if options.drawn else open_world(cell, "sim", seed)) as world:
-        pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
+    with (
+        closing(DrawnCell(cell, seed) if options.drawn else open_world(cell, "sim", seed)) as world,
+        closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
+    ):
         session = Session(world, pipeline, log, operator, options.attempts, overlap=options.overlap)
         surface = SURFACES[number % len(SURFACES)]
         try:

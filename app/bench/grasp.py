@@ -1,7 +1,7 @@
 """`python main.py bench grasp`: many scenes of the digital cell, every estimator on the same ones."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from app.bench.options import BenchGraspOptions
 from app.console import Console
@@ -58,11 +58,12 @@ def _run_missing(
         ArmError, CameraError: one failed before the row of its trial was begun; opened anew it would fail there again.
     """
     cell = load_cell(cell_file("sim"))
-    with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
+    with ExitStack() as opened, Interrupts() as interrupts:
+        world = opened.enter_context(closing(open_world(cell, "sim", options.seed)))
         sessions = {}
         for estimator in estimators:
             chosen = PipelineOptions(estimator=estimator.choice, boldness=options.boldness)
-            pipeline = Pipeline(cell, chosen, world.truth)
+            pipeline = opened.enter_context(closing(Pipeline(cell, chosen, world.truth)))
             operator = Operator(console, interrupts, assume_yes=True)
             sessions[pipeline.estimator.name] = Session(world, pipeline, TrialLog(store), operator, options.attempts)
         begun = store.list()

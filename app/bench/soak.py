@@ -77,8 +77,11 @@ def _run(
     """Trials in one opening of the cell, until the time is over, a trial fails, or the measuring begins; how many
     there were by then."""
     cell, quiet = load_cell(cell_file("sim")), Console(is_quiet=True)
-    with closing(open_world(cell, "sim", options.seed)) as world, Interrupts() as interrupts:
-        pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
+    with (
+        closing(open_world(cell, "sim", options.seed)) as world,
+        closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
+        Interrupts() as interrupts,
+    ):
         session = Session(world, pipeline, TrialLog(store), Operator(quiet, interrupts, assume_yes=True))
         while True:
             number += 1

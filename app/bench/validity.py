@@ -1,7 +1,7 @@
 """`python main.py bench validity`: proposed grasps against the true shapes, without physics, in minutes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,12 @@ def _judge_missing(
     if not todo:
         return
     cell = load_cell(cell_file("sim"))
-    with closing(DigitalCell(cell, scenes[0][1])) as world:
-        pipelines = {choice: Pipeline(cell, PipelineOptions(estimator=choice), world.truth) for choice in estimators}
+    with ExitStack() as opened:
+        world = opened.enter_context(closing(DigitalCell(cell, scenes[0][1])))
+        pipelines = {
+            choice: opened.enter_context(closing(Pipeline(cell, PipelineOptions(estimator=choice), world.truth)))
+            for choice in estimators
+        }
         for scene in console.progress(todo, "scenes", len(todo)):
             staged = _stage(world, cell, *scene)
             for choice in missing[scene]:

@@ -162,8 +162,10 @@ def plan_without_moving(bringup: Bringup) -> str:
     if bringup.is_real:
         bringup.ask("Lay one box in the middle of a matte table, hands out.", {"y": "ready"})
     options = PipelineOptions(estimator=choose_estimator("auto", None)[0])
-    with closing(open_world(bringup.cell, bringup.camera, seed=0)) as world:
-        pipeline = Pipeline(bringup.cell, options)
+    with (
+        closing(open_world(bringup.cell, bringup.camera, seed=0)) as world,
+        closing(Pipeline(bringup.cell, options)) as pipeline,
+    ):
         world.stage(FIRST_SURFACE, 0, 1)
         frames = (world.camera.read(timeout_s=5.0),)
         stages = Stages(Trial(FIRST_SURFACE, 0, frames), pipeline, bringup.console)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,11 +112,12 @@ def run_estimators(
             console.error(error)
             runs.append(EstimatorRun(name, None, error))
             continue
-        trial, stopped = run_stages(frames, pipeline, lambda: joints_rad, seed, console)
-        if stopped is not None:
-            console.error(stopped)
-        runs.append(EstimatorRun(pipeline.estimator.name, trial, stopped))
-        keep(runs[-1], pipeline)
+        with closing(pipeline):
+            trial, stopped = run_stages(frames, pipeline, lambda: joints_rad, seed, console)
+            if stopped is not None:
+                console.error(stopped)
+            runs.append(EstimatorRun(pipeline.estimator.name, trial, stopped))
+            keep(runs[-1], pipeline)
     return runs
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -84,8 +84,10 @@ def _open_log(is_practice: bool) -> Iterator[TrialStore]:
 def _run_all(options: RunOptions, log: TrialLog, operator: Operator, open_world: OpenWorld) -> None:
     estimator, why = choose_estimator(options.estimator, options.weights)
     station = Station(options, operator, open_world)
-    pipeline = station.pipeline(replace(options, estimator=estimator))
-    with station.open(options.seed) as world:
+    with (
+        closing(station.pipeline(replace(options, estimator=estimator))) as pipeline,
+        station.open(options.seed) as world,
+    ):
         operator.console.say(
             f"estimator [bold]{pipeline.estimator.name}[/] ({why}), "
             f"detector {pipeline.detector_name}, planner {pipeline.planner_name}"

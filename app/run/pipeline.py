@@ -67,6 +67,10 @@ class Pipeline:
         self.worker = Worker()
         self._prepare_planner = planner.prepare
 
+    def close(self) -> None:
+        """Lets go of the thread that its stages ran in; it is used no more."""
+        self.worker.close()
+
     def prepare(self, console: Console) -> None:
         """Makes a planner ready that takes long to be, once, so that no trial's stage waits for it; raises a
         PlanningError where it cannot be."""

@@ -28,6 +28,8 @@ _REMEDIES = {
 }
 #: How often the waiting thread looks up, so that Ctrl-C is heard [s]: a library may let a wait go on after a signal.
 _LOOK_UP_S = 0.1
+#: How long closing waits for the thread [s].
+_CLOSE_PATIENCE_S = 1.0
 
 
 #: How many workers compute at this moment: what one of them is in cannot be ended but with the process.
@@ -43,8 +45,8 @@ class Worker:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        weakref.finalize(self, self._queue.put, None)
-        self._is_started = False
+        self._finish = weakref.finalize(self, self._queue.put, None)
+        self._thread: threading.Thread | None = None
         self._given_up = ""
 
     def run(self, stage: str, limit_s: float, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,9 +58,9 @@ class Worker:
             DeadlineError: what was given up before runs still, and this could not begin.
             VitroError: the function's own.
         """
-        if not self._is_started:
-            threading.Thread(target=_serve, args=(self._queue,), name="stages", daemon=True).start()
-            self._is_started = True
+        if self._thread is None:
+            self._thread = threading.Thread(target=_serve, args=(self._queue,), name="stages", daemon=True)
+            self._thread.start()
         answers: SimpleQueue[tuple[R | None, BaseException | None]] = SimpleQueue()
         is_awaited, began = threading.Event(), threading.Event()
         is_awaited.set()
@@ -85,6 +87,15 @@ class Worker:
         if error is not None:
             raise error if isinstance(error, VitroError) else _failure(stage, error) from error
         return answer  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Ends the thread, and with it those that libraries computed with beside it; nothing may be run any more.
+
+        One in which a stage that was given up computes still is not waited for.
+        """
+        self._finish()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_PATIENCE_S)
 
 
 def _serve(queue: "SimpleQueue[Callable[[], None] | None]") -> None:

@@ -64,6 +64,9 @@ class PiperBus:
         # Silent: the SDK would log every failed send to the console; what matters of it we raise.
         quiet = LogLevel.SILENT
         sdk = C_PiperInterface_V2(self.channel, judge_flag=False, can_auto_init=False, logger_level=quiet)
+        # It would keep what it made of each channel for as long as the process lives, and give it out again with its
+        # last numbers: through our callback also the clock, and the digital cell's whole physics.
+        C_PiperInterface_V2._instances.pop(self.channel, None)
         remedy = f"Bring it up: sudo ip link set {self.channel} up type can bitrate {protocol.BITRATE}."
         try:
             sdk.CreateCanBus(self.channel, self._bustype, protocol.BITRATE, judge_flag=False)

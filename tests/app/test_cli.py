@@ -1,5 +1,6 @@
 """The command line: quick help, wrong usage named, errors with a next step."""
 
+import ctypes
 import json
 import os
 import re
@@ -118,3 +119,32 @@ def test_the_log_as_json_has_all_that_tells_trials_apart(tmp_path: Path, monkeyp
     (trial,) = json.loads(CliRunner().invoke(cli, ["trials", "list", "--json"]).stdout)["trials"]
     assert (trial["seed"], trial["cell"], trial["world"], trial["notes"]) == (71, "sim", "sim", {"table": {"tags": 6}})
     assert trial["outcome"] == "success" and trial["metric"] == {"scale": None, "shift": None, "residual_mm": None}
+
+
+HEAPS = """
+import ctypes, sys, threading
+from contextlib import suppress
+from app import cli
+
+with suppress(SystemExit):
+    cli.main(["--help"])
+pictures = [threading.Thread(target=lambda: [bytearray(50_000) for _ in range(100)]) for _ in range(8)]
+for thread in pictures:
+    thread.start()
+for thread in pictures:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype, libc.fopen.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_char_p)
+libc.malloc_info.argtypes = ctypes.c_int, ctypes.c_void_p
+libc.fclose.argtypes = (ctypes.c_void_p,)
+file = libc.fopen(sys.argv[1].encode(), b"w")
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="glibc's heaps alone are counted")
+def test_threads_that_come_and_go_leave_one_heap(tmp_path: Path) -> None:
+    told = tmp_path / "heaps.xml"
+    subprocess.run([sys.executable, "-c", HEAPS, str(told)], cwd=ROOT, check=True, capture_output=True)
+    assert told.read_text().count("<heap nr=") == 1

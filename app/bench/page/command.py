@@ -68,12 +68,12 @@ def bench_page(options: BenchPageOptions) -> int:
     ages: list[float] = []
     with (
         closing(open_world(cell, "sim", options.seed)) as world,
+        closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
         tempfile.TemporaryDirectory(prefix="vitro-page-") as folder,
         TrialStore(Path(folder) / "trials.db") as store,
         Interrupts() as interrupts,
     ):
         quiet = Console(is_quiet=True)
-        pipeline = Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)
         log = TrialLog(store)
         session = Session(world, pipeline, log, Operator(quiet, interrupts, assume_yes=True))
         session.run_scene("diffuse", options.seed, 1)  # models loaded, caches filled

@@ -40,8 +40,8 @@ class QuickSession:
         self.log = TrialLog(self.store)
         self.operator = Operator(console or Console(as_json=True), self.interrupts, assume_yes)
         self.operator.skips_arm_check = True  # of arms that are not drawn a picture says nothing, half a second long
-        pipeline = Pipeline(self.world._cell, PipelineOptions(estimator=estimator), self.world.truth)
-        self.session = Session(self.world, pipeline, self.log, self.operator, **session)
+        self.pipeline = Pipeline(self.world._cell, PipelineOptions(estimator=estimator), self.world.truth)
+        self.session = Session(self.world, self.pipeline, self.log, self.operator, **session)
 
     def draw_arms(self) -> None:
         """Has pictures show the arms, and every arm compared with them."""
@@ -53,6 +53,7 @@ class QuickSession:
 
     def close(self) -> None:
         self.store.close()
+        self.pipeline.close()
         self.world.close()
 
 
