@@ -219,6 +219,9 @@ class BenchSoakOptions(JsonOption):
 
     minutes: Annotated[float, typer.Option(min=0, help="How long; the first trials fill caches and do not count.")] = 60
     estimator: Annotated[str, typer.Option(help="Which sees the scenes.")] = "vitro-s"
+    drawn: Annotated[bool, typer.Option("--drawn", help="Pictures drawn, not path-traced: several times sooner.")] = (
+        False
+    )
     seed: Annotated[int, typer.Option(min=0, help="First scene.")] = 3000
 
 

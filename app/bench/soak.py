@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from app.bench.drawn_cell import DrawnCell
 from app.bench.options import BenchSoakOptions
 from app.console import Console
 from app.interrupts import Interrupts
@@ -78,7 +79,7 @@ def _run(
     there were by then."""
     cell, quiet = load_cell(cell_file("sim")), Console(is_quiet=True)
     with (
-        closing(open_world(cell, "sim", options.seed)) as world,
+        closing(DrawnCell(cell, options.seed) if options.drawn else open_world(cell, "sim", options.seed)) as world,
         closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
         Interrupts() as interrupts,
     ):
