@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -47,6 +48,52 @@ class StageLine:
     seconds: float = 0.0
 
 
+class CommandResult:
+    """A command's one JSON object: its result, and of a command that failed `error` (kind, cause, remedy) and
+    `exit_code`; written when the command ends, or sooner by `tell`."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self.value: dict[str, Any] = {}
+
+    def __enter__(self) -> "CommandResult":
+        self._outer = _COMMAND_RESULT.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """What is no failure of ours, and goes on, is told too."""
+        _COMMAND_RESULT.reset(self._outer)
+        if error is not None:
+            self.fail(type(error).__name__, str(error), "This is a defect: report it with the lines above.", 1)
+        self.tell()
+
+    def fail(self, kind: str, cause: str, remedy: str, code: int) -> None:
+        self.value |= {"error": {"kind": kind, "cause": cause, "remedy": remedy}, "exit_code": code}
+
+    def tell(self) -> None:
+        """Writes the object, and no other after it."""
+        if self._as_json and self.value:
+            _write_json(self.value)
+        self._as_json = False
+
+
+_COMMAND_RESULT: ContextVar[CommandResult | None] = ContextVar("result", default=None)
+
+
+def tell_result() -> None:
+    """Writes the running command's object now: what follows may take as long as a person likes."""
+    if (result := _COMMAND_RESULT.get()) is not None:
+        result.tell()
+
+
+def _write_json(value: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(to_json(value) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        write_nowhere(sys.stdout)
+
+
 class Console:
     """Talks to a person on standard error when standard output carries JSON, else on standard output.
 
@@ -75,13 +122,15 @@ class Console:
         self.events.tell(ErrorTold(error.cause, error.remedy))
 
     def result(self, value: dict[str, Any]) -> None:
-        """The command's result as one JSON object on standard output, where it was asked for."""
-        if self._as_json:
-            try:
-                sys.stdout.write(to_json(value) + "\n")
-                sys.stdout.flush()
-            except BrokenPipeError:
-                write_nowhere(sys.stdout)
+        """The command's result as one JSON object on standard output, where it was asked for: once the command has
+        ended, for the object says too how."""
+        if not self._as_json:
+            return
+        result = _COMMAND_RESULT.get()
+        if result is None:
+            _write_json(value)
+        else:
+            result.value |= value
 
     @contextmanager
     def stage(self, name: str, waits: bool = False) -> Iterator[StageLine]:

@@ -20,7 +20,6 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -28,7 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import typer
 from typer.core import TyperCommand
 
-from core.errors import ConfigurationError, VitroError
+from core.errors import ConfigurationError, VitroError, did_you_mean
 from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
@@ -121,7 +120,8 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     wrong = [name for name in names if name not in choices]
     if wrong or not names:
         raise ConfigurationError(
-            f"There is no {wrong[0]!r}." if wrong else f"{text!r} names none.", f"Choose some of: {', '.join(choices)}."
+            f"There is no {wrong[0]!r}.{did_you_mean(wrong[0], choices)}" if wrong else f"{text!r} names none.",
+            f"Choose some of: {', '.join(choices)}.",
         )
     return names
 
@@ -130,14 +130,24 @@ class OptionsCommand(TyperCommand):
     """Tells which choice was meant by one that there is not, in words that are none of pydantic's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asked = list(args)
         try:
             return super().parse_args(ctx, args)
-        except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
-            given, _, choices = error.message.partition(" is not one of ")
-            meant = get_close_matches(given.strip("'"), re.findall("'(.+?)'", choices), 1)
-            error.message += f" Did you mean {meant[0]!r}?" if meant else ""
+        except typer.TyperException as error:
+            if isinstance(error, typer.BadParameter):
+                error.message = error.message.removeprefix("Value error, ")
+                given, _, choices = error.message.partition(" is not one of ")
+                error.message += did_you_mean(given.strip("'"), re.findall("'(.+?)'", choices))
+            if "--json" in asked:
+                _tell_wrong_usage(error, ctx.command_path)
             raise
+
+
+def _tell_wrong_usage(error: typer.TyperException, command: str) -> None:
+    from app.console import CommandResult
+
+    with CommandResult(as_json=True) as result:
+        result.fail("UsageError", error.format_message(), f"See {command} --help.", error.exit_code)
 
 
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:
@@ -160,7 +170,7 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
             command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
             return command(options(**given | parsed))
 
-        raise typer.Exit(exit_code(work))
+        raise typer.Exit(exit_code(work, given.get("as_json", False)))
 
     for option in parsers:
         hints[option] = Annotated[str, *get_args(hints[option])[1:]]
@@ -198,29 +208,32 @@ def _default(field: Field[Any]) -> Any:
     return field.default_factory() if field.default_factory is not MISSING else inspect.Parameter.empty
 
 
-def exit_code(run: Callable[[], int]) -> int:
-    """Of a command: 0 done, 1 failed, 2 wrong usage, 130 interrupted; its error is told."""
-    from app.console import Console
+def exit_code(run: Callable[[], int], as_json: bool = False) -> int:
+    """Of a command: 0 done, 1 failed, 2 wrong usage, 130 interrupted; its error is told.
 
-    try:
-        return run()
-    except ConfigurationError as error:
-        Console(as_json=True).error(error)
-        return 2
-    except VitroError as error:
-        Console(as_json=True).error(error)
-        return 1
-    except ModuleNotFoundError as error:
-        Console(as_json=True).error(_not_installed(error))
-        return 1
-    except KeyboardInterrupt:
-        Console(as_json=True).say("Stopped.")
-        return 130
-    except Exception as error:
-        if not _is_interrupt(error):
-            raise
-        Console(as_json=True).say("Stopped.")
-        return 130
+    as_json: its result, or how it failed, is written as one JSON object.
+    """
+    from app.console import CommandResult, Console
+
+    with CommandResult(as_json) as result:
+        try:
+            code = run()
+            if code:
+                result.value["exit_code"] = code
+            return code
+        except VitroError as error:
+            failure, code = error, 2 if isinstance(error, ConfigurationError) else 1
+        except ModuleNotFoundError as error:
+            failure, code = _not_installed(error), 1
+        except (Exception, KeyboardInterrupt) as error:
+            if not _is_interrupt(error):
+                raise
+            Console(as_json=True).say("Stopped.")
+            result.fail("KeyboardInterrupt", "Stopped.", "", 130)
+            return 130
+        Console(as_json=True).error(failure)
+        result.fail(type(failure).__name__, failure.cause, failure.remedy, code)
+        return code
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from shlex import quote
 
-from core.errors import ConfigurationError, TrialError
+from core.errors import ConfigurationError, TrialError, did_you_mean
 from core.files import demand_writable, writing
 
 CELLS = Path(__file__).parent / "cells"
@@ -91,6 +91,9 @@ def cell_file(name: str) -> Path:
         return Path(name)
     path = CELLS / f"{name}.yaml"
     if not path.exists():
-        known = ", ".join(sorted(p.stem for p in CELLS.glob("*.yaml")))
-        raise ConfigurationError(f"There is no cell called {name!r}.", f"Choose one of: {known}; or give a YAML file.")
+        known = sorted(p.stem for p in CELLS.glob("*.yaml"))
+        raise ConfigurationError(
+            f"There is no cell called {name!r}.{did_you_mean(name, known)}",
+            f"Choose one of: {', '.join(known)}; or give a YAML file.",
+        )
     return path

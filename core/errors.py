@@ -4,7 +4,8 @@ Layers raise the subclass of their subject; `app/console.py` prints it once, as
 "what went wrong" and "what to do". Nothing here imports anything of ours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -95,3 +96,9 @@ class DatasetError(VitroError):
 
 class TrainingError(VitroError):
     """A training run that cannot begin, go on, or be trusted any more."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """What a cause ends in where a name that there is not reads like one that there is; else nothing."""
+    meant = get_close_matches(given.lower(), list(map(str, known)), 1)
+    return f" Did you mean {meant[0]!r}?" if meant else ""

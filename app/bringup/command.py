@@ -7,7 +7,7 @@ from app.calibrate.cell import load_calibrated
 from app.console import Console
 from app.keys import require_terminal
 from app.paths import cell_file, default_cell, home
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, did_you_mean
 from hardware.worlds import choose_world
 
 
@@ -22,9 +22,10 @@ def bring_up(options: BringupOptions) -> int:
     camera, arms = choose_world(options.camera, options.arms)
     file = cell_file(options.cell or default_cell(camera))
     cell = load_calibrated(str(file))
-    if options.again and options.again not in [step.name for step in STEPS]:
-        known = ", ".join(step.name for step in STEPS)
-        raise ConfigurationError(f"There is no step called {options.again!r}.", f"Choose one of: {known}.")
+    known = [step.name for step in STEPS]
+    if options.again and options.again not in known:
+        cause = f"There is no step called {options.again!r}.{did_you_mean(options.again, known)}"
+        raise ConfigurationError(cause, f"Choose one of: {', '.join(known)}.")
     bringup = Bringup(Console(), cell, file, camera, arms)
     progress = Progress(home() / "bringup" / f"{cell.name}.json")
     bringup.console.say(f"bring-up of the cell [bold]{cell.name}[/] ({file!s}), camera {camera}")

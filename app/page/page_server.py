@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from app.console import Console
+from app.console import Console, tell_result
 from app.keys import has_terminal
 from app.page.page_guard import LOOPBACK, PageGuard
 from core.errors import ConfigurationError
@@ -59,6 +59,7 @@ class PageServer:
 def keep_open(address: str, console: Console) -> None:
     """Says where a page is and returns once a key is pressed, or by Ctrl-C where there is no terminal."""
     console.say(f"watch it: [bold]{address}[/]")
+    tell_result()
     if has_terminal():
         console.ask_key("The page is open.", {"q": "close"})
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError, PerceptionError, did_you_mean
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.detection import antipodal, anygrasp, graspgen
 from grasping.detection.detector import Detector, DetectorInput, DetectorSpecification
@@ -27,7 +27,7 @@ def find_detector(name: str) -> DetectorSpecification:
         return load_plugin(Path(name), "DETECTOR", DetectorSpecification)
     if name not in DETECTORS:
         raise ConfigurationError(
-            f"There is no detector '{name}'.",
+            f"There is no detector '{name}'.{did_you_mean(name, DETECTORS)}",
             f"Choose one of: {', '.join(DETECTORS)}. Or a file of your own: path/to/file.py",
         )
     return DETECTORS[name]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cell import Cell
-from core.errors import ConfigurationError, PlanningError
+from core.errors import ConfigurationError, PlanningError, did_you_mean
 from core.plugins import is_plugin, load_plugin, naming_failures
 from grasping.planning import motions
 from grasping.planning.curobo import planner as curobo
@@ -25,7 +25,7 @@ def find_planner(name: str) -> PlannerSpecification:
     """
     if not is_plugin(name) and name not in PLANNERS:
         raise ConfigurationError(
-            f"There is no planner {name!r}.",
+            f"There is no planner {name!r}.{did_you_mean(name, PLANNERS)}",
             f"Choose from {', '.join(PLANNERS)}. Or a file of your own: path/to/file.py",
         )
     if is_plugin(name):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, did_you_mean
 from core.plugins import is_plugin, load_plugin, naming_failures
 from perception.estimators import depth_anything, marigold, oracle, plane, sensor
 from perception.estimators.degraded import DEGRADED
@@ -47,7 +47,8 @@ def find_estimator(name: str, output: Output = "depth") -> EstimatorSpecificatio
         found = replace(found, file=Path(name).expanduser().resolve())
     fitting = [known for known, one in ESTIMATORS.items() if _gives(one, output)]
     if found is None or not _gives(found, output):
-        cause = f"There is no estimator '{name}'." if found is None else f"{name} gives {found.gives}, no {output}."
+        unknown = f"There is no estimator '{name}'.{did_you_mean(name, fitting)}"
+        cause = unknown if found is None else f"{name} gives {found.gives}, no {output}."
         raise ConfigurationError(cause, f"Choose one of: {', '.join(fitting)}. Or a file of your own: path/to/file.py")
     return found
 

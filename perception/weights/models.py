@@ -1,6 +1,6 @@
 """The models whose weights Vitro fetches: those of the estimators, and what embeds prompts for them."""
 
-from core.errors import ConfigurationError, PerceptionError
+from core.errors import ConfigurationError, PerceptionError, did_you_mean
 from perception.estimators.dkt.estimator import SMALL_BASE
 from perception.estimators.registry import ESTIMATORS
 from perception.weights.manifest import read_manifest
@@ -33,7 +33,9 @@ def find_model(name: str) -> Model:
         ConfigurationError: there is none; lists those there are.
     """
     if name not in MODELS:
-        raise ConfigurationError(f"There is no model called {name!r}.", f"Choose one of: {', '.join(MODELS)}.")
+        raise ConfigurationError(
+            f"There is no model called {name!r}.{did_you_mean(name, MODELS)}", f"Choose one of: {', '.join(MODELS)}."
+        )
     return MODELS[name]
 
 

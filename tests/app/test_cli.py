@@ -14,6 +14,13 @@ from typer.testing import CliRunner
 
 from app.cli import app as cli
 from app.cli import main
+from app.options import names_in
+from app.paths import cell_file
+from core.errors import ConfigurationError
+from core.surfaces import SURFACES
+from grasping.detection.registry import find_detector
+from grasping.planning.registry import find_planner
+from perception.estimators.registry import find_estimator
 from tests.support.paths import ROOT
 from tests.support.trial_rows import finish, row
 from trials.store import TrialStore
@@ -148,3 +155,22 @@ def test_threads_that_come_and_go_leave_one_heap(tmp_path: Path) -> None:
     told = tmp_path / "heaps.xml"
     subprocess.run([sys.executable, "-c", HEAPS, str(told)], cwd=ROOT, check=True, capture_output=True)
     assert told.read_text().count("<heap nr=") == 1
+
+
+@pytest.mark.parametrize(
+    ("find", "given", "meant"),
+    [
+        (find_estimator, "vitros", "vitro-s"),
+        (find_estimator, "DKT-1.3B", "dkt-1.3b"),
+        (find_detector, "antipodel", "antipodal"),
+        (find_planner, "OMPL", "ompl"),
+        (cell_file, "simm", "sim"),
+        (lambda text: names_in(text, SURFACES), "difuse", "diffuse"),
+        (find_estimator, "zzzz", None),
+    ],
+)
+def test_a_mistyped_name_is_told_with_the_one_that_was_meant(find, given: str, meant: str | None) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find(given)
+    assert repr(given) in caught.value.cause
+    assert caught.value.cause.partition("Did you mean ")[2] == (f"{meant!r}?" if meant else "")

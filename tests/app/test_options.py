@@ -1,13 +1,16 @@
 """Commands from option classes: an option is declared once, text is parsed once, what is no option is none."""
 
+import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.console import Console, tell_result
 from app.options import CellOption, JsonOption, ModelOptions, Parser, add_command, exit_code
+from core.errors import ConfigurationError, PerceptionError
 from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
@@ -77,3 +80,61 @@ def test_ctrl_c_that_a_library_turned_into_an_error_of_its_own_is_ctrl_c_still(c
     assert exit_code(load) == 130 and "Stopped." in capsys.readouterr().err
     with pytest.raises(ImportError):
         exit_code(lambda: (_ for _ in ()).throw(ImportError("broken")))
+
+
+ENDINGS = [
+    (None, 0),
+    (PerceptionError("No tag is seen.", "Uncover one."), 1),
+    (ConfigurationError("There is no camera.", "Name one."), 2),
+    (KeyboardInterrupt(), 130),
+    (ZeroDivisionError("division by zero"), 1),
+]
+
+
+def ends(ending: BaseException | None, results: list[dict[str, Any]], *arguments: str) -> Any:
+    """What a command says that gives these results and then ends so."""
+    app = typer.Typer()
+
+    def run(options: LookOptions) -> int:
+        for result in results:
+            Console(options.as_json).result(result)
+        if ending is not None:
+            raise ending
+        return 0
+
+    add_command(app, "look", run, LookOptions)
+    return CliRunner().invoke(app, ["there", *arguments])
+
+
+@pytest.mark.parametrize(("ending", "code"), ENDINGS)
+@pytest.mark.parametrize("results", [[], [{"rows": 3}]])
+def test_with_json_standard_output_is_one_object_however_the_command_ends(
+    ending: BaseException | None, code: int, results: list[dict[str, Any]]
+) -> None:
+    done = ends(ending, results, "--json")
+    assert done.exit_code == code
+    told = json.loads(done.stdout or "{}")
+    assert told.get("exit_code", 0) == code and ("rows" in told) == bool(results)
+    assert ("error" in told) == (ending is not None)
+    if isinstance(ending, PerceptionError | ConfigurationError):
+        assert told["error"] == {"kind": type(ending).__name__, "cause": ending.cause, "remedy": ending.remedy}
+    assert ends(ending, results).stdout == "", "nobody asked for one"
+
+
+@pytest.mark.parametrize("wrong", [("--part", "wide"), ("--dtype", "int8"), ("--offload",)])
+def test_wrong_usage_is_an_object_too(wrong: tuple[str, ...]) -> None:
+    done = ends(None, [], "--json", *wrong)
+    told = json.loads(done.stdout)
+    assert done.exit_code == told["exit_code"] == 2 and wrong[0] in told["error"]["cause"]
+
+
+def test_an_object_that_a_page_waits_after_is_told_before_and_no_second_one_after(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run() -> int:
+        Console(as_json=True).result({"rows": 3})
+        tell_result()
+        assert json.loads(capsys.readouterr().out) == {"rows": 3}
+        raise KeyboardInterrupt
+
+    assert exit_code(run, as_json=True) == 130 and capsys.readouterr().out == ""

@@ -16,7 +16,7 @@ from calibration.result import CellCalibration
 from calibration.sample_arrays import Arrays, stored_touch, stored_views, stored_zeros
 from calibration.solve import poses_apart
 from core.cell import Cell
-from core.errors import CalibrationError, ConfigurationError
+from core.errors import CalibrationError, ConfigurationError, did_you_mean
 from core.image import Intrinsics
 from core.json_values import plain
 from core.transforms import invert
@@ -39,9 +39,10 @@ def forget_step(step: str, samples: Samples, cell: Cell, rig: Rig, wanted: int, 
         ConfigurationError: no such step.
         CalibrationError: none is in use, or it is of other hardware or of another board.
     """
-    if step not in (*cell.arms, TOUCH, FINGERS, GRIPPER):
-        steps = ", ".join((*cell.arms, TOUCH, FINGERS, GRIPPER))
-        raise ConfigurationError(f"There is no step {step!r}.", f"Choose one of: {steps}.")
+    steps = (*cell.arms, TOUCH, FINGERS, GRIPPER)
+    if step not in steps:
+        cause = f"There is no step {step!r}.{did_you_mean(step, steps)}"
+        raise ConfigurationError(cause, f"Choose one of: {', '.join(steps)}.")
     if samples.again == step and 0 < len(samples.views.get(step, [])) < wanted:
         console.say(f"  {step} arm: its {len(samples.views[step])} new views are gone on with")
         return

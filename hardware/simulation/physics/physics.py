@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell import Cell
-from core.errors import ConfigurationError, VitroError
+from core.errors import ConfigurationError, VitroError, did_you_mean
 from core.surfaces import SURFACES
 from core.transforms import Matrix
 from hardware.robot.description import PARK_JOINTS, SHAPES
@@ -52,7 +52,10 @@ class CellPhysics:
             ConfigurationError: no such surface.
         """
         if surface not in SURFACES:
-            raise ConfigurationError(f"There is no surface '{surface}'.", f"Choose one of: {', '.join(SURFACES)}.")
+            raise ConfigurationError(
+                f"There is no surface '{surface}'.{did_you_mean(surface, SURFACES)}",
+                f"Choose one of: {', '.join(SURFACES)}.",
+            )
         with self.lock:
             poses = {name: (arm.joints_rad(), arm.gripper_width_m()) for name, arm in self._arms.items()}
             for name, joints in (joints_rad or {}).items():

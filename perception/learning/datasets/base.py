@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell_parts import Tag
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, did_you_mean
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.learning.datasets.files import demand_folder
@@ -117,7 +117,9 @@ def open_dataset(kind: str, root: Path) -> Dataset:
         DatasetError: the folder is missing or laid out otherwise, with what was looked for and found.
     """
     if kind not in KINDS:
-        raise ConfigurationError(f"There is no kind of data set '{kind}'.", f"Choose one of: {', '.join(KINDS)}.")
+        raise ConfigurationError(
+            f"There is no kind of data set '{kind}'.{did_you_mean(kind, KINDS)}", f"Choose one of: {', '.join(KINDS)}."
+        )
     open_root: Callable[[Path], Dataset] = import_module(f"perception.learning.datasets.{kind}").open_root
     demand_folder(Path(root))
     return open_root(Path(root))
