@@ -13,7 +13,7 @@ from scipy.ndimage import binary_fill_holes, median_filter
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross
+from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross, cross_all
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -58,7 +58,10 @@ class LyingSolid:
     def seen(self, its: Mask, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
         """(H, W) depth [m] at which rays of a mask meet it, and at which they leave it for good, NaN where they do
         not meet; and where that is one of its round ends, which of a vessel is its mouth."""
-        rays = intrinsics.rays()[its].astype(float) @ self.R
+        return cross_all(its, intrinsics.rays()[its].astype(float) @ self.R, self._follow)
+
+    def _follow(self, rays: Points) -> tuple[Points, Points, Mask]:
+        """As `seen`, of rays (N, 3)."""
         middle_m = self.origin_m + self.axis * self.along_m.mean() - self.eye_m
         reach_m = self.length_m / 2 + self.width_m
         square = (rays**2).sum(axis=1)[:, None]
@@ -69,11 +72,9 @@ class LyingSolid:
         away2 = start_m @ start_m + (2 * (rays @ start_m)[:, None] + square * depth_m) * depth_m - along_m**2
         inside = (along_m >= self.along_m[0]) & (along_m <= self.along_m[-1]) & (away2 <= self.radii_m.max() ** 2)
         inside[inside] = away2[inside] <= np.interp(along_m[inside], self.along_m, self.radii_m) ** 2
-        front_m, back_m, met, first = cross(its, depth_m, inside)
+        front_m, back_m, met, first = cross(depth_m, inside)
         at_m = np.take_along_axis(along_m, first[:, None], axis=1)[:, 0]
-        is_end = np.zeros(its.shape, bool)
-        is_end[its] = met & ((at_m < self.along_m[0] + FACE_M) | (at_m > self.along_m[-1] - FACE_M))
-        return front_m, back_m, is_end
+        return front_m, back_m, met & ((at_m < self.along_m[0] + FACE_M) | (at_m > self.along_m[-1] - FACE_M))
 
 
 def fit_lying(its: Mask, intrinsics: Intrinsics, plane: Plane) -> LyingSolid | None:

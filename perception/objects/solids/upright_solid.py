@@ -16,7 +16,7 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.object_map import box_around
-from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross, find_foot
+from perception.objects.solids.crossing import LEAST_SLANT, MARCH_M, cross, cross_all, find_foot
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -66,7 +66,10 @@ class UprightSolid:
     def seen(self, its: Mask, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
         """(H, W) depth [m] at which rays of a mask meet it, and at which they leave it for good, NaN where they do
         not meet; and where that is its top, which of a vessel is its mouth."""
-        along = intrinsics.rays()[its].astype(float) @ self.R
+        return cross_all(its, intrinsics.rays()[its].astype(float) @ self.R, self._follow)
+
+    def _follow(self, along: Points) -> tuple[Points, Points, Mask]:
+        """As `seen`, of rays (N, 3)."""
         heights_m = np.arange(self.heights_m[-1], -1e-6, -MARCH_M)
         radii_m = np.interp(heights_m, self.heights_m, self.radii_m)
         depth_m = (heights_m - self.eye_m[2]) / along[:, 2:]
@@ -74,11 +77,8 @@ class UprightSolid:
         start_m, level = self.eye_m[:2] - self.center_m, along[:, :2]
         square = (level**2).sum(axis=1)[:, None]
         beside2 = start_m @ start_m + (2 * (level @ start_m)[:, None] + square * depth_m) * depth_m
-        inside = beside2 <= radii_m**2
-        front_m, back_m, met, first = cross(its, depth_m, inside)
-        is_top = np.zeros(its.shape, bool)
-        is_top[its] = met & (first == 0)
-        return front_m, back_m, is_top
+        front_m, back_m, met, first = cross(depth_m, beside2 <= radii_m**2)
+        return front_m, back_m, met & (first == 0)
 
 
 def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:
