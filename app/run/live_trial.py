@@ -18,7 +18,8 @@ from core.errors import VitroError
 from grasping.execution import Execution, Lift, MotionStopped, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.obstacles import BinContents
-from hardware.arms.arm import TrackingReport
+from grasping.planning.scene_fields import without_arms
+from hardware.arms.arm import TrackingReport, measured_joints
 from hardware.world import World
 from trials.record import Outcome, Reason, TrialRecord
 
@@ -206,7 +207,8 @@ class LiveTrial(WorldStages):
 
     def _note_bin(self, plan: GraspPlan) -> None:
         if self.trial.verification is not None and self.trial.verification.held:
-            self._in_bin.add(plan.binned_m)
+            joints_rad = measured_joints(self._world.arms)
+            self._in_bin.add(without_arms(plan.binned_m, self.pipeline.cell, joints_rad))
             self.binned_m = self._in_bin.points_m
 
     def _tell_phase(self, phase: Phase) -> None:

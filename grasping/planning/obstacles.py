@@ -21,6 +21,8 @@ VOXEL_M = 0.01
 FAR_M = 0.12
 #: A point lies up to half a voxel's diagonal from its voxel's centre.
 _VOXEL_SLACK_M = 0.87 * VOXEL_M
+#: A field may have a point nearer to another by this [m]: both lie anywhere in their voxels, and there is the slack.
+FIELD_ERROR_M = 3 * _VOXEL_SLACK_M
 #: Room around the tool's workspace that elbows and the held object may use.
 _REACH_BEYOND_TOOL_M = 0.25
 
@@ -47,7 +49,7 @@ class DistanceField:
         shape = np.ceil((high - low) / VOXEL_M).astype(int)
         return cls(low, np.full(shape, FAR_M, np.float32), _NOWHERE)
 
-    def emptied(self) -> "DistanceField":
+    def like_empty(self) -> "DistanceField":
         """Its grid with nothing in it."""
         return DistanceField(self.origin_m, np.full_like(self.distance_m, FAR_M), _NOWHERE)
 

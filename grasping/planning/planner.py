@@ -20,7 +20,7 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import OrientedBox, stand_in_bin
 from grasping.planning.registry import find_planner
-from grasping.planning.scene_fields import SceneFields, where_no_arm_stands
+from grasping.planning.scene_fields import SceneFields
 from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
@@ -106,8 +106,8 @@ class _Search:
         self.cell, self.seed, self.speed = cell, seed, speed
         self.joints = {name: off_stops(measured) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
-        self._binned_m = where_no_arm_stands(binned_m, cell, joints)
-        self.cloud = SceneCloud.from_grasps(grasps, view, cell).with_points(self._binned_m, BINNED)
+        self._binned_m = binned_m
+        self.cloud = SceneCloud.from_grasps(grasps, view, cell).with_points(binned_m, BINNED)
         self.arms = {name: ArmModel(name, mount) for name, mount in cell.arms.items()}
         R = grasps.rows[:, ROTATION].reshape(-1, 3, 3)
         with np.errstate(invalid="ignore"):
@@ -118,7 +118,7 @@ class _Search:
         self.tally.add("malformed row", np.flatnonzero(~is_well_formed))
         self.tried = 0
         self.stopped: list[str] = []
-        self._fields = SceneFields(self.cloud, cell, joints, passing, self._binned_m)
+        self._fields = SceneFields(self.cloud, cell, joints, passing, binned_m)
 
     @property
     def rejections(self) -> dict[str, int]:

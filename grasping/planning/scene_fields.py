@@ -9,7 +9,7 @@ from core.cell import Cell
 from grasping.planning.arm_model import COVER, ArmModel, oriented_boxes
 from grasping.planning.candidates import Around
 from grasping.planning.collision import CLEARANCE_M
-from grasping.planning.obstacles import VOXEL_M, DistanceField, OrientedBox, bin_boxes
+from grasping.planning.obstacles import FIELD_ERROR_M, DistanceField, OrientedBox, bin_boxes
 from grasping.scene_cloud import SceneCloud
 
 #: How far the fingers of an arm that stands still are taken to be open [m].
@@ -23,19 +23,21 @@ def fixed_boxes(cell: Cell, moving: str, joints: Mapping[str, NDArray[np.float64
     return [*bin_boxes(cell.bin), *boxes]
 
 
-def where_no_arm_stands(
+def without_arms(
     points_m: NDArray[np.float64], cell: Cell, joints: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Of points (N, 3), world, that are believed and not seen, those (K, 3) that keep no arm from where it stands: none
-    is in an arm, or above it, since all below a point counts as solid. joints: (6,) [rad] by arm."""
+    """Of points (N, 3), world, of what was let go of over the bin, those (K, 3) that can be: beyond its walls none is
+    in an arm that stands there, or above it, since all below a point counts as solid. joints: (6,) [rad] by arm."""
+    beyond = (np.abs(points_m[:, :2] - cell.bin.center_m) > np.array(cell.bin.size_m[:2]) / 2).any(axis=1)
+    near_m = COVER.radius_m + CLEARANCE_M + FIELD_ERROR_M
     taken = np.zeros(len(points_m), bool)
     for name, mount in cell.arms.items():
-        centers_m = ArmModel(name, mount).place(joints[name][None], ASSUMED_WIDTH_M).centers_m[0]
-        near_m = COVER.radius_m + CLEARANCE_M + 2 * VOXEL_M
-        away_m = points_m[:, None] - centers_m
-        beside = np.square(away_m[..., :2]).sum(axis=-1) < near_m**2
-        taken |= (beside & (away_m[..., 2] > -near_m)).any(axis=1)
-    return points_m[~taken]
+        both = np.repeat(joints[name][None], 2, axis=0)
+        for centers_m in ArmModel(name, mount).place(both, np.array([0.0, ASSUMED_WIDTH_M])).centers_m:
+            away_m = points_m[:, None] - centers_m
+            beside = np.square(away_m[..., :2]).sum(axis=-1) < near_m**2
+            taken |= (beside & (away_m[..., 2] > -near_m)).any(axis=1)
+    return points_m[~(taken & beyond)]
 
 
 class SceneFields:

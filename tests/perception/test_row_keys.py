@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from perception.row_keys import row_keys
 
@@ -10,6 +11,11 @@ from perception.row_keys import row_keys
 def test_rows_are_grouped_and_ordered_as_they_are(shape: tuple[int, int]) -> None:
     rows = np.random.default_rng(1).integers(-4, 5, shape)
     rows[:, 0] *= 1_000_000
+    check(rows)
+    check(rows * 2**40)  # no number of 64 bits has room for two such columns
+
+
+def check(rows: NDArray[np.int64]) -> None:
     ours = np.unique(row_keys(rows), return_index=True, return_inverse=True)
     theirs = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     np.testing.assert_array_equal(ours[1], theirs[1])

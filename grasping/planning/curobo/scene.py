@@ -49,7 +49,7 @@ def grid_of(field: DistanceField) -> tuple[list[float], Matrix]:
 def without_base(field: DistanceField, arm: ArmModel) -> NDArray[np.float32]:
     """The field's values (X, Y, Z), free where the arm's own base stands: it cannot move away from what touches it."""
     base = [(arm.T_world_base @ T, half) for frame, T, half in in_frame_boxes(("base_link",)) if frame == 0]
-    near = field.emptied().with_boxes(base)
+    near = field.like_empty().with_boxes(base)
     return np.where(near.distance_m < _FREE_M, FAR_M, field.distance_m)
 
 

@@ -5,12 +5,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from core.errors import PlanningError
 from core.transforms import rotation_z, transform
 from grasping.planning.arm_model import COVER, ArmModel
+from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.obstacles import BinContents, fall_into_bin, stand_in_bin
+from grasping.planning.obstacles import BinContents, DistanceField, fall_into_bin, stand_in_bin
 from grasping.planning.planner import plan_grasp
+from grasping.planning.scene_fields import without_arms
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.scenes.planning import CELL, GLASS, PARKED, scene, table_view
 
@@ -20,6 +23,10 @@ CENTER_M = np.array(CELL.bin.center_m)
 
 def plan(binned_m: np.ndarray | None = None, grasps: slice = slice(None)):
     return plan_grasp(scene(GLASS)[grasps], table_view(), CELL, PARKED, budget_s=60, binned_m=binned_m)
+
+
+def arm_spheres_m(name: str, q: np.ndarray) -> np.ndarray:
+    return ArmModel(name, CELL.arms[name]).place(q[None], 0.0).centers_m[0]
 
 
 def tall(x_m: float, y_m: float, height_m: float = 0.18, radius_m: float = 0.03) -> np.ndarray:
@@ -100,13 +107,29 @@ def test_nothing_is_let_go_of_on_top_of_what_rises_out_of_the_bin():
                 plan(full, slice(8))
 
 
-def test_what_is_believed_to_stand_where_an_arm_stands_keeps_none_from_starting():
+def test_what_is_believed_to_reach_out_of_the_bin_to_where_arms_stand_keeps_none_from_starting():
     """Two bottles that were taken for one were carried as one: their points reached out of the bin, to both arms."""
-    through_the_hands = np.concatenate(
-        [ArmModel(name, CELL.arms[name]).place(q[None], 0.0).centers_m[0, COVER.hand] for name, q in PARKED.items()]
-    )
-    overhead = through_the_hands + np.array([0.0, 0.0, 0.1])
-    assert plan(np.concatenate([tall(0, 0), through_the_hands, overhead])).binned_m.size
+    rng = np.random.default_rng(0)
+    hands_m = {name: arm_spheres_m(name, q)[COVER.hand].mean(axis=0) for name, q in PARKED.items()}
+    for spread_m in (0.02, 0.05, 0.1):
+        around_m = [hand_m + rng.normal(0, spread_m, (400, 3)) for hand_m in hands_m.values()]
+        scattered = np.concatenate(around_m)
+        beyond = (np.abs(scattered[:, :2] - CENTER_M) > np.array(CELL.bin.size_m[:2]) / 2).any(axis=1)
+        believed = np.concatenate([tall(0, 0), scattered[beyond & (scattered[:, 2] > 0)]])
+        with pytest.raises(PlanningError, match="No arm can start"):
+            plan(believed)
+        field = DistanceField.empty(CELL).with_points(without_arms(believed, CELL, PARKED))
+        around = Surroundings(field, field)
+        for name, q in PARKED.items():
+            assert CollisionChecker(ArmModel(name, CELL.arms[name]), CELL.workspace, around, 0.0).all_free(q)
+
+
+def test_what_stands_within_the_bins_walls_is_believed_wherever_arms_stand():
+    """An arm may hold its hand between two glasses there, and knocks them over if they are forgotten."""
+    glasses = np.concatenate([tall(0, -0.09), tall(0, 0.09)])
+    over = plan()
+    there = {**PARKED, over.arm: over.motions[Phase.PLACE].positions_rad[-1]}
+    assert np.array_equal(without_arms(glasses, CELL, there), glasses)
 
 
 def test_an_emptied_bin_is_forgotten():
