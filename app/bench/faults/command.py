@@ -11,9 +11,9 @@ from app.bench.faults.kinds import Fault
 from app.bench.faults.registry import all_faults
 from app.bench.faults.verdict import FaultVerdict, judge_case
 from app.bench.options import BenchFaultsOptions
+from app.bench.report_file import ReportFile
 from app.console import Console
 from core.errors import ConfigurationError
-from core.files import writing
 from hardware.simulation.motion_watch import STANDING_RAD_S
 
 COLUMNS = ("fault", "phase", "stops in ms", "fastest after rad/s", "arm", "row", "exit", "wrong")
@@ -27,7 +27,7 @@ def bench_faults(options: BenchFaultsOptions) -> int:
         for fault in dict.fromkeys(fault for fault, _ in cases):
             console.say(f"{fault.name:34}{', '.join(fault.phases)}")
         return 0
-    verdicts = []
+    report, verdicts = ReportFile(options.report, "faults"), []
     with TemporaryDirectory(prefix="vitro-faults-") as folder:
         folders = [Path(folder) / str(number) for number in range(len(cases))]
         with ThreadPoolExecutor(options.workers) as pool:
@@ -37,9 +37,7 @@ def bench_faults(options: BenchFaultsOptions) -> int:
                 if not verdict.is_good:
                     console.say(f"  {verdict.fault}, {verdict.phase}: {wrong_of(verdict)}")
     console.table(f"{len(verdicts)} cases", COLUMNS, map(_cells, verdicts))
-    if options.report is not None:
-        with writing(options.report):
-            options.report.write_text(_report(verdicts))
+    report.write(_report(verdicts))
     summary = _summary(verdicts)
     console.say("  " + ", ".join(f"{name} {value}" for name, value in summary.items() if name != "failures"))
     console.result(summary)

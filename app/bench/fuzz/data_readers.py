@@ -60,6 +60,19 @@ def _read_cleargrasp(folder: Path) -> object:
     return _camera(folder / "camera_intrinsics.yaml")
 
 
+def _write_clearpose(folder: Path) -> None:
+    from scipy.io import savemat
+
+    frame = {"factor_depth": 1000, "intrinsic_matrix": np.eye(3), "rotation_translation_matrix": np.eye(3, 4)}
+    savemat(folder / "metadata.mat", {"f000000": frame, "f000001": frame})
+
+
+def _read_clearpose(folder: Path) -> object:
+    from perception.learning.datasets.clearpose import _camera, _read_metadata
+
+    return [_camera(record, (24, 32), folder) for record in _read_metadata(folder / "metadata.mat").values()]
+
+
 def _write_mesh(name: str, folder: Path) -> None:
     import trimesh
 
@@ -96,6 +109,7 @@ DATA_READERS = {
     "clip.json": Reader("clips/000000/clip.json", _write_clip, _read_clip),
     "dreds meta": Reader("0000_meta.txt", _write_dreds, _read_dreds),
     "cleargrasp camera": Reader("camera_intrinsics.yaml", _write_cleargrasp, _read_cleargrasp),
+    "clearpose": Reader("metadata.mat", _write_clearpose, _read_clearpose),
     "obj": Reader("cup.glass.obj", partial(_write_mesh, "cup.glass.obj"), _read_meshes),
     "glb": Reader("cup.glass.glb", partial(_write_mesh, "cup.glass.glb"), _read_meshes),
     "materials.yaml": Reader("materials.yaml", _write_hints, _read_meshes),

@@ -8,10 +8,10 @@ import numpy as np
 from app.bench.gate.picks import good_picks
 from app.bench.gate.spoil import spoil
 from app.bench.options import BenchGateOptions
+from app.bench.report_file import ReportFile
 from app.console import Console
 from app.paths import cell_file
 from core.cell import load_cell
-from core.files import writing
 
 COLUMNS = ("bad in this", "of", "refused", "for this reason")
 
@@ -19,7 +19,7 @@ COLUMNS = ("bad in this", "of", "refused", "for this reason")
 def bench_gate(options: BenchGateOptions) -> int:
     """Checks good picks and spoiled ones; 0 where every bad one was refused and no good one."""
     console = Console(options.as_json)
-    cell = load_cell(cell_file("sim"))
+    report, cell = ReportFile(options.report, "gate"), load_cell(cell_file("sim"))
     seeds = range(options.seed, options.seed + 10 * options.good)
     picks = islice(good_picks(cell, seeds), options.good)
     proposed = list(console.progress(picks, "good picks", options.good))
@@ -30,9 +30,7 @@ def bench_gate(options: BenchGateOptions) -> int:
     console.table(f"{len(good)} good picks, {len(wrongly)} refused", COLUMNS, rows)
     console.say(f"  {len(stopped)} candidates were stopped on the way to these: {'; '.join(stopped) or 'none'}")
     bad, refused = (sum(getattr(one, name) for one in tallies.values()) for name in ("of", "refused"))
-    if options.report is not None:
-        with writing(options.report):
-            options.report.write_text(_report(len(good), len(wrongly), len(stopped), bad, refused, rows))
+    report.write(_report(len(good), len(wrongly), len(stopped), bad, refused, rows))
     console.result(
         {
             "good": len(good),

@@ -9,11 +9,11 @@ import numpy as np
 from app.bench.gate.spoil import spoil
 from app.bench.options import BenchPlanOptions
 from app.bench.plan.scenes import WITHIN_S, SceneOutcome, plan_scenes
+from app.bench.report_file import ReportFile
 from app.console import Console
 from app.paths import cell_file
 from core.cell import load_cell
 from core.errors import PlanningError
-from core.files import writing
 from core.report.words import counted
 from grasping.detection.registry import create_detector
 from grasping.planning.registry import find_planner
@@ -29,6 +29,7 @@ def bench_plan(options: BenchPlanOptions) -> int:
     """
     console = Console(options.as_json)
     find_planner(options.planner)
+    report = ReportFile(options.report, "plan")
     cell = load_cell(cell_file(options.cell))
     detector = create_detector("antipodal", min(arm.gripper_stroke_m for arm in cell.arms.values()))
     seeds = range(options.seed, options.seed + options.scenes)
@@ -42,9 +43,7 @@ def bench_plan(options: BenchPlanOptions) -> int:
         )
     result["gate"] = gate_summary(outcomes, np.random.default_rng(options.seed), console)
     _show(outcomes, result, options, console)
-    if options.report is not None:
-        with writing(options.report):
-            options.report.write_text(_report(result, options))
+    report.write(_report(result, options))
     console.result(result)
     gate = result["gate"]
     return 0 if gate["rejected"] == gate["bad"] and gate["accepted"] == gate["good"] else 1

@@ -7,7 +7,7 @@ and one metadata.mat with a struct a frame: intrinsics, T_world_camera, the obje
 The truth is the sensor's depth with the objects rendered into it: beyond them it is the sensor's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from core.errors import DatasetError
 from core.image import Intrinsics, known_depth
+from hardware.cameras.foreign.mat_file import read_structs
 from perception.learning.datasets import files
 from perception.learning.datasets.base import Dataset, DatasetFrame, FrameClip, stems_of
 
+#: What metadata.mat says of a frame.
+Record = Mapping[str, NDArray[np.float64]]
 _TRUTH = "-depth_true.png"
 _AGAIN = "Download the scene again."
 #: data/objects.csv of the release: the transparent objects by label; YCB's and HOPE's have higher ones.
@@ -50,22 +53,20 @@ def open_root(root: Path) -> Dataset:
     return Dataset("ClearPose", tuple(clips))
 
 
-def _read_metadata(file: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
+def _read_metadata(file: Path) -> Mapping[str, Record]:
     files.demand_file(file)
     try:
-        return loadmat(file)
-    except Exception as error:  # it unpacks and indexes its way through damaged bytes
+        return read_structs(file)
+    except ValueError as error:
         raise DatasetError(f"{file} cannot be read ({error}).", _AGAIN) from error
 
 
-def _read(metadata: Callable[[Path], dict[str, Any]], folder: Path, stem: str) -> DatasetFrame:
+def _read(metadata: Callable[[Path], Mapping[str, Record]], folder: Path, stem: str) -> DatasetFrame:
     color, file = files.read_color(folder / f"{stem}-color.png"), folder / "metadata.mat"
     records = metadata(file)
-    if stem not in records or not np.size(records[stem]):
+    if stem not in records:
         raise DatasetError(f"{file} says nothing of frame {stem}.", _AGAIN)
-    record, size = records[stem].flat[0], color.shape[:2]
+    record, size = records[stem], color.shape[:2]
     intrinsics, unit = _camera(record, size, file)
 
     def pixels(what: str) -> NDArray[Any]:
@@ -86,7 +87,7 @@ def _read(metadata: Callable[[Path], dict[str, Any]], folder: Path, stem: str) -
     )
 
 
-def _camera(record: Any, size: tuple[int, int], file: Path) -> tuple[Intrinsics, float]:
+def _camera(record: Record, size: tuple[int, int], file: Path) -> tuple[Intrinsics, float]:
     """The intrinsics of a frame of this size (height, width), and how many of its depth's units make a metre."""
     height, width = size
     k = _matrix(record, ("intrinsic_matrix", "camera_intrinsics"), (3, 3), file)
@@ -110,10 +111,10 @@ def _pixels(file: Path, size: tuple[int, int]) -> NDArray[Any]:
     return image
 
 
-def _matrix(record: Any, names: tuple[str, ...], shape: tuple[int, int], file: Path) -> NDArray[np.float64]:
+def _matrix(record: Record, names: tuple[str, ...], shape: tuple[int, int], file: Path) -> NDArray[np.float64]:
     """The first of the fields that a frame's struct has; the README and the released files name one differently."""
-    own = record.dtype.names or ()
-    name = next((name for name in names if name in own), None)
-    if name is None or np.size(record[name]) != shape[0] * shape[1]:
-        raise DatasetError(f"{file} has no {names[0]} of {shape[0]}x{shape[1]} (its fields: {', '.join(own)}).", _AGAIN)
-    return np.asarray(record[name], np.float64).reshape(shape)
+    found = next((record[name] for name in names if name in record), None)
+    if found is None or found.size != shape[0] * shape[1]:
+        cause = f"{file} has no {names[0]} of {shape[0]}x{shape[1]} (its fields of numbers: {', '.join(record)})."
+        raise DatasetError(cause, _AGAIN)
+    return found.reshape(shape)

@@ -15,7 +15,7 @@ from core.errors import CameraError
 from core.image import Intrinsics
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.clips.files import open_clip
-from hardware.cameras.foreign.mat_file import read_mat
+from hardware.cameras.foreign.mat_file import read_mat, read_structs
 from hardware.cameras.recorded import open_recording
 
 K = Intrinsics(160, 120, 115.0, 114.0, 78.5, 60.0)
@@ -154,3 +154,22 @@ def test_a_mat_file_reads_as_scipy_reads_it(tmp_path: Path, packed: bool) -> Non
     assert set(found) == set(arrays)
     for name, array in found.items():
         assert np.array_equal(array, truth[name])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_numbers_of_a_mat_files_structs_read_as_scipy_reads_them(tmp_path: Path, packed: bool) -> None:
+    fields = {
+        "intrinsic_matrix": K.matrix,
+        "factor_depth": np.array([[1000]], np.uint16),
+        "poses": _RNG.normal(size=(3, 4, 5)),
+    }
+    structs = {
+        "f000007": fields | {"said": "text", "inner": {"a": 1.0}},
+        "f000008": {"cls_indexes": np.arange(3)[:, None]},
+    }
+    scipy.io.savemat(tmp_path / "a.mat", {**structs, "number": 3.0}, do_compression=packed)
+    found, truth = read_structs(tmp_path / "a.mat"), scipy.io.loadmat(tmp_path / "a.mat")
+    assert {name: set(record) for name, record in found.items()} == {"f000007": set(fields), "f000008": {"cls_indexes"}}
+    for name, record in found.items():
+        for field, array in record.items():
+            assert np.array_equal(array, truth[name][field][0, 0])
