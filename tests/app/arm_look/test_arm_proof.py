@@ -90,6 +90,19 @@ def test_an_arm_whose_forearm_was_forced_is_found_before_it_comes_near_anything(
         bench.assert_parked()
 
 
+def test_a_session_goes_on_where_a_picture_tells_nothing_of_the_arms_and_its_row_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_trial, "PICTURE_VALID_S", 3600.0)  # however busy the machine is
+    with closing(QuickSession(tmp_path)) as quick:  # its pictures show no arms
+        quick.operator.skips_arm_check = False
+        quick.session.run_scene("diffuse", SCENE, 1)
+        (row,) = quick.rows
+        assert row.outcome is Outcome.SUCCESS
+        assert set(row.notes["arms_seen"]) == set(CELL.arms)
+        assert not any("stands as it says" in told for told in row.notes["arms_seen"].values())
+
+
 def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_into(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

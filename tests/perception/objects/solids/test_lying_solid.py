@@ -13,6 +13,7 @@ from tests.support.scenes.solids import seen_whole
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
 TABLE = Plane(np.array([0.0, -np.cos(np.deg2rad(50)), -np.sin(np.deg2rad(50))]), -0.62)
 Mask = NDArray[np.bool_]
+EVERYWHERE: Mask = np.ones((K.height, K.width), bool)
 #: Radii [m] along the axis [m].
 SHAPES = {
     "can": ([0.033, 0.033], [0.0, 0.12]),
@@ -42,6 +43,13 @@ def lying(shape: str, turned_deg: float, plane: Plane = TABLE) -> LyingSolid:
 
 def outline(solid: LyingSolid) -> Mask:
     return np.isfinite(seen_whole(solid, K)[0])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_ray_that_passes_by_meets_it(shape: str) -> None:
+    solid = lying(shape, 35.0)
+    for whole, near in zip(solid.seen(EVERYWHERE, K), seen_whole(solid, K), strict=True):
+        assert np.array_equal(whole, near, equal_nan=whole.dtype != bool)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

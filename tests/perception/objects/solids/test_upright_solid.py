@@ -39,6 +39,14 @@ def standing(shape: str, plane: Plane, aside_m: float = 0.0) -> UprightSolid:
     return UprightSolid(center_m, heights_m, radii_m, 1.0, R, np.array([0.0, 0.0, -plane.offset_m]))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_ray_that_passes_by_meets_it(shape: str) -> None:
+    solid = standing(shape, table(50.0))
+    everywhere = np.ones((K.height, K.width), bool)
+    for whole, near in zip(solid.seen(everywhere, K), seen_whole(solid, K), strict=True):
+        assert np.array_equal(whole, near, equal_nan=whole.dtype != bool)
+
+
 def outline(solid: UprightSolid) -> Mask:
     return np.isfinite(seen_whole(solid, K)[0])
 
