@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import app as cli
 from app.console import Console
 from app.terminal import STYLES, styled
 from core.errors import StorageError
@@ -69,11 +71,12 @@ def test_a_seed_beyond_all_seeds_is_wrong_usage(tmp_path: Path, number: str) -> 
     assert not (tmp_path / "trials.db").exists()
 
 
-def test_a_home_that_takes_nothing_is_told_before_the_work(tmp_path: Path) -> None:
+def test_a_home_that_takes_nothing_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     for home in (tmp_path / "file" / "home", Path("/proc/vitro")):
-        ended = vitro("dry-run", "absent", home=home)
-        assert ended.returncode == 1 and str(home) in ended.stderr
+        monkeypatch.setenv("VITRO_HOME", str(home))
+        ended = CliRunner().invoke(cli, ["dry-run", "absent"])
+        assert ended.exit_code == 1 and str(home) in ended.stderr.replace("\n", "")
 
 
 def test_a_log_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,13 +103,17 @@ def test_the_shortest_clips_of_odd_size_are_clips_too(weights: Path, tmp_path: P
     assert np.load(tmp_path / "out" / "disparity.npy").shape == (count, 51, 33)
 
 
+#: Runs that are killed at these moments, one after another, each forked, so that what is imported is imported once;
+#: says how each ended, what it said, and what it left.
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
 import app.clips.clip_run
 import app.clips.depth
 from app.cli import main
 
-moment, arguments = sys.argv[1], sys.argv[2:]
+out, moments, arguments = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
 app.clips.clip_run.CHECKPOINT_EVERY_S, app.clips.clip_run.SAVES_SHARE = 0.0, float("inf")
 taken = 0
 
@@ -122,11 +126,23 @@ def deadly(function, calls):
         return function(*args, **kwargs)
     return call
 
-if moment == "checkpoint":
-    os.fsync = deadly(os.fsync, 12)
-else:
-    app.clips.clip_run._Run._take = deadly(app.clips.clip_run._Run._take, int(moment))
-main(arguments)
+def run(moment, said):
+    os.dup2(said, 1)
+    if moment == "checkpoint":
+        os.fsync = deadly(os.fsync, 12)
+    else:
+        app.clips.clip_run._Run._take = deadly(app.clips.clip_run._Run._take, int(moment))
+    main(arguments)
+
+ends = []
+for moment in moments:
+    said = os.memfd_create("said")
+    child = os.fork()
+    if child == 0:
+        run(moment, said)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ends.append((code, os.pread(said, 1 << 20, 0).decode(), os.listdir(out)))
+print(json.dumps(ends))
 """
 
 
@@ -135,11 +151,12 @@ def test_a_run_killed_again_and_again_goes_on_and_ends_as_if_it_had_not_been(
 ) -> None:
     out = tmp_path / "out"
     # In the middle of a frame, then between the two halves of saving: the maps are there, their checkpoint is not.
-    for moment, told in (("17", ""), ("checkpoint", "going on: 16 of")):
-        command = [sys.executable, "-c", KILLED, moment, *arguments(source, weights, out)]
-        killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-        assert killed.returncode == -signal.SIGKILL and told in killed.stdout, killed.stderr
-        assert files_in(out) == [".depth-unfinished"]
+    command = [sys.executable, "-c", KILLED, str(out), "17,checkpoint", *arguments(source, weights, out)]
+    runs = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert runs.returncode == 0, runs.stderr
+    for (code, said, left), told in zip(json.loads(runs.stdout), ("", "going on: 16 of"), strict=True):
+        assert code == -signal.SIGKILL and told in said, runs.stderr
+        assert left == [".depth-unfinished"]
     done = dkt(source, weights, out)
     assert done.exit_code == 0 and "going on: 21 of" in done.output
     np.testing.assert_array_equal(np.load(out / "disparity.npy"), whole)
