@@ -18,6 +18,8 @@ from websockets.http11 import Request, Response
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COOKIE = "vitro_page"
 _HTML = "text/html; charset=utf-8"
+#: Shown within another page, unseen under its own buttons, a click there would approve a motion here.
+_UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
 #: Where viser serves its page.
 _PAGE = ("", "/", "/index.html")
 
@@ -80,7 +82,7 @@ class PageGuard:
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
-    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close", **_UNFRAMED})
     return Response(status, status.phrase, headers, body)
 
 

@@ -60,6 +60,14 @@ def test_another_page_in_the_browser_hears_nothing(page: LivePage, origin: str) 
         listen(page, origin)
 
 
+@pytest.mark.parametrize("path", ["/", "/index.html", "/report"])
+def test_no_other_page_shows_this_one_within_itself_for_clicks_to_fall_through(page: LivePage, path: str) -> None:
+    page._page.serve("/report", "<html></html>")
+    shown = get(page, path)
+    assert shown.status == 200 and shown.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in shown.headers["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "[::", ""])
 def test_a_foreign_name_that_leads_here_is_refused(page: LivePage, host: str) -> None:
     assert get(page, "/", Host=host, Origin=f"http://{host}").status == 403
