@@ -104,8 +104,11 @@ class CalibrationStore:
             raise self._damage_error(file, error) from error
 
     def current_version(self) -> str | None:
-        """The one in use; None where none is. Raises CalibrationError where that cannot be told."""
-        return next(iter(self._in_use()), None)
+        """The one in use; None where none is. Raises CalibrationError where that cannot be told, or it is gone."""
+        version = next(iter(self._in_use()), None)
+        if version is not None and version not in self.versions():
+            raise self._pointer_error(f"it names {version!r}, which is not there")
+        return version
 
     def current(self) -> CellCalibration | None:
         """As `load`, of the version in use."""
@@ -167,10 +170,7 @@ class CalibrationStore:
             for version in versions:
                 demand_inside(version)
         except (OSError, ValueError) as error:
-            raise CalibrationError(
-                f"Which calibration is in use cannot be read from {file} ({error}).",
-                "Take one into use: python main.py calibrate rollback --to VERSION (calibrate list).",
-            ) from error
+            raise self._pointer_error(str(error)) from error
         return versions
 
     def _use(self, version: str) -> None:
@@ -184,6 +184,13 @@ class CalibrationStore:
     def _write_in_use(self, versions: tuple[str, ...]) -> None:
         replace_file(self.folder / _CURRENT, "".join(f"{version}\n" for version in versions).encode())
         sync_files([self.folder])
+
+    def _pointer_error(self, why: str) -> CalibrationError:
+        return CalibrationError(
+            f"Which calibration is in use cannot be told by {self.folder / _CURRENT}: {why}.",
+            f"Take one into use: python main.py calibrate rollback --to VERSION (calibrate list). There are: "
+            f"{', '.join(self.versions()) or 'none'}.",
+        )
 
     def _damage_error(self, file: Path, error: Exception) -> CalibrationError:
         return CalibrationError(
@@ -221,9 +228,16 @@ def _calibration(content: Any, cell: str) -> CellCalibration:
         raise ValueError(_first_problem(error)) from error
     if calibration.cell != cell:
         raise ValueError(f"it is of the cell {calibration.cell!r}")
-    if content.get("digest") != _digest({key: value for key, value in content.items() if key != "digest"}):
+    if not _is_as_saved(content):
         raise ValueError("its numbers were edited since")
     return calibration
+
+
+def _is_as_saved(content: dict[str, Any]) -> bool:
+    try:
+        return bool(content.get("digest") == _digest({key: value for key, value in content.items() if key != "digest"}))
+    except TypeError:  # YAML's dates and keys without a name, which no JSON has
+        return False
 
 
 _FIELDS = set(CellCalibration.__dataclass_fields__) - {"samples"}

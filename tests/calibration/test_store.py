@@ -129,6 +129,8 @@ def edits(text: str) -> dict[str, bytes]:
         "no digest": yaml.safe_dump({k: v for k, v in content.items() if k != "digest"}).encode(),
         "much of nothing": b"a: &a [x, x]\nb: [" + b"*a, " * 3 + b"]\n" + b"c: 1\n" * 9,
         "too long": b"#" * (1 << 20),
+        "a key without a name": text.encode() + b"? \n: 1\n",
+        "a day beside it": text.encode() + b"checked: 2026-11-21\n",
     }
 
 
@@ -163,7 +165,8 @@ def test_a_pointer_of_nonsense_is_named(store: CalibrationStore, content: bytes)
     (store.folder / "current").write_bytes(content)
     with pytest.raises(CalibrationError) as caught:
         store.current()
-    assert "calibrate list" in caught.value.remedy
+    assert "calibrate list" in caught.value.remedy and str(store.folder / "current") in caught.value.cause
+    assert store.versions()[0] in caught.value.remedy
     version = store.versions()[0]
     assert store.rollback(to=version) == version == store.current_version()
     (store.folder / "current").write_bytes(content)

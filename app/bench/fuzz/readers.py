@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.bench.fuzz.calibration_readers import CALIBRATION_READERS
 from app.bench.fuzz.data_readers import DATA_READERS
 from app.bench.fuzz.reader import COLOR, DEPTH_M, INTRINSICS, Reader
 from app.bench.fuzz.recording_readers import RECORDING_READERS
@@ -190,4 +191,5 @@ READERS: dict[str, Reader] = {
     "trials.db": Reader("trials.db", _write_log, _read_log),
     **RECORDING_READERS,
     **DATA_READERS,
+    **CALIBRATION_READERS,
 }
