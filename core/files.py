@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from core.errors import StorageError, VitroError
 _LONGEST_NAME = 255
 #: torch writes archives past Python: a disk that is full is an error of this source of its own, without a number.
 _ARCHIVE = "inline_container"
+_SHORT = re.compile(r"\d+ requested and \d+ written")
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some disk there (df -h)") | {
     errno.ENOENT: "Make the folder that is missing (mkdir -p)",
     errno.ENOTDIR: "Move away the file that stands where a folder must be",
@@ -39,14 +41,20 @@ def writing(path: Path, then: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written ({error.strerror or error}).", storage_remedy(error, then)
-        ) from error
+        reason = error.strerror or (os.strerror(_number(error)) if _number(error) else str(error))
+        raise StorageError(f"{path} cannot be written ({reason}).", storage_remedy(error, then)) from error
+
+
+def _number(error: OSError) -> int:
+    """Why the system refused, 0 where that is not said; numpy tells of a disk that is full what it took of an array."""
+    if error.errno is None and _SHORT.fullmatch(str(error)):
+        return errno.ENOSPC
+    return error.errno or 0
 
 
 def storage_remedy(error: OSError, then: str = "") -> str:
     """What to do about a file that could not be written, and `then` what the same command does once it can be."""
-    what = _REMEDIES.get(error.errno or 0, "Mend its permissions")
+    what = _REMEDIES.get(_number(error), "Mend its permissions")
     return (
         f"{what} and run the same command again{f': {then}' if then else ''}. "
         "Or write elsewhere: another file or --out where the command takes one, else VITRO_HOME."

@@ -9,6 +9,7 @@ intrinsics.json     fx, fy, cx, cy [px], width, height; optional serial, depth_s
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -149,14 +150,29 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
                 raise CameraError(
                     f"Frame {frame.number} has other intrinsics than the first.", "Write a folder a camera."
                 )
-            image = path / f"{count:06d}.png"
-            if np.isfinite(frame.depth_m).any():  # depth first: an image without it would be read as one that has none
-                np.save(image.with_suffix(".depth.npy"), frame.depth_m.astype(np.float32))
-            image.write_bytes(png_bytes(frame.color))
+            try:
+                _write_frame(path / f"{count:06d}.png", frame)
+            except OSError:
+                if count == 0:  # so that the same command goes again
+                    shutil.rmtree(path, ignore_errors=True)
+                raise
             count += 1
     if not count:
         raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
     return count
+
+
+def _write_frame(image: Path, frame: RgbdFrame) -> None:
+    """Both its files, or none."""
+    depth = image.with_suffix(".depth.npy")
+    try:
+        if np.isfinite(frame.depth_m).any():  # depth first: an image without it would be read as one that has none
+            np.save(depth, frame.depth_m.astype(np.float32))
+        image.write_bytes(png_bytes(frame.color))
+    except OSError:
+        depth.unlink(missing_ok=True)
+        image.unlink(missing_ok=True)
+        raise
 
 
 def _intrinsics_file(folder: Path) -> Path:

@@ -1,7 +1,9 @@
 """A folder of frames gives back what was written, and says what is wrong with one that is not."""
 
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import CameraError
+from core.errors import CameraError, StorageError
 from core.image import Intrinsics
 from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
@@ -25,6 +27,38 @@ def make_frame(number: int, k: Intrinsics = K) -> RgbdFrame:
     depth_m[rng.random(depth_m.shape) < 0.2] = np.nan
     color = rng.integers(0, 256, (k.height, k.width, 3), np.uint8)
     return RgbdFrame(color, depth_m, k, "serial-7", number, number / 30, "test")
+
+
+@contextmanager
+def files_of(most_bytes: int) -> Iterator[None]:
+    """Meanwhile no file grows beyond that, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def recording(full_from: int) -> Iterator[RgbdFrame]:
+    """Frames of which the disk takes no whole one from a number on."""
+    for number in range(3):
+        if number == full_from:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        yield make_frame(number)
+
+
+@pytest.mark.parametrize("full_from", [0, 2])
+def test_a_disk_that_fills_leaves_whole_frames_alone_and_the_command_goes_again(tmp_path: Path, full_from: int) -> None:
+    path = tmp_path / "frames"
+    with files_of(1 << 20), pytest.raises(StorageError, match="frames cannot be written") as caught:
+        write_frame_folder(path, recording(full_from))
+    assert "Free some disk" in caught.value.remedy
+    if full_from == 0:
+        assert write_frame_folder(path, [make_frame(0)]) == 1
+    else:
+        left = {"intrinsics.json", "000000.png", "000000.depth.npy", "000001.png", "000001.depth.npy"}
+        assert {file.name for file in path.iterdir()} == left
 
 
 @pytest.fixture
