@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs one command and exits with its code; options without a command mean `run`, `calibrate` alone its wizard."""
     write_what_it_can()
     _share_one_heap()
+    _end_as_by_ctrl_c()
     arguments = list(arguments)
     if arguments and _is_option(arguments[:1]):
         arguments.insert(0, "run")
@@ -79,6 +81,14 @@ def main(arguments: Sequence[str]) -> None:
     except SystemExit as end:
         _leave_if_busy(end.code)
         raise
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Has a command that is told to end (`kill`, a dropped SSH session) end as by Ctrl-C from its first import on; what
+    was told to go on (`nohup`) goes on."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _share_one_heap() -> None:

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -174,3 +175,37 @@ def test_a_mistyped_name_is_told_with_the_one_that_was_meant(find, given: str, m
         find(given)
     assert repr(given) in caught.value.cause
     assert caught.value.cause.partition("Did you mean ")[2] == (f"{meant!r}?" if meant else "")
+
+
+WAITS = """
+import sys, time
+from app import cli
+from app.options import exit_code
+
+def command(*_, **__):
+    def wait():
+        print("begun", flush=True)
+        time.sleep(float(sys.argv[1]))
+        return 0
+    sys.exit(exit_code(wait, as_json=True))
+
+cli.app = command
+cli.main(["dry-run"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_is_told_to_end_ends_as_by_ctrl_c(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITS, "60"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None and running.stdout.readline() == "begun\n"
+        running.send_signal(number)
+        told = json.loads(running.stdout.read())
+    assert running.returncode == told["exit_code"] == 130
+
+
+def test_a_command_under_nohup_goes_on() -> None:
+    command = ["nohup", sys.executable, "-c", WAITS, "0.5"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None and running.stdout.readline() == "begun\n"
+        running.send_signal(signal.SIGHUP)
+    assert running.returncode == 0
