@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from app.bench.drawn_cell import DrawnCell
+from app.bench.drawn_cell import open_cell
 from app.bench.options import BenchClearOptions
 from app.calibrate.cell import load_calibrated
 from app.clear_table import Clearing, summarise_clearing
@@ -17,7 +17,6 @@ from app.run.trial_log import TrialLog
 from core.cell import Cell
 from core.errors import ArmError, ConfigurationError
 from core.surfaces import SURFACES
-from hardware.worlds import open_world
 from perception.estimators.registry import find_estimator
 from trials.store import TrialStore
 
@@ -60,7 +59,7 @@ def _clear_one(options: BenchClearOptions, cell: Cell, store: TrialStore, operat
     log = TrialLog(store)
     seed = options.seed + number
     with (
-        closing(DrawnCell(cell, seed) if options.drawn else open_world(cell, "sim", seed)) as world,
+        closing(open_cell(cell, seed, options.drawn)) as world,
         closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
     ):
         session = Session(world, pipeline, log, operator, options.attempts, overlap=options.overlap)

@@ -12,6 +12,8 @@ from grasping.grasp_set import GraspSet
 from hardware.arms.arm import measured_joints
 from hardware.simulation.digital_cell import DigitalCell
 from hardware.simulation.drawn_camera import DrawnCamera
+from hardware.world import World
+from hardware.worlds import open_world
 from perception.depth_types import TableView
 from perception.objects.masks import object_region
 from perception.table.locate import locate_table
@@ -50,3 +52,8 @@ class DrawnCell(DigitalCell):
         region = object_region(view, self.camera.cell, frame.intrinsics, parked, frame.depth_m)
         grasps = detector.detect(DetectorInput(frame.depth_m, frame.intrinsics, view.plane, region))
         return DetectedScene(grasps, view, parked)
+
+
+def open_cell(cell: Cell, seed: int, is_drawn: bool) -> World:
+    """The digital cell, its pictures drawn or path-traced."""
+    return DrawnCell(cell, seed) if is_drawn else open_world(cell, "sim", seed)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from app.bench.drawn_cell import DrawnCell
+from app.bench.drawn_cell import open_cell
 from app.bench.options import BenchSoakOptions
 from app.console import Console
 from app.interrupts import Interrupts
@@ -24,7 +24,6 @@ from app.run.trial_log import TrialLog
 from core.cell import load_cell
 from core.errors import VitroError
 from core.surfaces import SURFACES
-from hardware.worlds import open_world
 from trials.store import TrialStore
 
 #: Trials until caches are filled and models loaded: then the measuring begins.
@@ -79,7 +78,7 @@ def _run(
     there were by then."""
     cell, quiet = load_cell(cell_file("sim")), Console(is_quiet=True)
     with (
-        closing(DrawnCell(cell, options.seed) if options.drawn else open_world(cell, "sim", options.seed)) as world,
+        closing(open_cell(cell, options.seed, options.drawn)) as world,
         closing(Pipeline(cell, PipelineOptions(estimator=options.estimator), world.truth)) as pipeline,
         Interrupts() as interrupts,
     ):

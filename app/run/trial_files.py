@@ -37,7 +37,7 @@ FRAMES, ESTIMATE = "frames", "estimate"
 #: How many grasps are drawn: more would hide the object.
 SHOWN_GRASPS = 8
 #: The parts of a trial that its pictures show.
-DRAWN = ("frame", "view", "estimate", "metric", "grasps", "plan")
+DRAWN = ("frames", "view", "estimate", "shown", "metric", "grasps", "plan")
 
 
 @dataclass(frozen=True)

@@ -140,23 +140,22 @@ def write_frame_folder(path: Path, frames: Iterable[RgbdFrame]) -> int:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
             raise CameraError(f"{path} is not empty.", "Name a new folder: nothing is overwritten.")
-        for frame in frames:
-            if first is None:
-                first = frame.intrinsics
-                (path / "intrinsics.json").write_text(
-                    json.dumps(asdict(first) | {"serial": frame.serial}, indent=2) + "\n"
-                )
-            if frame.intrinsics != first:
-                raise CameraError(
-                    f"Frame {frame.number} has other intrinsics than the first.", "Write a folder a camera."
-                )
-            try:
+        try:
+            for frame in frames:
+                if first is None:
+                    first = frame.intrinsics
+                    content = json.dumps(asdict(first) | {"serial": frame.serial}, indent=2)
+                    (path / "intrinsics.json").write_text(content + "\n")
+                if frame.intrinsics != first:
+                    raise CameraError(
+                        f"Frame {frame.number} has other intrinsics than the first.", "Write a folder a camera."
+                    )
                 _write_frame(path / f"{count:06d}.png", frame)
-            except OSError:
-                if count == 0:  # so that the same command goes again
-                    shutil.rmtree(path, ignore_errors=True)
-                raise
-            count += 1
+                count += 1
+        except OSError:
+            if not count:  # so that the same command goes again
+                shutil.rmtree(path, ignore_errors=True)
+            raise
     if not count:
         raise CameraError(f"There was no frame to write to {path}.", "Give at least one frame.")
     return count

@@ -55,6 +55,12 @@ def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) 
         assert f"| {heavy}\n" not in done.stderr.replace(" ", "").replace("|", "| "), heavy
 
 
+def test_weights_are_listed_without_loading_pytorch(tmp_path: Path) -> None:
+    done = vitro("weights", "where", home=tmp_path, python=("-X", "importtime"))
+    assert done.returncode == 0 and "dkt" in done.stdout
+    assert "|torch\n" not in done.stderr.replace(" ", "")
+
+
 def test_an_unknown_surface_is_wrong_usage_and_lists_the_choices(tmp_path: Path) -> None:
     done = vitro("--surface", "velvet", home=tmp_path)
     assert done.returncode == 2

@@ -1,6 +1,5 @@
 """Work that goes on where it was cut off: one run a folder, whole checkpoints, results that are of this very work."""
 
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from core.errors import ConfigurationError, StorageError, TrainingError
 from core.files import write_archive
 from core.work import Work, changes, hold_folder, write_whole
+from tests.support.stand_ins.full_disk import disk_of
 
 CHECKPOINT = {"frames": 1, "state": {"place": torch.arange(3).tolist()}}
 
@@ -44,13 +44,8 @@ def test_a_checkpoint_that_the_disk_does_not_take_leaves_the_one_before(tmp_path
     work = depth_work(tmp_path)
     with work.hold(False):
         work.save(CHECKPOINT)
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-        try:
-            with pytest.raises(StorageError, match="File too large"):
-                work.save({"latents": torch.zeros(1_000_000)})
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with disk_of(limit_bytes), pytest.raises(StorageError, match="File too large"):
+            work.save({"latents": torch.zeros(1_000_000)})
     assert work.load() == CHECKPOINT
     assert sorted(p.name for p in work.folder.iterdir()) == ["checkpoint.pt", "identity.json", "lock"]
 

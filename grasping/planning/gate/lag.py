@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_banded
 
 from hardware.arms.trajectory import JointTrajectory
 
@@ -49,10 +50,11 @@ def lag_motion(motion: JointTrajectory) -> JointTrajectory:
     """Where an arm gets that follows a motion late, until it is at its end."""
     times_s = np.arange(0.0, motion.duration_s + (_TAIL + 1) * TIME_CONSTANT_S, _TICK_S)
     told, left = _at(motion, times_s), np.exp(-_TICK_S / TIME_CONSTANT_S)
-    went, last = np.empty_like(told), told[0]
-    for number, joints in enumerate((1.0 - left) * told):  # scipy.signal's filter takes half a second to import
-        went[number] = last = joints + left * last
-    return JointTrajectory(times_s, went)
+    # Each place less `left` of the one before is the rest of what is told: two diagonals, since scipy.signal's filter
+    # takes half a second to import.
+    diagonals = np.stack([np.ones(len(told)), np.full(len(told), -left)])
+    steps = np.concatenate([told[:1], (1.0 - left) * told[1:]])
+    return JointTrajectory(times_s, solve_banded((1, 0), diagonals, steps, check_finite=False))
 
 
 def as_told(motion: JointTrajectory) -> GateWay:

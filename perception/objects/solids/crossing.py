@@ -15,8 +15,6 @@ MARCH_M = 0.002
 LOWER = 30
 #: Rays that fall less than this share of their length hardly meet the table.
 LEAST_SLANT = 0.05
-
-
 #: Rays are followed so many at a time: what is known of each step then stays in a processor's cache.
 BLOCK = 512
 

@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from app.cli import app as cli
 from hardware.simulation.rendering.renderer import Renderer, Rendering
 from tests.support.small_set import ROOT, SMALL_SET, contents
+from tests.support.stand_ins.full_disk import disk_of
 
 TINY = SMALL_SET
 
@@ -69,20 +70,16 @@ def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
     copy: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(copy / "clips" / "000001")
-    before, see = resource.getrlimit(resource.RLIMIT_FSIZE), Renderer.render
+    see = Renderer.render
 
     def see_with_a_full_disk(*args: Any) -> Rendering:
         seen = see(*args)
-        # From here on no file may grow beyond this; Python ignores the signal, writing fails.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        disk.enter_context(disk_of(2000))
         return seen
 
-    with monkeypatch.context() as full:
+    with monkeypatch.context() as full, ExitStack() as disk:
         full.setattr(Renderer, "render", see_with_a_full_disk)
-        try:
-            done = here("--out", str(copy), "--clips", "2", *TINY)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        done = here("--out", str(copy), "--clips", "2", *TINY)
     assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "000001 cannot be written" in done.stderr and "→" in done.stderr
     assert [path.name for path in (copy / "clips").iterdir()] == ["000000"]

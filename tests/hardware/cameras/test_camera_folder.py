@@ -1,9 +1,8 @@
 """A folder of frames gives back what was written, and says what is wrong with one that is not."""
 
 import json
-import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from hardware.cameras.camera import EndOfRecording
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera, write_frame_folder
 from hardware.cameras.recorded import open_recording
+from tests.support.stand_ins.full_disk import disk_of
 
 K = Intrinsics(64, 48, 61.25, 60.5, 31.5, 24.25)
 
@@ -29,30 +29,19 @@ def make_frame(number: int, k: Intrinsics = K) -> RgbdFrame:
     return RgbdFrame(color, depth_m, k, "serial-7", number, number / 30, "test")
 
 
-@contextmanager
-def files_of(most_bytes: int) -> Iterator[None]:
-    """Meanwhile no file grows beyond that, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def recording(full_from: int) -> Iterator[RgbdFrame]:
+def recording(full_from: int, disk: ExitStack) -> Iterator[RgbdFrame]:
     """Frames of which the disk takes no whole one from a number on."""
     for number in range(3):
         if number == full_from:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            disk.enter_context(disk_of(6000))
         yield make_frame(number)
 
 
 @pytest.mark.parametrize("full_from", [0, 2])
 def test_a_disk_that_fills_leaves_whole_frames_alone_and_the_command_goes_again(tmp_path: Path, full_from: int) -> None:
     path = tmp_path / "frames"
-    with files_of(1 << 20), pytest.raises(StorageError, match="frames cannot be written") as caught:
-        write_frame_folder(path, recording(full_from))
+    with ExitStack() as disk, pytest.raises(StorageError, match="frames cannot be written") as caught:
+        write_frame_folder(path, recording(full_from, disk))
     assert "Free some disk" in caught.value.remedy
     if full_from == 0:
         assert write_frame_folder(path, [make_frame(0)]) == 1

@@ -1,11 +1,8 @@
 """What is recorded plays back equal, and real recordings play as a D435's user expects."""
 
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from tests.support.recordings import (
     read_all,
     record,
 )
+from tests.support.stand_ins.full_disk import disk_of
 
 # ---------------------------------------------------------------- what is recorded plays back
 
@@ -153,17 +151,6 @@ def test_a_killed_recording_leaves_only_a_part_which_plays(tmp_path: Path) -> No
         assert_equal(read, make_frame(read.number))
     with pytest.raises(CameraError, match="left of an interrupted recording"):
         Recorder(file)
-
-
-@contextmanager
-def disk_of(size_bytes: int) -> Iterator[None]:
-    """No file may grow beyond this size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("count", [12, 200], ids=["found when closed", "found while recording"])

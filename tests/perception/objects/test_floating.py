@@ -10,7 +10,7 @@ from perception.objects.floating import without_floating_parts
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
 from perception.objects.solids.upright_solid import UprightSolid
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 #: A camera half a metre above the table that looks down on it at 45 degrees, at a place `AWAY_M` before it.
 K = Intrinsics(320, 240, 500.0, 500.0, 159.5, 119.5)
@@ -53,7 +53,7 @@ def face(behind_m: float) -> tuple[Map, Map]:
 def turned(radii_m: list[float], heights_m: list[float]) -> Map:
     center_m = np.array([AWAY_M, 0.0])
     solid = UprightSolid(center_m, np.array(heights_m), np.array(radii_m), 1.0, R, EYE_M)
-    return seen_whole(solid, K)[0].astype(float)
+    return whole_view(solid, K)[0].astype(float)
 
 
 def cut(depth_m: Map, height_m: float) -> tuple[tuple[Map, Map], tuple[Map, Map]]:

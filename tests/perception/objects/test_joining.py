@@ -16,7 +16,7 @@ from tests.perception.objects.solids.test_lying_solid import TABLE, K, Mask
 from tests.perception.objects.solids.test_outline import spoon
 from tests.perception.objects.solids.test_upright_box import box
 from tests.perception.objects.solids.test_upright_solid import standing
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 WHOLE = np.ones((240, 424), bool)
 Map = NDArray[np.float32]
@@ -38,7 +38,7 @@ def cut(mask: Mask, share: float) -> NDArray[np.int32]:
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_a_bottle_in_two_parts_is_one(share: float) -> None:
-    front_m = seen_whole(standing("bottle", TABLE), K)[0]
+    front_m = whole_view(standing("bottle", TABLE), K)[0]
     joined = join_parts(look(cut(np.isfinite(front_m), share), front_m), K, TABLE)
     assert joined.objects.count == 1
     np.testing.assert_array_equal(joined.objects.mask, np.isfinite(front_m))
@@ -71,7 +71,7 @@ def test_boxes_side_by_side_are_not_one(gap_m: float) -> None:
 @pytest.mark.parametrize("turned_deg", [75, 105])
 def test_a_vial_that_stands_is_no_part_of_a_knife(radius_m: float, height_m: float, turned_deg: float) -> None:
     vial = replace(standing("tumbler", TABLE), heights_m=np.array([0, height_m]), radii_m=np.full(2, radius_m))
-    front_m = seen_whole(vial, K)[0]
+    front_m = whole_view(vial, K)[0]
     mask = np.isfinite(front_m)
     start = np.array([np.nonzero(mask)[1].mean(), np.nonzero(mask)[0].max() - 3])
     along = 130 * np.array([np.cos(np.deg2rad(turned_deg)), np.sin(np.deg2rad(turned_deg))])
@@ -83,7 +83,7 @@ def test_a_vial_that_stands_is_no_part_of_a_knife(radius_m: float, height_m: flo
 
 def goblet() -> tuple[Mask, Mask, Map]:
     """The masks of its bowl and its foot, without the stem, and its front."""
-    front_m = seen_whole(standing("wine glass", TABLE), K)[0]
+    front_m = whole_view(standing("wine glass", TABLE), K)[0]
     heights_m = TABLE.height(K.rays() * front_m[..., None])
     return np.nan_to_num(heights_m) > 0.085, np.isfinite(front_m) & (heights_m < 0.004), front_m
 
@@ -114,12 +114,12 @@ def test_what_lies_beside_a_bowl_is_not_its_foot() -> None:
 
 def behind(solid: UprightSolid, aside_m: float, away_m: float) -> Map:
     center_m = solid.center_m + np.array([-away_m, aside_m])
-    return seen_whole(replace(solid, center_m=center_m), K)[0]
+    return whole_view(replace(solid, center_m=center_m), K)[0]
 
 
 @pytest.mark.parametrize(("aside_m", "away_m"), [(0.02, 0.08), (-0.03, 0.08), (0.0, 0.09), (0.05, 0.07)])
 def test_a_bottle_behind_a_tumbler_is_none_of_it(aside_m: float, away_m: float) -> None:
-    near_m = seen_whole(standing("tumbler", TABLE), K)[0]
+    near_m = whole_view(standing("tumbler", TABLE), K)[0]
     far_m = behind(standing("bottle", TABLE), aside_m, -away_m)
     far_m = far_m if np.nanmin(far_m) > np.nanmin(near_m) else behind(standing("bottle", TABLE), aside_m, away_m)
     ids = np.where(np.isfinite(near_m), 1, np.where(np.isfinite(far_m), 2, 0)).astype(np.int32)

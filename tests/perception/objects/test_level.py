@@ -15,7 +15,7 @@ from perception.objects.object_map import CellMasks, ObjectMap
 from perception.objects.solids.upright_solid import UprightSolid
 from tests.perception.objects.solids.test_lying_solid import lying
 from tests.perception.objects.solids.test_outline import spoon
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 #: A camera 0.62 m above the table that looks down on it at 50 degrees.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -40,7 +40,7 @@ SHAPES = {"tumbler": ([0.03, 0.035], [0.0, 0.1]), "bottle": ([0.03, 0.03, 0.012,
 
 
 def depth_of(shape: str) -> Map:
-    return seen_whole(solid(*SHAPES[shape]), K)[0]
+    return whole_view(solid(*SHAPES[shape]), K)[0]
 
 
 def seen(depth_m: Map, too_high_m: float) -> ObjectPrediction:
@@ -86,7 +86,7 @@ def test_where_outline_and_network_have_no_shape_in_common_the_outlines_is_taken
 
 
 def test_the_table_seen_through_low_glass_is_not_its_front() -> None:
-    depth_m = seen_whole(solid([0.03, 0.035], [0.0, 0.02]), K)[0]
+    depth_m = whole_view(solid([0.03, 0.035], [0.0, 0.02]), K)[0]
     table_m = np.asarray(TABLE.offset_m / (RAYS @ TABLE.normal), np.float32)
     given = seen(depth_m, 0.0)
     np.testing.assert_array_equal(at_level(given, table_m, K, TABLE).front_m, given.front_m)
@@ -109,7 +109,7 @@ def test_a_thing_that_an_outline_tells_whole_is_as_thick_as_it_is() -> None:
 @pytest.mark.parametrize("too_high_m", [0.02, -0.01, 0.05])
 def test_lying_glass_is_as_high_and_as_thick_as_its_outline_says(too_high_m: float) -> None:
     true = lying("jar", 70.0, TABLE)
-    depth_m, back_m, _ = seen_whole(true, K)
+    depth_m, back_m, _ = whole_view(true, K)
     look = at_level(seen(depth_m, too_high_m), None, K, TABLE)
     assert off_m(look, depth_m) < 0.005
     off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
@@ -117,13 +117,13 @@ def test_lying_glass_is_as_high_and_as_thick_as_its_outline_says(too_high_m: flo
 
 
 def test_lying_glass_that_is_seen_too_low_is_raised_on_a_matt_table() -> None:
-    depth_m = seen_whole(lying("can", 70.0, TABLE), K)[0]
+    depth_m = whole_view(lying("can", 70.0, TABLE), K)[0]
     look = at_level(seen(depth_m, -0.025), TABLE.depth(RAYS), K, TABLE)
     assert off_m(look, depth_m) < 0.005
 
 
 def test_several_things_under_one_outline_that_looks_like_a_lying_ones_stay_as_they_are_seen() -> None:
-    depth_m = seen_whole(lying("can", 70.0, TABLE), K)[0]
+    depth_m = whole_view(lying("can", 70.0, TABLE), K)[0]
     given = seen(depth_m, 0.0)
     left = np.arange(424) < np.nonzero(np.isfinite(depth_m))[1].mean()
     apart = replace(given, front_m=np.where(left, given.front_m - 0.12, given.front_m))
@@ -140,7 +140,7 @@ def test_cutlery_is_flat() -> None:
 
 
 def test_a_tube_that_lies_is_as_high_as_a_sensor_surely_sees_it_though_it_has_a_knifes_outline() -> None:
-    depth_m = seen_whole(lying("tube", 60.0, TABLE), K)[0]
+    depth_m = whole_view(lying("tube", 60.0, TABLE), K)[0]
     holes = np.random.default_rng(0).random(depth_m.shape) < 0.3
     assert off_m(at_level(seen(depth_m, 0.01), np.where(holes, np.nan, depth_m), K, TABLE), depth_m) < 0.003
     knife_m = np.where(np.isfinite(depth_m), TABLE.depth(RAYS) - np.float32(0.005), np.nan).astype(np.float32)
@@ -157,7 +157,7 @@ def test_on_a_matt_table_an_outline_may_raise_a_front_far_and_on_one_that_mirror
 
 
 def test_on_a_matt_table_too_a_low_thing_is_not_raised_far() -> None:
-    depth_m = seen_whole(solid([0.036, 0.036], [0.0, 0.075]), K)[0]
+    depth_m = whole_view(solid([0.036, 0.036], [0.0, 0.075]), K)[0]
     given = seen(depth_m, -0.03)
     np.testing.assert_array_equal(at_level(given, TABLE.depth(RAYS), K, TABLE).front_m, given.front_m)
 
@@ -170,7 +170,7 @@ def test_what_a_sensor_sees_well_is_not_judged_by_its_outline() -> None:
 
 
 def test_of_a_wide_glass_the_wall_is_the_outlines_and_the_inside_the_networks() -> None:
-    depth_m, _, is_mouth = seen_whole(solid([0.04, 0.042], [0.0, 0.11]), K)
+    depth_m, _, is_mouth = whole_view(solid([0.04, 0.042], [0.0, 0.11]), K)
     inside = is_mouth & np.isfinite(depth_m)
     hollow_m = np.where(inside, depth_m + 0.05, depth_m).astype(np.float32)
     look = at_level(seen(hollow_m, 0.02), None, K, TABLE)
@@ -191,7 +191,7 @@ def test_an_outline_that_would_sink_a_thing_of_the_same_shape_far_is_of_its_uppe
 
 
 def test_what_is_lower_than_wide_is_not_judged_by_its_outline() -> None:
-    depth_m = seen_whole(solid([0.02, 0.045], [0.0, 0.05]), K)[0]
+    depth_m = whole_view(solid([0.02, 0.045], [0.0, 0.05]), K)[0]
     given = seen(depth_m, 0.02)
     np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
 

@@ -7,7 +7,7 @@ import pytest
 from perception.objects.outliers import JUMP_M, without_skirts, without_strays
 from tests.perception.objects.solids.test_lying_solid import lying
 from tests.perception.objects.test_level import RAYS, TABLE, K, depth_of
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 NEAR_M, FAR_M, THICK_M = 0.70, 0.82, 0.06
 IDS = np.zeros((80, 120), np.int32)
@@ -88,6 +88,6 @@ def test_a_bulge_of_an_upright_thing_is_put_back_to_its_wall(away_m: float) -> N
 
 @pytest.mark.parametrize("turned_deg", [0.0, 35.0, 90.0])
 def test_what_lies_is_all_of_it_its_own_whichever_way_it_points(turned_deg: float) -> None:
-    depth_m = seen_whole(lying("can", turned_deg, TABLE), K)[0].astype(np.float32)
+    depth_m = whole_view(lying("can", turned_deg, TABLE), K)[0].astype(np.float32)
     front_m = without_strays(depth_m, np.isfinite(depth_m).astype(np.int32), TABLE, RAYS)
     np.testing.assert_array_equal(front_m, depth_m)

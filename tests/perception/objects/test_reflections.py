@@ -9,7 +9,7 @@ from perception.depth_types import Plane
 from perception.objects.object_map import ObjectMap
 from perception.objects.reflections import own_images, without_reflections
 from tests.perception.objects.solids.test_upright_solid import standing
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 K = Intrinsics(120, 90, 250.0, 250.0, 59.5, 44.5)
 TABLE = Plane(np.array([0.0, 0.0, -1.0]), -0.6)
@@ -84,7 +84,7 @@ def test_an_objects_image_is_below_it_and_the_table_on_a_table_that_mirrors() ->
     plane = Plane(np.array([0.0, -np.cos(np.deg2rad(50)), -np.sin(np.deg2rad(50))]), -0.62)
     rays = lens.rays()
     table_m = plane.depth(rays)
-    front_m, back_m, _ = seen_whole(standing("can", plane), lens)
+    front_m, back_m, _ = whole_view(standing("can", plane), lens)
     mask = np.isfinite(front_m)
     objects = ObjectMap(mask.astype(np.int32), mask.astype(np.float32), back_m - front_m)
     images = own_images(objects, front_m, plane, lens)

@@ -11,7 +11,7 @@ Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
-def seen_whole(solid: LyingSolid | UprightSolid, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
+def whole_view(solid: LyingSolid | UprightSolid, intrinsics: Intrinsics) -> tuple[Map, Map, Mask]:
     """What `seen` says of all pixels: of those whose rays miss the ball around the solid it need not be asked, which
     are nineteen of twenty."""
     if isinstance(solid, UprightSolid):

@@ -31,7 +31,7 @@ def process() -> Iterator[PlanningProcess]:
 
 
 @pytest.fixture(scope="module")
-def lasting() -> Iterator[PlanningProcess]:
+def shared_process() -> Iterator[PlanningProcess]:
     """One that all tests share which leave it idle: starting it takes longer than planning."""
     with closing(PlanningProcess()) as made:
         assert made._connection.poll(LIMIT_S)
@@ -46,10 +46,10 @@ def begin(process: PlanningProcess, carrying: GraspPlan, taken: tuple[int, ...] 
 
 
 def test_what_it_answers_is_what_is_planned_here_and_the_gate_passes_it_here(
-    lasting: PlanningProcess, carrying: GraspPlan
+    shared_process: PlanningProcess, carrying: GraspPlan
 ) -> None:
-    begin(lasting, carrying)
-    found, here = lasting.answer(carrying, LIMIT_S), overlap_with(carrying)
+    begin(shared_process, carrying)
+    found, here = shared_process.answer(carrying, LIMIT_S), overlap_with(carrying)
     assert isinstance(found, OverlapPlan) and found.is_sealed
     assert (found.reaching.arm, found.delay_s) == (here.reaching.arm, here.delay_s)
     np.testing.assert_array_equal(found.reaching.row, here.reaching.row)
@@ -57,7 +57,7 @@ def test_what_it_answers_is_what_is_planned_here_and_the_gate_passes_it_here(
     again = found.checked_again(CELL, off_rad)
     assert again.is_sealed and again.gate.checked_s > found.gate.checked_s
     np.testing.assert_array_equal(again.measured_rad["left"], off_rad["left"])
-    assert lasting.answer(carrying, 0.0) is None  # it was had
+    assert shared_process.answer(carrying, 0.0) is None  # it was had
 
 
 def test_where_the_arms_came_to_rest_elsewhere_it_is_refused(carrying: GraspPlan) -> None:
@@ -68,19 +68,19 @@ def test_where_the_arms_came_to_rest_elsewhere_it_is_refused(carrying: GraspPlan
             overlap.checked_again(CELL, elsewhere)
 
 
-def test_a_reason_why_there_is_none_is_an_answer(lasting: PlanningProcess, carrying: GraspPlan) -> None:
-    begin(lasting, carrying, taken=(0, 1, 2))
+def test_a_reason_why_there_is_none_is_an_answer(shared_process: PlanningProcess, carrying: GraspPlan) -> None:
+    begin(shared_process, carrying, taken=(0, 1, 2))
     with pytest.raises(PlanningError, match="far enough"):
-        lasting.answer(carrying, LIMIT_S)
+        shared_process.answer(carrying, LIMIT_S)
 
 
-def test_what_was_begun_beside_another_plan_is_no_answer(lasting: PlanningProcess, carrying: GraspPlan) -> None:
-    begin(lasting, carrying)
+def test_what_was_begun_beside_another_plan_is_no_answer(shared_process: PlanningProcess, carrying: GraspPlan) -> None:
+    begin(shared_process, carrying)
     other = plan_grasp(SCENE, table_view(), CELL, PARKED, budget_s=60, arms=set(CELL.arms) - {carrying.arm})
-    assert lasting.answer(other, LIMIT_S) is None
-    assert lasting._connection.poll(LIMIT_S)  # done with what nobody asks for
-    begin(lasting, other)
-    found = lasting.answer(other, LIMIT_S)
+    assert shared_process.answer(other, LIMIT_S) is None
+    assert shared_process._connection.poll(LIMIT_S)  # done with what nobody asks for
+    begin(shared_process, other)
+    found = shared_process.answer(other, LIMIT_S)
     assert found is not None and found.carrying.arm == other.arm
 
 
@@ -109,14 +109,14 @@ def test_a_ctrl_c_while_it_starts_is_no_concern_of_its() -> None:
 
 
 def test_what_cannot_be_sent_is_said_in_the_log_and_planned_elsewhere(
-    lasting: PlanningProcess, carrying: GraspPlan, caplog: pytest.LogCaptureFixture
+    shared_process: PlanningProcess, carrying: GraspPlan, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        lasting.begin(carrying, lambda: None)
+        shared_process.begin(carrying, lambda: None)
     assert "cannot be asked" in caplog.text
-    assert lasting.answer(carrying, 1.0) is None
-    begin(lasting, carrying)  # it is none the worse for it
-    assert isinstance(lasting.answer(carrying, LIMIT_S), OverlapPlan)
+    assert shared_process.answer(carrying, 1.0) is None
+    begin(shared_process, carrying)  # it is none the worse for it
+    assert isinstance(shared_process.answer(carrying, LIMIT_S), OverlapPlan)
 
 
 def test_a_plan_that_came_from_another_process_is_sealed_and_nobody_can_write_to_it(carrying: GraspPlan) -> None:

@@ -125,9 +125,7 @@ def test_a_prompt_of_any_length_is_folded_exactly(tokens: int) -> None:
 
 def test_compiled_it_gives_the_same_from_few_graphs(folder: Path) -> None:
     plain = load_dkt(folder, SETTINGS)
-    # The VAE's graphs are many and small: that they are traced right is told without lowering each.
-    backends = {"run_block": "aot_eager", "normalise_and_activate": "eager"}
-    graphs = {name: CompileCounterWithBackend(backend) for name, backend in backends.items()}
+    graphs = {name: CompileCounterWithBackend("aot_eager") for name in ("run_block", "normalise_and_activate")}
 
     def compiler(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return torch.compile(function, backend=graphs[function.__name__], **options)

@@ -133,16 +133,16 @@ def test_the_sensors_holes_are_filled_from_still_frames_only_where_most_of_them_
 
 
 def test_a_clip_is_worked_through_with_its_table_and_goes_on_from_a_checkpoint(frame, model) -> None:
-    frames = [_shifted(frame, 3.0, seed) for seed in range(3)]
+    frames = [_shifted(frame, 3.0, seed) for seed in range(4)]
     estimator = _estimator(model, lambda shot: locate_table(shot, _SMALL))
     assert estimator.specification.gives == "metric"
-    whole = estimator.stream(3, 240, 424)
+    whole = estimator.stream(4, 240, 424)
     maps = [whole.push(ClipFrame(shot.color, shot))[0] for shot in frames]
     assert whole.finish() == [] and all(np.isfinite(map_).all() for map_ in maps)
-    first = estimator.stream(3, 240, 424)
+    first = estimator.stream(4, 240, 424)
     for shot in frames[:2]:
         first.push(ClipFrame(shot.color, shot))
-    second = estimator.stream(3, 240, 424)
+    second = estimator.stream(4, 240, 424)
     second.restore(first.state())
     again = [second.push(ClipFrame(shot.color, shot))[0] for shot in frames[2:]]
     np.testing.assert_array_equal(again, maps[2:])

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import resource
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from perception.learning.training import base
 from perception.learning.training.base import find_base, write_tiny_base
 from perception.learning.training.files import hold_run
 from perception.learning.training.run import link_whole
+from tests.support.stand_ins.full_disk import disk_of
 
 
 def test_two_runs_do_not_train_in_one_folder(tmp_path: Path) -> None:
@@ -75,13 +74,6 @@ def test_a_tiny_base_that_was_cut_off_is_written_again(tmp_path: Path, monkeypat
 
 
 def test_a_tiny_base_that_the_disk_does_not_take_is_named_and_leaves_nothing(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(StorageError, match="base cannot be written") as error:
-            write_tiny_base(tmp_path / "base")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+    with disk_of(1000), pytest.raises(StorageError, match="base cannot be written") as error:
+        write_tiny_base(tmp_path / "base")
     assert "df -h" in error.value.remedy and not list(tmp_path.iterdir())

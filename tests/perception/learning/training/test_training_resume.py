@@ -1,6 +1,5 @@
 """A run goes on to the bit, and a checkpoint is whole and of this model or is refused by name."""
 
-import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from core.errors import StorageError, TrainingError
 from perception.learning.training.checkpoint import Checkpoints, restore
 from perception.learning.training.lora import lora_tensors
 from perception.learning.training.trainer import Trainer
+from tests.support.stand_ins.full_disk import disk_of
 from tests.support.tiny.training import ball_data, tiny_trainer
 
 
@@ -141,10 +141,8 @@ def test_the_last_few_stay_and_what_a_kill_left_half_written_is_no_checkpoint(
 @pytest.fixture
 def full_disk() -> Iterator[None]:
     """No file of this process may grow beyond 20 kB: the optimizer's state is 70."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with disk_of(20_000):
+        yield
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoints_and_no_half_one(

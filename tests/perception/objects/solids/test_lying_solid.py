@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.solids.lying_solid import LyingSolid, fit_lying
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 #: A camera 0.62 m above a table, that looks down on it at 50 degrees.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -42,13 +42,13 @@ def lying(shape: str, turned_deg: float, plane: Plane = TABLE) -> LyingSolid:
 
 
 def outline(solid: LyingSolid) -> Mask:
-    return np.isfinite(seen_whole(solid, K)[0])
+    return np.isfinite(whole_view(solid, K)[0])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_ray_that_passes_by_meets_it(shape: str) -> None:
     solid = lying(shape, 35.0)
-    for whole, near in zip(solid.seen(EVERYWHERE, K), seen_whole(solid, K), strict=True):
+    for whole, near in zip(solid.seen(EVERYWHERE, K), whole_view(solid, K), strict=True):
         assert np.array_equal(whole, near, equal_nan=whole.dtype != bool)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.solids.upright_solid import UprightSolid, fit_upright
-from tests.support.scenes.solids import seen_whole
+from tests.support.scenes.solids import whole_view
 
 #: A camera that looks down on a table.
 K = Intrinsics(424, 240, 610.0, 610.0, 211.5, 119.5)
@@ -43,12 +43,12 @@ def standing(shape: str, plane: Plane, aside_m: float = 0.0) -> UprightSolid:
 def test_no_ray_that_passes_by_meets_it(shape: str) -> None:
     solid = standing(shape, table(50.0))
     everywhere = np.ones((K.height, K.width), bool)
-    for whole, near in zip(solid.seen(everywhere, K), seen_whole(solid, K), strict=True):
+    for whole, near in zip(solid.seen(everywhere, K), whole_view(solid, K), strict=True):
         assert np.array_equal(whole, near, equal_nan=whole.dtype != bool)
 
 
 def outline(solid: UprightSolid) -> Mask:
-    return np.isfinite(seen_whole(solid, K)[0])
+    return np.isfinite(whole_view(solid, K)[0])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -80,7 +80,7 @@ def test_holes_and_ragged_edges_move_it_little(shape: str) -> None:
 def test_a_ray_enters_and_leaves_it_where_it_is_as_wide_as_that() -> None:
     plane = table(50.0)
     can = standing("can", plane)
-    front_m, back_m, is_top = seen_whole(can, K)
+    front_m, back_m, is_top = whole_view(can, K)
     met = np.isfinite(front_m)
     np.testing.assert_array_equal(met, np.isfinite(back_m))
     assert (back_m >= front_m)[met].all() and np.nanmax(back_m - front_m) > 0.06
