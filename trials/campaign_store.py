@@ -44,7 +44,7 @@ class CampaignStore(LogConnection):
             TrialError: there is none; names those there are.
         """
         column = campaigns.c.id if isinstance(name, int) else campaigns.c.name
-        with self.writing() as connection:
+        with self.reading() as connection:
             found = self.read(connection, select(campaigns).where(column == name), campaign_of)
             known = connection.execute(select(campaigns.c.name).order_by(campaigns.c.id)).scalars().all()
         if not found:
@@ -54,10 +54,11 @@ class CampaignStore(LogConnection):
             )
         return found[0]
 
-    def campaigns(self) -> tuple[Campaign, ...]:
-        """All, in the order they were begun."""
-        with self.writing() as connection:
-            return self.read(connection, select(campaigns).order_by(campaigns.c.id), campaign_of)
+    def campaigns(self, is_open: bool = False) -> tuple[Campaign, ...]:
+        """All, or those that have not ended, in the order they were begun."""
+        query = select(campaigns).order_by(campaigns.c.id)
+        with self.reading() as connection:
+            return self.read(connection, query.where(campaigns.c.finished.is_(None)) if is_open else query, campaign_of)
 
     def note_look(self, campaign: int, trials: int) -> Campaign:
         """Notes that results were looked at when there were so many trials; nothing once the campaign has ended."""

@@ -55,9 +55,21 @@ is_counted = and_(
     ),
 )
 
+
+def _partial_index(name: str, *columns: Any, where: Any) -> None:
+    """Of the rows that a condition holds for. Told of an option for PostgreSQL, SQLAlchemy imports all that it has for
+    it, asynchronous drivers too, which takes as long as listing trials does: who creates it there is told then."""
+    index = Index(name, *columns, sqlite_where=where)
+
+    @event.listens_for(metadata, "before_create")
+    def _tell(_metadata: MetaData, connection: Connection, **_: object) -> None:
+        if connection.dialect.name == "postgresql":
+            index.dialect_options["postgresql"]["where"] = where
+
+
 # What makes a log of a million trials answer at once.
 Index("trials_uuid", trials.c.uuid, unique=True)
-Index("trials_open", trials.c.id, sqlite_where=is_open, postgresql_where=is_open)
+_partial_index("trials_open", trials.c.id, where=is_open)
 Index("trials_surface", trials.c.surface, trials.c.id)
 Index("trials_estimator", trials.c.estimator, trials.c.id)
 Index("trials_campaign", trials.c.campaign, trials.c.id)
@@ -67,11 +79,9 @@ _RATED = ("campaign", "surface", "estimator", "world", "outcome", "reason", "pic
 _OF_SCENE = ("seed", "scene_number", "scene_key")
 _COUNTED = (trials.c[name] for name in (*_RATED, *_OF_SCENE))
 COUNTED_INDEX = Index("trials_counted", trials.c.id, *_COUNTED)
-_several = trials.c.objects > 1
-Index("trials_of_several", trials.c.id, sqlite_where=_several, postgresql_where=_several)
-_stand = labels.c.undone.is_(None)
+_partial_index("trials_of_several", trials.c.id, where=trials.c.objects > 1)
 _SAID = (labels.c.trial, labels.c.made, labels.c.id, labels.c.value, labels.c.reason)
-Index("labels_counted", *_SAID, sqlite_where=_stand, postgresql_where=_stand)
+_partial_index("labels_counted", *_SAID, where=labels.c.undone.is_(None))
 Index("campaigns_name", campaigns.c.name, unique=True)
 Index("campaigns_uuid", campaigns.c.uuid, unique=True)
 

@@ -60,7 +60,7 @@ def write_trial_report(
 ) -> tuple[TrialReport, tuple[Path, ...]]:
     """What a campaign, or the whole log, came to, and the files that say so; raises as `report_trials`."""
     demand_writable(out)
-    report = read_report(store, campaign, Blinding(store.campaigns()).shown)
+    report = read_report(store, campaign, Blinding(store.campaigns(is_open=True)).shown)
     folder = partial(trial_folder, store.where)
     strips = list(console.progress(filmstrips(report.trials, folder, report.is_blind), "pictures"))
     return report, write_report(report, out, strips, partial(console.progress, label="files"))

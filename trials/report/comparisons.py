@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from core.report.words import counted
 from trials.arrays.trial_arrays import Ints
 from trials.campaign import Campaign
-from trials.report.counting import CountedTrials, FirstPicks, match_scenes
-from trials.statistics.comparison import RateTest, barnard, holm, mcnemar
+from trials.report.counting import CountedTrials, FirstPicks
+from trials.statistics.comparison import PairedCounts, RateTest, barnard, holm, mcnemar
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,23 @@ def compare(surface: str, first: PickSample, second: PickSample) -> RateComparis
     test = mcnemar(counts)
     unmatched = len(one.keys) - counts.scenes, len(other.keys) - counts.scenes
     return RateComparison(*names, test, test.p, parted, unmatched)
+
+
+def match_scenes(first: FirstPicks, second: FirstPicks) -> tuple[PairedCounts, Ints]:
+    """Over the scenes that both attempted; and, (M, 2), the ids of the trials in which they part."""
+    place = np.minimum(np.searchsorted(second.keys, first.keys), max(len(second.keys) - 1, 0))
+    at_first = np.flatnonzero(second.keys[place] == first.keys) if len(second.keys) else place[:0]
+    at_first = at_first[first.keys[at_first] >= 0]
+    at_second = place[at_first]
+    one, other = first.succeeded[at_first], second.succeeded[at_second]
+    parted: Any = one != other
+    counts = PairedCounts(
+        both=int((one & other).sum()),
+        first=int((one & ~other).sum()),
+        second=int((~one & other).sum()),
+        neither=int((~one & ~other).sum()),
+    )
+    return counts, np.stack([first.ids[at_first][parted], second.ids[at_second][parted]], axis=1)
 
 
 def with_holm(comparisons: Sequence[RateComparison]) -> tuple[RateComparison, ...]:

@@ -13,17 +13,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trials.arrays.layings import find_layings, scene_numbers
 from trials.arrays.trial_arrays import Ints, TrialArrays
 from trials.record import Reason
-from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
-
-_SCENES = 32  # bits
 
 
 @dataclass(frozen=True)
@@ -69,56 +66,24 @@ class CountedTrials:
         self.counts = arrays.each(lambda known: known.counts).astype(bool)
         self.succeeded = arrays.each(lambda known: known.is_success).astype(bool)
         self._surfaces, self._estimators = arrays.surfaces, arrays.estimators
-        self._surface = arrays.each(lambda known: self._surfaces.index(known.trial.surface))
-        self._estimator = arrays.each(lambda known: self._estimators.index(known.trial.estimator))
-        self._laying = np.empty(len(arrays), dtype=np.int64)
-        self.stands = self._standing()
+        pairs = [(estimator, surface) for estimator in self._estimators for surface in self._surfaces]
+        self._pairs = {pair: place for place, pair in enumerate(pairs)}
+        self._pair = arrays.each(lambda known: self._pairs[known.trial.estimator, known.trial.surface])
+        self._layings = find_layings(arrays, self.counts, self._pair, len(pairs))
+        self.stands = self._layings.stands
 
     @cached_property
     def replaced(self) -> NDArray[np.bool_]:
         return self.counts & ~self.stands
 
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], Ints]:
-        """Estimator and surface -> the places of their trials, in the log's order."""
-        pairs = [(estimator, surface) for estimator in self._estimators for surface in self._surfaces]
-        pair = self._estimator * len(self._surfaces) + self._surface
-        order = np.argsort(pair.astype(np.int16), kind="stable")
-        ends = np.cumsum(np.bincount(pair, minlength=len(pairs)))
-        return dict(zip(pairs, np.split(order, ends[:-1]), strict=True))
-
-    def _of(self, estimator: str, surface: str) -> Ints:
-        return self._rows.get((estimator, surface), np.empty(0, np.int64))
+    def standing(self, campaign: int) -> int:
+        """How many of a campaign's trials stand."""
+        often = self._standing_of_campaigns
+        return int(often[campaign]) if campaign < len(often) else 0
 
     @cached_property
-    def _places(self) -> int:
-        """How many pairs of a surface and a campaign there may be."""
-        return len(self._surfaces) * (int(self.arrays.campaigns.max(initial=0)) + 1)
-
-    @cached_property
-    def _scene(self) -> Ints:
-        """(N,) one number a campaign, surface and scene; outside of a campaign a scene is told by its key."""
-        arrays = self.arrays
-        place = arrays.campaigns * max(len(self._surfaces), 1) + self._surface
-        return (place << _SCENES) + arrays.scenes
-
-    def _standing(self) -> NDArray[np.bool_]:
-        """Numbers layings too: a scene's and estimator's rows from one first pick to the next."""
-        of_estimator = self._scene + ((self._estimator * self._places) << _SCENES)
-        order = np.argsort(of_estimator, kind="stable")
-        new, picks = np.diff(of_estimator[order], prepend=-1) != 0, self.arrays.picks[order]
-        group, laying = np.cumsum(new) - 1, np.cumsum(new | (picks == 1)) - 1
-        self._laying[order] = laying
-        counts, in_campaign = self.counts[order], self.arrays.campaigns[order] > 0
-        last = np.full(len(order), -1)
-        last[group[counts]] = laying[counts]  # of several, the last is kept
-        rows = np.flatnonzero(counts & (~in_campaign | (laying == last[group])))
-        pick = laying[rows] * (int(picks.max(initial=0)) + 1) + picks[rows]
-        together = np.argsort(pick, kind="stable")
-        is_last = np.diff(pick[together], append=-1) != 0
-        stands = np.zeros(len(order), dtype=bool)
-        stands[order[rows[together[is_last]]]] = True
-        return stands
+    def _standing_of_campaigns(self) -> Ints:
+        return np.bincount(self.arrays.campaigns[self.stands])
 
     def rates(self) -> tuple[SurfaceRate, ...]:
         """By surface and estimator, in alphabetical order."""
@@ -132,77 +97,131 @@ class CountedTrials:
     def rate(self, estimator: str, surface: str = "") -> SurfaceRate:
         """Of one estimator on one surface; without one, on all of them together."""
         of = (surface,) if surface else self._surfaces
-        rates = [self._rates.get((estimator, one)) or self._rate(estimator, one) for one in of]
-        return _sum(surface, estimator, rates)
-
-    @cached_property
-    def _rates(self) -> dict[tuple[str, str], SurfaceRate]:
-        return {pair: self._rate(*pair) for pair in self._rows}
+        return _sum(surface, estimator, [self._rate(estimator, one) for one in of])
 
     def _rate(self, estimator: str, surface: str) -> SurfaceRate:
-        arrays, rows = self.arrays, self._of(estimator, surface)
-        stands = rows[self.stands[rows]]
-        firsts = stands[arrays.picks[stands] == 1]
-        success, unfinished = self._cleared(rows)
+        pair = self._pairs.get((estimator, surface))
+        if pair is None:
+            return SurfaceRate(surface, estimator, Proportion(0, 0), Proportion(0, 0), 0, 0, 0, 0, 0, 1)
+        kinds, of, cleared = self._kinds, self._kinds.pair == pair, self._cleared
         return SurfaceRate(
             surface,
             estimator,
-            success=success,
-            first=Proportion(int((self.succeeded[firsts] & (arrays.attempts[firsts] == 1)).sum()), len(firsts)),
-            trials=len(stands),
-            unconfirmed=int((~self._confirmed[stands]).sum()),
-            excluded=int((~self.counts[rows]).sum()),
-            replaced=int(self.replaced[rows].sum()),
-            unfinished=unfinished,
-            objects=int(arrays.objects[rows].max(initial=1)),
+            success=Proportion(int(cleared.lifted[pair]), int(cleared.laid[pair])),
+            first=Proportion(int(kinds.at_first_try[of & kinds.succeeded].sum()), int(kinds.first[of].sum())),
+            trials=int(kinds.standing[of].sum()),
+            unconfirmed=int(kinds.standing[of & ~kinds.confirmed].sum()),
+            excluded=int(kinds.all[of & ~kinds.counts].sum()),
+            replaced=int((kinds.all - kinds.standing)[of & kinds.counts].sum()),
+            unfinished=int(cleared.unfinished[pair]),
+            objects=int(cleared.most[pair]),
         )
 
     @cached_property
-    def _confirmed(self) -> NDArray[np.bool_]:
-        return self.arrays.each(lambda known: known.is_confirmed).astype(bool)
+    def _kinds(self) -> "_KindCounts":
+        examples, first = self.arrays.examples, self.stands & (self.arrays.picks == 1)
 
-    @cached_property
-    def _lost(self) -> NDArray[np.bool_]:
-        return self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)
+        def often(rows: NDArray[np.bool_]) -> Ints:
+            return np.bincount(self.arrays.kinds[rows], minlength=len(examples))
+
+        return _KindCounts(
+            pair=np.array([self._pairs[one.trial.estimator, one.trial.surface] for one in examples], np.int64),
+            counts=np.array([one.counts for one in examples], bool),
+            succeeded=np.array([one.is_success for one in examples], bool),
+            confirmed=np.array([one.is_confirmed for one in examples], bool),
+            all=np.bincount(self.arrays.kinds, minlength=len(examples)),
+            standing=often(self.stands),
+            first=often(first),
+            at_first_try=often(first & (self.arrays.attempts == 1)),
+        )
 
     def causes(self, estimator: str, surface: str) -> dict[str, int]:
         """Why trials that stand failed, and how often, the most frequent first; `unconfirmed` where nobody said."""
-        rows = self._of(estimator, surface)
-        failed = rows[self.stands[rows] & ~self.succeeded[rows]]
-        often = np.bincount(self.arrays.kinds[failed], minlength=len(self.arrays.examples))
-        found: dict[str, int] = {}
-        for kind in np.flatnonzero(often):
+        kinds, found = self._kinds, dict[str, int]()
+        failed = (kinds.pair == self._pairs.get((estimator, surface), -1)) & ~kinds.succeeded & (kinds.standing > 0)
+        for kind in np.flatnonzero(failed):
             cause = self.arrays.examples[kind].cause
-            found[cause] = found.get(cause, 0) + int(often[kind])
+            found[cause] = found.get(cause, 0) + int(kinds.standing[kind])
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def first_picks(self, estimator: str, surface: str = "", campaign: int | None = None) -> FirstPicks:
         arrays, of = self.arrays, (surface,) if surface else self._surfaces
-        rows = np.concatenate([np.empty(0, np.int64), *(self._of(estimator, one) for one in of)])
-        wanted = self.stands[rows] & (arrays.picks[rows] == 1)
-        if campaign is not None:
-            wanted &= arrays.campaigns[rows] == campaign
-        rows = rows[wanted]
-        keys = np.where(arrays.campaigns[rows] > 0, self._scene[rows], -arrays.ids[rows] - 1)
+        rows = np.concatenate([np.empty(0, np.int64), *(self._firsts(estimator, one, campaign) for one in of)])
+        keys = np.where(arrays.campaigns[rows] > 0, self._matched_scene[rows], -arrays.ids[rows] - 1)
         order = np.argsort(keys, kind="stable")
         return FirstPicks(keys[order], self.succeeded[rows][order], arrays.ids[rows][order])
 
-    def _cleared(self, rows: Ints) -> tuple[Proportion, int]:
-        """Of an estimator's and surface's rows: objects lifted of those laid in finished scenes; how many scenes with
-        trials that stand are unfinished."""
-        if not len(rows):
-            return Proportion(0, 0), 0
-        scene = self._laying[rows] - self._laying[rows].min()
-        scenes = int(scene.max()) + 1
-        stands = self.stands[rows]
-        laid = np.zeros(scenes, dtype=np.int64)
-        np.maximum.at(laid, scene, self.arrays.objects[rows])
-        lifted = np.bincount(scene, stands & self.succeeded[rows], scenes).astype(np.int64)
-        stand = np.bincount(scene, stands, scenes) > 0
-        ended = np.bincount(scene, self.arrays.ended[rows] | self._lost[rows], scenes) > 0
-        finished = stand & ((ended & (laid > 0)) | (laid == 1))
-        cleared = Proportion(int(np.minimum(lifted, laid)[finished].sum()), int(laid[finished].sum()))
-        return cleared, int((stand & ~finished).sum())
+    def _firsts(self, estimator: str, surface: str, campaign: int | None) -> Ints:
+        """The places of those first picks that stand, campaign after campaign."""
+        pair = self._pairs.get((estimator, surface))
+        if pair is None:
+            return np.empty(0, np.int64)
+        rows, campaigns = self._first_rows[pair]
+        return rows if campaign is None else rows[slice(*np.searchsorted(campaigns, (campaign, campaign + 1)))]
+
+    @cached_property
+    def _first_rows(self) -> list[tuple[Ints, Ints]]:
+        """Of each pair the places of its first picks that stand, and their campaigns, which are sorted."""
+        order = self._layings.order
+        rows = order[(self.stands & (self.arrays.picks == 1))[order]]
+        pair = self._pair[rows]
+        rows = rows[np.argsort(pair.astype(np.int16), kind="stable")]
+        ends = np.cumsum(np.bincount(pair, minlength=len(self._pairs)))
+        return [(of_pair, self.arrays.campaigns[of_pair]) for of_pair in np.split(rows, ends[:-1])]
+
+    @cached_property
+    def _matched_scene(self) -> Ints:
+        surfaces = max(len(self._surfaces), 1)
+        return scene_numbers(self.arrays, self._pair % surfaces, surfaces)
+
+    @cached_property
+    def _cleared(self) -> "_Cleared":
+        """Of the scenes that were worked on to their end; unfinished are those of the others that have trials that
+        stand."""
+        pairs, order, begins = len(self._pairs), self._layings.order, self._layings.begins
+
+        def often(rows: NDArray[np.bool_]) -> Ints:
+            return np.bincount(self._layings.numbers[rows], minlength=len(begins))
+
+        pair, objects = self._pair[order[begins]], self.arrays.objects[order]
+        laid = np.maximum.reduceat(objects, begins) if len(begins) else objects
+        lost = self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)
+        has_ended = (often(self.arrays.ended | lost) > 0) & (laid > 0)
+        stand = often(self.stands) > 0
+        finished = stand & (has_ended | (laid == 1))
+        lifted = np.minimum(often(self.stands & self.succeeded), laid)
+        return _Cleared(
+            lifted=np.bincount(pair[finished], lifted[finished], pairs).astype(np.int64),
+            laid=np.bincount(pair[finished], laid[finished], pairs).astype(np.int64),
+            unfinished=np.bincount(pair[stand & ~finished], minlength=pairs),
+            most=np.array([laid[pair == place].max(initial=1) for place in range(pairs)], np.int64),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _KindCounts:
+    """Each (K,): what a kind of trials is, and how many of it there are, stand, are first picks that stand, and of
+    these first attempts. pair: of estimator and surface."""
+
+    pair: Ints
+    counts: NDArray[np.bool_]
+    succeeded: NDArray[np.bool_]
+    confirmed: NDArray[np.bool_]
+    all: Ints
+    standing: Ints
+    first: Ints
+    at_first_try: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class _Cleared:
+    """Each a number a pair of estimator and surface: objects lifted, objects laid, scenes unfinished, the most objects
+    that a scene held."""
+
+    lifted: Ints
+    laid: Ints
+    unfinished: Ints
+    most: Ints
 
 
 def _sum(surface: str, estimator: str, rates: Sequence[SurfaceRate]) -> SurfaceRate:
@@ -223,20 +242,3 @@ def _sum(surface: str, estimator: str, rates: Sequence[SurfaceRate]) -> SurfaceR
         unfinished=sum(rate.unfinished for rate in rates),
         objects=max([rate.objects for rate in rates], default=1),
     )
-
-
-def match_scenes(first: FirstPicks, second: FirstPicks) -> tuple[PairedCounts, Ints]:
-    """Over the scenes that both attempted; and, (M, 2), the ids of the trials in which they part."""
-    place = np.minimum(np.searchsorted(second.keys, first.keys), max(len(second.keys) - 1, 0))
-    at_first = np.flatnonzero(second.keys[place] == first.keys) if len(second.keys) else place[:0]
-    at_first = at_first[first.keys[at_first] >= 0]
-    at_second = place[at_first]
-    one, other = first.succeeded[at_first], second.succeeded[at_second]
-    parted: Any = one != other
-    counts = PairedCounts(
-        both=int((one & other).sum()),
-        first=int((one & ~other).sum()),
-        second=int((~one & other).sum()),
-        neither=int((~one & ~other).sum()),
-    )
-    return counts, np.stack([first.ids[at_first][parted], second.ids[at_second][parted]], axis=1)

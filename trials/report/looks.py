@@ -24,7 +24,7 @@ def read_open_arrays(store: TrialStore, campaign: Campaign | None, also: Collect
     if campaign is not None:
         return read_arrays(store, campaign.id)
     arrays = read_arrays(store)
-    hidden = [known.id for known in store.campaigns() if known.is_blind and known.finished is None]
+    hidden = [known.id for known in store.campaigns(is_open=True) if known.is_blind]
     hidden = [id_ for id_ in hidden if id_ not in also]
     return arrays.where(~np.isin(arrays.campaigns, hidden)) if hidden else arrays
 
@@ -40,13 +40,13 @@ def look_at(
     """
     if campaign is None:
         there = set(np.flatnonzero(np.bincount(counted.arrays.campaigns)).tolist())
-        for known in store.campaigns():
+        for known in store.campaigns(is_open=True):
             if known.id in there:
                 look_at(store, known, counted)
         return None, caveats(None, True)
     complete = is_complete(counted, campaign)
     if not complete and campaign.finished is None:
-        seen = int((counted.stands & (counted.arrays.campaigns == campaign.id)).sum())
+        seen = counted.standing(campaign.id)
         with suppress(StorageError):  # a log that may only be read; that the budget is not reached is told all the same
             campaign = store.note_look(campaign.id, seen) if seen else campaign
     return campaign, caveats(campaign, complete)

@@ -23,6 +23,21 @@ PER_CAMPAIGN = 600
 FIRST = "trials compare, the first that counts"
 _FINDINGS = "x" * 1500  # about what a trial's stages note
 
+_CAMPAIGN = Campaign(
+    name="campaign 1",
+    estimators=("raw", "vitro-s", "oracle"),
+    surfaces=("diffuse", "reflective", "translucent"),
+    scenes=PER_CAMPAIGN // 9,
+)
+# The last one is open still.
+_CAMPAIGNS = """
+INSERT INTO campaigns (uuid, name, question, estimators, surfaces, scenes, objects, seed, is_blind, is_exploratory,
+    settings, begun, looks, finished)
+WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
+SELECT printf('%032x', n), 'campaign ' || n, question, estimators, surfaces, scenes, objects, seed, is_blind,
+    is_exploratory, settings, begun, looks, CASE WHEN n < :count THEN begun END
+FROM campaigns JOIN numbers WHERE id = 1 AND :count > 1
+"""
 _TRIALS = """
 INSERT INTO trials (surface, estimator, detector, planner, cell, world, seed, scene, begun, finished, outcome, reason,
     detail, verified, simulator_verdict, objects, pick, attempts, stages_s, metric, notes, uuid, campaign, scene_number,
@@ -44,10 +59,9 @@ SELECT id, outcome, '', 'ada', '2026-11-01 10:01:00.000000' FROM trials WHERE id
 def fill(where: str, count: int) -> None:
     """A new log of so many trials, all but two in a hundred labelled, campaign after campaign."""
     with TrialStore(where) as store:
-        plan = Campaign(name="", estimators=("raw", "vitro-s", "oracle"), surfaces=("diffuse",), scenes=1)
-        for number in range(3):
-            store.add_campaign(replace(plan, name=f"campaign {number}"))
+        store.add_campaign(_CAMPAIGN)
     with closing(connect(where)) as connection, connection:
+        connection.execute(_CAMPAIGNS, {"count": -(-count // PER_CAMPAIGN)})
         notes = f'{{"findings": "{_FINDINGS}"}}'
         connection.execute(_TRIALS, {"count": count, "notes": notes, "per": PER_CAMPAIGN})
         connection.execute(_LABELS)

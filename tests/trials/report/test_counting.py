@@ -14,7 +14,8 @@ from trials.arrays.blocks import read_arrays
 from trials.arrays.reading import packed_rows
 from trials.label import FailureReason, LabelValue
 from trials.record import DIGITAL_CELL, Outcome, Reason
-from trials.report.counting import CountedTrials, SurfaceRate, match_scenes
+from trials.report.comparisons import match_scenes
+from trials.report.counting import CountedTrials, SurfaceRate
 from trials.statistics.comparison import PairedCounts
 from trials.statistics.proportion import Proportion
 from trials.table import trials
