@@ -127,4 +127,5 @@ class Labelling:
 
 def _question(record: TrialRecord, suggestion: Suggestion, note: str) -> Question:
     said = f"{suggestion.line}?{f' Note: {note}.' if note else ''}"
-    return Question(f"Trial {record.id}, {said}", CHOICES, "label", enter="y")
+    choices = CHOICES | {"y": f"{CHOICES['y']}: {suggestion.value}"}
+    return Question(f"Trial {record.id}, {said}", choices, "label", enter="y")

@@ -86,7 +86,7 @@ class QuestionPart:
         """Those of weight in full width, the others in a row below."""
         looks, small = _LOOKS.get(question.subject, {}), []
         for key, meaning in sorted(question.choices.items(), key=lambda choice: choice[0] not in looks):
-            color, icon = looks.get(key, (PLAIN, None))
+            color, icon = _look(question, key)
             if word := _WORDS.get((question.subject, key), meaning or key):
                 button = self._add(word, color, icon, self._answer(question, key, note))
                 small += [button._impl.uuid] if key not in looks else []
@@ -122,6 +122,16 @@ class QuestionPart:
             self._questions.answer(question.id, Reply(key, PAGE, text))
 
         return act
+
+
+def _look(question: Question, key: str) -> tuple[str, str | None]:
+    """Colour and icon. What is suggested looks as the answer that it stands for: a failure never as a success."""
+    looks = _LOOKS.get(question.subject, {})
+    color, icon = looks.get(key, (PLAIN, None))
+    if (question.subject, key) == ("label", "y"):
+        meant = [other for other in looks if other != key and question.choices[key].endswith(question.choices[other])]
+        color = looks[meant[0]][0] if meant else color
+    return color, icon
 
 
 def _html(question: Question) -> str:

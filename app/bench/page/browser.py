@@ -155,11 +155,11 @@ class Tab:
     def press(self, word: str, times: int = 1) -> None:
         """Clicks a key with the mouse, where it is, as often as said, as fast as it goes."""
         self.until_key(word)
-        self._click(_key(word), times)
+        self._click(key_of(word), times)
 
     def place(self, word: str) -> tuple[float, float, float, float]:
         """Left, top, right, bottom [px] of a key in the window."""
-        return self._place(_key(word))
+        return self._place(key_of(word))
 
     def choose(self, option: str) -> None:
         """Opens the list and takes an option."""
@@ -217,5 +217,6 @@ class Tab:
         self._socket.close()
 
 
-def _key(word: str) -> str:
+def key_of(word: str) -> str:
+    """JavaScript that finds a key by what is written on it, or by a part of that."""
     return f"{_KEYS}.find(b => b.innerText.includes({json.dumps(word)}))"

@@ -68,6 +68,7 @@ def test_enter_confirms_what_width_and_effort_say(desk: Desk) -> None:
     desk.label(held, "\n")
     desk.label(empty, "y")
     assert desk.said(held) == (LabelValue.SUCCESS, None, "", "ada")
+    assert [asked.choices["y"] for asked in desk.asked] == ["as suggested: success", "as suggested: failure"]
     assert desk.said(empty) == (LabelValue.FAILURE, FailureReason.EMPTY, "", "ada")
     assert "held: 50.4 mm, 1.00 N·m → success?" in desk.asked[0].text
     assert "empty grasp: 1.0 mm, 0.02 N·m → failure (contact: empty)?" in desk.asked[1].text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bench.page.browser import Browser, Tab
+from app.bench.page.browser import Browser, Tab, key_of
 from app.console import Console
 from app.events import (
     CampaignEnd,
@@ -154,6 +154,17 @@ def test_labels_notes_and_reasons_are_given_on_the_page(desk: Desk, tab: Tab) ->
     tab.press("Confirm")
     failure, why = desk.answered()
     assert failure == Reply("f", PAGE, "slid <b>out</b>") and REASON_KEYS[why.key] is FailureReason.SLIP_ON_LIFT
+
+
+@pytest.mark.parametrize("value", LabelValue)
+def test_what_is_suggested_looks_as_what_it_stands_for(desk: Desk, tab: Tab, value: LabelValue) -> None:
+    desk.ask(Question("Trial 7?", CHOICES | {"y": f"{CHOICES['y']}: {value}"}, "label", enter="y"))
+    tab.until_key("later")
+    colors = {word: tab.run(f"getComputedStyle({key_of(word)}).backgroundColor") for word in tab.words()}
+    alike = [word for word, color in colors.items() if color == colors[f"as suggested: {value}"]]
+    assert set(alike) - {"STOP"} == {f"as suggested: {value}", value}
+    tab.press("as suggested")
+    assert desk.answered() == [Reply("y", PAGE)]
 
 
 def test_a_slip_is_gone_back_on_by_a_key_before_its_reason_is_chosen(desk: Desk, tab: Tab) -> None:
