@@ -64,7 +64,7 @@ class Labelling:
         """Asks until the trial is labelled, or left for later. Raises as `label`."""
         suggestion = suggest(record)
         while True:
-            question = _question(record, suggestion, note)
+            question = _question(record, suggestion, note, self._before(record) is not None)
             reply = self._operator.reply(question)
             note = reply.text or note
             if reply.key == "n":
@@ -95,14 +95,17 @@ class Labelling:
         choices = {key: str(reason) for key, reason in keys.items()} | {"-": "back"}
         return keys.get(self._operator.reply(Question(f"Why {value}?", choices, "reason")).key)
 
+    def _before(self, record: TrialRecord) -> int | None:
+        """The trial before in this session."""
+        return max((id for id in self._log.ids if id < record.id), default=None)
+
     def _undo(self, record: TrialRecord) -> None:
         """Takes back the label of the trial before in this session and asks for it anew."""
-        before = [id for id in self._log.ids if id < record.id]
+        before = self._before(record)
+        if before is None:  # no key says so
+            return
         try:
-            if not before:
-                self._console.say("    no trial of this session came before")
-                return
-            label = self._log.undo_label(before[-1])
+            label = self._log.undo_label(before)
         except VitroError as error:
             self._console.error(error)
             return
@@ -125,7 +128,10 @@ class Labelling:
             self._console.say(f"    [yellow]![/] {against}")
 
 
-def _question(record: TrialRecord, suggestion: Suggestion, note: str) -> Question:
+def _question(record: TrialRecord, suggestion: Suggestion, note: str, has_before: bool) -> Question:
+    """has_before: whether there is a trial before it whose label can be taken back."""
     said = f"{suggestion.line}?{f' Note: {note}.' if note else ''}"
     choices = CHOICES | {"y": f"{CHOICES['y']}: {suggestion.value}"}
+    if not has_before:
+        del choices["u"]
     return Question(f"Trial {record.id}, {said}", choices, "label", enter="y")

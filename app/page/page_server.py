@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from viser import ViserServer
 
 PORT = 8080
-_SOFTWARE_DRAWING = Path(__file__).with_name("software_drawing.js")
+_SCRIPTS = [Path(__file__).with_name(name) for name in ("software_drawing.js", "lost_connection.js")]
+#: What the page asks for to know that its server is there.
+_ALIVE = "/alive"
 _ANY = ("0.0.0.0", "::")
 
 
@@ -33,7 +35,8 @@ class PageServer:
                 """Any visitor's button would open a tunnel to a server outside."""
                 return None
 
-        self._guard, self._host = PageGuard(host, _SOFTWARE_DRAWING.read_text()), host
+        self._guard, self._host = PageGuard(host, "".join(path.read_text() for path in _SCRIPTS)), host
+        self.serve(_ALIVE, "")
         # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
         rich.reconfigure(quiet=True)
         with self._guard.guarding():

@@ -104,7 +104,8 @@ def test_undo_takes_back_the_label_before_and_asks_for_both(desk: Desk) -> None:
 
 def test_undo_of_what_is_not_there_asks_again(desk: Desk) -> None:
     first, second = desk.ended(**HELD), desk.ended(**HELD)
-    desk.label(first, "u", "l")
+    desk.label(first, "l")
+    assert "u" not in desk.asked[-1].choices  # nothing came before
     desk.label(second, "u", "s")
     assert desk.said(first) == () and desk.said(second)[0] is LabelValue.SUCCESS
 
