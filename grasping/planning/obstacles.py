@@ -6,6 +6,7 @@ transform of the voxels that their points occupy. The table is the plane z = 0 a
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,13 @@ _NOWHERE: Window = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 @dataclass(frozen=True)
 class DistanceField:
-    """distance_m (X, Y, Z) float32: how far each voxel's centre is from the nearest obstacle, at most FAR_M; it is that
-    everywhere outside of `near`."""
+    """How far each voxel's centre is from the nearest obstacle, at most FAR_M: near_m float32 in the window `near` of a
+    grid of `shape` voxels from origin_m (3,) on, FAR_M everywhere else."""
 
     origin_m: NDArray[np.float64]
-    distance_m: NDArray[np.float32]
+    shape: tuple[int, int, int]
     near: Window
+    near_m: NDArray[np.float32]
 
     @classmethod
     def empty(cls, cell: Cell) -> "DistanceField":
@@ -46,24 +48,30 @@ class DistanceField:
         w = cell.workspace
         low = np.array([w.tool_x_m[0], w.tool_y_m[0], 0.0]) - (_REACH_BEYOND_TOOL_M, _REACH_BEYOND_TOOL_M, 0.0)
         high = np.array([w.tool_x_m[1], w.tool_y_m[1], w.tool_z_m[1]]) + _REACH_BEYOND_TOOL_M
-        shape = np.ceil((high - low) / VOXEL_M).astype(int)
-        return cls(low, np.full(shape, FAR_M, np.float32), _NOWHERE)
+        x, y, z = np.ceil((high - low) / VOXEL_M).astype(int).tolist()
+        return cls(low, (x, y, z), _NOWHERE, np.zeros((0, 0, 0), np.float32))
+
+    @property
+    def distance_m(self) -> NDArray[np.float32]:
+        """(X, Y, Z) of the whole grid."""
+        return self._over(tuple(slice(0, size) for size in self.shape))
 
     def like_empty(self) -> "DistanceField":
         """Its grid with nothing in it."""
-        return DistanceField(self.origin_m, np.full_like(self.distance_m, FAR_M), _NOWHERE)
+        return DistanceField(self.origin_m, self.shape, _NOWHERE, np.zeros((0, 0, 0), np.float32))
 
     def with_boxes(self, boxes: Iterable[OrientedBox]) -> "DistanceField":
         """The field with solid boxes (T_world_box, half sizes) added."""
-        values, near = self.distance_m.copy(), self.near
-        for T_world_box, half in boxes:
-            reach = np.abs(T_world_box[:3, :3]) @ half + FAR_M
-            window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
-            if window is None:
-                continue
-            values[window] = np.minimum(values[window], self._from_box(invert(T_world_box), half, window))
-            near = _around_both(near, window)
-        return DistanceField(self.origin_m, values, near)
+        return self.joined(*(self._box(T_world_box, half) for T_world_box, half in boxes))
+
+    def _box(self, T_world_box: Matrix, half_m: NDArray) -> "DistanceField":
+        """A box on this grid, alone."""
+        reach = np.abs(T_world_box[:3, :3]) @ half_m + FAR_M
+        window = self._window(T_world_box[:3, 3] - reach, T_world_box[:3, 3] + reach)
+        if window is None:
+            return self.like_empty()
+        away_m = self._from_box(invert(T_world_box), half_m, window)
+        return DistanceField(self.origin_m, self.shape, window, np.minimum(away_m, np.float32(FAR_M)))
 
     def _from_box(self, T_box_world: Matrix, half_m: NDArray, window: Window) -> NDArray[np.float32]:
         """(X, Y, Z) of a window: how far its voxels' centres are from a box, below 0 within it."""
@@ -82,42 +90,60 @@ class DistanceField:
 
     def joined(self, *others: "DistanceField") -> "DistanceField":
         """What is in any of several fields of one grid."""
-        values, near = self.distance_m.copy(), self.near
+        near = self.near
         for other in others:
-            its = values[other.near]
-            np.minimum(its, other.distance_m[other.near], out=its)
             near = _around_both(near, other.near)
-        return DistanceField(self.origin_m, values, near)
+        near_m = self._over(near)
+        for other in others:
+            its = near_m[_within(near, other.near)]
+            np.minimum(its, other.near_m, out=its)
+        return DistanceField(self.origin_m, self.shape, near, near_m)
+
+    def _over(self, window: Window) -> NDArray[np.float32]:
+        """Its values in a window that `near` is within."""
+        values = np.full([w.stop - w.start for w in window], FAR_M, np.float32)
+        values[_within(window, self.near)] = self.near_m
+        return values
 
     def with_points(self, points_m: NDArray) -> "DistanceField":
         """The field with perceived surfaces added; what a camera cannot see below a point is solid too."""
-        values, near = self.distance_m.copy(), self.near
-        if len(points_m) and (window := self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)):
-            shape = np.array([w.stop - w.start for w in window])
-            index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
-            index = index[((index >= 0) & (index < shape)).all(axis=1)]
-            top = np.full(shape[:2], -1)
-            np.maximum.at(top, (index[:, 0], index[:, 1]), index[:, 2])
-            solid = np.arange(shape[2]) <= top[..., None]
-            away = distance_transform_edt(~solid) * VOXEL_M - _VOXEL_SLACK_M
-            values[window] = np.minimum(values[window], away)
-            near = _around_both(near, window)
-        return DistanceField(self.origin_m, values, near)
+        if not len(points_m):
+            return self
+        window = self._window(points_m.min(axis=0) - FAR_M, points_m.max(axis=0) + FAR_M)
+        if window is None:
+            return self
+        shape = np.array([w.stop - w.start for w in window])
+        index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(int) - [w.start for w in window]
+        index = index[((index >= 0) & (index < shape)).all(axis=1)]
+        top = np.full(shape[:2], -1)
+        np.maximum.at(top, (index[:, 0], index[:, 1]), index[:, 2])
+        solid = np.arange(shape[2]) <= top[..., None]
+        away_m = distance_transform_edt(~solid) * VOXEL_M - _VOXEL_SLACK_M
+        perceived = DistanceField(self.origin_m, self.shape, window, np.minimum(away_m, FAR_M).astype(np.float32))
+        return self.joined(perceived)
 
     def at(self, points_m: NDArray) -> NDArray[np.float32]:
         """Distance [m] at points (..., 3), from the centre of the voxel each lies in; FAR_M outside the field."""
-        index = np.floor((points_m - self.origin_m) / VOXEL_M).astype(np.intp)
-        shape = np.array(self.distance_m.shape)
-        flat = np.clip(index, 0, shape - 1) @ np.array([shape[1] * shape[2], shape[2], 1])
-        return np.where(((index >= 0) & (index < shape)).all(axis=-1), self.distance_m.reshape(-1)[flat], FAR_M)
+        low = np.array([w.start for w in self.near])
+        shape = np.array(self.near_m.shape)
+        index = np.floor((points_m - self.origin_m) / VOXEL_M)
+        index -= low - 1
+        np.clip(index, 0, shape + 1, out=index)  # into the margin all around
+        flat = index @ np.array([(shape[1] + 2) * (shape[2] + 2), shape[2] + 2, 1], float)
+        return self._with_margin[flat.astype(np.intp)]
+
+    @cached_property
+    def _with_margin(self) -> NDArray[np.float32]:
+        """`near_m` with FAR_M all around it, flat."""
+        return np.pad(self.near_m, 1, constant_values=FAR_M).ravel()
 
     def voxels_within(self, distance_m: float) -> NDArray[np.float64]:
         """(N, 3) centres, world, of the voxels that are nearer to an obstacle than this [m]; 0: in it."""
-        return self.origin_m + VOXEL_M * (np.argwhere(self.distance_m < distance_m) + 0.5)
+        return self.origin_m + VOXEL_M * (np.argwhere(self.near_m < distance_m) + [w.start + 0.5 for w in self.near])
 
     def _window(self, low_m: NDArray, high_m: NDArray) -> Window | None:
         start = np.maximum(np.floor((low_m - self.origin_m) / VOXEL_M).astype(int), 0)
-        stop = np.minimum(np.ceil((high_m - self.origin_m) / VOXEL_M).astype(int), self.distance_m.shape)
+        stop = np.minimum(np.ceil((high_m - self.origin_m) / VOXEL_M).astype(int), self.shape)
         if np.any(stop <= start):
             return None
         x, y, z = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
@@ -130,6 +156,12 @@ def _around_both(one: Window, other: Window) -> Window:
         return other if one == _NOWHERE else one
     x, y, z = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
     return x, y, z
+
+
+def _within(window: Window, inner: Window) -> Window:
+    """An inner window as it is counted from a window's own start."""
+    x, y, z = (slice(b.start - a.start, b.stop - a.start) for a, b in zip(window, inner, strict=True))
+    return (x, y, z) if inner != _NOWHERE else _NOWHERE
 
 
 def down_to_table(points_m: NDArray) -> NDArray[np.float64]:

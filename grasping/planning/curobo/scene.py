@@ -42,7 +42,7 @@ def scene_around(field: DistanceField, arm: ArmModel, to_device: Any) -> Any:
 
 def grid_of(field: DistanceField) -> tuple[list[float], Matrix]:
     """Size [m] of a field's grid and T_world_grid of its middle."""
-    dims_m = VOXEL_M * np.array(field.distance_m.shape)
+    dims_m = VOXEL_M * np.array(field.shape)
     return dims_m.tolist(), transform(translation_m=field.origin_m + dims_m / 2)
 
 
