@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cell_parts import Workspace
-from core.transforms import Matrix, apply, invert, rotation_z, transform
+from core.transforms import Matrix, rotation_z, transform
 from grasping.detection.gripper import LEAST_MARGIN_M, PRE_OPEN_MARGINS_M, pre_opening
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
@@ -200,13 +200,22 @@ class Reach:
         T[1::2] = T[1::2] @ _HALF_TURN
         within = inside(T[:, :3, 3], self.workspace)
         rejections.add("outside the workspace", numbers[~within])
-        low, high = PALM_LOW_M - _PALM_SLACK_M, PALM_HIGH_M + _PALM_SLACK_M
-        # The object may not reach into the gripper's body, between and behind the fingers.
-        points = (apply(invert(pose), target_points_m) for pose in T)
-        clear = np.array([not ((p > low) & (p < high)).all(axis=1).any() for p in points])
+        clear = ~_meets_palm(T, target_points_m)
         rejections.add("palm against the object", numbers[within & ~clear])
         fitting = within & clear
         return rows[fitting], numbers[fitting], T[fitting]
+
+
+def _meets_palm(T_world_tcp: Matrix, points_m: NDArray) -> NDArray[np.bool_]:
+    """(N,) whether an object's points (K, 3) reach into the body of grippers at (N, 4, 4), between and behind the
+    fingers."""
+    low, high = PALM_LOW_M - _PALM_SLACK_M, PALM_HIGH_M + _PALM_SLACK_M
+    is_in = np.ones((len(T_world_tcp), len(points_m)), bool)
+    for axis in range(3):
+        along = T_world_tcp[:, :3, axis]
+        at_m = along @ points_m.T - (along * T_world_tcp[:, :3, 3]).sum(axis=1, keepdims=True)
+        is_in &= (at_m > low[axis]) & (at_m < high[axis])
+    return np.asarray(is_in.any(axis=1))
 
 
 def is_reachable(T_world_tcp: Matrix, arm: ArmModel, workspace: Workspace) -> NDArray[np.bool_]:

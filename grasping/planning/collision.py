@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert
-from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
+from grasping.planning.arm_model import COVER, ArmModel, in_frame_boxes, may_touch
 from grasping.planning.obstacles import DistanceField, down_to_table
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.robot.kinematics import T_LINK6_TCP
 from perception.row_keys import row_keys
 
 #: Free distance [m] kept from obstacles on top of the spheres, which already stand out of the links.
@@ -117,14 +118,23 @@ class CollisionChecker:
         # The base stands still: it is no concern of a motion.
         for field, part in ((self.around.hand, COVER.hand), (self.around.rest, ~COVER.hand & (COVER.frame > 0))):
             free &= (field.at(placed.centers_m[:, part]) >= COVER.radius_m[part] + self.around.clearance_m).all(axis=1)
-        free &= _clear_of_itself(placed, placed.centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
-        if self.held is not None:
-            points = self.held.in_world(placed.T_world_tcp)
-            free &= self.holds_free(placed.T_world_tcp)
-            free &= points[..., 2].min(axis=1) >= TABLE_CLEARANCE_M
-            none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
-            free &= _clear_of_itself(placed, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)
+        # What takes longest is looked at last, where the rest is free.
+        left = np.flatnonzero(free)
+        free[left] = self._clear_of_itself(placed.T_world_frame[left], placed.centers_m[left])
         return free
+
+    def _clear_of_itself(self, T_world_frame: Matrix, centers_m: NDArray) -> NDArray[np.bool_]:
+        """(N,) whether frames (N, 7, 4, 4) with spheres (N, S, 3) touch neither themselves nor what they hold, and
+        that nothing else."""
+        upper = T_world_frame[:, _PROXIMAL_FRAME] @ _T_PROXIMAL
+        clear = _out_of_boxes(upper, centers_m[:, _DISTAL], COVER.radius_m[_DISTAL], _MAY_TOUCH)
+        if self.held is not None:
+            T_world_tcp = T_world_frame[:, 6] @ T_LINK6_TCP
+            points = self.held.in_world(T_world_tcp)
+            none_may_touch = np.zeros((points.shape[1], len(_PROXIMAL)), bool)
+            clear &= self.holds_free(T_world_tcp) & (points[..., 2].min(axis=1) >= TABLE_CLEARANCE_M)
+            clear &= _out_of_boxes(upper, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)
+        return clear
 
 
 def off_stops(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,10 +149,11 @@ def inside(tools_m: NDArray, workspace: Workspace) -> NDArray[np.bool_]:
     return np.all((tools_m >= limits[:, 0]) & (tools_m <= limits[:, 1]), axis=-1)
 
 
-def _clear_of_itself(placed: Placement, points: NDArray, radii: NDArray, may_touch: NDArray) -> NDArray[np.bool_]:
-    """(N,) whether balls (N, K, 3) stay out of the base, the shoulder and the upper arm."""
-    T = placed.T_world_frame[:, _PROXIMAL_FRAME] @ _T_PROXIMAL
-    relative = points[:, None] - T[:, :, None, :3, 3]
-    outside = np.abs(relative @ T[..., :3, :3]) - _PROXIMAL_HALF_M[:, None]
-    away = np.square(np.maximum(outside, 0.0)).sum(axis=-1)
+def _out_of_boxes(T: Matrix, points: NDArray, radii: NDArray, may_touch: NDArray) -> NDArray[np.bool_]:
+    """(N,) whether balls (N, K, 3) stay out of the boxes (N, P, 4, 4) of the base, the shoulder and the upper arm."""
+    R_box_world = T[..., :3, :3].swapaxes(-1, -2)
+    # One row a coordinate, so that numpy works along the balls.
+    at_box = R_box_world @ points.swapaxes(-1, -2)[:, None] - R_box_world @ T[..., :3, 3:]
+    outside = np.maximum(np.abs(at_box, out=at_box) - _PROXIMAL_HALF_M[..., None], 0.0)
+    away = np.square(outside, out=outside).sum(axis=-2)
     return ((away >= radii**2) | may_touch.T).all(axis=(1, 2))
