@@ -15,15 +15,15 @@ from grasping.planning.collision import CollisionChecker, Held, Surroundings
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import APPROACH_M, LINE_STEPS
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.paths import connect, densify, is_spline_free, smooth, time_path
+from grasping.planning.paths import connect, densify, is_spline_free, least_time_s, smooth, time_path
 from grasping.planning.straight import Place, approach_and_lift, around_filled_bin, places_over_bin
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7
-#: Of so many poses over the bin, cheapest first, the one with the shortest ways there and back is taken.
-_PLACES = 3
+#: So many poses over the bin, cheapest first, are tried in the order of how soon the arm could be there and back.
+_PLACES = 6
 #: Straight back from what was let go, and straight down to where it is, at least so far [m], the first that is free,
 #: through poses at most so far apart [m]; then the arm turns over this much of joint travel [rad].
 _STRAIGHT_M, _PIN_M, _TURN_RAD = (0.03, 0.05, 0.065, 0.08), 0.016, 0.4
@@ -46,7 +46,7 @@ def plan_motions(
     approach, lift = approach_and_lift(candidate, carrying)
     transit = _free_path(start_rad, approach[0], reaching, seed, "no way to the object")
     over = places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, around.in_bin_m, carrying, letting_go)
-    places = islice(over, _PLACES)
+    places = sorted(islice(over, _PLACES), key=lambda place: _there_and_back_s(lift[-1], place))
 
     def into_and_out(place: Place) -> tuple[JointTrajectory, JointTrajectory]:
         way = _waypoints(lift[-1], place.joints_rad, carrying, seed, "no way to the bin")
@@ -60,22 +60,27 @@ def plan_motions(
         _time_pieces([approach], Phase.APPROACH),
         _time_pieces([lift], Phase.LIFT),
     )
-    return dict(zip(Phase, (*ways, *_fastest(places, into_and_out)), strict=True))
+    return dict(zip(Phase, (*ways, *_first(places, into_and_out)), strict=True))
 
 
-def _fastest(
+def _first(
     places: Iterable[Place], into_and_out: Callable[[Place], tuple[JointTrajectory, JointTrajectory]]
 ) -> tuple[JointTrajectory, JointTrajectory]:
-    """The shortest of the ways into the bin and out of it, by where to let go."""
-    found, failure = [], "no free pose over the bin"
+    """The ways into the bin and out of it to where the first place is that has both."""
+    failure = "no free pose over the bin"
     for place in places:
         try:
-            found.append(into_and_out(place))
+            return into_and_out(place)
         except NoPathError as error:
             failure = str(error)
-    if not found:
-        raise NoPathError(failure)
-    return min(found, key=lambda ways: ways[0].duration_s + ways[1].duration_s)
+    raise NoPathError(failure)
+
+
+def _there_and_back_s(from_rad: NDArray[np.float64], place: Place) -> float:
+    """How long an arm takes at least from joints (6,) into the bin and from there to its parked pose."""
+    into = np.array([place.joints_rad - from_rad, place.lower_rad[-1] - place.joints_rad])
+    back = np.array([place.withdraw_rad[-1] - place.lower_rad[-1], PARK_JOINTS - place.withdraw_rad[-1]])
+    return float(least_time_s(into, Phase.PLACE).sum() + least_time_s(back, Phase.RETREAT).sum())
 
 
 def _time_pieces(pieces: list[NDArray[np.float64]], phase: Phase) -> JointTrajectory:

@@ -54,7 +54,8 @@ class DistanceField:
     @property
     def distance_m(self) -> NDArray[np.float32]:
         """(X, Y, Z) of the whole grid."""
-        return self._over(tuple(slice(0, size) for size in self.shape))
+        x, y, z = self.shape
+        return self._over((slice(0, x), slice(0, y), slice(0, z)))
 
     def like_empty(self) -> "DistanceField":
         """Its grid with nothing in it."""

@@ -153,6 +153,14 @@ def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
     return np.concatenate(pieces)
 
 
+def least_time_s(travel_rad: NDArray, phase: Phase) -> NDArray[np.float64]:
+    """(N,) how long joints take at least to move by (N, 6) within the phase's limits, at rest before and after."""
+    speed, acceleration = SPEED_SHARE[phase] * MAX_SPEED_RAD_S, ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
+    far = np.abs(travel_rad)
+    is_long = far > speed**2 / acceleration  # long enough to reach full speed
+    return np.where(is_long, far / speed + speed / acceleration, 2 * np.sqrt(far / acceleration)).max(axis=-1)
+
+
 def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
     """The fastest run of splines through waypoints (N, 6) within the phase's limits, at rest between pieces.
 
