@@ -2,7 +2,8 @@
 
 Two signs are taken together: depth ends where colour does (the rank of colour's gradient at depth's edges), and what
 is of one height is of one colour (their mutual information). Measured on 80 rendered scenes: of dense depth 97 % of the
-swapped are told, of a sensor's on diffuse tables 80 %; on glossy and glassy tables its edges are noise and say nothing.
+swapped are told, of a sensor's on diffuse tables 80 %; on glossy and glassy tables its edges are noise and say mostly
+nothing: of 582 right pictures of a sensor one mirror's sum was -0.17, by its edges alone.
 """
 
 import cv2
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from core.errors import ContradictionError
 from core.image import RgbdImage
 
-#: The sum of both signs from which depth is swapped; no right one of 160 is beyond half of it.
+#: The sum of both signs from which depth is swapped, where neither speaks against it.
 _SWAPPED = -0.08
 #: Depth's edges must lie on colour's this well, one way or the other, to say anything (random: 0.5), and be so many.
 _MEANINGFUL, _LEAST_SHARE = 0.6, 5e-4
@@ -35,10 +36,9 @@ def refuse_mirrored(frame: RgbdImage) -> None:
     own, swapped = float(rank[edges].mean()), float(rank[edges[:, ::-1]].mean())
     if max(own, swapped) < _MEANINGFUL:
         return
-    told = _EDGE_WEIGHT * (own - swapped) + np.log(
-        _mutual_information(frame.color, inverse) / _mutual_information(frame.color[:, ::-1], inverse)
-    )
-    if told < _SWAPPED:
+    by_edges = _EDGE_WEIGHT * (own - swapped)
+    by_height = np.log(_mutual_information(frame.color, inverse) / _mutual_information(frame.color[:, ::-1], inverse))
+    if max(by_edges, by_height) < 0 and by_edges + by_height < _SWAPPED:
         raise ContradictionError(
             "Depth is left and right swapped against colour: its edges lie on colour's the other way round.",
             "Mirror one of the two, and see which of them is as the camera sees it.",

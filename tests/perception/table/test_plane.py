@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -94,11 +95,35 @@ def test_distances_along_rays_are_told_and_depth_is_not() -> None:
         fit_table(replace(frame, depth_m=frame.depth_m * np.linalg.norm(frame.intrinsics.rays(), axis=2)))
 
 
-def test_depth_that_is_swapped_against_colour_is_told_and_right_depth_is_not() -> None:
+def shaded_by_height() -> RgbdImage:
     frame = scene(look_at((0.52, 0.35, 0.62), (0.0, 0.2, 0.0)))
     nearer = np.median(frame.depth_m, axis=1, keepdims=True) / frame.depth_m - 1
     shade = 40 * np.digitize(nearer, [-0.2, -0.05, 0.05]) + 60
-    color = np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
+    return replace(frame, color=np.repeat(shade[..., None], 3, axis=2).astype(np.uint8))
+
+
+def test_right_depth_whose_edges_lie_by_chance_on_swapped_colours_is_not_refused() -> None:
+    """As on mirrors, whose depth has edges of noise: what little colour tells of heights must speak against it too."""
+    frame = shaded_by_height()
+    shown = np.random.default_rng(0).random((60, 106)) < 0.02
+    color = np.where(shown.repeat(4, axis=0).repeat(4, axis=1)[..., None], frame.color, 120).astype(np.uint8)
+    row, column = np.nonzero(cv2.dilate(edges_of(frame.depth_m)[:, ::-1].astype(np.uint8), np.ones((3, 3))))
+    color[row, column] += (30 * (column % 4 // 2)[:, None]).astype(np.uint8)
+    assert fit_table(replace(frame, color=color)).source == "sensor"
+
+
+def edges_of(depth_m: np.ndarray) -> np.ndarray:
+    """(H, W) True at steps of depth."""
+    inverse = 1 / cv2.medianBlur(depth_m, 5)
+    edges = np.zeros(depth_m.shape, bool)
+    edges[2:-2] |= np.abs(inverse[4:] - inverse[:-4]) > 0.06 * np.median(inverse)
+    edges[:, 2:-2] |= np.abs(inverse[:, 4:] - inverse[:, :-4]) > 0.06 * np.median(inverse)
+    return edges
+
+
+def test_depth_that_is_swapped_against_colour_is_told_and_right_depth_is_not() -> None:
+    frame = shaded_by_height()
+    color = frame.color
     assert fit_table(replace(frame, color=color)).source == "sensor"
     with pytest.raises(ContradictionError, match="left and right swapped"):
         fit_table(replace(frame, color=np.ascontiguousarray(color[:, ::-1])))
