@@ -76,11 +76,13 @@ class PictureTold:
 
 @dataclass(frozen=True)
 class SessionProgress:
-    """How far a session or campaign has come. text: as "trial 2 of 6", with whatever else tells where one is."""
+    """How far a session or campaign has come. text: as "trial 2 of 6", with whatever else tells where one is.
+    is_practice: nothing of it is kept."""
 
     text: str
     done: int
     of: int
+    is_practice: bool = False
 
 
 @dataclass(frozen=True)

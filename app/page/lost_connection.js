@@ -8,11 +8,13 @@
   banner.style.cssText = "position:fixed;inset:0 0 auto 0;z-index:2147483647;padding:12px 16px;background:#b91c1c;" +
     "color:#fff;font:600 16px/1.4 sans-serif;text-align:center";
 
-  // The session's last word stays when it has ended as it should.
-  const isOver = () => document.querySelector("#vitro-status")?.dataset.state === "stopped";
+  const state = () => document.querySelector("#vitro-status")?.dataset.state;
+  // A replay has no arm; a session that has ended as it should keeps its last word.
+  const isHarmless = () => state() === undefined || state() === "stopped";
   const words = (status) => {
     if (status === 403) return "Vitro was started anew: open the address that it printed.";
-    if (isOver()) return "The session is over. What a next one shows comes by itself.";
+    if (state() === "stopped") return "The session is over. What a next one shows comes by itself.";
+    if (isHarmless()) return "Vitro has closed this page, or cannot be reached: what is shown is old.";
     return "No connection to Vitro: what is shown is old, and STOP reaches nothing. Stop at its terminal (Ctrl-C) or by " +
       "the emergency stop. The page comes back by itself.";
   };
@@ -24,7 +26,7 @@
     if (status === 200) banner.remove();
     else {
       banner.textContent = words(status);
-      banner.style.background = isOver() ? "#374151" : "#b91c1c";
+      banner.style.background = isHarmless() ? "#374151" : "#b91c1c";
       if (!banner.isConnected) document.body.append(banner);
     }
     setTimeout(look, PERIOD_MS);

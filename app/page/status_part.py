@@ -15,6 +15,7 @@ from app.events import (
     StageBegin,
     StageEnd,
     TrialBegin,
+    TrialChange,
 )
 
 if TYPE_CHECKING:
@@ -34,18 +35,20 @@ class StatusPart:
         self._bar: Any = server.gui.add_progress_bar(0.0, visible=False)
         self._stage: tuple[str, float] | None = None
         self._arm, self._is_asked = "", False
+        self._is_practice, self._attempt = False, 1
         self._due_s = 0.0
 
     def hear(self, event: Event) -> None:
         match event:
-            case SessionProgress(text, done, of):
-                self._progress, self._share = text, done / max(of, 1)
+            case SessionProgress(text, done, of, is_practice):
+                self._progress, self._share, self._is_practice = text, done / max(of, 1), is_practice
             case TrialBegin(record):
                 name = event.estimator_shown or record.estimator
-                self._trial = (
-                    f"no. {record.id} in the log: {record.surface} table, scene {record.seed}, depth by {name}"
-                )
-                self._fault = ""
+                number = "nothing of it is kept" if self._is_practice else f"no. {record.id} in the log"
+                self._trial = f"{number}: {record.surface} table, scene {record.seed}, depth by {name}"
+                self._fault, self._attempt = "", 1
+            case TrialChange(trial):
+                self._attempt = len(trial.attempts)
             case StageBegin(name):
                 self._stage = name, time.monotonic()
             case StageEnd():
@@ -74,7 +77,8 @@ class StatusPart:
 
     def _content(self, now_s: float) -> str:
         kind, words = self._state(now_s)
-        lines = " · ".join(escape(line) for line in (self._progress, self._trial) if line)
+        attempt = f"attempt {self._attempt}" if self._attempt > 1 else ""
+        lines = " · ".join(escape(line) for line in (self._progress, self._trial, attempt) if line)
         fault = f'<div class="fault">{self._fault}</div>' if self._fault else ""
         # The stamp lets a test tell how old is what a browser shows.
         return (

@@ -30,11 +30,12 @@ button[id] span { white-space: normal; }
 
 
 def row_of(button_ids: list[str]) -> str:
-    """Puts keys of little weight beside each other."""
-    boxes = ", ".join(f"div:has(> button[id='{id}'])" for id in button_ids)
-    share = 100 / max(len(button_ids), 1)
-    rule = f"display: inline-block; width: calc({share:.1f}% - 0.4em); margin: 0 0.2em !important;"
-    return f"<style>{boxes} {{ {rule} }}</style>"
+    """Puts keys of little weight beside each other, together as wide as one alone."""
+    boxes, number = [f"div:has(> button[id='{id}'])" for id in button_ids], max(len(button_ids), 1)
+    width = f"calc((100% - 2 * var(--mantine-spacing-xs) - {number - 1} * 0.4em) / {number})"
+    rule = f"display: inline-block; width: {width}; margin: 0 0 0 0.4em !important;"
+    first = f"{boxes[0]} {{ margin-left: var(--mantine-spacing-xs) !important; }}" if boxes else ""
+    return f"<style>{', '.join(boxes)} {{ {rule} }} {first}</style>"
 
 
 def sticky(button_id: str) -> str:

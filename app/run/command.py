@@ -99,8 +99,9 @@ def _run_scenes(options: RunOptions, session: Session) -> None:
     """A picture that does not come ends one trial; two trials in a row, or the last, and the camera ends them all."""
     console, failed = session.operator.console, False
     for number in range(options.trials):
-        console.say(f"\n[bold]trial {number + 1} of {options.trials}[/]")
-        console.events.tell(SessionProgress(f"trial {number + 1} of {options.trials}", number, options.trials))
+        place = f"{'practice ' if options.practice else ''}trial {number + 1} of {options.trials}"
+        console.say(f"\n[bold]{place}[/]{', nothing of it is kept' if options.practice else ''}")
+        console.events.tell(SessionProgress(place, number, options.trials, options.practice))
         try:
             session.run_scene(options.surface, options.seed + number, options.objects, until_empty=options.until_empty)
             failed = False

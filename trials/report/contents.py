@@ -1,8 +1,9 @@
 """Everything that a report tells, worked out once for all the forms that it is written in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class TrialReport:
         """The campaign's, those left out that would tell which letter is which."""
         settings = self.campaign.settings if self.campaign else {}
         hidden = self.campaign.estimators if self.campaign and self.is_blind else ()
-        told = {name: value if isinstance(value, str) else to_json(value) for name, value in settings.items()}
+        told = {name: _words(value) for name, value in settings.items()}
         return {name: value for name, value in told.items() if not any(one in value for one in hidden)}
 
     @property
@@ -168,6 +169,13 @@ def _report(
         residuals=residuals(stand),
         expectations=expectations(stand),
     )
+
+
+def _words(setting: Any) -> str:
+    """Of what was chosen under several names, the choices."""
+    if isinstance(setting, Mapping):
+        return ", ".join(map(str, setting.values()))
+    return setting if isinstance(setting, str) else to_json(setting)
 
 
 def _names(campaign: Campaign | None, estimators: Sequence[str]) -> dict[str, str]:

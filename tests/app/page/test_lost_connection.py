@@ -19,11 +19,17 @@ def opened(browser: Browser, address: str) -> Tab:
     return tab
 
 
+def live_page() -> LivePage:
+    return LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())
+
+
 def test_a_server_that_is_gone_is_told_where_nobody_can_miss_it(browser: Browser) -> None:
-    with closing(PageServer()) as server:
-        tab = opened(browser, server.address)
+    with closing(live_page()) as page:
+        tab = opened(browser, page.address)
+        tab.until_key("STOP")
         assert not tab.run(BANNER)
-    tab.until(f"({BANNER}).includes('STOP reaches nothing')")
+        page._page.close()  # as by kill -9: no last word
+        tab.until(f"({BANNER}).includes('STOP reaches nothing')")
     assert tab.run("document.querySelector('#vitro-lost').contains(document.elementFromPoint(innerWidth / 2, 20))")
 
 
@@ -31,7 +37,7 @@ def test_one_that_answers_again_takes_the_words_away(browser: Browser) -> None:
     with closing(PageServer()) as server:
         tab = opened(browser, server.address)
         alive = server._guard.documents.pop("/alive")
-        tab.until(f"({BANNER}).includes('No connection')")
+        tab.until(f"({BANNER}).includes('cannot be reached')")
         server._guard.documents["/alive"] = alive
         tab.until(f"!({BANNER})")
 
@@ -45,8 +51,7 @@ def test_a_token_that_counts_no_longer_leads_to_the_new_address(browser: Browser
 
 
 def test_the_end_of_a_session_is_no_loss(browser: Browser) -> None:
-    page = LivePage(load_cell(cell_file("sim")), Console(is_quiet=True), Interrupts())
-    with closing(page):
+    with closing(live_page()) as page:
         tab = opened(browser, page.address)
         tab.until_key("STOP")
     tab.until(f"({BANNER}).includes('The session is over')")

@@ -21,6 +21,7 @@ from app.events import (
     StageBegin,
     StageEnd,
     TrialBegin,
+    TrialChange,
     TrialEnd,
 )
 from app.interrupts import Interrupts
@@ -28,6 +29,7 @@ from app.labels.labelling import CHOICES
 from app.page.live_page import LivePage
 from app.paths import cell_file
 from app.question import PAGE, Question, Reply
+from app.run.trial import Trial
 from core.cell import load_cell
 from tests.support.trial_rows import row
 from trials.label import REASON_KEYS, FailureReason, Label, LabelValue
@@ -182,6 +184,9 @@ def test_at_a_tablets_width_all_that_must_be_at_hand_is_in_view(desk: Desk, tabl
         assert left >= 0 and top >= 0 and right <= TABLET[0] and bottom <= TABLET[1], word
         assert bottom - top >= 30, f"{word} is too small for a finger"
     assert tablet.run("document.documentElement.scrollWidth") <= TABLET[0]
+    (left, *_), (_, _, right, _) = tablet.place("undo"), tablet.place("quit")
+    alone = tablet.place("invalid")
+    assert left == pytest.approx(alone[0], abs=1) and right == pytest.approx(alone[2], abs=1)
     tablet.press("later")
     assert desk.answered() == [Reply("l", PAGE)]
 
@@ -201,6 +206,16 @@ def test_the_page_tells_the_stage_the_motion_and_a_fault_with_its_remedy(desk: D
     tell(ErrorTold("The bus went <silent>.", "Look at the plug."))
     tab.until("document.body.innerText.includes('The bus went <silent>.')")
     assert "→ Look at the plug." in tab.text()
+
+
+def test_practice_is_called_so_and_a_further_attempt_is_told(desk: Desk, tab: Tab) -> None:
+    tell = desk.console.events.tell
+    tell(SessionProgress("practice trial 1 of 1", 0, 1, is_practice=True))
+    tell(TrialBegin(running(), Path("x")))
+    tab.until("document.body.innerText.includes('nothing of it is kept')")
+    assert "in the log" not in tab.text() and "attempt" not in tab.text()
+    tell(TrialChange(Trial("reflective", 3).again()))
+    tab.until("document.body.innerText.includes('attempt 2')")
 
 
 def test_results_follow_the_labels_and_what_is_unconfirmed_says_so(desk: Desk, tab: Tab) -> None:

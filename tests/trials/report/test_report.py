@@ -138,6 +138,7 @@ def test_an_open_blind_campaign_names_no_estimator_in_any_file(store: TrialStore
         content = path.read_bytes().replace(b"RAW", b"").replace(b"drawn", b"")
         assert not any(name in content for name in (b"raw", b"vitro-s", b"oracle")), path
     store.finish_campaign(of.id)
+    assert report(store, store.campaign(of.name)).settings == {"choices": "raw", "attempts": "3"}
     assert report(store, of).estimators == NAMES
 
 
