@@ -107,11 +107,11 @@ class ChannelLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            holder = _holder(file)
             os.close(file)
             raise ArmError(
-                f"The arm on {self._channel} is driven by another process (PID {holder}).",
-                f"End that process first: kill -INT {holder}.",
+                f"The arm on {self._channel} is driven by another process (PID {holder or 'unknown'}).",
+                f"End that process first: kill -INT {holder}." if holder else "End that process first, then try again.",
             ) from error
         self._name = socket.socket(socket.AF_UNIX)
         try:
@@ -128,8 +128,19 @@ class ChannelLock:
         """Idempotent. The file stays: removing it would let two processes lock two files of one name."""
         if self._file is not None:
             self._name.close()
+            os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+
+def _holder(file: int) -> str:
+    """The process id of who holds a lock, as the kernel says: what is written in the file may still be of one before,
+    whose number another process has by now. Where the kernel does not say, what is written."""
+    for line in _read(Path("/proc/locks")).splitlines():
+        match line.split():
+            case [_, "FLOCK", _, _, pid, place, *_] if place.endswith(f":{os.fstat(file).st_ino}") and int(pid) > 0:
+                return pid
+    return os.read(file, 32).decode(errors="replace").strip()
 
 
 def ask_version(bus: "BusABC") -> Version | None:

@@ -12,6 +12,7 @@ from piper_sdk.kinematics.piper_fk import C_PiperForwardKinematics
 
 from core.clock import WallClock
 from core.errors import ArmError
+from core.files import user_folder
 from hardware.arms.can_interfaces import ChannelLock, check_can_interface, find_can_interfaces
 from hardware.arms.piper_arm import PiperArm
 from hardware.arms.trajectory import JointTrajectory
@@ -278,6 +279,21 @@ time.sleep(60)
         other.communicate()
     lock.acquire()
     lock.release()
+
+
+def test_who_is_refused_is_told_the_holder_and_nobody_before_it():
+    """Also between taking the lock and writing down who took it, when the file tells of a process that is gone."""
+    channel = f"test_{os.getpid()}_told"
+    lock = ChannelLock(channel)
+    lock.acquire()
+    path = user_folder() / f"arm-{channel}.lock"
+    for written in ("", "1\n", f"{os.getppid()}\n"):
+        path.write_text(written)
+        with pytest.raises(ArmError, match=rf"PID {os.getpid()}\b") as refused:
+            ChannelLock(channel).acquire()
+        assert f"kill -INT {os.getpid()}." in refused.value.remedy
+    lock.release()
+    assert path.read_text() == ""
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path, monkeypatch):
