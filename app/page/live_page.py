@@ -187,4 +187,4 @@ def shown(page: LivePage, console: Console, waits: bool) -> Iterator[LivePage]:
         console.say(f"watch it in 3D: [bold]{page.address}[/]")
         yield page
         if waits:
-            console.ask_key(f"The page {page.address} is still open.", {"q": "close"})
+            console.ask_key(f"All is done. The page {page.address} stays open until you close it.", {"q": "close"})

@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from app.events import (
+    CampaignEnd,
     ErrorTold,
     Event,
     MotionBegin,
@@ -42,6 +43,8 @@ class StatusPart:
         match event:
             case SessionProgress(text, done, of, is_practice):
                 self._progress, self._share, self._is_practice = text, done / max(of, 1), is_practice
+            case CampaignEnd():
+                self._progress, self._trial, self._share, self._attempt = "The campaign is complete.", "", 1.0, 1
             case TrialBegin(record):
                 name = event.estimator_shown or record.estimator
                 number = "nothing of it is kept" if self._is_practice else f"no. {record.id} in the log"

@@ -250,6 +250,8 @@ def test_an_open_campaign_shows_how_many_trials_count_and_its_rates_and_names_on
     tell(CampaignEnd(4))
     tab.until("document.body.innerText.includes('1 of 2')")
     assert "vitro-s" in tab.text() and "campaign has ended" not in tab.text()
+    tab.until("document.body.innerText.includes('The campaign is complete.')")
+    assert "in the log" not in tab.text()
 
 
 def test_a_reload_in_mid_trial_shows_the_present_state(desk: Desk, tab: Tab) -> None:
