@@ -59,7 +59,7 @@ SELECT id, outcome, '', 'ada', '2026-11-01 10:01:00.000000' FROM trials WHERE id
 def fill(where: str, count: int) -> None:
     """A new log of so many trials, all but two in a hundred labelled, campaign after campaign."""
     with TrialStore(where) as store:
-        store.add_campaign(_CAMPAIGN)
+        store.finish_campaign(store.add_campaign(_CAMPAIGN).id)
     with closing(connect(where)) as connection, connection:
         connection.execute(_CAMPAIGNS, {"count": -(-count // PER_CAMPAIGN)})
         notes = f'{{"findings": "{_FINDINGS}"}}'

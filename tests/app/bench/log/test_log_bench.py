@@ -67,7 +67,8 @@ def test_a_large_log_is_one(tmp_path: Path) -> None:
     with TrialStore(path) as store:
         assert store.count() == 3_000 and len(store.labelled(campaign=2)) == 600
         assert len(store.labelled(is_unconfirmed=True)) == 60
-        assert store.campaign(2).name == "campaign 1"
+        assert [one.id for one in store.campaigns()] == [1, 2, 3, 4, 5]  # every trial's campaign is there
+        assert [one.name for one in store.campaigns(is_open=True)] == ["campaign 5"]
     assert len(answer_times_s(str(path))) == 8
     assert len(command_times_s(str(path))) == 4
     assert (tmp_path / "report" / "report.html").exists()
