@@ -18,6 +18,7 @@ from perception.objects.fronts import FLATTEST_M, Crowd, Fronts, find_crowd
 from perception.objects.object_map import CellMasks
 from perception.objects.reflections import is_matt
 from perception.objects.solids.outline import Kind, Outline, is_tall, read_outline
+from perception.objects.solids.upright_solid import UprightSolid
 
 if TYPE_CHECKING:
     from perception.objects.model import ObjectPrediction
@@ -46,6 +47,8 @@ MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 MERGED_M = 0.040
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
+#: A front nearer to a lid's shape than to a bowl's, and no more than this from it [m], is a lid's.
+LID_M = 0.009
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3
 #: It is not hidden where its front is nearer than the other's by more than this [m].
@@ -119,6 +122,8 @@ class _Level:
         solid = outline.solid
         if solid is None:
             return False
+        if outline.kind is Kind.BOWL and isinstance(solid, UprightSolid):
+            return crowd.share < LEAST_SHARE and self._use_bowl(its, solid)
         front_m, back_m, is_end = solid.seen(its, self._intrinsics)
         # Through a mouth the network sees the inside.
         wall_m = np.where(is_end, np.nan, front_m).astype(np.float32)
@@ -133,6 +138,20 @@ class _Level:
             self._fronts.replace(wall, wall_m)
         else:
             self._fronts.replace(its, front_m, back_m - front_m)
+        return True
+
+    def _use_bowl(self, its: Mask, bowl: UprightSolid) -> bool:
+        """Puts a bowl in the place of a front that is no lid, and not far from it."""
+        front_m, back_m, _ = bowl.seen(its, self._intrinsics)
+        lid_m = replace(bowl, wall_m=None).seen(its, self._intrinsics)[0]
+        over_bowl, over_lid = (self._fronts.higher(shape_m)[its] for shape_m in (front_m, lid_m))
+        known = np.isfinite(over_bowl) & np.isfinite(over_lid)
+        if not known.any() or not -MOST_LOWER_M < np.median(over_bowl[known]) < MOST_HIGHER_M:
+            return False
+        from_bowl, from_lid = _unevenness(over_bowl[known]), _unevenness(over_lid[known])
+        if from_lid < from_bowl and (from_lid < LID_M or bowl.explained < WELL_EXPLAINED):
+            return False
+        self._fronts.replace(its, front_m, back_m - front_m)
         return True
 
     def _is_believed(self, outline: Outline, higher_m: Map) -> bool:

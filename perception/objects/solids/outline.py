@@ -1,6 +1,7 @@
 """What an object's outline tells of its shape: a solid of revolution that stands or lies on the table, a box, a ball,
 or something flat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,7 +13,7 @@ from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.solids.lying_solid import LyingSolid, fit_lying
 from perception.objects.solids.upright_box import UprightBox, fit_box
-from perception.objects.solids.upright_solid import UprightSolid, fit_upright
+from perception.objects.solids.upright_solid import UprightSolid, as_bowl, fit_axes, widest_foot
 
 Mask = NDArray[np.bool_]
 
@@ -35,9 +36,15 @@ SURELY_ROUND, BOX_EXPLAINED = 0.95, 0.95
 ROUND, BALL_ROUND, BALL_EXPLAINED, BALL_WIDTHS_M = 0.85, 0.88, 0.95, (0.040, 0.070)
 
 
+#: What is low, at least this wide [m] and explained this well may be a bowl; what seems to stand on a foot of less than
+#: this share of its width rather is one.
+BOWL_WIDTH_M, BOWL_EXPLAINED, NARROW = 0.060, 0.82, 0.45
+
+
 class Kind(Enum):
     UNKNOWN = "unknown"
     UPRIGHT = "upright"
+    BOWL = "bowl"
     BOX = "box"
     LYING = "lying"
     BALL = "ball"
@@ -53,7 +60,7 @@ class Outline:
 
     @property
     def is_standing(self) -> bool:
-        return self.kind in (Kind.UPRIGHT, Kind.BOX)
+        return self.kind in (Kind.UPRIGHT, Kind.BOWL, Kind.BOX)
 
 
 def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True) -> Outline:
@@ -64,11 +71,13 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     if (roundness := _roundness(its)) > ROUND:
         is_ball = roundness > BALL_ROUND and lying.explained > BALL_EXPLAINED
         is_ball &= BALL_WIDTHS_M[0] < lying.width_m < BALL_WIDTHS_M[1]
-        return Outline(Kind.BALL, lying) if is_ball else Outline(Kind.UNKNOWN)
+        bowl = _read_bowl(fit_axes(its, intrinsics, plane)) if may_stand and not is_ball else None
+        return Outline(Kind.BALL, lying) if is_ball else bowl or Outline(Kind.UNKNOWN)
     is_flat = lying.width_m < FLAT_WIDTH_M
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
-    upright = fit_upright(its, intrinsics, plane) if is_long or may_stand else None
+    solids = fit_axes(its, intrinsics, plane) if is_long or may_stand else []
+    upright = widest_foot(solids)
     is_low = upright is None or upright.height_m < LOW * upright.width_m
     stands = 0.0 if upright is None else upright.explained
     if is_long and (stands < NOT_UPRIGHT or (is_low and stands < lying.explained - LESS_UPRIGHT)):
@@ -76,9 +85,20 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     box = fit_box(its, intrinsics, plane) if may_stand and stands < SURELY_ROUND else None
     if box is not None and box.explained > BOX_EXPLAINED:
         return Outline(Kind.BOX, box)
-    if is_low or not may_stand or stands < UPRIGHT_EXPLAINED:
+    if upright is None or not may_stand or stands < UPRIGHT_EXPLAINED:
         return Outline(Kind.UNKNOWN)
+    if is_low or 2 * upright.radii_m[0] < NARROW * upright.width_m:
+        return _read_bowl(solids) or Outline(Kind.UNKNOWN if is_low else Kind.UPRIGHT, None if is_low else upright)
     return Outline(Kind.UPRIGHT, upright)
+
+
+def _read_bowl(solids: Sequence[UprightSolid]) -> Outline | None:
+    """The bowl among what about all axes explains an outline, None if there is none that is low and wide enough."""
+    if not solids:
+        return None
+    bowl = as_bowl(solids)
+    is_bowl = bowl.width_m > BOWL_WIDTH_M and bowl.height_m < LOW * bowl.width_m and bowl.explained > BOWL_EXPLAINED
+    return Outline(Kind.BOWL, bowl) if is_bowl else None
 
 
 def is_tall(outline: Outline) -> bool:

@@ -3,10 +3,12 @@
 About one upright axis every height has its widest circle that stays within the outline; the circles together are the
 solid. Nearer axes give taller solids of the same outline that stand on a point, farther ones leave what is nearest of
 it over: the farthest axis that still explains the outline has the widest foot, as most tableware has. Silhouettes
-alone: as in HEAPGrasp, with one view and the table.
+alone: as in HEAPGrasp, with one view and the table. Of what is low and wide nearly every axis explains the outline: a
+bowl's is taken to be where its foot has the share of its width that most bowls' have.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -39,6 +41,9 @@ ROUNDED_PX = 1.0
 DENSITY_PX_M, EDGE_PX, MOST_PX = 1000.0, 3, 200_000
 #: Of where rays meet the table, a thing's axis is in the nearest so many percent.
 HIGHEST = 97
+#: Bowls' feet are about this share of their widths, and their walls so thick [m]; an axis may explain this much less of
+#: an outline that has a bowl's image in it.
+BOWL_FOOT, BOWL_WALL_M, BOWL_AS_WELL = 0.6, 0.003, 0.05
 #: OpenCV draws at 1/16 of a pixel.
 _SHIFT, _SUBPIXELS = 4, 16
 
@@ -46,7 +51,8 @@ _SHIFT, _SUBPIXELS = 4, 16
 @dataclass(frozen=True)
 class UprightSolid:
     """center_m (2,) of its axis and radii_m (K,) at heights_m (K,), in a frame of the table under the camera: R (3, 3)
-    its axes in the camera, eye_m (3,) the camera in it. explained: the share of the outline that it fills."""
+    its axes in the camera, eye_m (3,) the camera in it. explained: the share of the outline that it fills; wall_m: how
+    thick its wall and floor are, None where it has no inside."""
 
     center_m: Points
     heights_m: Points
@@ -54,6 +60,7 @@ class UprightSolid:
     explained: float
     R: Points
     eye_m: Points
+    wall_m: float | None = None
 
     @property
     def width_m(self) -> float:
@@ -77,24 +84,46 @@ class UprightSolid:
         start_m, level = self.eye_m[:2] - self.center_m, along[:, :2]
         square = (level**2).sum(axis=1)[:, None]
         beside2 = start_m @ start_m + (2 * (level @ start_m)[:, None] + square * depth_m) * depth_m
-        front_m, back_m, met, first = cross(depth_m, beside2 <= radii_m**2)
-        return front_m, back_m, met & (first == 0)
+        within = beside2 <= radii_m**2
+        if self.wall_m is None:
+            front_m, back_m, met, first = cross(depth_m, within)
+            return front_m, back_m, met & (first == 0)
+        inside = (beside2 < np.maximum(radii_m - self.wall_m, 0.0) ** 2) & (heights_m > self.wall_m)
+        front_m, back_m, met, _ = cross(depth_m, within & ~inside)
+        return front_m, back_m, met & inside[:, 0]
 
 
 def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:
     """The solid of a mask (H, W), None where no circle on the table lies within it, or none of its rays meets one."""
+    return widest_foot(fit_axes(its, intrinsics, plane))
+
+
+def widest_foot(solids: Sequence[UprightSolid]) -> UprightSolid | None:
+    """Of `fit_axes`, the farthest that explains the outline as well as any; None of none."""
+    most = max((solid.explained for solid in solids), default=0.0)
+    return next((solid for solid in reversed(solids) if solid.explained >= most - AS_WELL), None)
+
+
+def as_bowl(solids: Sequence[UprightSolid]) -> UprightSolid:
+    """Of `fit_axes`, one at least, the one with a bowl's foot, made hollow and as wide above as below."""
+    most = max(solid.explained for solid in solids)
+    able = [solid for solid in solids if solid.explained >= most - BOWL_AS_WELL]
+    found = min(able, key=lambda solid: abs(2 * solid.radii_m[0] / solid.width_m - BOWL_FOOT))
+    return replace(found, radii_m=np.maximum.accumulate(found.radii_m), wall_m=BOWL_WALL_M)
+
+
+def fit_axes(its: Mask, intrinsics: Intrinsics, plane: Plane) -> list[UprightSolid]:
+    """The best solid of a mask (H, W) about axes at every distance, the nearest first."""
     R, eye_m = plane.axes(), np.array([0.0, 0.0, -plane.offset_m])
     along = intrinsics.rays()[its].astype(float) @ R
     # Rays that hardly meet the table are of no foot.
     along = along[along[:, 2] < -LEAST_SLANT * np.linalg.norm(along, axis=1)]
     if not len(along):
-        return None
+        return []
     ground = _Ground(along[:, :2] * (-eye_m[2] / along[:, 2:]))
     outline = _Outline(its, intrinsics, R, eye_m, ground.foot_m)
     tried = [[outline.solid_about(center_m) for center_m in row] for row in ground.centers_m]
-    best = [max(found, key=lambda solid: solid.explained) for row in tried if (found := [one for one in row if one])]
-    most = max((solid.explained for solid in best), default=0.0)
-    return next((solid for solid in reversed(best) if solid.explained >= most - AS_WELL), None)
+    return [max(found, key=lambda solid: solid.explained) for row in tried if (found := [one for one in row if one])]
 
 
 class _Ground:

@@ -190,10 +190,25 @@ def test_an_outline_that_would_sink_a_thing_of_the_same_shape_far_is_of_its_uppe
     np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
 
 
-def test_what_is_lower_than_wide_is_not_judged_by_its_outline() -> None:
-    depth_m = whole_view(solid([0.02, 0.045], [0.0, 0.05]), K)[0]
-    given = seen(depth_m, 0.02)
-    np.testing.assert_array_equal(at_level(given, None, K, TABLE).front_m, given.front_m)
+BOWL = solid([0.029, 0.040, 0.048, 0.050], [0.0, 0.012, 0.030, 0.052])
+
+
+@pytest.mark.parametrize("too_high_m", [0.0, 0.03, 0.05])
+def test_clear_bowls_are_as_high_and_as_thin_as_their_outlines_say(too_high_m: float) -> None:
+    depth_m, back_m, _ = whole_view(replace(BOWL, wall_m=0.003), K)
+    look = at_level(seen(depth_m, too_high_m), TABLE.depth(RAYS), K, TABLE)
+    assert off_m(look, depth_m) < 0.008
+    off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
+    assert np.nanmedian(off) < 0.008, "0.05 m was believed"
+
+
+def test_a_lid_of_a_bowls_outline_is_none_nor_is_a_bowl_that_a_sensor_sees() -> None:
+    lid_m, bowl_m = whole_view(BOWL, K)[0], whole_view(replace(BOWL, wall_m=0.003), K)[0]
+    given = seen(lid_m, 0.02)
+    np.testing.assert_array_equal(at_level(given, TABLE.depth(RAYS), K, TABLE).front_m, given.front_m)
+    sensor_m = (bowl_m - np.float32(0.01)).astype(np.float32)
+    look = at_level(seen(bowl_m, 0.02), sensor_m, K, TABLE)
+    np.testing.assert_allclose(look.front_m[look.objects.mask], sensor_m[look.objects.mask], atol=0.003)
 
 
 def test_what_a_neighbour_may_hide_is_not_judged_by_its_outline() -> None:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from perception.objects.solids.outline import Kind, read_outline
+from perception.objects.solids.upright_solid import UprightSolid
 from tests.perception.objects.solids.test_lying_solid import TABLE, K, Mask, lying, outline
 from tests.perception.objects.solids.test_upright_solid import outline as outline_of_standing
-from tests.perception.objects.solids.test_upright_solid import standing
+from tests.perception.objects.solids.test_upright_solid import standing, table
 
 
 @pytest.mark.parametrize("shape", ["tumbler", "can", "bottle"])
@@ -27,7 +28,7 @@ def ball(radius_px: int) -> Mask:
 
 def test_a_circle_as_wide_as_a_ball_is_one_and_a_spoons_or_a_bowls_is_not() -> None:
     kinds = [read_outline(ball(radius_px), K, TABLE).kind for radius_px in (14, 20, 40)]
-    assert kinds == [Kind.UNKNOWN, Kind.BALL, Kind.UNKNOWN]
+    assert kinds == [Kind.UNKNOWN, Kind.BALL, Kind.BOWL]
 
 
 def spoon() -> Mask:
@@ -39,6 +40,10 @@ def test_what_is_long_and_narrow_is_flat() -> None:
     assert read_outline(spoon(), K, TABLE).kind is Kind.FLAT
 
 
-def test_a_bowl_is_not_judged_by_its_outline() -> None:
-    low = cv2.ellipse(np.zeros((240, 424), np.uint8), (211, 119), (50, 42), 0, 0, 360, 1, -1).astype(bool)
-    assert read_outline(low, K, TABLE).kind is Kind.UNKNOWN
+@pytest.mark.parametrize("shape", ["bowl", "deep bowl"])
+@pytest.mark.parametrize("down_deg", [42.0, 50.0, 60.0])
+def test_a_bowl_is_told_to_a_centimetre_and_to_be_hollow(shape: str, down_deg: float) -> None:
+    true = standing(shape, plane := table(down_deg))
+    told = read_outline(outline_of_standing(true), K, plane)
+    assert told.kind is Kind.BOWL and isinstance(told.solid, UprightSolid) and told.solid.wall_m is not None
+    assert abs(told.solid.height_m - true.height_m) < 0.010 and abs(told.solid.width_m - true.width_m) < 0.010
