@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.image import Intrinsics
 from core.transforms import rotation_z
 from perception.depth_types import Plane
 from perception.objects.solids.outline import Kind, read_outline
@@ -65,6 +66,16 @@ def test_a_dented_mask_is_a_box_still_and_a_part_of_one_is_not() -> None:
     half = mask.copy()
     cv2.circle(half, (int(columns.mean()), int(rows.min())), 14, 0, -1)
     assert read_outline(half.astype(bool), K, TABLE).kind is not Kind.BOX
+
+
+def test_a_box_whose_corners_a_network_rounds_is_no_bowl() -> None:
+    """A chrome box on a mirror, as `vitro-s` saw it in scene 26000."""
+    seen = [[378, 137], [331, 154], [323, 154], [327, 180], [348, 216], [390, 202], [394, 198], [392, 153]]
+    mask = cv2.fillPoly(np.zeros((480, 848), np.uint8), [np.array(seen)], 1).astype(bool)
+    normal = np.array([0.0, -0.638, -0.77])
+    table = Plane(normal / np.linalg.norm(normal), -0.631)
+    d435 = Intrinsics(848, 480, 610.0, 610.0, 423.5, 239.5)
+    assert read_outline(mask, d435, table).kind is not Kind.BOWL
 
 
 @pytest.mark.parametrize("shape", ["tumbler", "can", "bottle"])
