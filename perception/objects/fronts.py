@@ -52,7 +52,8 @@ class Fronts:
         """rays (H, W, 3; z = 1)."""
         self.front_m, self.thickness_m = front_m.copy(), thickness_m.copy()
         self._reference = plane_disparity(rays, plane)
-        self._q_per_m = QUOTIENT / -plane.offset_m
+        self._camera_height_m = -plane.offset_m
+        self._q_per_m = QUOTIENT / self._camera_height_m
         self._height_m = plane.height(rays * front_m[..., None])
         self._given_q = encode_depth(front_m, self._reference)
 
@@ -70,11 +71,12 @@ class Fronts:
         shift_m = max(crowd.shift_m, min(FLATTEST_M - tall_m, 0.0))
         self._raise(its, shift_m + _beyond(higher_m - shift_m, its))
 
-    def flatten(self, its: Mask) -> bool:
-        """Lowers what of an object's front is higher than flat things are; not where most of it is much higher."""
-        if self.middle_m(its) > MOST_FLATTENED_M:
+    def flatten(self, its: Mask, most_m: float = MOST_FLATTENED_M) -> bool:
+        """Lowers what of an object's front is higher than flat things are; not where most is higher than this [m]."""
+        if self.middle_m(its) > most_m:
             return False
-        self._raise(its, np.minimum(FLATTEST_M - self._height_m, 0.0).astype(np.float32))
+        flat_q = -QUOTIENT * np.log(1 - FLATTEST_M / self._camera_height_m)
+        self._put(its, np.minimum(self._given_q, flat_q))
         return True
 
     def shift(self, its: Mask, by_m: float) -> None:
@@ -88,8 +90,10 @@ class Fronts:
             self.thickness_m[its] = thickness_m[nearest][its]
 
     def _raise(self, its: Mask, by_m: Map) -> None:
-        raised_q = (self._given_q + self._q_per_m * by_m).astype(np.float32)
-        self.front_m[its] = decode_depth(raised_q, self._reference)[its]
+        self._put(its, self._given_q + self._q_per_m * by_m)
+
+    def _put(self, its: Mask, q: Map) -> None:
+        self.front_m[its] = decode_depth(q.astype(np.float32), self._reference)[its]
 
 
 def _beyond(left_m: Map, its: Mask) -> Map:

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.fronts import FLATTEST_M, Crowd, Fronts, find_crowd
+from perception.objects.fronts import FLATTEST_M, MOST_FLATTENED_M, Crowd, Fronts, find_crowd
 from perception.objects.object_map import CellMasks
 from perception.objects.reflections import is_matt
 from perception.objects.solids.outline import Kind, Outline, is_tall, read_outline
@@ -30,6 +30,8 @@ Mask = NDArray[np.bool_]
 FARTHEST_M, ABOUT_M = 0.030, 0.008
 #: What is lower than this in a sensor's depth [m] is the table, seen through the object.
 THROUGH_M = 0.003
+#: A sensor sees an object of which it has more than this share above that.
+SEEN_SHARE = 0.5
 #: Such a share of an object's pixels must be about one value; from so many on that outdoes the outline of what stands,
 #: and of what looks flat if it is higher: a tube that lies has a knife's outline.
 LEAST_SHARE, SURE_SHARE = 0.35, 0.58
@@ -69,11 +71,12 @@ def at_level(
     rays, ids = intrinsics.rays(), look.objects.ids
     fronts = Fronts(look.front_m, look.objects.thickness_m, plane, rays)
     told_m, shows_images = np.full(ids.shape, np.nan, np.float32), True
+    height_m = told_m
     if sensor_m is not None:
         height_m = plane.height(rays * np.where(sensor_m > 0, sensor_m, np.nan)[..., None])
         told_m = fronts.higher(np.where(height_m > THROUGH_M, sensor_m, np.nan).astype(np.float32))
         shows_images = not is_matt(height_m[ids == 0])
-    level = _Level(fronts, intrinsics, MOST_HIGHER_M if shows_images else MOST_HIGHER_ON_MATT_M)
+    level = _Level(fronts, intrinsics, height_m, MOST_HIGHER_M if shows_images else MOST_HIGHER_ON_MATT_M)
     for id_ in range(1, look.objects.count + 1):
         its = ids == id_
         crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
@@ -107,10 +110,11 @@ def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMa
 
 
 class _Level:
-    """Fronts to be brought to what outlines tell."""
+    """Fronts to be brought to what outlines tell. height_m (H, W): of a sensor's depth over the table, NaN holes."""
 
-    def __init__(self, fronts: Fronts, intrinsics: Intrinsics, most_higher_m: float) -> None:
+    def __init__(self, fronts: Fronts, intrinsics: Intrinsics, height_m: Map, most_higher_m: float) -> None:
         self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m
+        self._sensor_height_m = height_m
 
     def use(self, its: Mask, outline: Outline, crowd: Crowd) -> bool:
         """Changes an object's front and thickness to what its outline tells, if that is believed; crowd: what a sensor
@@ -118,7 +122,7 @@ class _Level:
         if outline.kind is Kind.FLAT:
             seen_m = self._fronts.middle_m(its) + crowd.shift_m
             is_high = crowd.share >= SURE_SHARE and seen_m > FLATTEST_M + ABOUT_M
-            return not is_high and self._fronts.flatten(its)
+            return not is_high and self._fronts.flatten(its, np.inf if self._is_seen_low(its) else MOST_FLATTENED_M)
         solid = outline.solid
         if solid is None:
             return False
@@ -139,6 +143,13 @@ class _Level:
         else:
             self._fronts.replace(its, front_m, back_m - front_m)
         return True
+
+    def _is_seen_low(self, its: Mask) -> bool:
+        """Whether a sensor sees an object, and no higher than flat things are: what points away from the camera looks
+        tall."""
+        height_m = self._sensor_height_m[its]
+        its_own = height_m > THROUGH_M
+        return bool(its_own.mean() > SEEN_SHARE and np.median(height_m[its_own]) < FLATTEST_M + ABOUT_M)
 
     def _use_bowl(self, its: Mask, bowl: UprightSolid) -> bool:
         """Puts a bowl in the place of a front that is no lid, and not far from it."""

@@ -139,6 +139,16 @@ def test_cutlery_is_flat() -> None:
     np.testing.assert_array_equal(at_level(standing, None, K, TABLE).front_m, standing.front_m)
 
 
+@pytest.mark.parametrize("height_m", [0.008, 0.06])
+def test_cutlery_that_looks_tall_is_flat_where_a_sensor_sees_it_lie(height_m: float) -> None:
+    mask = spoon()
+    high_m = height_m / -(RAYS @ TABLE.normal)
+    sensor_m = np.where(mask, TABLE.depth(RAYS) - high_m, TABLE.depth(RAYS)).astype(np.float32)
+    given = seen(np.where(mask, TABLE.depth(RAYS), np.nan).astype(np.float32), 0.1)
+    look = at_level(given, sensor_m, K, TABLE)
+    assert (np.nanmax(_height(look.front_m)[mask]) < 0.016) == (height_m < 0.02)
+
+
 def test_a_tube_that_lies_is_as_high_as_a_sensor_surely_sees_it_though_it_has_a_knifes_outline() -> None:
     depth_m = whole_view(lying("tube", 60.0, TABLE), K)[0]
     holes = np.random.default_rng(0).random(depth_m.shape) < 0.3
