@@ -69,7 +69,7 @@ for name, (place, purpose) in GROUPS.items():
 def main(arguments: Sequence[str]) -> None:
     """Runs one command and exits with its code; options without a command mean `run`, `calibrate` alone its wizard."""
     write_what_it_can()
-    _compute_alone()
+    _use_one_blas_thread()
     _share_one_heap()
     _end_as_by_ctrl_c()
     arguments = list(arguments)
@@ -92,7 +92,7 @@ def _end_as_by_ctrl_c() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _compute_alone() -> None:
+def _use_one_blas_thread() -> None:
     """Keeps numpy's and scipy's BLAS to one thread, before either is imported: matrices are small here, and threads
     that wait for each other beside a busy process took grasps 2.5 times as long to detect. PyTorch has its own."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -20,9 +20,12 @@
   };
   const look = async () => {
     let status = 0;
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), LIMIT_MS);
     try {
-      status = (await fetch("/alive", { cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) })).status;
+      status = (await fetch("/alive", { cache: "no-store", signal: limit.signal })).status;
     } catch { /* nobody answers */ }
+    clearTimeout(timer);
     if (status === 200) banner.remove();
     else {
       banner.textContent = words(status);

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.cell_parts import Workspace
 from core.transforms import Matrix, apply, invert
-from grasping.planning.arm_model import COVER, ArmModel, in_frame_boxes, may_touch
+from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
 from grasping.planning.obstacles import DistanceField, down_to_table
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from hardware.robot.kinematics import T_LINK6_TCP
@@ -111,9 +111,13 @@ class CollisionChecker:
         return bool(self.free(joints_rad).all())
 
     def _free(self, joints_rad: NDArray, widths_m: NDArray) -> NDArray[np.bool_]:
-        placed = self.arm.place(joints_rad, widths_m)
         free = np.all((joints_rad >= JOINT_LOWER_RAD) & (joints_rad <= JOINT_UPPER_RAD), axis=1)
-        free &= self.arm.lowest_m(placed) >= self.around.table_m
+        within = np.flatnonzero(free)  # no NaN among them
+        free[within] = self._free_within_limits(self.arm.place(joints_rad[within], widths_m[within]))
+        return free
+
+    def _free_within_limits(self, placed: Placement) -> NDArray[np.bool_]:
+        free = self.arm.lowest_m(placed) >= self.around.table_m
         free &= inside(placed.T_world_tcp[:, :3, 3], self.workspace)
         # The base stands still: it is no concern of a motion.
         for field, part in ((self.around.hand, COVER.hand), (self.around.rest, ~COVER.hand & (COVER.frame > 0))):

@@ -22,8 +22,9 @@ from hardware.robot.description import PARK_JOINTS
 
 #: A search for one path may take this long [s].
 _SEARCH_S = 0.7
-#: So many poses over the bin, cheapest first, are tried in the order of how soon the arm could be there and back.
-_PLACES = 6
+#: So many poses over the bin, the cheapest by travel, tipping and crowding, are tried in the order of how soon the arm
+#: could be there and back; after so many without a way there are none.
+_PLACES, _MOST_FAILURES = 6, 3
 #: Straight back from what was let go, and straight down to where it is, at least so far [m], the first that is free,
 #: through poses at most so far apart [m]; then the arm turns over this much of joint travel [rad].
 _STRAIGHT_M, _PIN_M, _TURN_RAD = (0.03, 0.05, 0.065, 0.08), 0.016, 0.4
@@ -66,9 +67,9 @@ def plan_motions(
 def _first(
     places: Iterable[Place], into_and_out: Callable[[Place], tuple[JointTrajectory, JointTrajectory]]
 ) -> tuple[JointTrajectory, JointTrajectory]:
-    """The ways into the bin and out of it to where the first place is that has both."""
+    """The ways into the bin and out of it of the first place that has both."""
     failure = "no free pose over the bin"
-    for place in places:
+    for place in islice(places, _MOST_FAILURES):
         try:
             return into_and_out(place)
         except NoPathError as error:

@@ -30,6 +30,7 @@ _REACH_BEYOND_TOOL_M = 0.25
 OrientedBox = tuple[Matrix, NDArray]
 Window = tuple[slice, slice, slice]
 _NOWHERE: Window = (slice(0, 0), slice(0, 0), slice(0, 0))
+_NOTHING_M = np.zeros((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class DistanceField:
         low = np.array([w.tool_x_m[0], w.tool_y_m[0], 0.0]) - (_REACH_BEYOND_TOOL_M, _REACH_BEYOND_TOOL_M, 0.0)
         high = np.array([w.tool_x_m[1], w.tool_y_m[1], w.tool_z_m[1]]) + _REACH_BEYOND_TOOL_M
         x, y, z = np.ceil((high - low) / VOXEL_M).astype(int).tolist()
-        return cls(low, (x, y, z), _NOWHERE, np.zeros((0, 0, 0), np.float32))
+        return cls(low, (x, y, z), _NOWHERE, _NOTHING_M)
 
     @property
     def distance_m(self) -> NDArray[np.float32]:
@@ -59,7 +60,7 @@ class DistanceField:
 
     def like_empty(self) -> "DistanceField":
         """Its grid with nothing in it."""
-        return DistanceField(self.origin_m, self.shape, _NOWHERE, np.zeros((0, 0, 0), np.float32))
+        return DistanceField(self.origin_m, self.shape, _NOWHERE, _NOTHING_M)
 
     def with_boxes(self, boxes: Iterable[OrientedBox]) -> "DistanceField":
         """The field with solid boxes (T_world_box, half sizes) added."""

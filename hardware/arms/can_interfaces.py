@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,8 @@ class ChannelLock:
         """Idempotent. The file stays: removing it would let two processes lock two files of one name."""
         if self._file is not None:
             self._name.close()
-            os.ftruncate(self._file, 0)
+            with suppress(OSError):  # what is written is only told where the kernel tells nothing
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
 
@@ -136,9 +138,11 @@ class ChannelLock:
 def _holder(file: int) -> str:
     """The process id of who holds a lock, as the kernel says: what is written in the file may still be of one before,
     whose number another process has by now. Where the kernel does not say, what is written."""
+    status = os.fstat(file)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     for line in _read(Path("/proc/locks")).splitlines():
         match line.split():
-            case [_, "FLOCK", _, _, pid, place, *_] if place.endswith(f":{os.fstat(file).st_ino}") and int(pid) > 0:
+            case [_, "FLOCK", _, _, pid, of, *_] if of == place and int(pid) > 0:
                 return pid
     return os.read(file, 32).decode(errors="replace").strip()
 

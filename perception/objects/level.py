@@ -49,8 +49,6 @@ MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 MERGED_M = 0.040
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
-#: A front nearer to a lid's shape than to a bowl's, and no more than this from it [m], is a lid's.
-LID_M = 0.009
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3
 #: It is not hidden where its front is nearer than the other's by more than this [m].
@@ -76,7 +74,12 @@ def at_level(
         height_m = plane.height(rays * np.where(sensor_m > 0, sensor_m, np.nan)[..., None])
         told_m = fronts.higher(np.where(height_m > THROUGH_M, sensor_m, np.nan).astype(np.float32))
         shows_images = not is_matt(height_m[ids == 0])
-    level = _Level(fronts, intrinsics, height_m, MOST_HIGHER_M if shows_images else MOST_HIGHER_ON_MATT_M)
+    level = _Level(
+        fronts,
+        intrinsics,
+        height_m - _table_m(height_m[ids == 0]),
+        MOST_HIGHER_M if shows_images else MOST_HIGHER_ON_MATT_M,
+    )
     for id_ in range(1, look.objects.count + 1):
         its = ids == id_
         crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
@@ -110,7 +113,8 @@ def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMa
 
 
 class _Level:
-    """Fronts to be brought to what outlines tell. height_m (H, W): of a sensor's depth over the table, NaN holes."""
+    """Fronts to be brought to what outlines tell. height_m (H, W): of a sensor's depth over where it has
+    the table, NaN holes."""
 
     def __init__(self, fronts: Fronts, intrinsics: Intrinsics, height_m: Map, most_higher_m: float) -> None:
         self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m
@@ -152,15 +156,14 @@ class _Level:
         return bool(its_own.mean() > SEEN_SHARE and np.median(height_m[its_own]) < FLATTEST_M + ABOUT_M)
 
     def _use_bowl(self, its: Mask, bowl: UprightSolid) -> bool:
-        """Puts a bowl in the place of a front that is no lid, and not far from it."""
+        """Puts a bowl in the place of a front that has its shape rather than a lid's, and is not far from it."""
         front_m, back_m, _ = bowl.seen(its, self._intrinsics)
         lid_m = replace(bowl, wall_m=None).seen(its, self._intrinsics)[0]
         over_bowl, over_lid = (self._fronts.higher(shape_m)[its] for shape_m in (front_m, lid_m))
         known = np.isfinite(over_bowl) & np.isfinite(over_lid)
         if not known.any() or not -MOST_LOWER_M < np.median(over_bowl[known]) < MOST_HIGHER_M:
             return False
-        from_bowl, from_lid = _unevenness(over_bowl[known]), _unevenness(over_lid[known])
-        if from_lid < from_bowl and (from_lid < LID_M or bowl.explained < WELL_EXPLAINED):
+        if _unevenness(over_lid[known]) < _unevenness(over_bowl[known]):  # a paperweight, a puck: fingers would hit it
             return False
         self._fronts.replace(its, front_m, back_m - front_m)
         return True
@@ -181,6 +184,12 @@ class _Level:
             return False
         self._fronts.bend(its, higher_m, crowd)
         return True
+
+
+def _table_m(height_m: Map) -> float:
+    """How high [m] a sensor has the table, by heights (N,) of what no object is on: it errs by a centimetre a metre."""
+    known = height_m[np.isfinite(height_m)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _has_shape(higher_m: Map) -> bool:

@@ -1,9 +1,10 @@
 """Whether depth is left and right swapped against colour: a table looks the same then, what stands on it does not.
 
 Two signs are taken together: depth ends where colour does (the rank of colour's gradient at depth's edges), and what
-is of one height is of one colour (their mutual information). Measured on 80 rendered scenes: of dense depth 97 % of the
-swapped are told, of a sensor's on diffuse tables 80 %; on glossy and glassy tables its edges are noise and say mostly
-nothing: of 582 right pictures of a sensor one mirror's sum was -0.17, by its edges alone.
+is of one height is of one colour (their mutual information); neither may speak against it. Measured on 80 rendered
+scenes by the sum alone: of dense depth 97 % of the swapped are told, of a sensor's on diffuse tables 80 % (by both, 180
+of 182 of those). On glossy and glassy tables its edges are noise and say mostly nothing: of 582 right pictures of a
+sensor one mirror's sum was -0.17, by its edges alone.
 """
 
 import cv2

@@ -46,6 +46,18 @@ def test_every_command_that_is_named_by_its_place_is_there() -> None:
     assert len(places) > 15 and all(resolve_name(place) for place in places)
 
 
+def test_a_command_computes_with_one_blas_thread_unless_told_otherwise() -> None:
+    program = (
+        "import os; from app.cli import main\ntry: main(['--help'])\nfinally: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    for given, wanted in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")):
+        clean = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=clean | given, capture_output=True, text=True
+        )
+        assert done.stdout.split()[-1] == wanted
+
+
 def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) -> None:
     done = vitro("--help", home=tmp_path, python=("-X", "importtime"))
     assert done.returncode == 0

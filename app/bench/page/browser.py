@@ -218,5 +218,6 @@ class Tab:
 
 
 def key_of(word: str) -> str:
-    """JavaScript that finds a key by what is written on it, or by a part of that."""
-    return f"{_KEYS}.find(b => b.innerText.includes({json.dumps(word)}))"
+    """JavaScript that finds a key by what is written on it, or by how that begins, or by a part of it."""
+    ways = "b.innerText === w", "b.innerText.startsWith(w)", "b.innerText.includes(w)"
+    return f"(w => {' || '.join(f'{_KEYS}.find(b => {way})' for way in ways)})({json.dumps(word)})"

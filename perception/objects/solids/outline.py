@@ -36,8 +36,8 @@ SURELY_ROUND, BOX_EXPLAINED = 0.95, 0.95
 ROUND, BALL_ROUND, BALL_EXPLAINED, BALL_WIDTHS_M = 0.85, 0.88, 0.95, (0.040, 0.070)
 
 
-#: What is low, at least this wide [m] and explained this well may be a bowl; what seems to stand on a foot of less than
-#: this share of its width rather is one.
+#: What is low, at least this wide [m] and explained this well may be a bowl. So may what seems taller, on a foot of
+#: less than this share of its width.
 BOWL_WIDTH_M, BOWL_EXPLAINED, NARROW = 0.060, 0.82, 0.45
 #: An outline that a box explains this much better than what is round is no bowl's: of 40 bowls' by .01 at most.
 BOX_BETTER = 0.03
@@ -73,8 +73,11 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     if (roundness := _roundness(its)) > ROUND:
         is_ball = roundness > BALL_ROUND and lying.explained > BALL_EXPLAINED
         is_ball &= BALL_WIDTHS_M[0] < lying.width_m < BALL_WIDTHS_M[1]
-        bowl = _read_bowl(fit_axes(its, intrinsics, plane)) if may_stand and not is_ball else None
-        return Outline(Kind.BALL, lying) if is_ball else bowl or Outline(Kind.UNKNOWN)
+        if is_ball:
+            return Outline(Kind.BALL, lying)
+        is_larger = lying.width_m > BALL_WIDTHS_M[1]
+        bowl = _read_bowl(fit_axes(its, intrinsics, plane)) if may_stand and is_larger else None
+        return bowl or Outline(Kind.UNKNOWN)
     is_flat = lying.width_m < FLAT_WIDTH_M
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least

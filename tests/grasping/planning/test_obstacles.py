@@ -13,7 +13,7 @@ from grasping.detection.registry import create_detector
 from grasping.detection.whole_objects import LEAST_HEIGHT_M
 from grasping.grasp_set import GraspSet
 from grasping.planning.gate.boxes import upright_boxes
-from grasping.planning.obstacles import FAR_M, DistanceField, bin_boxes
+from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, bin_boxes
 from grasping.scene_cloud import SceneCloud, hidden_behind
 from perception.depth_types import TableView
 from perception.objects.object_map import ObjectMap
@@ -66,6 +66,22 @@ def test_what_is_joined_is_as_near_as_the_nearest_of_all_and_nowhere_nearer() ->
     beyond[nothing.joined(*parts).near] = FAR_M
     assert (beyond == FAR_M).all()
     assert nothing.joined(nothing).distance_m.min() == np.float32(FAR_M)
+
+
+def test_a_field_is_the_same_inside_at_the_border_and_beyond_of_what_it_keeps() -> None:
+    rng = np.random.default_rng(1)
+    nothing = DistanceField.empty(CELL)
+    field = nothing.with_points(rng.uniform([0.05, 0.05, 0.01], [0.15, 0.15, 0.11], (300, 3))).with_boxes(
+        bin_boxes(CELL.bin)
+    )
+    whole = field.distance_m
+    points = nothing.origin_m + VOXEL_M * rng.uniform(-3.0, np.array(whole.shape) + 3.0, (20_000, 3))
+    index = np.floor((points - nothing.origin_m) / VOXEL_M).astype(int)
+    is_in = ((index >= 0) & (index < whole.shape)).all(axis=1)
+    expected = np.full(len(points), FAR_M, np.float32)
+    expected[is_in] = whole[tuple(index[is_in].T)]
+    np.testing.assert_array_equal(field.at(points), expected)
+    assert (nothing.at(points) == np.float32(FAR_M)).all() and is_in.any() and not is_in.all()
 
 
 def test_what_no_camera_sees_is_an_obstacle_to_planner_and_gate(flask: Tabletop) -> None:

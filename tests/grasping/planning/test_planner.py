@@ -13,7 +13,15 @@ from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import FAR_M, VOXEL_M, DistanceField, bin_boxes
-from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE, connect, is_path_free, smooth, time_path
+from grasping.planning.paths import (
+    ACCELERATION_SHARE,
+    SPEED_SHARE,
+    connect,
+    is_path_free,
+    least_time_s,
+    smooth,
+    time_path,
+)
 from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
 from hardware.robot.description import (
@@ -405,3 +413,19 @@ def test_the_cloud_is_the_world_as_the_camera_saw_it():
     cloud = SceneCloud.from_grasps(grasps, table_view())
     assert np.allclose(cloud.of(0), cylinder(*GLASS), atol=1e-5)
     assert len(cloud.of(1)) + len(cloud.without(1)) == len(grasps.cloud_m)
+
+
+def test_joints_that_are_no_numbers_or_beyond_a_limit_are_not_free():
+    beyond = np.where(np.arange(6) == 2, JOINT_UPPER_RAD + 0.1, PARK_JOINTS)
+    joints = np.array([PARK_JOINTS, np.full(6, np.nan), beyond])
+    assert checker().free(joints).tolist() == [True, False, False]
+    assert checker().free(joints[1:]).tolist() == [False, False] and not len(checker().free(joints[:0]))
+
+
+@pytest.mark.parametrize("phase", [Phase.PLACE, Phase.RETREAT])
+def test_no_motion_takes_less_than_the_time_that_places_are_ranked_by(phase: Phase):
+    rng = np.random.default_rng(3)
+    for far_rad in (0.02, 0.3, 1.5):
+        path = PARK_JOINTS + np.array([np.zeros(6), rng.uniform(-far_rad, far_rad, 6)])
+        least_s = float(least_time_s(path[1] - path[0], phase))
+        assert least_s <= time_path([path], phase).duration_s + 0.01 <= 1.2 * least_s + 0.1

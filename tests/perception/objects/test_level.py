@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -210,6 +211,18 @@ def test_clear_bowls_are_as_high_and_as_thin_as_their_outlines_say(too_high_m: f
     assert off_m(look, depth_m) < 0.008
     off = np.abs(look.front_m + look.objects.thickness_m - back_m)[look.objects.mask]
     assert np.nanmedian(off) < 0.008, "0.05 m was believed"
+
+
+@pytest.mark.parametrize("radii_m", [[0.04, 0.04], [0.03, 0.05], [0.05, 0.03]])
+def test_of_a_solid_of_a_bowls_outline_that_is_seen_roughly_no_shell_is_made(radii_m: list[float]) -> None:
+    """Fingers would come down on it."""
+    top_m = whole_view(solid(radii_m, [0.0, 0.035]), K)[0]
+    for seed in range(6):
+        rough_m = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 1, top_m.shape), (0, 0), 8.0)
+        given = seen((top_m + 0.012 * rough_m / rough_m.std()).astype(np.float32), 0.005)
+        front_m = at_level(given, TABLE.depth(RAYS), K, TABLE).front_m
+        too_low = _height(top_m) - _height(front_m) > 0.02
+        assert too_low[given.objects.mask].mean() < 0.1
 
 
 def test_a_lid_of_a_bowls_outline_is_none_nor_is_a_bowl_that_a_sensor_sees() -> None:
