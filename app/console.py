@@ -28,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.events import ErrorTold, Events, StageBegin, StageEnd
-from app.keys import read_key, read_line, require_terminal
+from app.keys import has_terminal, read_key, read_line, require_terminal
 from app.question import PAGE, Question, Reply
 from app.questions import Questions
 from app.terminal import Terminal, styled, write_nowhere
@@ -224,6 +224,8 @@ class Console:
         menu = "  ".join(f"[bold]{key}[/] {meaning}" for key, meaning in question.choices.items())
         self._rich.bell()
         self.say(f"{question.text}  {menu}")
+        if not has_terminal():
+            self.say("    no key can be pressed here, as standard input is not a terminal: answer on the page")
         read = read_line if question.takes_text else read_key
         with self.questions.ask(question) as asked:
             while asked.answer is None:

@@ -126,6 +126,10 @@ def names_in(text: str, choices: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+#: What click says of a word that no argument takes; who forgot an option's dashes is told of it.
+_EXTRA = re.compile(r"unexpected extra argument\S* \(([^\s)]+)")
+
+
 class OptionsCommand(TyperCommand):
     """Tells which choice was meant by one that there is not, in words that are none of pydantic's."""
 
@@ -138,6 +142,9 @@ class OptionsCommand(TyperCommand):
                 error.message = error.message.removeprefix("Value error, ")
                 given, _, choices = error.message.partition(" is not one of ")
                 error.message += did_you_mean(given.strip("'"), re.findall("'(.+?)'", choices))
+            elif extra := _EXTRA.search(error.message):
+                options = [option for parameter in self.params for option in parameter.opts if option.startswith("--")]
+                error.message += did_you_mean(f"--{extra[1]}", options)
             if "--json" in asked:
                 _tell_wrong_usage(error, ctx.command_path)
             raise

@@ -195,6 +195,12 @@ def test_a_mistyped_name_is_told_with_the_one_that_was_meant(find, given: str, m
     assert caught.value.cause.partition("Did you mean ")[2] == (f"{meant!r}?" if meant else "")
 
 
+def test_a_word_that_lacks_an_options_dashes_is_told_with_it(tmp_path: Path) -> None:
+    done = vitro("trials", "label", "1", "sucess", home=tmp_path)
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2 and "(sucess) Did you mean '--success'?" in told
+
+
 WAITS = """
 import sys, time
 from app import cli

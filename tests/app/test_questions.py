@@ -80,7 +80,9 @@ def test_a_key_that_means_nothing_is_answered_by_those_that_do(
     console = Console()
     console.questions.is_answered_elsewhere = True
     assert [console.ask(Question("Move?", MOVE)).key for _ in range(2)] == ["y", "n"]
-    assert capsys.readouterr().out.count("not a key of this question: y move  n skip") == 1
+    told = capsys.readouterr().out
+    assert told.count("not a key of this question: y move  n skip") == 1
+    assert told.count("no key can be pressed here") == 2, "a test's input is no terminal"
 
 
 def test_nobody_to_answer_refuses() -> None:
