@@ -220,7 +220,13 @@ cli.main(["dry-run"])
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_command_that_is_told_to_end_ends_as_by_ctrl_c(number: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", WAITS, "60"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS, "60"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # which tests in the background may have off
+    ) as running:
         assert running.stdout is not None and running.stdout.readline() == "begun\n"
         running.send_signal(number)
         told = json.loads(running.stdout.read())
