@@ -113,8 +113,8 @@ def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMa
 
 
 class _Level:
-    """Fronts to be brought to what outlines tell. height_m (H, W): of a sensor's depth over where it has
-    the table, NaN holes."""
+    """Fronts to be brought to what outlines tell. height_m (H, W): of a sensor's depth over where it has the table, NaN
+    holes."""
 
     def __init__(self, fronts: Fronts, intrinsics: Intrinsics, height_m: Map, most_higher_m: float) -> None:
         self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m

@@ -34,8 +34,6 @@ SURELY_ROUND, BOX_EXPLAINED = 0.95, 0.95
 #: fills it so well, is so well explained as one, and so wide [m], is one: what is smaller may be the bowl of a spoon,
 #: what is larger is a bowl.
 ROUND, BALL_ROUND, BALL_EXPLAINED, BALL_WIDTHS_M = 0.85, 0.88, 0.95, (0.040, 0.070)
-
-
 #: What is low, at least this wide [m] and explained this well may be a bowl. So may what seems taller, on a foot of
 #: less than this share of its width.
 BOWL_WIDTH_M, BOWL_EXPLAINED, NARROW = 0.060, 0.82, 0.45
@@ -71,13 +69,10 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     if lying is None:
         return Outline(Kind.UNKNOWN)
     if (roundness := _roundness(its)) > ROUND:
-        is_ball = roundness > BALL_ROUND and lying.explained > BALL_EXPLAINED
-        is_ball &= BALL_WIDTHS_M[0] < lying.width_m < BALL_WIDTHS_M[1]
-        if is_ball:
+        if roundness > BALL_ROUND and _is_ball(lying):
             return Outline(Kind.BALL, lying)
         is_larger = lying.width_m > BALL_WIDTHS_M[1]
-        bowl = _read_bowl(fit_axes(its, intrinsics, plane)) if may_stand and is_larger else None
-        return bowl or Outline(Kind.UNKNOWN)
+        return _read_bowl(fit_axes(its, intrinsics, plane) if may_stand and is_larger else [])
     is_flat = lying.width_m < FLAT_WIDTH_M
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
@@ -92,19 +87,23 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
         return Outline(Kind.BOX, box)
     if upright is None or not may_stand or stands < UPRIGHT_EXPLAINED:
         return Outline(Kind.UNKNOWN)
-    if is_low or 2 * upright.radii_m[0] < NARROW * upright.width_m:
-        bowl = None if box is not None and box.explained > stands + BOX_BETTER else _read_bowl(solids)
-        return bowl or Outline(Kind.UNKNOWN if is_low else Kind.UPRIGHT, None if is_low else upright)
-    return Outline(Kind.UPRIGHT, upright)
+    is_box = box is not None and box.explained > stands + BOX_BETTER
+    may_be_bowl = (is_low or 2 * upright.radii_m[0] < NARROW * upright.width_m) and not is_box
+    bowl = _read_bowl(solids if may_be_bowl else [])
+    return bowl if is_low or bowl.solid is not None else Outline(Kind.UPRIGHT, upright)
 
 
-def _read_bowl(solids: Sequence[UprightSolid]) -> Outline | None:
-    """The bowl among what about all axes explains an outline, None if there is none that is low and wide enough."""
+def _is_ball(lying: LyingSolid) -> bool:
+    return lying.explained > BALL_EXPLAINED and BALL_WIDTHS_M[0] < lying.width_m < BALL_WIDTHS_M[1]
+
+
+def _read_bowl(solids: Sequence[UprightSolid]) -> Outline:
+    """The bowl among what about all axes explains an outline, unknown if none is low and wide enough."""
     if not solids:
-        return None
+        return Outline(Kind.UNKNOWN)
     bowl = as_bowl(solids)
     is_bowl = bowl.width_m > BOWL_WIDTH_M and bowl.height_m < LOW * bowl.width_m and bowl.explained > BOWL_EXPLAINED
-    return Outline(Kind.BOWL, bowl) if is_bowl else None
+    return Outline(Kind.BOWL, bowl) if is_bowl else Outline(Kind.UNKNOWN)
 
 
 def is_tall(outline: Outline) -> bool:

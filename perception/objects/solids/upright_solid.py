@@ -93,11 +93,6 @@ class UprightSolid:
         return front_m, back_m, met & inside[:, 0]
 
 
-def fit_upright(its: Mask, intrinsics: Intrinsics, plane: Plane) -> UprightSolid | None:
-    """The solid of a mask (H, W), None where no circle on the table lies within it, or none of its rays meets one."""
-    return widest_foot(fit_axes(its, intrinsics, plane))
-
-
 def widest_foot(solids: Sequence[UprightSolid]) -> UprightSolid | None:
     """Of `fit_axes`, the farthest that explains the outline as well as any; None of none."""
     most = max((solid.explained for solid in solids), default=0.0)
@@ -113,7 +108,8 @@ def as_bowl(solids: Sequence[UprightSolid]) -> UprightSolid:
 
 
 def fit_axes(its: Mask, intrinsics: Intrinsics, plane: Plane) -> list[UprightSolid]:
-    """The best solid of a mask (H, W) about axes at every distance, the nearest first."""
+    """The best solid of a mask (H, W) about axes at every distance, the nearest first; none where no circle on the
+    table lies within it, or none of its rays meets the table."""
     R, eye_m = plane.axes(), np.array([0.0, 0.0, -plane.offset_m])
     along = intrinsics.rays()[its].astype(float) @ R
     # Rays that hardly meet the table are of no foot.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.solids.upright_solid import UprightSolid, fit_upright
+from perception.objects.solids.upright_solid import UprightSolid, fit_axes, widest_foot
 from tests.support.scenes.solids import whole_view
 
 #: A camera that looks down on a table.
@@ -78,7 +78,7 @@ def outline(solid: UprightSolid) -> Mask:
 def test_an_outline_tells_place_height_and_width(shape: str, down_deg: float, aside_m: float) -> None:
     plane = table(down_deg)
     true = standing(shape, plane, aside_m)
-    found = fit_upright(outline(true), K, plane)
+    found = widest_foot(fit_axes(outline(true), K, plane))
     assert found is not None and found.explained > 0.93
     assert np.linalg.norm(found.center_m - true.center_m) < 0.010
     assert abs(found.heights_m[-1] - true.heights_m[-1]) < 0.016
@@ -95,7 +95,7 @@ def test_holes_and_ragged_edges_move_it_little(shape: str) -> None:
     mask[edge & (rng.random(mask.shape) < 0.3)] = False
     rows, columns = np.nonzero(cv2.erode(mask.astype(np.uint8), np.ones((9, 9), np.uint8)))
     mask[rows[len(rows) // 2], columns[len(rows) // 2] - 1 : columns[len(rows) // 2] + 2] = False
-    found = fit_upright(mask, K, plane)
+    found = widest_foot(fit_axes(mask, K, plane))
     assert found is not None and np.linalg.norm(found.center_m - true.center_m) < 0.015
 
 
@@ -114,7 +114,7 @@ def test_a_ray_enters_and_leaves_it_where_it_is_as_wide_as_that() -> None:
 def test_nothing_round_and_upright_has_the_outline_of_a_lying_bar() -> None:
     bar = np.zeros((240, 424), np.uint8)
     cv2.line(bar, (120, 60), (300, 180), 1, 16)
-    found = fit_upright(bar > 0, K, table(50.0))
+    found = widest_foot(fit_axes(bar > 0, K, table(50.0)))
     assert found is None or found.explained < 0.6
 
 
@@ -122,14 +122,14 @@ def test_what_no_ray_to_the_table_shows_is_no_solid() -> None:
     level = Plane(np.array([0.0, -1.0, 0.0]), -0.62)
     above_horizon = np.zeros((240, 424), bool)
     above_horizon[20:80, 180:240] = True
-    assert fit_upright(above_horizon, K, level) is None
+    assert widest_foot(fit_axes(above_horizon, K, level)) is None
 
 
 def test_a_camera_that_looks_straight_down_sees_a_disc_where_it_is() -> None:
     plane = Plane(np.array([0.0, 0.0, -1.0]), -0.62)
     mask = np.zeros((240, 424), np.uint8)
     cv2.circle(mask, (251, 119), 30, 1, -1)
-    found = fit_upright(mask > 0, K, plane)
+    found = widest_foot(fit_axes(mask > 0, K, plane))
     assert found is not None
     assert abs(np.linalg.norm(found.center_m) - 40 / 610 * 0.62) < 0.012
     assert abs(found.radii_m[0] - 30 / 610 * 0.62) < 0.006
@@ -137,5 +137,5 @@ def test_a_camera_that_looks_straight_down_sees_a_disc_where_it_is() -> None:
 
 @pytest.mark.parametrize("down_deg", [3.0, 30.0])
 def test_a_whole_picture_is_looked_at_in_few_pixels_and_is_no_thing(down_deg: float) -> None:
-    found = fit_upright(np.ones((240, 424), bool), K, table(down_deg))
+    found = widest_foot(fit_axes(np.ones((240, 424), bool), K, table(down_deg)))
     assert found is None or found.explained < 0.8
