@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from core.errors import TrialError
 from trials.columns import values_of
@@ -16,6 +16,9 @@ from trials.table import is_counted, label_of, labels, record_of, trials
 
 _PREFIX = "label_"
 _ROWS_AT_ONCE = 1_000
+# Built once: building them anew takes as long as asking.
+_INSERT = labels.insert().returning(labels)
+_HISTORY = select(labels).where(labels.c.trial == bindparam("of")).order_by(labels.c.made, labels.c.id)
 
 
 class LabelStore(LogConnection):
@@ -32,9 +35,8 @@ class LabelStore(LogConnection):
             # A clock that was set back must not put a newer label before an older one.
             earlier = self._history(connection, label.trial)
             made = max([label.made, *(known.made + timedelta(microseconds=1) for known in earlier)])
-            row = labels.insert().values(values_of(replace(label, made=made, undone=None))).returning(labels.c.id)
-            id_ = connection.execute(row).scalar_one()
-            return self.read(connection, select(labels).where(labels.c.id == id_), label_of)[0]
+            row = values_of(replace(label, made=made, undone=None))
+            return self.read(connection, _INSERT, label_of, row)[0]
 
     def undo(self, trial: int | None = None, by: str = "") -> Label:
         """Takes back the newest label that stands, of one trial, or of the log those that `by` gave: what others, the
@@ -108,8 +110,7 @@ class LabelStore(LogConnection):
             last = several[-1].trial.id
 
     def _history(self, connection: Connection, trial: int) -> tuple[Label, ...]:
-        query = select(labels).where(labels.c.trial == trial).order_by(labels.c.made, labels.c.id)
-        return self.read(connection, query, label_of)
+        return self.read(connection, _HISTORY, label_of, {"of": trial})
 
     def demand_ended(self, record: TrialRecord) -> None:
         """Raises a TrialError for a trial that has not come to its end yet."""

@@ -1,13 +1,13 @@
 """What everything that reads and writes the log goes through: transactions, and rows that can be trusted."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Executable, bindparam, select, text
 
 from core.errors import StorageError, TrialError
 from trials.database import may_write, open_database, open_salvaged
@@ -18,6 +18,8 @@ from trials.table import campaign_of, campaigns, label_of, labels, record_of, tr
 Value = TypeVar("Value")
 #: What the database's types and ours raise over a row that somebody edited.
 _EDITED = (ValueError, TypeError, LookupError, RecursionError)
+_TRIAL = select(trials).where(trials.c.id == bindparam("row"))
+_LOCKED_TRIAL = _TRIAL.with_for_update()
 #: Table -> how its rows are read, what they are called.
 _ROWS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     trials: (record_of, "Trial"),
@@ -80,16 +82,25 @@ class LogConnection:
             yield connection
 
     def _get(self, connection: Connection, trial: int, is_changed: bool = True) -> TrialRecord:
-        query = select(trials).where(trials.c.id == trial)
-        records = self.read(connection, query.with_for_update() if is_changed else query, record_of)
+        records = self.read(connection, _LOCKED_TRIAL if is_changed else _TRIAL, record_of, {"row": trial})
         if not records:
             raise TrialError(f"There is no trial {trial} in {self.where}.", "List them: python main.py trials list")
         return records[0]
 
-    def read(self, connection: Connection, query: Select[Any], make: Callable[[Any], Value]) -> tuple[Value, ...]:
-        """Raises a TrialError that names the first row that cannot be read."""
+    def read(
+        self,
+        connection: Connection,
+        query: Executable,
+        make: Callable[[Any], Value],
+        values: Mapping[str, Any] | None = None,
+    ) -> tuple[Value, ...]:
+        """What a question answers, or a change returns, told `values` for what it leaves open.
+
+        Raises:
+            TrialError: names the first row that cannot be read.
+        """
         try:
-            return tuple(map(make, connection.execute(query).all()))
+            return tuple(map(make, connection.execute(query, values).all()))
         except _EDITED:
             for table in _ROWS:
                 self._demand_readable(connection, table)

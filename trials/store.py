@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, String, func, select, type_coerce
+from sqlalchemy import Connection, Select, String, bindparam, func, select, type_coerce
 
 from core.errors import TrialError
 from trials.campaign_store import CampaignStore
@@ -20,6 +20,9 @@ from trials.table import is_open, record_of, trials
 
 #: A row left open by another host, whose processes cannot be seen from here, counts as ended after this.
 ABANDONED_AFTER = timedelta(days=1)
+# Built once, and told values apart: naming 40 columns anew takes as long as writing them.
+_INSERT = trials.insert().returning(trials.c.id)
+_UPDATE = trials.update().where(trials.c.id == bindparam("row")).returning(trials)
 
 
 class TrialStore(LabelStore, CampaignStore):
@@ -48,9 +51,9 @@ class TrialStore(LabelStore, CampaignStore):
     def begin(self, record: TrialRecord) -> TrialRecord:
         """Commits the row of a trial that is about to start; the record with its id. On return it is on disk."""
         record = replace(record, uuid=record.uuid or uuid4().hex)
-        row = trials.insert().values(**values_of(record), **values_of(ProcessStamp.own()))
+        row = values_of(record) | values_of(ProcessStamp.own())
         with self.writing() as connection:
-            return replace(record, id=connection.execute(row.returning(trials.c.id)).scalar_one())
+            return replace(record, id=connection.execute(_INSERT, row).scalar_one())
 
     def update(self, record: TrialRecord) -> TrialRecord:
         """Writes what is known by now about an open trial; an outcome ends it, and it is never changed again.
@@ -72,8 +75,8 @@ class TrialStore(LabelStore, CampaignStore):
                     f"Trial {record.id} in {self.where} has already ended ({known.outcome}) and is not written again.",
                     "Begin a new trial.",
                 )
-            _write(connection, replace(record, uuid=known.uuid))  # given once, whatever the record was made from
-            return self._get(connection, record.id)
+            # Its uuid was given once, whatever the record was made from.
+            return self._write(connection, replace(record, uuid=known.uuid))
 
     def annotate(self, trial: int, **findings: Any) -> None:
         """Adds what later work found out about an ended trial, as `notes["later"]`; all else stays as it is.
@@ -85,7 +88,7 @@ class TrialStore(LabelStore, CampaignStore):
             if known.outcome is None:
                 raise TrialError(f"Trial {trial} in {self.where} is still running.", "Wait for its end.")
             later = {**known.notes.get("later", {}), **findings}
-            _write(connection, replace(known, notes={**known.notes, "later": later}))
+            self._write(connection, replace(known, notes={**known.notes, "later": later}))
 
     def count_objects(self, of: Sequence[int], objects: int) -> None:
         """Writes how many objects the scene of these trials held, which its end alone tells; all else stays."""
@@ -126,9 +129,9 @@ class TrialStore(LabelStore, CampaignStore):
         with self.reading() as connection:
             return self.read(connection, query, record_of)
 
-
-def _write(connection: Connection, record: TrialRecord) -> None:
-    connection.execute(trials.update().where(trials.c.id == record.id).values(values_of(record)))
+    def _write(self, connection: Connection, record: TrialRecord) -> TrialRecord:
+        """The row as it is now."""
+        return self.read(connection, _UPDATE, record_of, {"row": record.id, **values_of(record)})[0]
 
 
 def _settle_the_dead(connection: Connection) -> None:
