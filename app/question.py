@@ -11,13 +11,15 @@ KEY, PAGE = "key", "page"
 class Question:
     """id: of no other question of this process. choices: key -> what it means. subject: what it is about, for who
     draws it (`approve`, `label`, ...). enter: the key that Enter stands for, if any. takes_text: a line of free text is
-    an answer (under the key "")."""
+    an answer (under the key ""). trial: the number of the one that it is about, an earlier one too; 0 where it names
+    none."""
 
     text: str
     choices: Mapping[str, str]
     subject: str = ""
     enter: str = ""
     takes_text: bool = False
+    trial: int = 0
     id: int = field(default_factory=itertools.count(1).__next__)
 
 

@@ -134,4 +134,4 @@ def _question(record: TrialRecord, suggestion: Suggestion, note: str, has_before
     choices = CHOICES | {"y": f"{CHOICES['y']}: {suggestion.value}"}
     if not has_before:
         del choices["u"]
-    return Question(f"Trial {record.id}, {said}", choices, "label", enter="y")
+    return Question(f"Trial {record.id}, {said}", choices, "label", enter="y", trial=record.id)

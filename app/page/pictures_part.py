@@ -1,11 +1,13 @@
 """The page's pictures: colour with tags and grasps, and depth as the sensor and the estimator have it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.events import Event, PictureTold, TrialBegin, TrialChange
+from app.events import Event, PictureTold, QuestionOpen, TrialBegin, TrialChange
 from app.page.images import fit_width, placeholder
 from app.run.trial import Trial
 from grasping.pictures import draw_grasps
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from viser import ViserServer
 
 _SHOWN_GRASPS = 5
+#: Of so many trials pictures are kept to be shown again, some megabytes each.
+_KEPT = 8
 _COLOR = "colour, tags, grasps"
 _AWAITED = {
     _COLOR: "no picture yet: the camera takes it at capture",
@@ -23,23 +27,39 @@ _AWAITED = {
 }
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What a picture's place shows."""
+
+    label: str
+    image: NDArray[np.uint8]
+    visible: bool
+
+
 class PicturesPart:
-    """Draws anew only what a stage has added to."""
+    """Draws anew only what a stage has added to. A question about an earlier trial shows what that one looked like."""
 
     def __init__(self, server: "ViserServer") -> None:
-        self._color, self._sensor, self._depth = (
+        self._places = self._color, self._sensor, self._depth = tuple(
             server.gui.add_image(placeholder(words), label=label, format="jpeg", jpeg_quality=80)
             for label, words in _AWAITED.items()
         )
         self._estimator = ""
         self._drawn: tuple[object, ...] = ()
+        #: By a trial's number, and which of them is shown.
+        self._kept: dict[int, list[_Shown]] = {}
+        self._trial = 0
 
     def hear(self, event: Event) -> None:
         if isinstance(event, PictureTold):
             self._color.label = event.title
             self._color.image = fit_width(event.picture)
+        if isinstance(event, QuestionOpen) and event.question.trial:
+            self._recall(event.question.trial)
         if isinstance(event, TrialBegin):
-            self._color.label = _COLOR
+            self._keep()
+            self._trial, self._drawn = event.record.id, ()
+            self._show([_Shown(label, placeholder(words), True) for label, words in _AWAITED.items()])
             self._estimator = event.estimator_shown or event.record.estimator
         if isinstance(event, TrialChange) and event.trial.frame is not None:
             trial = event.trial
@@ -54,6 +74,24 @@ class PicturesPart:
 
     def tick(self, now_s: float) -> None:
         """Nothing changes by itself."""
+
+    def _keep(self) -> None:
+        self._kept[self._trial] = [_Shown(place.label, place.image, place.visible) for place in self._places]
+        for old in list(self._kept)[:-_KEPT]:
+            del self._kept[old]
+
+    def _recall(self, trial: int) -> None:
+        """Of one whose pictures are no longer kept it says so."""
+        if trial == self._trial:
+            return
+        self._keep()
+        gone = placeholder(f"trial {trial}: see its folder, or replay it")
+        self._show(self._kept.get(trial, [_Shown(label, gone, True) for label in _AWAITED]))
+        self._trial = trial
+
+    def _show(self, pictures: Sequence[_Shown]) -> None:
+        for place, shown in zip(self._places, pictures, strict=True):
+            place.label, place.image, place.visible = shown.label, shown.image, shown.visible
 
     def _show_depth(self, trial: Trial) -> None:
         """Both in one range of colours."""

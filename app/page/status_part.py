@@ -31,12 +31,14 @@ class StatusPart:
 
     def __init__(self, server: "ViserServer") -> None:
         self._html = server.gui.add_html("")
-        self._progress, self._trial, self._fault, self._end = "", "", "", ""
+        self._progress, self._fault, self._end = "", "", ""
         self._share: float | None = None
         self._bar: Any = server.gui.add_progress_bar(0.0, visible=False)
         self._stage: tuple[str, float] | None = None
         self._arm, self._is_asked = "", False
-        self._is_practice, self._attempt = False, 1
+        self._is_practice = False
+        #: What is told of each trial, and its last attempt, by its number; which is told now, 0 none.
+        self._trials, self._shown = {0: ("", 1)}, 0
         self._due_s = 0.0
 
     def hear(self, event: Event) -> None:
@@ -44,14 +46,14 @@ class StatusPart:
             case SessionProgress(text, done, of, is_practice):
                 self._progress, self._share, self._is_practice = text, done / max(of, 1), is_practice
             case CampaignEnd():
-                self._progress, self._trial, self._share, self._attempt = "The campaign is complete.", "", 1.0, 1
+                self._progress, self._share, self._shown = "The campaign is complete.", 1.0, 0
             case TrialBegin(record):
                 name = event.estimator_shown or record.estimator
                 number = "nothing of it is kept" if self._is_practice else f"no. {record.id} in the log"
-                self._trial = f"{number}: {record.surface} table, scene {record.seed}, depth by {name}"
-                self._fault, self._attempt = "", 1
+                self._trials[record.id] = f"{number}: {record.surface} table, scene {record.seed}, depth by {name}", 1
+                self._fault, self._shown = "", record.id
             case TrialChange(trial):
-                self._attempt = len(trial.attempts)
+                self._trials[self._shown] = self._trials[self._shown][0], len(trial.attempts)
             case StageBegin(name):
                 self._stage = name, time.monotonic()
             case StageEnd():
@@ -60,8 +62,12 @@ class StatusPart:
                 self._arm = arm
             case MotionEnd():
                 self._arm = ""
-            case QuestionOpen() | QuestionEnd():
-                self._is_asked = isinstance(event, QuestionOpen)
+            case QuestionOpen(question):
+                self._is_asked = True
+                if question.trial in self._trials:  # it may be about one before the last
+                    self._shown = question.trial or self._shown
+            case QuestionEnd():
+                self._is_asked = False
             case ErrorTold(cause, remedy):
                 self._fault = f"{escape(cause)}<br><b>→</b> {escape(remedy)}"
         self._due_s = 0.0
@@ -80,8 +86,9 @@ class StatusPart:
 
     def _content(self, now_s: float) -> str:
         kind, words = self._state(now_s)
-        attempt = f"attempt {self._attempt}" if self._attempt > 1 else ""
-        lines = " · ".join(escape(line) for line in (self._progress, self._trial, attempt) if line)
+        trial, number = self._trials[self._shown]
+        attempt = f"attempt {number}" if number > 1 else ""
+        lines = " · ".join(escape(line) for line in (self._progress, trial, attempt) if line)
         fault = f'<div class="fault">{self._fault}</div>' if self._fault else ""
         # The stamp lets a test tell how old is what a browser shows.
         return (

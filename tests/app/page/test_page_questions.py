@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.bench.page.browser import Browser, Tab, key_of
@@ -27,10 +28,12 @@ from app.events import (
 from app.interrupts import Interrupts
 from app.labels.labelling import CHOICES
 from app.page.live_page import LivePage
+from app.page.pictures_part import PicturesPart
 from app.paths import cell_file
 from app.question import PAGE, Question, Reply
 from app.run.trial import Trial
 from core.cell import load_cell
+from tests.support.drawn_cell import CELL, draw_frame
 from tests.support.trial_rows import row
 from trials.label import REASON_KEYS, FailureReason, Label, LabelValue
 from trials.record import Outcome, Reason, TrialRecord
@@ -216,6 +219,41 @@ def test_practice_is_called_so_and_a_further_attempt_is_told(desk: Desk, tab: Ta
     assert "in the log" not in tab.text() and "attempt" not in tab.text()
     tell(TrialChange(Trial("reflective", 3).again()))
     tab.until("document.body.innerText.includes('attempt 2')")
+
+
+def test_a_question_about_an_earlier_trial_shows_its_heading_and_its_pictures(desk: Desk, tab: Tab) -> None:
+    tell, seen = desk.console.events.tell, {}
+    (pictures,) = [part for part in desk.page._parts if isinstance(part, PicturesPart)]
+    tell(SessionProgress("trial 2 of 6", 1, 6))
+    for id in (7, 8):  # nothing is asked of the first before the second begins, as with two arms at once
+        tell(TrialBegin(replace(running(), id=id, seed=id), Path("x")))
+        tell(TrialChange(Trial("translucent", id, frames=(draw_frame(CELL, noise=2.0 * id, seed=id),))))
+        tab.until(f"document.body.innerText.includes('no. {id} in the log')")
+        desk.ask(Question("Ready?", {"y": "yes"}))
+        tab.press("yes")
+        desk.answered()
+        seen[id] = pictures._color.image
+    assert not np.array_equal(seen[7], seen[8])
+    for id in (8, 7, 8):
+        desk.ask(Question(f"Trial {id}?", CHOICES, "label", trial=id))
+        tab.press("later")
+        desk.answered()
+        assert f"no. {id} in the log: translucent table, scene {id}" in tab.text()
+        assert np.array_equal(pictures._color.image, seen[id])
+
+
+def test_a_trial_begins_without_the_pictures_of_the_one_before(desk: Desk, tab: Tab) -> None:
+    tell = desk.console.events.tell
+    (pictures,) = [part for part in desk.page._parts if isinstance(part, PicturesPart)]
+    tell(TrialBegin(running(), Path("x")))
+    tell(TrialChange(Trial("translucent", 3, frames=(draw_frame(CELL),))))
+    tell(SessionProgress("trial 2 of 6", 1, 6))
+    tell(TrialBegin(replace(running(), id=9), Path("x")))
+    tab.until("document.body.innerText.includes('no. 9 in the log')")
+    desk.ask(Question("Ready?", {"y": "yes"}))
+    tab.press("yes")
+    desk.answered()
+    assert np.ptp(pictures._color.image, axis=-1).max() == 0  # a grey panel with a word
 
 
 def test_results_follow_the_labels_and_what_is_unconfirmed_says_so(desk: Desk, tab: Tab) -> None:
