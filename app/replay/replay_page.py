@@ -29,7 +29,7 @@ class ReplayPage(PlayingPage):
         self._timeline, self._cell = timeline, cell
         server, gui = self._server.viser, self._server.viser.gui
         gui.add_html(f'<div class="vitro">{heading}</div>')
-        self._transport = Transport(server, timeline.duration_s, timeline.steps_s)
+        self._transport = Transport(server, timeline.duration_s, timeline.steps_s, timeline.seen_s)
         self._planned: Any = gui.add_checkbox("arm as planned (teal)", True)
         self._cloud: Any = gui.add_checkbox("cloud", True)
         tabs = gui.add_tab_group()

@@ -57,6 +57,12 @@ class Timeline:
     cameras: tuple[tuple[float, NDArray[np.float64]], ...]
 
     @property
+    def seen_s(self) -> float:
+        """When the first of every kind of picture was there, and nothing had moved yet; 0 where there is none."""
+        kinds = (self.colors, self.depths, self.estimates, self.clouds)
+        return max((kind[0][0] for kind in kinds if kind), default=0.0)
+
+    @property
     def steps_s(self) -> tuple[float, ...]:
         """When something was said, each time once."""
         return tuple(sorted({note.time_s for note in self.notes}))

@@ -17,12 +17,15 @@ SPEEDS = {"1/4": 0.25, "1/2": 0.5, "1": 1.0, "2": 2.0, "4": 4.0}
 class Transport:
     """Where a replay is. Only `tick` moves it by itself; every tab sees the same slider."""
 
-    def __init__(self, server: "ViserServer", duration_s: float, steps_s: Sequence[float]) -> None:
+    def __init__(
+        self, server: "ViserServer", duration_s: float, steps_s: Sequence[float], begin_s: float = 0.0
+    ) -> None:
+        """begin_s: where it opens."""
         gui = server.gui
         self._duration_s, self._steps_s = duration_s, list(steps_s)
         self._then_s: float | None = None
         most_s = max(STEP_S, STEP_S * round(duration_s / STEP_S))
-        self._slider: Any = gui.add_slider("time [s]", 0.0, most_s, STEP_S, 0.0)
+        self._slider: Any = gui.add_slider("time [s]", 0.0, most_s, STEP_S, min(_step_from(begin_s), most_s))
         self._play = gui.add_button("Play", color=GO)
         self._back = gui.add_button("◀ step", color=PLAIN)
         self._on = gui.add_button("step ▶", color=PLAIN)
@@ -58,10 +61,10 @@ class Transport:
         if direction > 0:
             number = bisect_right(self._steps_s, at_s + STEP_S / 2)
             goal_s = self._steps_s[number] if number < len(self._steps_s) else self._duration_s
-            goal_s = STEP_S * -(-goal_s // STEP_S)  # not before what was said
+            goal_s = _step_from(goal_s)  # not before what was said
         else:
             number = bisect_left(self._steps_s, at_s - 1.5 * STEP_S) - 1
-            goal_s = STEP_S * -(-self._steps_s[number] // STEP_S) if number >= 0 else 0.0
+            goal_s = _step_from(self._steps_s[number]) if number >= 0 else 0.0
         self._slider.value = min(max(goal_s, 0.0), float(self._slider.max))
 
     def tick(self, now_s: float) -> None:
@@ -78,3 +81,8 @@ class Transport:
                 return
             time_s = 0.0
         self._slider.value = time_s
+
+
+def _step_from(time_s: float) -> float:
+    """The slider's first step that is not before a time."""
+    return STEP_S * -(-time_s // STEP_S)

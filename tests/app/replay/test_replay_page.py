@@ -71,6 +71,16 @@ def test_the_page_draws_what_the_recording_has_at_a_time_and_lets_nobody_else_in
         assert page._points is None and "outcome" not in page._notes.content
 
 
+def test_a_replay_opens_where_all_its_pictures_are_there_and_nothing_has_moved(done: RecordedTrial) -> None:
+    timeline = timeline_of(read_recording(done.recording))
+    with closing(ReplayPage(timeline, CELL, "trial 1", "127.0.0.1")) as page:
+        page.rest()
+        at_s = page._transport.time_s
+        page.draw(at_s)
+        assert all(np.ptp(handle.image) > 100 for handle in page._images.values()) and page._points is not None
+        assert 0 < at_s < timeline.planned[done.trial.plan.arm].times_s[0]
+
+
 def test_a_trial_without_a_recording_is_shown_by_its_frame(tmp_path: Path) -> None:
     frame = draw_frame(CELL)
     timeline = timeline_of_frames([frame], None)
