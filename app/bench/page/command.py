@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +45,15 @@ WAYS = ("no page", "page", "page in a browser")
 
 @dataclass(frozen=True)
 class PageCost:
-    """cycle_s: median of a trial's stages. added: its share over no page, in pairs of the same scene, median. ages_s:
-    of what the browser showed, median, 95th percentile and largest; None where none did."""
+    """cycle_s: median of a trial's stages. added: its share over no page, in pairs of the same scene, median.
+    processor_s, browser_s: what a trial has this process, and a browser, compute, median; no other load adds to it.
+    ages_s: of what the browser showed, median, 95th percentile and largest; None where none did."""
 
     way: str
     cycle_s: float
     added: float
+    processor_s: float
+    browser_s: float
     ages_s: tuple[float, float, float] | None
 
 
@@ -65,6 +68,7 @@ def bench_page(options: BenchPageOptions) -> int:
         raise ConfigurationError("No chromium was found to open the page in.", "Install it: apt-get install chromium")
     console, cell = Console(options.as_json), load_cell(cell_file("sim"))
     cycles: dict[str, list[float]] = {way: [] for way in WAYS}
+    computed_s: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     ages: list[float] = []
     with (
         closing(open_world(cell, "sim", options.seed)) as world,
@@ -81,15 +85,17 @@ def bench_page(options: BenchPageOptions) -> int:
             # Pictures of a second look while an arm moves are rendered once, and remembered too.
             session.run_scene("diffuse", options.seed + number, 1)
             for way in WAYS[number % 3 :] + WAYS[: number % 3]:
-                with _open_page(way, cell, quiet, interrupts, world, options.detail, ages):
+                with _open_page(way, cell, quiet, interrupts, world, options.detail, ages) as browser_s:
+                    begun_s = time.process_time(), browser_s()
                     session.run_scene("diffuse", options.seed + number, 1)
+                    computed_s[way].append((time.process_time() - begun_s[0], browser_s() - begun_s[1]))
                 stages_s = log.get(log.ids[-1]).stages_s
                 seconds = sum(stages_s.values()) - stages_s.get("capture", 0.0)
                 cycles[way].append(seconds)
                 console.say(f"  scene {options.seed + number}, {way}: {seconds:.2f} s")
-    costs = [_cost(way, cycles, ages) for way in WAYS]
-    rows = [(one.way, f"{one.cycle_s:.2f}", f"{one.added:+.1%}", _ages_text(one)) for one in costs]
-    console.table("The page's cost", ("", "cycle [s]", "added", "shown after [ms]: median, 95 %, most"), rows)
+    costs = [_cost(way, cycles, computed_s[way], ages) for way in WAYS]
+    head = ("", "cycle [s]", "added", "processor [s]", "browser's [s]", "shown after [ms]: median, 95 %, most")
+    console.table("The page's cost", head, [_cells(one) for one in costs])
     console.result({"costs": costs, "cycles_s": cycles, "states": len(ages)})
     return 0
 
@@ -97,19 +103,20 @@ def bench_page(options: BenchPageOptions) -> int:
 @contextmanager
 def _open_page(
     way: str, cell: Cell, console: Console, interrupts: Interrupts, world: World, detail: float, ages: list[float]
-) -> Iterator[None]:
-    """The page, and the browser, as long as a trial takes; opening them is not part of it."""
+) -> Iterator[Callable[[], float]]:
+    """The page, and the browser, as long as a trial takes; opening them is not part of it. Tells what the browser has
+    computed so far [s]."""
     if way == WAYS[0]:
-        yield
+        yield float
         return
     with closing(LivePage(cell, console, interrupts)) as page:
         page.watch(world.arms)
         if way == WAYS[1]:
-            yield
+            yield float
         else:
             with Browser() as browser:
                 tab = _open(browser, f"{page.address}/?fixedDpr={detail:g}")
-                yield
+                yield browser.cpu_s
                 ages += tab.run("window.ages")
         page.watch({})
 
@@ -125,13 +132,20 @@ def _open(browser: Browser, address: str) -> Tab:
     return tab
 
 
-def _cost(way: str, cycles: dict[str, list[float]], ages: list[float]) -> PageCost:
+def _cost(
+    way: str, cycles: dict[str, list[float]], computed_s: list[tuple[float, float]], ages: list[float]
+) -> PageCost:
     without, with_ = np.array(cycles[WAYS[0]]), np.array(cycles[way])
+    own_s, browser_s = np.median(computed_s, axis=0)
     shown = None
     if way == WAYS[2] and ages:
         shown = (float(np.median(ages)), float(np.percentile(ages, 95)), max(ages))
-    return PageCost(way, float(np.median(with_)), float(np.median(with_ / without) - 1), shown)
+    return PageCost(
+        way, float(np.median(with_)), float(np.median(with_ / without) - 1), float(own_s), float(browser_s), shown
+    )
 
 
-def _ages_text(cost: PageCost) -> str:
-    return ", ".join(f"{1000 * age_s:.0f}" for age_s in cost.ages_s) if cost.ages_s else "–"
+def _cells(cost: PageCost) -> tuple[str, ...]:
+    ages = ", ".join(f"{1000 * age_s:.0f}" for age_s in cost.ages_s) if cost.ages_s else "–"
+    computed = f"{cost.processor_s:.2f}", f"{cost.browser_s:.2f}"
+    return cost.way, f"{cost.cycle_s:.2f}", f"{cost.added:+.1%}", *computed, ages
