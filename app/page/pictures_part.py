@@ -76,7 +76,7 @@ class PicturesPart:
         """Nothing changes by itself."""
 
     def _keep(self) -> None:
-        self._kept[self._trial] = [_Shown(place.label, place.image, place.visible) for place in self._places]
+        self._kept[self._trial] = [_Shown(str(place.label), place.image, place.visible) for place in self._places]
         for old in list(self._kept)[:-_KEPT]:
             del self._kept[old]
 
