@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from app.console import Console
 from app.events import Event, TrialChange
 from app.interrupts import Interrupts
-from app.page.cell_scene import CellScene
+from app.page.cell_scene import CLOUD_SHARE, CellScene
 from app.page.explanation_part import ExplanationPart
 from app.page.live_color_part import LiveColorPart
 from app.page.page_guard import LOOPBACK
@@ -90,7 +90,7 @@ class LivePage:
         lay_out: LayOut = trial_parts,
     ) -> None:
         """lay_out: adds what this kind of session has below its state and its question."""
-        self._console, self._page = console, PageServer(host)
+        self._console, self._page = console, PageServer(host, CLOUD_SHARE)
         self._server = self._page.viser
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._parts = self._lay_out(cell, interrupts, lay_out)

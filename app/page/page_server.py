@@ -21,9 +21,12 @@ _ANY = ("0.0.0.0", "::")
 
 
 class PageServer:
-    """host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for."""
+    """host: the address that it listens at; beyond this machine's own, `address` holds the token that it asks for.
 
-    def __init__(self, host: str = LOOPBACK[0]) -> None:
+    cloud_share: of so many points of a cloud, sent coarsest first, a browser without a GPU draws one.
+    """
+
+    def __init__(self, host: str = LOOPBACK[0], cloud_share: int = 1) -> None:
         """Raises a ConfigurationError where this machine has no such address."""
         import rich
         import viser
@@ -35,7 +38,8 @@ class PageServer:
                 """Any visitor's button would open a tunnel to a server outside."""
                 return None
 
-        self._guard, self._host = PageGuard(host, "".join(path.read_text() for path in _SCRIPTS)), host
+        script = f"window.vitroCloudShare = {cloud_share};" + "".join(path.read_text() for path in _SCRIPTS)
+        self._guard, self._host = PageGuard(host, script), host
         self.serve(_ALIVE, "")
         # viser prints by rich's own console, on its threads too; standard output may be carrying a command's JSON.
         rich.reconfigure(quiet=True)
