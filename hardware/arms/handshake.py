@@ -8,7 +8,7 @@ from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
-from hardware.arms.frame_watch import FEEDBACK
+from hardware.arms.feedback.frame_watch import FEEDBACK
 from hardware.arms.piper_bus import PiperBus
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.clock import Clock
 from core.errors import ArmError, GripperError, TrackingError
 from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
-from hardware.arms.feedback_guard import FeedbackGuard
+from hardware.arms.feedback.feedback_guard import FeedbackGuard
 from hardware.arms.limits import MAX_ADVANCE_S
 from hardware.arms.trajectory import START_TOLERANCE_RAD, JointTrajectory
 

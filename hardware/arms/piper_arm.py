@@ -14,12 +14,12 @@ from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.can_protocol import POWER_CYCLE
-from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
+from hardware.arms.feedback.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
+from hardware.arms.feedback.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.handshake import keep_grip, power_motors, shake_hands, take_control, wait_until
 from hardware.arms.limits import check_grip
 from hardware.arms.motion import FollowedPart, Follower, GripPart, settle_gripper
 from hardware.arms.piper_bus import BusType, PiperBus
-from hardware.arms.proving import PROVING_SPEED, prove_feedback
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
 from hardware.robot.description import joint_limits
 
@@ -108,8 +108,8 @@ class PiperArm:
                 self._guard.release()  # it sinks, as it should
             elif isinstance(self._latched, FeedbackError):
                 raise self._still_since(self._latched)
-            elif self._guard.fault is not None and self._latched is None:
-                raise self._guard.fault
+            elif (fault := self._guard.judge()) is not None and self._latched is None:
+                raise fault
         return replace(reading, stopped=self._stopped, joint_effort_nm=self._guard.torques_nm())
 
     def peek(self) -> ArmState:

@@ -16,8 +16,8 @@ from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
 from hardware.arms.arm import ArmState
 from hardware.arms.can_interfaces import BUS_REMEDY, check_can_interface, why_silent
-from hardware.arms.feedback_guard import FeedbackGuard
-from hardware.arms.frame_watch import FrameWatch
+from hardware.arms.feedback.feedback_guard import FeedbackGuard
+from hardware.arms.feedback.frame_watch import FrameWatch
 from hardware.arms.limits import StepLimit, check_grip, check_target
 
 #: How long [s] a stop waits for another thread's send, and closing for the SDK, before it goes on without.

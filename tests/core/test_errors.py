@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import VitroError
-from hardware.arms.feedback_guard import FeedbackError
+from hardware.arms.feedback.feedback_guard import FeedbackError
 from hardware.cameras.camera import EndOfRecording
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class IdealPlant:
-    """`ArmPlant` whose joints follow with a time constant of 10 ms; `object_width_m` stops the fingers."""
+    """`ArmPlant` whose joints follow with a time constant, of 10 ms at first; `object_width_m` stops the fingers."""
 
     def __init__(self, joints_rad=(0.0, 0.06, -0.06, 0.0, -0.5, 0.0), timestep_s: float = 0.002):
         self._joints = np.array(joints_rad, float)
@@ -16,17 +16,20 @@ class IdealPlant:
         self._force_n = 0.0
         self.object_width_m = 0.0
         self.power = False
-        self.max_speed_rad_s = np.inf
+        self.max_speed_rad_s, self.lag_s = np.inf, 0.01
 
     def step(self) -> None:
         if self.power:
             limit = self.max_speed_rad_s * self._timestep_s
-            move = np.clip((self._targets - self._joints) * (1 - np.exp(-self._timestep_s / 0.01)), -limit, limit)
+            move = np.clip((self._targets - self._joints) * (1 - np.exp(-self._timestep_s / self.lag_s)), -limit, limit)
             self._joints = self._joints + move
             self._velocities = move / self._timestep_s
         travel = 0.1 * self._timestep_s
         width = self._width_m + np.clip(self._wanted_width_m - self._width_m, -travel, travel)
         self._width_m = max(width, self.object_width_m) if self._width_m >= self.object_width_m else width
+
+    def push(self, by_rad) -> None:
+        self._joints = self._joints + by_rad
 
     def drive_joints(self, targets_rad) -> None:
         self._targets = np.array(targets_rad, float)

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
-from hardware.arms.frame_watch import FEEDBACK
+from hardware.arms.feedback.frame_watch import FEEDBACK
 from hardware.arms.limits import StepLimit
 from tests.support.emulated_arm import TrueJoints, assert_stays, from_here, path
 

@@ -99,6 +99,53 @@ def test_one_false_joint_stops_the_arm_within_200_ms_and_it_does_not_whip_back(c
         cell.arm.state()
 
 
+class LyingPlant:
+    """The cell's plant, of which encoder and motor tell the same falsehood from a time on: one joint's way, times
+    `gain`."""
+
+    def __init__(self, cell, joint, gain, since_s):
+        self._cell, self._joint, self._gain, self._since_s, self._at = cell, joint, gain, since_s, None
+
+    def __getattr__(self, name):
+        return getattr(self._cell.plant, name)
+
+    def joints_rad(self):
+        true = self._cell.plant.joints_rad()
+        if self._cell.clock.now_s() < self._since_s:
+            return true
+        self._at = true[self._joint] if self._at is None else self._at
+        return true + one_joint(self._joint, (self._gain - 1.0) * (true[self._joint] - self._at))
+
+
+@pytest.mark.parametrize(("joint", "gain"), [(0, 0.3), (1, 0.0), (1, 0.3), (1, -1.0), (2, 0.3), (3, -1.0), (4, 2.0)])
+def test_a_joint_of_which_both_witnesses_tell_a_false_speed_stops_the_arm_within_200_ms(cell, joint, gain):
+    true, trajectory, broken_s = TrueJoints(cell), from_here(cell), cell.clock.now_s() + 0.5
+    cell.emulator.plant = LyingPlant(cell, joint, gain, broken_s)
+    with pytest.raises(ArmError, match=f"joint {joint + 1}"):
+        cell.arm.follow(trajectory)
+    cell.clock.sleep(1.0)
+    assert true.stopped_s() - broken_s < 0.2
+    assert true.farthest_rad_from_path(trajectory) < 0.02
+
+
+@pytest.mark.parametrize("lag_s", [0.002, 0.03, 0.08])
+def test_an_arm_that_lags_is_no_false_one(cell, lag_s):
+    cell.plant.lag_s = lag_s
+    cell.arm.follow(from_here(cell))
+    cell.arm.follow(path(GOAL, PARK_JOINTS, duration_s=2.5))
+    stop_s = cell.clock.now_s() + 0.5
+    assert cell.arm.follow(from_here(cell), lambda: cell.clock.now_s() > stop_s).interrupted
+
+
+def test_a_touch_is_no_false_feedback_of_an_arm_at_rest(cell):
+    cell.arm.follow(from_here(cell))
+    cell.clock.sleep(0.5)
+    cell.plant.push(one_joint(1, np.deg2rad(0.9)))
+    for _ in range(50):
+        cell.clock.sleep(0.01)
+        cell.arm.state()
+
+
 def test_a_blocked_arm_is_led_back_to_where_it_is(cell):
     true, trajectory = TrueJoints(cell), from_here(cell)
     blocked_s = cell.clock.now_s() + 0.5
@@ -107,7 +154,7 @@ def test_a_blocked_arm_is_led_back_to_where_it_is(cell):
         cell.plant.max_speed_rad_s = 0.0 if cell.clock.now_s() >= blocked_s else np.inf
         return False
 
-    with pytest.raises(ArmError, match="blocked"):
+    with pytest.raises(ArmError, match=r"blocked|held back"):
         cell.arm.follow(trajectory, block)
     assert true.stopped_s() - blocked_s < 0.2
     cell.plant.max_speed_rad_s = np.inf

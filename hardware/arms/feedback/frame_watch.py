@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.clock import Clock
 from hardware.arms import can_protocol as protocol
 from hardware.arms.can_interfaces import BUS_REMEDY, why_silent
-from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard
+from hardware.arms.feedback.feedback_guard import FeedbackError, FeedbackGuard
 
 _FRAME_BYTES = 8
 #: Once feedback looks stale, one pause for a reader thread that was only starved [s].

@@ -6,17 +6,23 @@ Two witnesses: the joint frames, and the motors' own positions where these have 
 import math
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArmError, TrackingError
+from hardware.arms.feedback.command_history import TRAVEL_S, CommandHistory
 from hardware.robot.description import JOINT_EFFORT_NM, JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_SPEED_RAD_S
 
-#: A joint is where it was told to be at some time within so long [s], give or take this much [rad]. A PiPER's lag
-#: is not measured; the digital cell's is 0.07 s. Settled, an arm stands within 1 degree of its command.
-RESPONSE_S, TOLERANCE_RAD = 0.2, math.radians(1.5)
+#: A joint is where it was told to be within `RESPONSE_S`, give or take this much [rad]: settled, an arm stands within
+#: 1 degree of its command.
+TOLERANCE_RAD = math.radians(1.5)
+#: It goes as far as it was told to, give or take this much [rad] and this share: readings are up to 8 ms late.
+TRAVEL_TOLERANCE_RAD, _TRAVEL_SHARE = math.radians(0.5), 0.1
+#: Of readings that come nearer together than this [s] the first waited for the last; where they come farther apart
+#: than the other, the next may have waited too, and how far the joint went is not known. A PiPER sends 200 a second.
+_AT_ONCE_S, _LATE_S = 0.002, 0.012
 #: Joints cannot jump: beyond this much [rad] plus their full speed, a reading is not believed.
 _JUMP_RAD, _JUMP_SPEED_RAD_S, _JUMP_MEMORY_S = 0.02, 1.2 * MAX_SPEED_RAD_S, 0.5
 #: Frozen: a joint repeats to the last digit for so long [s] while its command moves on by so much [rad].
@@ -45,6 +51,7 @@ class _Joint:
 
     angle: float = math.nan
     seen_s: float = -math.inf
+    seen: deque[tuple[float, float]] = field(default_factory=deque)  # times and angles of the last TRAVEL_S
     since_s: float = -math.inf  # has repeated its angle
     command_then: float = math.nan
     motor: float = math.nan
@@ -52,6 +59,26 @@ class _Joint:
     disagrees: bool = False
     overloaded_s: float = math.nan
     torque_nm: float = math.nan
+
+    def note(self, angle_rad: float, now_s: float) -> None:
+        """Counts a reading in."""
+        if self.seen and now_s - self.seen[-1][0] < _AT_ONCE_S:
+            self.seen.pop()
+        self.seen.append((now_s, angle_rad))
+        while len(self.seen) > 1 and self.seen[1][0] <= now_s - TRAVEL_S:
+            self.seen.popleft()
+        self.angle, self.seen_s = angle_rad, now_s
+
+    def travel_rad(self) -> float:
+        """How far it was read to go in the last TRAVEL_S; NaN where that is not known."""
+        then_s = self.seen_s - TRAVEL_S
+        if len(self.seen) < 3 or self.seen[0][0] > then_s:
+            return math.nan
+        (before_s, before_rad), (after_s, after_rad) = self.seen[0], self.seen[1]
+        if max(after_s - before_s, self.seen[-1][0] - self.seen[-2][0]) > _LATE_S:
+            return math.nan
+        share = (then_s - before_s) / (after_s - before_s)
+        return self.angle - before_rad - share * (after_rad - before_rad)
 
 
 class FeedbackGuard:
@@ -61,18 +88,26 @@ class FeedbackGuard:
         self.fault: ArmError | None = None
         self._arm = arm
         self._joints = [_Joint() for _ in range(6)]
-        self._commands: deque[tuple[float, list[float]]] = deque()
+        self._commands = CommandHistory()
         self._lock = threading.Lock()
 
     def command(self, joints_rad: NDArray[np.float64], now_s: float) -> None:
         """From now on the joints are expected on their way to `joints_rad` (6,)."""
         told = joints_rad.tolist()
         with self._lock:
-            then_s, before = self._commands[-1] if self._commands else (-math.inf, told)
+            newest = self._commands.newest if self._commands else None
+            then_s, before = (newest.at_s, newest.joints_rad) if newest else (-math.inf, told)
             for joint, now, then in zip(self._joints, told, before, strict=True):
                 if now == then or now_s - then_s > _PAUSE_S:  # at rest a joint may repeat
                     joint.since_s, joint.command_then = now_s, then
-            self._commands.append((now_s, told))
+            self._commands.append(now_s, told)
+
+    def judge(self) -> ArmError | None:
+        """The first thing that cannot be true, how far the joints have gone by now among it."""
+        with self._lock:
+            if self._commands and self.fault is None:
+                self.fault = next((fault for number in range(6) if (fault := self._travel_fault(number))), None)
+            return self.fault
 
     def release(self) -> None:
         """No command is in force: the motors are off, or the arm sinks in an emergency stop."""
@@ -82,7 +117,7 @@ class FeedbackGuard:
     def path_back(self) -> list[NDArray[np.float64]]:
         """The commands of the last moments, newest first, as far as the one nearest to where the joints are read."""
         with self._lock:
-            newest_first = [np.array(command) for _, command in reversed(self._commands)]
+            newest_first = [np.array(told.joints_rad) for told in reversed(self._commands)]
             read = np.array([joint.angle for joint in self._joints])
         nearest = int(np.argmin([np.max(np.abs(command - read)) for command in newest_first]))
         return newest_first[: nearest + 1]
@@ -107,8 +142,8 @@ class FeedbackGuard:
             self.fault = self.fault or self._jump_fault(number, angle_rad, now_s)
             if angle_rad != joint.angle:
                 joint.since_s = now_s
-                joint.command_then = self._commands[-1][1][number] if self._commands else math.nan
-            joint.angle, joint.seen_s = angle_rad, now_s
+                joint.command_then = self._commands.newest.joints_rad[number] if self._commands else math.nan
+            joint.note(angle_rad, now_s)
             if self._commands:
                 self.fault = self.fault or self._freeze_fault(number, now_s) or self._path_fault(number, now_s)
 
@@ -142,7 +177,7 @@ class FeedbackGuard:
         joint = self._joints[number]
         if now_s - joint.since_s < _FROZEN_S:
             return None
-        travel_rad = abs(self._commands[-1][1][number] - joint.command_then)
+        travel_rad = abs(self._commands.newest.joints_rad[number] - joint.command_then)
         if not travel_rad > _FROZEN_TRAVEL_RAD:
             return None
         cause = f"The {self._arm} arm's joint {number + 1} is blocked, or its feedback is frozen: it repeats"
@@ -152,23 +187,33 @@ class FeedbackGuard:
         return TrackingError(cause, _LOOK) if is_blocked else FeedbackError(cause, _LOOK)
 
     def _path_fault(self, number: int, now_s: float) -> ArmError | None:
-        while len(self._commands) > 1 and self._commands[1][0] <= now_s - RESPONSE_S:
-            self._commands.popleft()
-        angle = self._joints[number].angle
-        if abs(angle - self._commands[-1][1][number]) <= TOLERANCE_RAD:
+        angle, newest = self._joints[number].angle, self._commands.newest.joints_rad[number]
+        if abs(angle - newest) <= TOLERANCE_RAD:
             return None
-        told = [command[number] for _, command in self._commands]
-        low, high = min(told), max(told)
-        away_rad = max(low - angle, angle - high)
-        if away_rad <= TOLERANCE_RAD:
+        low, high = self._commands.places_rad(number, now_s)
+        if max(low - angle, angle - high) <= TOLERANCE_RAD:
             return None
         if high - low > TOLERANCE_RAD:
-            behind_rad = abs(angle - told[-1])
+            behind_rad = abs(angle - newest)
             cause = f"The {self._arm} arm fell {_degrees(behind_rad)} degrees behind its command at joint {number + 1}."
             return TrackingError(cause, _LOOK)
         return FeedbackError(
             f"The {self._arm} arm's joint {number + 1} reads {_degrees(angle)} degrees where it was told to stay at "
-            f"{_degrees(told[-1])}: it was pushed, or its feedback is false.",
+            f"{_degrees(newest)}: it was pushed, or its feedback is false.",
+            _LOOK,
+        )
+
+    def _travel_fault(self, number: int) -> ArmError | None:
+        went_rad = self._joints[number].travel_rad()
+        low, high = self._commands.travels_rad(number, self._joints[number].seen_s)
+        most_rad = max(high, -low)
+        if not most_rad:  # at rest its place tells more: a touch is no fault
+            return None
+        if not max(low - went_rad, went_rad - high) > TRAVEL_TOLERANCE_RAD + _TRAVEL_SHARE * most_rad:
+            return None
+        return TrackingError(
+            f"The {self._arm} arm's joint {number + 1} went {_degrees(went_rad)} degrees in {TRAVEL_S * 1000:.0f} ms, "
+            f"its command {_degrees(low)} to {_degrees(high)}: it is held back, or its feedback is false.",
             _LOOK,
         )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms.arm import ArmState
-from hardware.arms.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
+from hardware.arms.feedback.feedback_guard import FeedbackError, FeedbackGuard, check_plausible
 from hardware.robot.description import JointLimits, joint_limits
 from hardware.robot.kinematics import forward_kinematics
 
