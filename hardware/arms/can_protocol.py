@@ -30,6 +30,13 @@ class Command(IntEnum):
     FIRMWARE = 0x4AF
 
 
+#: Frames that move joints, most of them never sent by Vitro: tool poses, joints, circles, and the motors' own loops.
+#: Source: `CanIDPiper`.
+MOVING = frozenset({*range(0x152, 0x159), *range(0x15A, 0x160)})
+#: Frames with which anybody commands an arm or sets it up. An emergency stop is anybody's right.
+COMMANDING = MOVING | {Command.MODE, Command.GRIPPER, Command.ENABLE, 0x470, 0x474, 0x475, 0x479, 0x47A, 0x47D}
+
+
 class Feedback(IntEnum):
     """Frames the controller sends by itself, and its answers to enquiries."""
 

@@ -98,9 +98,11 @@ class PiperArm:
         """What the arm reports now.
 
         Raises:
-            ArmError: a feedback frame older than `max_age_s`, or joints that are not where they were told to be.
+            ArmError: a feedback frame older than `max_age_s`, joints that are not where they were told to be, or
+                somebody else's commands on the bus.
         """
         with self._latching():
+            self._demand_alone()
             self._bus.watch.require_fresh(max_age_s, self.name, self._bus.channel)
             reading = self._bus.read()
             self._stopped = self._stopped or reading.stopped
@@ -220,6 +222,22 @@ class PiperArm:
         self._bus.send_joints(target)
         self._guard.command(target, self._clock.now_s())
         self._commanded = target
+
+    def _demand_alone(self) -> None:
+        """Nothing holds an arm that somebody else moves but its own stop."""
+        foreign = self._bus.watch.foreign_command
+        if foreign is None or self._stopped:
+            return
+        held = "Nothing moves." if self._commanded is None else "It holds."
+        if foreign in protocol.MOVING and self._commanded is not None:
+            self.stop()
+            held = "It was stopped, and sinks."
+        elif self._latched is not None:
+            return
+        raise ArmError(
+            f"Somebody else commands the {self.name} arm: frame 0x{foreign:X} came over {self._bus.channel}. {held}",
+            f"End the other program, or take the arm that leads this one out of master mode. {POWER_CYCLE}",
+        )
 
     def _demand_no_fault(self, state: ArmState) -> ArmState:
         if state.stopped:

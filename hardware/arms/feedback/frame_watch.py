@@ -32,6 +32,9 @@ class FrameWatch:
     ) -> None:
         """zero_offset_rad (6,): to be added to the joints that come in."""
         self.trouble = ""
+        #: A frame that commands the arm and came over the bus: what is sent here does not come back. Of those that move
+        #: it the first, else the last.
+        self.foreign_command: int | None = None
         self._forward = forward
         self._clock = clock
         self._guard = guard
@@ -42,6 +45,8 @@ class FrameWatch:
     def __call__(self, message: Any) -> None:
         identifier, data = message.arbitration_id, bytes(message.data)
         now_s = self._clock.now_s()
+        if identifier in protocol.COMMANDING and self.foreign_command not in protocol.MOVING:
+            self.foreign_command = identifier
         try:
             if identifier in FEEDBACK and len(data) != _FRAME_BYTES:
                 raise ValueError(f"{len(data)} bytes")
