@@ -144,9 +144,10 @@ class Console:
         try:
             with nullcontext() if waits else self._rich.status(Text(f"{name} …")):
                 yield line
-        except BaseException:
+        except BaseException as error:
             seconds = time.monotonic() - started_s
-            self._stage_line("[red]✗[/]", name, seconds, "")
+            # Of a failure more is told below, of a person's wish to stop nothing.
+            self._stage_line("[red]✗[/]", name, seconds, "stopped" if isinstance(error, KeyboardInterrupt) else "")
             self.events.tell(StageEnd(name, seconds, "", failed=True))
             raise
         line.seconds = time.monotonic() - started_s

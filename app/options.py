@@ -27,13 +27,13 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import typer
 from typer.core import TyperCommand
 
+from app.paths import cell_file, existing
 from core.errors import ConfigurationError, VitroError, did_you_mean
+from core.plugins import is_plugin
 from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
 
 Options = TypeVar("Options")
-CellName = Annotated[str, typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
-
 CameraName = Annotated[str, typer.Option(help="auto, sim, d435 or d435:SERIAL.")]
 ArmsName = Annotated[str, typer.Option(help="auto, sim or piper.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Approve every motion that the gate passes.")]
@@ -46,6 +46,30 @@ Dtype = Literal["float32", "bfloat16"]
 Weights = Annotated[
     Path | None, typer.Option(help="The model's folder; default: what `weights fetch` stored.", show_default=False)
 ]
+
+
+@dataclass(frozen=True)
+class Check:
+    """In a field's annotation: what raises for a value that cannot be right, before the command's imports take seconds.
+
+    Not asked about a value that is empty.
+    """
+
+    look: Callable[[Any], object]
+
+
+def demand_file(value: str | Path) -> None:
+    """Raises ConfigurationError for a path where nothing is."""
+    existing(Path(value), "file", "Check the path.")
+
+
+def demand_part(choice: str) -> None:
+    """Raises ConfigurationError for a file of a lab's own that is not there."""
+    if is_plugin(choice):
+        existing(Path(choice), "file", "Check the path; docs/estimators.md shows such a file.")
+
+
+CellName = Annotated[str, Check(cell_file), typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,12 +191,16 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
         run: what takes the options; "module:function": it is imported no sooner than the command is called.
     """
     hints = get_type_hints(options, include_extras=True)
-    parsers = {name: part for name, hint in hints.items() for part in get_args(hint) if isinstance(part, Parser)}
+    marks = [(name, part) for name, hint in hints.items() for part in get_args(hint)]
+    parsers = {name: part for name, part in marks if isinstance(part, Parser)}
+    checks = {name: part for name, part in marks if isinstance(part, Check)}
 
     def invoke(**given: Any) -> None:
         def work() -> int:
             for name, value in given.items():
                 _demand_number(name, value)
+                if name in checks and value not in (None, ""):
+                    checks[name].look(value)
             parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
             command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
             return command(options(**given | parsed))

@@ -81,6 +81,17 @@ def default_cell(camera: str) -> str:
     return "sim" if camera == "sim" else "lab"
 
 
+def existing(path: Path, what: str, remedy: str) -> Path:
+    """The path itself.
+
+    Raises:
+        ConfigurationError: nothing is there.
+    """
+    if not path.expanduser().exists():
+        raise ConfigurationError(f"There is no {what} {path}.", remedy)
+    return path
+
+
 def cell_file(name: str) -> Path:
     """The YAML of a cell given by name (app/cells/NAME.yaml) or by path.
 
@@ -88,7 +99,7 @@ def cell_file(name: str) -> Path:
         ConfigurationError: no such cell; lists those there are.
     """
     if name.endswith((".yaml", ".yml")):
-        return Path(name)
+        return existing(Path(name), "cell file", "Name an existing YAML with --cell.")
     path = CELLS / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in CELLS.glob("*.yaml"))

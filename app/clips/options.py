@@ -6,11 +6,20 @@ from typing import Annotated
 
 import typer
 
-from app.options import CellOption, FreshOption, JsonOption, ModelOptions, add_command
+from app.options import CellOption, Check, FreshOption, JsonOption, ModelOptions, add_command
+from app.paths import existing
 
 commands = typer.Typer()
 
-Source = Annotated[Path, typer.Argument(help="A video, a folder of images, a frame folder, a .bag or a .db3.")]
+
+def demand_clip(path: Path) -> None:
+    """Raises ConfigurationError for one that is not there."""
+    existing(path, "clip", "Name a video file, a .bag, a .db3 or a folder of frames.")
+
+
+Source = Annotated[
+    Path, Check(demand_clip), typer.Argument(help="A video, a folder of images, a frame folder, a .bag or a .db3.")
+]
 Out = Annotated[Path, typer.Option(help="The folder for the results; a run that was cut off goes on there.")]
 
 

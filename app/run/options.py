@@ -6,12 +6,28 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.options import ArmsName, CameraName, CellName, CellOption, JsonOption, PageHost, Weights, Yes, add_command
+from app.options import (
+    ArmsName,
+    CameraName,
+    CellName,
+    CellOption,
+    Check,
+    JsonOption,
+    PageHost,
+    Weights,
+    Yes,
+    add_command,
+    demand_file,
+    demand_part,
+)
+from app.paths import existing
 from core.surfaces import Surface
 
 commands = typer.Typer()
 
-Planner = Annotated[str, typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")]
+Planner = Annotated[
+    str, Check(demand_part), typer.Option(help="What plans motions: ompl, curobo, or a file of your own.")
+]
 Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
@@ -26,9 +42,11 @@ Objects = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorOption:
-    detector: Annotated[str, typer.Option(help="What proposes grasps: antipodal, anygrasp, graspgen, or a file.")] = (
-        "antipodal"
-    )
+    detector: Annotated[
+        str,
+        Check(demand_part),
+        typer.Option(help="What proposes grasps: antipodal, anygrasp, graspgen, or a file."),
+    ] = "antipodal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +74,7 @@ class PipelineOptions(SharedOptions):
 
     estimator: Annotated[
         str,
+        Check(demand_part),
         typer.Option(
             help="What turns colour into depth: auto, vitro-s, dkt-1.3b, raw, oracle (a cheat), ... "
             "(docs/estimators.md)."
@@ -122,11 +141,18 @@ def pipeline_options(options: PipelineOptions, estimator: str) -> PipelineOption
     return PipelineOptions(**given | {"estimator": estimator})
 
 
+def demand_recording(path: Path) -> None:
+    """Raises ConfigurationError for one that is not there."""
+    existing(path, "recording", "Name an existing .bag, .db3, .mcap or folder of frames.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DryRunOptions(PipelineOptions, SeedOption, CellOption, JsonOption):
     """Everything but motion, on a recording; leaves a report folder with pictures."""
 
-    recording: Annotated[Path, typer.Argument(help="A .bag or .db3 recording, or a frame folder.")]
+    recording: Annotated[
+        Path, Check(demand_recording), typer.Argument(help="A .bag or .db3 recording, or a frame folder.")
+    ]
     out: Annotated[Path | None, typer.Option(help="Report folder; default runs/dry-run/<name>.")] = None
     estimators: Annotated[
         str, typer.Option(help="Several side by side on one sheet: raw,vitro-s,...", show_default=False)
@@ -152,8 +178,10 @@ class RecordOptions(SeedOption, JsonOption):
 class GraspsOptions(DetectorOption, CellOption, JsonOption):
     """Grasps on one RGB-D image, as GraspNet rows in the camera frame, with a picture."""
 
-    rgb: Annotated[Path, typer.Option(help="Colour image.")]
-    depth: Annotated[Path, typer.Option(help="Aligned depth: .npy metres, .exr metres, or 16-bit .png.")]
+    rgb: Annotated[Path, Check(demand_file), typer.Option(help="Colour image.")]
+    depth: Annotated[
+        Path, Check(demand_file), typer.Option(help="Aligned depth: .npy metres, .exr metres, or 16-bit .png.")
+    ]
     intrinsics: Annotated[str, typer.Option(help="fx,fy,cx,cy in pixels.")]
     out: Annotated[Path, typer.Option(help="Where the N x 17 GraspNet rows go (.npy).")]
     depth_scale: Annotated[

@@ -44,12 +44,22 @@ class Station:
         self._world: World | None = None
         if self.camera != "sim":
             check_measured(self.cell, self.camera.partition(":")[2] or self.cell.camera.serial)
+        operator.console.say(self._where())
         if options.yes and self.arms == "piper" and not options.unattended:
             raise ConfigurationError(
                 "--yes would let real arms move without asking, whether or not anybody watches.",
                 "Leave --yes out: a key approves each motion. Or add --unattended, with the cell closed off and a stop "
                 "button that somebody can reach.",
             )
+
+    def _where(self) -> str:
+        """Which cell it is, and of a digital one that nobody asked for what kept it from being real."""
+        if self.camera != "sim":
+            return f"[bold]real arms[/]: cell {self.cell.name!r}, camera {self.camera}"
+        why = "as asked"
+        if "sim" not in (self._options.camera, self._options.arms):
+            why = "for no RealSense is attached and no CAN interface is up (what is missing: python main.py doctor)"
+        return f"[bold]digital cell[/] {self.cell.name!r}: camera and arms are simulated, {why}"
 
     def pipeline(self, options: PipelineOptions) -> Pipeline:
         """What perceives and plans here, ready to.

@@ -73,6 +73,25 @@ def test_help_lists_the_commands_without_loading_anything_heavy(tmp_path: Path) 
         assert f"| {heavy}\n" not in done.stderr.replace(" ", "").replace("|", "| "), heavy
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--surface", "diffuse", "--cell", "nowhere"),
+        ("--surface", "diffuse", "--cell", "nowhere.yaml"),
+        ("--surface", "diffuse", "--estimator", "nowhere.py"),
+        ("calibrate", "--cell", "nowhere"),
+        ("dry-run", "nowhere.db3"),
+        ("depth", "nowhere.mp4", "--out", "depth"),
+        ("grasps", "--rgb", "nowhere.png", "--depth", "d.npy", "--intrinsics", "1,2,3,4", "--out", "g.npy"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_heavy_is_loaded(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = vitro(*arguments, home=tmp_path, python=("-X", "importtime"))
+    assert done.returncode == 2 and "nowhere" in done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"numpy", "scipy", "cv2", "mujoco", "torch", "sqlalchemy"}
+
+
 def test_weights_are_listed_without_loading_pytorch(tmp_path: Path) -> None:
     done = vitro("weights", "where", home=tmp_path, python=("-X", "importtime"))
     assert done.returncode == 0 and "dkt" in done.stdout
@@ -95,7 +114,7 @@ def test_an_unknown_surface_is_wrong_usage_and_lists_the_choices(tmp_path: Path)
         (("--surface", "diffuse", "--camera", "main.py"), "dry-run"),
         (("--surface", "diffuse", "--camera", "webcam"), "webcam"),
         (("dry-run", "does-not-exist.db3"), "does-not-exist.db3"),
-        (("grasps", "--rgb", "a", "--depth", "b", "--intrinsics", "1,2,3", "--out", "c"), "fx,fy,cx,cy"),
+        (("grasps", "--rgb", "main.py", "--depth", "main.py", "--intrinsics", "1,2,3", "--out", "c"), "fx,fy,cx,cy"),
     ],
 )
 def test_what_cannot_be_done_is_named_with_a_next_step(
