@@ -71,6 +71,23 @@ def test_distances_along_rays_are_refused_as_such(frame) -> None:
         locate_table(replace(frame, depth_m=frame.depth_m * lengths), CELL)
 
 
+@pytest.mark.parametrize("rows", [20, -20, 30])
+def test_depth_that_lies_rows_off_colour_is_refused_as_such_not_corrected(frame, rows: int) -> None:
+    with pytest.raises(ContradictionError, match=f"{abs(rows)} rows {'below' if rows > 0 else 'above'} colour"):
+        locate_table(replace(frame, depth_m=np.roll(frame.depth_m, rows, axis=0)), CELL)
+
+
+@pytest.mark.parametrize(("share", "is_noise"), [(0.005, False), (0.05, True)])
+def test_noise_that_is_right_in_the_median_alone_is_refused(frame, share: float, is_noise: bool) -> None:
+    noise = np.random.default_rng(1).normal(1, share, frame.depth_m.shape).astype(np.float32)
+    noisy = replace(frame, depth_m=frame.depth_m * noise)
+    if not is_noise:
+        assert locate_table(noisy, CELL).sensor_factor == 1.0
+        return
+    with pytest.raises(ContradictionError, match="it is noise"):
+        locate_table(noisy, CELL)
+
+
 def test_a_sensor_that_a_factor_mends_at_most_tags_only_is_refused(frame) -> None:
     tag = locate_table(frame, CELL).tags[0]
     (u, v), depth_m = tag.corners_px.mean(axis=0).astype(int), 0.97 * frame.depth_m
