@@ -19,7 +19,13 @@ from perception.objects.object_map import CellMasks, ObjectMap
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL, draw_frame
+from tests.support.paths import ROOT
 from tests.support.tiny.dkt import tiny_dkt
+
+
+def test_the_guide_names_every_estimator_of_depth() -> None:
+    guide = (ROOT / "docs" / "estimators.md").read_text()
+    assert [name for name, one in ESTIMATORS.items() if one.gives != "normals" and f"`{name}`" not in guide] == []
 
 
 @pytest.fixture(scope="module")
