@@ -119,6 +119,8 @@ FAULTS = (
     _arm("short frames", _switch(short_frames=True), (Stage.IDLE, Stage.TRANSIT, Stage.LIFT)),
     _arm("commands unheard", _switch(deaf=True), (Stage.OPEN, *_JOINTS_MOVE)),
     _arm("e-stop pressed", _send(protocol.Command.STOP, protocol.Stop.STOP)),
+    _arm("another program moves it", _send(protocol.Command.JOINTS_12, 0), (Stage.IDLE, *_JOINTS_MOVE)),
+    _arm("another program opens its hand", _send(protocol.Command.GRIPPER, 0), (Stage.IDLE, Stage.TRANSIT)),
     _arm("teach mode", _switch(control_mode=protocol.ControlMode.TEACH)),
     _arm(
         "master mode",
