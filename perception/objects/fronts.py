@@ -54,8 +54,13 @@ class Fronts:
         self._reference = plane_disparity(rays, plane)
         self._camera_height_m = -plane.offset_m
         self._q_per_m = QUOTIENT / self._camera_height_m
-        self._height_m = plane.height(rays * front_m[..., None])
+        self._plane, self._rays = plane, rays
+        self._height_m = self.height(front_m)
         self._given_q = encode_depth(front_m, self._reference)
+
+    def height(self, depth_m: Map) -> Map:
+        """(H, W) [m] over the table of a depth (H, W) [m]."""
+        return self._plane.height(self._rays * depth_m[..., None])
 
     def higher(self, measured_m: Map) -> Map:
         """(H, W) [m] by how much more a depth (H, W) [m] stands over the table than the front."""

@@ -49,6 +49,10 @@ MOST_LOWER_M, NO_SHAPE_M = 0.062, 0.020
 MERGED_M = 0.040
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
+#: What may be a bowl is one where its front is this share as deep within its rim as a bowl of its outline: of seven
+#: captured ones six are, by .68 to 1.03, and of 18 solids seen roughly none, by .52 at most. Of a bowl's height the floor
+#: is below this share, and the rim above this.
+HOLLOW, FLOOR, RIM = 0.6, 0.4, 0.75
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3
 #: It is not hidden where its front is nearer than the other's by more than this [m].
@@ -156,14 +160,21 @@ class _Level:
         return bool(its_own.mean() > SEEN_SHARE and np.median(height_m[its_own]) < FLATTEST_M + ABOUT_M)
 
     def _use_bowl(self, its: Mask, bowl: UprightSolid) -> bool:
-        """Puts a bowl in the place of a front that has its shape rather than a lid's, and is not far from it."""
-        front_m, back_m, _ = bowl.seen(its, self._intrinsics)
-        lid_m = replace(bowl, wall_m=None).seen(its, self._intrinsics)[0]
-        over_bowl, over_lid = (self._fronts.higher(shape_m)[its] for shape_m in (front_m, lid_m))
-        known = np.isfinite(over_bowl) & np.isfinite(over_lid)
-        if not known.any() or not -MOST_LOWER_M < np.median(over_bowl[known]) < MOST_HIGHER_M:
+        """Puts a bowl in the place of a front that is hollow as well, and not far from it."""
+        front_m, back_m, is_mouth = bowl.seen(its, self._intrinsics)
+        seen_m, bowl_m = self._fronts.height(self._fronts.front_m), self._fronts.height(front_m)
+        known = its & np.isfinite(seen_m) & np.isfinite(bowl_m)
+        is_floor = known & is_mouth & (bowl_m < FLOOR * bowl.height_m)
+        is_rim = known & is_mouth & (bowl_m > RIM * bowl.height_m)
+        if not is_floor.any() or not is_rim.any():
             return False
-        if _unevenness(over_lid[known]) < _unevenness(over_bowl[known]):  # a paperweight, a puck: fingers would hit it
+
+        def depth_m(height_m: Map) -> float:
+            return float(np.median(height_m[is_rim]) - np.median(height_m[is_floor]))
+
+        if depth_m(seen_m) < HOLLOW * depth_m(bowl_m):  # a paperweight, a puck: fingers would hit it
+            return False
+        if not -MOST_LOWER_M < np.median((bowl_m - seen_m)[known]) < MOST_HIGHER_M:
             return False
         self._fronts.replace(its, front_m, back_m - front_m)
         return True

@@ -225,6 +225,15 @@ def test_of_a_solid_of_a_bowls_outline_that_is_seen_roughly_no_shell_is_made(rad
         assert too_low[given.objects.mask].mean() < 0.1
 
 
+@pytest.mark.parametrize(("share", "is_bowl"), [(0.75, True), (0.4, False)])
+def test_what_is_seen_mostly_hollow_is_made_a_bowl_and_what_is_hardly_so_is_left(share: float, is_bowl: bool) -> None:
+    lid_m, bowl_m = whole_view(BOWL, K)[0], whole_view(replace(BOWL, wall_m=0.003), K)[0]
+    given = seen((lid_m + share * (bowl_m - lid_m)).astype(np.float32), 0.0)
+    look = at_level(given, TABLE.depth(RAYS), K, TABLE)
+    assert np.array_equal(look.front_m, given.front_m, equal_nan=True) != is_bowl
+    assert not is_bowl or off_m(look, bowl_m) < 0.008
+
+
 def test_a_lid_of_a_bowls_outline_is_none_nor_is_a_bowl_that_a_sensor_sees() -> None:
     lid_m, bowl_m = whole_view(BOWL, K)[0], whole_view(replace(BOWL, wall_m=0.003), K)[0]
     given = seen(lid_m, 0.02)
