@@ -31,7 +31,7 @@ Planner = Annotated[
 Boldness = Annotated[
     float, typer.Option(min=0, max=1, help="A grasp is tried that is expected to succeed with 1 - boldness or more.")
 ]
-Attempts = Annotated[int, typer.Option(min=1, max=5, help="Grasps tried of an object that the fingers missed or lost.")]
+Attempts = Annotated[int, typer.Option(min=1, max=5, help="Tries of an object that is missed, lost or without a plan.")]
 Overlap = Annotated[
     bool, typer.Option("--overlap", help="One arm reaches for the next object while the other carries one to the bin.")
 ]

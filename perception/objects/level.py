@@ -50,8 +50,8 @@ MERGED_M = 0.040
 #: Of what stands and is wider [m] the solid has no inside to grasp the rim by: that is left to the network.
 WIDEST_FILLED_M = 0.075
 #: What may be a bowl is one where its front is this share as deep within its rim as a bowl of its outline: of seven
-#: captured ones six are, by .68 to 1.03, and of 18 solids seen roughly none, by .52 at most. Of a bowl's height the floor
-#: is below this share, and the rim above this.
+#: captured ones six are, by .68 to 1.03, and of 18 solids seen roughly none, by .52 at most. Of a bowl's height the
+#: floor is below this share, and the rim above this.
 HOLLOW, FLOOR, RIM = 0.6, 0.4, 0.75
 #: What is so near to another object [px] may be hidden by it in part.
 BESIDE_PX = 3

@@ -330,6 +330,24 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
     assert (folder / "attempt-2" / "frames").is_dir()
 
 
+def test_where_no_grasp_has_a_plan_another_picture_is_taken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, before, looks = Pipeline.plan, bench.joints(), []
+
+    def none_at_first(*args: object) -> object:
+        looks.append(bench.joints())
+        if len(looks) == 1:
+            raise PlanningError("None of 9 grasps can be carried out.", "Move the object nearer to an arm.")
+        return plan(*args)
+
+    monkeypatch.setattr(Pipeline, "plan", none_at_first)
+    trial = bench.run(attempts=3)
+    for name, joints in looks[1].items():
+        np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
+    assert trial.frame.number > trial.earlier[0].frame.number
+    row = bench.row()
+    assert (row.outcome, row.attempts, row.first_outcome) == (Outcome.SUCCESS, 2, Outcome.REFUSED)
+
+
 def test_one_attempt_makes_no_second(bench: Bench) -> None:
     push_the_object(bench)
     seen = []
