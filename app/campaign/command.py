@@ -1,6 +1,6 @@
 """`python main.py trials campaign NAME`: estimators compared on matched scenes, a number of them fixed beforehand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import fields
 from difflib import get_close_matches
@@ -24,10 +24,11 @@ from core.errors import TrialError
 from core.files import hold, writing
 from core.report.words import counted
 from hardware.worlds import open_world
+from trials.arrays.blocks import read_arrays
 from trials.campaign import Campaign, demand_name
-from trials.label import LabelledTrial
 from trials.record import DIGITAL_CELL
-from trials.report.label_summary import summarise_labelled
+from trials.report.counting import CountedTrials
+from trials.report.label_summary import summarise_counted
 from trials.store import TrialStore
 
 
@@ -49,7 +50,8 @@ def run_campaign(options: CampaignOptions, console: Console | None = None, open_
         campaign = runner.campaign
         blinding = Blinding([campaign])
         trials = [blinding.shown(known) for known in store.labelled(campaign=campaign.id)]
-    _say_end(console, campaign, missing, trials)
+        counts = CountedTrials(read_arrays(store, campaign.id))
+    _say_end(console, campaign, missing, counts)
     console.result({"campaign": campaign, "missing": missing, "trials": [known.trial for known in trials]})
     return int(missing > 0)
 
@@ -147,14 +149,13 @@ def _settings_line(campaign: Campaign) -> str:
     return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
-def _say_end(console: Console, campaign: Campaign, missing: int, trials: Sequence[LabelledTrial]) -> None:
+def _say_end(console: Console, campaign: Campaign, missing: int, counts: CountedTrials) -> None:
     """No rates before the end: who has seen them may be tempted to stop there."""
     if missing:
         console.say(
             f"  still missing: {counted(missing, 'run')}; go on: python main.py trials campaign {campaign.name}"
         )
     else:
-        summaries = summarise_labelled(trials, [known.counts for known in trials])
-        title = f"The campaign {campaign.name}: {counted(len(trials), 'trial')}"
-        show_success(console, summaries, title, "as labelled, unconfirmed is none")
+        title = f"The campaign {campaign.name}: {counted(len(counts.arrays), 'trial')}"
+        show_success(console, summarise_counted(counts, campaign.alias), title, "as labelled, unconfirmed is none")
         console.say(f"  complete; its report: python main.py trials report --campaign {campaign.name}")

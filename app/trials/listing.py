@@ -11,7 +11,7 @@ from core.json_values import plain
 from core.report.words import counted
 from trials.label import LabelledTrial
 from trials.report.counting import CountedTrials
-from trials.report.label_summary import summarise_labelled
+from trials.report.label_summary import summarise_counted
 from trials.report.looks import look_at, read_open_arrays
 
 
@@ -40,16 +40,11 @@ def summarise_trials(options: SummaryOptions) -> int:
         campaign = None if options.campaign is None else store.campaign(options.campaign)
         known = CountedTrials(read_open_arrays(store, campaign))
         look_at(store, campaign, known)
-        stands = dict(zip(known.arrays.ids.tolist(), known.stands.tolist(), strict=True))
-        campaigns = store.campaigns()
-        blinding = Blinding(campaigns)
-        labelled = store.each_labelled(None if campaign is None else campaign.id)
-        trials = [blinding.shown(one) for one in labelled if one.trial.id in stands]
-        hidden = [one.name for one in campaigns if one.is_blind and one.finished is None and campaign is None]
-    summaries = summarise_labelled(trials, [stands[one.trial.id] for one in trials])
-    show_success(
-        console, summaries, f"{counted(len(trials), 'trial')} in {store.where}", "as labelled, unconfirmed is none"
-    )
+        open_ones = store.campaigns(is_open=True)
+        hidden = [one.name for one in open_ones if one.is_blind and campaign is None]
+    summaries = summarise_counted(known, str if campaign is None else campaign.alias)
+    title = f"{counted(len(known.arrays), 'trial')} in {store.where}"
+    show_success(console, summaries, title, "as labelled, unconfirmed is none")
     if hidden:
         console.say(f"  Left out, for they are blind still: {', '.join(hidden)}; trials report --campaign NAME")
     console.result({"summary": summaries, "left_out": hidden})

@@ -6,9 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.support.trial_rows import row
-from trials.label import Label, LabelledTrial, LabelValue
 from trials.record import Outcome, Reason, TrialRecord
-from trials.report.label_summary import summarise_labelled
 from trials.store import TrialStore
 from trials.summary import PAPER, Proportion, counts, summarise
 
@@ -78,18 +76,10 @@ def test_success_at_the_first_attempt_and_within_all_are_told_apart() -> None:
     assert (summary.attempts, summary.excluded) == (2, 1)
 
 
-def test_by_labels_a_lift_is_what_a_person_calls_one_and_what_does_not_stand_is_excluded() -> None:
+def test_of_several_objects_those_lifted_count_of_those_laid_once_a_scene_has_ended() -> None:
     lifted = record(verified=True, objects=2, scene_key=5, id=1)
     ended = record(verified=True, objects=2, scene_key=5, id=2, notes={"later": {"scene_ended": "empty"}})
     again = record(verified=True, objects=2, scene_key=6, id=3, notes={"later": {"scene_ended": "empty"}})
-    said = (LabelValue.SUCCESS, LabelValue.FAILURE, LabelValue.SUCCESS)
-    known = [
-        LabelledTrial(trial, Label(trial=trial.id, value=value))
-        for trial, value in zip((lifted, ended, again), said, strict=True)
-    ]
-    (summary,) = summarise_labelled(known, [True, True, False])
-    assert (summary.success, summary.first, summary.cleared) == (Proportion(1, 2), Proportion(1, 2), Proportion(1, 2))
-    assert summary.excluded == 1
     (by_machine,) = summarise([lifted, ended, again])
     assert (by_machine.success, by_machine.cleared) == (Proportion(3, 3), Proportion(3, 4))
 

@@ -23,6 +23,10 @@ class Layings:
     numbers: Ints
     stands: NDArray[np.bool_]
 
+    def often(self, rows: NDArray[np.bool_]) -> Ints:
+        """(M,) how many of these trials (N,) each laying has."""
+        return np.bincount(self.numbers[rows], minlength=len(self.begins))
+
 
 def scene_numbers(arrays: TrialArrays, place: Ints, places: int) -> Ints:
     """(N,) one number a campaign, place of so many, and scene, in this order: nearly the log's, so that sorting is

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, TextClause, and_, case, cast, func, select, text
 
 from trials.arrays.trial_arrays import Ints, ReadTrials, TrialKind
 from trials.label import FailureReason, LabelValue
@@ -22,6 +22,25 @@ _MANY = 1 << 10
 _CAMPAIGNS = 1 << 20
 #: How many numbers a trial is read as.
 _PACKED = 3
+#: What the gripper or the simulator says: nothing, no, yes.
+_SAID = (None, False, True)
+#: Of trials of several attempts, which their notes tell of one by one: how many were judged by both, and alike.
+_SEVERAL = """
+SELECT trials.id, SUM(CASE WHEN {both} THEN 1 ELSE 0 END), SUM(CASE WHEN {both} AND {own} = {seen} THEN 1 ELSE 0 END)
+FROM trials, {attempts} WHERE trials.attempts > 1 AND trials.id BETWEEN :first AND :last GROUP BY trials.id ORDER BY 1
+"""
+_OF_NOTES = {
+    "sqlite": {
+        "attempts": "json_each(trials.notes, '$.attempts') AS attempt",
+        "own": "json_extract(attempt.value, '$.verified')",
+        "seen": "json_extract(attempt.value, '$.simulator_verdict')",
+    },
+    "postgresql": {
+        "attempts": "json_array_elements(trials.notes -> 'attempts') AS attempt",
+        "own": "(attempt ->> 'verified')",
+        "seen": "(attempt ->> 'simulator_verdict')",
+    },
+}
 
 
 def read_rows(connection: Connection, ids: range, campaign: int | None = None) -> ReadTrials:
@@ -37,7 +56,8 @@ def read_rows(connection: Connection, ids: range, campaign: int | None = None) -
     rows = _numbers(connection, packed_rows(names).where(wanted).order_by(trials.c.id), _PACKED)
     said = _numbers(connection, _packed_labels(ids), 1)
     ended = _numbers(connection, _ended(wanted), 1)
-    return _unpacked(rows, said[:, 0], ended[:, 0], names)
+    several = _numbers(connection, _several(connection.dialect.name, ids), 3)
+    return _unpacked(rows, said[:, 0], ended[:, 0], several, names)
 
 
 def packed_rows(names: Sequence[Sequence[str]]) -> Select[Any]:
@@ -47,6 +67,8 @@ def packed_rows(names: Sequence[Sequence[str]]) -> Select[Any]:
     kind = kind * len(_OUTCOMES) + _place(func.coalesce(c.outcome, ""), _OUTCOMES)
     for column, values in ((c.reason, _REASONS), (c.estimator, names[1]), (c.surface, names[0])):
         kind = kind * len(values) + _place(column, values)
+    for column in (c.verified, c.simulator_verdict, c.first_simulator_verdict):
+        kind = kind * len(_SAID) + case((column.is_(None), 0), (column, 2), else_=1)
     packed: Any = cast(kind, BigInteger)
     for column, default in ((c.attempts, 1), (c.objects, 1), (c.pick, 1)):
         packed = packed * _MANY + func.coalesce(column, default)
@@ -77,6 +99,12 @@ def _ended(wanted: Any) -> Select[Any]:
     return select(trials.c.id).where(wanted, trials.c.objects > 1, note.is_not(None)).order_by(trials.c.id)
 
 
+def _several(dialect: str, ids: range) -> TextClause:
+    words = _OF_NOTES[dialect]
+    query = _SEVERAL.format(both=f"{words['own']} IS NOT NULL AND {words['seen']} IS NOT NULL", **words)
+    return text(query).bindparams(first=ids.start, last=ids.stop - 1)
+
+
 def _distinct(connection: Connection, column: Any) -> list[str]:
     """The values of an indexed column: as many look-ups as there are values, not a look at every row."""
     values: list[str] = []
@@ -87,24 +115,25 @@ def _distinct(connection: Connection, column: Any) -> list[str]:
     return values
 
 
-def _numbers(connection: Connection, query: Select[Any], columns: int) -> Ints:
+def _numbers(connection: Connection, query: Select[Any] | TextClause, columns: int) -> Ints:
     """(N, columns), without an object of ours a row."""
-    text = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     # The driver's own cursor: what SQLAlchemy makes of a row takes as long as reading it.
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.execute(str(text), ())  # with none at all, a server would take %% in a name as it stands
+        cursor.execute(str(statement), ())  # with none at all, a server would take %% in a name as it stands
         return np.fromiter(chain.from_iterable(cursor), dtype=np.int64).reshape(-1, columns)
     finally:
         cursor.close()
 
 
-def _unpacked(rows: Ints, said: Ints, ended: Ints, names: Sequence[Sequence[str]]) -> ReadTrials:
+def _unpacked(rows: Ints, said: Ints, ended: Ints, several: Ints, names: Sequence[Sequence[str]]) -> ReadTrials:
     ids, packed = rows[:, 0], rows[:, 2]
     scenes, campaigns = np.divmod(rows[:, 1], _CAMPAIGNS)
     packed, picks = np.divmod(packed, _MANY)
     packed, objects = np.divmod(packed, _MANY)
     packed, attempts = np.divmod(packed, _MANY)
+    judged, agreed = _judgements(ids, packed, several)
     codes = packed * (len(_LABELS) + 1) + _labels_of(ids, said)
     most = int(codes.max(initial=0)) + 1
     there = np.flatnonzero(np.bincount(codes, minlength=most)) if most < 1 << 24 else np.unique(codes)
@@ -115,10 +144,23 @@ def _unpacked(rows: Ints, said: Ints, ended: Ints, names: Sequence[Sequence[str]
         "pick": picks,
         "objects": objects,
         "attempts": attempts,
+        "judged": judged,
+        "agreed": agreed,
         "kind": np.searchsorted(there, codes),
         "ended": np.isin(ids, ended),
     }
     return ReadTrials(columns, [_kind(int(code), names) for code in there])
+
+
+def _judgements(ids: Ints, packed: Ints, several: Ints) -> tuple[Ints, Ints]:
+    """(N,) each: attempts judged by both, and alike; where notes tell of no several, by the row's verdicts."""
+    own, seen = packed // len(_SAID) ** 2 % len(_SAID), packed // len(_SAID) % len(_SAID)
+    judged = ((own > 0) & (seen > 0)).astype(np.int64)
+    agreed = judged * (own == seen)
+    at = np.searchsorted(ids, several[:, 0])
+    known = np.flatnonzero(np.isin(several[:, 0], ids))
+    judged[at[known]], agreed[at[known]] = several[known, 1], several[known, 2]
+    return judged, agreed
 
 
 def _labels_of(ids: Ints, said: Ints) -> Ints:
@@ -135,6 +177,9 @@ def _labels_of(ids: Ints, said: Ints) -> Ints:
 
 def _kind(code: int, names: Sequence[Sequence[str]]) -> TrialKind:
     code, said = divmod(code, len(_LABELS) + 1)
+    code, first_verdict = divmod(code, len(_SAID))
+    code, verdict = divmod(code, len(_SAID))
+    code //= len(_SAID)  # what the gripper said is in the outcome
     code, surface = divmod(code, len(names[0]))
     code, estimator = divmod(code, len(names[1]))
     code, reason = divmod(code, len(_REASONS))
@@ -146,5 +191,8 @@ def _kind(code: int, names: Sequence[Sequence[str]]) -> TrialKind:
         DIGITAL_CELL if is_digital else "",
         str(_OUTCOMES[outcome]),
         str(_REASONS[reason]),
-        *map(str, label),
+        str(label[0]),
+        str(label[1]),
+        _SAID[verdict],
+        _SAID[first_verdict],
     )

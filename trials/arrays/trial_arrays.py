@@ -22,6 +22,8 @@ COLUMNS: dict[str, np.dtype[Any]] = {
     "pick": np.dtype("<i2"),
     "objects": np.dtype("<i2"),
     "attempts": np.dtype("<i2"),
+    "judged": np.dtype("<i2"),
+    "agreed": np.dtype("<i2"),
     "kind": np.dtype("<i2"),
     "ended": np.dtype("?"),
 }
@@ -29,7 +31,8 @@ COLUMNS: dict[str, np.dtype[Any]] = {
 
 class TrialKind(NamedTuple):
     """What trials are alike in, as the log writes it; world is empty but for the digital cell, outcome for a trial that
-    runs, label where nobody has said anything."""
+    runs, label where nobody has said anything. verdict, first_verdict: the simulator's, of all attempts and of the
+    first, None where it said nothing."""
 
     surface: str
     estimator: str
@@ -38,6 +41,8 @@ class TrialKind(NamedTuple):
     reason: str
     label: str
     label_reason: str
+    verdict: bool | None = None
+    first_verdict: bool | None = None
 
 
 class ReadTrials(NamedTuple):
@@ -68,8 +73,9 @@ class TrialArrays:
     """N trials in the order they were begun, each array (N,).
 
     ids, campaigns, picks, objects, attempts: the record's columns. scenes: the scene's number in its campaign, outside
-    of one its key, in old rows the seed. ended: whether its scene was worked on to its end. kinds: each trial's place
-    in `examples`, one trial of every world, surface, estimator, outcome and label that there is.
+    of one its key, in old rows the seed. judged: its attempts of which both gripper and simulator said something;
+    agreed: those of which they said the same. ended: whether its scene was worked on to its end. kinds: each trial's
+    place in `examples`, one trial of every world, surface, estimator, outcome, verdict and label that there is.
     """
 
     ids: Ints
@@ -78,6 +84,8 @@ class TrialArrays:
     picks: Ints
     objects: Ints
     attempts: Ints
+    judged: Ints
+    agreed: Ints
     ended: NDArray[np.bool_]
     kinds: Ints
     examples: tuple[LabelledTrial, ...]
@@ -87,14 +95,14 @@ class TrialArrays:
 
     def each(self, value: Callable[[LabelledTrial], bool | int]) -> NDArray[Any]:
         """(N,) what `value` says of trials; it is asked once a kind, so it may look at surface, estimator, outcome,
-        reason, label and whether the world is the digital cell alone."""
+        reason, label, the simulator's verdicts and whether the world is the digital cell alone."""
         if not self.examples:
             return np.empty(0, np.int64)
         return np.take(np.array([value(example) for example in self.examples]), self.kinds)
 
     def where(self, rows: NDArray[Any]) -> "TrialArrays":
         """Those of a mask, or of indices."""
-        arrays = ("ids", "campaigns", "scenes", "picks", "objects", "attempts", "ended")
+        arrays = ("ids", "campaigns", "scenes", "picks", "objects", "attempts", "judged", "agreed", "ended")
         kinds, there = self.kinds[rows], np.zeros(len(self.examples), dtype=bool)
         there[kinds] = True
         examples = tuple(example for example, is_there in zip(self.examples, there, strict=True) if is_there)
@@ -126,6 +134,8 @@ def arrays_of(several: Iterable[ReadTrials]) -> TrialArrays:
         picks=whole["pick"],
         objects=whole["objects"],
         attempts=whole["attempts"],
+        judged=whole["judged"],
+        agreed=whole["agreed"],
         ended=np.concatenate(parts["ended"]),
         kinds=whole["kind"],
         examples=tuple(map(_example, known)),
@@ -143,6 +153,8 @@ def _example(kind: TrialKind) -> LabelledTrial:
         seed=0,
         outcome=Outcome(kind.outcome) if kind.outcome else None,
         reason=Reason(kind.reason),
+        simulator_verdict=kind.verdict,
+        first_simulator_verdict=kind.first_verdict,
     )
     if not kind.label:
         return LabelledTrial(record)

@@ -59,7 +59,10 @@ class FirstPicks:
 
 
 class CountedTrials:
-    """A log's trials with what each counts as. stands, replaced, counts, succeeded: (N,) in the log's order."""
+    """A log's trials with what each counts as. stands, replaced, counts, succeeded: (N,) in the log's order.
+
+    layings: of its scenes.
+    """
 
     def __init__(self, arrays: TrialArrays) -> None:
         self.arrays = arrays
@@ -69,8 +72,8 @@ class CountedTrials:
         pairs = [(estimator, surface) for estimator in self._estimators for surface in self._surfaces]
         self._pairs = {pair: place for place, pair in enumerate(pairs)}
         self._pair = arrays.each(lambda known: self._pairs[known.trial.estimator, known.trial.surface])
-        self._layings = find_layings(arrays, self.counts, self._pair, len(pairs))
-        self.stands = self._layings.stands
+        self.layings = find_layings(arrays, self.counts, self._pair, len(pairs))
+        self.stands = self.layings.stands
 
     @cached_property
     def replaced(self) -> NDArray[np.bool_]:
@@ -135,6 +138,10 @@ class CountedTrials:
             at_first_try=often(first & (self.arrays.attempts == 1)),
         )
 
+    def of(self, estimator: str, surface: str) -> NDArray[np.bool_]:
+        """(N,) whose trials are theirs."""
+        return self._pair == self._pairs.get((estimator, surface), -1)
+
     def causes(self, estimator: str, surface: str) -> dict[str, int]:
         """Why trials that stand failed, and how often, the most frequent first; `unconfirmed` where nobody said."""
         kinds, found = self._kinds, dict[str, int]()
@@ -162,7 +169,7 @@ class CountedTrials:
     @cached_property
     def _first_rows(self) -> list[tuple[Ints, Ints]]:
         """Of each pair the places of its first picks that stand, and their campaigns, which are sorted."""
-        order = self._layings.order
+        order = self.layings.order
         rows = order[(self.stands & (self.arrays.picks == 1))[order]]
         pair = self._pair[rows]
         rows = rows[np.argsort(pair.astype(np.int16), kind="stable")]
@@ -178,11 +185,9 @@ class CountedTrials:
     def _cleared(self) -> "_Cleared":
         """Of the scenes that were worked on to their end; unfinished are those of the others that have trials that
         stand."""
-        pairs, order, begins = len(self._pairs), self._layings.order, self._layings.begins
+        pairs, order, begins = len(self._pairs), self.layings.order, self.layings.begins
 
-        def often(rows: NDArray[np.bool_]) -> Ints:
-            return np.bincount(self._layings.numbers[rows], minlength=len(begins))
-
+        often = self.layings.often
         pair, objects = self._pair[order[begins]], self.arrays.objects[order]
         laid = np.maximum.reduceat(objects, begins) if len(begins) else objects
         lost = self.arrays.each(lambda known: known.trial.reason is Reason.TRACKING).astype(bool)

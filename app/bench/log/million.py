@@ -95,6 +95,7 @@ def command_times_s(where: str) -> dict[str, float]:
     commands = {
         FIRST: ("compare", "raw", "oracle"),
         "trials list": ("list",),
+        "trials summary": ("summary",),
         "trials compare": ("compare", "raw", "oracle"),
         "trials report": ("report", "--out", str(Path(where).with_name("report"))),
     }

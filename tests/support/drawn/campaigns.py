@@ -40,11 +40,22 @@ def add(
     outcome = Outcome.SUCCESS if says is LabelValue.SUCCESS else Outcome.FAILURE
     reason = Reason.NONE if outcome is Outcome.SUCCESS else Reason.EMPTY
     given = {"outcome": outcome, "reason": reason} | values
-    record = store.begin(row(**{name: value for name, value in given.items() if name not in ("outcome", "reason")}))
-    record = store.update(replace(record, outcome=given["outcome"], reason=given["reason"]))
+    at_end = {name: given.pop(name) for name in ("outcome", "reason")}
+    record = store.begin(row(**given))
+    record = store.update(replace(record, **at_end))
     if says is not None:
         store.label(Label(trial=record.id, value=says, reason=because, by="ada"))
     return record
+
+
+def draw_verdicts(draw: Random) -> dict[str, Any]:
+    """What gripper and simulator may say of a trial of one attempt, or of two with what its notes keep of each."""
+    said = (None, False, True)
+    one, other = ({"verified": draw.choice(said), "simulator_verdict": draw.choice(said)} for _ in range(2))
+    if draw.random() < 0.5:
+        return {"attempts": 1, **one}
+    notes = {"attempts": [one, other]} if draw.random() < 0.8 else {}
+    return {"attempts": 2, **other, "first_simulator_verdict": one["simulator_verdict"], "notes": notes}
 
 
 def log_campaign(store: TrialStore, plan: Campaign, seed: int = 1) -> Campaign:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from tests.support.drawn.campaigns import add, campaign
+from tests.support.drawn.campaigns import add, campaign, draw_verdicts
 from tests.support.logs.postgres import new_database
 from tests.support.trial_rows import TrialStore, row
 from trials.arrays.blocks import keep_blocks, read_arrays
@@ -73,7 +73,8 @@ def assert_same(found: TrialArrays, right: TrialArrays) -> None:
 def told_of(arrays: TrialArrays, kind: int) -> tuple[object, ...]:
     known = arrays.examples[kind]
     trial = known.trial
-    return trial.surface, trial.estimator, trial.world, trial.outcome, trial.reason, known.value, known.cause
+    verdicts = trial.simulator_verdict, trial.first_simulator_verdict
+    return trial.surface, trial.estimator, trial.world, trial.outcome, trial.reason, known.value, known.cause, verdicts
 
 
 class History:
@@ -109,7 +110,7 @@ class History:
             seed=draw.choice((7, 2**31 - 1)),
             objects=draw.choice((1, 3)),
             pick=draw.choice((1, 2)),
-            attempts=draw.choice((1, 2)),
+            **draw_verdicts(draw),
             world=draw.choice(("hardware", DIGITAL_CELL)),
             outcome=draw.choice((Outcome.SUCCESS, Outcome.FAILURE, Outcome.INTERRUPTED)),
             reason=draw.choice(tuple(Reason)),

@@ -58,7 +58,15 @@ def _drawn_arrays(draw: np.random.Generator) -> TrialArrays:
     names = product("ab", "xyz")
     kinds = [TrialKind(where, name, "", *end, *label) for where, name in names for end in ends for label in said]
     count = int(draw.integers(1, 120))
-    ranges = {"campaign": (0, 3), "scene": (0, 4), "pick": (1, 4), "objects": (0, 4), "attempts": (1, 3)}
+    ranges = {
+        "campaign": (0, 3),
+        "scene": (0, 4),
+        "pick": (1, 4),
+        "objects": (0, 4),
+        "attempts": (1, 3),
+        "judged": (0, 1),
+        "agreed": (0, 1),
+    }
     columns = {name: draw.integers(*ends, count) for name, ends in ranges.items()}
     columns |= {"id": np.arange(1, count + 1), "kind": draw.integers(0, len(kinds), count)}
     return arrays_of([ReadTrials(columns | {"ended": draw.random(count) < 0.3}, kinds)])
