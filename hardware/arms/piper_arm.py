@@ -59,7 +59,7 @@ class PiperArm:
         if self._lock is not None:
             self._lock.acquire()
         try:
-            self._bus.open(self._guard)
+            self._bus.open(self._guard, self._overruled)
             shake_hands(self.name, self._mount, self._bus, self._clock)
         except BaseException:
             self.close()
@@ -223,17 +223,22 @@ class PiperArm:
         self._guard.command(target, self._clock.now_s())
         self._commanded = target
 
-    def _demand_alone(self) -> None:
-        """Nothing holds an arm that somebody else moves but its own stop."""
-        foreign = self._bus.watch.foreign_command
-        if foreign is None or self._stopped:
-            return
-        held = "Nothing moves." if self._commanded is None else "It holds."
-        if foreign in protocol.MOVING and self._commanded is not None:
+    def _overruled(self) -> None:
+        """Nothing holds an arm that somebody else moves but its own stop: at once, on the bus reader's thread."""
+        if self._commanded is not None and not self._stopped:
             self.stop()
-            held = "It was stopped, and sinks."
-        elif self._latched is not None:
+
+    def _demand_alone(self) -> None:
+        foreign = self._bus.watch.foreign_command
+        if foreign is None or self._latched is not None:
             return
+        held = (
+            "It was stopped, and sinks."
+            if self._stopped
+            else "It holds."
+            if self._commanded is not None
+            else "It is off."
+        )
         raise ArmError(
             f"Somebody else commands the {self.name} arm: frame 0x{foreign:X} came over {self._bus.channel}. {held}",
             f"End the other program, or take the arm that leads this one out of master mode. {POWER_CYCLE}",

@@ -48,11 +48,12 @@ class PiperBus:
     def is_open(self) -> bool:
         return self._sdk is not None
 
-    def open(self, guard: FeedbackGuard) -> None:
+    def open(self, guard: FeedbackGuard, overruled: Callable[[], None]) -> None:
         """Opens the channel and starts the SDK's reader; the SDK asks for the firmware's name.
 
         Args:
             guard: is shown every joint and motor frame.
+            overruled: called on the reader's thread when somebody else moves the arm, once.
 
         Raises:
             ArmError: no such interface, down, wrong bit rate, or refused by the system.
@@ -75,7 +76,7 @@ class PiperBus:
         can_port = sdk.GetCanBus()
         if can_port.bus is None:
             raise ArmError(f"The CAN channel {self.channel} cannot be opened.", remedy)
-        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock, guard, self._zero_offset_rad)
+        self._watch = FrameWatch(sdk.ParseCANFrame, self._clock, guard, self._zero_offset_rad, overruled)
         can_port.callback_function = self._watch
         self._note_unsent(can_port)
         self._is_stopped = False

@@ -28,14 +28,20 @@ class FrameWatch:
     """
 
     def __init__(
-        self, forward: Callable[[Any], None], clock: Clock, guard: FeedbackGuard, zero_offset_rad: NDArray[np.float64]
+        self,
+        forward: Callable[[Any], None],
+        clock: Clock,
+        guard: FeedbackGuard,
+        zero_offset_rad: NDArray[np.float64],
+        overruled: Callable[[], None],
     ) -> None:
-        """zero_offset_rad (6,): to be added to the joints that come in."""
+        """zero_offset_rad (6,): to be added to the joints that come in. overruled: called when somebody else moves the
+        arm, once."""
         self.trouble = ""
         #: A frame that commands the arm and came over the bus: what is sent here does not come back. Of those that move
         #: it the first, else the last.
         self.foreign_command: int | None = None
-        self._forward = forward
+        self._forward, self._overruled = forward, overruled
         self._clock = clock
         self._guard = guard
         self._zero_offset_rad = zero_offset_rad.tolist()
@@ -47,6 +53,8 @@ class FrameWatch:
         now_s = self._clock.now_s()
         if identifier in protocol.COMMANDING and self.foreign_command not in protocol.MOVING:
             self.foreign_command = identifier
+            if identifier in protocol.MOVING:
+                self._overruled()
         try:
             if identifier in FEEDBACK and len(data) != _FRAME_BYTES:
                 raise ValueError(f"{len(data)} bytes")

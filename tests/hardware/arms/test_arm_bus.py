@@ -185,9 +185,8 @@ def test_another_program_that_moves_the_arm_is_named_and_the_arm_stopped(cell, i
     with pytest.raises(ArmError, match=r"Somebody else commands the left arm: frame 0x155 came over .* was stopped"):
         if in_motion:
             cell.arm.follow(trajectory)
-        while True:
-            cell.clock.sleep(0.01)
-            cell.arm.state()
+        cell.clock.sleep(1.0)  # nobody looks
+        cell.arm.state()
     cell.clock.sleep(1.0)
     assert true.stopped_s() - began_s < 0.2
     assert cell.arm.state().stopped
@@ -212,7 +211,7 @@ def test_an_arm_that_another_program_commands_is_not_powered(build):
     cell.arm.connect()
     other = OtherProgram(cell, joint_frames(PARK_JOINTS))
     cell.clock.sleep(0.05)
-    with pytest.raises(ArmError, match=r"Somebody else commands .* Nothing moves"):
+    with pytest.raises(ArmError, match=r"Somebody else commands .* It is off"):
         cell.arm.enable()
     assert not cell.plant.power
     other.close()
