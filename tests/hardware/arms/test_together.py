@@ -200,7 +200,13 @@ def test_an_arm_that_came_to_stand_elsewhere_stays_refused(pair: Pair) -> None:
     plant = pair.plants["left"]
     drive = plant.drive_joints
     away_rad = (START_TOLERANCE_RAD + 0.004) * np.eye(6)[0]  # less than what its feedback is doubted for on the way
-    plant.drive_joints = lambda targets_rad: drive(targets_rad + away_rad)
+    start_s = pair.clock.now_s()
+
+    def give_way(targets_rad: np.ndarray) -> None:
+        """Slowly: at once it would be doubted."""
+        drive(targets_rad + away_rad * min(pair.clock.now_s() - start_s, 1.0))
+
+    plant.drive_joints = give_way
     with pytest.raises(TrackingError, match="left arm stands"):
         pair.run(line())
     with pytest.raises(ArmError, match="stays still since"):
