@@ -83,7 +83,7 @@ def test_a_collision_reported_by_the_controller_ends_the_motion(cell):
 
 def test_an_arm_too_weak_to_follow_is_held_where_it_is(cell):
     cell.plant.max_speed_rad_s = 0.2
-    with pytest.raises(ArmError, match="behind its command"):
+    with pytest.raises(ArmError, match="held back"):
         cell.arm.follow(from_here(cell))
     cell.clock.sleep(0.5)
     assert_stays(cell)
