@@ -1,4 +1,4 @@
-"""Parts of one thing that were told apart, and have the outline of one thing together."""
+"""Parts of one thing that were told apart, and have the outline of one thing together; and handles nobody saw."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, label
+from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt, label
 
 from core.image import Intrinsics
 from perception.depth_types import Plane
-from perception.objects.object_map import ObjectMap
+from perception.objects.fronts import FLATTEST_M
+from perception.objects.object_map import CellMasks, ObjectMap, box_around
 from perception.objects.solids.outline import Kind, read_outline
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ STANDING_M, TALL = 0.030, 90
 #: is taken to be so thin [px], and the foot is no higher than this [m]. Pixels likely to be an object that are of none,
 #: so many together, may be a foot.
 STEM_PX, THIN_PX, FOOT_M, LEAST_FOOT_PX, LEAST_PROBABILITY = 40, 7, 0.040, 200, 0.5
+#: What has a handle is no wider than this [m], and of one colour, within so many standard deviations of it and as many
+#: from the colours of the ring around it, from so far to so far [px] outside.
+HEAD_M, LIKE, UNLIKE, RING_PX = 0.060, 3.0, 4.0, (4, 18)
+#: Colours are told apart to this much [of 255], at least in this share of the thing, of so many pixels.
+COLOR_NOISE, DISTINCT, LEAST_HEAD_PX = 2.0, 0.8, 60
+#: A handle is so many times as long as wide and points to the middle of the rest within this angle [rad] and this share
+#: of the rest's width, of which it is at least as long, and at most so many times: of 203 captures four spoons' handles
+#: are 7.6 times, within 2 degrees and .06; no shadow, image or reflection comes near in all three.
+SLENDER, LONGEST, POINTING_RAD, ASIDE = 6.0, 6.0, np.deg2rad(5.0), 0.1
 
 
 def join_parts(look: "ObjectPrediction", intrinsics: Intrinsics, plane: Plane) -> "ObjectPrediction":
@@ -48,6 +58,72 @@ def join_parts(look: "ObjectPrediction", intrinsics: Intrinsics, plane: Plane) -
             ids[parts[1] | stem] = one
     ids[ids > look.objects.count] = 0
     return _renumbered(look, ids)
+
+
+def with_handles(
+    look: "ObjectPrediction", color: NDArray[np.uint8], intrinsics: Intrinsics, plane: Plane, masks: CellMasks | None
+) -> "ObjectPrediction":
+    """The same objects, what is small and of one colour with the handle that goes on from it in a picture (H, W, 3).
+
+    masks: of the cell, where known.
+    """
+    lab = cv2.cvtColor(color, cv2.COLOR_RGB2LAB).astype(np.float32)
+    taken = (look.objects.ids > 0) | (masks.arms if masks is not None else False)
+    ids, height_m = look.objects.ids.copy(), plane.height(intrinsics.rays() * look.front_m[..., None])
+    front_m = look.front_m
+    for id_ in range(1, look.objects.count + 1):
+        head = look.objects.ids == id_
+        width_px = 2 * np.sqrt(head.sum() / np.pi)
+        if width_px * _middle(front_m[head]) / intrinsics.fx > HEAD_M:
+            continue
+        near = box_around(head, int(LONGEST * width_px))
+        handle = np.zeros_like(head)
+        handle[near] = _handle(head[near], taken[near], lab[near], float(width_px))
+        level_m = min(_middle(height_m[head]), FLATTEST_M)
+        ids[handle] = id_
+        lying_m = plane.depth(intrinsics.rays()) * (1 + level_m / plane.offset_m)
+        front_m = np.where(handle, lying_m, front_m).astype(np.float32)
+    return replace(_renumbered(look, ids), front_m=front_m)
+
+
+def _handle(head: Mask, taken: Mask, lab: NDArray[np.float32], width_px: float) -> Mask:
+    """(H, W) what goes on from an object (H, W) in its colour as a handle does; nothing that is taken."""
+    inner = binary_erosion(head, iterations=2)
+    ring = binary_dilation(head, iterations=RING_PX[1]) & ~binary_dilation(head, iterations=RING_PX[0]) & ~taken
+    handle = np.zeros_like(head)
+    if min(inner.sum(), ring.sum()) < LEAST_HEAD_PX:
+        return handle
+    from_head, from_ring = (_deviations(lab, lab[part]) for part in (inner, ring))
+    if (from_ring[inner] > np.maximum(from_head[inner], UNLIKE)).mean() < DISTINCT:
+        return handle
+    alike = (from_head < LIKE) & (from_ring > UNLIKE) & ~taken
+    whole = label(alike | head)[0]
+    parts, count = label(alike & np.isin(whole, np.unique(whole[head])))
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    for number in np.flatnonzero(sizes >= LEAST_HEAD_PX) + 1:
+        if _points_to(parts == number, head, width_px):
+            handle |= parts == number
+    return handle
+
+
+def _deviations(lab: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) how many standard deviations each pixel is from most of some pixels' colours (N, 3)."""
+    away = np.square(of - np.median(of, axis=0)).sum(axis=1)
+    most = of[away <= np.quantile(away, 0.85)]
+    spread = np.linalg.inv(np.cov(most.T) + np.eye(3) * COLOR_NOISE**2)
+    off = lab - most.mean(axis=0)
+    return np.sqrt(np.einsum("...i,ij,...j->...", off, spread, off)).astype(np.float32)
+
+
+def _points_to(part: Mask, head: Mask, width_px: float) -> bool:
+    """Whether a part is slender, and its long axis runs through the middle of a head so wide [px]."""
+    pixels = np.argwhere(part).astype(float)
+    middle = pixels.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(pixels - middle, full_matrices=False)
+    to_head = np.argwhere(head).mean(axis=0) - middle
+    along, aside = np.abs(axes @ to_head)
+    is_slender = sizes[0] > SLENDER * sizes[1] and np.ptp(pixels @ axes[0]) > width_px
+    return bool(is_slender and aside < min(along * np.tan(POINTING_RAD), ASIDE * width_px))
 
 
 def _with_lost_parts(objects: ObjectMap) -> NDArray[np.int32]:

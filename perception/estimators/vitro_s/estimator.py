@@ -36,7 +36,7 @@ class VitroSEstimator:
         from perception.estimators.running import fitting
         from perception.objects.crisp import crisp_depth
         from perception.objects.floating import without_floating_parts
-        from perception.objects.joining import join_parts
+        from perception.objects.joining import join_parts, with_handles
         from perception.objects.level import at_level
         from perception.objects.outliers import without_strays
         from perception.objects.reflections import own_images, without_reflections
@@ -52,7 +52,9 @@ class VitroSEstimator:
                 still.color, still.intrinsics, still.table, first.depth_m, still.depth_m, seen[-1].masks
             )
         rays = still.intrinsics.rays()
-        look = join_parts(without_floating_parts(look, still.table, rays), still.intrinsics, still.table)
+        look = without_floating_parts(look, still.table, rays)
+        look = with_handles(look, still.color, still.intrinsics, still.table, seen[-1].masks)
+        look = join_parts(look, still.intrinsics, still.table)
         look = at_level(look, still.depth_m, still.intrinsics, still.table, seen[-1].masks)
         look = replace(look, front_m=without_strays(look.front_m, look.objects.ids, still.table, rays))
         first_m = first.depth_m

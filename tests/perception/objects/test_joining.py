@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_opening
 
-from perception.objects.joining import join_parts
+from perception.objects.joining import join_parts, with_handles
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import ObjectMap
 from perception.objects.solids.outline import Kind, read_outline
@@ -50,6 +51,53 @@ def test_a_spoon_in_two_parts_is_one() -> None:
     ids[:, 225:] *= 2
     front_m = TABLE.depth(K.rays()) - 0.01
     assert join_parts(look(ids, front_m), K, TABLE).objects.count == 1
+
+
+WOOD, RED, SHADE = (181, 143, 92), (201, 74, 66), (74, 56, 36)
+
+
+def picture(*painted: tuple[Mask, tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """A wooden table and what is painted on it, with a camera's noise."""
+    color = np.broadcast_to(np.array(WOOD, float), (240, 424, 3)).copy()
+    for mask, paint in painted:
+        color[mask] = paint
+    return (color + np.random.default_rng(0).normal(0.0, 3.0, color.shape)).clip(0, 255).astype(np.uint8)
+
+
+def head_of_spoon() -> tuple[Mask, Mask, ObjectPrediction]:
+    """A spoon, its head, and the look that saw the head alone."""
+    whole = spoon()
+    head = binary_opening(whole, iterations=6) & whole
+    return whole, head, look(head.astype(np.int32), TABLE.depth(K.rays()) - 0.01)
+
+
+def test_a_spoon_of_which_the_head_was_seen_has_its_handle() -> None:
+    whole, head, seen = head_of_spoon()
+    assert head.sum() < 0.8 * whole.sum()
+    found = with_handles(seen, picture((whole, RED)), K, TABLE, None)
+    assert (found.objects.mask & whole).sum() > 0.97 * whole.sum()
+    assert not (found.objects.mask & ~binary_dilation(whole)).any()
+    height_m = TABLE.height(K.rays() * found.front_m[..., None])[found.objects.mask & ~head]
+    assert 0.0 < height_m.min() <= height_m.max() < 0.015
+
+
+def test_what_is_no_handle_or_not_its_own_is_left() -> None:
+    whole, head, seen = head_of_spoon()
+    beside = binary_dilation(head, iterations=8) & np.roll(head, 6, axis=0) & ~whole
+    rod = np.zeros_like(head)
+    rows, columns = np.nonzero(head)
+    rod[rows.min() : rows.min() + 5, columns.max() : columns.max() + 90] = True
+    for color in (
+        picture((whole, SHADE), (head, RED)),  # of another colour
+        picture((head, RED), (beside, SHADE)),  # a shadow
+        picture((head | rod, RED)),  # which does not point to it
+        picture((head | beside, RED)),  # which is not slender
+        picture((whole, WOOD)),  # clear: of the table's colour
+    ):
+        np.testing.assert_array_equal(with_handles(seen, color, K, TABLE, None).objects.ids, seen.objects.ids)
+    ids = np.where(head, 1, np.where(whole, 2, 0)).astype(np.int32)
+    both = look(ids, TABLE.depth(K.rays()) - 0.01)
+    np.testing.assert_array_equal(with_handles(both, picture((whole, RED)), K, TABLE, None).objects.ids, ids)
 
 
 def boxes(*places_m: float) -> tuple[NDArray[np.int32], Map]:
