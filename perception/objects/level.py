@@ -89,7 +89,7 @@ def at_level(
         crowd = find_crowd(told_m[its], FARTHEST_M, ABOUT_M)
         outline = Outline(Kind.UNKNOWN)
         if not _may_be_hidden(id_, ids, look.front_m, masks):
-            outline = read_outline(its, intrinsics, plane, may_stand=crowd.share < SURE_SHARE)
+            outline = read_outline(its, intrinsics, plane, crowd.share < SURE_SHARE, level.is_seen_low(its))
         if not level.use(its, outline, crowd) and crowd.share >= LEAST_SHARE:
             fronts.bend(its, told_m, crowd)
     return replace(look, front_m=fronts.front_m, objects=replace(look.objects, thickness_m=fronts.thickness_m))
@@ -124,13 +124,20 @@ class _Level:
         self._fronts, self._intrinsics, self._most_higher_m = fronts, intrinsics, most_higher_m
         self._sensor_height_m = height_m
 
+    def is_seen_low(self, its: Mask) -> bool:
+        """Whether a sensor sees an object, and no higher than flat things are: what points away from the camera looks
+        tall."""
+        height_m = self._sensor_height_m[its]
+        its_own = height_m > THROUGH_M
+        return bool(its_own.mean() > SEEN_SHARE and np.median(height_m[its_own]) < FLATTEST_M + ABOUT_M)
+
     def use(self, its: Mask, outline: Outline, crowd: Crowd) -> bool:
         """Changes an object's front and thickness to what its outline tells, if that is believed; crowd: what a sensor
         tells, if it is not."""
         if outline.kind is Kind.FLAT:
             seen_m = self._fronts.middle_m(its) + crowd.shift_m
             is_high = crowd.share >= SURE_SHARE and seen_m > FLATTEST_M + ABOUT_M
-            return not is_high and self._fronts.flatten(its, np.inf if self._is_seen_low(its) else MOST_FLATTENED_M)
+            return not is_high and self._fronts.flatten(its, np.inf if self.is_seen_low(its) else MOST_FLATTENED_M)
         solid = outline.solid
         if solid is None:
             return False
@@ -151,13 +158,6 @@ class _Level:
         else:
             self._fronts.replace(its, front_m, back_m - front_m)
         return True
-
-    def _is_seen_low(self, its: Mask) -> bool:
-        """Whether a sensor sees an object, and no higher than flat things are: what points away from the camera looks
-        tall."""
-        height_m = self._sensor_height_m[its]
-        its_own = height_m > THROUGH_M
-        return bool(its_own.mean() > SEEN_SHARE and np.median(height_m[its_own]) < FLATTEST_M + ABOUT_M)
 
     def _use_bowl(self, its: Mask, bowl: UprightSolid) -> bool:
         """Puts a bowl in the place of a front that is hollow as well, and not far from it."""

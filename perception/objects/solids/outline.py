@@ -63,8 +63,11 @@ class Outline:
         return self.kind in (Kind.UPRIGHT, Kind.BOWL, Kind.BOX)
 
 
-def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True) -> Outline:
-    """What a mask (H, W) on a table tells. Without `may_stand` only what does not stand is told, which takes less."""
+def read_outline(
+    its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True, is_low: bool = False
+) -> Outline:
+    """What a mask (H, W) on a table tells. Without `may_stand` only what does not stand is told, which takes less; what
+    `is_low` does not stand if it has cutlery's outline: a spoon that points away has a goblet's as well."""
     lying = fit_lying(its, intrinsics, plane)
     if lying is None:
         return Outline(Kind.UNKNOWN)
@@ -76,11 +79,13 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     is_flat = lying.width_m < FLAT_WIDTH_M
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
+    if is_low and is_long and is_flat:
+        return Outline(Kind.FLAT, lying)
     solids = fit_axes(its, intrinsics, plane) if is_long or may_stand else []
     upright = widest_foot(solids)
-    is_low = upright is None or upright.height_m < LOW * upright.width_m
+    is_wide = upright is None or upright.height_m < LOW * upright.width_m
     stands = 0.0 if upright is None else upright.explained
-    if is_long and (stands < NOT_UPRIGHT or (is_low and stands < lying.explained - LESS_UPRIGHT)):
+    if is_long and (stands < NOT_UPRIGHT or (is_wide and stands < lying.explained - LESS_UPRIGHT)):
         return Outline(Kind.FLAT if is_flat else Kind.LYING, lying)
     box = fit_box(its, intrinsics, plane) if may_stand and stands < SURELY_ROUND else None
     if box is not None and box.explained > BOX_EXPLAINED:
@@ -88,9 +93,9 @@ def read_outline(its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: boo
     if upright is None or not may_stand or stands < UPRIGHT_EXPLAINED:
         return Outline(Kind.UNKNOWN)
     is_box = box is not None and box.explained > stands + BOX_BETTER
-    may_be_bowl = (is_low or 2 * upright.radii_m[0] < NARROW * upright.width_m) and not is_box
+    may_be_bowl = (is_wide or 2 * upright.radii_m[0] < NARROW * upright.width_m) and not is_box
     bowl = _read_bowl(solids if may_be_bowl else [])
-    return bowl if is_low or bowl.solid is not None else Outline(Kind.UPRIGHT, upright)
+    return bowl if is_wide or bowl.solid is not None else Outline(Kind.UPRIGHT, upright)
 
 
 def _is_ball(lying: LyingSolid) -> bool:

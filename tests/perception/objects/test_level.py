@@ -1,5 +1,6 @@
 """What is seen too near is put back to where the sensor, or the outline on the table, has it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -14,8 +15,8 @@ from perception.objects.level import at_level
 from perception.objects.model import ObjectPrediction
 from perception.objects.object_map import CellMasks, ObjectMap
 from perception.objects.solids.upright_solid import UprightSolid
-from tests.perception.objects.solids.test_lying_solid import lying
-from tests.perception.objects.solids.test_outline import spoon
+from tests.perception.objects.solids.test_lying_solid import Mask, lying
+from tests.perception.objects.solids.test_outline import spoon, spoon_that_points_away
 from tests.support.scenes.solids import whole_view
 
 #: A camera 0.62 m above the table that looks down on it at 50 degrees.
@@ -140,9 +141,10 @@ def test_cutlery_is_flat() -> None:
     np.testing.assert_array_equal(at_level(standing, None, K, TABLE).front_m, standing.front_m)
 
 
+@pytest.mark.parametrize("shape", [spoon, spoon_that_points_away])
 @pytest.mark.parametrize("height_m", [0.008, 0.06])
-def test_cutlery_that_looks_tall_is_flat_where_a_sensor_sees_it_lie(height_m: float) -> None:
-    mask = spoon()
+def test_cutlery_that_looks_tall_is_flat_where_a_sensor_sees_it_lie(shape: Callable[[], Mask], height_m: float) -> None:
+    mask = shape()
     high_m = height_m / -(RAYS @ TABLE.normal)
     sensor_m = np.where(mask, TABLE.depth(RAYS) - high_m, TABLE.depth(RAYS)).astype(np.float32)
     given = seen(np.where(mask, TABLE.depth(RAYS), np.nan).astype(np.float32), 0.1)

@@ -40,6 +40,19 @@ def test_what_is_long_and_narrow_is_flat() -> None:
     assert read_outline(spoon(), K, TABLE).kind is Kind.FLAT
 
 
+def spoon_that_points_away() -> Mask:
+    mask = cv2.ellipse(np.zeros((240, 424), np.uint8), (212, 90), (13, 14), 0, 0, 360, 1, -1)
+    return cv2.line(mask, (212, 90), (214, 178), 1, 6).astype(bool)
+
+
+def test_a_spoon_that_points_away_stands_as_a_goblet_does_but_where_it_is_known_to_be_low() -> None:
+    mask = spoon_that_points_away()
+    assert read_outline(mask, K, TABLE).kind is not Kind.FLAT
+    assert read_outline(mask, K, TABLE, is_low=True).kind is Kind.FLAT
+    bottle = outline_of_standing(standing("bottle", TABLE))
+    assert read_outline(bottle, K, TABLE, is_low=True).kind is not Kind.FLAT
+
+
 @pytest.mark.parametrize("shape", ["bowl", "deep bowl"])
 @pytest.mark.parametrize("down_deg", [42.0, 50.0, 60.0])
 def test_a_bowl_is_told_to_a_centimetre_and_to_be_hollow(shape: str, down_deg: float) -> None:
