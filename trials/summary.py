@@ -141,6 +141,6 @@ def _share(values: Iterable[bool | None]) -> Proportion:
 def _judgements(trial: TrialRecord) -> list[tuple[bool, bool]]:
     """What the gripper and the simulator said of each attempt of which both said something."""
     own = {"verified": trial.verified, "simulator_verdict": trial.simulator_verdict}
-    attempts = trial.notes.get("attempts", [own])
+    attempts = (trial.attempts > 1 and trial.notes.get("attempts")) or [own]
     said = [(attempt["verified"], attempt["simulator_verdict"]) for attempt in attempts]
     return [(held, lifted) for held, lifted in said if held is not None and lifted is not None]

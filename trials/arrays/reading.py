@@ -29,14 +29,18 @@ _SEVERAL = """
 SELECT trials.id, SUM(CASE WHEN {both} THEN 1 ELSE 0 END), SUM(CASE WHEN {both} AND {own} = {seen} THEN 1 ELSE 0 END)
 FROM trials, {attempts} WHERE trials.attempts > 1 AND trials.id BETWEEN :first AND :last GROUP BY trials.id ORDER BY 1
 """
+#: Notes that somebody edited into no list of attempts, or on SQLite into no JSON, tell of none. A CASE is asked in its
+#: order, which an AND need not be.
 _OF_NOTES = {
     "sqlite": {
-        "attempts": "json_each(trials.notes, '$.attempts') AS attempt",
-        "own": "json_extract(attempt.value, '$.verified')",
-        "seen": "json_extract(attempt.value, '$.simulator_verdict')",
+        "attempts": """json_each(CASE WHEN NOT json_valid(trials.notes) THEN NULL
+            WHEN json_type(trials.notes, '$.attempts') = 'array' THEN trials.notes END, '$.attempts') AS attempt""",
+        "own": "CASE attempt.type WHEN 'object' THEN json_extract(attempt.value, '$.verified') END",
+        "seen": "CASE attempt.type WHEN 'object' THEN json_extract(attempt.value, '$.simulator_verdict') END",
     },
     "postgresql": {
-        "attempts": "json_array_elements(trials.notes -> 'attempts') AS attempt",
+        "attempts": """json_array_elements(CASE WHEN json_typeof(trials.notes -> 'attempts') = 'array'
+            THEN trials.notes -> 'attempts' END) AS attempt""",
         "own": "(attempt ->> 'verified')",
         "seen": "(attempt ->> 'simulator_verdict')",
     },
@@ -55,7 +59,7 @@ def read_rows(connection: Connection, ids: range, campaign: int | None = None) -
     names = [_distinct(connection, trials.c[name]) or [""] for name in ("surface", "estimator")]
     rows = _numbers(connection, packed_rows(names).where(wanted).order_by(trials.c.id), _PACKED)
     said = _numbers(connection, _packed_labels(ids), 1)
-    ended = _numbers(connection, _ended(wanted), 1)
+    ended = _numbers(connection, _ended(connection.dialect.name, wanted), 1)
     several = _numbers(connection, _several(connection.dialect.name, ids), 3)
     return _unpacked(rows, said[:, 0], ended[:, 0], several, names)
 
@@ -93,9 +97,11 @@ def _packed_labels(ids: range) -> Select[Any]:
     return query.order_by(labels.c.trial, labels.c.made, labels.c.id)
 
 
-def _ended(wanted: Any) -> Select[Any]:
+def _ended(dialect: str, wanted: Any) -> Select[Any]:
     """Trials with which a scene of several objects was worked on to its end."""
-    note = trials.c.notes["later"]["scene_ended"].as_string()
+    note: ColumnElement[Any] = trials.c.notes["later"]["scene_ended"].as_string()
+    if dialect == "sqlite":  # a server takes nothing but JSON
+        note = case((func.json_valid(trials.c.notes), note))
     return select(trials.c.id).where(wanted, trials.c.objects > 1, note.is_not(None)).order_by(trials.c.id)
 
 

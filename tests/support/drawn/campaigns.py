@@ -54,7 +54,7 @@ def draw_verdicts(draw: Random) -> dict[str, Any]:
     one, other = ({"verified": draw.choice(said), "simulator_verdict": draw.choice(said)} for _ in range(2))
     if draw.random() < 0.5:
         return {"attempts": 1, **one}
-    notes = {"attempts": [one, other]} if draw.random() < 0.8 else {}
+    notes = draw.choices(({"attempts": [one, other]}, {"attempts": []}, {}), (8, 1, 1))[0]
     return {"attempts": 2, **other, "first_simulator_verdict": one["simulator_verdict"], "notes": notes}
 
 
