@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import typer
 from typer.core import TyperCommand
 
-from app.paths import cell_file, existing
+from app.paths import cell_file, demand_existing, expand_home
 from core.errors import ConfigurationError, VitroError, did_you_mean
 from core.plugins import is_plugin
 from core.size import Size, parse_size
@@ -58,15 +58,17 @@ class Check:
     look: Callable[[Any], object]
 
 
-def demand_file(value: str | Path) -> None:
-    """Raises ConfigurationError for a path where nothing is."""
-    existing(Path(value), "file", "Check the path.")
+def demand_file(path: Path, remedy: str = "Check the path.") -> None:
+    """Raises ConfigurationError for a path where nothing is, or a folder."""
+    demand_existing(path, "file", remedy)
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder, no file.", remedy)
 
 
 def demand_part(choice: str) -> None:
     """Raises ConfigurationError for a file of a lab's own that is not there."""
     if is_plugin(choice):
-        existing(Path(choice), "file", "Check the path; docs/estimators.md shows such a file.")
+        demand_file(expand_home(Path(choice)), "Check the path; docs/estimators.md shows such a file.")
 
 
 CellName = Annotated[str, Check(cell_file), typer.Option(help="A cell by name (app/cells/NAME.yaml) or a YAML file.")]
@@ -197,13 +199,15 @@ def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str
 
     def invoke(**given: Any) -> None:
         def work() -> int:
-            for name, value in given.items():
+            paths = {name: expand_home(value) for name, value in given.items() if isinstance(value, Path)}
+            values = given | paths
+            for name, value in values.items():
                 _demand_number(name, value)
                 if name in checks and value not in (None, ""):
                     checks[name].look(value)
-            parsed = {name: parser.parse(given[name]) for name, parser in parsers.items()}
+            parsed = {name: parser.parse(values[name]) for name, parser in parsers.items()}
             command: Callable[[Options], int] = resolve_name(run) if isinstance(run, str) else run
-            return command(options(**given | parsed))
+            return command(options(**values | parsed))
 
         raise typer.Exit(exit_code(work, given.get("as_json", False)))
 

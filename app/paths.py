@@ -81,15 +81,19 @@ def default_cell(camera: str) -> str:
     return "sim" if camera == "sim" else "lab"
 
 
-def existing(path: Path, what: str, remedy: str) -> Path:
-    """The path itself.
+def expand_home(path: Path) -> Path:
+    """With the folder that a leading ~ or ~USER stands for, as no shell does after `--option=`; as it is where that is
+    nobody's."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
-    Raises:
-        ConfigurationError: nothing is there.
-    """
-    if not path.expanduser().exists():
+
+def demand_existing(path: Path, what: str, remedy: str) -> None:
+    """Raises ConfigurationError for a path where nothing is."""
+    if not path.exists():
         raise ConfigurationError(f"There is no {what} {path}.", remedy)
-    return path
 
 
 def cell_file(name: str) -> Path:
@@ -99,7 +103,9 @@ def cell_file(name: str) -> Path:
         ConfigurationError: no such cell; lists those there are.
     """
     if name.endswith((".yaml", ".yml")):
-        return existing(Path(name), "cell file", "Name an existing YAML with --cell.")
+        file = expand_home(Path(name))
+        demand_existing(file, "cell file", "Name an existing YAML with --cell.")
+        return file
     path = CELLS / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in CELLS.glob("*.yaml"))

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from app.options import CellOption, Check, FreshOption, JsonOption, ModelOptions, add_command
-from app.paths import existing
+from app.paths import demand_existing
 
 commands = typer.Typer()
 
 
 def demand_clip(path: Path) -> None:
     """Raises ConfigurationError for one that is not there."""
-    existing(path, "clip", "Name a video file, a .bag, a .db3 or a folder of frames.")
+    demand_existing(path, "clip", "Name a video file, a .bag, a .db3 or a folder of frames.")
 
 
 Source = Annotated[

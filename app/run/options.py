@@ -20,7 +20,7 @@ from app.options import (
     demand_file,
     demand_part,
 )
-from app.paths import existing
+from app.paths import demand_existing
 from core.surfaces import Surface
 
 commands = typer.Typer()
@@ -143,7 +143,7 @@ def pipeline_options(options: PipelineOptions, estimator: str) -> PipelineOption
 
 def demand_recording(path: Path) -> None:
     """Raises ConfigurationError for one that is not there."""
-    existing(path, "recording", "Name an existing .bag, .db3, .mcap or folder of frames.")
+    demand_existing(path, "recording", "Name an existing .bag, .db3, .mcap or folder of frames.")
 
 
 @dataclass(frozen=True, kw_only=True)

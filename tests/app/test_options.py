@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -9,7 +10,19 @@ import typer
 from typer.testing import CliRunner
 
 from app.console import Console, tell_result
-from app.options import CellOption, JsonOption, ModelOptions, Parser, add_command, exit_code
+from app.options import (
+    CellOption,
+    Check,
+    JsonOption,
+    ModelOptions,
+    Parser,
+    add_command,
+    demand_file,
+    demand_part,
+    exit_code,
+)
+from app.paths import CELLS, cell_file
+from core.cell import load_cell
 from core.errors import ConfigurationError, PerceptionError
 from core.size import Size, parse_size
 from perception.estimators.options import EstimatorOptions
@@ -21,6 +34,8 @@ class LookOptions(JsonOption, CellOption, ModelOptions):
 
     at: Annotated[str, typer.Argument()]
     part: Annotated[Size | None, Parser(lambda text: parse_size(text, "--part")), typer.Option()] = None
+    rgb: Annotated[Path | None, Check(demand_file), typer.Option()] = None
+    detector: Annotated[str, Check(demand_part), typer.Option()] = ""
 
 
 def look(*arguments: str) -> tuple[int, list[LookOptions], str]:
@@ -61,6 +76,38 @@ def test_of_a_wrong_choice_all_that_there_are_and_the_likeliest_are_named(wrong:
     said = " ".join(output.replace("│", " ").split())
     assert f"'{wrong}' is not one of 'float32', 'bfloat16'." in said and "Value error" not in said
     assert said.count("Did you mean") == (meant is not None) and (meant is None or f"Did you mean {meant!r}?" in said)
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a picture, a cell, a part and a folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.png").touch()
+    (tmp_path / "x.py").touch()
+    (tmp_path / "x.yaml").write_bytes((CELLS / "lab.yaml").read_bytes())
+    (tmp_path / "folder.py").mkdir()
+    return tmp_path
+
+
+def test_what_is_there_at_home_is_what_the_command_reads(at_home: Path) -> None:
+    """No shell expands it after --option=."""
+    code, (options,), _ = look("there", "--rgb=~/x.png", "--weights=~/new", "--cell=~/x.yaml", "--detector=~/x.py")
+    assert (code, options.rgb, options.weights) == (0, at_home / "x.png", at_home / "new")
+    assert cell_file(options.cell) == at_home / "x.yaml"
+    assert load_cell(cell_file(options.cell)).name == load_cell(cell_file("lab")).name
+
+
+@pytest.mark.parametrize("option", ["--rgb", "--cell", "--detector"])
+@pytest.mark.parametrize("folder", ["~", "~nobody-of-this-name", "."])
+def test_what_is_not_there_is_refused_before_the_command_runs(at_home: Path, option: str, folder: str) -> None:
+    code, given, output = look("there", f"{option}={folder}/missing.{'yaml' if option == '--cell' else 'py'}")
+    assert (code, given) == (2, []) and "There is no" in output and "missing" in output
+
+
+@pytest.mark.parametrize("option", ["--rgb", "--detector"])
+def test_a_folder_is_no_file(at_home: Path, option: str) -> None:
+    code, given, output = look("there", f"{option}=~/folder.py")
+    assert (code, given) == (2, []) and "is a folder, no file" in " ".join(output.split())
 
 
 def test_a_commands_own_options_come_first() -> None:
