@@ -37,9 +37,9 @@ IN_MOTION = {PlanningError: Reason.NO_PLAN, PerceptionError: Reason.OPERATOR}  #
 #: After anything else another trial makes no sense: the cell itself, or the disk, needs a person.
 OF_ONE_TRIAL = (PerceptionError, PlanningError)
 FATAL_STAGES = ("capture", "locate")
-#: How an attempt ended after which another may do better: in another picture the edges of glass lie elsewhere, and what
-#: was out of reach by millimetres is not. Of a scene in which nothing is found that holds once something was tried.
-WORTH_ANOTHER = (Reason.EMPTY, Reason.SLIP, Reason.NO_PLAN)
+#: How an attempt ended after which another may do better, and, once one was made, what need not end them all.
+FAILED_GRASPS = (Reason.EMPTY, Reason.SLIP)
+NOTHING_TO_TRY = (Reason.NO_GRASP, Reason.NO_PLAN)
 
 
 def reason_of(error: VitroError, stage: str) -> Reason:
@@ -55,6 +55,10 @@ def ends_session(error: VitroError, stage: str, has_moved: bool) -> bool:
     return has_moved or not isinstance(error, (*OF_ONE_TRIAL, GripperError))
 
 
-def may_help(reason: Reason, attempts: int) -> bool:
-    """Whether after so many attempts, the last of which ended like this, another may come to more."""
-    return reason in WORTH_ANOTHER or (attempts > 1 and reason is Reason.NO_GRASP)
+def may_help(reason: Reason, attempts: int, is_unreachable: bool = False) -> bool:
+    """Whether after so many attempts, the last of which ended like this, another may come to more.
+
+    is_unreachable: grasps were found, none of which an arm can carry out: in another picture the edges of glass lie
+    elsewhere, and what was out of reach by millimetres is not.
+    """
+    return is_unreachable or reason in FAILED_GRASPS or (attempts > 1 and reason in NOTHING_TO_TRY)

@@ -17,6 +17,7 @@ from app.run.trial_log import LogEntry
 from core.errors import VitroError
 from grasping.execution import Execution, Lift, MotionStopped, verify
 from grasping.planning.grasp_plan import GraspPlan, Phase
+from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.obstacles import BinContents
 from grasping.planning.scene_fields import without_arms
 from hardware.arms.arm import TrackingReport, measured_joints
@@ -44,7 +45,7 @@ class LiveTrial(WorldStages):
         self._in_bin = in_bin or BinContents()
         self.binned_m = self._in_bin.points_m
         self.approved = False
-        self._has_moved = False
+        self._has_moved = self._is_unreachable = self._is_broken_off = False
         #: Whose lift the simulator is asked for; '': nobody else lifts meanwhile.
         self._hand = ""
         self._most_attempts = most_attempts
@@ -62,8 +63,10 @@ class LiveTrial(WorldStages):
 
     @property
     def may_retry(self) -> bool:
-        """Whether an attempt that ended as this one did is followed by another."""
-        return len(self.trial.attempts) < self._most_attempts and may_help(self.trial.reason, len(self.trial.attempts))
+        """Whether an attempt that ended as this one did is followed by another; one that was broken off is not."""
+        done = len(self.trial.attempts)
+        may_go_on = done < self._most_attempts and not self._is_broken_off
+        return may_go_on and may_help(self.trial.reason, done, self._is_unreachable)
 
     def run(self) -> BaseException | None:
         """From capture to the parked arm, again while that may help; the error that ends the session, if one did."""
@@ -97,7 +100,7 @@ class LiveTrial(WorldStages):
         """Keeps what the attempt before came to; picture, plan, gate and approval are to be had anew."""
         self.trial = replace(self.trial, verdict=self._world.verdict(self._hand))
         done, self.trial = self.trial, self.trial.again()
-        self.approved = self.may_move = self._has_moved = False
+        self.approved = self.may_move = self._has_moved = self._is_unreachable = False
         self.binned_m = self._in_bin.points_m  # the other arm may have let go of something meanwhile
         self._entry.save_files(done)
         self._entry.note(self.trial)
@@ -223,6 +226,7 @@ class LiveTrial(WorldStages):
         """Ends the attempt; the error, if it ends the session too."""
         stage, reason = self._machine.stage, reason_of(error, self._machine.stage)
         fatal = ends_session(error, stage, has_moved=bool(self.trial.tracking))
+        self._is_unreachable = isinstance(error, NoPlanError)
         if self._machine.is_moving:
             self._break_off(reason, str(error))
         else:
@@ -237,6 +241,7 @@ class LiveTrial(WorldStages):
 
     def _break_off(self, reason: Reason, message: str) -> None:
         """Ends a motion that failed or was stopped: every arm holds."""
+        self._is_broken_off = True
         self._note_fault(message)
         self._end(Outcome.INTERRUPTED if self._has_moved else Outcome.REFUSED, reason, message)
         self._machine.break_off()

@@ -67,43 +67,42 @@ def with_handles(
 
     masks: of the cell, where known.
     """
-    lab = cv2.cvtColor(color, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab, rays = cv2.cvtColor(color, cv2.COLOR_RGB2LAB).astype(np.float32), intrinsics.rays()
     taken = (look.objects.ids > 0) | (masks.arms if masks is not None else False)
-    ids, height_m = look.objects.ids.copy(), plane.height(intrinsics.rays() * look.front_m[..., None])
-    front_m = look.front_m
+    ids, front_m = look.objects.ids.copy(), look.front_m
+    height_m, table_m = plane.height(rays * front_m[..., None]), plane.depth(rays)
     for id_ in range(1, look.objects.count + 1):
         head = look.objects.ids == id_
         width_px = 2 * np.sqrt(head.sum() / np.pi)
-        if width_px * _middle(front_m[head]) / intrinsics.fx > HEAD_M:
+        if not 0.0 < width_px * _middle(look.front_m[head]) / intrinsics.fx < HEAD_M:
             continue
         near = box_around(head, int(LONGEST * width_px))
         handle = np.zeros_like(head)
         handle[near] = _handle(head[near], taken[near], lab[near], float(width_px))
+        ids[handle], taken = id_, taken | handle
         level_m = min(_middle(height_m[head]), FLATTEST_M)
-        ids[handle] = id_
-        lying_m = plane.depth(intrinsics.rays()) * (1 + level_m / plane.offset_m)
-        front_m = np.where(handle, lying_m, front_m).astype(np.float32)
+        front_m = np.where(handle, table_m * (1 + level_m / plane.offset_m), front_m).astype(np.float32)
     return replace(_renumbered(look, ids), front_m=front_m)
 
 
 def _handle(head: Mask, taken: Mask, lab: NDArray[np.float32], width_px: float) -> Mask:
-    """(H, W) what goes on from an object (H, W) in its colour as a handle does; nothing that is taken."""
+    """(H, W) what goes on from an object (H, W) in its colour as a handle does, to one side; nothing that is taken."""
     inner = binary_erosion(head, iterations=2)
     ring = binary_dilation(head, iterations=RING_PX[1]) & ~binary_dilation(head, iterations=RING_PX[0]) & ~taken
-    handle = np.zeros_like(head)
+    none = np.zeros_like(head)
     if min(inner.sum(), ring.sum()) < LEAST_HEAD_PX:
-        return handle
+        return none
     from_head, from_ring = (_deviations(lab, lab[part]) for part in (inner, ring))
     if (from_ring[inner] > np.maximum(from_head[inner], UNLIKE)).mean() < DISTINCT:
-        return handle
+        return none
     alike = (from_head < LIKE) & (from_ring > UNLIKE) & ~taken
     whole = label(alike | head)[0]
     parts, count = label(alike & np.isin(whole, np.unique(whole[head])))
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-    for number in np.flatnonzero(sizes >= LEAST_HEAD_PX) + 1:
-        if _points_to(parts == number, head, width_px):
-            handle |= parts == number
-    return handle
+    large = [parts == number for number in np.flatnonzero(sizes >= LEAST_HEAD_PX) + 1]
+    handles = [part for part in large if _points_to(part, head, width_px)]
+    # A stripe or a cable goes on to both sides, or far.
+    return handles[0] if len(handles) == 1 and not _reaches_border(handles[0]) else none
 
 
 def _deviations(lab: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -120,10 +119,13 @@ def _points_to(part: Mask, head: Mask, width_px: float) -> bool:
     pixels = np.argwhere(part).astype(float)
     middle = pixels.mean(axis=0)
     _, sizes, axes = np.linalg.svd(pixels - middle, full_matrices=False)
-    to_head = np.argwhere(head).mean(axis=0) - middle
-    along, aside = np.abs(axes @ to_head)
+    along, aside = np.abs(axes @ (np.argwhere(head).mean(axis=0) - middle))
     is_slender = sizes[0] > SLENDER * sizes[1] and np.ptp(pixels @ axes[0]) > width_px
     return bool(is_slender and aside < min(along * np.tan(POINTING_RAD), ASIDE * width_px))
+
+
+def _reaches_border(part: Mask) -> bool:
+    return bool(part[0].any() or part[-1].any() or part[:, 0].any() or part[:, -1].any())
 
 
 def _with_lost_parts(objects: ObjectMap) -> NDArray[np.int32]:

@@ -25,6 +25,9 @@ LOW, TALL = 0.75, 1.3
 #: What lies is so much longer than wide, so well explained as lying, and so badly as standing, or by so much less as
 #: something low: of 179 captures what lies was explained as standing to .65 at most, what stands to .72 at least.
 LONG, LYING_EXPLAINED, NOT_UPRIGHT, LESS_UPRIGHT = 1.2, 0.88, 0.68, 0.15
+#: The same of what is narrow and seen low: spoons that point away by .07 and more, clear tubes that stand, through
+#: which a sensor sees the table, by none.
+LESS_UPRIGHT_LOW = 0.05
 #: What does not stand and is narrower than this [m] is cutlery: flat, and hardly round.
 FLAT_WIDTH_M, FLAT_EXPLAINED = 0.040, 0.75
 #: What an upright solid explains better than this is round. A box explains so much of its own outline, and of what is
@@ -66,8 +69,9 @@ class Outline:
 def read_outline(
     its: Mask, intrinsics: Intrinsics, plane: Plane, may_stand: bool = True, is_low: bool = False
 ) -> Outline:
-    """What a mask (H, W) on a table tells. Without `may_stand` only what does not stand is told, which takes less; what
-    `is_low` does not stand if it has cutlery's outline: a spoon that points away has a goblet's as well."""
+    """What a mask (H, W) on a table tells. Without `may_stand` only what does not stand is told, which takes less; of
+    what `is_low` it suffices that it has cutlery's outline rather than a goblet's, which a spoon that points away has
+    as well."""
     lying = fit_lying(its, intrinsics, plane)
     if lying is None:
         return Outline(Kind.UNKNOWN)
@@ -79,13 +83,13 @@ def read_outline(
     is_flat = lying.width_m < FLAT_WIDTH_M
     least = FLAT_EXPLAINED if is_flat else LYING_EXPLAINED
     is_long = lying.length_m > LONG * lying.width_m and lying.explained > least
-    if is_low and is_long and is_flat:
-        return Outline(Kind.FLAT, lying)
     solids = fit_axes(its, intrinsics, plane) if is_long or may_stand else []
     upright = widest_foot(solids)
     is_wide = upright is None or upright.height_m < LOW * upright.width_m
     stands = 0.0 if upright is None else upright.explained
-    if is_long and (stands < NOT_UPRIGHT or (is_wide and stands < lying.explained - LESS_UPRIGHT)):
+    is_cutlery = is_low and is_flat
+    less = LESS_UPRIGHT_LOW if is_cutlery else LESS_UPRIGHT
+    if is_long and (stands < NOT_UPRIGHT or ((is_wide or is_cutlery) and stands < lying.explained - less)):
         return Outline(Kind.FLAT if is_flat else Kind.LYING, lying)
     box = fit_box(its, intrinsics, plane) if may_stand and stands < SURELY_ROUND else None
     if box is not None and box.explained > BOX_EXPLAINED:

@@ -37,6 +37,7 @@ from core.surfaces import Surface
 from grasping.execution import is_holding
 from grasping.grasp_set import empty_grasps
 from grasping.planning.grasp_plan import Phase
+from grasping.planning.motion_planner import NoPlanError
 from hardware.robot.description import PARK_JOINTS
 from tests.support.quick_cell import QuickCell
 from tests.support.sessions.quick_session import SCENE, Bench, at_stage
@@ -330,22 +331,28 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
     assert (folder / "attempt-2" / "frames").is_dir()
 
 
-def test_where_no_grasp_has_a_plan_another_picture_is_taken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, before, looks = Pipeline.plan, bench.joints(), []
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (NoPlanError("None of 9 grasps can be carried out.", "Move it nearer.", {}, ()), (Outcome.SUCCESS, 2)),
+        (PlanningError("The planner gives no answer.", "See its log."), (Outcome.REFUSED, 1)),
+    ],
+)
+def test_where_no_grasp_has_a_plan_another_picture_is_taken_and_not_where_a_planner_fails(
+    bench: Bench, error: PlanningError, ends: tuple[Outcome, int]
+) -> None:
+    before = bench.joints()
 
-    def none_at_first(*args: object) -> object:
-        looks.append(bench.joints())
-        if len(looks) == 1:
-            raise PlanningError("None of 9 grasps can be carried out.", "Move the object nearer to an arm.")
-        return plan(*args)
+    def fail_at_first(trial: Trial) -> None:
+        assert_unmoved(bench, before)
+        if len(trial.attempts) == 1:
+            raise error
 
-    monkeypatch.setattr(Pipeline, "plan", none_at_first)
+    at_stage(bench, "plan", fail_at_first)
     trial = bench.run(attempts=3)
-    for name, joints in looks[1].items():
-        np.testing.assert_allclose(joints, before[name], atol=np.deg2rad(0.2))
-    assert trial.frame.number > trial.earlier[0].frame.number
+    assert all(one.frame.number < trial.frame.number for one in trial.earlier)
     row = bench.row()
-    assert (row.outcome, row.attempts, row.first_outcome) == (Outcome.SUCCESS, 2, Outcome.REFUSED)
+    assert (row.outcome, row.attempts, row.first_outcome) == (*ends, Outcome.REFUSED)
 
 
 def test_one_attempt_makes_no_second(bench: Bench) -> None:
@@ -483,16 +490,27 @@ def test_a_person_who_skips_a_scene_of_several_is_not_asked_again(
     assert summarise([bench.row()])[0].cleared.of == 0
 
 
-def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench, attempts: int) -> None:
     def shift(trial: Trial) -> None:
         transit = trial.plan.motions[Phase.TRANSIT]
         object.__setattr__(transit, "positions_rad", transit.positions_rad + 0.001)
 
     before = bench.joints()
     at_stage(bench, "execute", shift)
-    assert "changed since" in bench.run().message
+    assert "changed since" in bench.run(attempts=attempts).message
     assert (bench.row().outcome, bench.row().reason) == (Outcome.INTERRUPTED, Reason.NO_PLAN)
     assert_unmoved(bench, before)
+
+
+def test_a_plan_that_the_gate_checked_too_long_ago_ends_one_trial_and_the_next_goes_on(bench: Bench) -> None:
+    before = bench.joints()
+    at_stage(bench, "execute", lambda trial: object.__setattr__(trial.plan.gate, "checked_s", -1e6))
+    bench.run(attempts=3)
+    assert (bench.row().outcome, bench.row().reason, bench.row().attempts) == (Outcome.REFUSED, Reason.NO_PLAN, 1)
+    assert_unmoved(bench, before)
+    bench.actions.clear()
+    assert bench.run(attempts=3).outcome is Outcome.SUCCESS
 
 
 def test_a_plan_that_starts_elsewhere_is_refused_by_the_arm_itself(bench: Bench) -> None:

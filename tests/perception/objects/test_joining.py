@@ -87,7 +87,13 @@ def test_what_is_no_handle_or_not_its_own_is_left() -> None:
     rod = np.zeros_like(head)
     rows, columns = np.nonzero(head)
     rod[rows.min() : rows.min() + 5, columns.max() : columns.max() + 90] = True
+    row, column = np.rint(np.argwhere(head).mean(axis=0)).astype(int)
+    stripe = np.zeros_like(head)
+    stripe[row - 2 : row + 3] = True
+    cable = stripe & (np.arange(head.shape[1]) < column)
     for color in (
+        picture((head | stripe, RED)),  # to both sides
+        picture((head | cable, RED)),  # far longer
         picture((whole, SHADE), (head, RED)),  # of another colour
         picture((head, RED), (beside, SHADE)),  # a shadow
         picture((head | rod, RED)),  # which does not point to it

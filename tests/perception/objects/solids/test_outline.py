@@ -1,5 +1,7 @@
 """What stands, what lies, a ball and a spoon are told by their outlines."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -49,8 +51,12 @@ def test_a_spoon_that_points_away_stands_as_a_goblet_does_but_where_it_is_known_
     mask = spoon_that_points_away()
     assert read_outline(mask, K, TABLE).kind is not Kind.FLAT
     assert read_outline(mask, K, TABLE, is_low=True).kind is Kind.FLAT
-    bottle = outline_of_standing(standing("bottle", TABLE))
-    assert read_outline(bottle, K, TABLE, is_low=True).kind is not Kind.FLAT
+
+
+@pytest.mark.parametrize(("width_m", "height_m"), [(0.030, 0.15), (0.034, 0.12), (0.025, 0.08), (0.036, 0.10)])
+def test_a_clear_tube_through_which_the_table_is_seen_stands_all_the_same(width_m: float, height_m: float) -> None:
+    tube = replace(standing("bottle", TABLE), heights_m=np.array([0.0, height_m]), radii_m=np.full(2, width_m / 2))
+    assert read_outline(outline_of_standing(tube), K, TABLE, is_low=True).kind is not Kind.FLAT
 
 
 @pytest.mark.parametrize("shape", ["bowl", "deep bowl"])
