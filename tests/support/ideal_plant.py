@@ -17,19 +17,18 @@ class IdealPlant:
         self.object_width_m = 0.0
         self.power = False
         self.max_speed_rad_s, self.lag_s = np.inf, 0.01
+        self.bent_rad = np.zeros(6)  # by a load: so far from its targets it comes to rest
 
     def step(self) -> None:
         if self.power:
             limit = self.max_speed_rad_s * self._timestep_s
-            move = np.clip((self._targets - self._joints) * (1 - np.exp(-self._timestep_s / self.lag_s)), -limit, limit)
+            missing = self._targets + self.bent_rad - self._joints
+            move = np.clip(missing * (1 - np.exp(-self._timestep_s / self.lag_s)), -limit, limit)
             self._joints = self._joints + move
             self._velocities = move / self._timestep_s
         travel = 0.1 * self._timestep_s
         width = self._width_m + np.clip(self._wanted_width_m - self._width_m, -travel, travel)
         self._width_m = max(width, self.object_width_m) if self._width_m >= self.object_width_m else width
-
-    def push(self, by_rad) -> None:
-        self._joints = self._joints + by_rad
 
     def drive_joints(self, targets_rad) -> None:
         self._targets = np.array(targets_rad, float)

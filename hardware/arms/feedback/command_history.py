@@ -59,10 +59,15 @@ class CommandHistory:
 
     def travels_rad(self, joint: int, now_s: float) -> tuple[float, float]:
         """How far a joint may have gone in the last TRAVEL_S, the same way: what follows by any mixture of lags, as
-        a low-pass does, goes at a mean of the speeds that were commanded."""
-        travels = [told.travel_rad[joint] for told in self._within(now_s)]
-        travels.append(self.newest.joints_rad[joint] - self._joints_rad(now_s - TRAVEL_S)[joint])
+        a low-pass does, goes at a mean of the speeds that were commanded. None at rest: the last command's own
+        travel is over once that command is older than RESPONSE_S."""
+        first_s = now_s - RESPONSE_S
+        travels = [told.travel_rad[joint] for told in self._told if told.at_s > first_s]
+        travels += [self._travel_rad(joint, first_s), self._travel_rad(joint, now_s)]
         return min(travels), max(travels)
+
+    def _travel_rad(self, joint: int, until_s: float) -> float:
+        return self._joints_rad(until_s)[joint] - self._joints_rad(until_s - TRAVEL_S)[joint]
 
     def _within(self, now_s: float) -> Iterator[Told]:
         """Newest first, as far as the one that was in force RESPONSE_S ago."""

@@ -137,10 +137,13 @@ def test_an_arm_that_lags_is_no_false_one(cell, lag_s):
     assert cell.arm.follow(from_here(cell), lambda: cell.clock.now_s() > stop_s).interrupted
 
 
-def test_a_touch_is_no_false_feedback_of_an_arm_at_rest(cell):
+@pytest.mark.parametrize("lag_s", [0.005, 0.015, 0.03])
+@pytest.mark.parametrize("bent_deg", [0.6, -0.9])
+def test_a_touch_or_a_load_that_stays_is_no_false_feedback_of_an_arm_at_rest(cell, lag_s, bent_deg):
+    cell.plant.lag_s = lag_s
     cell.arm.follow(from_here(cell))
     cell.clock.sleep(0.5)
-    cell.plant.push(one_joint(1, np.deg2rad(0.9)))
+    cell.plant.bent_rad = one_joint(1, np.deg2rad(bent_deg))
     for _ in range(50):
         cell.clock.sleep(0.01)
         cell.arm.state()
