@@ -153,8 +153,9 @@ def test_an_arm_that_somebody_else_commands_stays_still_until_it_is_connected_an
 class OtherProgram:
     """Another sender on the arm's bus: from a moment on these frames, every 10 ms."""
 
-    def __init__(self, cell, frames, from_s=0.0):
+    def __init__(self, cell, frames, from_s=0.0, **kind):
         self._bus, self._frames, self._next_s = VirtualBus(cell.emulator.channel), frames, from_s
+        self._kind = {"is_extended_id": False} | kind
         cell.clock.devices.append(self)
 
     def update(self, now_s):
@@ -162,7 +163,7 @@ class OtherProgram:
         if now_s >= self._next_s:
             self._next_s = now_s + 0.01
             for identifier, data in self._frames:
-                self._bus.send(Message(arbitration_id=identifier, data=data, is_extended_id=False))
+                self._bus.send(Message(arbitration_id=identifier, data=data, **self._kind))
 
     def drained(self):
         return True
@@ -222,6 +223,21 @@ def test_another_program_may_look(cell):
     other = OtherProgram(cell, questions)
     cell.arm.follow(from_here(cell))
     other.close()
+
+
+@pytest.mark.parametrize("kind", [{"is_error_frame": True}, {"is_extended_id": True}])
+def test_what_is_no_frame_of_a_piper_is_nobodys_command(cell, kind):
+    other = OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5), **kind)
+    cell.arm.follow(from_here(cell))
+    other.close()
+
+
+def test_a_program_on_this_computer_is_another_program_too(cell):
+    """Of its frames socketcan says that they were not received (`is_rx`)."""
+    data = dict(joint_frames(PARK_JOINTS))[protocol.Command.JOINTS_12]
+    cell.arm._bus.watch(Message(arbitration_id=0x155, data=data, is_extended_id=False, is_rx=False))
+    with pytest.raises(ArmError, match="Somebody else commands the left arm: frame 0x155"):
+        cell.arm.state()
 
 
 def test_every_code_but_the_normal_ones_has_its_words():
