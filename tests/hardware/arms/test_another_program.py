@@ -1,0 +1,101 @@
+"""Another program that commands the arm: it is named, and an arm that it moves is stopped."""
+
+import numpy as np
+import pytest
+from can import Message
+from can.interfaces.virtual import VirtualBus
+
+from core.errors import ArmError
+from hardware.arms import can_protocol as protocol
+from hardware.robot.description import PARK_JOINTS
+from tests.support.emulated_arm import TrueJoints, assert_stays, from_here
+
+
+class OtherProgram:
+    """Another sender on the arm's bus: from a moment on these frames, every 10 ms."""
+
+    def __init__(self, cell, frames, from_s=0.0, **kind):
+        self._bus, self._frames, self._next_s = VirtualBus(cell.emulator.channel), frames, from_s
+        self._kind = {"is_extended_id": False} | kind
+        cell.clock.devices.append(self)
+
+    def update(self, now_s):
+        self._bus.queue.queue.clear()  # it listens to nothing: the cell's clock waits for who does
+        if now_s >= self._next_s:
+            self._next_s = now_s + 0.01
+            for identifier, data in self._frames:
+                self._bus.send(Message(arbitration_id=identifier, data=data, **self._kind))
+
+    def drained(self):
+        return True
+
+    def close(self):
+        self._bus.shutdown()
+
+
+def joint_frames(joints_rad):
+    pairs = np.reshape(protocol.millidegrees(joints_rad), (3, 2))
+    mode = (protocol.Command.MODE, bytes([protocol.ControlMode.CAN, protocol.MOVE_J, 100, 0, 0, 0, 0, 0]))
+    return [mode, *zip(protocol.JOINT_COMMANDS, [protocol.PAIR.pack(*map(int, pair)) for pair in pairs], strict=True)]
+
+
+@pytest.mark.parametrize("in_motion", [True, False])
+def test_another_program_that_moves_the_arm_is_named_and_the_arm_stopped(cell, in_motion):
+    true, trajectory = TrueJoints(cell), from_here(cell)
+    began_s = cell.clock.now_s() + 0.5
+    other = OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5), began_s)
+    with pytest.raises(ArmError, match=r"Somebody else commands the left arm: frame 0x155 came over .* was stopped"):
+        if in_motion:
+            cell.arm.follow(trajectory)
+        cell.clock.sleep(1.0)  # nobody looks
+        cell.arm.state()
+    cell.clock.sleep(1.0)
+    assert true.stopped_s() - began_s < 0.2
+    assert cell.arm.state().stopped
+    with pytest.raises(ArmError):
+        cell.arm.hold()
+    other.close()
+
+
+def test_another_program_that_opens_the_hand_is_named_and_the_arm_holds(cell):
+    other = OtherProgram(
+        cell, [(protocol.Command.GRIPPER, bytes([0, 0, 200, 0, 3, 232, 1, 0]))], cell.clock.now_s() + 0.5
+    )
+    with pytest.raises(ArmError, match=r"Somebody else commands the left arm: frame 0x159 .* It holds"):
+        cell.arm.follow(from_here(cell))
+    assert_stays(cell)
+    assert not cell.arm.state().stopped
+    other.close()
+
+
+def test_an_arm_that_another_program_commands_is_not_powered(build):
+    cell = build()
+    cell.arm.connect()
+    other = OtherProgram(cell, joint_frames(PARK_JOINTS))
+    cell.clock.sleep(0.05)
+    with pytest.raises(ArmError, match=r"Somebody else commands .* It is off"):
+        cell.arm.enable()
+    assert not cell.plant.power
+    other.close()
+
+
+def test_another_program_may_look(cell):
+    questions = [(protocol.Command.FIRMWARE, bytes(8)), (protocol.Command.ENQUIRY, bytes([4, *[0] * 7]))]
+    other = OtherProgram(cell, questions)
+    cell.arm.follow(from_here(cell))
+    other.close()
+
+
+@pytest.mark.parametrize("kind", [{"is_error_frame": True}, {"is_extended_id": True}])
+def test_what_is_no_frame_of_a_piper_is_nobodys_command(cell, kind):
+    other = OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5), **kind)
+    cell.arm.follow(from_here(cell))
+    other.close()
+
+
+def test_a_program_on_this_computer_is_another_program_too(cell):
+    """Of its frames socketcan says that they were not received (`is_rx`)."""
+    data = dict(joint_frames(PARK_JOINTS))[protocol.Command.JOINTS_12]
+    cell.arm._bus.watch(Message(arbitration_id=0x155, data=data, is_extended_id=False, is_rx=False))
+    with pytest.raises(ArmError, match="Somebody else commands the left arm: frame 0x155"):
+        cell.arm.state()
