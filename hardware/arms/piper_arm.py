@@ -41,7 +41,7 @@ class PiperArm:
         # An emulated arm lives in this process: nobody else can reach it.
         self._lock = ChannelLock(channel) if bustype == "socketcan" else None
         self._guard = FeedbackGuard(name)
-        self._stopped = False
+        self._stopped = self._is_stop_sent = False
         self._latched: ArmError | None = None
         self._commanded: NDArray[np.float64] | None = None
         self._is_proven = False
@@ -54,7 +54,8 @@ class PiperArm:
         """
         if self._bus.is_open:
             return
-        self._stopped, self._latched, self._commanded, self._is_proven = False, None, None, False
+        self._stopped = self._is_stop_sent = self._is_proven = False
+        self._latched, self._commanded = None, None
         self._guard = FeedbackGuard(self.name)
         if self._lock is not None:
             self._lock.acquire()
@@ -91,7 +92,7 @@ class PiperArm:
         except ArmError as error:
             raise FeedbackError(f"{error.cause} It was stopped, and sinks.", f"{error.remedy} {POWER_CYCLE}") from error
         finally:
-            if not self._is_proven and not self._stopped:
+            if not self._is_proven and not self._is_stop_sent:
                 self.stop()
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
@@ -169,8 +170,9 @@ class PiperArm:
 
     def stop(self) -> None:
         """Emergency stop, latched: the real arm sinks, damped. Safe from any thread or signal handler."""
-        self._stopped = True
+        self._stopped = True  # before it is sent: no other thread commands anything meanwhile
         self._bus.send_stop()
+        self._is_stop_sent = True
 
     def cut_power(self) -> None:
         """Ends a stop or a fault: the arm DROPS at once. Only for a person who holds it; connect anew afterwards.
@@ -224,8 +226,9 @@ class PiperArm:
         self._commanded = target
 
     def _overruled(self) -> None:
-        """Nothing holds an arm that somebody else moves but its own stop: at once, on the bus reader's thread."""
-        if self._commanded is not None and not self._stopped:
+        """Nothing holds an arm that somebody else moves but its own stop: at once, on the bus reader's thread, and with
+        each of their frames until one was sent."""
+        if self._commanded is not None and not self._is_stop_sent:
             self.stop()
 
     def _demand_alone(self) -> None:
@@ -234,6 +237,8 @@ class PiperArm:
             return
         held = (
             "It was stopped, and sinks."
+            if self._is_stop_sent or self._bus.read().stopped
+            else "The stop could not be sent: use the arm's own switch."
             if self._stopped
             else "It holds."
             if self._commanded is not None

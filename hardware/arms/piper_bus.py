@@ -53,7 +53,7 @@ class PiperBus:
 
         Args:
             guard: is shown every joint and motor frame.
-            overruled: called on the reader's thread when somebody else moves the arm, once.
+            overruled: called on the reader's thread with each frame by which somebody else moves the arm.
 
         Raises:
             ArmError: no such interface, down, wrong bit rate, or refused by the system.

@@ -35,8 +35,8 @@ class FrameWatch:
         zero_offset_rad: NDArray[np.float64],
         overruled: Callable[[], None],
     ) -> None:
-        """zero_offset_rad (6,): to be added to the joints that come in. overruled: called when somebody else moves the
-        arm, once."""
+        """zero_offset_rad (6,): to be added to the joints that come in. overruled: called with each frame by which
+        somebody else moves the arm."""
         self.trouble = ""
         #: A frame that commands the arm and came over the bus: what is sent here does not come back. Of those that move
         #: it the first, else the last.
@@ -53,10 +53,8 @@ class FrameWatch:
             return
         identifier, data = message.arbitration_id, bytes(message.data)
         now_s = self._clock.now_s()
-        if identifier in protocol.COMMANDING and self.foreign_command not in protocol.MOVING:
-            self.foreign_command = identifier
-            if identifier in protocol.MOVING:
-                self._overruled()
+        if identifier in protocol.COMMANDING:
+            self._see_command(identifier)
         try:
             if identifier in FEEDBACK and len(data) != _FRAME_BYTES:
                 raise ValueError(f"{len(data)} bytes")
@@ -66,6 +64,15 @@ class FrameWatch:
             self.trouble = f"0x{identifier:X} cannot be read ({type(error).__name__}: {error})"
             return
         self._arrived_s[identifier] = now_s
+
+    def _see_command(self, identifier: int) -> None:
+        if self.foreign_command not in protocol.MOVING:
+            self.foreign_command = identifier
+        if identifier in protocol.MOVING:
+            try:
+                self._overruled()
+            except Exception as error:  # as below; the next frame is the next chance
+                self.trouble = f"0x{identifier:X} could not be answered ({type(error).__name__}: {error})"
 
     def _pass_on(self, identifier: int, data: bytes, message: Any) -> None:
         """To the SDK, which takes 50 microseconds over a frame and keeps what it read: not what nobody asks it for,

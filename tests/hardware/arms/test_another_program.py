@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from can import Message
+from can import CanOperationError, Message
 from can.interfaces.virtual import VirtualBus
 
 from core.errors import ArmError
@@ -54,6 +54,45 @@ def test_another_program_that_moves_the_arm_is_named_and_the_arm_stopped(cell, i
     assert cell.arm.state().stopped
     with pytest.raises(ArmError):
         cell.arm.hold()
+    other.close()
+
+
+class FullBus:
+    """Has no buffer for the first stops that are sent."""
+
+    def __init__(self, cell, refused):
+        bus = cell.arm._bus._sdk.GetCanBus().bus
+        self._send, self._refused, self.stops = bus.send, refused, 0
+        bus.send = self.send
+
+    def send(self, message, *args, **options):
+        if message.arbitration_id == protocol.Command.STOP:
+            self.stops += 1
+            if self.stops <= self._refused:
+                raise CanOperationError("No buffer space available", 105)
+        self._send(message, *args, **options)
+
+
+@pytest.mark.parametrize("refused", [1, 10])
+def test_a_stop_that_the_bus_refuses_is_sent_again_with_the_other_programs_next_frame(cell, refused):
+    true, began_s = TrueJoints(cell), cell.clock.now_s() + 0.5
+    bus, other = FullBus(cell, refused), OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5), began_s)
+    cell.clock.sleep(2.0)  # nobody looks
+    assert bus.stops == refused + 1
+    assert true.stopped_s() - began_s < 0.2
+    with pytest.raises(ArmError, match=r"Somebody else commands .* It was stopped, and sinks"):
+        cell.arm.state()
+    assert cell.arm.state().stopped
+    other.close()
+
+
+def test_a_stop_that_was_never_sent_is_not_told_as_done(cell):
+    bus, other = FullBus(cell, np.inf), OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5))
+    cell.clock.sleep(0.5)
+    with pytest.raises(ArmError, match=r"frame 0x155 .* could not be sent: use the arm's own switch") as moved:
+        cell.arm.state()
+    assert "sinks" not in moved.value.cause
+    assert bus.stops > 10
     other.close()
 
 
