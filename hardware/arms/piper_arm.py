@@ -11,6 +11,7 @@ from core.cell_parts import ArmMount
 from core.clock import Clock
 from core.errors import ArmError
 from hardware.arms import can_protocol as protocol
+from hardware.arms.another_program import tell_outcome
 from hardware.arms.arm import ArmState, RunningGrip, TrackingReport
 from hardware.arms.can_interfaces import ChannelLock
 from hardware.arms.can_protocol import POWER_CYCLE
@@ -235,17 +236,12 @@ class PiperArm:
         foreign = self._bus.watch.foreign_command
         if foreign is None or self._latched is not None:
             return
-        held = (
-            "It was stopped, and sinks."
-            if self._is_stop_sent or self._bus.read().stopped
-            else "The stop could not be sent: use the arm's own switch."
-            if self._stopped
-            else "It holds."
-            if self._commanded is not None
-            else "It is off."
-        )
+        # Of an arm that is being proved `_prove` tells: it stops it.
+        is_proving = self._commanded is not None and not self._is_proven
+        stop = (self._stopped, self._is_stop_sent)
+        outcome = "" if is_proving else " " + tell_outcome(foreign, self._bus, self._clock, *stop)
         raise ArmError(
-            f"Somebody else commands the {self.name} arm: frame 0x{foreign:X} came over {self._bus.channel}. {held}",
+            f"Somebody else commands the {self.name} arm: frame 0x{foreign:X} came over {self._bus.channel}.{outcome}",
             f"End the other program, or take the arm that leads this one out of master mode. {POWER_CYCLE}",
         )
 

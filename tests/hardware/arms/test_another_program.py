@@ -16,8 +16,9 @@ class OtherProgram:
 
     def __init__(self, cell, frames, from_s=0.0, **kind):
         self._bus, self._frames, self._next_s = VirtualBus(cell.emulator.channel), frames, from_s
+        self._devices = cell.clock.devices
         self._kind = {"is_extended_id": False} | kind
-        cell.clock.devices.append(self)
+        self._devices.append(self)
 
     def update(self, now_s):
         self._bus.queue.queue.clear()  # it listens to nothing: the cell's clock waits for who does
@@ -30,6 +31,7 @@ class OtherProgram:
         return True
 
     def close(self):
+        self._devices.remove(self)
         self._bus.shutdown()
 
 
@@ -112,10 +114,61 @@ def test_an_arm_that_another_program_commands_is_not_powered(build):
     cell.arm.connect()
     other = OtherProgram(cell, joint_frames(PARK_JOINTS))
     cell.clock.sleep(0.05)
-    with pytest.raises(ArmError, match=r"Somebody else commands .* It is off"):
+    with pytest.raises(ArmError, match=r"Somebody else commands .* Its motors are off: support it"):
         cell.arm.enable()
     assert not cell.plant.power
     other.close()
+
+
+def test_an_arm_whose_motors_another_program_switches_off_is_not_told_to_hold(cell):
+    disable = (protocol.Command.ENABLE, bytes([protocol.ALL_MOTORS, 1, 0, 0, 0, 0, 0, 0]))
+    other = OtherProgram(cell, [disable], cell.clock.now_s() + 0.5)
+    with pytest.raises(ArmError, match=r"frame 0x471 .* Its motors are off: support it"):
+        cell.arm.follow(from_here(cell))
+    assert not cell.plant.power
+    other.close()
+
+
+def test_an_arm_left_powered_that_another_program_moves_is_not_told_to_be_off(cell):
+    cell.arm.close()
+    cell.arm.connect()
+    other = OtherProgram(cell, joint_frames(PARK_JOINTS + 0.2))
+    cell.clock.sleep(0.1)
+    with pytest.raises(ArmError, match=r"frame 0x155 .* Its motors are on, and it obeys: keep clear"):
+        cell.arm.state()
+    assert cell.plant.power
+    other.close()
+
+
+def test_an_arm_that_is_silent_since_is_not_told_to_hold(cell):
+    gripper = (protocol.Command.GRIPPER, bytes([0, 0, 200, 0, 3, 232, 1, 0]))
+    other = OtherProgram(cell, [gripper])
+    cell.clock.sleep(0.05)
+    cell.emulator.faults.unplugged = True
+    with pytest.raises(ArmError, match="does not report: be ready to support it"):
+        cell.arm.state()
+    other.close()
+
+
+@pytest.mark.parametrize("frames", [joint_frames(PARK_JOINTS + 0.2), [(protocol.Command.GRIPPER, bytes(8))]])
+def test_an_arm_that_another_program_commands_while_it_is_proved_is_stopped_and_told_so_once(build, frames):
+    cell = build()
+    cell.arm.connect()
+    proving = cell.arm._prove
+
+    def prove_beside_another():
+        other = OtherProgram(cell, frames, cell.clock.now_s() + 0.2)
+        try:
+            proving()
+        finally:
+            other.close()
+
+    cell.arm._prove = prove_beside_another
+    with pytest.raises(ArmError, match="Somebody else commands") as told:
+        cell.arm.enable()
+    assert told.value.cause.endswith(f" came over {cell.emulator.channel}. It was stopped, and sinks.")
+    cell.clock.sleep(0.05)
+    assert cell.arm.state().stopped
 
 
 def test_another_program_may_look(cell):
