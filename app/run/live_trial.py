@@ -226,7 +226,7 @@ class LiveTrial(WorldStages):
         """Ends the attempt; the error, if it ends the session too."""
         stage, reason = self._machine.stage, reason_of(error, self._machine.stage)
         fatal = ends_session(error, stage, has_moved=bool(self.trial.tracking))
-        self._is_unreachable = isinstance(error, NoPlanError)
+        self._is_unreachable = stage == "plan" and isinstance(error, NoPlanError)
         if self._machine.is_moving:
             self._break_off(reason, str(error))
         else:

@@ -1,5 +1,7 @@
 """What became of an arm that somebody else commands, in the words for the person beside it."""
 
+from collections.abc import Callable
+
 from core.clock import Clock
 from hardware.arms import can_protocol as protocol
 from hardware.arms.feedback.frame_watch import FEEDBACK
@@ -10,16 +12,16 @@ from hardware.arms.piper_bus import PiperBus
 _REPORT_S = 0.1
 
 
-def tell_outcome(foreign: int, bus: PiperBus, clock: Clock, stop_tried: bool, stop_sent: bool) -> str:
+def tell_outcome(bus: PiperBus, clock: Clock, stop: Callable[[], tuple[bool, bool]]) -> str:
     """One sentence, by what the arm reports from now on.
 
     Args:
-        foreign: the frame that came.
-        stop_tried, stop_sent: whether this process answered with a stop, and whether the bus took it.
+        stop: whether this process answered with a stop, and whether the bus took it; asked last, since the bus reader's
+            thread may send one meanwhile.
     """
     asked_s = clock.now_s()
     reports = wait_until(lambda: bus.watch.oldest_s(FEEDBACK)[1] > asked_s, clock, _REPORT_S)
-    reading = bus.read()
+    reading, (stop_tried, stop_sent) = bus.read(), stop()
     stopped = stop_sent or reading.stopped
     if stop_tried and not stopped:
         return "The stop could not be sent: use the arm's own switch."
@@ -29,4 +31,5 @@ def tell_outcome(foreign: int, bus: PiperBus, clock: Clock, stop_tried: bool, st
         return "It was stopped, and sinks."
     if not reports:
         return "Whether it holds it does not report: be ready to support it."
-    return "Its motors are on, and it obeys: keep clear." if foreign in protocol.MOVING else "It holds."
+    is_moved = bus.watch.foreign_command in protocol.MOVING
+    return "Its motors are on, and it obeys: keep clear." if is_moved else "It holds."

@@ -77,7 +77,7 @@ class PiperEmulator:
     def update(self, now_s: float) -> None:
         """Obeys what came in, moves the setpoint and sends the feedback that is due."""
         while not self._bus.queue.empty() and (message := self._bus.recv(timeout=0.0)) is not None:
-            is_foreign = message.is_error_frame or message.is_extended_id
+            is_foreign = message.is_error_frame or message.is_extended_id or message.is_remote_frame
             if not (is_foreign or self.faults.unplugged or self.faults.master_mode or self.faults.deaf):
                 self._obey(message.arbitration_id, bytes(message.data))
         elapsed_s, self._updated_s = now_s - self._updated_s, now_s

@@ -45,7 +45,7 @@ class PiperArm:
         self._stopped = self._is_stop_sent = False
         self._latched: ArmError | None = None
         self._commanded: NDArray[np.float64] | None = None
-        self._is_proven = False
+        self._is_powering = self._is_proving = self._is_proven = False
 
     def connect(self) -> None:
         """Opens the bus and checks that the arm reports, with the firmware and gripper the cell names.
@@ -55,7 +55,8 @@ class PiperArm:
         """
         if self._bus.is_open:
             return
-        self._stopped = self._is_stop_sent = self._is_proven = False
+        self._stopped = self._is_stop_sent = False
+        self._is_powering = self._is_proving = self._is_proven = False
         self._latched, self._commanded = None, None
         self._guard = FeedbackGuard(self.name)
         if self._lock is not None:
@@ -78,6 +79,7 @@ class PiperArm:
             self.hold()
             return
         check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name, self.zero_offset_rad)
+        self._is_powering = True
         power_motors(self.name, lambda: self._demand_no_fault(self.state()).enabled, self._bus, self._clock)
         if not self._bus.gripper_is_on():
             keep_grip(self._mount, self.state().gripper_width_m, self._bus)
@@ -87,6 +89,7 @@ class PiperArm:
 
     def _prove(self) -> None:
         """Ended early, it would leave the arm under way to a pose that may be false: it is stopped then."""
+        self._is_proving = True
         try:
             prove_feedback(self, self._clock, self._guard)
             self._is_proven = True
@@ -95,6 +98,7 @@ class PiperArm:
         finally:
             if not self._is_proven and not self._is_stop_sent:
                 self.stop()
+            self._is_proving = False
 
     def state(self, max_age_s: float = 0.2) -> ArmState:
         """What the arm reports now.
@@ -229,19 +233,19 @@ class PiperArm:
     def _overruled(self) -> None:
         """Nothing holds an arm that somebody else moves but its own stop: at once, on the bus reader's thread, and with
         each of their frames until one was sent."""
-        if self._commanded is not None and not self._is_stop_sent:
+        if self._is_powering and not self._is_stop_sent:
             self.stop()
 
     def _demand_alone(self) -> None:
-        foreign = self._bus.watch.foreign_command
-        if foreign is None or self._latched is not None:
+        watch = self._bus.watch
+        if watch.foreign_command is None or self._latched is not None:
             return
-        # Of an arm that is being proved `_prove` tells: it stops it.
-        is_proving = self._commanded is not None and not self._is_proven
-        stop = (self._stopped, self._is_stop_sent)
-        outcome = "" if is_proving else " " + tell_outcome(foreign, self._bus, self._clock, *stop)
+        outcome = ""
+        if not self._is_proving:  # else `_prove` tells: it stops the arm, and must not wait
+            outcome = " " + tell_outcome(self._bus, self._clock, lambda: (self._stopped, self._is_stop_sent))
+        frame = f"frame 0x{watch.foreign_command:X} came over {self._bus.channel}"
         raise ArmError(
-            f"Somebody else commands the {self.name} arm: frame 0x{foreign:X} came over {self._bus.channel}.{outcome}",
+            f"Somebody else commands the {self.name} arm: {frame}.{outcome}",
             f"End the other program, or take the arm that leads this one out of master mode. {POWER_CYCLE}",
         )
 

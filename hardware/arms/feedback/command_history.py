@@ -60,9 +60,11 @@ class CommandHistory:
     def travels_rad(self, joint: int, now_s: float) -> tuple[float, float]:
         """How far a joint may have gone in the last TRAVEL_S, the same way: what follows by any mixture of lags, as
         a low-pass does, goes at a mean of the speeds that were commanded. None at rest: the last command's own
-        travel is over once that command is older than RESPONSE_S."""
+        travel is over once that command is older than twice RESPONSE_S, when a low-pass too has arrived."""
         first_s = now_s - RESPONSE_S
         travels = [told.travel_rad[joint] for told in self._told if told.at_s > first_s]
+        if self.newest.at_s > now_s - 2 * RESPONSE_S:
+            travels.append(self.newest.travel_rad[joint])
         travels += [self._travel_rad(joint, first_s), self._travel_rad(joint, now_s)]
         return min(travels), max(travels)
 

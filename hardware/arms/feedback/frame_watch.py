@@ -49,7 +49,8 @@ class FrameWatch:
         self._passed_on: dict[int, bytes] = {}
 
     def __call__(self, message: Any) -> None:
-        if message.is_error_frame or message.is_extended_id:  # the adapter's own word, and no PiPER's
+        # The adapter's own word, no PiPER's, and a question without data.
+        if message.is_error_frame or message.is_extended_id or message.is_remote_frame:
             return
         identifier, data = message.arbitration_id, bytes(message.data)
         now_s = self._clock.now_s()

@@ -503,11 +503,19 @@ def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench, atte
     assert_unmoved(bench, before)
 
 
-def test_a_plan_that_the_gate_checked_too_long_ago_ends_one_trial_and_the_next_goes_on(bench: Bench) -> None:
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_plan_that_the_gate_checked_too_long_ago_ends_one_trial_and_the_next_goes_on(
+    bench: Bench, looks: int
+) -> None:
+    def find_none(trial: Trial) -> None:
+        if len(trial.attempts) < looks:
+            raise NoPlanError("None of 9 grasps can be carried out.", "Move it nearer.", {}, ())
+
     before = bench.joints()
+    at_stage(bench, "plan", find_none)
     at_stage(bench, "execute", lambda trial: object.__setattr__(trial.plan.gate, "checked_s", -1e6))
     bench.run(attempts=3)
-    assert (bench.row().outcome, bench.row().reason, bench.row().attempts) == (Outcome.REFUSED, Reason.NO_PLAN, 1)
+    assert (bench.row().outcome, bench.row().reason, bench.row().attempts) == (Outcome.REFUSED, Reason.NO_PLAN, looks)
     assert_unmoved(bench, before)
     bench.actions.clear()
     assert bench.run(attempts=3).outcome is Outcome.SUCCESS

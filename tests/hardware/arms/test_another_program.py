@@ -150,25 +150,39 @@ def test_an_arm_that_is_silent_since_is_not_told_to_hold(cell):
     other.close()
 
 
+@pytest.mark.parametrize("from_s", [0.01, 0.2])
 @pytest.mark.parametrize("frames", [joint_frames(PARK_JOINTS + 0.2), [(protocol.Command.GRIPPER, bytes(8))]])
-def test_an_arm_that_another_program_commands_while_it_is_proved_is_stopped_and_told_so_once(build, frames):
+def test_an_arm_that_another_program_commands_while_it_is_proved_is_stopped_and_told_so_once(build, frames, from_s):
     cell = build()
     cell.arm.connect()
     proving = cell.arm._prove
 
     def prove_beside_another():
-        other = OtherProgram(cell, frames, cell.clock.now_s() + 0.2)
+        other = OtherProgram(cell, frames, cell.clock.now_s() + from_s)
         try:
             proving()
         finally:
             other.close()
 
-    cell.arm._prove = prove_beside_another
+    cell.arm._prove, before = prove_beside_another, cell.plant.joints_rad().copy()
     with pytest.raises(ArmError, match="Somebody else commands") as told:
         cell.arm.enable()
     assert told.value.cause.endswith(f" came over {cell.emulator.channel}. It was stopped, and sinks.")
     cell.clock.sleep(0.05)
-    assert cell.arm.state().stopped
+    assert cell.arm.peek().stopped
+    if from_s < 0.05:  # at rest, before the proving motion
+        assert np.abs(cell.plant.joints_rad() - before).max() < np.deg2rad(1.0)
+
+
+def test_what_is_told_is_what_the_readers_thread_did_meanwhile(cell):
+    mode, *joints = joint_frames(PARK_JOINTS + 0.2)
+    began_s = cell.clock.now_s() + 0.1
+    programs = [OtherProgram(cell, [mode], began_s), OtherProgram(cell, joints, began_s + 0.004)]
+    cell.clock.sleep(0.102)
+    with pytest.raises(ArmError, match=r"Somebody else commands .* It was stopped, and sinks"):
+        cell.arm.state()
+    for program in programs:
+        program.close()
 
 
 def test_another_program_may_look(cell):
@@ -178,7 +192,7 @@ def test_another_program_may_look(cell):
     other.close()
 
 
-@pytest.mark.parametrize("kind", [{"is_error_frame": True}, {"is_extended_id": True}])
+@pytest.mark.parametrize("kind", [{"is_error_frame": True}, {"is_extended_id": True}, {"is_remote_frame": True}])
 def test_what_is_no_frame_of_a_piper_is_nobodys_command(cell, kind):
     other = OtherProgram(cell, joint_frames(PARK_JOINTS + 0.5), **kind)
     cell.arm.follow(from_here(cell))

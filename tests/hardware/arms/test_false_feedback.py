@@ -1,10 +1,13 @@
 """An arm that reports what is not so: nothing moves on faith, judged by the plant's true joints."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
 from core.errors import ArmError
 from hardware.arms.emulated_faults import ALL_JOINTS
+from hardware.arms.feedback.command_history import CommandHistory
 from hardware.robot.description import PARK_JOINTS
 from tests.support.emulated_arm import GOAL, TrueJoints, assert_stays, from_here, path
 
@@ -147,6 +150,21 @@ def test_a_touch_or_a_load_that_stays_is_no_false_feedback_of_an_arm_at_rest(cel
     for _ in range(50):
         cell.clock.sleep(0.01)
         cell.arm.state()
+
+
+@pytest.mark.parametrize(("lag_s", "speed_rad_s"), [(0.07, 2.5), (0.1, 1.5), (0.1, 2.5)])
+def test_an_arm_that_lags_and_is_braked_hard_is_no_false_one(lag_s, speed_rad_s):
+    history, angle, places = CommandHistory(), 0.0, deque(maxlen=9)
+    for tick in range(200):
+        at_s = tick * 0.01
+        if at_s < 0.8:
+            history.append(at_s, [speed_rad_s * min(at_s, 0.78)] * 6)
+        angle += (history.newest.joints_rad[0] - angle) * (1 - np.exp(-0.01 / lag_s))
+        places.append(angle)
+        if len(places) == 9:
+            least, most = history.travels_rad(0, at_s)
+            went = places[-1] - places[0]
+            assert least - np.deg2rad(0.5) - 0.1 * abs(least) < went < most + np.deg2rad(0.5) + 0.1 * abs(most)
 
 
 def test_a_blocked_arm_is_led_back_to_where_it_is(cell):

@@ -90,9 +90,11 @@ def test_what_is_no_handle_or_not_its_own_is_left() -> None:
     row, column = np.rint(np.argwhere(head).mean(axis=0)).astype(int)
     stripe = np.zeros_like(head)
     stripe[row - 2 : row + 3] = True
+    ring = binary_dilation(head, iterations=80)
     cable = stripe & (np.arange(head.shape[1]) < column)
     for color in (
         picture((head | stripe, RED)),  # to both sides
+        picture((head | (stripe & ring), RED)),  # to both sides, not far
         picture((head | cable, RED)),  # far longer
         picture((whole, SHADE), (head, RED)),  # of another colour
         picture((head, RED), (beside, SHADE)),  # a shadow
