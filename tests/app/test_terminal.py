@@ -73,9 +73,10 @@ def test_a_seed_beyond_all_seeds_is_wrong_usage(tmp_path: Path, number: str) -> 
 
 def test_a_home_that_takes_nothing_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "frames").mkdir()
     for home in (tmp_path / "file" / "home", Path("/proc/vitro")):
         monkeypatch.setenv("VITRO_HOME", str(home))
-        ended = CliRunner().invoke(cli, ["dry-run", "absent"])
+        ended = CliRunner().invoke(cli, ["dry-run", str(tmp_path / "frames")])
         assert ended.exit_code == 1 and str(home) in ended.stderr.replace("\n", "")
 
 

@@ -70,5 +70,5 @@ def test_a_large_log_is_one(tmp_path: Path) -> None:
         assert [one.id for one in store.campaigns()] == [1, 2, 3, 4, 5]  # every trial's campaign is there
         assert [one.name for one in store.campaigns(is_open=True)] == ["campaign 5"]
     assert len(answer_times_s(str(path))) == 8
-    assert len(command_times_s(str(path))) == 4
+    assert len(command_times_s(str(path))) == 5
     assert (tmp_path / "report" / "report.html").exists()
