@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh --dev
 processes=$(($(nproc) + 1))
-[ $# -gt 0 ] || echo "All tests: about fourteen minutes on two idle cores, far longer on busy ones (the longest first, so that the percentage begins slowly); ./test.sh tests/trials, or -k WORD, runs some."
+[ $# -gt 0 ] || echo "All tests: fifteen to twenty minutes on two idle cores, far longer on busy ones (the longest first, so that the percentage begins slowly); ./test.sh tests/trials, or -k WORD, runs some."
 exec .venv/bin/python -m pytest -q -rs --disable-warnings -n "$((processes < 8 ? processes : 8))" --dist loadfile --no-loadscope-reorder "$@"
