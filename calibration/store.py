@@ -186,10 +186,11 @@ class CalibrationStore:
         sync_files([self.folder])
 
     def _pointer_error(self, why: str) -> CalibrationError:
+        known = ", ".join(self.versions())
+        take = "Take one into use: python main.py calibrate rollback --to VERSION (calibrate list). There are: "
         return CalibrationError(
             f"Which calibration is in use cannot be told by {self.folder / _CURRENT}: {why}.",
-            f"Take one into use: python main.py calibrate rollback --to VERSION (calibrate list). There are: "
-            f"{', '.join(self.versions()) or 'none'}.",
+            f"{take}{known}." if known else "None is left to go back to. Calibrate again: python main.py calibrate.",
         )
 
     def _damage_error(self, file: Path, error: Exception) -> CalibrationError:

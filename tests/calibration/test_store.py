@@ -174,6 +174,14 @@ def test_a_pointer_of_nonsense_is_named(store: CalibrationStore, content: bytes)
     assert store.current_version() == newer
 
 
+def test_where_no_calibration_is_left_a_new_one_is_advised(store: CalibrationStore) -> None:
+    version = store.save(calibration_of(CELL))
+    (store.folder / f"{version}.yaml").unlink()
+    with pytest.raises(CalibrationError) as caught:
+        store.current()
+    assert "python main.py calibrate." in caught.value.remedy and "rollback" not in caught.value.remedy
+
+
 def test_one_of_before_some_numbers_were_kept_still_reads(store: CalibrationStore) -> None:
     version = store.save(calibration_of(CELL))
     file = store.folder / f"{version}.yaml"
