@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import typer
 from typer.core import TyperCommand
 
-from app.paths import cell_file, demand_existing, expand_home
+from app.paths import cell_file, demand_file, expand_home
 from core.errors import ConfigurationError, VitroError, did_you_mean
 from core.plugins import is_plugin
 from core.size import Size, parse_size
@@ -56,13 +56,6 @@ class Check:
     """
 
     look: Callable[[Any], object]
-
-
-def demand_file(path: Path, remedy: str = "Check the path.") -> None:
-    """Raises ConfigurationError for a path where nothing is, or a folder."""
-    demand_existing(path, "file", remedy)
-    if path.is_dir():
-        raise ConfigurationError(f"{path} is a folder, no file.", remedy)
 
 
 def demand_part(choice: str) -> None:

@@ -96,6 +96,13 @@ def demand_existing(path: Path, what: str, remedy: str) -> None:
         raise ConfigurationError(f"There is no {what} {path}.", remedy)
 
 
+def demand_file(path: Path, remedy: str = "Check the path.") -> None:
+    """Raises ConfigurationError for a path where nothing is, or a folder."""
+    demand_existing(path, "file", remedy)
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder, no file.", remedy)
+
+
 def cell_file(name: str) -> Path:
     """The YAML of a cell given by name (app/cells/NAME.yaml) or by path.
 

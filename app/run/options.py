@@ -17,10 +17,9 @@ from app.options import (
     Weights,
     Yes,
     add_command,
-    demand_file,
     demand_part,
 )
-from app.paths import demand_existing
+from app.paths import demand_existing, demand_file
 from core.surfaces import Surface
 
 commands = typer.Typer()

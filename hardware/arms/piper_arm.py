@@ -45,7 +45,7 @@ class PiperArm:
         self._stopped = self._is_stop_sent = False
         self._latched: ArmError | None = None
         self._commanded: NDArray[np.float64] | None = None
-        self._is_powering = self._is_proving = self._is_proven = False
+        self._was_powered = self._is_proving = self._is_proven = False
 
     def connect(self) -> None:
         """Opens the bus and checks that the arm reports, with the firmware and gripper the cell names.
@@ -56,7 +56,7 @@ class PiperArm:
         if self._bus.is_open:
             return
         self._stopped = self._is_stop_sent = False
-        self._is_powering = self._is_proving = self._is_proven = False
+        self._was_powered = self._is_proving = self._is_proven = False
         self._latched, self._commanded = None, None
         self._guard = FeedbackGuard(self.name)
         if self._lock is not None:
@@ -79,7 +79,7 @@ class PiperArm:
             self.hold()
             return
         check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name, self.zero_offset_rad)
-        self._is_powering = True
+        self._was_powered = True
         power_motors(self.name, lambda: self._demand_no_fault(self.state()).enabled, self._bus, self._clock)
         if not self._bus.gripper_is_on():
             keep_grip(self._mount, self.state().gripper_width_m, self._bus)
@@ -233,7 +233,7 @@ class PiperArm:
     def _overruled(self) -> None:
         """Nothing holds an arm that somebody else moves but its own stop: at once, on the bus reader's thread, and with
         each of their frames until one was sent."""
-        if self._is_powering and not self._is_stop_sent:
+        if self._was_powered and not self._is_stop_sent:
             self.stop()
 
     def _demand_alone(self) -> None:

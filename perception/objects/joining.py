@@ -12,7 +12,7 @@ from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_ed
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.fronts import FLATTEST_M
-from perception.objects.object_map import CellMasks, ObjectMap, box_around
+from perception.objects.object_map import CellMasks, ObjectMap, box_around, reaches_border
 from perception.objects.solids.outline import Kind, read_outline
 
 if TYPE_CHECKING:
@@ -79,10 +79,11 @@ def with_handles(
         near = box_around(head, int(LONGEST * width_px))
         handle = np.zeros_like(head)
         handle[near] = _handle(head[near], taken[near], lab[near], float(width_px))
-        ids[handle], taken = id_, taken | handle
-        level_m = min(_middle(height_m[head]), FLATTEST_M)
-        front_m = np.where(handle, table_m * (1 + level_m / plane.offset_m), front_m).astype(np.float32)
-    return replace(_renumbered(look, ids), front_m=front_m)
+        if handle.any():
+            ids[handle], taken = id_, taken | handle
+            level_m = min(_middle(height_m[head]), FLATTEST_M)
+            front_m = np.where(handle, table_m * (1 + level_m / plane.offset_m), front_m).astype(np.float32)
+    return look if front_m is look.front_m else replace(_renumbered(look, ids), front_m=front_m)
 
 
 def _handle(head: Mask, taken: Mask, lab: NDArray[np.float32], width_px: float) -> Mask:
@@ -102,7 +103,7 @@ def _handle(head: Mask, taken: Mask, lab: NDArray[np.float32], width_px: float) 
     large = [parts == number for number in np.flatnonzero(sizes >= LEAST_HEAD_PX) + 1]
     handles = [part for part in large if _points_to(part, head, width_px)]
     # A stripe or a cable goes on to both sides, or far.
-    return handles[0] if len(handles) == 1 and not _reaches_border(handles[0]) else none
+    return handles[0] if len(handles) == 1 and not reaches_border(handles[0]) else none
 
 
 def _deviations(lab: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,10 +123,6 @@ def _points_to(part: Mask, head: Mask, width_px: float) -> bool:
     along, aside = np.abs(axes @ (np.argwhere(head).mean(axis=0) - middle))
     is_slender = sizes[0] > SLENDER * sizes[1] and np.ptp(pixels @ axes[0]) > width_px
     return bool(is_slender and aside < min(along * np.tan(POINTING_RAD), ASIDE * width_px))
-
-
-def _reaches_border(part: Mask) -> bool:
-    return bool(part[0].any() or part[-1].any() or part[:, 0].any() or part[:, -1].any())
 
 
 def _with_lost_parts(objects: ObjectMap) -> NDArray[np.int32]:

@@ -15,7 +15,7 @@ from scipy.ndimage import binary_dilation
 from core.image import Intrinsics
 from perception.depth_types import Plane
 from perception.objects.fronts import FLATTEST_M, MOST_FLATTENED_M, Crowd, Fronts, find_crowd
-from perception.objects.object_map import CellMasks
+from perception.objects.object_map import CellMasks, reaches_border
 from perception.objects.reflections import is_matt
 from perception.objects.solids.outline import Kind, Outline, is_tall, read_outline
 from perception.objects.solids.upright_solid import UprightSolid
@@ -99,7 +99,7 @@ def _may_be_hidden(id_: int, ids: NDArray[np.int32], front_m: Map, masks: CellMa
     """Whether an object goes on behind what is beside it, or out of the picture: its outline is not its own then. What
     is nearer than all that is beside it hides that, and is seen whole."""
     its = ids == id_
-    if its[0].any() or its[-1].any() or its[:, 0].any() or its[:, -1].any():
+    if reaches_border(its):
         return True
     beside = binary_dilation(its, iterations=BESIDE_PX) & ~its
 

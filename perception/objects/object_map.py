@@ -14,6 +14,11 @@ def box_around(mask: NDArray[np.bool_], margin_px: int = 0) -> tuple[slice, slic
     return rows, columns
 
 
+def reaches_border(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask (H, W) has pixels of the first or last row or column."""
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
 @dataclass(frozen=True)
 class CellMasks:
     """Where in a picture (H, W) what the cell knows of is: region, where an object to grasp may be; arms; and

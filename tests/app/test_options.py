@@ -17,11 +17,10 @@ from app.options import (
     ModelOptions,
     Parser,
     add_command,
-    demand_file,
     demand_part,
     exit_code,
 )
-from app.paths import CELLS, cell_file
+from app.paths import CELLS, cell_file, demand_file
 from core.cell import load_cell
 from core.errors import ConfigurationError, PerceptionError
 from core.size import Size, parse_size
