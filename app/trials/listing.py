@@ -23,8 +23,10 @@ def list_trials(options: ListOptions) -> int:
         wanted: dict[str, Any] = {"surface": options.surface, "campaign": campaign, "outcome": options.outcome}
         wanted |= {"last": options.last, "is_unconfirmed": options.unconfirmed}
         trials = Blinding(store.campaigns()).trials(store, options.estimator, **wanted)
-    found = f"The last {counted(len(trials), 'trial')}" if trials else "No such trial"
-    show_labelled(console, trials, f"{found} in {store.where}")
+    if trials:
+        show_labelled(console, trials, f"The last {counted(len(trials), 'trial')} in {store.where}")
+    else:
+        console.say(f"No such trial in {store.where} (one more: python main.py --surface reflective)")
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 
