@@ -49,6 +49,7 @@ def imported(path: Path) -> set[str]:
 # What is pinned.
 
 
+@pytest.mark.slow
 def test_every_package_the_code_imports_is_required() -> None:
     required, provides = pins("requirements.txt"), packages_distributions()
     for path in sources():

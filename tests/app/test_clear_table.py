@@ -27,6 +27,7 @@ class Told(Console):
         self.told = value
 
 
+@pytest.mark.slow
 def test_every_object_goes_into_the_bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRO_HOME", str(tmp_path))
     console, cells = Told(), []
@@ -50,6 +51,7 @@ def test_every_object_goes_into_the_bin(tmp_path: Path, monkeypatch: pytest.Monk
     assert all(one.notes["motion_s"] > 4 for one in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [KeyboardInterrupt(), ArmError("The left arm is silent.", "Power it.")])
 def test_what_was_picked_is_told_whatever_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: BaseException

@@ -51,6 +51,7 @@ def test_a_home_with_brackets_in_its_name_is_shown(tmp_path: Path) -> None:
     assert shown.returncode == 0 and str(home) in shown.stdout.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_a_terminal_of_latin_1_gets_what_it_can_show(tmp_path: Path) -> None:
     shown = vitro("doctor", home=tmp_path, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
     assert "Traceback" not in shown.stderr and "? disk" in shown.stdout

@@ -40,6 +40,7 @@ def test_noisy_views_give_the_base_well_within_a_millimetre_and_say_how_sure_tha
     assert arm.holdout_px < 0.85 * arm.driven_px and arm.joint_error_deg[0] > 2 * arm.joint_error_deg[1]
 
 
+@pytest.mark.slow
 def test_noise_that_is_new_in_each_view_is_not_taken_for_a_function_of_the_angle() -> None:
     truth, rng = drawn_truth(1), np.random.default_rng(1)
     views = drawn_views(truth, is_noisy=False)
@@ -48,6 +49,7 @@ def test_noise_that_is_new_in_each_view_is_not_taken_for_a_function_of_the_angle
     assert rough_deg >= 0.05 > smooth_deg
 
 
+@pytest.mark.slow
 def test_perfect_views_give_the_base_exactly_whichever_closed_form_begins() -> None:
     truth = drawn_truth(1)
     views = drawn_views(truth, is_noisy=False)
@@ -78,6 +80,7 @@ def test_views_left_out_that_are_missed_more_make_it_less_sure_and_fewer_misses_
     np.testing.assert_allclose(sigma[1:], [sigma[0], 2.0 * sigma[0]])
 
 
+@pytest.mark.slow
 def test_it_is_at_least_twice_as_near_as_closed_forms() -> None:
     ours, theirs = [], []
     for seed in range(5):
@@ -89,6 +92,7 @@ def test_it_is_at_least_twice_as_near_as_closed_forms() -> None:
     assert np.median(ours) < 0.5 * np.median(theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [2, 3, 4, 5])
 def test_a_joint_whose_zero_is_off_by_two_degrees_is_named_and_corrected(joint: int) -> None:
     truth = drawn_truth(2, tuple(2.0 * (k == joint - 1) for k in range(6)))
@@ -99,6 +103,7 @@ def test_a_joint_whose_zero_is_off_by_two_degrees_is_named_and_corrected(joint: 
     assert poses_apart(arm.T_camera_base, truth.T_camera_base)[0] < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("joint", "off_deg"), [(2, 10.0), (3, -10.0), (4, 10.0), (5, -10.0)])
 def test_a_forced_joint_is_named_and_nothing_may_be_stored(joint: int, off_deg: float) -> None:
     """It reads its command all along: only the pictures tell."""
@@ -110,6 +115,7 @@ def test_a_forced_joint_is_named_and_nothing_may_be_stored(joint: int, off_deg: 
     assert np.rad2deg(arm.offsets_rad[joint - 1]) == pytest.approx(off_deg, abs=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", [{3}, {0, 11}])
 def test_views_that_do_not_belong_are_dropped_and_named(planted: set[int]) -> None:
     truth = drawn_truth(3)
@@ -122,6 +128,7 @@ def test_views_that_do_not_belong_are_dropped_and_named(planted: set[int]) -> No
     assert [finding.kind for finding in arm.findings] == ["bad-view"]
 
 
+@pytest.mark.slow
 def test_views_of_which_half_contradict_the_rest_are_refused() -> None:
     truth = drawn_truth(4)
     views = drawn_views(truth, seed=4)
@@ -132,6 +139,7 @@ def test_views_of_which_half_contradict_the_rest_are_refused() -> None:
         solved(views, truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "kind", "says"),
     [(38 / 40, "wrong-size", "32.3 mm"), (1.06, "wrong-size", "36."), (0.97, "printed-97", "97%")],
@@ -143,12 +151,14 @@ def test_a_board_of_another_size_than_stated_is_named_with_its_size(scale: float
     assert says in arm.findings[0].cause
 
 
+@pytest.mark.slow
 def test_a_board_that_is_printed_a_hundredth_too_large_is_allowed_for() -> None:
     truth = drawn_truth(6)
     arm = solved(drawn_views(truth, seed=6, scale=1.009), truth)
     assert not arm.findings and abs(arm.board_scale - 1.009) < 0.003
 
 
+@pytest.mark.slow
 def test_white_that_spills_over_black_is_told_from_a_smaller_board() -> None:
     truth = drawn_truth(6)
     views = [_spilled(view, 0.3) for view in drawn_views(truth, seed=6)]

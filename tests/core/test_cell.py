@@ -106,6 +106,7 @@ SECTIONS |= {"workspace.": Workspace}
 WHOLE = "the whole cell"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section or "cell")
 def test_of_a_misspelt_field_one_of_its_own_section_is_meant_or_it_is_said_of_which(
     tmp_path: Path, section: str

@@ -167,6 +167,7 @@ def test_true_normals_leave_a_clean_boxs_grasps_where_they_are() -> None:
     assert given.rows[0, SCORE] == pytest.approx(own.rows[0, SCORE], abs=0.1)
 
 
+@pytest.mark.slow
 def test_with_noisy_depth_true_normals_square_the_grasps_with_the_box() -> None:
     errors: dict[str, list[np.ndarray]] = {"own": [], "given": []}
     for turn_rad in (0.1, 0.45, 0.8):
@@ -197,6 +198,7 @@ def test_normals_of_another_image_are_refused() -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_grasps_command_takes_what_the_normals_command_wrote(tmp_path: Path) -> None:
     scene, truth = turned_box(0.4, noise_m=0.003)
     Image.fromarray(np.full((480, 848, 3), 128, np.uint8)).save(tmp_path / "rgb.png")

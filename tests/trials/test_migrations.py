@@ -94,6 +94,7 @@ def test_two_copies_of_a_log_migrated_apart_name_their_trials_alike(path: Path) 
     assert [record.uuid for record in one] == [record.uuid for record in two]
 
 
+@pytest.mark.slow
 def test_processes_that_open_an_old_log_at_once_migrate_it_once(path: Path) -> None:
     write_old_log(path)
     children = [child("print(finish(s := TrialStore(args[0]), begin(s)).id)", path) for _ in range(3)]
@@ -129,6 +130,7 @@ print(step)
 """
 
 
+@pytest.mark.slow
 def test_a_migration_that_is_killed_anywhere_leaves_the_old_log_or_the_new(tmp_path: Path, path: Path) -> None:
     before = content(write_old_log(path))
     sql(path, "PRAGMA wal_checkpoint(TRUNCATE)")

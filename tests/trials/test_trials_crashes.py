@@ -73,6 +73,7 @@ def test_a_kill_at_any_statement_loses_nothing_that_was_acknowledged(tmp_path: P
             assert trials[0].finished is not None
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_at_most_one_interrupted_trial(path: Path) -> None:
     busy = "store = TrialStore(args[0])\nwhile True: print(finish(store, begin(store)).id, flush=True)"
     for round_ in range(3):
@@ -139,6 +140,7 @@ def test_a_trial_on_another_host_is_given_up_after_a_day(log: str, monkeypatch: 
 # Several at once.
 
 
+@pytest.mark.slow
 def test_processes_that_make_and_write_one_log_together_lose_no_trial(log: str) -> None:
     code = """
 store = TrialStore(args[0])

@@ -133,7 +133,7 @@ class Tab:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
 
-    def until(self, script: str, limit_s: float = 20.0) -> Any:
+    def until(self, script: str, limit_s: float = 60.0) -> Any:
         """The expression's value once it is true."""
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s:

@@ -90,6 +90,7 @@ def test_an_arm_whose_forearm_was_forced_is_found_before_it_comes_near_anything(
         bench.assert_parked()
 
 
+@pytest.mark.slow
 def test_a_session_goes_on_where_a_picture_tells_nothing_of_the_arms_and_its_row_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_session_goes_on_where_a_picture_tells_nothing_of_the_arms_and_its_row
         assert not any("stands as it says" in told for told in row.notes["arms_seen"].values())
 
 
+@pytest.mark.slow
 def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_into(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +133,7 @@ def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_int
     bench.assert_parked()
 
 
+@pytest.mark.slow
 def test_an_arm_that_does_not_follow_while_it_shows_itself_has_moved(bench: Bench) -> None:
     for arm in bench.world.arms:
         bench.world.faults(arm).deaf = True
@@ -163,6 +166,7 @@ def test_all_that_was_completed_behind_what_is_seen_stands_in_the_way(
     assert bench.proof.is_due("left")  # it is asked again before the next pick
 
 
+@pytest.mark.slow
 def test_a_picture_that_does_not_come_leaves_the_arm_due_and_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_picture_that_does_not_come_leaves_the_arm_due_and_back(
     bench.assert_parked()
 
 
+@pytest.mark.slow
 def test_two_arms_at_once_take_no_longer_than_one_and_each_is_seen(bench: Bench) -> None:
     view, look, clock = bench.look_at_rest(), bench.look("left", "right"), bench.world.clock
     begun_s = clock.now_s()
@@ -188,6 +193,7 @@ def test_two_arms_at_once_take_no_longer_than_one_and_each_is_seen(bench: Bench)
     bench.assert_parked()
 
 
+@pytest.mark.slow
 def test_of_two_arms_at_once_a_forced_one_lets_both_go_back(tmp_path: Path) -> None:
     with closing(Bench(tmp_path, forced_rad={"right": forced_joint(3, FORCED_RAD)})) as bench:
         view, look = bench.look_at_rest(), bench.look("left", "right")

@@ -30,6 +30,7 @@ def options(folder: Path, **changes: Any) -> BenchDktOptions:
     return BenchDktOptions(**asked | changes)
 
 
+@pytest.mark.slow
 def test_a_bench_leaves_a_table_and_the_same_as_json(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_bench_leaves_a_table_and_the_same_as_json(
     assert [floor["frames"] for floor in result["floors"]] == [1, 2]
 
 
+@pytest.mark.slow
 def test_lack_of_memory_costs_one_cell(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_model_that_does_not_fit_is_named(folder: Path, monkeypatch: pytest.Mo
         measure_dkt(options(folder))
 
 
+@pytest.mark.slow
 def test_a_capture_that_failed_is_told_in_the_table(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +99,7 @@ def test_a_capture_that_failed_is_told_in_the_table(
     assert "Vitro, kept warm (no CUDA graph)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_nothing_that_fits_is_a_failed_bench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB.")

@@ -24,6 +24,7 @@ def run(capsys: pytest.CaptureFixture[str], out: Path, **more: Any) -> dict[str,
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_the_truth_is_graspable_and_a_bare_table_is_missed_with_a_picture(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(validity, "DigitalCell", QuickCell)
     oracle, plane = run(capsys, tmp_path)["summary"]
@@ -52,6 +53,7 @@ def test_shares_are_of_scenes_and_of_grasps_and_only_the_best_grasps_failures_ar
     assert summary.causes == {"slip": 1, "missed": 1}
 
 
+@pytest.mark.slow
 def test_real_glass_is_missed_with_the_sensors_depth_and_grasped_with_the_truth(capsys) -> None:
     if not captures_folder().is_dir():
         pytest.skip("real captures are not part of the repository (shared/real)")

@@ -53,6 +53,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_transphy3d(tmp_path_factory.mktemp("data") / "film")
 
 
+@pytest.mark.slow
 def test_truth_has_no_error_and_the_plane_has_that_of_the_things_on_it(film, tmp_path, capsys) -> None:
     result = run(capsys, options("transphy3d", film, tmp_path / "out"))
     oracle = metrics(result, f"{USED}transparent pixels", "oracle")
@@ -67,6 +68,7 @@ def test_truth_has_no_error_and_the_plane_has_that_of_the_things_on_it(film, tmp
     assert metrics(result, f"{USED}family: tumbler", "plane")["median_mm"] == plane["median_mm"]
 
 
+@pytest.mark.slow
 def test_a_film_gets_its_profile_and_every_format_its_numbers(film, tmp_path, capsys) -> None:
     out = tmp_path / "out"
     result = run(capsys, options("transphy3d", film, out))
@@ -79,6 +81,7 @@ def test_a_film_gets_its_profile_and_every_format_its_numbers(film, tmp_path, ca
     assert r"\toprule" in (out / "table.tex").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_bench_goes_on_and_ends_with_the_same_tables(film, tmp_path, capsys, monkeypatch) -> None:
     whole = run(capsys, options("transphy3d", film, tmp_path / "whole"))
     out, measured = tmp_path / "killed", []
@@ -184,6 +187,7 @@ def test_a_film_whose_frames_differ_in_size_is_left_out_and_images_may_differ(tm
     assert images["clips"] == ["even", "odd"]
 
 
+@pytest.mark.slow
 def test_a_clip_that_cannot_be_read_is_named_and_left_out_for_all(tmp_path, capsys) -> None:
     root = write_transphy3d(tmp_path / "data")
     (root / "clips/000001/000002.truth.png").unlink()
@@ -245,6 +249,7 @@ def test_the_papers_rows_stand_beside_std_and_not_beside_dreds(tmp_path, capsys)
         assert {row["method"] for row in table["rows"]} == expected
 
 
+@pytest.mark.slow
 def test_clips_are_drawn_by_the_seed_and_frames_from_the_start(tmp_path, capsys) -> None:
     root = write_cleargrasp_real(tmp_path / "data", tuple("abcdef"))
     drawn = [
@@ -278,6 +283,7 @@ def test_what_is_no_estimator_or_no_data_set_is_refused(tmp_path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_on_real_glass_the_sensor_and_the_table_score_as_first_measured_and_vitro_s_far_better(
     tmp_path, capsys
 ) -> None:

@@ -16,6 +16,7 @@ FAULTS = all_faults()
 STILL = Motion(stopped_after_s=0.1, fastest_rad_s=0.0, moved_rad=0.1, is_powered=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "phase", "outcome"),
     [("e-stop pressed", Stage.LIFT, "interrupted (arm)"), ("kill -9", Stage.PLAN, "interrupted (crash)")],

@@ -49,6 +49,7 @@ def dawdle(folder: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("read", "said"), [(stumble, "IndexError"), (die, "signal 11"), (dawdle, "more than 1 s")])
 def test_the_bench_finds_a_reader_that_does_anything_else(read, said: str) -> None:
     found = list(fuzz("planted", Reader("a", write, read), 2, seed=0))

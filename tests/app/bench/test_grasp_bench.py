@@ -41,6 +41,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[QuickCell]:
     return cells
 
 
+@pytest.mark.slow
 def test_an_arm_that_fails_ends_its_trial_and_not_the_bench(tmp_path: Path, opened: list[QuickCell]) -> None:
     first, second = run(tmp_path / "bench.db", trials=2)
     assert len(opened) == 2

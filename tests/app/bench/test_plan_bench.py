@@ -10,6 +10,7 @@ from app.bench.plan.command import bench_plan, summary
 from app.bench.plan.scenes import WITHIN_S, SceneOutcome
 
 
+@pytest.mark.slow
 def test_scenes_are_planned_and_the_gate_tells_good_picks_from_spoiled_ones(
     capsys: pytest.CaptureFixture[str], tmp_path
 ) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 #: In a process of its own: others' threads take and give back memory while they run.
@@ -28,6 +30,7 @@ assert use(folder, 4).handles == before.handles
 """
 
 
+@pytest.mark.slow
 def test_a_handle_a_thread_a_file_and_memory_that_are_kept_are_counted(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KEEP, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

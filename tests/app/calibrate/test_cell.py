@@ -170,6 +170,7 @@ def test_a_real_run_asks_before_anything_is_opened(
         run.run_trials(options, Asked("q"), lambda *_: pytest.fail("opened"))
 
 
+@pytest.mark.slow
 def test_the_digital_cell_stands_as_its_calibration_says_and_a_pick_in_it_succeeds(
     store: CalibrationStore,
 ) -> None:

@@ -46,6 +46,7 @@ def sampling(rig: Rig, folder: Path, wanted: int) -> Sampling:
     )
 
 
+@pytest.mark.slow
 def test_views_are_taken_kept_gone_on_with_and_true(rig: Rig, tmp_path: Path) -> None:
     take_views(sampling(rig, tmp_path, 1), "left")
     go_on = sampling(rig, tmp_path, 2)

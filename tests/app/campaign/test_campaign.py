@@ -94,6 +94,7 @@ def test_every_estimator_attempts_every_scene_once_and_then_it_is_over(
     assert len(rows(home)) == 4
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_is_laid_again_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     execute, begun = LiveTrial._lift, []
 
@@ -115,6 +116,7 @@ def test_what_was_interrupted_is_laid_again_and_nothing_else(home: Path, monkeyp
     assert "scene_ended" in left[-1].trial.notes["later"]
 
 
+@pytest.mark.slow
 def test_a_fault_of_an_arm_in_the_digital_cell_counts_and_the_campaign_goes_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

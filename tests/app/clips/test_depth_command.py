@@ -77,6 +77,7 @@ def files_in(out: Path) -> list[str]:
     return sorted(p.name for p in out.iterdir()) if out.exists() else []
 
 
+@pytest.mark.slow
 def test_a_folder_and_a_video_of_it_give_the_same_maps_and_leave_nothing_unfinished(
     source: Path, weights: Path, whole: np.ndarray, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ print(json.dumps(ends))
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_goes_on_and_ends_as_if_it_had_not_been(
     source: Path, weights: Path, whole: np.ndarray, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_a_run_killed_again_and_again_goes_on_and_ends_as_if_it_had_not_been(
     assert files_in(out) == RESULTS
 
 
+@pytest.mark.slow
 def test_what_fails_after_the_last_map_costs_no_map(
     source: Path, weights: Path, whole: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +328,7 @@ def test_other_sizes_are_wrong_usage(text: str) -> None:
         parse_size(text)
 
 
+@pytest.mark.slow
 def test_raw_is_the_recordings_own_depth_with_its_holes(tmp_path: Path) -> None:
     frames = [make_frame(k) for k in range(3)]
     recording = record(tmp_path / "clip.db3", frames)
@@ -402,6 +406,7 @@ def test_one_frame_that_drifts_does_not_move_the_clip_and_is_told(
     assert drift_mm[2] > 20 and max(mm for number, mm in drift_mm.items() if number != 2) < 2
 
 
+@pytest.mark.slow
 def test_where_no_frame_can_be_scaled_the_summary_says_why(
     cell_frames: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,6 +417,7 @@ def test_where_no_frame_can_be_scaled_the_summary_says_why(
     assert not (tmp_path / "depth_m.npy").exists()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def peak_bytes(count: int) -> int:
         color = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)

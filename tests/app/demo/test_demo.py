@@ -16,6 +16,7 @@ from tests.support.quick_cell import QuickCell
 from trials.store import TrialStore
 
 
+@pytest.mark.slow
 def test_it_explains_each_stage_and_logs_nothing_in_the_labs_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from contextlib import closing
 
+import pytest
+
 from app.bench.page.browser import Browser, Tab
 from app.console import Console
 from app.interrupts import Interrupts
@@ -50,6 +52,7 @@ def test_a_token_that_counts_no_longer_leads_to_the_new_address(browser: Browser
         tab.until(f"({BANNER}).includes('open the address')")
 
 
+@pytest.mark.slow
 def test_the_end_of_a_session_is_no_loss(browser: Browser) -> None:
     with closing(live_page()) as page:
         tab = opened(browser, page.address)

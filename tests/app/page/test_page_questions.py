@@ -104,6 +104,7 @@ def running() -> TrialRecord:
     return row(id=7, surface="translucent", estimator="raw", seed=3)
 
 
+@pytest.mark.slow
 def test_an_approval_on_the_page_is_one_answer_that_says_where_it_came_from(desk: Desk, tab: Tab) -> None:
     desk.ask(Question("Move the left arm?", APPROVE, "approve"))
     tab.press("APPROVE")
@@ -121,6 +122,7 @@ def test_a_double_click_answers_one_question_and_leaves_the_next_open(desk: Desk
     assert [reply.key for reply in desk.answered()] == ["y", "n"]
 
 
+@pytest.mark.slow
 def test_what_one_tab_answers_the_other_shows_and_a_reload_answers_nothing(desk: Desk, tab: Tab, tablet: Tab) -> None:
     desk.ask(Question("Move the left arm?", APPROVE, "approve"), Question("Lay the scene.", {"y": "ready"}, "scene"))
     tablet.until_key("APPROVE")
@@ -302,6 +304,7 @@ def test_a_reload_in_mid_trial_shows_the_present_state(desk: Desk, tab: Tab) -> 
     assert "translucent table" in tab.text()
 
 
+@pytest.mark.slow
 def test_an_open_question_is_heard_of_only_once() -> None:
     heard: list[object] = []
     with closing(Desk()) as desk:

@@ -82,6 +82,7 @@ def moved(tab: Tab) -> None:
     tab.until_state("moving", 60)
 
 
+@pytest.mark.slow
 def test_a_sitting_is_worked_from_two_tabs_without_a_terminal(sitting: Sitting, browser: Browser) -> None:
     address = f"{sitting.address()}/?fixedDpr=0.1"
     desk, tablet = browser.tab(address, 900, 700), browser.tab(address, 820, 1180)

@@ -84,11 +84,13 @@ def test_the_page_comes_to_who_says_nothing_of_unpacking(page: LivePage) -> None
         assert connection.getresponse().status == 200
 
 
+@pytest.mark.slow
 def test_frames_come_no_oftener_than_news(tab: Tab) -> None:
     frames, elapsed_ms, _ = tab.run(FRAMES)
     assert frames <= elapsed_ms / (1000 * PERIOD_S) + 2
 
 
+@pytest.mark.slow
 def test_while_a_hand_turns_the_view_every_frame_is_drawn(tab: Tab) -> None:
     turned = f"(window.dispatchEvent(new PointerEvent('pointerdown')), {FRAMES}).then(told => told[2] < 100)"
     tab.until(turned)
@@ -127,6 +129,7 @@ def test_beside_a_cell_a_quarter_of_a_clouds_points_is_drawn_at_twice_the_size(t
     assert tab.run(POINTS) == [8, 8, 0, 0, 0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_page_that_runs_beside_no_cell_draws_every_point(browser: Browser) -> None:
     with closing(PageServer()) as server:
         tab = browser.tab(f"{server.address}/?fixedDpr=0.1", 900, 700)
@@ -134,12 +137,14 @@ def test_a_page_that_runs_beside_no_cell_draws_every_point(browser: Browser) -> 
         assert tab.run(POINTS) == [4] * 8
 
 
+@pytest.mark.slow
 def test_the_view_is_drawn_half_as_finely_and_its_address_stays_what_it_was(page: LivePage, browser: Browser) -> None:
     tab = browser.tab(page.address, 900, 700)
     tab.until(f"document.querySelectorAll('canvas').length && {DETAIL} === 0.5")
     assert tab.run("location.search") == ""
 
 
+@pytest.mark.slow
 def test_with_a_gpu_every_pixel_and_every_point_is_drawn(page: LivePage, browser: Browser) -> None:
     tab = browser.tab("about:blank", 900, 700)
     tab.command("Page.addScriptToEvaluateOnNewDocument", source=GPU)
@@ -149,6 +154,7 @@ def test_with_a_gpu_every_pixel_and_every_point_is_drawn(page: LivePage, browser
     tab.until(f"document.querySelectorAll('canvas').length && {DETAIL} === 1")
 
 
+@pytest.mark.slow
 def test_a_cloud_is_sent_coarsest_first() -> None:
     known = np.random.default_rng(0).random((41, 30)) < 0.8
     rows, columns = _coarse_first(known)

@@ -71,6 +71,7 @@ def test_what_an_object_hides_is_shown_where_it_counts_as_occupied(hidden: str) 
         assert behind_m[:, 0].mean() < shown.voxels_m[OBJECTS][:, 0].mean()
 
 
+@pytest.mark.slow
 def test_a_drawn_scene_becomes_a_picture_and_what_is_too_unlikely_is_told_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

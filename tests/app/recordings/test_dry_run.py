@@ -100,6 +100,7 @@ def test_the_oracle_is_refused_on_recordings(frame: RgbdFrame, tmp_path: Path) -
     assert done.exit_code == 2 and "cheat" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_estimators_share_a_sheet_and_one_that_is_refused_stops_no_other(
     frame: RgbdFrame, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_frame_without_depth_fails_by_every_estimator_that_needs_it_and_says_w
     assert all(one["stopped_by"] for one in json.loads((out / "report.json").read_text())["estimators"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not captures_folder().is_dir(), reason=f"no real captures at {captures_folder()}")
 def test_real_captures_of_glass_run_through_and_are_said_to_have_no_tags(tmp_path: Path) -> None:
     folders = convert(captures_folder(), tmp_path / "captures")

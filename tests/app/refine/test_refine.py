@@ -103,6 +103,7 @@ def in_child(code: str, home: Path) -> subprocess.CompletedProcess:
 # What a trial keeps.
 
 
+@pytest.mark.slow
 def test_a_trial_keeps_its_frame_and_what_the_estimator_made_of_it_bit_by_bit(home: Path) -> None:
     left_over = home / "trials" / "00001"
     left_over.mkdir(parents=True)
@@ -226,6 +227,7 @@ def test_a_refined_trial_gets_depth_and_picture_beside_it_and_keeps_its_row(home
     assert after.notes["later"]["refined"]["against"] == "first"
 
 
+@pytest.mark.slow
 def test_trials_are_shown_by_how_much_they_disagree(home: Path, frame: RgbdFrame) -> None:
     same, shifted = log(home, frame), log(home, frame, nearer(frame)[0])
     assert [row["id"] for row in refined()["trials"]] == [shifted, same]
@@ -280,6 +282,7 @@ CliRunner().invoke(app, ["refine", "--trials", "--estimator", "raw"])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_after_the_trials_that_it_finished(home: Path, frame: RgbdFrame) -> None:
     one, two = log(home, frame), log(home, frame)
     assert in_child(KILL_IN_THE_SECOND, home).returncode == -signal.SIGKILL
@@ -292,6 +295,7 @@ def test_a_killed_run_goes_on_after_the_trials_that_it_finished(home: Path, fram
     assert sorted(p.name for p in second.iterdir()) == ["depth.png", "depth_m.npy", "summary.json"]
 
 
+@pytest.mark.slow
 def test_fresh_works_done_trials_out_again(home: Path, frame: RgbdFrame) -> None:
     depth_file = trial_folder(str(home / "trials.db"), log(home, frame)) / "refined" / "depth_m.npy"
     refined()
@@ -336,6 +340,7 @@ def with_dkts(large: Path, small: Path | None) -> list[str]:
     return options if small is None else [*options, "--against", "dkt", "--against-weights", str(small)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_fit")
 def test_a_trial_is_refined_by_one_dkt_and_compared_with_another(
     home: Path, frame: RgbdFrame, two_dkts: tuple[Path, Path]
@@ -349,6 +354,7 @@ def test_a_trial_is_refined_by_one_dkt_and_compared_with_another(
     assert "96x64 2 steps" in row["disagreement"]["first"] and row["disagreement"]["image"]["median_mm"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_fit")
 def test_a_recording_is_refined_and_compared_in_metres(
     home: Path, frame: RgbdFrame, two_dkts: tuple[Path, Path], tmp_path: Path
@@ -366,6 +372,7 @@ def test_a_recording_is_refined_and_compared_in_metres(
     assert (out / "disagreement" / "disagreement.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_recording_does_not_disagree_with_itself(home: Path, frame: RgbdFrame, tmp_path: Path) -> None:
     write_frame_folder(tmp_path / "recording", [frame])
     done = refine(str(tmp_path / "recording"), "--estimator", "raw", "--against", "raw")
@@ -373,6 +380,7 @@ def test_a_recording_does_not_disagree_with_itself(home: Path, frame: RgbdFrame,
     assert facts["median_mm"] == 0 and all(thing["p95_mm"] == 0 for thing in facts["frames"][0]["objects"])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_scaled_is_refined_and_not_compared(
     home: Path, frame: RgbdFrame, two_dkts: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def facts(result: Result) -> dict[str, Any]:
     return dict(json.loads(result.stdout))
 
 
+@pytest.mark.slow
 def test_a_trial_is_the_same_by_number_folder_or_recording(done: RecordedTrial) -> None:
     by_number, by_folder, by_file = (facts(replay(one)) for one in (done.row.id, done.folder, done.recording))
     assert by_number == by_folder == by_file
@@ -50,6 +51,8 @@ def test_a_trial_is_the_same_by_number_folder_or_recording(done: RecordedTrial) 
     assert by_number["recording"]["states"][-1]["name"] == "outcome"
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_an_oracles_trial_is_planned_again_on_the_depth_that_it_left(
     done: RecordedTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +62,7 @@ def test_an_oracles_trial_is_planned_again_on_the_depth_that_it_left(
     assert told["estimator"] == "oracle (cheat)" and told["plan"]["arm"] == done.row.notes["plan"]["arm"]
 
 
+@pytest.mark.slow
 def test_the_same_estimator_on_the_stored_frames_does_what_it_did(done: RecordedTrial, tmp_path: Path) -> None:
     out = tmp_path / "report"
     told = facts(replay(done.row.id, "--estimators", "oracle,raw", "--out", out))["comparison"]
@@ -83,6 +87,7 @@ def test_frames_that_are_not_what_they_were_are_refused_and_named(copied: Path, 
     assert facts(replay(copied / "trial.mcap"))["recording"] is not None  # it can be watched all the same
 
 
+@pytest.mark.slow
 def test_an_older_trial_without_a_recording_is_run_again_and_says_what_is_missing(copied: Path, tmp_path: Path) -> None:
     (copied / "trial.mcap").unlink()
     (copied / "frames" / "SHA256SUMS").unlink()

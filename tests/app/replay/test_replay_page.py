@@ -49,6 +49,7 @@ def test_play_follows_the_clock_at_its_speed_and_begins_again_at_the_end(transpo
     assert transport.time_s == pytest.approx(10.0)
 
 
+@pytest.mark.slow
 def test_the_page_draws_what_the_recording_has_at_a_time_and_lets_nobody_else_in(done: RecordedTrial) -> None:
     timeline = timeline_of(read_recording(done.recording))
     arm = done.trial.plan.arm
@@ -71,6 +72,8 @@ def test_the_page_draws_what_the_recording_has_at_a_time_and_lets_nobody_else_in
         assert page._points is None and "outcome" not in page._notes.content
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_a_replay_opens_where_all_its_pictures_are_there_and_nothing_has_moved(done: RecordedTrial) -> None:
     timeline = timeline_of(read_recording(done.recording))
     with closing(ReplayPage(timeline, CELL, "trial 1", "127.0.0.1")) as page:

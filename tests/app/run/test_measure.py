@@ -64,6 +64,7 @@ def view(frame: RgbdFrame) -> TableView:
     return locate_table(frame, _SMALL)
 
 
+@pytest.mark.slow
 def test_depth_that_is_crisp_is_measured_as_it_is(frame: RgbdFrame, view: TableView) -> None:
     pipeline = Pipeline(_SMALL, PipelineOptions(estimator="raw"))
     relative = pipeline.estimate((frame,), view, JOINTS).relative
@@ -72,6 +73,7 @@ def test_depth_that_is_crisp_is_measured_as_it_is(frame: RgbdFrame, view: TableV
     assert metric.objects is None
 
 
+@pytest.mark.slow
 def test_depth_that_is_soft_becomes_crisp_and_holds_the_objects(
     rendering: Rendering, frame: RgbdFrame, view: TableView
 ) -> None:
@@ -87,6 +89,7 @@ def test_depth_that_is_soft_becomes_crisp_and_holds_the_objects(
     assert off_m[0] < 0.5 * off_m[1], "around the objects lies the table again"
 
 
+@pytest.mark.slow
 def test_an_estimator_that_told_objects_apart_is_believed_inside_the_workspace(
     frame: RgbdFrame, view: TableView
 ) -> None:
@@ -109,6 +112,7 @@ def test_what_was_told_apart_is_what_grasps_are_found_on(frame: RgbdFrame, view:
     assert len(set(grasps.labels.tolist()) - {-1}) <= metric.objects.count
 
 
+@pytest.mark.slow
 def test_an_arm_that_an_estimator_sees_nearer_than_it_is_stands_in_no_grasps_way(
     frame: RgbdFrame, view: TableView
 ) -> None:

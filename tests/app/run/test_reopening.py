@@ -38,6 +38,7 @@ def beyond(most: Counter[str]) -> Counter[str]:
     return more
 
 
+@pytest.mark.slow
 def test_a_digital_cell_opened_and_closed_again_and_again_holds_what_it_held_after_the_first_time() -> None:
     running = threading.active_count()
     for opening in range(3):
@@ -50,6 +51,7 @@ def test_a_digital_cell_opened_and_closed_again_and_again_holds_what_it_held_aft
     assert not beyond(first)
 
 
+@pytest.mark.slow
 def test_a_session_leaves_nothing_of_its_trials_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

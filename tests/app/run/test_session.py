@@ -227,6 +227,7 @@ def test_two_interrupts_in_motion_stop_the_arm_now_and_are_the_operator_s(bench:
     assert "emergency stop" in bench.row().detail
 
 
+@pytest.mark.slow
 def test_an_interrupt_after_the_last_motion_still_ends_the_session(bench: Bench) -> None:
     arms = bench.world.arms
     for arm in arms.values():
@@ -331,6 +332,7 @@ def test_an_empty_grasp_is_followed_by_another_on_a_new_picture_and_both_are_log
     assert (folder / "attempt-2" / "frames").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "ends"),
     [
@@ -355,6 +357,7 @@ def test_where_no_grasp_has_a_plan_another_picture_is_taken_and_not_where_a_plan
     assert (row.outcome, row.attempts, row.first_outcome) == (*ends, Outcome.REFUSED)
 
 
+@pytest.mark.slow
 def test_one_attempt_makes_no_second(bench: Bench) -> None:
     push_the_object(bench)
     seen = []
@@ -367,6 +370,7 @@ def test_one_attempt_makes_no_second(bench: Bench) -> None:
     assert row.first_outcome is Outcome.FAILURE and "attempts" not in row.notes
 
 
+@pytest.mark.slow
 def test_another_attempt_is_asked_for_again_and_a_no_ends_the_trial(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,6 +384,7 @@ def test_another_attempt_is_asked_for_again_and_a_no_ends_the_trial(
     assert (row.attempts, row.first_outcome) == (2, Outcome.FAILURE)
 
 
+@pytest.mark.slow
 def test_an_attempt_that_finds_nothing_leaves_the_failure_of_the_one_before(bench: Bench) -> None:
     def take_away(trial: Trial) -> None:
         bench.world._physics.load(())
@@ -392,6 +397,7 @@ def test_an_attempt_that_finds_nothing_leaves_the_failure_of_the_one_before(benc
     assert "No grasp was found" in row.detail
 
 
+@pytest.mark.slow
 def test_a_scene_of_several_is_picked_from_until_nothing_is_left(bench: Bench) -> None:
     bench.run(SCENE, objects=2)
     rows = [bench.store.get(id) for id in bench.ids]
@@ -432,6 +438,7 @@ def as_in_a_real_cell(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int
     return asked
 
 
+@pytest.mark.slow
 def test_a_table_that_nobody_counted_holds_what_was_lifted_from_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -445,6 +452,7 @@ def test_a_table_that_nobody_counted_holds_what_was_lifted_from_it(
     assert asked == [one.id for one in picks]
 
 
+@pytest.mark.slow
 def test_an_object_that_is_left_on_a_table_that_nobody_counted_is_counted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,6 +476,7 @@ def test_seeing_nothing_at_the_first_look_is_a_failure(bench: Bench, monkeypatch
     assert (row.reason, row.objects) == (Reason.NO_GRASP, 1) and asked == [row.id]
 
 
+@pytest.mark.slow
 def test_two_failures_in_a_row_leave_the_rest_of_a_scene(bench: Bench) -> None:
     def refuse(trial: Trial) -> None:
         raise PlanningError("No grasp was found.", "Move it.")
@@ -480,6 +489,7 @@ def test_two_failures_in_a_row_leave_the_rest_of_a_scene(bench: Bench) -> None:
     assert summarise(rows)[0].cleared == Proportion(0, 3)
 
 
+@pytest.mark.slow
 def test_a_person_who_skips_a_scene_of_several_is_not_asked_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -503,6 +513,7 @@ def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench, atte
     assert_unmoved(bench, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks", [1, 2])
 def test_a_plan_that_the_gate_checked_too_long_ago_ends_one_trial_and_the_next_goes_on(
     bench: Bench, looks: int
@@ -542,6 +553,7 @@ def cover_the_tags(bench: Bench, *_: object) -> None:
     bench.world.camera.faults.covered = True
 
 
+@pytest.mark.slow
 def test_on_an_old_picture_of_an_unchanged_scene_the_arm_moves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_trial, "PICTURE_VALID_S", 0.0)
     trial = bench.run()
@@ -627,6 +639,7 @@ def test_equipment_that_is_gone_ends_the_session_and_counts_against_nobody(
     assert not counts(row) and "No server answers" in row.detail
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_in_motion_ends_it_as_planned_and_the_row_is_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -646,6 +659,7 @@ def test_a_disk_that_fills_in_motion_ends_it_as_planned_and_the_row_is_tried_aga
     np.testing.assert_allclose(bench.joints()["right"], PARK_JOINTS, atol=np.deg2rad(1))
 
 
+@pytest.mark.slow
 def test_a_row_that_no_disk_takes_is_told_before_it_is_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(store: TrialStore, record):
         raise StorageError("The log cannot grow: the disk is full.", "Free space.")
@@ -656,6 +670,7 @@ def test_a_row_that_no_disk_takes_is_told_before_it_is_lost(bench: Bench, monkey
         bench.run()
 
 
+@pytest.mark.slow
 def test_a_gripper_that_creeps_on_what_it_holds_is_lifted_and_judged(bench: Bench) -> None:
     for arm in bench.world.arms.values():
         grip = arm.grip
@@ -670,6 +685,7 @@ def test_a_gripper_that_creeps_on_what_it_holds_is_lifted_and_judged(bench: Benc
     assert bench.run().outcome is Outcome.SUCCESS
 
 
+@pytest.mark.slow
 def test_a_gripper_that_does_not_open_ends_one_trial_before_anything_moves(bench: Bench) -> None:
     def jam(width_m: float, force_n: float) -> None:
         raise GripperError("The gripper does not come to rest.", "Look at it.")
@@ -727,6 +743,7 @@ PLANNER = PlannerSpecification("mine", "a lab's own", plan_motions, prepare=prep
 """
 
 
+@pytest.mark.slow
 def test_a_planner_is_ready_once_before_there_is_a_row(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

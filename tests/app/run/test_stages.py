@@ -59,6 +59,7 @@ class Refused:
         return self.stages.plan((self.frame,), lambda: JOINTS)
 
 
+@pytest.mark.slow
 def test_more_grasps_are_planned_with_and_the_trial_tells_of_them(frame: RgbdFrame) -> None:
     refused = Refused(frame)
 
@@ -78,6 +79,8 @@ def test_the_line_counts_the_objects_that_can_be_grasped_among_those_that_were_f
     assert detect_line(some.without([0, 1])) == "1 grasp on 1 object, best expects 90%; the rest is told"
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_where_there_are_no_more_it_stays_at_that(frame: RgbdFrame) -> None:
     refused = Refused(frame)
     detect = refused.pipeline.detect
@@ -96,6 +99,7 @@ def nothing_more(pipeline: Pipeline) -> Callable[..., GraspSet]:
     return lambda *given: fail() if given[4] < SPACING else detect(*given)
 
 
+@pytest.mark.slow
 def test_what_fails_in_looking_for_more_does_not_hide_that_there_is_no_plan(frame: RgbdFrame) -> None:
     refused = Refused(frame)
     refused.pipeline.detect = nothing_more(refused.pipeline)  # type: ignore[method-assign]

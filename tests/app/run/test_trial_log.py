@@ -34,6 +34,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield made
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_once_and_again_where_any_part_that_they_show_changed(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

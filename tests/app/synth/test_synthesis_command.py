@@ -41,6 +41,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_killed_in_mid_clip_and_gone_on_with_it_is_the_same_bytes(copy: Path, whole: Path) -> None:
     out = copy
     shutil.rmtree(out / "clips" / "000001")
@@ -55,6 +56,7 @@ def test_killed_in_mid_clip_and_gone_on_with_it_is_the_same_bytes(copy: Path, wh
     assert contents(out) == contents(whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_leaves_no_half_clip(tmp_path: Path) -> None:
     command = [sys.executable, "main.py", "synth", "--out", str(tmp_path / "out"), "--clips", "3", *TINY]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -66,6 +68,8 @@ def test_ctrl_c_ends_with_130_and_leaves_no_half_clip(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("out/clips/.*.partial"))
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
     copy: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +91,7 @@ def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
     assert contents(copy) == contents(whole)
 
 
+@pytest.mark.slow
 def test_what_is_whole_is_not_rendered_again(copy: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (copy / "clips").rglob("*")}
     done = here("--out", str(copy), "--clips", "2", *TINY, "--json")

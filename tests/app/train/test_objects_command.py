@@ -23,6 +23,7 @@ def train(views: Path, out: Path, *more: str) -> Result:
     return CliRunner().invoke(cli, ["train", "objects", "--views", str(views), "--out", str(out), *SMALL, *more])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_weights_log_curve_and_picture_and_tells_its_scores(views: Path, tmp_path: Path) -> None:
     done = train(views, tmp_path / "run", "--steps", "2")
     assert done.exit_code == 0, done.output
@@ -35,6 +36,7 @@ def test_a_run_leaves_weights_log_curve_and_picture_and_tells_its_scores(views: 
     load_finder(tmp_path / "run" / WEIGHTS.name).predict(view.color, view.intrinsics, view.table)
 
 
+@pytest.mark.slow
 def test_a_damaged_scene_is_named_with_what_to_do(tmp_path: Path) -> None:
     views = write_drawn_views(tmp_path / "views", scenes=2)
     (views / "0-00000.npz").write_bytes(b"half a")

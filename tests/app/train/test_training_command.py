@@ -92,6 +92,7 @@ def test_the_depth_command_takes_the_trained_folder_as_it_is(run: Path, data: Pa
     assert maps.shape == (5, 24, 40) and np.isfinite(maps).all()
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_same_command_ends_where_a_straight_run_does(data: Path, tmp_path: Path) -> None:
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     told = [sys.executable, "main.py", *arguments(data, killed, "--steps", "100000", "--validate-every", "0")]

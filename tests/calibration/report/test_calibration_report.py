@@ -66,6 +66,7 @@ def page(calibration: CellCalibration, residuals: dict[str, ArmResiduals]) -> st
     return calibration_page("v", calibration, calibration.samples, residuals)
 
 
+@pytest.mark.slow
 def test_residuals_reckoned_from_the_stored_samples_are_the_stored_ones(
     calibration: CellCalibration, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_residuals_reckoned_from_the_stored_samples_are_the_stored_ones(
     assert "not those it was stored with" not in calibration_page(version, stored, store.samples(version), found)
 
 
+@pytest.mark.slow
 def test_a_dropped_view_is_the_one_far_off_and_the_page_says_how_far(
     residuals: dict[str, ArmResiduals], page: str
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_dropped_view_is_the_one_far_off_and_the_page_says_how_far(
     assert f"view {BAD + 1}: {dropped.chi:.1f} times its noise" in page
 
 
+@pytest.mark.slow
 def test_samples_of_another_calibration_are_told_apart(calibration: CellCalibration) -> None:
     lost = {key: value for key, value in calibration.samples.items() if "zero_offset" not in key}
     left = replace(calibration, arms={"left": calibration.arms["left"]})
@@ -99,6 +102,7 @@ def test_samples_of_another_calibration_are_told_apart(calibration: CellCalibrat
     assert "not those it was stored with" in calibration_page("v", left, lost, found)
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone_and_shows_both_arms(calibration: CellCalibration, page: str) -> None:
     assert not re.search(r"\b(src|href)\s*=|url\(|@import|https?:", page)
     drawings = re.findall(r"<svg.*?</svg>", page)

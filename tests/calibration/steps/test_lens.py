@@ -28,6 +28,7 @@ def arm_seen(focal: float, centre_px: float, bend: float, is_noisy: bool = True)
     return ArmViews(views, HandEyeModel(K, "new").fit(views, start), "new")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("focal", "centre_px", "bend", "kind", "told"),
     [
@@ -50,6 +51,7 @@ def test_a_lens_is_refined_only_where_views_left_out_say_so(
     assert lens.holdout_px <= lens.factory_px
 
 
+@pytest.mark.slow
 def test_a_bend_too_small_to_refuse_changes_neither_focal_length_nor_centre() -> None:
     """It shows in views without noise, and nothing unbends a picture."""
     lens = fit_lens([arm_seen(1.0, 0.0, 0.002, is_noisy=False)], K)

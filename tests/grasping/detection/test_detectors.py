@@ -86,6 +86,7 @@ def test_the_unseen_side_is_put_where_it_truly_is(family):
     assert covered.mean() > 0.8
 
 
+@pytest.mark.slow
 def test_nothing_is_believed_where_the_camera_looked_through():
     for family in STANDING:
         surface, _, view = completed(lay(drawn(family, seed=3)))

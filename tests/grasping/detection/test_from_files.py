@@ -107,6 +107,7 @@ def test_the_table_is_found_from_depth_alone(scene):
     assert abs(plane.offset_m - scene.plane.offset_m) < 0.003
 
 
+@pytest.mark.slow
 def test_a_wall_that_fills_the_image_is_no_table():
     wall = cuboid((0.02, 1.2, 0.7), xy=(-0.15, 0.0))
     scene = lay(wall, drawn("can", seed=1, xy=(0.10, 0.0)))

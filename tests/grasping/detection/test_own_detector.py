@@ -47,6 +47,7 @@ def test_the_example_finds_grasps_on_a_picture(tmp_path: Path) -> None:
     assert "holds" in [scene.judge(row) for row in rows]
 
 
+@pytest.mark.slow
 def test_grasps_of_a_picture_heed_a_mask_and_a_direction(tmp_path: Path) -> None:
     scene = lay(drawn("can", seed=1))
     Image.fromarray(np.full((480, 848, 3), 128, np.uint8)).save(tmp_path / "rgb.png")
@@ -79,6 +80,7 @@ def test_grasps_of_a_picture_heed_a_mask_and_a_direction(tmp_path: Path) -> None
         assert refused.exit_code in (1, 2) and words in " ".join(refused.output.split()), refused.output
 
 
+@pytest.mark.slow
 def test_the_example_plans_in_a_dry_run(tmp_path: Path) -> None:
     world = QuickCell()
     world.stage("diffuse", 8, 1)

@@ -32,6 +32,7 @@ def mask_of(scene: Tabletop, y_m: tuple[float, float]) -> np.ndarray:
     return (scene.plane.height(points) > 0.01) & (y > y_m[0]) & (y < y_m[1])
 
 
+@pytest.mark.slow
 def test_a_mask_leaves_the_grasps_of_its_object_and_no_other(scene: Tabletop) -> None:
     everything = detect(scene)
     assert len(np.unique(everything.rows[:, OBJECT])) == 2

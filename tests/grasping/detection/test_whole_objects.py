@@ -178,6 +178,7 @@ def test_objects_without_depth_give_no_grasp_and_a_reason(boxes: Tabletop, objec
     assert len(grasps) == 0 and grasps.note
 
 
+@pytest.mark.slow
 def test_between_neighbours_the_fingers_go_in_less_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """They stand where fingers opened by the first margin do not pass, and by the second do."""
     size_m, margins_m = (0.12, 0.03, 0.10), PRE_OPEN_MARGINS_M

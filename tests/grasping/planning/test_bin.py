@@ -95,6 +95,7 @@ def test_what_falls_onto_what_stands_in_the_bin_is_remembered_on_top_of_it():
         assert stands[:, 2].min() == pytest.approx(foot_m)
 
 
+@pytest.mark.slow
 def test_nothing_is_let_go_of_on_top_of_what_rises_out_of_the_bin():
     x, y = np.meshgrid(np.arange(-0.085, 0.09, 0.005), np.arange(-0.145, 0.15, 0.005))
     for above_the_rim_m in (0.01, -0.01):
@@ -149,6 +150,7 @@ def test_what_has_room_between_things_in_corners_and_middle_is_let_go_of_there(h
     assert foot_m < CELL.bin.size_m[2] / 2  # not on a post
 
 
+@pytest.mark.slow
 def test_a_bin_takes_five_glasses():
     glasses = [EMPTY]
     for _ in range(5):

@@ -265,6 +265,7 @@ PLANNER = PlannerSpecification("own", "as ompl's, at another pace", own)
 """
 
 
+@pytest.mark.slow
 def test_a_planner_of_ones_own_is_a_file_and_its_motions_pass_the_same_gate(tmp_path):
     file = tmp_path / "own.py"
     file.write_text(OWN_PLANNER.replace("FACTOR", "1.0"))

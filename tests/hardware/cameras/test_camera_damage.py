@@ -88,12 +88,14 @@ def hanging_db3(tmp_path: Path, sound_db3: bytes) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_description_librealsense_hangs_on_is_refused(hanging_db3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded, "_OPEN_S", 3.0)
     with pytest.raises(CameraError, match="librealsense hangs on it"):
         open_recording(hanging_db3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait_s", [0.0, 4.0], ids=["while it starts", "while librealsense hangs"])
 def test_the_player_ends_with_the_program_that_started_it(hanging_db3: Path, wait_s: float) -> None:
     child = Child("hardware.cameras.player", str(hanging_db3))

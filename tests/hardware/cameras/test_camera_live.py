@@ -35,6 +35,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_driver_that_was_killed_or_hangs_is_started_again_by_serial_and_frames_go_on(recording: Path) -> None:
     with LiveCamera(RealSenseConfig(), plays=recording) as camera:
         frames = [camera.read()]
@@ -61,6 +62,7 @@ def glance_while_reading(camera: LiveCamera, frames: list[RgbdFrame]) -> RgbdFra
     return next(frame for frame in (*looks.result(), camera.glance()) if frame is not None)
 
 
+@pytest.mark.slow
 def test_looking_at_a_camera_that_hangs_is_seen_as_nothing_and_the_next_read_starts_it_again(recording: Path) -> None:
     with LiveCamera(RealSenseConfig(), plays=recording) as camera:
         first = camera.read()

@@ -109,6 +109,7 @@ def test_images_shrink_for_clip_as_in_diffusers(height: int, width: int) -> None
     torch.testing.assert_close(shrink(images, 224), _resize_with_antialiasing(images, (224, 224)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_half_precision_as_on_cuda_is_near(folder) -> None:
     clip, maps = _clip(9), []
     for dtype in (torch.float32, torch.float16):
@@ -194,6 +195,7 @@ def test_maps_come_as_soon_as_no_window_and_no_chunk_is_open(folder) -> None:
     assert len(stream.finish()) == 4
 
 
+@pytest.mark.slow
 def test_going_on_from_a_stored_state_gives_the_same_bits(folder) -> None:
     clip = _clip(13)
     whole = _run(_estimator(folder).stream(13, 32, 32), clip)

@@ -70,6 +70,7 @@ def test_the_example_is_benched_beside_vitros_own(tmp_path) -> None:
     assert list(result["estimators"]) == ["plane", "filled-holes"] and not result["left_out"]
 
 
+@pytest.mark.slow
 def test_an_edited_file_is_other_work(folder, tmp_path) -> None:
     file = own(tmp_path, "return color[..., 0] / np.float32(255)")
     before = find_estimator(file).identity

@@ -92,6 +92,7 @@ def test_a_large_picture_and_a_tiny_one_are_brought_to_a_size_that_it_knows(find
         assert found.objects.ids.shape == (k.height, k.width)
 
 
+@pytest.mark.slow
 def test_depth_without_a_single_value_is_as_good_as_none(
     finder: ObjectFinder, look: ObjectPrediction, view: View
 ) -> None:

@@ -200,6 +200,7 @@ def test_what_is_there_needs_no_more_disk(hub: Hub) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_on_the_way_is_named_and_what_came_is_kept(hub: Hub, tmp_path: Path) -> None:
     limit = 20_000
 

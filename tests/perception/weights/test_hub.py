@@ -111,6 +111,7 @@ def test_a_partial_file_that_rotted_is_not_believed(hub: Hub, tmp_path: Path) ->
 # What people see.
 
 
+@pytest.mark.slow
 def test_licences_and_sizes_are_shown_first_and_the_hub_keeps_silent(hub: Hub) -> None:
     hub.licences = {PLAIN_REPO: "cc-by-nc-4.0"}
     process = run("fetch", PLAIN, "--json", env=os.environ | {"HF_HUB_DISABLE_PROGRESS_BARS": "0"})

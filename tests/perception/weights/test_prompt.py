@@ -23,6 +23,7 @@ def save(path: Path, tensors: dict[str, Tensor]) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [[1], [3, 1], LONG], ids=["one token", "a prompt", "a long text"])
 def test_the_encoder_computes_what_the_formulas_say(tmp_path: Path, tokens: list[int]) -> None:
     tensors = tiny_encoder()

@@ -185,6 +185,7 @@ def test_a_damaged_tensor_is_named(folder: Path, case: str) -> None:
     assert message in problems(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["missing", "flat", "longer"])
 @pytest.mark.parametrize("part", ["transformer", "vae"])
 def test_every_damaged_tensor_is_the_one_that_is_named(folder: Path, part: str, kind: str) -> None:

@@ -178,6 +178,7 @@ def put(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> 
         connection.execute(insert(table).values(row).on_conflict_do_update(index_elements=[key], set_=row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_to_a_log_it_counts_as_if_it_were_read_anew(
     store: TrialStore, tmp_path: Path, seed: int

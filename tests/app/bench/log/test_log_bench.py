@@ -21,12 +21,14 @@ def test_a_kill_at_any_commit_point_leaves_what_was_acknowledged(tmp_path: Path)
     assert (sweep.points, sweep.failures, sweep.is_clean) == (len(POINTS) - 1, [], True)
 
 
+@pytest.mark.slow
 def test_on_a_server_too(tmp_path: Path) -> None:
     with postgres_cluster() as server:
         sweep = sweep_kills(tmp_path, new_database(server), (40, 95, 100_000))
     assert (sweep.points, sweep.failures, sweep.is_clean) == (2, [], True)
 
 
+@pytest.mark.slow
 def test_whichever_write_a_full_disk_refuses_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     sweep = sweep_writes(tmp_path, LIMITS)
     assert (sweep.points, sweep.failures, sweep.is_clean) == (len(LIMITS), [], True)
@@ -36,6 +38,7 @@ def test_writers_of_one_log_lose_no_row(tmp_path: Path) -> None:
     assert lost_rows(str(tmp_path / "trials.db"), rows=40) == []
 
 
+@pytest.mark.slow
 def test_a_change_that_a_kill_can_leave_half_done_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add = TrialStore.add_campaign
 
@@ -61,6 +64,7 @@ def test_every_change_of_the_day_changes_the_log(tmp_path: Path) -> None:
             before = after
 
 
+@pytest.mark.slow
 def test_a_large_log_is_one(tmp_path: Path) -> None:
     path = tmp_path / "large.db"
     fill(str(path), 3_000)

@@ -90,6 +90,7 @@ def tab(wizard: Wizard, browser: Browser) -> Tab:
     return tab
 
 
+@pytest.mark.slow
 def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
     wizard: Wizard, tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
     assert not Samples.open(tmp_path, {}, fresh=False).views
 
 
+@pytest.mark.slow
 def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_too(wizard: Wizard, tab: Tab) -> None:
     tell = wizard.console.events.tell
     tell(BoardLook("left", SHOWN))
@@ -151,6 +153,7 @@ def test_what_a_look_sees_is_drawn_and_a_refusal_says_its_reason_after_a_reload_
     assert "→ Let the arm come to rest." in tab.text()
 
 
+@pytest.mark.slow
 def test_a_live_camera_says_whether_the_board_would_be_a_view_now(wizard: Wizard, tab: Tab) -> None:
     camera = LookedAt(replace(make_frame(3), color=SHOWN))
     wizard.page.watch(wizard.rig.world.arms, camera)
@@ -160,6 +163,7 @@ def test_a_live_camera_says_whether_the_board_would_be_a_view_now(wizard: Wizard
     wizard.page.watch({})
 
 
+@pytest.mark.slow
 def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> None:
     tell, views = wizard.console.events.tell, tuple(drawn_views(drawn_truth(0), 12))
     tab.choose_tab("Coverage")
@@ -176,6 +180,7 @@ def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> No
     tab.until("document.body.innerText.includes('View 5 contradicts')", 60)
 
 
+@pytest.mark.slow
 def test_the_result_is_shown_accepted_and_its_report_linked(wizard: Wizard, tab: Tab, tmp_path: Path) -> None:
     views, truth = drawn_views(drawn_truth(1), 10), drawn_truth(1)
     arm = solve_arm(views, K, "new", BOARD, truth.T_world_camera)
@@ -196,6 +201,7 @@ def test_the_result_is_shown_accepted_and_its_report_linked(wizard: Wizard, tab:
         urllib.request.urlopen(foreign)
 
 
+@pytest.mark.slow
 def test_a_measured_size_is_asked_for_until_it_is_one(wizard: Wizard, tab: Tab) -> None:
     sizes: list[float] = []
     thread = threading.Thread(target=lambda: sizes.append(ask_tag_mm(wizard.console)), daemon=True)

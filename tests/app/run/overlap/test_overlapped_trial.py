@@ -104,6 +104,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
         yield made
 
 
+@pytest.mark.slow
 def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_other(table: Table) -> None:
     table.draw_arms()
     first, second = table.clear()
@@ -131,6 +132,7 @@ def test_both_objects_are_binned_from_one_picture_and_each_row_tells_of_the_othe
     np.testing.assert_allclose(list(table.joints().values()), [PARK_JOINTS] * 2, atol=np.deg2rad(0.5))
 
 
+@pytest.mark.slow
 def test_what_comes_next_is_planned_in_another_process_and_what_is_ready_needs_no_time_to_plan(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,7 @@ def test_what_comes_next_is_planned_in_another_process_and_what_is_ready_needs_n
     assert (first.outcome, second.outcome) == (Outcome.SUCCESS, Outcome.SUCCESS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", [OSError("no more processes"), None])
 def test_where_nothing_was_planned_beside_the_motion_it_is_planned_after_the_lift(
     table: Table, monkeypatch: pytest.MonkeyPatch, why: OSError | None
@@ -165,6 +168,7 @@ def test_where_nothing_was_planned_beside_the_motion_it_is_planned_after_the_lif
     assert second.notes["overlap"]["reached_beside"] == first.id
 
 
+@pytest.mark.slow
 def test_a_fault_of_one_arm_stops_both_and_leaves_both_rows_whole(table: Table) -> None:
     table.hooks[Phase.TRANSIT] = lambda: setattr(table.world.faults(table.carrying), "unplugged", True)
     with pytest.raises(ArmError, match="feedback is lost"):
@@ -180,6 +184,7 @@ def test_a_fault_of_one_arm_stops_both_and_leaves_both_rows_whole(table: Table) 
         assert any(line.name == stage and line.level == ERROR for _, line in recording.messages["/states"])
 
 
+@pytest.mark.slow
 def test_where_the_carrying_arm_is_blocked_the_trial_that_reached_beside_it_has_not_failed(table: Table) -> None:
     def block() -> None:
         table.world.arms[table.carrying]._guard.fault = TrackingError("It fell behind its command.", "Look.")
@@ -220,6 +225,7 @@ def answers(table: Table, monkeypatch: pytest.MonkeyPatch, keys: str, meanwhile=
     return asked
 
 
+@pytest.mark.slow
 def test_after_a_no_one_arm_carries_alone_as_the_key_says_and_the_other_is_asked_of_anew(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +255,7 @@ def drop(table: Table, _: pytest.MonkeyPatch) -> None:
     table.world.clock.sleep(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "happens", "why"),
     [("n", forget_the_plan, "ago; nothing moves. The .* arm holds its object"), ("y", drop, "no longer holds")],
@@ -265,6 +272,7 @@ def test_an_arm_that_waited_for_an_answer_does_not_carry_on_whatever_became_of_t
     assert (second.outcome, second.reason) == (Outcome.REFUSED, Reason.OPERATOR)
 
 
+@pytest.mark.slow
 def test_an_answer_that_comes_too_late_for_the_picture_fails_nobody(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_pick_planned_by_it_passes_the_gate_and_runs_without_a_jump(curobo):
     assert np.allclose(here, PARK_JOINTS)
 
 
+@pytest.mark.slow
 def test_it_is_built_and_warmed_up_once_for_all_picks_of_an_arm(curobo):
     arms = {plan_for(scene(GLASS)).arm for _ in range(3)}
     made = list(sessions._sessions().values())
@@ -76,6 +77,7 @@ def test_once_it_is_prepared_no_plan_waits_for_it_to_be_built(curobo, monkeypatc
     assert plan_for(scene(GLASS)).planner == "curobo"
 
 
+@pytest.mark.slow
 def test_the_candidate_that_a_goal_set_reaches_first_is_tried_first(curobo, monkeypatch):
     asked = []
 

@@ -94,6 +94,7 @@ SWING = np.array([[-0.8, 1.5], [-0.3, 1.5], [0.2, 1.5], [0.2, 0.7]])
 REACHING = [0.0, 1.9, -1.2, 0.0, 0.3, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned_rad", [0.3, 0.8, 1.2])
 def test_what_only_an_arm_that_cuts_its_corner_comes_near_is_refused(
     picks: dict[str, GraspPlan], turned_rad: float

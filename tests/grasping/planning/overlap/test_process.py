@@ -45,6 +45,7 @@ def begin(process: PlanningProcess, carrying: GraspPlan, taken: tuple[int, ...] 
     process.begin(carrying, taken, SCENE, table_view(), CELL, here, nothing, **options)
 
 
+@pytest.mark.slow
 def test_what_it_answers_is_what_is_planned_here_and_the_gate_passes_it_here(
     shared_process: PlanningProcess, carrying: GraspPlan
 ) -> None:

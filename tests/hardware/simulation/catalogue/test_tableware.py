@@ -103,6 +103,7 @@ def test_the_same_seed_draws_the_same_object_and_another_seed_another() -> None:
     assert one.parameters != other.parameters
 
 
+@pytest.mark.slow
 def test_draws_are_mostly_transparent_and_cover_every_family() -> None:
     rng = np.random.default_rng(0)
     things = [draw_tableware(rng) for _ in range(300)]

@@ -115,6 +115,7 @@ def test_staging_is_deterministic_and_takes_no_time(cell: Cell) -> None:
     assert np.array_equal(*poses)
 
 
+@pytest.mark.slow
 def test_layouts_leave_room_between_objects_and_around_tags(cell: Cell) -> None:
     for seed in range(10):
         points = [

@@ -37,6 +37,7 @@ def world_points(depth_m):
     return apply(CELL.camera.T_world_camera, depth_m[..., None] * RAYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surface", SURFACES)
 def test_every_tag_is_seen_where_the_cell_puts_it(surface):
     cell = small_cell(2)
@@ -91,6 +92,7 @@ def test_things_of_one_material_keep_their_own_instance():
     assert columns[0] < columns[1] < columns[2]
 
 
+@pytest.mark.slow
 def test_a_crop_of_the_camera_sees_the_crop_of_its_picture():
     intrinsics = cell_intrinsics(CELL)
     state = scene(CELL, "diffuse")
@@ -184,6 +186,7 @@ def test_camera_reads_fresh_frames_and_keeps_the_truth_apart():
         camera.read()
 
 
+@pytest.mark.slow
 def test_camera_sees_what_has_moved():
     states = [scene(CELL, "diffuse", (ball(MATTE), 0.05, y)) for y in (-0.1, 0.1)]
     arm = RobotShape(Primitive("box", (0.05, 0.05, 0.2), np.eye(4)), transform(None, (0.0, 0.3, 0.2)), (0.9, 0.9, 0.9))
@@ -194,6 +197,7 @@ def test_camera_sees_what_has_moved():
     assert np.abs(truths[1] - truths[2]).max() > 0.02
 
 
+@pytest.mark.slow
 def test_a_scene_that_is_laid_anew_is_not_rendered_anew(monkeypatch: pytest.MonkeyPatch):
     rendered, see = [], Renderer.render
     monkeypatch.setattr(Renderer, "render", lambda self, *given: rendered.append(self) or see(self, *given))
@@ -212,6 +216,7 @@ def test_llvm_versions_are_read_from_library_names():
     assert {name: _llvm_version(name) for name in names} == names
 
 
+@pytest.mark.slow
 def test_without_llvm_the_scalar_renderer_gives_the_same_picture(tmp_path):
     code = """
 import sys, numpy as np

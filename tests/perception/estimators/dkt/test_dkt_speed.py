@@ -123,6 +123,7 @@ def test_a_prompt_of_any_length_is_folded_exactly(tokens: int) -> None:
         assert torch.allclose(folded.velocity(step, latents, colors), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_compiled_it_gives_the_same_from_few_graphs(folder: Path) -> None:
     plain = load_dkt(folder, SETTINGS)
     graphs = {name: CompileCounterWithBackend("aot_eager") for name in ("run_block", "normalise_and_activate")}
@@ -159,6 +160,7 @@ def test_without_a_compiler_it_runs_plainly_and_says_so_once(folder: Path, caplo
     ]
 
 
+@pytest.mark.slow
 def test_a_backend_that_breaks_is_a_failure_like_any_other(folder: Path) -> None:
     def breaks(graph: Any, inputs: Any) -> Any:
         raise ValueError("no kernel for this")
@@ -169,6 +171,7 @@ def test_a_backend_that_breaks_is_a_failure_like_any_other(folder: Path) -> None
     assert model.describe().endswith("plain blocks, plain VAE")
 
 
+@pytest.mark.slow
 def test_a_kernel_that_a_gpu_lacks_costs_only_that_kernel(folder: Path) -> None:
     """What was compiled with cuDNN's attention first raises when it runs; what is compiled without it works."""
 
@@ -223,6 +226,7 @@ def test_on_the_cpu_nothing_is_compiled(folder: Path, mode: Any) -> None:
     assert load_dkt(folder, replace(SETTINGS, mode=mode)).speed_ups is None
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_21_frames_at_full_size_stay_below_six_gigabytes() -> None:
     """Counted on the very code from shapes; compiled, less is in memory between the sums, not more."""
@@ -248,6 +252,7 @@ def test_21_frames_at_full_size_stay_below_six_gigabytes() -> None:
     assert 5e9 < memory.peak < 6e9
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(folder: Path) -> None:
     """In a process of its own, as nothing else resets what a process ever took."""
     # Four windows apart: kept, the maps of so many frames would be a fifth of the memory, the frames a sixth.

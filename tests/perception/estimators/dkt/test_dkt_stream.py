@@ -97,6 +97,7 @@ def test_the_prompt_and_the_lora_matter(folder: Path, tmp_path: Path, model: Dkt
         assert np.abs(answer - said).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [0, 1, 4, 9, 17, 26, 29])
 def test_a_clip_goes_on_in_another_process_bit_for_bit(model: Dkt, tmp_path: Path, taken: int) -> None:
     frames = moving_clip(30)
@@ -110,6 +111,7 @@ def test_a_clip_goes_on_in_another_process_bit_for_bit(model: Dkt, tmp_path: Pat
     assert np.array_equal(np.concatenate([np.array(before).reshape(-1, 32, 48), after]), run(model, frames))
 
 
+@pytest.mark.slow
 def test_what_waits_does_not_grow_with_the_clip(model: Dkt) -> None:
     frames = moving_clip(160)
     stream = model.open(160, *frames[0].shape[:2], "depth")
@@ -257,6 +259,7 @@ def test_a_second_lack_of_memory_is_an_error_with_a_remedy(model: Dkt) -> None:
         maps_of(forgiving(model, most=0, frames=moving_clip(1)), moving_clip(1))
 
 
+@pytest.mark.slow
 def test_maps_already_given_are_never_mixed_with_smaller_ones(model: Dkt) -> None:
     frames = moving_clip(120)
     with pytest.raises(PerceptionError, match="ran out"):

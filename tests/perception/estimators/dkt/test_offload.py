@@ -142,6 +142,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_offloading, "_apply_group_offloading", with_stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 def test_blocks_that_come_one_by_one_give_the_same_bits(weights: Path, device: Device, mode: str) -> None:
     expected = depth(loaded(weights, mode))
@@ -171,6 +172,7 @@ def test_the_next_block_comes_while_one_computes_and_no_third_is_there(
     assert device.most_blocks == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 @pytest.mark.usefixtures("device", "streams")
 def test_memory_that_runs_out_between_blocks_leaves_nothing_to_trip_over(

@@ -28,6 +28,7 @@ def seen(frames: list[DatasetFrame]) -> list[Seen]:
     return [model.see(frame.color, frame.intrinsics, frame.table, frame.sensor_m) for frame in frames]
 
 
+@pytest.mark.slow
 def test_glass_is_seen_far_better_than_the_bare_table_would_be(frames: list[DatasetFrame], seen: list[Seen]) -> None:
     own, bare = (
         np.concatenate(
@@ -41,6 +42,8 @@ def test_glass_is_seen_far_better_than_the_bare_table_would_be(frames: list[Data
     assert np.nanmedian(own) < 0.5 * np.nanmedian(bare)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_where_it_is_sure_it_is_right_more_often(frames: list[DatasetFrame], seen: list[Seen]) -> None:
     said = np.concatenate([one.confidence[frame.instance_ids > 0] for frame, one in zip(frames, seen, strict=True)])
     hit = np.concatenate(
@@ -53,6 +56,7 @@ def test_where_it_is_sure_it_is_right_more_often(frames: list[DatasetFrame], see
     assert hit[sure].mean() > 0.75 > 0.5 > hit[unsure].mean()
 
 
+@pytest.mark.slow
 def test_the_bare_table_stays_where_it_is(frames: list[DatasetFrame], seen: list[Seen]) -> None:
     off = []
     for frame, one in zip(frames, seen, strict=True):

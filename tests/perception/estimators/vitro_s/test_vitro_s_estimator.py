@@ -79,6 +79,7 @@ def test_it_answers_in_metres_with_how_sure_it_is(frame, view, model) -> None:
     assert metric.confidence is answer.confidence and np.isfinite(metric.residual_mm)
 
 
+@pytest.mark.slow
 def test_without_a_table_the_sensor_shows_it(frame, view, model) -> None:
     told = _estimator(model).estimate([frame], view.plane).values
     fitted = _estimator(model).estimate([frame], None).values
@@ -132,6 +133,7 @@ def test_the_sensors_holes_are_filled_from_still_frames_only_where_most_of_them_
     assert np.isnan(joined[20, 20])
 
 
+@pytest.mark.slow
 def test_a_clip_is_worked_through_with_its_table_and_goes_on_from_a_checkpoint(frame, model) -> None:
     frames = [_shifted(frame, 3.0, seed) for seed in range(4)]
     estimator = _estimator(model, lambda shot: locate_table(shot, _SMALL))
@@ -156,6 +158,7 @@ def test_a_clip_of_colour_alone_is_refused_with_what_to_give(frame, model) -> No
         stream.push(ClipFrame(frame.color[:100]))
 
 
+@pytest.mark.slow
 def test_weights_of_a_training_run_are_taken_as_a_file_or_its_folder(frame, view, weights) -> None:
     for path in (weights, weights.parent):
         estimator = open_estimator("vitro-s", EstimatorOptions(weights=path))

@@ -115,6 +115,7 @@ def test_a_sensor_loses_metal_and_looks_through_glass() -> None:
     assert wrong[:, view.ids == 1].mean() > 0.4 and wrong[:, view.ids == 3].mean() > 0.4
 
 
+@pytest.mark.slow
 def test_a_view_that_was_seen_holds_an_estimate_and_sometimes_a_sensors_depth() -> None:
     model, has_sensor = load_vitro_s(), set()
     for seed in (0, 1):

@@ -51,6 +51,7 @@ def trained(out: Path, settings: ObjectsSettings, steps: int) -> ObjectsTraining
     return run
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_log_scores_and_weights_that_the_finder_loads(tmp_path: Path, folder: Path) -> None:
     run = trained(tmp_path, settings(folder), 2)
     scores = run.finish(lambda done, of: None)
@@ -65,6 +66,7 @@ def test_a_run_leaves_a_log_scores_and_weights_that_the_finder_loads(tmp_path: P
         assert torch.equal(mine, its.half().float())
 
 
+@pytest.mark.slow
 def test_it_begins_from_the_bundled_weights_or_those_named(tmp_path: Path, folder: Path) -> None:
     bundled = ObjectsTraining(tmp_path / "one", settings(folder))
     bundled.close()
@@ -78,6 +80,7 @@ def test_it_begins_from_the_bundled_weights_or_those_named(tmp_path: Path, folde
         ObjectsTraining(tmp_path / "four", settings(folder, init=tmp_path / "none"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, folder: Path) -> None:
     first = trained(tmp_path, settings(folder), 2)
     second = begun(tmp_path, settings(folder))
@@ -91,6 +94,7 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, folder: Path) -> None
     assert [row["step"] for row in csv.DictReader((tmp_path / LOG).open())] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: Path, folder: Path) -> None:
     trained(tmp_path, settings(folder), 1)
     state = tmp_path / STATE
@@ -103,6 +107,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
         ObjectsTraining(tmp_path, settings(folder))
 
 
+@pytest.mark.slow
 def test_training_learns(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From nothing, which two boxes on a table are enough for."""
     monkeypatch.setattr("perception.learning.objects.training.WEIGHTS", tmp_path / "none")
@@ -120,6 +125,7 @@ def test_a_run_of_minutes_ends_when_they_are_over_and_its_rate_falls_with_them()
     assert plan.factor(1.0, WARM_UP) == plan.factor(1.2, WARM_UP) == 0.0
 
 
+@pytest.mark.slow
 def test_minutes_that_are_over_end_a_run_however_many_steps_are_left(tmp_path: Path, folder: Path) -> None:
     run = begun(tmp_path, settings(folder, steps=1000, minutes=1e-4))
     run.step()

@@ -15,6 +15,7 @@ def views() -> tuple[View, ...]:
     return rendered_views()
 
 
+@pytest.mark.slow
 def test_maps_are_of_one_size_and_a_view_shows_objects(views: tuple[View, ...]) -> None:
     for view in views:
         shape = (view.intrinsics.height, view.intrinsics.width)
@@ -24,6 +25,7 @@ def test_maps_are_of_one_size_and_a_view_shows_objects(views: tuple[View, ...]) 
         assert view.color.std() > 5
 
 
+@pytest.mark.slow
 def test_no_back_lies_before_its_front_and_some_lie_far_behind(views: tuple[View, ...]) -> None:
     for view in views:
         thickness_m = (unpack(view.back) - view.depth_m)[view.ids > 0]
@@ -32,6 +34,7 @@ def test_no_back_lies_before_its_front_and_some_lie_far_behind(views: tuple[View
         np.testing.assert_array_equal(view.back[view.ids == 0], view.depth[view.ids == 0])
 
 
+@pytest.mark.slow
 def test_objects_stand_on_the_table_and_the_table_lies_in_its_plane(views: tuple[View, ...]) -> None:
     for view in views:
         height_m = view.table.height(view.intrinsics.rays() * view.depth_m[..., None])
@@ -41,6 +44,7 @@ def test_objects_stand_on_the_table_and_the_table_lies_in_its_plane(views: tuple
         assert height_m[view.ids > 0].min() > -0.002 and height_m[view.ids > 0].max() > 0.02
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_labels_and_another_seed_others(views: tuple[View, ...]) -> None:
     again, other = next(render_views([SEED, 0])), next(render_views([SEED, 1]))
     for name in ("depth", "back", "ids", "others"):
@@ -53,6 +57,7 @@ def test_depth_in_its_unit_is_right_to_a_twentieth_of_a_millimetre() -> None:
     np.testing.assert_allclose(unpack(pack(depth_m)), depth_m, atol=5.1e-5)
 
 
+@pytest.mark.slow
 def test_an_arm_is_no_object_and_its_image_is_where_a_mirror_of_a_table_shows_it() -> None:
     view = rendered_views(ARM_SEED, 1)[0]
     arm, image = view.others & ARM > 0, view.others & ARM_IMAGE > 0

@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_dkt().write(tmp_path_factory.mktemp("weights") / "dkt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "encode", "step", "decode"),
     [(1, 2.7, 4.8, 4.4), (5, 10.8, 10.3, 17.9), (21, 43, 41, 72), (81, 164, 285, 275)],
@@ -38,6 +39,7 @@ def test_the_released_model_costs_what_was_counted_before(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "encode", "step", "decode"),
     [
@@ -71,6 +73,7 @@ def test_the_floor_counts_the_windows_that_run(latents: int, window: int, stride
     assert list(window_lengths(latents, window, stride)) == ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 6, 31])
 def test_the_plain_pipeline_computes_the_same_as_ours(folder: Path, count: int) -> None:
     frames = moving_clip(count)

@@ -135,6 +135,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "WIDTHS", (8, 16, 24, 32, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
     straight = weights_after(VitroTraining(tmp_path / "one", settings(data)), 4)
@@ -144,6 +145,7 @@ def test_training_goes_on_to_the_bit(tmp_path: Path, data: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(straight, weights_after(resumed, 2), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("narrow")
 def test_training_learns(tmp_path: Path, data: Path) -> None:
     run = VitroTraining(tmp_path, settings(data, steps=60, decay=0, rate=5.0))
@@ -152,6 +154,7 @@ def test_training_learns(tmp_path: Path, data: Path) -> None:
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
 
 
+@pytest.mark.slow
 def test_what_training_writes_is_what_inference_loads(tmp_path: Path, data: Path) -> None:
     run = VitroTraining(tmp_path, settings(data))
     weights_after(run, 2)
@@ -168,6 +171,7 @@ def test_training_can_begin_from_weights(tmp_path: Path, data: Path) -> None:
     assert torch.allclose(run.net.head.weight, spread_out().head.weight, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: Path, data: Path) -> None:
     weights_after(VitroTraining(tmp_path, settings(data)), 1)
     state = tmp_path / STATE
@@ -183,6 +187,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_model_is_refused(tmp_path: P
         VitroTraining(tmp_path, settings(data))
 
 
+@pytest.mark.slow
 def test_a_run_gone_on_with_otherwise_says_so(tmp_path: Path, data: Path) -> None:
     weights_after(VitroTraining(tmp_path, settings(data)), 1)
     run = VitroTraining(tmp_path, settings(data, batch=3))
@@ -214,6 +219,7 @@ def test_a_file_that_a_clip_lost_is_named_before_a_step_is_made(tmp_path: Path) 
         VitroTraining(tmp_path / "run", settings(root))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [41, 50, 64])
 def test_frames_of_any_size_can_be_learned_from(tmp_path: Path, data: Path, width: int) -> None:
     run = VitroTraining(tmp_path, settings(data, width=width))

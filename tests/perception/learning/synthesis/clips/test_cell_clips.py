@@ -42,6 +42,7 @@ def clip_ids(rendered: Path) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(files_of(rendered, ".ids.png")[0], np.uint8), cv2.IMREAD_UNCHANGED)
 
 
+@pytest.mark.slow
 def test_frames_of_a_camera_that_stands_still_differ_by_noise_alone(rendered: Path) -> None:
     for kind in (".truth.png", ".normals.png", ".ids.png"):
         assert len(set(files_of(rendered, kind))) == 1
@@ -53,6 +54,7 @@ def test_frames_of_a_camera_that_stands_still_differ_by_noise_alone(rendered: Pa
     assert 1e-5 < np.nanmedian(depth_m.std(axis=0)) < 0.02
 
 
+@pytest.mark.slow
 def test_a_sensors_depth_changes_no_colour(rendered: Path) -> None:
     parts = list(render_clip(replace(SETTINGS, sensor=False, frames=1), 0, cell=CELL))
     assert parts[1]["000000.png"] == files_of(rendered, ".png")[0]
@@ -99,6 +101,7 @@ def test_a_still_clip_has_its_jitter_measured(rendered: Path, tmp_path: Path) ->
     assert table.header() == ("method", "jitter mm", "rank", "note")
 
 
+@pytest.mark.slow
 def test_in_a_film_vitro_s_sees_the_frames_before(rendered: Path) -> None:
     samples = ClipSamples(open_dataset("transphy3d", rendered).clips[0], range(3), "transphy3d", CELL)
     *_, last = predict(open_estimator("vitro-s"), samples, range(3))

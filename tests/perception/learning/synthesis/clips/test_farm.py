@@ -51,6 +51,7 @@ def test_local_workers_are_heard_of_on_this_machine_alone(farm: RayFarm) -> None
     assert heard and {ip.removeprefix("::ffff:") for ip in heard} == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_no_clip_and_no_byte(farm: RayFarm, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     for _ in render_here(Job(SETTINGS, [0, 1], here)):
@@ -76,6 +77,7 @@ def test_work_that_is_given_up_leaves_no_half_clip(farm: RayFarm, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_on_a_worker_arrives_as_itself_and_at_once(farm: RayFarm, tmp_path: Path) -> None:
     cell = load_cell(SIM_CELL)
     area = cell.workspace.model_copy(update={"objects_x_m": (0.0, 0.001), "objects_y_m": (0.0, 0.001)})
@@ -95,6 +97,7 @@ def packed(root: Path, package: Path) -> list[str]:
     return ZipFile(package).namelist()
 
 
+@pytest.mark.slow
 def test_what_is_sent_to_a_cluster_is_enough_to_render_with(tmp_path: Path) -> None:
     names = packed(ROOT, tmp_path / "sent.zip")
     assert {Path(name).suffix for name in names if not name.endswith("/")} == {".py", ".urdf"}
@@ -117,12 +120,14 @@ def test_data_sets_and_weights_in_the_checkout_are_not_sent(tmp_path: Path) -> N
     assert sorted(packed(tmp_path / "root", tmp_path / "sent.zip")) == sorted(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["local:0", "local:many", "local"])
 def test_a_wrong_number_of_workers_is_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match="local:2"):
         RayFarm(address)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_named_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -131,6 +136,7 @@ def test_a_cluster_that_is_not_there_is_named_at_once() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_cluster_that_refuses_us_is_not_said_to_be_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise ray.exceptions.RuntimeEnvSetupError("Failed to upload it:\nit exceeds 512 MiB.")

@@ -50,6 +50,7 @@ def scene() -> Scene:
     return draw_scene([9, 0])
 
 
+@pytest.mark.slow
 def test_a_clip_with_a_sensor_differs_from_one_without_only_by_its_depth() -> None:
     seen = [file for part in render_clip(replace(TINY, sensor=True), 0) for file in part.items()]
     plain_files = {name: content for part in render_clip(TINY, 0) for name, content in part.items()}
@@ -62,12 +63,14 @@ def test_a_clip_with_a_sensor_differs_from_one_without_only_by_its_depth() -> No
     assert of_sets[0] == of_sets[1]
 
 
+@pytest.mark.slow
 def test_the_surface_is_the_one_asked_for_or_any() -> None:
     for surface in ("reflective", "translucent", "diffuse"):
         assert facts_of(replace(TINY, surface=surface), 3)["surface"] == surface
     assert any(facts_of(TINY, number)["surface"] != facts_of(TINY, 0)["surface"] for number in range(1, 9))
 
 
+@pytest.mark.slow
 def test_clips_differ_by_number_and_by_seed_and_repeat_by_both() -> None:
     several = [facts_of(TINY, 0), facts_of(TINY, 1), facts_of(replace(TINY, seed=10), 0)]
     assert told(TINY, 0) == several[0]

@@ -53,6 +53,7 @@ def backdrops(count: int) -> list[Backdrop]:
     return [draw_backdrop(np.random.default_rng([7, i]), "diffuse") for i in range(count)]
 
 
+@pytest.mark.slow
 def test_tags_lie_where_they_are_said_to_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "perception.learning.synthesis.scenes.backdrop.draw_pattern", lambda *_: np.full((2, 2, 3), 0.5, np.float32)
