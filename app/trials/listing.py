@@ -26,7 +26,11 @@ def list_trials(options: ListOptions) -> int:
     if trials:
         show_labelled(console, trials, f"The last {counted(len(trials), 'trial')} in {store.where}")
     else:
-        console.say(f"No such trial in {store.where} (one more: python main.py --surface reflective)")
+        is_asked = any(value not in (None, False) for key, value in wanted.items() if key != "last")
+        if is_asked or options.estimator is not None:
+            console.say(f"No such trial in {store.where} (all: python main.py trials list)")
+        else:
+            console.say(f"No trial yet in {store.where} (the first: python main.py --surface reflective)")
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 

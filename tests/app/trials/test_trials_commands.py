@@ -240,3 +240,10 @@ def test_what_is_left_of_a_damaged_log_is_shown_exported_and_gone_on_with(store:
     assert "is damaged" in call("label", 1, "--success", code=1)
     path.rename(tmp_path / "trials.db.damaged")
     assert call("import", tmp_path / "saved.zip")["added"] == left == len(call("list")["trials"])
+
+
+@pytest.mark.usefixtures("store")
+def test_where_nothing_is_listed_it_says_so_and_how_to_get_some() -> None:
+    assert "No trial yet" in shown("list") and "main.py --surface" in shown("list")
+    narrowed = shown("list", "--surface", "diffuse")
+    assert "No such trial" in narrowed and "(all: python main.py trials list)" in narrowed
