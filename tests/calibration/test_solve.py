@@ -103,8 +103,10 @@ def test_a_joint_whose_zero_is_off_by_two_degrees_is_named_and_corrected(joint: 
     assert poses_apart(arm.T_camera_base, truth.T_camera_base)[0] < 1.5
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("joint", "off_deg"), [(2, 10.0), (3, -10.0), (4, 10.0), (5, -10.0)])
+@pytest.mark.parametrize(
+    ("joint", "off_deg"),
+    [(2, 10.0), *(pytest.param(*forced, marks=pytest.mark.slow) for forced in ((3, -10.0), (4, 10.0), (5, -10.0)))],
+)
 def test_a_forced_joint_is_named_and_nothing_may_be_stored(joint: int, off_deg: float) -> None:
     """It reads its command all along: only the pictures tell."""
     truth = drawn_truth(6, tuple(off_deg * (k == joint - 1) for k in range(6)))

@@ -104,7 +104,6 @@ def test_a_session_goes_on_where_a_picture_tells_nothing_of_the_arms_and_its_row
         assert not any("stands as it says" in told for told in row.notes["arms_seen"].values())
 
 
-@pytest.mark.slow
 def test_the_person_is_told_before_and_what_changes_meanwhile_is_not_reached_into(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,7 +104,6 @@ def running() -> TrialRecord:
     return row(id=7, surface="translucent", estimator="raw", seed=3)
 
 
-@pytest.mark.slow
 def test_an_approval_on_the_page_is_one_answer_that_says_where_it_came_from(desk: Desk, tab: Tab) -> None:
     desk.ask(Question("Move the left arm?", APPROVE, "approve"))
     tab.press("APPROVE")

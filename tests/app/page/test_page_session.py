@@ -87,18 +87,18 @@ def test_a_sitting_is_worked_from_two_tabs_without_a_terminal(sitting: Sitting, 
     address = f"{sitting.address()}/?fixedDpr=0.1"
     desk, tablet = browser.tab(address, 900, 700), browser.tab(address, 820, 1180)
     for tab in (desk, tablet):
-        tab.until("document.body?.innerText.includes('APPROVE')", 60)
+        tab.until("document.body?.innerText.includes('APPROVE')")
     tablet.press("APPROVE", times=2)
     moved(desk)
     desk.reload()  # in the middle of a motion
     sitting.hold.unlink()
-    desk.until("document.body.innerText.includes('held: ')", 60)
+    desk.until("document.body.innerText.includes('held: ')")
     tablet.press("failure")
     tablet.until_key("Confirm")
     desk.choose(str(FailureReason.SLIP_ON_LIFT))
     desk.press("Confirm")
     tablet.until("document.body.innerText.includes('no. 2 in the log')")
-    tablet.until("document.body.innerText.includes('APPROVE')", 60)
+    tablet.until("document.body.innerText.includes('APPROVE')")
     sitting.hold.touch()
     desk.press("APPROVE")
     moved(tablet)

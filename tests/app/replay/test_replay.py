@@ -52,7 +52,6 @@ def test_a_trial_is_the_same_by_number_folder_or_recording(done: RecordedTrial) 
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_an_oracles_trial_is_planned_again_on_the_depth_that_it_left(
     done: RecordedTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

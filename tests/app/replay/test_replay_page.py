@@ -73,7 +73,6 @@ def test_the_page_draws_what_the_recording_has_at_a_time_and_lets_nobody_else_in
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_replay_opens_where_all_its_pictures_are_there_and_nothing_has_moved(done: RecordedTrial) -> None:
     timeline = timeline_of(read_recording(done.recording))
     with closing(ReplayPage(timeline, CELL, "trial 1", "127.0.0.1")) as page:

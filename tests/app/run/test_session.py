@@ -513,8 +513,7 @@ def test_a_plan_that_was_changed_after_the_gate_moves_nothing(bench: Bench, atte
     assert_unmoved(bench, before)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("looks", [1, 2])
+@pytest.mark.parametrize("looks", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_plan_that_the_gate_checked_too_long_ago_ends_one_trial_and_the_next_goes_on(
     bench: Bench, looks: int
 ) -> None:
@@ -639,7 +638,6 @@ def test_equipment_that_is_gone_ends_the_session_and_counts_against_nobody(
     assert not counts(row) and "No server answers" in row.detail
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_in_motion_ends_it_as_planned_and_the_row_is_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,6 @@ def test_the_line_counts_the_objects_that_can_be_grasped_among_those_that_were_f
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_where_there_are_no_more_it_stays_at_that(frame: RgbdFrame) -> None:
     refused = Refused(frame)
     detect = refused.pipeline.detect

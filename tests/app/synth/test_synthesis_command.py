@@ -69,7 +69,6 @@ def test_ctrl_c_ends_with_130_and_leaves_no_half_clip(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_disk_that_runs_full_in_mid_clip_names_it_and_is_gone_on_with(
     copy: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,7 +75,6 @@ def image(message: Any) -> np.ndarray:
     return np.frombuffer(message.data, "<u2").reshape(message.height, message.width)
 
 
-@pytest.mark.slow
 def test_an_independent_reader_finds_every_topic_in_foxglove_s_schemas_indexed_and_whose_it_is(
     done: RecordedTrial,
 ) -> None:
@@ -92,8 +91,6 @@ def test_an_independent_reader_finds_every_topic_in_foxglove_s_schemas_indexed_a
     assert facts["outcome"] == done.row.outcome and facts["frame_digest"] == done.row.frame_digest
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_times_never_go_back_and_begin_when_the_trial_did(done: RecordedTrial, said: Said) -> None:
     with done.recording.open("rb") as file:
         times = [message.log_time for _, _, message in make_reader(file).iter_messages(log_time_order=False)]
@@ -106,7 +103,6 @@ def test_times_never_go_back_and_begin_when_the_trial_did(done: RecordedTrial, s
                 assert stamp.seconds * 10**9 + stamp.nanos == time_ns, topic
 
 
-@pytest.mark.slow
 def test_planned_joints_are_the_plan_s_and_measured_ones_follow_them(done: RecordedTrial, said: Said) -> None:
     plan = done.trial.plan
     expected = np.vstack([motion.positions_rad for motion in plan.motions.values()])

@@ -130,7 +130,6 @@ def test_both_arrive_having_been_together_where_they_were_to_be(pair: Pair) -> N
     assert pair.off_their_common_path_rad(line()) < np.deg2rad(2.5)  # as far as either lags
 
 
-@pytest.mark.slow
 def test_a_gripper_that_takes_longer_makes_both_wait(pair: Pair) -> None:
     hurried = line(grip_s=0.2)
     began_s = pair.clock.now_s()
@@ -198,7 +197,6 @@ def test_no_step_begins_after_a_wish_to_stop(pair: Pair, before_s: float) -> Non
     assert pair.plants["left"].gripper_width_m() < 0.035  # of an object over the table, still held
 
 
-@pytest.mark.slow
 def test_an_arm_that_came_to_stand_elsewhere_stays_refused(pair: Pair) -> None:
     plant = pair.plants["left"]
     drive = plant.drive_joints

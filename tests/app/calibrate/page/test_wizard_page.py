@@ -90,7 +90,6 @@ def tab(wizard: Wizard, browser: Browser) -> Tab:
     return tab
 
 
-@pytest.mark.slow
 def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
     wizard: Wizard, tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +102,7 @@ def test_another_view_is_asked_for_and_a_stop_once_it_moves_holds_the_arm(
             tab.until("document.body.innerText.includes('time [%]')", 120)  # the ghost's
             tab.reload()
             tab.press("another view")
-            tab.until("document.body.innerText.includes('Another view was asked for by page')", 60)
+            tab.until("document.body.innerText.includes('Another view was asked for by page')")
             for _ in range(3):  # a busy browser may lose a click
                 with suppress(AssertionError):
                     tab.press("APPROVE")
@@ -173,11 +172,11 @@ def test_coverage_and_residuals_follow_the_views(wizard: Wizard, tab: Tab) -> No
     tell(ViewsChange("left", views, 20))
     tab.until("document.body.innerText.includes('are covered')")
     tab.choose_tab("Residuals")
-    tab.until("document.body.innerText.includes('by 12 views')", 60)
+    tab.until("document.body.innerText.includes('by 12 views')")
     assert tab.run("document.querySelectorAll('#vitro-residuals circle').length") == 2 * 2 * 12
     bad = replace(views[4], joints_rad=views[4].joints_rad + np.deg2rad([0, 3.0, 0, 0, 0, 0]))
     tell(ViewsChange("left", (*views[:4], bad, *views[5:]), 20))
-    tab.until("document.body.innerText.includes('View 5 contradicts')", 60)
+    tab.until("document.body.innerText.includes('View 5 contradicts')")
 
 
 @pytest.mark.slow

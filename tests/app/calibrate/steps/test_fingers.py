@@ -65,7 +65,6 @@ def sampling(tmp_path: Path):
         yield Sampling(true, rig, Samples(tmp_path / "samples"), operator, k, T, 8, 0.8, SEED)
 
 
-@pytest.mark.slow
 def test_the_table_is_felt_where_it_is_and_pressed_on_gently(
     sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

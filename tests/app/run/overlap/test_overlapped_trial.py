@@ -255,7 +255,6 @@ def drop(table: Table, _: pytest.MonkeyPatch) -> None:
     table.world.clock.sleep(1.0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "happens", "why"),
     [("n", forget_the_plan, "ago; nothing moves. The .* arm holds its object"), ("y", drop, "no longer holds")],

@@ -40,7 +40,6 @@ def check(overlap: OverlapPlan, cell: Cell = CELL, **changed):
     return check_together(cell, **(known | changed))
 
 
-@pytest.mark.slow
 def test_the_other_arm_reaches_for_another_object_before_the_first_is_parked(overlap: OverlapPlan) -> None:
     carry, reach = (overlap.steps[plan.arm] for plan in (overlap.carrying, overlap.reaching))
     assert overlap.carrying.arm != overlap.reaching.arm

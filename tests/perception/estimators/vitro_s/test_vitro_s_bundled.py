@@ -43,7 +43,6 @@ def test_glass_is_seen_far_better_than_the_bare_table_would_be(frames: list[Data
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_where_it_is_sure_it_is_right_more_often(frames: list[DatasetFrame], seen: list[Seen]) -> None:
     said = np.concatenate([one.confidence[frame.instance_ids > 0] for frame, one in zip(frames, seen, strict=True)])
     hit = np.concatenate(
