@@ -1,10 +1,10 @@
 """The parts of a cell as its YAML describes them, each sound by itself: table, camera, tags, arms, bin, workspace."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from core.transforms import Matrix, apply, look_at, rotation_vector, rotation_z, transform
 
@@ -13,6 +13,8 @@ Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
 #: A tag's paper over its black square: one of the eight modules of white all round.
 PAPER_RATIO = 1.25
+#: Nothing in a cell is longer or farther off [m].
+_LONGEST_M = 10.0
 #: A base leans by less than this: more is a camera or an arm that was taken for another [rad].
 _MOST_TILT_RAD = 0.35
 #: A joint's zero is off by a slipped coupling or a careless setting at most [rad]: 10 degrees.
@@ -37,6 +39,17 @@ Span = Annotated[Vector2, AfterValidator(_rising)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _is_of_metres(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name) if name.endswith("_m") else None
+            longest_m = 0.0 if value is None else float(np.abs(value).max())
+            if longest_m > _LONGEST_M:
+                raise ValueError(
+                    f"{name} has {longest_m:g} metres; if these are millimetres, write {longest_m / 1000:g}"
+                )
+        return self
 
 
 class Table(Section):

@@ -66,6 +66,8 @@ REFUSED = [
     ("tags.1.id", 0, "tags: two tags share an id: 0"),
     ("tags.1.position_m", [0.22, 0.19], "tags: the papers of tags 0 and 1 overlap"),
     ("tags.0.size_m", 0.3, "tags: the papers of tags 0 and 2 overlap"),
+    ("tags.0.size_m", 80, "tags.0: size_m has 80 metres; if these are millimetres, write 0.08"),
+    ("arms.left.base_m", [-300, 250, 0], "arms.left: base_m has 300 metres"),
     ("tags.0.position_m", [0.46, 0.28], "tags: the paper of tag 0 reaches over the table's edge"),
     ("bin.center_m", [-0.05, 0.0], "bin: it stands where objects may lie"),
     ("bin.center_m", [-0.45, 0.0], "bin: it reaches over the table's edge"),
