@@ -198,3 +198,9 @@ def test_depth_is_found_beside_the_picture_that_it_is_of(
         seen_m = camera.read().depth_m
     assert np.nanmax(seen_m, initial=0.8) == pytest.approx(0.8)
     assert np.isfinite(seen_m).all() == (0.8 in depths.values())
+
+
+def test_of_a_folder_around_frames_the_inner_one_is_named(folder: Path) -> None:
+    with pytest.raises(CameraError, match="one folder down") as refused:
+        open_recording(folder.parent)
+    assert str(folder) in refused.value.remedy
