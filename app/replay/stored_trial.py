@@ -123,11 +123,12 @@ def _complete(
     trial = StoredTrial(folder, record, recording, ())
     if record is None:
         known = "by its recording alone" if recording else "to nobody"
-        missing.append(f"This log has no row of it: what it came to is known {known}.")
+        missing.append(f"The log in use has no row of it: what it came to is known here {known}.")
     if not trial.attempts:
         missing.append("Its frames are not there: no estimator can be run on them.")
     elif not trial.frame_digest:
-        missing.append("It was logged without a digest of its frames: nobody can tell whether they are what they were.")
+        why = "No row is here with its digest" if record is None else "It was logged without a digest of its frames"
+        missing.append(f"{why}: nobody can tell whether its frames are what they were.")
     if recording is None and not trial.attempts:
         raise TrialError(f"{folder} holds neither a recording nor frames.", "List trials: python main.py trials list")
     return StoredTrial(folder, record, recording, tuple(missing))
