@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 ./setup.sh --dev
 processes=$(($(nproc) + 1))
 if [ $# -eq 0 ]; then
-    echo "All but the slow tests: some eight minutes on two idle cores, far longer on busy ones; the longest begin, so the percentage is slow at first."
+    echo "All but the slow tests: some nine minutes on two idle cores, far longer on busy ones; the longest begin, so the percentage is slow at first."
     echo "./test.sh -m slow runs the others; ./test.sh tests/trials, or -k WORD, some."
     set -- -m "not slow"
 fi

@@ -1,5 +1,6 @@
 """`python main.py trials list|summary`: the log as tables."""
 
+from dataclasses import replace
 from typing import Any
 
 from app.console import Console
@@ -25,12 +26,10 @@ def list_trials(options: ListOptions) -> int:
         trials = Blinding(store.campaigns()).trials(store, options.estimator, **wanted)
     if trials:
         show_labelled(console, trials, f"The last {counted(len(trials), 'trial')} in {store.where}")
+    elif replace(options, last=ListOptions.last, as_json=ListOptions.as_json) != ListOptions():
+        console.say(f"No such trial in {store.where} (all: python main.py trials list)")
     else:
-        is_asked = any(value not in (None, False) for key, value in wanted.items() if key != "last")
-        if is_asked or options.estimator is not None:
-            console.say(f"No such trial in {store.where} (all: python main.py trials list)")
-        else:
-            console.say(f"No trial yet in {store.where} (the first: python main.py --surface reflective)")
+        console.say(f"No trial yet in {store.where} (the first: python main.py --surface reflective)")
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 

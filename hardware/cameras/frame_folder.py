@@ -179,8 +179,8 @@ def _intrinsics_file(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     refuse_empty(folder)
-    for inner in sorted(path.parent for name in NAMES for path in folder.glob(f"*/{name}")):
-        raise CameraError(f"The frames lie one folder down: {folder} has no intrinsics.json.", f"Name {inner}.")
+    if inner := sorted(path.parent for name in NAMES for path in folder.glob(f"*/{name}")):
+        raise CameraError(f"The frames lie one folder down: {folder} has no intrinsics.json.", f"Name {inner[0]}.")
     raise CameraError(f"{folder} has no intrinsics.json.", _LAYOUT)
 
 
