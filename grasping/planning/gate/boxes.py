@@ -51,11 +51,17 @@ def standing(points_m: NDArray) -> NDArray[np.float64]:
 
 
 def add_boxes(
-    body: mujoco.MjsBody, boxes: Iterable[tuple[Any, Any]], contype: int, conaffinity: int, margin_m: float
+    spec: mujoco.MjSpec,
+    body: mujoco.MjsBody,
+    boxes: Iterable[tuple[Any, Any]],
+    contype: int,
+    conaffinity: int,
+    margin_m: float,
 ) -> None:
     """Puts boxes (center, half sizes) onto a body, without mass."""
-    box = mujoco.mjtGeom.mjGEOM_BOX
+    kind = spec.add_default(f"boxes of {body.name}", spec.default)
+    kind.geom.type, kind.geom.mass = mujoco.mjtGeom.mjGEOM_BOX, 0.0
+    kind.geom.contype, kind.geom.conaffinity, kind.geom.margin = contype, conaffinity, margin_m
     for center, half in boxes:
-        geom = body.add_geom()  # set one by one: as arguments they take three times as long
-        geom.type, geom.pos, geom.size, geom.mass = box, center, half, 0.0
-        geom.contype, geom.conaffinity, geom.margin = contype, conaffinity, margin_m
+        geom = body.add_geom(kind)
+        geom.pos, geom.size = center, half  # as arguments they take twice as long

@@ -11,9 +11,8 @@ All of it holds for the path as it is commanded, and as an arm goes that lags an
 which goes straight and has no corners, as it is commanded alone.
 """
 
-import math
-from collections.abc import Iterator
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import Matrix, apply, invert
 from grasping.planning.gate.boxes import standing
-from grasping.planning.gate.contacts import Touch
+from grasping.planning.gate.contacts import Encounter
 from grasping.planning.gate.lag import GateWay, as_told, both_ways
 from grasping.planning.gate.model import CLEARANCE_SEEN_M, GateWorld
 from grasping.planning.gate.numbers import (
@@ -33,13 +32,13 @@ from grasping.planning.gate.numbers import (
 )
 from grasping.planning.gate.paths import (
     EXEMPT_M,
-    RAISED_M,
     TOUCH_WIDTH_M,
+    before_raised,
     grasp_violations,
     path_violations,
     touch_violations,
 )
-from grasping.planning.gate.report import MOST_VIOLATIONS, Scan, report
+from grasping.planning.gate.report import Scan, report
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import FINGERS
@@ -156,41 +155,36 @@ class _Walk:
 
     def __init__(self, cell: Cell) -> None:
         w = cell.workspace
-        sides = (w.tool_x_m, w.tool_y_m, w.tool_z_m)
-        self._allowed_m = [(low - WORKSPACE_SLACK_M, high + WORKSPACE_SLACK_M) for low, high in sides]
+        sides_m = np.array([w.tool_x_m, w.tool_y_m, w.tool_z_m])
+        self._lowest_m, self._highest_m = sides_m[:, 0] - WORKSPACE_SLACK_M, sides_m[:, 1] + WORKSPACE_SLACK_M
         self._seen: set[tuple[Phase, str, str]] = set()
         self.violations: list[str] = []
         self.scan = Scan()
 
     def along(self, phase: Phase, way: GateWay, world: GateWorld, width_m: float, T_world_tcp: Matrix) -> Matrix:
         """The tool's poses (M, 4, 4) on the way. T_world_tcp: the promised grasp."""
-        tools, raised = [], False
-        promised_m = T_world_tcp[:3, 3].tolist()
-        for time_s, joints, is_looked_at in zip(way.times_s, way.joints_rad, way.is_looked_at.tolist(), strict=True):
-            tools.append(world.move(joints, width_m))
-            # A handful of numbers is compared sooner one by one than as an array.
-            tool_m = tools[-1][:3, 3].tolist()
-            raised |= tool_m[2] - promised_m[2] >= RAISED_M
-            if not is_looked_at or len(self.violations) >= MOST_VIOLATIONS:
-                continue
-            if not self.scan.checked:
-                self.scan.clearance_m = CLEARANCE_SEEN_M
-            self.scan.checked += 1
-            if not self._is_within(*tool_m):
-                where = f"leaves the workspace at {np.round(tool_m, 3).tolist()} m"
-                self._note(phase, time_s, "the tool", where + way.whose)
-            closing_in = phase is Phase.APPROACH and math.dist(tool_m, promised_m) < EXEMPT_M
-            for touch in _relevant_touches(world, closing_in, phase is Phase.LIFT and not raised):
-                if not touch.other.startswith(f"{world.arm} "):
-                    self.scan.clearance_m = min(self.scan.clearance_m, touch.gap_m)
-                if touch.gap_m < 0.0:
-                    self._note(phase, time_s, touch.moving, f"meets {touch.other}{way.whose}")
-        return np.array(tools)
-
-    def _is_within(self, x_m: float, y_m: float, z_m: float) -> bool:
-        """Whether the tool may be there; NaN is refused."""
-        (x0, x1), (y0, y1), (z0, z1) = self._allowed_m
-        return x0 <= x_m <= x1 and y0 <= y_m <= y1 and z0 <= z_m <= z1
+        tools, encounters = world.go(way.joints_rad, width_m, way.is_looked_at)
+        if not self.scan.checked:
+            self.scan.clearance_m = CLEARANCE_SEEN_M
+        self.scan.checked += int(way.is_looked_at.sum())
+        places_m, promised_m = tools[:, :3, 3], T_world_tcp[:3, 3]
+        # Written so that NaN is refused.
+        is_within = ((places_m >= self._lowest_m) & (places_m <= self._highest_m)).all(axis=1)
+        met = [
+            (number, "the tool", f"leaves the workspace at {np.round(places_m[number], 3).tolist()} m")
+            for number in np.flatnonzero(way.is_looked_at & ~is_within)[:1].tolist()
+        ]
+        closes_in = (phase is Phase.APPROACH) & (np.linalg.norm(places_m - promised_m, axis=1) < EXEMPT_M)
+        is_low = (phase is Phase.LIFT) & before_raised(places_m[:, 2] - promised_m[2])
+        for one in encounters:
+            is_barred = ~_may_touch(one, closes_in[one.numbers], is_low[one.numbers])
+            if not one.other.startswith(f"{world.arm} "):
+                self.scan.clearance_m = min(self.scan.clearance_m, one.gaps_m[is_barred].min(initial=np.inf))
+            overlaps = one.numbers[is_barred & (one.gaps_m < 0.0)]
+            met += [(number, one.moving, f"meets {one.other}") for number in overlaps[:1].tolist()]
+        for number, moving, what in sorted(met, key=itemgetter(0)):
+            self._note(phase, float(way.times_s[number]), moving, what + way.whose)
+        return tools
 
     def _note(self, phase: Phase, time_s: float, moving: str, what: str) -> None:
         """One line for each pair and phase: when it first happens."""
@@ -200,11 +194,8 @@ class _Walk:
             self.violations.append(f"{phase} at {time_s:.2f} s: {moving} {what}")
 
 
-def _relevant_touches(world: GateWorld, closing_in: bool, still_low: bool) -> Iterator[Touch]:
-    """The touches that the rules of a phase do not allow."""
-    for touch in world.touches():
-        if closing_in and touch.other == "target" and touch.moving.endswith(FINGERS):
-            continue
-        if still_low and touch.moving == "held" and touch.other in ("table", "object"):
-            continue
-        yield touch
+def _may_touch(met: Encounter, closes_in: NDArray[np.bool_], is_low: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(K,) whether the rules of a phase allow it, in each configuration."""
+    fingers_close = met.moving.endswith(FINGERS) and met.other == "target"
+    leaves_its_place = met.moving == "held" and met.other in ("table", "object")
+    return (closes_in & fingers_close) | (is_low & leaves_its_place)

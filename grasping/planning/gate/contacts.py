@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import mujoco
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from core.cell import Cell
-from hardware.robot.description import urdf
+from hardware.robot.description import Firmware, urdf
 
 #: Room for some 45,000 contacts [bytes]: what is held amid neighbours makes 15,000, a good pick 500.
 _ROOM = 64 * 2**20
 _CONTACTS_FULL = int(mujoco.mjtWarning.mjWARN_CONTACTFULL)
+_NO_PAIRS, _NO_GAPS = np.zeros(0, np.intp), np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class Touch:
     moving: str
     other: str
     gap_m: float
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """Two named things that come near one another on a way: in which of its configurations (K,), and how near (K,)."""
+
+    moving: str
+    other: str
+    numbers: NDArray[np.intp]
+    gaps_m: NDArray[np.float64]
 
 
 def empty_world() -> mujoco.MjSpec:
@@ -35,11 +47,16 @@ def empty_world() -> mujoco.MjSpec:
 def add_arm(spec: mujoco.MjSpec, cell: Cell, arm: str) -> None:
     """Stands an arm of the cell where it is mounted, its bodies and joints called `ARM/...`."""
     mount = cell.arms[arm]
-    child = mujoco.MjSpec.from_string(urdf(mount.firmware, mount.gripper_stroke_m))
+    child = _parsed(mount.firmware, mount.gripper_stroke_m).copy()
     # Worked out here, not by the planner's `T_world_base`.
     lean = Rotation.from_rotvec([*mount.tilt_rad, 0.0]) * Rotation.from_euler("z", mount.yaw_rad)
     frame = spec.worldbody.add_frame(pos=mount.base_m, quat=lean.as_quat(scalar_first=True))
     spec.attach(child, prefix=f"{arm}/", frame=frame)
+
+
+@cache
+def _parsed(firmware: Firmware, gripper_stroke_m: float) -> mujoco.MjSpec:
+    return mujoco.MjSpec.from_string(urdf(firmware, gripper_stroke_m))
 
 
 class Contacts:
@@ -51,9 +68,13 @@ class Contacts:
     def __init__(self, model: mujoco.MjModel, names: Sequence[str], moves: Callable[[str], bool]) -> None:
         self.model, self.data, self.names = model, mujoco.MjData(model), names
         self.is_own = np.array([moves(name) for name in names])
-        self.qpos = self.data.qpos  # a view: to ask for an array takes as long as to read it
+        # Views: to ask for an array takes as long as to read it.
+        self.qpos, self._body_of = self.data.qpos, model.geom_bodyid
         self._bits = np.array([model.geom_contype, model.geom_conaffinity])
         self._body_bits = np.array([model.body_contype, model.body_conaffinity])
+        self.place()
+        # From here on what cannot move stays where it was placed: hundreds of boxes, two thirds of the time.
+        model.opt.enableflags |= int(mujoco.mjtEnableBit.mjENBL_SLEEP)
 
     def addresses(self, arm: str, joints: tuple[str, ...]) -> NDArray[np.intp]:
         """Where in `qpos` an arm's joints are."""
@@ -71,22 +92,64 @@ class Contacts:
         """Works out where everything is by `qpos`."""
         mujoco.mj_kinematics(self.model, self.data)
 
-    def touches(self) -> Iterator[Touch]:
+    def along(
+        self, places: NDArray[np.float64], is_looked_at: NDArray[np.bool_], body: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[Encounter]]:
+        """Takes what moves through configurations `qpos` (M, Q).
+
+        Returns where a body is in each (M, 3), how it is turned (M, 3, 3), and what meets in those that are looked
+        at (M,); raises as `touches`.
+        """
+        at_m, turned = np.empty((len(places), 3)), np.empty((len(places), 3, 3))
+        body_m, body_turned = self.data.xpos[body], self.data.xmat[body].reshape(3, 3)
+        numbers, pairs, gaps_m = [0], [_NO_PAIRS], [_NO_GAPS]
+        for number, looks in enumerate(is_looked_at.tolist()):
+            self.qpos[:] = places[number]
+            self.place()
+            at_m[number], turned[number] = body_m, body_turned
+            if looks and self._collide():
+                pair, gap_m = self._pairs()
+                numbers.append(number)
+                pairs.append(pair)
+                gaps_m.append(gap_m)
+        at = np.repeat(numbers, [len(pair) for pair in pairs])
+        return at_m, turned, list(self._encounters(at, np.concatenate(pairs), np.concatenate(gaps_m)))
+
+    def touches(self) -> list[Touch]:
         """What those that move come near to where they were placed: of two things of one name each, the nearest.
 
         Raises:
             RuntimeError: there are more contacts than MuJoCo has room for, and it leaves out the rest.
         """
+        if not self._collide():
+            return []
+        pair, gap_m = self._pairs()
+        farthest_first = np.argsort(-gap_m)
+        nearest = dict(zip(pair[farthest_first].tolist(), gap_m[farthest_first].tolist(), strict=True))
+        return [Touch(*self._names_of(one), gap_m) for one, gap_m in nearest.items()]
+
+    def _collide(self) -> int:
+        """How many contacts there are; raises as `touches`."""
         mujoco.mj_collision(self.model, self.data)
-        if not self.data.ncon:
-            return
-        if self.data.warning[_CONTACTS_FULL].number:
+        count = self.data.ncon
+        if count and self.data.warning[_CONTACTS_FULL].number:
             raise RuntimeError("more contacts than there is room for")
+        return count
+
+    def _pairs(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Of each contact its two bodies as one number (N,) that `_names_of` reads, and how near they are (N,)."""
         contact, count = self.data.contact, len(self.names)
-        body, gap = self.model.geom_bodyid[contact.geom], contact.dist
-        first, second = body.T
-        pair = np.where(self.is_own[first], first * count + second, second * count + first)
-        farthest_first = np.argsort(-gap)
-        nearest = dict(zip(pair[farthest_first].tolist(), gap[farthest_first].tolist(), strict=True))
-        for number, gap_m in nearest.items():
-            yield Touch(self.names[number // count], self.names[number % count], gap_m)
+        first, second = self._body_of[contact.geom].T
+        return np.where(self.is_own[first], first * count + second, second * count + first), contact.dist.copy()
+
+    def _names_of(self, pair: int) -> tuple[str, str]:
+        """What moves, and what it comes near to."""
+        return self.names[pair // len(self.names)], self.names[pair % len(self.names)]
+
+    def _encounters(self, at: NDArray, pairs: NDArray, gaps_m: NDArray) -> Iterator[Encounter]:
+        """at, pairs, gaps_m: (N,), of each contact in which configuration it is, rising, of whom, how near."""
+        for pair in np.unique(pairs).tolist():
+            of_these = pairs == pair
+            numbers, gap_m = at[of_these], gaps_m[of_these]
+            first = np.flatnonzero(np.diff(numbers, prepend=-1))
+            yield Encounter(*self._names_of(pair), numbers[first], np.minimum.reduceat(gap_m, first))

@@ -3,7 +3,7 @@
 Shares no code with the planner, so that one mistake cannot pass both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import mujoco
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import Matrix
 from grasping.planning.gate.boxes import add_boxes, upright_boxes
-from grasping.planning.gate.contacts import Contacts, Touch, add_arm, empty_world
+from grasping.planning.gate.contacts import Contacts, Encounter, Touch, add_arm, empty_world
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 
 #: Clearance is measured up to this distance [m].
@@ -21,7 +21,6 @@ CLEARANCE_SEEN_M = 0.02
 _OTHER_FINGERS_M = 0.04
 # Collision bits: the moving arm meets itself and the world; what it holds meets the world and the upper links.
 _ARM, _HELD = 1, 2
-_AT_ORIGIN = np.eye(4)
 _MEETS_HELD = ("base_link", "link1", "link2", "link3", "link4", "link5")
 
 
@@ -52,9 +51,7 @@ class GateWorld:
             self._contacts.qpos[self._contacts.addresses(name, ARM_JOINTS)] = joints
             self._contacts.qpos[self._contacts.addresses(name, FINGER_JOINTS)] = _OTHER_FINGERS_M
         self._joints, self._fingers = (self._contacts.addresses(self.arm, of) for of in (ARM_JOINTS, FINGER_JOINTS))
-        hand, data = self.model.body(f"{self.arm}/gripper_base").id, self._contacts.data
-        # Views of what MuJoCo works out: to ask for an array takes as long as to read it.
-        self._hand_m, self._hand_turned = data.xpos[hand], data.xmat[hand].reshape(3, 3)
+        self._hand = self.model.body(f"{self.arm}/gripper_base").id
 
     def show(self, target: bool = False, held: bool = False) -> None:
         """Which of what was given is there from now on."""
@@ -62,13 +59,23 @@ class GateWorld:
 
     def move(self, joints_rad: NDArray, gripper_width_m: float) -> Matrix:
         """Puts the arm there; the tool's pose (4, 4) in the world."""
-        self._contacts.qpos[self._joints] = joints_rad
-        self._contacts.qpos[self._fingers] = gripper_width_m / 2
-        self._contacts.place()
-        T_world_tool = _AT_ORIGIN.copy()
-        T_world_tool[:3, :3] = self._hand_turned
-        T_world_tool[:3, 3] = self._hand_m + TCP_OFFSET_M * self._hand_turned[:, 2]
-        return T_world_tool
+        tools, _ = self.go(joints_rad[None], gripper_width_m, np.zeros(1, bool))
+        return tools[0]
+
+    def go(
+        self, joints_rad: NDArray, gripper_width_m: float, is_looked_at: NDArray[np.bool_]
+    ) -> tuple[Matrix, list[Encounter]]:
+        """Takes the arm through configurations (M, 6).
+
+        Returns the tool's poses (M, 4, 4) in the world, and what comes as near as `touches` tells in those that are
+        looked at (M,); raises as that does.
+        """
+        places = np.tile(self._contacts.qpos, (len(joints_rad), 1))
+        places[:, self._joints], places[:, self._fingers] = joints_rad, gripper_width_m / 2
+        tools = np.tile(np.eye(4), (len(joints_rad), 1, 1))
+        hand_m, tools[:, :3, :3], encounters = self._contacts.along(places, is_looked_at, self._hand)
+        tools[:, :3, 3] = hand_m + TCP_OFFSET_M * tools[:, :3, 2]
+        return tools, encounters
 
     def box_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest corner (3,), world, of a box around all of the arm where it was put."""
@@ -79,7 +86,7 @@ class GateWorld:
         half_m = (np.abs(turned) @ half_m[:, :, None])[:, :, 0]
         return (middle_m - half_m).min(axis=0), (middle_m + half_m).max(axis=0)
 
-    def touches(self) -> Iterator[Touch]:
+    def touches(self) -> list[Touch]:
         """What the arm, and what it holds, comes within CLEARANCE_SEEN_M of where it was put, and where it overlaps
         itself; raises as `Contacts.touches`."""
         return self._contacts.touches()
@@ -104,13 +111,13 @@ class GateWorld:
         bits = (0, _ARM | _HELD, CLEARANCE_SEEN_M)
         table = spec.worldbody.add_body(name="table").add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[1, 1, 0.1])
         table.contype, table.conaffinity, table.margin = bits
-        add_boxes(spec.worldbody, upright_boxes(self.other_points_m, to_ground=True), *bits)
-        add_boxes(spec.worldbody.add_body(name="bin"), _bin_walls(self.cell), *bits)
+        add_boxes(spec, spec.worldbody, upright_boxes(self.other_points_m, to_ground=True), *bits)
+        add_boxes(spec, spec.worldbody.add_body(name="bin"), _bin_walls(self.cell), *bits)
         if self.target_points_m is not None:
-            add_boxes(spec.worldbody.add_body(name="target"), upright_boxes(self.target_points_m), *bits)
+            add_boxes(spec, spec.worldbody.add_body(name="target"), upright_boxes(self.target_points_m), *bits)
         if self.held_points_tcp_m is not None:
             held = spec.body(f"{self.arm}/gripper_base").add_body(name="held", pos=[0.0, 0.0, TCP_OFFSET_M])
-            add_boxes(held, upright_boxes(self.held_points_tcp_m), _HELD, 0, 0.0)
+            add_boxes(spec, held, upright_boxes(self.held_points_tcp_m), _HELD, 0, 0.0)
         return spec.compile()
 
 

@@ -99,7 +99,7 @@ def grasp_violations(target_points_tcp_m: NDArray, pre_open_m: float) -> Iterato
 
 def _approach(T_tcp_tool: Matrix) -> Iterator[str]:
     """T_tcp_tool: (M, 4, 4), the tool in the promised grasp's frame."""
-    at, turned = T_tcp_tool[:, :3, 3], Rotation.from_matrix(T_tcp_tool[:, :3, :3]).magnitude()
+    at, turned = T_tcp_tool[:, :3, 3], _turned_rad(T_tcp_tool[:, :3, :3])
     near = np.linalg.norm(at, axis=1) < EXEMPT_M
     beside = float(np.linalg.norm(at[near, :2], axis=1).max(initial=0.0))
     if beside > STRAIGHT_M or turned[near].max(initial=0.0) > STRAIGHT_RAD:
@@ -118,7 +118,7 @@ def _approach(T_tcp_tool: Matrix) -> Iterator[str]:
 
 def _lift(T_world_tool: Matrix, T_world_tcp: Matrix) -> Iterator[str]:
     moved = T_world_tool[:, :3, 3] - T_world_tcp[:3, 3]
-    turned = Rotation.from_matrix(T_world_tool[:, :3, :3] @ T_world_tcp[:3, :3].T).magnitude()
+    turned = _turned_rad(T_world_tool[:, :3, :3] @ T_world_tcp[:3, :3].T)
     low = before_raised(moved[:, 2])
     sideways = float(np.linalg.norm(moved[low, :2], axis=1).max(initial=0.0))
     if sideways > STRAIGHT_M or turned[low].max(initial=0.0) > STRAIGHT_RAD:
@@ -153,6 +153,11 @@ def _leave(T_world_tool: Matrix) -> Iterator[str]:
     aside = min(float(np.linalg.norm(near - np.outer((near @ way).clip(0.0), way), axis=1).max()) for way in ways)
     if not aside <= LEAVE_ASIDE_M:
         yield f"sweeps what it let go of: {aside * 1000:.0f} mm aside before it is {LEAVE_M * 1000:.0f} mm away"
+
+
+def _turned_rad(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much (M,) each of (M, 3, 3) turns; to make sure that they are rotations takes six times as long."""
+    return Rotation.from_matrix(rotations, assume_valid=True).magnitude()
 
 
 def _is_within(low_m: NDArray, high_m: NDArray, bin_: Bin) -> bool:

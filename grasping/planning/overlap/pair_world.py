@@ -1,6 +1,6 @@
 """Two arms and what they hold, in one MuJoCo world that knows of contacts between the two alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import mujoco
 import numpy as np
@@ -37,7 +37,7 @@ class PairWorld:
             self._contacts.qpos[self._contacts.addresses(plan.arm, FINGER_JOINTS)] = plan.pre_open_m / 2
         self._hold: tuple[bool, ...] = (True, True)
 
-    def touches(self, carry_rad: NDArray, reach_rad: NDArray, hold: NDArray[np.bool_]) -> Iterator[Touch]:
+    def touches(self, carry_rad: NDArray, reach_rad: NDArray, hold: NDArray[np.bool_]) -> list[Touch]:
         """What of the carrying arm comes within SEEN_M of the other, with joints (6,) each and hold (2,), whether each
         holds its object; raises as `Contacts.touches`."""
         for addresses, joints in zip(self._joints, (carry_rad, reach_rad), strict=True):
@@ -64,7 +64,7 @@ def _compile(
         hand = spec.body(f"{plan.arm}/gripper_base")
         held = hand.add_body(name=f"{plan.arm}/held", pos=[0.0, 0.0, TCP_OFFSET_M])
         points_m = apply(invert(plan.T_world_tcp), standing(_demand_points(held_m[plan.arm])))
-        add_boxes(held, upright_boxes(points_m, column_m=_COLUMN_M, gap_m=np.inf), *bits)
+        add_boxes(spec, held, upright_boxes(points_m, column_m=_COLUMN_M, gap_m=np.inf), *bits)
     return spec.compile()
 
 

@@ -124,6 +124,22 @@ def test_of_thousands_of_contacts_all_are_seen_or_none_is_told(columns: int, is_
         assert {"held", "left gripper_base", "left link7", "left link8"} <= met
 
 
+def test_a_way_is_told_to_meet_what_its_configurations_meet_one_by_one(plan):
+    """So no configuration's distances are another's, and nothing that stands has been left where it was not put."""
+    cloud = SceneCloud.from_grasps(scene(GLASS), table_view())
+    way = np.concatenate([plan.motions[phase].positions_rad[::3] for phase in (Phase.APPROACH, Phase.RETREAT)])
+    looks, told = np.arange(len(way)) % 4 > 0, {}
+    tools, encounters = GateWorld(CELL, plan.arm, PARKED, cloud.of(0)).go(way, 0.05, looks)
+    for one in encounters:
+        told |= {(at, one.moving, one.other): gap_m for at, gap_m in zip(one.numbers, one.gaps_m, strict=True)}
+    found = {}
+    for at in np.flatnonzero(looks):
+        alone = GateWorld(CELL, plan.arm, PARKED, cloud.of(0))
+        assert np.array_equal(alone.move(way[at], 0.05), tools[at])
+        found |= {(at, touch.moving, touch.other): touch.gap_m for touch in alone.touches()}
+    assert told == found and len({gap_m for gap_m in told.values() if gap_m < 0.0}) > 10
+
+
 def test_a_path_through_the_table_is_caught(plan):
     grasp, retreat = plan.motions[Phase.APPROACH].positions_rad[-1], plan.motions[Phase.RETREAT].positions_rad
     plunge = joints_at(plan.arm, transform(translation_m=(0.0, 0.0, -0.11)) @ plan.T_world_tcp, near=grasp)
