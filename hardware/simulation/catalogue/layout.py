@@ -61,8 +61,8 @@ def stage(physics: CellPhysics, rng: Generator, count: int, surface: str) -> tup
     for _ in range(TRIES):
         layout = draw_layout(physics.cell, rng, count)
         physics.load(layout, surface)
-        placed = physics.settle()
-        if all(_stays(one.T_world_object, T) for one, (_, T) in zip(placed, layout, strict=True)):
+        is_at_rest, placed = physics.settle(), physics.object_poses()
+        if is_at_rest and all(_stays(one.T_world_object, T) for one, (_, T) in zip(placed, layout, strict=True)):
             return placed
     raise ConfigurationError(
         f"None of {TRIES} drawn scenes of {count} objects came to rest.",

@@ -24,6 +24,8 @@ from hardware.world import Verdict
 WATCH_EVERY = 5
 #: At rest: slower than this [m/s, rad/s] for so long.
 REST_SPEED, REST_TURN, REST_S = 0.004, 0.05, 0.1
+#: Round things rock for up to 5 s; what rocks on looks otherwise in the picture before the motion.
+SETTLES_S = 10.0
 
 
 class CellPhysics:
@@ -113,8 +115,8 @@ class CellPhysics:
                     "The simulated physics diverged.", "Run the trial with another --seed and report this one."
                 )
 
-    def settle(self, max_s: float = 3.0) -> tuple[PlacedObject, ...]:
-        """Lets the objects come to rest outside time, then watches for lifts from there."""
+    def settle(self, max_s: float = SETTLES_S) -> bool:
+        """Whether the objects come to rest; lets them, outside time, then watches for lifts from there."""
         with self.lock:
             start_s, quiet = self.data.time, 0
             first = np.array([self.model.joint(f"object{k}").dofadr[0] for k in range(len(self._objects))], int)
@@ -126,7 +128,7 @@ class CellPhysics:
                     break
             self.data.time = start_s
             self.watch_from_here()
-            return self.object_poses()
+            return quiet * self.timestep_s >= REST_S
 
     def object_poses(self) -> tuple[PlacedObject, ...]:
         """Every object where it is now; instance ids count from 1 in the order loaded."""

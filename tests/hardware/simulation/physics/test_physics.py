@@ -100,9 +100,26 @@ def test_lying_objects_rest_too(physics: CellPhysics) -> None:
         thing = draw_tableware(rng, family)
         height = -lowest_m(transform(on_side), thing) + 0.001
         physics.load([(thing, transform(on_side, (0.0, 0.1, height)))])
-        (placed,) = physics.settle()
+        assert physics.settle()
+        (placed,) = physics.object_poses()
         assert abs(placed.T_world_object[2, 2]) < 0.2
         assert abs(lowest_m(placed.T_world_object, thing)) < 0.0008
+
+
+@pytest.mark.parametrize("seed", [31, 43])
+def test_what_rocks_for_long_is_at_rest_before_its_scene_is_told(cell: Cell, seed: int) -> None:
+    """Jars on their sides, which rock for more than three seconds."""
+    physics = CellPhysics(cell)
+    before = stage(physics, np.random.default_rng(seed), 4, "reflective")
+    physics.step(1000)
+    for one, later in zip(before, physics.object_poses(), strict=True):
+        assert np.abs(one.T_world_object - later.T_world_object).max() < 1e-4
+
+
+def test_a_scene_that_does_not_come_to_rest_is_not_at_rest(cell: Cell) -> None:
+    physics = CellPhysics(cell)
+    physics.load([(smooth_can(), transform(None, (*SPOT, 0.5)))])
+    assert not physics.settle(max_s=0.2) and physics.settle()
 
 
 def test_staging_is_deterministic_and_takes_no_time(cell: Cell) -> None:
