@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import mujoco
 import numpy as np
@@ -15,6 +16,7 @@ from hardware.robot.description import Firmware, urdf
 #: Room for some 45,000 contacts [bytes]: what is held amid neighbours makes 15,000, a good pick 500.
 _ROOM = 64 * 2**20
 _CONTACTS_FULL = int(mujoco.mjtWarning.mjWARN_CONTACTFULL)
+_CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
 _NO_PAIRS, _NO_GAPS = np.zeros(0, np.intp), np.zeros(0)
 
 
@@ -57,6 +59,16 @@ def add_arm(spec: mujoco.MjSpec, cell: Cell, arm: str) -> None:
 @cache
 def _parsed(firmware: Firmware, gripper_stroke_m: float) -> mujoco.MjSpec:
     return mujoco.MjSpec.from_string(urdf(firmware, gripper_stroke_m))
+
+
+def measure_from(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
+    """Makes a body's boxes the same boxes as any convex shape: of two boxes near one another MuJoCo tells that they
+    overlap, but not how near they are; of every other pair it does."""
+    for number, geom in enumerate(body.geoms):
+        if geom.type == mujoco.mjtGeom.mjGEOM_BOX:
+            name = f"{body.name} {number}"
+            spec.add_mesh(name=name, uservert=(_CORNERS * geom.size).ravel())
+            geom.type, geom.meshname = mujoco.mjtGeom.mjGEOM_MESH, name
 
 
 class Contacts:
@@ -119,7 +131,7 @@ class Contacts:
         """What those that move come near to where they were placed: of two things of one name each, the nearest.
 
         Raises:
-            RuntimeError: there are more contacts than MuJoCo has room for, and it leaves out the rest.
+            RuntimeError, mujoco.FatalError: there are more contacts than MuJoCo has room for.
         """
         if not self._collide():
             return []

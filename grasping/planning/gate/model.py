@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import Matrix
 from grasping.planning.gate.boxes import add_boxes, upright_boxes
-from grasping.planning.gate.contacts import Contacts, Encounter, Touch, add_arm, empty_world
+from grasping.planning.gate.contacts import Contacts, Encounter, Touch, add_arm, empty_world, measure_from
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 
 #: Clearance is measured up to this distance [m].
@@ -97,9 +97,11 @@ class GateWorld:
             add_arm(spec, self.cell, name)
             spec.add_exclude(bodyname1=f"{name}/base_link", bodyname2=f"{name}/link1")
         for body in spec.bodies:
+            # Another arm than the one that moves is part of the world.
+            arm, _, link = body.name.partition("/")
+            if arm == self.arm:
+                measure_from(spec, body)
             for geom in body.geoms:
-                # Another arm than the one that moves is part of the world.
-                arm, _, link = body.name.partition("/")
                 # Clearance is measured to the world alone: the arm is always near itself, and MuJoCo misses some of
                 # the overlaps of shapes that have a margin.
                 geom.contype, geom.conaffinity, geom.margin = 0, _ARM | _HELD, CLEARANCE_SEEN_M

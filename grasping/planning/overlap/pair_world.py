@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.transforms import apply, invert
 from grasping.planning.gate.boxes import add_boxes, standing, upright_boxes
-from grasping.planning.gate.contacts import Contacts, Touch, add_arm, empty_world
+from grasping.planning.gate.contacts import Contacts, Touch, add_arm, empty_world, measure_from
 from grasping.planning.grasp_plan import GraspPlan
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 
@@ -65,6 +65,9 @@ def _compile(
         held = hand.add_body(name=f"{plan.arm}/held", pos=[0.0, 0.0, TCP_OFFSET_M])
         points_m = apply(invert(plan.T_world_tcp), standing(_demand_points(held_m[plan.arm])))
         add_boxes(spec, held, upright_boxes(points_m, column_m=_COLUMN_M, gap_m=np.inf), *bits)
+    for body in spec.bodies:
+        if body.name.startswith(f"{plans[0].arm}/"):
+            measure_from(spec, body)
     return spec.compile()
 
 
