@@ -28,7 +28,7 @@ _LIVE_REMEDY = "Unplug the camera and plug it in again, then run python main.py 
 
 
 #: Every arm must still stand where the gate took it to stand.
-MOVED_RAD = np.deg2rad(1.0)
+MOVED_RAD = np.deg2rad(0.5)
 
 Joints = Mapping[str, NDArray[np.float64]]
 

@@ -19,8 +19,12 @@ from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACC
 #: Share of the arm's speed limit that motions use at most, slowest where fingers come around an object, and of its
 #: acceleration limit, gentler with something in the hand. Both make a motion short, but speed makes arms lag.
 SPEED_SHARE = {Phase.TRANSIT: 0.5, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.5}
-ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.5, Phase.LIFT: 0.6, Phase.PLACE: 0.7, Phase.RETREAT: 0.9}
+ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.6, Phase.LIFT: 0.7, Phase.PLACE: 0.85, Phase.RETREAT: 0.9}
 SAMPLE_S = 0.01
+#: Speeds along a path are those of TOPP-RA, averaged over so long [s]: no acceleration comes or goes at once.
+RAMP_S = 0.04
+#: How finely what is averaged is sampled [s].
+FINE_S = 0.001
 #: Waypoints nearer than this [rad] are one.
 _SAME_RAD = 1e-6
 #: How finely straight pieces are pinned before a spline goes through them, coarsest (smoothest) first.
@@ -158,7 +162,8 @@ def least_time_s(travel_rad: NDArray, phase: Phase) -> NDArray[np.float64]:
     speed, acceleration = SPEED_SHARE[phase] * MAX_SPEED_RAD_S, ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
     far = np.abs(travel_rad)
     is_long = far > speed**2 / acceleration  # long enough to reach full speed
-    return np.where(is_long, far / speed + speed / acceleration, 2 * np.sqrt(far / acceleration)).max(axis=-1)
+    least_s = np.where(is_long, far / speed + speed / acceleration, 2 * np.sqrt(far / acceleration))
+    return least_s.max(axis=-1) + RAMP_S
 
 
 def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
@@ -189,9 +194,24 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     profile = TOPPRA(bounds, path, parametrizer="ParametrizeConstAccel").compute_trajectory(0, 0)
     if profile is None:
         raise PlanningError("A path could not be timed within the arm's limits.", "Try another grasp.")
-    times = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / SAMPLE_S)), 2) + 1)
-    positions = profile(times)
-    positions[0], positions[-1] = points[0], points[-1]
+    fine_s = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / FINE_S)), 2) + 1)
+    return ramped(fine_s, np.concatenate([points[:1], profile(fine_s[1:-1]), points[-1:]]))
+
+
+def ramped(times_s: NDArray, positions_rad: NDArray) -> JointTrajectory:
+    """The same path (N, 6) at times (N,), its speed averaged over RAMP_S: that much longer, and of bounded jerk."""
+    along = _knots(positions_rad)
+    travelled = np.concatenate([[0.0], np.cumsum((along[1:] + along[:-1]) / 2 * np.diff(times_s))])
+    end_s = times_s[-1]
+
+    def until(time_s: NDArray) -> NDArray:
+        """The integral of `along`, which stays what it is before and after."""
+        return np.interp(time_s, times_s, travelled) + np.maximum(time_s - end_s, 0.0) * along[-1]
+
+    times = np.linspace(0.0, end_s + RAMP_S, max(int(np.ceil((end_s + RAMP_S) / SAMPLE_S)), 2) + 1)
+    reached = (until(times) - until(times - RAMP_S)) / RAMP_S
+    positions = np.stack([np.interp(reached, along, joint) for joint in positions_rad.T], axis=1)
+    positions[0], positions[-1] = positions_rad[0], positions_rad[-1]
     return JointTrajectory(times, positions)
 
 

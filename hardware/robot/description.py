@@ -27,8 +27,8 @@ FINGERS = ("link7", "link8")
 
 #: Where a firmware family has its joints' zeros [rad], from the file's on.
 ZERO_RAD: dict[Firmware, NDArray[np.float64]] = {"new": np.zeros(6), "old": np.deg2rad([0.0, -2.0, 2.0, 0.0, 0.0, 0.0])}
-#: Not in a URDF.
-MAX_ACCELERATION_RAD_S2 = 5.0
+#: Not in a URDF, and chosen: the maker states none of them. The jerk is that of samples 10 ms apart.
+MAX_ACCELERATION_RAD_S2, MAX_JERK_RAD_S3, MAX_TOOL_SPEED_M_S = 5.0, 300.0, 1.0
 #: The folded pose [rad], a few degrees off the end stops, the gripper raised above the base: nothing
 #: of the arm hangs over the objects or between them and a camera that faces the arms.
 PARK_JOINTS = np.array([0.0, 0.06, -0.06, 0.0, -0.5, 0.0])

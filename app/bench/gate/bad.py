@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.gate.bad_places import BAD_PLACES, Change, sideways
-from app.bench.gate.picks import GateInput, tool_at
+from app.bench.gate.picks import GateInput, ease, tool_at
 from core.transforms import rotation_z, transform
 from grasping.planning.grasp_plan import Phase
-from hardware.arms.trajectory import JointTrajectory
+from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
 TRANSIT, APPROACH, LIFT, PLACE, RETREAT = Phase
@@ -121,6 +121,24 @@ def _sparse(times: NDArray, positions: NDArray, rng: np.random.Generator) -> tup
     return np.array([0.0, 2.0, 4.0]), np.array([positions[0], corner, positions[-1]])
 
 
+def _shaken(times: NDArray, positions: NDArray, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+    """Slow enough, but one joint trembles at 33 Hz."""
+    often = np.linspace(0.0, times[-1], int(times[-1] / 0.01))
+    trembling = np.stack([np.interp(often, times, joint) for joint in positions.T], axis=1)
+    trembling[1:-1:2, rng.integers(6)] += rng.uniform(2.8e-4, 3.1e-4)
+    return often * 1.5, trembling
+
+
+def _swung(good: GateInput, rng: np.random.Generator) -> GateInput:
+    """Stretched out, and back and forth at a speed that the joints may have and the tool may not."""
+    out = np.array([0.0, 1.9, -1.2, 0.0, 0.3, 0.0])
+    left, right = out - 0.95 * np.eye(6)[0], out + 0.95 * np.eye(6)[0]
+    swing = ease(left, right)
+    fast = JointTrajectory(swing.times_s * rng.uniform(1.65, 1.75) / swing.duration_s, swing.positions_rad)
+    home = good.motions[RETREAT], good.end(RETREAT)
+    return good.moved(retreat=chain([home[0], good.through(home[1], left), fast, good.through(right, home[1])]))
+
+
 def _given(**changes: Callable[[GateInput, np.random.Generator], Any]) -> Change:
     return lambda good, rng: replace(good, **{name: change(good, rng) for name, change in changes.items()})
 
@@ -166,7 +184,7 @@ KINDS: dict[str, tuple[Change, str]] = {
         "unusable",
     ),
     "arm stands elsewhere": (
-        _given(measured=lambda g, r: {**g.measured, g.arm: g.measured[g.arm] + r.uniform(0.03, 0.2)}),
+        _given(measured=lambda g, r: {**g.measured, g.arm: g.measured[g.arm] + r.uniform(0.01, 0.2)}),
         "starts",
     ),
     "no target points": (_given(target_points_m=lambda g, r: np.zeros((0, 3))), "nothing is known of the target"),
@@ -197,6 +215,8 @@ KINDS: dict[str, tuple[Change, str]] = {
     "jump within a motion": (_samples(PLACE, _teleport), ""),
     "too fast": (_samples(TRANSIT, lambda t, q, r: (t / r.uniform(3, 20), q)), "rad/s"),
     "corner in no time": (_samples(TRANSIT, _sparse), "rad/s²"),
+    "joint trembles": (_samples(TRANSIT, _shaken), "rad/s³"),
+    "tool too fast": (_swung, "m/s"),
     "joint beyond its limits": (_beyond_limits, "limits"),
     "into the table": (_into_the_table, "table"),
     "into itself": (_into_itself, "meets"),

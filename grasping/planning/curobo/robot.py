@@ -5,7 +5,7 @@ from typing import Any
 
 from core.cell_parts import ArmMount
 from grasping.planning.arm_model import COVER, may_touch
-from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
+from grasping.planning.paths import ACCELERATION_SHARE, RAMP_S, SPEED_SHARE
 from hardware.robot.description import ARM_JOINTS, MAX_ACCELERATION_RAD_S2, PARK_JOINTS, TCP_OFFSET_M, urdf
 
 TOOL, HELD = "tcp", "held"
@@ -15,8 +15,6 @@ MOST_HELD = 48
 LINKS = ("base_link", "link1", "link2", "link3", "link4", "link5", "link6")
 #: Frames whose parts never meet, while the spheres that stand out of them always do.
 _SWOLLEN = {(0, 2), (3, 5)}
-#: An acceleration is reached in this time [s] at least.
-_RAMP_S = 0.05
 
 
 def robot_configuration(mount: ArmMount, folder: Path) -> dict[str, Any]:
@@ -87,7 +85,7 @@ def _joint_space() -> dict[str, Any]:
         "cspace_distance_weight": ones,
         "null_space_weight": ones,
         "max_acceleration": [MAX_ACCELERATION_RAD_S2] * len(ARM_JOINTS),
-        "max_jerk": [MAX_ACCELERATION_RAD_S2 / _RAMP_S] * len(ARM_JOINTS),
+        "max_jerk": [MAX_ACCELERATION_RAD_S2 / RAMP_S] * len(ARM_JOINTS),
         "velocity_scale": [max(SPEED_SHARE.values())] * len(ARM_JOINTS),
         "acceleration_scale": [max(ACCELERATION_SHARE.values())] * len(ARM_JOINTS),
     }

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from grasping.planning.curobo.session import Track
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError
-from grasping.planning.paths import ACCELERATION_SHARE, SAMPLE_S, SPEED_SHARE
+from grasping.planning.paths import ACCELERATION_SHARE, FINE_S, SAMPLE_S, SPEED_SHARE, ramped
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
@@ -40,7 +40,5 @@ def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Ph
     speed = np.abs(spline(fine_s, 1)).max() / (SPEED_SHARE[phase] * MAX_SPEED_RAD_S)
     hardness = np.abs(spline(fine_s, 2)).max() / (ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2)
     slower = max(1.0, float(speed), float(np.sqrt(hardness)))
-    times = np.linspace(0.0, length_s * slower, max(int(np.ceil(length_s * slower / SAMPLE_S)), 2) + 1)
-    positions = spline(times / slower)
-    positions[0], positions[-1] = start_rad, goal_rad
-    return JointTrajectory(times, positions)
+    fine_s = np.linspace(0.0, length_s, max(int(np.ceil(length_s * slower / FINE_S)), 2) + 1)
+    return ramped(fine_s * slower, np.concatenate([start_rad[None], spline(fine_s[1:-1]), goal_rad[None]]))

@@ -41,7 +41,7 @@ from grasping.planning.gate.paths import (
 from grasping.planning.gate.report import Scan, report
 from grasping.planning.grasp_plan import GateReport, Phase, seal_of
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import FINGERS
+from hardware.robot.description import FINGERS, MAX_TOOL_SPEED_M_S
 
 #: The tool may leave the workspace by this much [m].
 WORKSPACE_SLACK_M = 0.002
@@ -174,6 +174,7 @@ class _Walk:
             (number, "the tool", f"leaves the workspace at {np.round(places_m[number], 3).tolist()} m")
             for number in np.flatnonzero(way.is_looked_at & ~is_within)[:1].tolist()
         ]
+        met += [(number, "the tool", what) for number, what in _too_fast(places_m, way.times_s)]
         closes_in = (phase is Phase.APPROACH) & (np.linalg.norm(places_m - promised_m, axis=1) < EXEMPT_M)
         is_low = (phase is Phase.LIFT) & before_raised(places_m[:, 2] - promised_m[2])
         for one in encounters:
@@ -192,6 +193,13 @@ class _Walk:
         if key not in self._seen:
             self._seen.add(key)
             self.violations.append(f"{phase} at {time_s:.2f} s: {moving} {what}")
+
+
+def _too_fast(places_m: NDArray[np.float64], times_s: NDArray[np.float64]) -> list[tuple[int, str]]:
+    """When the tool (M, 3) first moves faster than it may, in words."""
+    speed = np.linalg.norm(np.diff(places_m, axis=0), axis=1) / np.diff(times_s)
+    fast = np.flatnonzero(~(speed <= MAX_TOOL_SPEED_M_S))[:1].tolist()  # so that NaN is refused
+    return [(number, f"moves at {speed[number]:.2f} m/s, {MAX_TOOL_SPEED_M_S} allowed") for number in fast]
 
 
 def _may_touch(met: Encounter, closes_in: NDArray[np.bool_], is_low: NDArray[np.bool_]) -> NDArray[np.bool_]:

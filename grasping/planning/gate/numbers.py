@@ -14,12 +14,13 @@ from hardware.robot.description import (
     JOINT_LOWER_RAD,
     JOINT_UPPER_RAD,
     MAX_ACCELERATION_RAD_S2,
+    MAX_JERK_RAD_S3,
     MAX_SPEED_RAD_S,
     PARK_JOINTS,
 )
 
 #: The arm must stand where the plan starts, park where it ends, and each motion start where the last one ended.
-START_RAD = np.deg2rad(1.0)
+START_RAD = np.deg2rad(0.5)
 CONTINUITY_RAD = np.deg2rad(0.1)
 #: No motion of a pick takes longer [s]: at a twentieth of full speed, the least that can be asked for, up to 100.
 LONGEST_S = 200.0
@@ -149,9 +150,13 @@ def _problems(motion: JointTrajectory, mount: ArmMount) -> list[str]:
     change = np.diff(np.concatenate([np.zeros((1, 6)), speed, np.zeros((1, 6))]), axis=0)
     if (fastest := np.abs(speed).max()) > MAX_SPEED_RAD_S * _SLACK:
         problems.append(f"a joint runs at {fastest:.1f} rad/s, {MAX_SPEED_RAD_S} allowed")
-    hardest = np.abs(change / np.minimum(between, _SPARSEST_S)[:, None]).max()
-    if hardest > MAX_ACCELERATION_RAD_S2 * _SLACK:
+    acceleration = change / np.minimum(between, _SPARSEST_S)[:, None]
+    if (hardest := np.abs(acceleration).max()) > MAX_ACCELERATION_RAD_S2 * _SLACK:
         problems.append(f"a joint accelerates at {hardest:.1f} rad/s², {MAX_ACCELERATION_RAD_S2} allowed")
+    onset = np.diff(np.concatenate([np.zeros((1, 6)), acceleration, np.zeros((1, 6))]), axis=0)
+    within = np.minimum(np.concatenate([step[:1], step, step[-1:]]), _SPARSEST_S)
+    if (sharpest := np.abs(onset / within[:, None]).max()) > MAX_JERK_RAD_S3 * _SLACK:
+        problems.append(f"a joint jerks at {sharpest:.0f} rad/s³, {MAX_JERK_RAD_S3:.0f} allowed")
     return problems
 
 
