@@ -1,4 +1,4 @@
-"""One cell: its table, camera, tags, arms and bin, read from one YAML and checked when read."""
+"""One cell: its table, camera, tags, arms, bin and fixtures, read from one YAML and checked when read."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from core.cell_parts import ArmMount, Bin, CameraMount, Section, Table, Tag, Workspace
+from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace
 from core.errors import ConfigurationError
 from core.text_file import read_yaml
 
 #: More tags than a table has room for, and few enough to be compared with each other.
 MOST_TAGS = 100
+#: What stands about in a lab; each is asked about at every distance.
+MOST_FIXTURES = 20
 #: Nearest and farthest that a D435 measures, and the lowest that it is mounted [m].
 _DEPTH_RANGE_M = (0.28, 2.0)
 _LOWEST_CAMERA_M = 0.15
@@ -26,6 +29,10 @@ _BASE_RADIUS_M = 0.07
 _ARM_BESIDE_TABLE_M = 0.3
 #: A camera inside this cylinder around an arm's axis would be hit, or stands in the arm [m].
 _ARM_BODY_RADIUS_M, _ARM_BODY_HEIGHT_M = 0.15, 0.4
+#: A base that calibration finds this much lower still stands on what it stood on [m].
+_FOOT_SLACK_M = 0.01
+#: What hangs lower than this over a tag hides it [m].
+_HIDES_TAG_M = 0.05
 
 
 class Cell(Section):
@@ -38,6 +45,7 @@ class Cell(Section):
     arms: dict[str, ArmMount]
     bin: Bin
     workspace: Workspace
+    fixtures: Annotated[tuple[Fixture, ...], Field(max_length=MOST_FIXTURES)] = ()
     #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
     calibrated: str | None = None
     #: The stored calibration that was merged in (its version, as logs name it); no file writes it.
@@ -52,6 +60,7 @@ class Cell(Section):
             *_arm_problems(self.arms, self.table),
             *_bin_problems(self.bin, self.table, self.arms, self.workspace),
             *_camera_problems(self.camera, self.table, self.arms),
+            *_fixture_problems(self),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -130,12 +139,20 @@ def _tag_problems(tags: Sequence[Tag], table: Table) -> Iterator[str]:
             yield f"tags: two tags share an id: {id_}"
     papers_m = [tag.paper_corners_m for tag in tags]
     for (a, one), (b, other) in combinations(zip(tags, papers_m, strict=True), 2):
-        # Two squares overlap where no side of either parts them.
-        sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
-        if a.id != b.id and all(
-            (one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides
-        ):
+        if a.id != b.id and _overlap(one, other):
             yield f"tags: the papers of tags {a.id} and {b.id} overlap"
+
+
+def _rectangle(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
+    """(4, 2) corners, in order around it, of what reaches from one (2,) to another along the axes."""
+    (left, near), (right, far) = np.array(low), np.array(high)
+    return np.array([[left, near], [right, near], [right, far], [left, far]])
+
+
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two rectangles (4, 2) share a part of the table: where no side of either parts them."""
+    sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
+    return all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides)
 
 
 def _arm_problems(arms: Mapping[str, ArmMount], table: Table) -> Iterator[str]:
@@ -184,3 +201,35 @@ def _camera_problems(camera: CameraMount, table: Table, arms: Mapping[str, ArmMo
         aside_m, above_m = float(np.hypot(*(position - arm.base_m)[:2])), position[2] - arm.base_m[2]
         if aside_m < _ARM_BODY_RADIUS_M and above_m < _ARM_BODY_HEIGHT_M:
             yield f"camera.position_m: the camera stands in the {name} arm"
+
+
+def _fixture_problems(cell: Cell) -> Iterator[str]:
+    for name, count in Counter(one.name for one in cell.fixtures).items():
+        if count > 1:
+            yield f"fixtures: two are called {name}"
+    for one in cell.fixtures:
+        yield from (f"fixtures: the {one.name} {what}" for what in _misplacements(one, cell))
+
+
+def _misplacements(one: Fixture, cell: Cell) -> Iterator[str]:
+    """What a fixture is in the way of, where it is written to be."""
+    workspace, covered_m = cell.workspace, one.corners_m
+    if one.top_m <= 0.0:
+        yield "ends below the table's top, from which bottom_m counts upwards"
+    objects_m = _rectangle(*zip(workspace.objects_x_m, workspace.objects_y_m, strict=True))
+    if one.bottom_m < workspace.tool_z_m[1] and _overlap(covered_m, objects_m):
+        yield "is where objects lie and are lifted (workspace.objects_x_m, objects_y_m, tool_z_m)"
+    for tag in cell.tags:
+        if one.bottom_m < _HIDES_TAG_M and _overlap(covered_m, tag.paper_corners_m):
+            yield f"stands on tag {tag.id}"
+    center, half = np.array(cell.bin.center_m), np.array(cell.bin.size_m[:2]) / 2
+    if one.bottom_m < cell.bin.size_m[2] and _overlap(covered_m, _rectangle(center - half, center + half)):
+        yield "stands in the bin"
+    for name, arm in cell.arms.items():
+        foot_m = arm.base_m[2]
+        is_beside = one.top_m > foot_m + _FOOT_SLACK_M and one.bottom_m < foot_m + _ARM_BODY_HEIGHT_M
+        if is_beside and one.beyond_m(arm.base_m[:2]) < _BASE_RADIUS_M:
+            yield f"stands in the base of the {name} arm; what is under a raised base is known already"
+    eye_m = cell.camera.position_m
+    if one.beyond_m(eye_m[:2]) == 0.0 and one.bottom_m <= eye_m[2] <= one.top_m:
+        yield "holds the camera within it: of a stand, write what is below or behind the camera"

@@ -1,9 +1,10 @@
-"""The parts of a cell as its YAML describes them, each sound by itself: table, camera, tags, arms, bin, workspace."""
+"""The parts of a cell as its YAML describes them, each sound by itself: table, camera, tags, arms, bin, fixtures,
+workspace."""
 
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from core.transforms import Matrix, apply, look_at, rotation_vector, rotation_z, transform
@@ -161,6 +162,42 @@ class Bin(Section):
             slabs.append(((side * (x - w) / 2, 0.0, z / 2), (w / 2, y / 2, z / 2)))
             slabs.append(((0.0, side * (y - w) / 2, z / 2), (x / 2, w / 2, z / 2)))
         return [(np.add(center, (*self.center_m, 0.0)), np.array(half)) for center, half in slabs]
+
+
+class Fixture(Section):
+    """What stands or hangs about and does not move (a camera's stand, a lamp), as an upright box: the middle of its
+    underside, its size before it is turned about z, and how high its underside is above the table [m]."""
+
+    name: Annotated[str, Field(min_length=1)]
+    center_m: Vector2
+    size_m: tuple[Positive, Positive, Positive]
+    yaw_rad: float = 0.0
+    bottom_m: float = 0.0
+
+    @property
+    def top_m(self) -> float:
+        return self.bottom_m + self.size_m[2]
+
+    @property
+    def half_m(self) -> NDArray[np.float64]:
+        """(3,) of the box."""
+        return np.array(self.size_m) / 2
+
+    @property
+    def T_world_box(self) -> Matrix:
+        """Box frame: its middle, its sides along the axes."""
+        return transform(rotation_z(self.yaw_rad), (*self.center_m, self.bottom_m + self.size_m[2] / 2))
+
+    @property
+    def corners_m(self) -> NDArray[np.float64]:
+        """(4, 2) of what it covers of the table, in order around it."""
+        (x, y, _), around = self.half_m, np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+        return around * (x, y) @ rotation_z(self.yaw_rad)[:2, :2].T + self.center_m
+
+    def beyond_m(self, point_m: ArrayLike) -> float:
+        """How far a point (2,) of the table is from what it covers; 0 within."""
+        aside_m = rotation_z(self.yaw_rad)[:2, :2].T @ np.subtract(point_m, self.center_m)
+        return float(np.linalg.norm(np.maximum(np.abs(aside_m) - self.half_m[:2], 0.0)))
 
 
 class Workspace(Section):

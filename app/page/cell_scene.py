@@ -1,4 +1,4 @@
-"""The page's 3D view: the table, both arms as they were last heard of, the depth's cloud, the plan's path and grasp."""
+"""The page's 3D view: the table, fixtures, both arms as last heard of, the depth's cloud, the plan's path and grasp."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,12 +14,13 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import Arm
 from hardware.cameras.frame import RgbdFrame
 from hardware.robot.description import PARK_JOINTS
+from hardware.robot.fixtures import fixtures_of
 from hardware.robot.kinematics import forward_kinematics
 from perception.depth_types import MetricDepth
 from perception.objects.clouds import organised_cloud, without_flying_pixels
 
 if TYPE_CHECKING:
-    from viser import ViserServer
+    from viser import SceneApi, ViserServer
 
 #: Every n-th pixel of the cloud is sent: enough to see by, light enough for a laptop over SSH that has no GPU.
 STRIDE = 4
@@ -28,6 +29,7 @@ CLOUD_SHARE = 4
 #: How often measured joints are shown [s].
 PERIOD_S = 0.2
 _AMBIENT = 1.2
+_FIXTURE_RGB = (105, 105, 110)
 PHASE_COLORS = {
     Phase.TRANSIT: (120, 120, 120),
     Phase.APPROACH: (255, 150, 0),
@@ -52,6 +54,7 @@ class CellScene:
         width_m, depth_m = cell.table.size_m
         size_m = (width_m, depth_m, 0.02)
         self._scene.add_box("/table", (200, 190, 175), size_m, position=(0.0, 0.0, -0.0105), cast_shadow=False)
+        add_fixtures(self._scene, cell)
         self._shapes = {name: ArmShapes(self._scene, f"/arms/{name}", mount) for name, mount in cell.arms.items()}
         self.place(dict.fromkeys(cell.arms, PARK_JOINTS))
         self._arms: Mapping[str, Arm] = {}
@@ -119,6 +122,13 @@ class CellScene:
             position=plan.T_world_tcp[:3, 3],
             wxyz=rotation_to_quaternion(plan.T_world_tcp[:3, :3]),
         )
+
+
+def add_fixtures(scene: "SceneApi", cell: Cell) -> None:
+    """Shows a cell's fixtures and pedestals."""
+    for number, one in enumerate(fixtures_of(cell)):
+        at_m, wxyz = one.T_world_box[:3, 3], rotation_to_quaternion(one.T_world_box[:3, :3])
+        scene.add_box(f"/fixtures/{number}", _FIXTURE_RGB, one.size_m, wxyz=wxyz, position=at_m, cast_shadow=False)
 
 
 def _coarse_first(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -129,7 +129,7 @@ def _legend(scene: PlanScene) -> str:
     rows = [_row(rgb, fate, str(counts[fate])) for fate, rgb in reversed(scene.colors.items())]
     phases = scene.trial.plan.motions if scene.trial.plan is not None else ()
     paths = [_row(PHASE_COLORS[phase], f"tool's path: {phase}", "") for phase in phases]
-    voxels = [_row(rgb, f"occupied: {what}", "") for what, rgb in VOXEL_COLORS.items()]
+    voxels = [_row(VOXEL_COLORS[what], f"occupied: {what}", "") for what in scene.voxels_m]
     heading = f'<tr><th></th><th>grasps</th><th class="number">{len(scene.fates)}</th></tr>'
     return f'<div class="vitro"><table id="vitro-fates">{heading}{"".join([*rows, *paths, *voxels])}</table></div>'
 

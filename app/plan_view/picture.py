@@ -91,7 +91,7 @@ def _legend(scene: PlanScene) -> list[Any]:
     counts = Counter(scene.fates)
     grasps = [line(rgb, f"{fate}: {counts[fate]}", linewidth=3) for fate, rgb in reversed(scene.colors.items())]
     dots: dict[str, Any] = {"marker": "s", "linestyle": ""}
-    voxels = [line(rgb, f"occupied: {what}", **dots) for what, rgb in VOXEL_COLORS.items()]
+    voxels = [line(VOXEL_COLORS[what], f"occupied: {what}", **dots) for what in scene.voxels_m]
     return [
         line((255, 255, 255), counted(len(scene.fates), "grasp"), linewidth=0),
         *grasps,

@@ -16,7 +16,7 @@ from core.transforms import apply, invert
 from grasping.grasp_set import WIDTH, T_camera_tcp
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
-from grasping.planning.obstacles import VOXEL_M, DistanceField, bin_boxes
+from grasping.planning.obstacles import VOXEL_M, DistanceField, bin_boxes, fixture_boxes
 from grasping.planning.scene_fields import ASSUMED_WIDTH_M
 from grasping.scene_cloud import SceneCloud
 
@@ -37,11 +37,13 @@ FATE_COLORS: dict[str, Rgb] = {
 #: Of the reasons why no path was found, which are the planner's own.
 _PATH_COLORS: tuple[Rgb, ...] = ((0, 175, 190), (150, 150, 0), (90, 30, 90), (0, 95, 95), (60, 60, 0))
 HIDDEN, OBJECTS, BIN, STANDING_ARMS = "hidden behind objects", "objects", "bin", "arms that stand still"
+FIXTURES = "fixtures and pedestals"
 VOXEL_COLORS: dict[str, Rgb] = {
     HIDDEN: (215, 205, 225),
     OBJECTS: (225, 175, 80),
     BIN: (90, 100, 130),
     STANDING_ARMS: (160, 160, 175),
+    FIXTURES: (105, 105, 110),
 }
 #: A drawn gripper's fingers and stem [m].
 _FINGER_M, _STEM_M = 0.035, 0.025
@@ -84,21 +86,24 @@ class PlanScene:
     def voxels_m(self) -> dict[str, NDArray[np.float64]]:
         """Centres (N, 3), world, of the distance field's occupied voxels, by what they are of.
 
-        What an object hides is in the way of all grasps but its own.
+        What an object hides is in the way of all grasps but its own. Fixtures: where the cell has any.
         """
         nothing, cloud = DistanceField.empty(self.cell), self._cloud
-        # The bin's walls are thinner than a voxel: of few does the centre lie within.
+        # The bin's walls, and a thin fixture, are thinner than a voxel: of few does the centre lie within.
         still = [name for name in self.cell.arms if self.trial.plan is None or name != self.trial.plan.arm]
         boxes = [
             box
             for name in still
             for box in oriented_boxes(ArmModel(name, self.cell.arms[name]), self.joints_rad[name], ASSUMED_WIDTH_M)
         ]
+        fixed = fixture_boxes(self.cell)
+        fixtures = {FIXTURES: nothing.with_boxes(fixed).voxels_within(VOXEL_M / 2)} if fixed else {}
         return {
             HIDDEN: nothing.with_points(np.concatenate([_NONE_M, *cloud.hidden_m.values()])).voxels_within(0.0),
             OBJECTS: nothing.with_points(cloud.points_m).voxels_within(0.0),
             BIN: nothing.with_boxes(bin_boxes(self.cell.bin)).voxels_within(VOXEL_M / 2),
             STANDING_ARMS: nothing.with_boxes(boxes).voxels_within(0.0),
+            **fixtures,
         }
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.page.arm_shapes import ArmShapes, ghost_arm
+from app.page.cell_scene import add_fixtures
 from app.page.images import fit_width, placeholder
 from app.page.playing_page import PlayingPage
 from app.replay.timeline import Timeline, cloud_points, newest
@@ -55,6 +56,7 @@ class ReplayPage(PlayingPage):
         scene.add_box("/table", _TABLE_RGB, (width_m, depth_m, 0.02), position=(0.0, 0.0, -0.0105), cast_shadow=False)
         for number, (center_m, half_m) in enumerate(cell.bin.slabs):
             scene.add_box(f"/bin/{number}", _BIN_RGB, tuple(2 * half_m), position=center_m, opacity=0.6)
+        add_fixtures(scene, cell)
         self._arms = {name: ArmShapes(scene, f"/arms/{name}", mount) for name, mount in cell.arms.items()}
         self._ghosts = {
             name: ghost_arm(scene, f"/planned/{name}", cell.arms[name])

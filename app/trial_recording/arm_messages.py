@@ -26,6 +26,7 @@ from core.transforms import Matrix, transform
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from hardware.arms.arm import ArmState
 from hardware.robot.description import SHAPES
+from hardware.robot.fixtures import fixtures_of
 from hardware.robot.kinematics import forward_kinematics, link_poses
 
 WORLD = "world"
@@ -99,19 +100,17 @@ def _shapes(mount: ArmMount, state: ArmState) -> dict[str, list[Fields]]:
 
 
 def cell_scene(cell: Cell, time_ns: int) -> Any:
-    """Table and bin."""
+    """Table, bin, fixtures and pedestals."""
     (width_m, depth_m), grey = cell.table.size_m, color((0.78, 0.74, 0.68))
     slab = {"pose": pose(transform(translation_m=(0.0, 0.0, -0.0105))), "color": grey}
     table = slab | {"size": {"x": width_m, "y": depth_m, "z": 0.02}}
-    walls = [
-        {
-            "pose": pose(transform(translation_m=center_m)),
-            "size": dict(zip("xyz", map(float, 2 * half_m), strict=True)),
-            "color": color((0.35, 0.4, 0.5), 0.6),
-        }
-        for center_m, half_m in cell.bin.slabs
+    solids = [(transform(translation_m=center_m), half_m, (0.35, 0.4, 0.5)) for center_m, half_m in cell.bin.slabs]
+    solids += [(one.T_world_box, one.half_m, (0.4, 0.4, 0.42)) for one in fixtures_of(cell)]
+    cubes = [
+        {"pose": pose(T), "size": dict(zip("xyz", map(float, 2 * half_m), strict=True)), "color": color(rgb, 0.6)}
+        for T, half_m, rgb in solids
     ]
-    return scene([entity("cell", WORLD, time_ns, cubes=[table, *walls])], time_ns)
+    return scene([entity("cell", WORLD, time_ns, cubes=[table, *cubes])], time_ns)
 
 
 def fixed_frames(cell: Cell, T_world_camera: Matrix, time_ns: int) -> Any:

@@ -10,7 +10,7 @@
 /plan/<phase>          SceneUpdate            the path of the fingertips
 /joints/planned        JointStates            every position of the plan, at its time
 /joints/measured       JointStates            20 times a second while an arm may move
-/scene/cell, /robot    SceneUpdate            table and bin; the arms' links
+/scene/cell, /robot    SceneUpdate            table, bin, fixtures; the arms' links
 /tf                    FrameTransforms        world to camera and arms, arms to their fingertips
 /states                Log                    stages, questions, faults with their remedies, the outcome
 """

@@ -1,6 +1,6 @@
 """What stands around an arm, from perception: a truncated distance field over the workspace.
 
-Boxes (the bin's walls, the other arm) enter by their exact distance, perceived objects by a distance
+Boxes (the bin's walls, fixtures, the other arm) enter by their exact distance, perceived objects by a distance
 transform of the voxels that their points occupy. The table is the plane z = 0 and needs no field.
 """
 
@@ -15,6 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from core.cell import Cell
 from core.cell_parts import Bin
 from core.transforms import Matrix, apply, invert, transform
+from hardware.robot.fixtures import fixtures_of
 from perception.row_keys import row_keys
 
 VOXEL_M = 0.01
@@ -182,6 +183,11 @@ def down_to_table(points_m: NDArray) -> NDArray[np.float64]:
 def bin_boxes(bin_: Bin) -> list[OrientedBox]:
     """The bin's floor and four walls as (T_world_box, half sizes)."""
     return [(transform(translation_m=center), half) for center, half in bin_.slabs]
+
+
+def fixture_boxes(cell: Cell) -> list[OrientedBox]:
+    """What is fixed in a cell as (T_world_box, half sizes), each arm's own pedestal too: only its base meets that."""
+    return [(one.T_world_box, one.half_m) for one in fixtures_of(cell)]
 
 
 class BinContents:

@@ -9,7 +9,7 @@ from core.cell import Cell
 from grasping.planning.arm_model import COVER, ArmModel, oriented_boxes
 from grasping.planning.candidates import Around
 from grasping.planning.collision import CLEARANCE_M
-from grasping.planning.obstacles import FIELD_ERROR_M, DistanceField, OrientedBox, bin_boxes
+from grasping.planning.obstacles import FIELD_ERROR_M, DistanceField, OrientedBox, bin_boxes, fixture_boxes
 from grasping.scene_cloud import SceneCloud
 
 #: How far the fingers of an arm that stands still are taken to be open [m].
@@ -17,10 +17,13 @@ ASSUMED_WIDTH_M = 0.07
 
 
 def fixed_boxes(cell: Cell, moving: str, joints: Mapping[str, NDArray[np.float64]]) -> list[OrientedBox]:
-    """The bin, and all arms but the one that moves where they stand, their fingers open. joints: (6,) [rad] by arm."""
+    """The bin, the fixtures and pedestals, and all arms but the one that moves where they stand, their fingers open.
+
+    joints: (6,) [rad] by arm.
+    """
     standing = [ArmModel(name, mount) for name, mount in cell.arms.items() if name != moving]
     boxes = [box for arm in standing for box in oriented_boxes(arm, joints[arm.name], ASSUMED_WIDTH_M)]
-    return [*bin_boxes(cell.bin), *boxes]
+    return [*bin_boxes(cell.bin), *fixture_boxes(cell), *boxes]
 
 
 def without_arms(

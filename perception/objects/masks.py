@@ -1,11 +1,12 @@
-"""Which pixels may show something to grasp: what stands on the table, not the bin, the tags or the arms.
+"""Which pixels may show something to grasp: what stands on the table, not the bin, a fixture, the tags or the arms.
 
-Solids (the workspace, the bin, the links of the arms) are boxes that the camera's rays are cut with.
+Solids (the workspace, the bin, the fixtures, the links of the arms) are boxes that the camera's rays are cut with.
 Where depth is known a pixel is judged by its own point, so that a glass before the bin stays whole.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from core.cell_parts import PAPER_RATIO
 from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, transform
 from hardware.robot.description import SHAPES
+from hardware.robot.fixtures import fixtures_of
 from hardware.robot.kinematics import link_poses
 from perception.depth_types import SeenTag, TableView
 from perception.objects.object_map import CellMasks
@@ -27,7 +29,7 @@ TALLEST_M = 0.35
 #: Without tags nothing says where the table ends: objects within this of its visible middle count.
 SENSOR_REACH_M = 0.35
 #: Solids are swollen by what calibration, depth and the simple shapes may miss.
-BIN_MARGIN_M = 0.015
+FIXED_MARGIN_M = 0.015
 ARM_MARGIN_M = 0.025
 #: What stands higher than this above a tag is not the tag.
 PAPER_CLEAR_M = 0.015
@@ -61,7 +63,7 @@ def object_region(
     region = _workspace_mask(view, cell, intrinsics, depth_m)
     if view.source == "sensor":
         return region
-    region &= ~bin_mask(view, cell, intrinsics, depth_m)
+    region &= ~fixed_mask(view, cell, intrinsics, depth_m)
     region &= ~arms_mask(view, cell, intrinsics, arm_joints, depth_m)
     papers = tags_mask(view.tags, intrinsics)
     if depth_m is not None:
@@ -89,7 +91,7 @@ def confirmed(
     arm_joints: Mapping[str, NDArray[np.float64]],
     depth_m: NDArray[np.float32],
 ) -> Mask:
-    """(H, W) What of `stands` is no arm and not the bin, which an estimator may see nearer than they are: where one of
+    """(H, W) What of `stands` is no arm, bin or fixture, which an estimator may see nearer than they are: where one of
     them is, or would be but for what stands before it, the sensor has that too, clear of them.
 
     stands (H, W): what only an estimator saw, by its depth_m (H, W; metric); image: the sensor's; see `object_region`.
@@ -97,19 +99,22 @@ def confirmed(
     if view.source == "sensor":
         return stands
     lens = image.intrinsics
-    doubtful = stands & (bin_mask(view, cell, lens) | arms_mask(view, cell, lens, arm_joints))
+    doubtful = stands & (fixed_mask(view, cell, lens) | arms_mask(view, cell, lens, arm_joints))
     if image.depth_m is None or not doubtful.any():
         return stands & ~doubtful
     is_clear = object_region(view, cell, lens, arm_joints, image.depth_m + CLEAR_M)
     return stands & (~doubtful | (is_clear & (np.abs(image.depth_m - depth_m) < AGREE_M)))
 
 
-def bin_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:
-    """(H, W) True on the bin and what lies in it."""
+def fixed_mask(view: TableView, cell: Cell, intrinsics: Intrinsics, depth_m: NDArray | None = None) -> Mask:
+    """(H, W) True on the bin and what lies in it, on the cell's fixtures and the arms' pedestals."""
     size = np.array(cell.bin.size_m)
-    T_world_bin = transform(translation_m=(*cell.bin.center_m, size[2] / 2))
-    box = Box(view.T_camera_world @ T_world_bin, size / 2 + BIN_MARGIN_M)
-    return _is_covered(_entry_depth(box, intrinsics), depth_m)
+    solids = [(transform(translation_m=(*cell.bin.center_m, size[2] / 2)), size / 2)]
+    solids += [(one.T_world_box, one.half_m) for one in fixtures_of(cell)]
+    boxes = [Box(view.T_camera_world @ T, half_m + FIXED_MARGIN_M) for T, half_m in solids]
+    # A stand that holds the camera, where the tags say that is now, would be all that there is to see.
+    seen = [box for box in boxes if (np.abs(invert(box.T_camera_box)[:3, 3]) > box.half_m).any()]
+    return _is_covered(reduce(np.fmin, [_entry_depth(box, intrinsics) for box in seen]), depth_m)
 
 
 def arms_mask(

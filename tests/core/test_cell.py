@@ -10,15 +10,18 @@ import pytest
 import yaml
 
 from core.cell import Cell, load_cell
-from core.cell_parts import ArmMount, Bin, CameraMount, Table, Tag, Workspace
+from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Table, Tag, Workspace
 from core.errors import ConfigurationError
+from core.transforms import apply, invert
 from tests.support.paths import CELLS
 
+#: sim.yaml, and one fixture.
 SIM = yaml.safe_load((CELLS / "sim.yaml").read_text())
+SIM["fixtures"] = [{"name": "stand", "center_m": [0.45, 0.1], "size_m": [0.05, 0.04, 0.6], "yaw_rad": 0.5}]
 
 
 def changed(field: str, value: Any) -> dict[str, Any]:
-    """sim.yaml with one field, named by its path, set to something else."""
+    """SIM with one field, named by its path, set to something else."""
     fields = deepcopy(SIM)
     *parents, last = (int(part) if part.isdigit() else part for part in field.split("."))
     section = fields
@@ -80,6 +83,18 @@ REFUSED = [
     ("bin.size", [0.2, 0.2, 0.1], r"bin.size: there is no such field; is size_m meant\?"),
     ("table.gripper_stroke", 0.07, r"no such field; is gripper_stroke_m of arms meant\?"),
     ("workspace.calibrated", "today", r"no such field; is calibrated of the whole cell meant\?"),
+    ("fixtures.0.name", "", "fixtures.0.name: .*at least 1 character"),
+    ("fixtures.0.size_m", [0.05, 0.0, 0.6], "fixtures.0.size_m.1: .*greater than 0"),
+    ("fixtures.0.size_m", [0.05, nan, 0.6], "fixtures.0.size_m.1: .*finite"),
+    ("fixtures.0.center_m", [inf, 0.1], "fixtures.0.center_m.0: .*finite"),
+    ("fixtures.0.size_m", [50, 40, 600], "fixtures.0: size_m has 600 metres; if these are millimetres, write 0.6"),
+    ("fixtures.0.bottom_m", -0.7, "fixtures: the stand ends below the table's top, from which bottom_m counts upwards"),
+    ("fixtures.0.center_m", [0.155, 0.1], r"fixtures: the stand is where objects lie and are lifted \(workspace.obj"),
+    ("fixtures.0.center_m", [0.28, 0.28], "fixtures: the stand stands on tag 0"),
+    ("fixtures.0.center_m", [-0.28, 0.0], "fixtures: the stand stands in the bin"),
+    ("fixtures.0.center_m", [-0.30, 0.33], "fixtures: the stand stands in the base of the left arm"),
+    ("fixtures.0.siz_m", [0.1, 0.1, 0.1], r"fixtures.0.siz_m: there is no such field; is size_m meant\?"),
+    ("fixtures.0.wall_m", 0.01, r"fixtures.0.wall_m: there is no such field; is wall_m of bin meant\?"),
     ("zebra", 1, r"zebra: there is no such field\. Mend"),
 ]
 
@@ -104,7 +119,7 @@ def test_a_cell_of_thousands_of_tags_is_refused_before_they_are_compared(tmp_pat
 
 
 SECTIONS = {"": Cell, "table.": Table, "camera.": CameraMount, "tags.0.": Tag, "arms.left.": ArmMount, "bin.": Bin}
-SECTIONS |= {"workspace.": Workspace}
+SECTIONS |= {"workspace.": Workspace, "fixtures.0.": Fixture}
 WHOLE = "the whole cell"
 
 
@@ -122,6 +137,53 @@ def test_of_a_misspelt_field_one_of_its_own_section_is_meant_or_it_is_said_of_wh
         meant, _, others = refused.value.cause.partition("; is ")[2].partition(" meant?")[0].partition(" of ")
         owners = [SECTIONS[name] for name in SECTIONS if (name.partition(".")[0] or WHOLE) in others.split(" or ")]
         assert not meant or (all(meant in kind.model_fields for kind in owners) if owners else meant in own), field
+
+
+def stand(**fields: Any) -> list[dict[str, Any]]:
+    return [SIM["fixtures"][0] | fields]
+
+
+def test_a_stand_around_the_camera_is_refused_and_one_below_it_is_not(tmp_path: Path) -> None:
+    below = {"center_m": [0.52, 0.0], "size_m": [0.05, 0.05, 0.55]}
+    assert load(tmp_path, changed("fixtures", stand(**below))).fixtures[0].top_m == 0.55
+    with pytest.raises(ConfigurationError, match="the stand holds the camera within it: of a stand, write what is"):
+        load(tmp_path, changed("fixtures", stand(**below | {"size_m": [0.05, 0.05, 0.8]})))
+
+
+@pytest.mark.parametrize(("bottom_m", "over"), [(0.6, [0.0, 0.0]), (0.1, [0.22, 0.28]), (0.1, [-0.28, 0.0])])
+def test_what_hangs_high_over_objects_a_tag_or_the_bin_is_legitimate(
+    tmp_path: Path, bottom_m: float, over: list[float]
+) -> None:
+    hung = load(tmp_path, changed("fixtures", stand(center_m=over, bottom_m=bottom_m, size_m=[0.1, 0.1, 0.05])))
+    assert hung.fixtures[0].bottom_m == bottom_m
+
+
+def test_a_plate_under_a_raised_base_is_legitimate_and_one_around_it_is_not(tmp_path: Path) -> None:
+    fields = changed("fixtures", stand(center_m=[-0.30, 0.25], size_m=[0.2, 0.15, 0.05], yaw_rad=0.0))
+    for calibrated_m in (0.05, 0.045):
+        fields["arms"]["left"]["base_m"] = [-0.30, 0.25, calibrated_m]
+        assert load(tmp_path, fields).fixtures[0].top_m == 0.05
+    fields["arms"]["left"]["base_m"] = [-0.30, 0.25, 0.03]
+    with pytest.raises(ConfigurationError, match="stands in the base of the left arm"):
+        load(tmp_path, fields)
+
+
+def test_two_fixtures_of_one_name_and_more_than_a_lab_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="fixtures: two are called stand"):
+        load(tmp_path, changed("fixtures", stand() * 2))
+    with pytest.raises(ConfigurationError, match=r"fixtures: .*at most 20"):
+        load(tmp_path, changed("fixtures", [one for k in range(21) for one in stand(name=f"stand {k}")]))
+
+
+@pytest.mark.parametrize("yaw_rad", [0.0, 0.5, -2.0])
+def test_a_fixtures_box_covers_what_its_corners_say(tmp_path: Path, yaw_rad: float) -> None:
+    (one,) = load(tmp_path, changed("fixtures", stand(yaw_rad=yaw_rad, bottom_m=0.2))).fixtures
+    low, high = (apply(one.T_world_box, np.array([0.0, 0.0, side * one.half_m[2]])) for side in (-1, 1))
+    assert np.allclose([*low, *high], [*one.center_m, 0.2, *one.center_m, one.top_m])
+    for corner in one.corners_m:
+        assert np.allclose(np.abs(apply(invert(one.T_world_box), np.array([*corner, 0.2]))), one.half_m)
+        assert one.beyond_m(corner) < 1e-12
+        assert one.beyond_m(corner + 0.03 * (corner - one.center_m) / np.linalg.norm(corner - one.center_m)) > 0.015
 
 
 @pytest.mark.parametrize(("yaw_rad", "overlaps"), [(0.0, False), (np.pi / 4, True)])
@@ -177,3 +239,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.yaml"):
         with pytest.raises(ConfigurationError, match="cannot be read"):
             load_cell(path)
+
+
+def test_what_the_labs_file_shows_a_lab_to_write_can_be_built(tmp_path: Path) -> None:
+    """Its examples of fixtures, uncommented, and of a raised base."""
+    text = (CELLS / "lab.yaml").read_text().replace("fixtures: []", "fixtures:").replace("#  - {", "  - {")
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace("base_m: [-0.30, 0.25, 0.0]", "base_m: [-0.30, 0.25, 0.12]"))
+    cell = load_cell(file)
+    assert [one.name for one in cell.fixtures] == ["camera stand", "lamp"] and cell.arms["left"].base_m[2] == 0.12

@@ -1,4 +1,4 @@
-"""The gate's own world: both arms from their URDF, table, bin and perceived objects, in MuJoCo.
+"""The gate's own world: both arms from their URDF, table, bin, fixtures and perceived objects, in MuJoCo.
 
 Shares no code with the planner, so that one mistake cannot pass both.
 """
@@ -14,6 +14,7 @@ from core.cell import Cell
 from core.transforms import Matrix
 from grasping.planning.gate.boxes import add_boxes, upright_boxes
 from grasping.planning.gate.contacts import Contacts, Encounter, Touch, add_arm, empty_world, measure_from
+from grasping.planning.gate.fixtures import add_fixtures
 from hardware.robot.description import ARM_JOINTS, FINGER_JOINTS, TCP_OFFSET_M
 
 #: Clearance is measured up to this distance [m].
@@ -43,7 +44,8 @@ class GateWorld:
 
     def __post_init__(self) -> None:
         self.model = self._compile()
-        #: Of each body: `left link3`, or what kind of thing, `table`, `bin`, `object`, `target`, `held`.
+        #: Of each body: `left link3`, or what kind of thing, `table`, `bin`, `object`, `target`, `held`; fixtures as
+        #: `add_fixtures` calls them.
         bodies = [self.model.body(body).name for body in range(self.model.nbody)]
         names = [{"world": "object"}.get(name, name.replace("/", " ")) for name in bodies]
         self._contacts = Contacts(self.model, names, lambda name: name.startswith((f"{self.arm} ", "held")))
@@ -115,6 +117,7 @@ class GateWorld:
         table.contype, table.conaffinity, table.margin = bits
         add_boxes(spec, spec.worldbody, upright_boxes(self.other_points_m, to_ground=True), *bits)
         add_boxes(spec, spec.worldbody.add_body(name="bin"), _bin_walls(self.cell), *bits)
+        add_fixtures(spec, self.cell, *bits)
         if self.target_points_m is not None:
             add_boxes(spec, spec.worldbody.add_body(name="target"), upright_boxes(self.target_points_m), *bits)
         if self.held_points_tcp_m is not None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.surfaces import Surface
 from core.transforms import transform
+from hardware.robot.fixtures import fixtures_of
 from hardware.simulation.scene.materials import TEXTURE_PX, Finish, Scattering, noise, plain
 from hardware.simulation.scene.scene import (
     ROOM_PX,
@@ -60,6 +61,9 @@ def cell_scene(cell: Cell, state: CellState) -> Scene:
         parts.append(tag_papers(cell.tags))
     slabs = join_triangles([box(half).at(transform(translation_m=center)) for center, half in cell.bin.slabs])
     parts.append(ScenePart("bin", slabs, plain(Scattering.MATTE, (0.10, 0.16, 0.30))))
+    if fixtures := fixtures_of(cell):
+        boxes = join_triangles([box(one.half_m).at(one.T_world_box) for one in fixtures])
+        parts.append(ScenePart("fixtures", boxes, plain(Scattering.MATTE, (0.22, 0.22, 0.23))))
     by_colour: dict[tuple[float, float, float], list[Triangles]] = {}
     for shape in state.robot:
         by_colour.setdefault(shape.rgb, []).append(primitive(shape.shape).at(shape.T_world_shape))

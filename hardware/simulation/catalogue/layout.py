@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, rotation_z, transform
+from hardware.robot.fixtures import fixtures_of
 from hardware.simulation.catalogue.tableware import FAMILIES, draw_tableware
 from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.scene import ON_SIDE, PlacedObject, SceneObject
@@ -86,13 +87,16 @@ def _draw_start(rng: Generator, item: SceneObject) -> tuple[Matrix, Points, floa
 def _scatter(cell: Cell, rng: Generator, radii_m: list[float], gap_m: float) -> list[Points] | None:
     """Centres of circles in the workspace that keep their gaps, or None when chance finds no room."""
     low, high = np.array([cell.workspace.objects_x_m, cell.workspace.objects_y_m]).T
+    fixtures = [one for one in fixtures_of(cell) if one.bottom_m < cell.workspace.tool_z_m[1]]
     tags = [(tag.position_m, tag.size_m / np.sqrt(2) + TAG_MARGIN_M) for tag in cell.tags]
 
     def is_free(spot: Points, radius_m: float) -> bool:
         others = [(other, wide_m + gap_m) for other, wide_m in zip(spots, radii_m, strict=False)]
         outside_bin = np.abs(spot - cell.bin.center_m) - np.array(cell.bin.size_m[:2]) / 2
-        return bool(np.linalg.norm(outside_bin.clip(0.0)) > radius_m + BIN_MARGIN_M) and all(
-            np.linalg.norm(spot - center) >= radius_m + room_m for center, room_m in others + tags
+        return (
+            bool(np.linalg.norm(outside_bin.clip(0.0)) > radius_m + BIN_MARGIN_M)
+            and all(one.beyond_m(spot) > radius_m + BIN_MARGIN_M for one in fixtures)
+            and all(np.linalg.norm(spot - center) >= radius_m + room_m for center, room_m in others + tags)
         )
 
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""The MuJoCo model of a cell: table, bin, two PiPERs from their URDF, and the objects of one trial."""
+"""The MuJoCo model of a cell: table, bin, fixtures, two PiPERs from their URDF, and the objects of one trial."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from core.cell_parts import ArmMount
 from core.surfaces import Surface
 from core.transforms import Matrix, transform
 from hardware.robot.description import ARM_JOINTS, JOINT_EFFORT_NM, urdf
+from hardware.robot.fixtures import fixtures_of
 from hardware.simulation.scene.meshes import mass_properties
 from hardware.simulation.scene.scene import SceneObject
 
@@ -47,6 +48,9 @@ def build_model(
     _make_ground(plane, TABLE_FRICTION[Surface(surface)])
     for center, half in cell.bin.slabs:
         _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=center, size=half), 0.5)
+    for one in fixtures_of(cell):
+        pose = {"pos": one.T_world_box[:3, 3], "quat": quaternion(one.T_world_box)}
+        _make_ground(spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=one.half_m, **pose), 0.5)
     for number, (name, mount) in enumerate(cell.arms.items()):
         _add_arm(spec, name, mount, FIRST_ARM_BIT << number)
     for number, (item, T) in enumerate(objects):

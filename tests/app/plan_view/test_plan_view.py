@@ -10,16 +10,20 @@ import pytest
 
 from app.plan_view.command import scene_facts, view_plan
 from app.plan_view.page import PlanPage
-from app.plan_view.planned import BIN, HIDDEN, OBJECTS, UNLIKELY, PlanScene
+from app.plan_view.planned import BIN, FIXTURES, HIDDEN, OBJECTS, UNLIKELY, PlanScene
 from app.replay.options import PlanViewOptions
 from app.run.trial import Trial
 from core.errors import ConfigurationError
 from core.image_file import read_image
+from core.transforms import apply, invert
 from grasping.planning.arm_model import ArmModel
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPlanError
+from grasping.planning.obstacles import VOXEL_M
 from grasping.planning.planner import plan_grasp
+from hardware.robot.fixtures import fixtures_of
+from tests.support.scenes.fixtures import RAISED
 from tests.support.scenes.planning import CELL, PARKED, scene, table_view
 
 
@@ -69,6 +73,20 @@ def test_what_an_object_hides_is_shown_where_it_counts_as_occupied(hidden: str) 
     assert (len(behind_m) > 0) == (hidden == "occupied")
     if len(behind_m):  # farther from the camera than the object
         assert behind_m[:, 0].mean() < shown.voxels_m[OBJECTS][:, 0].mean()
+
+
+def test_what_is_fixed_is_shown_where_the_cell_has_any() -> None:
+    shown = planned((0.02, 0.10, 0.03, 0.12))
+    assert FIXTURES not in shown.voxels_m
+    raised = replace(shown, cell=RAISED)
+    for one in fixtures_of(RAISED):
+        inside = np.abs(apply(invert(one.T_world_box), raised.voxels_m[FIXTURES])) < one.half_m + VOXEL_M
+        assert inside.all(axis=1).any(), one.name
+    with closing(PlanPage(raised, "127.0.0.1")) as page:
+        for number, one in enumerate(fixtures_of(RAISED)):
+            handle = page._server.viser.scene.get_handle_by_name(f"/fixtures/{number}")
+            np.testing.assert_allclose(handle.position, one.T_world_box[:3, 3])
+            assert tuple(handle.dimensions) == pytest.approx(one.size_m)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from hardware.simulation.sim_camera import cell_intrinsics
 from perception.depth_types import TableView
 from perception.estimators.estimator import Estimator
 from perception.estimators.specification import EstimatorSpecification, Map, Observation
-from perception.objects.masks import arms_mask, bin_mask, object_region
+from perception.objects.masks import arms_mask, fixed_mask, object_region
 from perception.table.locate import locate_table
 from perception.table.metric_scale import fit_metric
 from tests.support.drawn_cell import CELL
@@ -118,7 +118,7 @@ def test_an_arm_that_an_estimator_sees_nearer_than_it_is_stands_in_no_grasps_way
 ) -> None:
     pipeline = Pipeline(_SMALL, PipelineOptions(estimator="vitro-s"))
     metric = pipeline.measure(frame, view, pipeline.estimate((frame,), view, JOINTS).relative, JOINTS)
-    shown = bin_mask(view, _SMALL, frame.intrinsics) | arms_mask(view, _SMALL, frame.intrinsics, JOINTS)
+    shown = fixed_mask(view, _SMALL, frame.intrinsics) | arms_mask(view, _SMALL, frame.intrinsics, JOINTS)
     T_world_camera = invert(view.T_camera_world)
     over_workspace = (np.array([-0.06, 0.18, 0.14]) - T_world_camera[:3, 3]) @ T_world_camera[:3, :3]
     nearer_m = np.where(shown, over_workspace[2], metric.depth_m).astype(np.float32)

@@ -19,6 +19,7 @@ from mcap_protobuf.decoder import DecoderFactory
 
 from app.console import Console
 from app.events import ErrorTold, Event, MotionBegin, StageBegin, TrialBegin, TrialEnd
+from app.trial_recording.arm_messages import cell_scene
 from app.trial_recording.messages import TimedMessage, log
 from app.trial_recording.notes import TrialNotes
 from app.trial_recording.reader import partial_of, read_recording
@@ -28,10 +29,12 @@ from core.errors import CameraError, StorageError, TrialError
 from core.transforms import apply
 from grasping.planning.grasp_plan import Phase
 from hardware.cameras.recorded import open_recording
+from hardware.robot.fixtures import fixtures_of
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.drawn_cell import CELL
 from tests.support.paths import ROOT
 from tests.support.quick_cell import QuickCell
+from tests.support.scenes.fixtures import RAISED
 from tests.support.sessions.recorded_trial import RecordedTrial, record_trial
 from tests.support.trial_rows import row
 from trials.record import Outcome
@@ -289,3 +292,13 @@ def test_a_dry_run_of_a_trials_recording_is_told_of_replay(done: RecordedTrial) 
     with pytest.raises(CameraError, match="records a trial") as caught:
         open_recording(done.recording)
     assert f"replay {done.recording}" in caught.value.remedy
+
+
+def test_a_recording_shows_table_bin_and_what_is_fixed() -> None:
+    cubes = cell_scene(RAISED, 0).entities[0].cubes
+    fixed = fixtures_of(RAISED)
+    assert len(cubes) == 1 + len(RAISED.bin.slabs) + len(fixed)
+    for cube, one in zip(cubes[-len(fixed) :], fixed, strict=True):
+        at, size = cube.pose.position, cube.size
+        np.testing.assert_allclose([at.x, at.y, at.z], one.T_world_box[:3, 3])
+        np.testing.assert_allclose([size.x, size.y, size.z], one.size_m)

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.cell_parts import Fixture
 from core.transforms import apply
 from hardware.robot.description import PARK_JOINTS
 from hardware.robot.kinematics import forward_kinematics
-from perception.objects.masks import arms_depth, arms_mask, bin_mask, cell_masks, object_region, tags_mask
+from perception.objects.masks import arms_depth, arms_mask, cell_masks, confirmed, fixed_mask, object_region, tags_mask
 from perception.table.locate import fit_table, locate_table
 from tests.support.drawn_cell import CELL, draw_frame
+from tests.support.scenes.fixtures import furnished
 
 _PARKED = {name: PARK_JOINTS for name in CELL.arms}
 
@@ -52,7 +54,7 @@ def test_the_workspace_is_inside_and_everything_else_outside(frame, view, known_
 
 def test_a_tall_object_before_the_bin_stays_whole(frame, view) -> None:
     top = (-0.06, 0.0, 0.20)
-    assert bin_mask(view, CELL, frame.intrinsics)[_pixel(view, frame, *top)]
+    assert fixed_mask(view, CELL, frame.intrinsics)[_pixel(view, frame, *top)]
     depth_m = _depth_with(view, frame, *top)
     assert object_region(view, CELL, frame.intrinsics, _PARKED, depth_m)[_pixel(view, frame, *top)]
 
@@ -60,8 +62,43 @@ def test_a_tall_object_before_the_bin_stays_whole(frame, view) -> None:
 def test_what_lies_in_the_bin_is_not_grasped_again(frame, view) -> None:
     inside = (*CELL.bin.center_m, 0.04)
     depth_m = _depth_with(view, frame, *inside)
-    assert bin_mask(view, CELL, frame.intrinsics, depth_m)[_pixel(view, frame, *inside)]
+    assert fixed_mask(view, CELL, frame.intrinsics, depth_m)[_pixel(view, frame, *inside)]
     assert not object_region(view, CELL, frame.intrinsics, _PARKED, depth_m)[_pixel(view, frame, *inside)]
+
+
+def test_fixtures_and_pedestals_are_nothing_to_grasp_and_what_stands_before_them_is_whole(frame, view) -> None:
+    post = Fixture(name="post", center_m=(-0.11, 0.10), size_m=(0.04, 0.04, 0.20))  # within what objects may overhang
+    cell = furnished(post, height_m=0.12)
+    side = (-0.09, 0.10, 0.15)
+    depth_m = _depth_with(view, frame, *side)
+    assert object_region(view, CELL, frame.intrinsics, {}, depth_m)[_pixel(view, frame, *side)]
+    assert not object_region(view, cell, frame.intrinsics, {}, depth_m)[_pixel(view, frame, *side)]
+    assert not object_region(view, cell, frame.intrinsics, {})[_pixel(view, frame, *side)]
+    before = (-0.05, 0.10, 0.15)
+    depth_m = _depth_with(view, frame, *before)
+    assert object_region(view, cell, frame.intrinsics, {}, depth_m)[_pixel(view, frame, *before)]
+    for mount in cell.arms.values():
+        assert fixed_mask(view, cell, frame.intrinsics)[_pixel(view, frame, *np.subtract(mount.base_m, (0, 0, 0.05)))]
+
+
+def test_the_stand_of_the_camera_hides_nothing_from_it(frame, view) -> None:
+    x, y, z = CELL.camera.position_m
+    for gap_m in (0.005, 0.05):  # the nearer one is within what fixtures are swollen by
+        stand = Fixture(name="stand", center_m=(x + gap_m + 0.025, y), size_m=(0.05, 0.05, z + 0.05))
+        region = object_region(view, furnished(stand), frame.intrinsics, _PARKED, frame.depth_m)
+        np.testing.assert_array_equal(region, object_region(view, CELL, frame.intrinsics, _PARKED, frame.depth_m))
+
+
+def test_what_an_estimator_alone_sees_of_a_fixture_stands_nowhere(frame, view) -> None:
+    """Nearer than the sensor, which has the table behind it there: as good as what the network calls an object."""
+    post = Fixture(name="post", center_m=(-0.02, 0.25), size_m=(0.04, 0.04, 0.20))
+    at = _pixel(view, frame, 0.0, 0.25, 0.15)
+    stands = np.zeros(frame.depth_m.shape, bool)
+    stands[at] = True
+    nearer_m = frame.depth_m - 0.15
+    for cell, is_told in ((CELL, True), (furnished(post), False)):
+        kept = confirmed(stands, view, cell, frame, {}, nearer_m)
+        assert kept[at] == is_told
 
 
 @pytest.mark.parametrize("arm", CELL.arms)

@@ -26,8 +26,11 @@ from grasping.planning.motion_planner import NoPathError
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
 from grasping.planning.planner import plan_grasp
+from grasping.planning.scene_fields import fixed_boxes
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S, PARK_JOINTS
+from hardware.robot.fixtures import fixtures_of
 from tests.support.robot import random_joints
+from tests.support.scenes.fixtures import RAISED
 from tests.support.scenes.planning import CELL, GLASS, PARKED, scene, table_view
 from tests.support.stand_ins import curobo as stand_in
 from tests.support.stand_ins.curobo_contract import CONFIGURATION, CONTRACT, parameters_of
@@ -126,6 +129,17 @@ def test_its_world_is_the_one_the_cpu_planner_avoids_seen_from_the_arms_base(cur
     assert np.isclose(around.voxel[0].distance_m(in_base), field.at(points)).mean() > 0.999
     below = np.min([box.distance_m(in_base) for box in around.cuboid], axis=0)
     assert np.allclose(below, points[:, 2], atol=1e-9)
+
+
+def test_a_pick_from_pedestals_beside_fixtures_passes_the_gate(curobo):
+    """Its own pedestal forbids no motion; the other arm's, and what stands about, are in its world."""
+    plan = plan_grasp(scene(GLASS), table_view(RAISED), RAISED, PARKED, planner="curobo", budget_s=60.0)
+    assert plan.gate.passed and plan.is_sealed
+    field = FREE.with_boxes(fixed_boxes(RAISED, "left", PARKED))
+    arm = ArmModel("left", RAISED.arms["left"])
+    grid = scene_around(field, arm, stand_in.DeviceCfg().to_device).voxel[0]
+    for one in fixtures_of(RAISED)[:2] + fixtures_of(RAISED)[3:]:
+        assert grid.distance_m(apply(arm.T_base_world, one.T_world_box[None, :3, 3]))[0] < 0.0
 
 
 def test_what_touches_the_arms_own_base_does_not_forbid_every_motion(curobo):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.cell import Cell, load_cell
+from core.cell_parts import Fixture
 from core.errors import ConfigurationError
 from core.transforms import Matrix, apply, invert, rotation_z, transform
 from grasping.planning.inverse_kinematics import solve
@@ -17,6 +18,7 @@ from hardware.simulation.physics.physics import CellPhysics
 from hardware.simulation.scene.scene import SceneObject
 from tests.support.paths import CELLS
 from tests.support.robot import link_bounds
+from tests.support.scenes.fixtures import furnished
 
 SPOT = np.array([0.0, 0.22])
 LEAN_RAD = 0.35
@@ -269,3 +271,43 @@ def test_drawn_fingers_are_where_the_pads_are(physics: CellPhysics, cell: Cell) 
     inner = sorted(abs(T[1, 3]) - 0.005 for T in near)[:2]
     assert inner == pytest.approx([0.03, 0.03], abs=1e-3)
     assert link_bounds("link7")[1][1] == 0.0, "the tip of the finger is at the tool centre point"
+
+
+def test_an_arm_is_stopped_by_a_fixture_and_stands_on_its_pedestal_unmoved(cell: Cell) -> None:
+    joints, turned = np.array([0.0, 1.6, -1.3, 0.0, 0.6, 0.0]), np.array([1.0, 0, 0, 0, 0, 0])
+    tip = apply(cell.arms["left"].T_world_base @ forward_kinematics(joints + 0.5 * turned), np.zeros(3))
+    post = Fixture(name="post", center_m=tuple(tip[:2]), size_m=(0.05, 0.05, 0.6))
+    reached = {}
+    for fixtures in ((), (post,)):
+        physics = CellPhysics(furnished(*fixtures, height_m=0.12))
+        physics.load([], joints_rad={"left": joints})
+        assert physics.data.ncon == 0
+        arm = physics.plant("left")
+        for share in np.linspace(0.0, 1.0, 100):
+            arm.drive_joints(joints + share * turned)
+            physics.step(10)
+        physics.step(300)
+        reached[len(fixtures)] = arm.joints_rad()[0]
+    assert reached[0] == pytest.approx(1.0, abs=0.01) and 0.1 < reached[1] < 0.5
+
+
+def test_things_let_go_over_a_pedestal_come_to_rest_on_it(cell: Cell) -> None:
+    shelf = Fixture(name="shelf", center_m=(0.30, 0.0), size_m=(0.2, 0.2, 0.10))
+    physics = CellPhysics(furnished(shelf))
+    physics.load([(smooth_can(), transform(None, (0.30, 0.0, 0.102)))])
+    assert physics.settle()
+    (placed,) = physics.object_poses()
+    assert lowest_m(placed.T_world_object, placed.item) == pytest.approx(0.10, abs=0.001)
+
+
+def test_layouts_keep_clear_of_what_is_fixed(cell: Cell) -> None:
+    right = cell.workspace.objects_x_m[1]
+    wall = Fixture(name="wall", center_m=(right + 0.02, 0.0), size_m=(0.03, 0.44, 0.2))
+    nearest_m, crowded = right + 0.005 - 0.02, 0
+    for seed in range(6):
+        for among, room in ((cell, None), (furnished(wall), wall)):
+            for thing, T in draw_layout(among, np.random.default_rng(seed), 3):
+                far_m = apply(T, thing.mesh.vertices_m.astype(float))[:, 0].max()
+                crowded += room is None and far_m > nearest_m
+                assert room is None or far_m < nearest_m
+    assert crowded

@@ -11,6 +11,7 @@ from core.clock import WallClock
 from core.errors import CameraError
 from core.surfaces import SURFACES
 from core.transforms import apply, invert, transform
+from hardware.robot.fixtures import fixtures_of
 from hardware.simulation.catalogue.cell_scene import cell_scene, lamps, room, table_finish
 from hardware.simulation.catalogue.tableware import GLASS, MATTE, TINTED, draw_tableware, material_of
 from hardware.simulation.rendering.backend import _llvm_version
@@ -23,6 +24,7 @@ from hardware.simulation.scene.triangles import primitive, smooth
 from hardware.simulation.sim_camera import REMEMBERED, SimCamera, cell_intrinsics
 from perception.table.tags import detect_tags, tag_corners_m
 from tests.support.paths import ROOT
+from tests.support.scenes.fixtures import LAMP, RAISED
 from tests.support.scenes.rendering import ball, render, scene, small_cell
 
 CELL = small_cell()
@@ -68,6 +70,35 @@ def test_truth_of_an_empty_table_is_its_plane():
     # Tags lie 0.2 mm above it: that is all a table's depth may differ.
     assert lift.max() < 5e-4
     assert np.median(lift) < 1e-6
+
+
+def test_fixtures_and_pedestals_are_seen_where_the_cell_has_them():
+    cell = RAISED.model_copy(update={"camera": CELL.camera})
+    state, lens = scene(cell, "diffuse"), cell_intrinsics(CELL)
+    depth_m = RayCaster(cell_scene(cell, state).parts()).truth(lens, state.T_world_camera).depth_m
+    bare_m = truth_of(scene(CELL, "diffuse")).depth_m
+    changed = np.abs(depth_m - bare_m) > 1e-6
+    points, on_any = world_points(depth_m), np.zeros(depth_m.shape, bool)
+    for one in fixtures_of(cell):
+        away_m = np.abs(apply(invert(one.T_world_box), points)) - one.half_m
+        on = (away_m.max(axis=-1) < 1e-4) & (away_m.max(axis=-1) > -1e-4)
+        assert (on & changed).any() or one.name == LAMP.name, one.name  # which hangs above all that the camera sees
+        on_any |= on
+    assert on_any[changed].all()
+
+
+@pytest.mark.slow
+def test_a_fixture_is_in_the_path_traced_picture():
+    cell = RAISED.model_copy(update={"camera": CELL.camera})
+    bare, with_them = (render(one, scene(one, "diffuse")) for one in (CELL, cell))
+    depth_m = (
+        RayCaster(cell_scene(cell, scene(cell, "diffuse")).parts())
+        .truth(cell_intrinsics(CELL), CELL.camera.T_world_camera)
+        .depth_m
+    )
+    changed = np.abs(depth_m - truth_of(scene(CELL, "diffuse")).depth_m) > 1e-6
+    off = np.abs(bare.color.astype(float) - with_them.color).mean(axis=-1)
+    assert off[changed].mean() > 3 * off[~changed].mean()
 
 
 def test_truth_of_a_ball_is_the_sphere_with_its_normals():
