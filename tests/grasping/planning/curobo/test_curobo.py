@@ -131,6 +131,7 @@ def test_its_world_is_the_one_the_cpu_planner_avoids_seen_from_the_arms_base(cur
     assert np.allclose(below, points[:, 2], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_pick_from_pedestals_beside_fixtures_passes_the_gate(curobo):
     """Its own pedestal forbids no motion; the other arm's, and what stands about, are in its world."""
     plan = plan_grasp(scene(GLASS), table_view(RAISED), RAISED, PARKED, planner="curobo", budget_s=60.0)

@@ -12,7 +12,7 @@ from grasping.planning.planner import plan_grasp
 from grasping.scene_cloud import SceneCloud
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
-from hardware.robot.fixtures import fixtures_of
+from hardware.robot.fixtures import LEAST_PEDESTAL_M, fixtures_of
 from tests.support.robot import random_joints
 from tests.support.scenes.fixtures import HEIGHT_M, LAMP, RAISED, STAND, furnished
 from tests.support.scenes.planning import GLASS, PARKED, scene, table_view
@@ -119,3 +119,11 @@ def test_a_pick_from_pedestals_passes_and_one_planned_without_a_fixture_on_its_w
     assert any("meets fixture beam" in said for said in check_motions(blocked, plan.motions, **given).violations)
     around = plan_grasp(scene(GLASS), table_view(blocked), blocked, PARKED, budget_s=60)
     assert around.gate.passed and around.is_sealed
+
+
+@pytest.mark.parametrize("height_m", [-0.05, 0.0, LEAST_PEDESTAL_M - 1e-6, LEAST_PEDESTAL_M, 0.3])
+def test_it_has_a_pedestal_under_an_arm_where_all_others_have_one(height_m: float) -> None:
+    cell = furnished(height_m=height_m)
+    model = GateWorld(cell, "left", PARKED, NOTHING).model
+    names = [model.body(body).name for body in range(model.nbody)]
+    assert sum(name.startswith("pedestal of") for name in names) == len(fixtures_of(cell))
