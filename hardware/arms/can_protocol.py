@@ -93,13 +93,18 @@ class ControlMode(IntEnum):
 
 #: Who commands the arm, and how it is won back, in the modes that obey somebody else.
 FOREIGN_MODES: dict[int, str] = {
-    ControlMode.TEACH: "teach mode (press the arm's button until its light goes out)",
+    ControlMode.TEACH: "teach mode",
     ControlMode.ETHERNET: "commanded over Ethernet",
     ControlMode.WIFI: "commanded over Wi-Fi",
     ControlMode.REMOTE: "commanded by its remote control",
     ControlMode.MASTER: "master mode (set it to slave with the SDK's MasterSlaveConfig(0xFC, 0, 0, 0))",
     ControlMode.OFFLINE: "playing a stored trajectory",
 }
+#: What a person does about an arm that somebody leads by hand.
+LEAVE_TEACHING = (
+    "Hold the arm with your hands and press its button until its light goes out; then start again. If it stays in "
+    "standby, lower it onto its rest and switch its power off and on."
+)
 
 
 MOVE_J = 0x01
@@ -183,6 +188,11 @@ ARM_FAULTS: dict[int, str] = {
     ArmStatus.RESISTOR_OVERHEATING: "brake resistor too hot",
 }
 
+_TEACHING = {
+    FOREIGN_MODES[ControlMode.TEACH],
+    *(ARM_FAULTS[one] for one in (ArmStatus.TEACH_RECORDING, ArmStatus.TEACH_REPLAYING, ArmStatus.TEACH_PAUSED)),
+}
+
 #: Torque of a motor by its current, joints 1 to 3 and 4 to 6. Source: `ArmMsgFeedbackHighSpd`.
 MOTOR_NM_PER_A = (1.18125, 1.18125, 1.18125, 0.95844, 0.95844, 0.95844)
 #: Full effort (5 N m) closes with 50 N, the maker's rating; not yet measured on a force gauge.
@@ -245,3 +255,8 @@ def faults(arm_status: int, error_bits: int, control_mode: int, motors: Iterable
         words += [f"joint {i}: {word}" for bit, word in MOTOR_FAULTS.items() if bits & bit]
     words += [f"gripper: {word}" for bit, word in GRIPPER_FAULTS.items() if gripper & bit]
     return tuple(words)
+
+
+def remedy(told: Iterable[str]) -> str:
+    """What a person does about what `faults` told."""
+    return LEAVE_TEACHING if set(told) <= _TEACHING else POWER_CYCLE

@@ -21,6 +21,7 @@ from hardware.arms.handshake import keep_grip, power_motors, shake_hands, take_c
 from hardware.arms.limits import check_grip
 from hardware.arms.motion import FollowedPart, Follower, GripPart, settle_gripper
 from hardware.arms.piper_bus import BusType, PiperBus
+from hardware.arms.standing import demand_near_limits
 from hardware.arms.trajectory import JointTrajectory, check_trajectory
 from hardware.robot.description import joint_limits
 
@@ -72,13 +73,15 @@ class PiperArm:
         """Powers the motors, proves the feedback by a first small motion and holds the pose; what is held stays held.
 
         Raises:
-            ArmError: stopped or faulted, feedback that is false, motors that stay off, or a controller that keeps
-                another mode.
+            ArmError: stopped or faulted, a joint far beyond its stop, feedback that is false, motors that stay off,
+                or a controller that keeps another mode.
         """
         if self._is_proven:
             self.hold()
             return
-        check_plausible(self._demand_no_fault(self.state()).joints_rad, self.name, self.zero_offset_rad)
+        joints_rad = self._demand_no_fault(self.state()).joints_rad
+        check_plausible(joints_rad, self.name, self.zero_offset_rad)
+        demand_near_limits(joints_rad, self._limits_rad, self.name)
         self._was_powered = True
         power_motors(self.name, lambda: self._demand_no_fault(self.state()).enabled, self._bus, self._clock)
         if not self._bus.gripper_is_on():
@@ -255,7 +258,7 @@ class PiperArm:
         if self._latched is not None:
             raise self._still_since(self._latched)
         if state.faults:
-            raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", POWER_CYCLE)
+            raise ArmError(f"The {self.name} arm reports: {'; '.join(state.faults)}.", protocol.remedy(state.faults))
         return state
 
     def _still_since(self, fault: ArmError) -> ArmError:

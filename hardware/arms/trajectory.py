@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArmError
+from hardware.arms.standing import SAGGED_RAD
 from hardware.robot.description import MAX_SPEED_RAD_S, JointLimits
 
 #: How far [rad] from the measured joints a trajectory may start.
 START_TOLERANCE_RAD = np.deg2rad(1.0)
-#: Slack [rad] at the joint limits: an arm resting at a stop reads a few tenths of a degree beyond it.
+#: Slack [rad] at the joint limits: an arm resting at a stop reads a few tenths of a degree beyond it. One found farther
+#: out may begin there, and goes no farther out.
 LIMIT_SLACK_RAD = np.deg2rad(0.5)
 _SPEED_SLACK = 1.02
 _REPLAN = "Plan again from the measured joints."
@@ -59,13 +61,14 @@ def check_trajectory(
         raise ArmError(f"The trajectory for the {arm} arm contains NaN or infinite values.", _REPLAN)
     if times[0] != 0.0 or np.any(np.diff(times) <= 0.0):
         raise ArmError(f"The trajectory for the {arm} arm has times that do not rise from 0.", _REPLAN)
-    outside = np.maximum(lower_rad - positions, positions - upper_rad).max(axis=0)
-    if np.max(outside) > LIMIT_SLACK_RAD:
-        joint = int(np.argmax(outside))
+    out_rad = np.maximum(lower_rad - positions, positions - upper_rad)
+    farthest_rad, allowed_rad = out_rad.max(axis=0), np.clip(out_rad[0], LIMIT_SLACK_RAD, SAGGED_RAD)
+    if (farthest_rad > allowed_rad).any():
+        joint = int(np.argmax(farthest_rad - allowed_rad))
         low, high = np.rad2deg(lower_rad[joint]), np.rad2deg(upper_rad[joint])
         raise ArmError(
             f"The trajectory for the {arm} arm leaves joint {joint + 1}'s limits "
-            f"({low:.0f} to {high:.0f} degrees) by {np.rad2deg(outside[joint]):.1f} degrees.",
+            f"({low:.0f} to {high:.0f} degrees) by {np.rad2deg(farthest_rad[joint]):.1f} degrees.",
             _REPLAN,
         )
     speeds = np.abs(np.diff(positions, axis=0) / np.diff(times)[:, None]).max(axis=0, initial=0.0)

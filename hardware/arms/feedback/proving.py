@@ -49,9 +49,10 @@ def prove_feedback(arm: Provable, clock: Clock, guard: FeedbackGuard) -> None:
         ArmError: it does not come to rest, or as `ready` and `command`.
     """
     limits_rad = joint_limits(arm.zero_offset_rad)
-    start = np.clip(_await_rest(arm, clock), *limits_rad)
+    rest = _await_rest(arm, clock)
+    start = np.clip(rest, *limits_rad)
     reach = start + _REACH_RAD * _upwards(start, limits_rad)
-    _stream(arm, clock, np.tile(start, (_SETTLE_TICKS, 1)))
+    _stream(arm, clock, np.tile(start, (_SETTLE_TICKS + _ticks(rest, start), 1)))  # from beyond a stop it comes first
     motors = guard.motors_rad()
     moved = _move(arm, clock, start, reach)
     guard.trust_motors(np.abs(guard.motors_rad() - motors - moved) < _SAME_RAD)
@@ -75,8 +76,7 @@ def _await_rest(arm: Provable, clock: Clock) -> NDArray[np.float64]:
 def _move(arm: Provable, clock: Clock, start: NDArray[np.float64], goal: NDArray[np.float64]) -> NDArray[np.float64]:
     """One straight stretch; how far the joints (6,) were read to move on it."""
     before = arm.ready().joints_rad
-    ticks = int(np.ceil(np.max(np.abs(goal - start)) / (_SPEED_RAD_S * _TICK_S)))
-    _stream(arm, clock, np.linspace(start, goal, ticks + 1)[1:])
+    _stream(arm, clock, np.linspace(start, goal, _ticks(start, goal) + 1)[1:])
     deadline_s = clock.now_s() + _WAIT_S
     while np.max(missing := np.abs((moved := arm.ready().joints_rad - before) - (goal - start))) > _SEEN_RAD:
         if clock.now_s() > deadline_s:
@@ -89,6 +89,11 @@ def _move(arm: Provable, clock: Clock, start: NDArray[np.float64], goal: NDArray
         clock.sleep(_TICK_S)
     _stream(arm, clock, np.tile(goal, (_SETTLE_TICKS, 1)))
     return arm.ready().joints_rad - before
+
+
+def _ticks(start: NDArray[np.float64], goal: NDArray[np.float64]) -> int:
+    """How many the way takes."""
+    return int(np.ceil(np.max(np.abs(goal - start)) / (_SPEED_RAD_S * _TICK_S)))
 
 
 def _stream(arm: Provable, clock: Clock, targets: NDArray[np.float64]) -> None:

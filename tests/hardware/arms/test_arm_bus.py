@@ -156,6 +156,26 @@ def test_every_code_but_the_normal_ones_has_its_words():
     assert protocol.faults(0x42, 0, 0x55, [], 0) == ("unknown status 0x42", "unknown control mode 0x55")
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"control_mode": protocol.ControlMode.TEACH},
+        {"arm_status": protocol.ArmStatus.TEACH_PAUSED},
+        {"control_mode": protocol.ControlMode.TEACH, "arm_status": protocol.ArmStatus.TEACH_RECORDING},
+    ],
+)
+def test_who_leads_an_arm_by_hand_is_told_the_button_and_not_to_let_it_drop(cell, fault):
+    for name, code in fault.items():
+        setattr(cell.emulator.faults, name, code)
+    cell.clock.sleep(0.05)
+    with pytest.raises(ArmError, match="teach mode") as refusal:
+        cell.arm.ready()
+    assert "press its button" in refusal.value.remedy and "drops" not in refusal.value.remedy
+    cell.emulator.faults.motor_bits = {2: protocol.MotorBit.OVERCURRENT}  # beside which something is broken
+    cell.clock.sleep(0.1)
+    assert "it drops" in protocol.remedy(cell.arm.state().faults)
+
+
 @pytest.mark.parametrize("status", [protocol.ArmStatus.COLLISION, protocol.ArmStatus.JOINT_FAULT])
 def test_a_faulty_status_is_latched(cell, status):
     cell.emulator.faults.arm_status = status
