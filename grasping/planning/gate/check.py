@@ -102,17 +102,19 @@ def check_transit(
     measured: Joints,
     other_points_m: NDArray[np.float64],
     held_points_tcp_m: NDArray[np.float64] | None = None,
+    leads_back: bool = False,
 ) -> GateReport:
     """Whether one motion through free space may be carried out from where the arms are.
 
     Args:
         width_m: finger opening; held_points_tcp_m: (K, 3) of what they hold, in the tool's frame.
+        leads_back: it may begin up to SAGGED_RAD beyond a limit, and then goes straight and slowly back within.
     Others as `check_motions`. The report's seal is of this motion as a `Phase.TRANSIT`.
     """
     walk = _Walk(cell)
 
     def violations() -> list[str]:
-        wrong = transit_violations(cell, motion, arm, width_m, measured)
+        wrong = transit_violations(cell, motion, arm, width_m, measured, leads_back)
         if wrong:
             return wrong
         world = GateWorld(cell, arm, measured, other_points_m, held_points_tcp_m=held_points_tcp_m)

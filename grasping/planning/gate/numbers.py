@@ -30,6 +30,9 @@ _SLACK = 1.02
 #: An arm runs straight from sample to sample: where they lie farther apart than this [s] a corner is as hard as here.
 _SPARSEST_S = 0.05
 _RIGID = 1e-3
+#: An arm that sagged or was pushed so far [rad] beyond a limit may be led back, over so much [rad] at most, no faster
+#: than this [rad/s].
+SAGGED_RAD, RETURN_RAD, RETURN_RAD_S = np.deg2rad(1.0), np.deg2rad(2.5), 0.1
 
 Motions = Mapping[Phase, JointTrajectory]
 Joints = Mapping[str, NDArray[np.float64]]
@@ -60,12 +63,17 @@ def number_violations(
     return violations or list(_jumps(motions, arm, np.asarray(measured[arm], float)))
 
 
-def transit_violations(cell: Cell, motion: JointTrajectory, arm: str, width_m: float, measured: Joints) -> list[str]:
-    """Everything wrong with the numbers of one motion by itself; empty when nothing is."""
+def transit_violations(
+    cell: Cell, motion: JointTrajectory, arm: str, width_m: float, measured: Joints, leads_back: bool = False
+) -> list[str]:
+    """Everything wrong with the numbers of one motion by itself; empty when nothing is. leads_back: it may begin a
+    little beyond a limit, and then goes straight and slowly within."""
     if arm not in cell.arms:
         return [f"the cell has no arm {arm!r}"]
     violations = [*_opening(width_m, width_m, cell.arms[arm].gripper_stroke_m), *_check_joints(cell, measured)]
-    violations += _problems(motion, cell.arms[arm])
+    violations += _problems(motion, cell.arms[arm], leads_back)
+    if leads_back and not violations:
+        violations += _astray(motion)
     if not violations:
         away = float(np.abs(motion.positions_rad[0] - np.asarray(measured[arm], float)).max())
         if away > START_RAD:
@@ -126,7 +134,7 @@ def _jumps(motions: Motions, arm: str, here: NDArray) -> Iterator[str]:
         here, whence, allowed = motions[phase].positions_rad[-1], f"the end of {phase}", CONTINUITY_RAD
 
 
-def _problems(motion: JointTrajectory, mount: ArmMount) -> list[str]:
+def _problems(motion: JointTrajectory, mount: ArmMount, leads_back: bool = False) -> list[str]:
     if not isinstance(motion, JointTrajectory):
         return [f"a {type(motion).__name__} is no trajectory"]
     times, positions = _array(motion.times_s), _array(motion.positions_rad)
@@ -141,7 +149,11 @@ def _problems(motion: JointTrajectory, mount: ArmMount) -> list[str]:
         problems.append(f"it takes {times[-1]:.0f} s, {LONGEST_S:.0f} allowed")
     # Joints have stops where they are, and the controller limits where it takes them to be.
     for limits, joints in (("limits", positions), ("controller's limits", positions - mount.zero_offset_rad)):
-        if (joints < JOINT_LOWER_RAD - _ROUNDING_RAD).any() or (joints > JOINT_UPPER_RAD + _ROUNDING_RAD).any():
+        out = np.maximum(JOINT_LOWER_RAD - joints, joints - JOINT_UPPER_RAD)
+        allowed = np.full_like(out, _ROUNDING_RAD)
+        if leads_back:  # never farther out than just before, and within at the end
+            allowed[0], allowed[1:-1] = SAGGED_RAD, np.maximum(out[:-2], _ROUNDING_RAD)
+        if (out > allowed).any():
             problems.append(f"a joint leaves its {limits}")
     # At rest before the first and after the last sample.
     step = np.diff(times)
@@ -158,6 +170,18 @@ def _problems(motion: JointTrajectory, mount: ArmMount) -> list[str]:
     if (sharpest := np.abs(onset / within[:, None]).max()) > MAX_JERK_RAD_S3 * _SLACK:
         problems.append(f"a joint jerks at {sharpest:.0f} rad/s³, {MAX_JERK_RAD_S3:.0f} allowed")
     return problems
+
+
+def _astray(motion: JointTrajectory) -> Iterator[str]:
+    """What keeps a motion from being one that leads an arm straight and slowly back within its limits."""
+    steps, way = np.diff(motion.positions_rad, axis=0), motion.positions_rad[-1] - motion.positions_rad[0]
+    along = steps @ way / max(float(way @ way), _ROUNDING_RAD**2)
+    if (along < 0.0).any() or np.abs(steps - along[:, None] * way).max() > _ROUNDING_RAD:
+        yield "it does not go straight back"
+    if (farthest := np.abs(way).max()) > RETURN_RAD:
+        yield f"it goes {np.rad2deg(farthest):.1f} deg, where back within are {np.rad2deg(RETURN_RAD):.1f} at most"
+    if (fastest := np.abs(steps / np.diff(motion.times_s)[:, None]).max()) > RETURN_RAD_S * _SLACK:
+        yield f"it goes back at {fastest:.2f} rad/s, {RETURN_RAD_S} allowed"
 
 
 def _array(values: object) -> NDArray[np.float64]:
