@@ -138,7 +138,7 @@ def plan_move(
     Raises:
         PlanningError: no free path in time, or the gate refuses it.
     """
-    checker, start_rad = scene.checker(), off_stops(scene.measured_rad[scene.arm])
+    checker, start_rad = scene.checker(), off_stops(scene.measured_rad[scene.arm], scene.cell.arms[scene.arm])
     path = connect(start_rad, goal_rad, checker, _SEARCH_S, seed)
     if path is None:
         raise PlanningError("No free way leads to this view.", "Another is tried; clear the table of all but its tags.")

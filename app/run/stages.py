@@ -21,7 +21,7 @@ from grasping.detection.detector import SPACING
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.planner import LATE
+from grasping.planning.remedies import LATE
 from hardware.arms.arm import TrackingReport
 from hardware.cameras.frame import RgbdFrame
 from perception.depth_types import MetricDepth, TableView
@@ -229,6 +229,7 @@ def plan_line(plan: GraspPlan, is_second_look: bool = False) -> str:
         f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {counted(plan.candidates_tried, 'candidate')} tried"
         f"{' in a second, closer look for grasps' if is_second_look else ''}, "
         f"{seconds:.1f} s of motion, gate passed {plan.gate.configurations_checked} configurations"
+        f"{''.join(f'; {one}, so it cannot start' for one in plan.hindered)}"
     )
 
 

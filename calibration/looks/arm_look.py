@@ -97,7 +97,7 @@ def plan_look(
     mount, width_m = cell.arms[arm], max(width_m, _LEAST_WIDTH_M)
     field = DistanceField.empty(cell).with_boxes(fixed_boxes(cell, arm, measured_rad)).with_points(points_m)
     checker = CollisionChecker(ArmModel(arm, mount), cell.workspace, Surroundings(field, field), width_m)
-    path = connect(off_stops(measured_rad[arm]), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)
+    path = connect(off_stops(measured_rad[arm], mount), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)
     if path is None:
         raise PlanningError(
             f"The {arm} arm finds no free way to where the camera sees it.",

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cell_parts import Workspace
+from core.cell_parts import ArmMount, Workspace
 from core.transforms import Matrix, apply, invert
 from grasping.planning.arm_model import COVER, ArmModel, Placement, in_frame_boxes, may_touch
 from grasping.planning.obstacles import DistanceField, down_to_table
-from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
+from hardware.arms.standing import beyond_limits
+from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, joint_limits
 from hardware.robot.kinematics import T_LINK6_TCP
 from perception.row_keys import row_keys
 
@@ -24,8 +25,6 @@ GRASP_TABLE_CLEARANCE_M = 0.003
 #: What is held is carried as this many points at most, each a ball of this radius [m].
 _HELD_POINTS = 40
 HELD_RADIUS_M = 0.010
-#: The arm tells its joints in steps of 0.001 degree.
-_AT_STOP_RAD = 1e-4
 #: Configurations checked at once: bounds memory.
 _BATCH = 2000
 
@@ -141,10 +140,10 @@ class CollisionChecker:
         return clear
 
 
-def off_stops(joints_rad: NDArray[np.float64]) -> NDArray[np.float64]:
+def off_stops(joints_rad: NDArray[np.float64], mount: ArmMount) -> NDArray[np.float64]:
     """The joints (6,) of an arm that rests at a stop, which rounding puts a little beyond it; others as they are."""
-    within = np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
-    return within if np.abs(within - joints_rad).max() < _AT_STOP_RAD else joints_rad
+    limits_rad = joint_limits(np.array(mount.zero_offset_rad))
+    return joints_rad if beyond_limits(joints_rad, limits_rad).any() else np.clip(joints_rad, *limits_rad)
 
 
 def inside(tools_m: NDArray, workspace: Workspace) -> NDArray[np.bool_]:

@@ -45,9 +45,9 @@ class GraspPlan:
 
     measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe. What moves
     is copied into memory that nobody can write. stopped: what the gate said of candidates that it stopped before.
-    rejections: how many grasps and candidates before it came to nothing, by reason; fates: what became of each grasp
-    that was given, as `candidates.Rejections` tells it. binned_m: (K, 3) where what is held will stand in the bin,
-    world.
+    hindered: which other arms cannot start, and why. rejections: how many grasps and candidates before it came to
+    nothing, by reason; fates: what became of each grasp that was given, as `candidates.Rejections` tells it. binned_m:
+    (K, 3) where what is held will stand in the bin, world.
     """
 
     arm: str
@@ -60,6 +60,7 @@ class GraspPlan:
     candidates_tried: int
     measured_rad: Mapping[str, NDArray[np.float64]]
     stopped: tuple[str, ...] = ()
+    hindered: tuple[str, ...] = ()
     rejections: Mapping[str, int] = field(default_factory=dict)
     fates: tuple[str, ...] = ()
     binned_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))

@@ -20,13 +20,13 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import OrientedBox, stand_in_bin
 from grasping.planning.registry import find_planner
+from grasping.planning.remedies import LATE, MALFORMED, STOPPED, remedy_of
 from grasping.planning.scene_fields import SceneFields
+from grasping.planning.starts import Hindrance, what_hinders
 from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
 _log = logging.getLogger(__name__)
-#: What is counted where candidates were left for want of time.
-LATE = "time ran out"
 #: How far from orthonormal a row's rotation may be (others write float32).
 _ROTATION_SLACK = 1e-3
 #: Grasps looked at together, best first; a plan found among them ends the search.
@@ -104,7 +104,7 @@ class _Search:
         passing: list[OrientedBox],
     ) -> None:
         self.cell, self.seed, self.speed = cell, seed, speed
-        self.joints = {name: off_stops(measured) for name, measured in joints.items()}
+        self.joints = {name: off_stops(measured, cell.arms[name]) for name, measured in joints.items()}
         self.T_world_camera = invert(view.T_camera_world)
         self._binned_m = binned_m
         self.cloud = SceneCloud.from_grasps(grasps, view, cell).with_points(binned_m, BINNED)
@@ -113,11 +113,13 @@ class _Search:
         with np.errstate(invalid="ignore"):
             unit = np.abs(R.transpose(0, 2, 1) @ R - np.eye(3)).max(axis=(1, 2)) < _ROTATION_SLACK
             is_well_formed = np.isfinite(grasps.rows).all(axis=1) & unit & (np.linalg.det(R) > 0)
+            is_well_formed &= grasps.rows[:, WIDTH] >= 0.0
         self.rows, self.numbers = grasps.rows, np.flatnonzero(is_well_formed)
         self.tally = Rejections(len(grasps))
-        self.tally.add("malformed row", np.flatnonzero(~is_well_formed))
+        self.tally.add(MALFORMED, np.flatnonzero(~is_well_formed))
         self.tried = 0
         self.stopped: list[str] = []
+        self.hindered: list[Hindrance] = []
         self._fields = SceneFields(self.cloud, cell, joints, passing, binned_m)
 
     @property
@@ -144,10 +146,10 @@ class _Search:
     def no_plan(self) -> NoPlanError:
         """What came of all that was tried."""
         tally = ", ".join(f"{what} {count}x" for what, count in self.rejections.items()) or "none was given"
-        more_time = ", or allow more time" if LATE in self.rejections else ""
         return NoPlanError(
-            f"None of {len(self.rows)} grasps can be carried out, by either arm and either way round: {tally}.",
-            f"Move the object nearer to an arm or away from its neighbours{more_time}.",
+            f"None of {len(self.rows)} grasps can be carried out, by either arm and either way round: {tally}."
+            + "".join(f" And {one}, so it cannot start." for one in self.hindered),
+            remedy_of(self.tally.fates, self.rejections, self.stopped, _what_frees(self.hindered)),
             self.rejections,
             tuple(self.tally.fates),
         )
@@ -161,13 +163,12 @@ class _Search:
         """
         everything = self._fields.everything.items()
         ready = [name for name, here in everything if self._is_free(name, Surroundings(here, here))]
+        self.hindered = [what_hinders(self.cell, name, self.joints) for name in self.arms if name not in ready]
         if not ready:
-            raise PlanningError(
-                "No arm can start from where it is: it touches something, or its tool is outside the workspace.",
-                "Bring the arms to their parked pose by hand (teach mode), then run again.",
-            )
-        for name in set(self.arms) - set(ready):
-            self.tally.counts[f"the {name} arm cannot start from where it is"] += 1
+            causes = "; ".join(map(str, self.hindered))
+            raise PlanningError(f"No arm can start from where it is: {causes}.", _what_frees(self.hindered))
+        for one in self.hindered:
+            self.tally.counts[f"the {one.arm} arm cannot start from where it is"] += 1
         return ready
 
     def _is_free(self, name: str, around: Surroundings) -> bool:
@@ -221,7 +222,7 @@ class _Search:
         if not report.passed:
             _log.info("The gate stopped a plan: %s", "; ".join(report.violations))
             self.stopped.append(report.violations[0])
-            raise NoPathError("stopped by the gate")
+            raise NoPathError(STOPPED)
         arm = self.arms[name]
         self.tally.settle(CHOSEN, [candidate.number])
         T_world_place = arm.place(motions[Phase.PLACE].positions_rad[-1:], 0.0).T_world_tcp[0]
@@ -236,7 +237,13 @@ class _Search:
             candidates_tried=self.tried,
             measured_rad=self.joints,
             stopped=tuple(self.stopped),
+            hindered=tuple(map(str, self.hindered)),
             rejections=self.rejections,
             fates=tuple(self.tally.fates),
             binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell, self._binned_m),
         )
+
+
+def _what_frees(hindered: Iterable[Hindrance]) -> str:
+    """What a person does about arms that cannot start, each thing once."""
+    return " ".join(dict.fromkeys(one.remedy for one in hindered))

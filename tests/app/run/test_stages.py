@@ -16,7 +16,7 @@ from grasping.detection.detector import SPACING
 from grasping.grasp_set import OBJECT, SCORE, GraspSet
 from grasping.planning.grasp_plan import GraspPlan
 from grasping.planning.motion_planner import NoPlanError
-from grasping.planning.planner import LATE
+from grasping.planning.remedies import LATE
 from hardware.cameras.frame import RgbdFrame
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.catalogue.cell_scene import CellState

@@ -204,9 +204,9 @@ def test_an_arm_that_rests_at_a_stop_starts_though_it_reads_a_hair_beyond_it():
         for stop, outward in ((JOINT_LOWER_RAD, -1), (JOINT_UPPER_RAD, 1)):
             beyond = np.zeros(6)
             beyond[joint] = stop[joint] + outward * 1e-8
-            assert off_stops(beyond)[joint] == stop[joint]
+            assert off_stops(beyond, CELL.arms["left"])[joint] == stop[joint]
             beyond[joint] = stop[joint] + outward * np.deg2rad(0.1)
-            assert off_stops(beyond) is beyond
+            assert off_stops(beyond, CELL.arms["left"]) is beyond
 
 
 def test_what_came_to_nothing_is_counted_with_a_plan_and_without(plan):
