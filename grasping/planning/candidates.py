@@ -33,6 +33,7 @@ _HALF_TURN = transform(rotation_z(np.pi))
 CHOSEN, NOT_TRIED, NOT_LOOKED_AT = "chosen", "reachable, not tried", "not looked at"
 #: An arm stands where another object than the grasp's may hide something, or where something passes.
 SHUT_IN = "its arm stands in hidden space"
+FAR = "out of reach"
 #: What may become of a grasp before the search for a path, from the first test on.
 _TESTS = (
     NOT_LOOKED_AT,
@@ -41,7 +42,7 @@ _TESTS = (
     "wider than the gripper",
     "outside the workspace",
     "palm against the object",
-    "out of reach",
+    FAR,
     "collision at the grasp",
     NOT_TRIED,
 )
@@ -66,11 +67,12 @@ class Rejections:
     def settle(self, fate: str, grasps: Iterable[int]) -> None:
         """That these came so far, where they have not come farther; it counts nothing."""
         for number in grasps:
-            if _progress(fate) >= _progress(self.fates[number]):
+            if progress(fate) >= progress(self.fates[number]):
                 self.fates[number] = fate
 
 
-def _progress(fate: str) -> int:
+def progress(fate: str) -> int:
+    """How far a grasp of this fate came: the higher the farther."""
     return _TESTS.index(fate) if fate in _TESTS else len(_TESTS)
 
 
@@ -152,7 +154,7 @@ class Reach:
             return []
         approach, lift, tip = _paths(T, self.arm)
         reached = np.isfinite(approach[..., 0]).all(axis=-1) & np.isfinite(lift[..., 0]).all(axis=-1)
-        rejections.add("out of reach", numbers[~reached.any(axis=1)])
+        rejections.add(FAR, numbers[~reached.any(axis=1)])
         grasp, branch = np.nonzero(reached)
         paths = np.concatenate([approach[reached], lift[reached]], axis=1)
         opening, free = np.zeros(len(grasp)), np.zeros(len(grasp), bool)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from app.run.stages import plan_line
 from core.cell import Cell
 from core.errors import ConfigurationError, PlanningError
 from core.transforms import apply, invert, rotation_z, transform
 from grasping.detection.gripper import PRE_OPEN_MARGINS_M
-from grasping.grasp_set import OBJECT, GraspSet
+from grasping.grasp_set import OBJECT, WIDTH, GraspSet
 from grasping.planning.arm_model import COVER, ArmModel
 from grasping.planning.candidates import CHOSEN, NOT_LOOKED_AT, NOT_TRIED, SHUT_IN
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
@@ -23,6 +24,7 @@ from grasping.planning.paths import (
     time_path,
 )
 from grasping.planning.planner import plan_grasp
+from grasping.planning.remedies import LATE, STOPPED, remedy_of
 from grasping.scene_cloud import SceneCloud
 from hardware.robot.description import (
     JOINT_LOWER_RAD,
@@ -196,6 +198,51 @@ def test_rows_that_are_no_grasps_are_left_out():
     assert plan_for(mixed).gate.passed
 
 
+@pytest.mark.parametrize("width_m", [-0.02, -1e-9, np.nan, np.inf])
+def test_a_width_that_is_none_reaches_no_gate(width_m: float):
+    good = scene(GLASS)
+    rows = good.rows.copy()
+    rows[:, WIDTH] = width_m
+    with pytest.raises(NoPlanError, match=f"malformed row {len(rows)}x") as refusal:
+        plan_for(GraspSet(rows, good.cloud_m, good.labels, "test"))
+    assert "--detector" in refusal.value.remedy and set(refusal.value.rejections) == {"malformed row"}
+
+
+def test_the_remedy_is_for_what_most_grasps_came_to():
+    def remedy(grasps: GraspSet, cell: Cell = CELL, **options) -> str:
+        with pytest.raises(NoPlanError) as refusal:
+            plan_for(grasps, cell, **options)
+        return refusal.value.remedy
+
+    good = scene(GLASS)
+    wide = good.rows.copy()
+    wide[:, WIDTH] = 0.12
+    low = CELL.workspace.model_copy(update={"tool_z_m": (0.3, 0.6)})
+    x, y = 0.02, 0.10
+    ring = [(x + 0.065 * np.cos(a), y + 0.065 * np.sin(a), 0.02, 0.30) for a in np.arange(8) * np.pi / 4]
+    told = {
+        "narrower side": remedy(GraspSet(wide, good.cloud_m, good.labels, "test")),
+        "away from its neighbours": remedy(scene((x, y, 0.02, 0.05), *ring, graspable=0)),
+        "widen workspace": remedy(good, CELL.model_copy(update={"workspace": low})),
+        "nearer to an arm": remedy(scene((0.33, 0.58, 0.03, 0.06))),
+        "no grasp was given": remedy(good[np.zeros(0, int)]),
+        "more time": remedy(good, budget_s=0.0),
+    }
+    for words, advice in told.items():
+        assert words in advice and advice.endswith(".")
+    assert len(set(told.values())) == len(told)
+
+
+def test_the_commonest_end_of_those_within_reach_tells_and_where_there_are_none_of_all():
+    ends = ["out of reach"] * 9 + ["no way to the bin"] * 2 + ["collision at the grasp"]
+    assert remedy_of(ends, {}, ()).startswith("Empty the bin")
+    assert remedy_of(["out of reach", "wider than the gripper"] + ["malformed row"] * 2, {}, ()).endswith("--detector.")
+    assert "allow more time" in remedy_of(["out of reach"], {LATE: 1}, ())
+    gated = remedy_of([STOPPED, STOPPED, "out of reach"], {}, ["lift at 0.10 s: link5 meets object"])
+    assert "lift at 0.10 s: link5 meets object" in gated
+    assert remedy_of([NOT_LOOKED_AT], {}, (), "Free the left arm.") == "Free the left arm."
+
+
 def test_an_arm_that_rests_at_a_stop_starts_though_it_reads_a_hair_beyond_it():
     parked = PARKED["left"].copy()
     parked[1:3] = -1e-8, 1e-8
@@ -232,8 +279,26 @@ def test_each_grasp_is_told_what_became_of_it_with_a_plan_and_without(plan):
 
 def test_arms_that_touch_something_do_not_start():
     lying = np.array([0.0, 2.2, -0.3, 0.0, 0.0, 0.0])
-    with pytest.raises(PlanningError, match="No arm can start"):
+    with pytest.raises(PlanningError, match="No arm can start") as refusal:
         plan_for(scene(GLASS), joints={name: lying for name in CELL.arms})
+    assert "the left arm touches the table; the right arm touches the table" in refusal.value.cause
+    assert "the left arm" in refusal.value.remedy and "the right arm" in refusal.value.remedy
+
+
+def test_an_arm_that_cannot_start_leaves_the_pick_to_the_other_and_that_is_told():
+    sagged = PARK_JOINTS.copy()
+    sagged[1] = -np.deg2rad(0.4)
+    found = plan_for(scene(GLASS), joints=PARKED | {"left": sagged})
+    assert found.arm == "right" and found.hindered == ("the left arm stands 0.4° beyond joint 2's stop",)
+    assert "0.4° beyond joint 2's stop, so it cannot start" in plan_line(found)
+    stood_in = (*np.round(tool_of_parked("left")[:2], 2), 0.05, 0.35)
+    with pytest.raises(PlanningError, match="left arm touches something that was seen") as refusal:
+        plan_for(scene(stood_in, (0.33, 0.58, 0.03, 0.06), graspable=1))
+    assert "so it cannot start" in refusal.value.cause
+
+
+def tool_of_parked(arm: str) -> np.ndarray:
+    return (CELL.arms[arm].T_world_base @ forward_kinematics(PARK_JOINTS))[:3, 3]
 
 
 def test_an_arm_that_stands_in_what_another_object_hides_goes_for_no_other():

@@ -38,7 +38,7 @@ def test_an_arm_is_switched_on_up_to_a_degree_beyond_a_stop_and_comes_within(bui
 def test_an_arm_farther_beyond_a_stop_is_refused_before_it_has_power_and_says_how_it_is_freed(build) -> None:
     cell = build(joints=beyond(2.3))
     cell.arm.connect()
-    with pytest.raises(ArmError, match="left arm stands 2.3° beyond joint 2's stop") as refusal:
+    with pytest.raises(ArmError, match=r"left arm stands 2\.3° beyond joint 2's stop") as refusal:
         cell.arm.enable()
     for step in ("Support the left arm", "teach mode", "joint 2 to between 0°", "by hand"):
         assert step in refusal.value.remedy
