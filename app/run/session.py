@@ -11,6 +11,7 @@ from secrets import randbelow
 from typing import TypeVar
 
 from app.arm_look.arm_proof import ArmProof
+from app.arm_look.arm_starts import prepare_starts
 from app.events import TrialBegin, TrialEnd
 from app.labels.labelling import Labelling
 from app.run.held_object import empty_hands
@@ -91,7 +92,7 @@ class Session:
         is logged at the scene's end.
 
         Raises:
-            ArmError: before there is a row: a hand holds something and nobody is asked.
+            ArmError: before there is a row: a hand holds something and nobody is asked, or an arm cannot start.
             VitroError: after the row is complete, when the cell needs a person before the next trial.
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
@@ -185,6 +186,7 @@ class Session:
     def _pick(self, row: TrialRecord, trials: list[Trial], beside: PlanningProcess | None) -> None:
         """One more trial, with overlap as many as follow on from its picture, which are added to the scene's `trials`
         however they ended; raises as `run_scene`."""
+        prepare_starts(self.world, self.pipeline.cell, self.operator, self.in_bin.points_m)
         ended: list[TrialRecord] = []
         numbers = count(len(trials) + 1)
         if self.overlap:

@@ -23,7 +23,8 @@ def told_beyond(joints_rad: NDArray[np.float64], limits_rad: JointLimits) -> str
     """In words: the joint (of (6,)) that stands farthest beyond its stop, and by how much; '' where none does."""
     out_rad = beyond_limits(joints_rad, limits_rad)
     joint = int(np.argmax(out_rad))
-    return f"{np.rad2deg(out_rad[joint]):.1f}° beyond joint {joint + 1}'s stop" if out_rad[joint] else ""
+    out_deg = np.rad2deg(out_rad[joint])
+    return f"{out_deg:.{1 if out_deg >= 0.1 else 2}f}° beyond joint {joint + 1}'s stop" if out_deg else ""
 
 
 def freeing(joints_rad: NDArray[np.float64], limits_rad: JointLimits, arm: str) -> str:
