@@ -9,7 +9,7 @@ from core.cell import Cell
 from core.errors import ArmError, PlanningError
 from grasping.execution import MotionStopped, demand_arrival
 from grasping.planning.grasp_plan import Phase
-from grasping.planning.starts import WayBack, hindrances, plan_way_back
+from grasping.planning.starts import WayBack, hindrances, plan_way_back, what_frees
 from hardware.arms.arm import measured_joints
 from hardware.arms.standing import demand_near_limits, freeing, told_beyond
 from hardware.robot.description import joint_limits
@@ -44,11 +44,8 @@ def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArr
             _lead_back(back, world, cell, operator)
     hindered = hindrances(cell, measured_joints(world.arms))
     if len(hindered) == len(world.arms):
-        causes, remedies = (
-            "; ".join(map(str, hindered.values())),
-            dict.fromkeys(one.remedy for one in hindered.values()),
-        )
-        raise ArmError(f"No arm can start from where it is: {causes}.", " ".join(remedies))
+        causes = "; ".join(map(str, hindered.values()))
+        raise ArmError(f"No arm can start from where it is: {causes}.", what_frees(hindered.values()))
     for one in hindered.values():
         operator.console.say(f"    [yellow]![/] {one}, so it cannot start; the other goes on. {one.remedy}")
 

@@ -22,7 +22,7 @@ from grasping.planning.obstacles import OrientedBox, stand_in_bin
 from grasping.planning.registry import find_planner
 from grasping.planning.remedies import LATE, MALFORMED, STOPPED, remedy_of
 from grasping.planning.scene_fields import SceneFields
-from grasping.planning.starts import Hindrance, what_hinders
+from grasping.planning.starts import Hindrance, what_frees, what_hinders
 from grasping.scene_cloud import BINNED, SceneCloud
 from perception.depth_types import TableView
 
@@ -149,7 +149,7 @@ class _Search:
         return NoPlanError(
             f"None of {len(self.rows)} grasps can be carried out, by either arm and either way round: {tally}."
             + "".join(f" And {one}, so it cannot start." for one in self.hindered),
-            remedy_of(self.tally.fates, self.rejections, self.stopped, _what_frees(self.hindered)),
+            remedy_of(self.tally.fates, self.rejections, self.stopped, what_frees(self.hindered)),
             self.rejections,
             tuple(self.tally.fates),
         )
@@ -166,7 +166,7 @@ class _Search:
         self.hindered = [what_hinders(self.cell, name, self.joints) for name in self.arms if name not in ready]
         if not ready:
             causes = "; ".join(map(str, self.hindered))
-            raise PlanningError(f"No arm can start from where it is: {causes}.", _what_frees(self.hindered))
+            raise PlanningError(f"No arm can start from where it is: {causes}.", what_frees(self.hindered))
         for one in self.hindered:
             self.tally.counts[f"the {one.arm} arm cannot start from where it is"] += 1
         return ready
@@ -242,8 +242,3 @@ class _Search:
             fates=tuple(self.tally.fates),
             binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell, self._binned_m),
         )
-
-
-def _what_frees(hindered: Iterable[Hindrance]) -> str:
-    """What a person does about arms that cannot start, each thing once."""
-    return " ".join(dict.fromkeys(one.remedy for one in hindered))

@@ -1,7 +1,7 @@
 """Whether an arm can start from where it stands, by what is known without a picture; what hinders it, and the way back
 within its limits."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +111,11 @@ def what_hinders(cell: Cell, name: str, joints_rad: StandingArms) -> Hindrance:
         if holds():
             return Hindrance(name, what, f"{remedy}{by_hand}")
     return Hindrance(name, "touches something that was seen", f"Take what stands at it out of the cell. Or: {by_hand}")
+
+
+def what_frees(hindered: Iterable[Hindrance]) -> str:
+    """What a person does about arms that cannot start, each thing once."""
+    return " ".join(dict.fromkeys(one.remedy for one in hindered))
 
 
 def _causes(cell: Cell, name: str, joints_rad: StandingArms) -> Iterator[tuple[str, str, Callable[[], bool]]]:

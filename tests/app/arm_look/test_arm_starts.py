@@ -231,3 +231,11 @@ def test_an_arm_that_is_not_ready_is_named_before_a_picture(
         bench.run()
     assert remedy in refusal.value.remedy and bench.pictures == 0 and not bench.rows
     np.testing.assert_allclose(bench.world.arms["right"].state().joints_rad, before, atol=np.deg2rad(0.05))
+
+
+def test_an_arm_without_power_is_named_before_a_picture(bench: Bench) -> None:
+    bench.world.emulators["left"]._set_enabled(slice(None), False)
+    bench.world.clock.sleep(0.1)
+    with pytest.raises(ArmError, match="left arm's motors are off"):
+        bench.run()
+    assert bench.pictures == 0 and not bench.rows
