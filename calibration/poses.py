@@ -16,11 +16,10 @@ from core.transforms import Matrix, invert, transform
 from grasping.planning.arm_model import ArmModel
 from grasping.planning.collision import CollisionChecker, Held, Surroundings, off_stops
 from grasping.planning.gate.check import check_transit
-from grasping.planning.grasp_plan import GateReport, Phase
+from grasping.planning.grasp_plan import CheckedMotion, Phase
 from grasping.planning.obstacles import DistanceField
 from grasping.planning.paths import connect, smooth, time_path
 from grasping.planning.scene_fields import fixed_boxes
-from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 from hardware.robot.kinematics import forward_kinematics
 
@@ -130,10 +129,8 @@ def _features(T_camera_board: Matrix, k: Intrinsics) -> NDArray[np.float64]:
     return np.concatenate([turn, 0.7 * place, 0.7 * depth], axis=1)
 
 
-def plan_move(
-    scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, seed: int
-) -> tuple[JointTrajectory, GateReport]:
-    """A motion of the arm with its board from where it is, and that the gate passed it.
+def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, seed: int) -> CheckedMotion:
+    """A motion of the arm with its board from where it is, which the gate passed.
 
     Raises:
         PlanningError: no free path in time, or the gate refuses it.
@@ -155,4 +152,4 @@ def plan_move(
     )
     if not report.passed:
         raise PlanningError(f"The gate refuses the way to this view: {report.violations[0]}.", "Another is tried.")
-    return motion, report
+    return CheckedMotion(scene.arm, motion, PLATE_M, scene.measured_rad, report)

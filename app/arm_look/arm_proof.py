@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.run.look import Joints, Looker, require_fresh
 from app.run.operator import Operator
-from calibration.looks.arm_look import LookMotion, plan_look
+from calibration.looks.arm_look import plan_look
 from calibration.looks.shared_look import SharedLook, share
 from core.cell import Cell
 from core.errors import ArmError, CalibrationError, PlanningError
@@ -16,7 +16,7 @@ from core.image import RgbdImage
 from core.transforms import Matrix
 from grasping.execution import MotionStopped, demand_arrival
 from grasping.grasp_set import GraspSet
-from grasping.planning.grasp_plan import Phase
+from grasping.planning.grasp_plan import CheckedMotion, Phase
 from grasping.planning.overlap.time_line import REST_S
 from grasping.scene_cloud import SceneCloud
 from hardware.arms.arm import TrackingReport, measured_joints
@@ -126,7 +126,7 @@ class ArmProof:
         self.said[name] = what
         self._operator.console.say(f"    {what}")
 
-    def _send(self, look: SharedLook, motions: Sequence[LookMotion], begun_rad: Joints) -> None:
+    def _send(self, look: SharedLook, motions: Sequence[CheckedMotion], begun_rad: Joints) -> None:
         """begun_rad: where every arm is to stand now."""
         should_stop, arms = self._operator.interrupts.should_stop, {name: self._world.arms[name] for name in look.arms}
         if should_stop():

@@ -1,17 +1,17 @@
 """An arm shows its board, view by view: proposed, approved, driven, seen, kept or refused with the reason."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arm_look.gated_drive import drive
 from app.calibrate.rig import Rig
 from app.calibrate.samples import Samples
 from app.events import BoardLook, Listener, MoveProposed, PictureTold, SessionProgress, ViewRefused, ViewsChange
 from app.question import Question
-from app.run.look import require_fresh
 from app.run.operator import Operator
 from calibration.board import Board
 from calibration.board_view import board_view
@@ -24,8 +24,8 @@ from core.errors import ArmError, CalibrationError, PerceptionError, PlanningErr
 from core.image import Intrinsics
 from core.transforms import Matrix
 from grasping.execution import MotionStopped
-from grasping.planning.grasp_plan import GateReport
-from hardware.arms.arm import Arm, ArmState, measured_joints
+from grasping.planning.grasp_plan import CheckedMotion
+from hardware.arms.arm import ArmState, measured_joints
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
 from perception.depth_types import SeenTag
@@ -70,9 +70,9 @@ class Sampling:
             KeyboardInterrupt: the person quits or stops it.
         """
         scene = self.scene(arm, board)
-        motion, gate = plan_move(scene, goal_rad, self.speed, self.seed)
-        self.approve(scene, motion)
-        self.drive(scene, motion, gate)
+        motion = plan_move(scene, goal_rad, self.speed, self.seed)
+        self.approve(scene, motion.way)
+        self.drive(motion)
 
     def approve(self, scene: BoardScene, motion: JointTrajectory, then: str = "") -> None:
         """Asks the person about a motion, and about what the arm does at its end.
@@ -89,18 +89,9 @@ class Sampling:
             if (reply := operator.reply(question)).key == "n":
                 raise PlanningError(f"Another view was asked for by {reply.by}.", "Another is tried.")
 
-    def drive(
-        self, scene: BoardScene, motion: JointTrajectory, gate: GateReport, feels: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Drives an approved motion that the gate passed in a scene until it ends or `feels`.
-
-        Raises:
-            ArmError: an arm moved meanwhile, or does not follow.
-            KeyboardInterrupt: the person stops it.
-        """
-        require_fresh(gate, scene.measured_rad, self.scene(scene.arm, scene.board).measured_rad)
-        with self._motion(scene.arm) as driven:
-            driven.follow(motion, lambda: self.operator.interrupts.should_stop() or feels())
+    def drive(self, motion: CheckedMotion, feels: Callable[[], bool] = lambda: False) -> None:
+        """Drives an approved motion until it ends or `feels`; raises as the function of that name."""
+        drive(self.rig.world, self.operator, motion, feels)
 
     def confirm(self, question: str) -> None:
         """Waits for a person, whom --yes stands for, to say that the cell is ready for what moves next.
@@ -113,15 +104,10 @@ class Sampling:
 
     def grip(self, arm: str, width_m: float, force_n: float) -> ArmState:
         """Moves a gripper, which Ctrl-C stops as it stops an arm; raises as `drive`."""
-        with self._motion(arm) as driven:
-            return driven.grip(width_m, force_n)
-
-    @contextmanager
-    def _motion(self, arm: str) -> Iterator[Arm]:
         driven = self.rig.world.arms[arm]
         try:
             with self.operator.motion(driven):
-                yield driven
+                return driven.grip(width_m, force_n)
         except MotionStopped as stop:
             raise KeyboardInterrupt from stop
 

@@ -13,7 +13,7 @@ from grasping.planning.arm_model import ArmModel
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate.check import check_transit
 from grasping.planning.gate.model import GateWorld
-from grasping.planning.grasp_plan import GateReport, Phase, seal_of
+from grasping.planning.grasp_plan import CheckedMotion, Phase
 from grasping.planning.obstacles import DistanceField
 from grasping.planning.paths import connect, densify, smooth, time_path
 from grasping.planning.scene_fields import fixed_boxes
@@ -36,26 +36,6 @@ _LEAST_WIDTH_M = 0.003
 
 
 @dataclass(frozen=True)
-class LookMotion:
-    """One way of an arm that shows itself, and the gate's word on it: begun where every arm's joints (6,) are as
-    `measured_rad`, with the fingers `width_m` apart."""
-
-    arm: str
-    way: JointTrajectory
-    width_m: float
-    measured_rad: Mapping[str, NDArray[np.float64]]
-    gate: GateReport
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether this is what the gate passed."""
-        ways = {Phase.TRANSIT: self.way}
-        return self.gate.passed and self.gate.seal == seal_of(
-            self.arm, ways, np.eye(4), self.width_m, self.measured_rad
-        )
-
-
-@dataclass(frozen=True)
 class ArmLook:
     """Out to where the camera sees the arm, and the same way back.
 
@@ -63,8 +43,8 @@ class ArmLook:
     joint stands 10 degrees from what it reports.
     """
 
-    out: LookMotion
-    back: LookMotion
+    out: CheckedMotion
+    back: CheckedMotion
     taken_m: NDArray[np.float64]
 
     @property
@@ -105,9 +85,9 @@ def plan_look(
         )
     way = time_path(smooth(path, checker.all_free), Phase.TRANSIT).slowed(_SPEED)
 
-    def judge(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> LookMotion:
+    def judge(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> CheckedMotion:
         gate = check_transit(cell, way, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m)
-        return LookMotion(arm, way, width_m, begun_rad, gate)
+        return CheckedMotion(arm, way, width_m, begun_rad, gate)
 
     out, back = judge(way, measured_rad), judge(_reversed(way), {**measured_rad, arm: way.positions_rad[-1]})
     world = GateWorld(cell, arm, measured_rad, points_m)

@@ -40,6 +40,26 @@ class GateReport:
 
 
 @dataclass(frozen=True)
+class CheckedMotion:
+    """One motion of one arm through free space, and the gate's word on it: begun where every arm's joints (6,) are as
+    `measured_rad`, with the fingers `width_m` apart."""
+
+    arm: str
+    way: JointTrajectory
+    width_m: float
+    measured_rad: Mapping[str, NDArray[np.float64]]
+    gate: GateReport
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this is what the gate passed."""
+        ways = {Phase.TRANSIT: self.way}
+        return self.gate.passed and self.gate.seal == seal_of(
+            self.arm, ways, np.eye(4), self.width_m, self.measured_rad
+        )
+
+
+@dataclass(frozen=True)
 class GraspPlan:
     """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first.
 

@@ -13,6 +13,7 @@ from core.errors import ArmError, PlanningError
 from core.transforms import invert
 from grasping.planning.gate.check import check_touch
 from grasping.planning.gate.paths import TOUCH_DEPTH_M, TOUCH_SLOW_M, TOUCH_WIDTH_M
+from grasping.planning.grasp_plan import CheckedMotion
 from grasping.planning.inverse_kinematics import follow
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import PARK_JOINTS
@@ -120,7 +121,7 @@ def _sink(sampling: Sampling, arm: str, motion: JointTrajectory, feels: Callable
         raise PlanningError(f"The gate refuses to touch there: {report.violations[0]}.", "Another place is tried.")
     sampling.approve(scene, motion, " down until it feels the table, and up again")
     try:
-        sampling.drive(scene, motion, report, feels)
+        sampling.drive(CheckedMotion(arm, motion, TOUCH_WIDTH_M, scene.measured_rad, report), feels)
     except KeyboardInterrupt:
         sampling.operator.console.say(
             f"  The {arm} arm holds low over the table or on it, from where it plans no way: hold it, switch its power "
@@ -140,7 +141,7 @@ def _rise(sampling: Sampling, arm: str, down_rad: NDArray[np.float64]) -> None:
         motion = _time_path(up_rad, np.full(len(up_rad) - 1, speed_m_s))
         report = check_touch(sampling.cell, motion, arm=arm, measured=scene.measured_rad)
         if report.passed:
-            sampling.drive(scene, motion, report)
+            sampling.drive(CheckedMotion(arm, motion, TOUCH_WIDTH_M, scene.measured_rad, report))
             return
     raise ArmError(
         f"The {arm} arm stands on the table, and the gate refuses its way up: {report.violations[0]}.",
