@@ -1,7 +1,7 @@
 """Looking at the scene: pictures that are fresh when they are taken, and a second look where the first is old."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from core.cell import Cell
 from core.errors import ArmError, CameraError, PerceptionError, PlanningError
 from grasping.planning.grasp_plan import GateReport
+from hardware.arms.arm import measured_joints
 from hardware.cameras.frame import RgbdFrame
 from hardware.world import World
+from perception.arms.in_view import ArmInView, arms_in_view
 from perception.depth_types import TableView
 from perception.objects.masks import object_region
 from perception.scene_change import pixel_change, tag_change
@@ -65,7 +67,14 @@ class Looker:
         self._seen_s = self._stamp_s = float("-inf")
 
     def read(self) -> RgbdFrame:
-        """The next picture of the scene, exposed after this call; raises as `picture`."""
+        """The next picture of the scene, exposed after this call.
+
+        Raises:
+            ArmError: an arm stands before it; no picture is taken. Or as `Arm.state`.
+            CameraError: as `picture`.
+        """
+        if hiding := arms_in_view(self._cell, self._world.camera.intrinsics, measured_joints(self._world.arms)):
+            raise _in_the_way(hiding)
         frame = self.picture()
         self._seen_s, self._stamp_s = time.monotonic(), frame.stamp_s
         return frame
@@ -117,3 +126,14 @@ class Looker:
                 "Keep hands and things out of the cell until the arm is back, and its light as it is; start again.",
             )
         return f"the scene, looked at again after {age_s:.0f} s, is unchanged"
+
+
+def _in_the_way(hiding: Sequence[ArmInView]) -> ArmError:
+    """What lies on the table is not known, so no arm is led over it but at a person's word (`app.arm_look.parking`)."""
+    arms = " and the ".join(one.arm for one in hiding)
+    which, they = ("arms", "them") if len(hiding) > 1 else ("arm", "it")
+    return ArmError(
+        f"No picture is taken, for {'; '.join(map(str, hiding))}. Nothing moves.",
+        f"Start again without --yes: you are asked whether the {arms} {which} may go to the parked pose. Or bring "
+        f"{they} to the parked pose by hand (teach mode, or hold {they} and switch the power off).",
+    )

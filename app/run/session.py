@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from app.arm_look.arm_proof import ArmProof
 from app.arm_look.arm_starts import prepare_starts
+from app.arm_look.parking import clear_view
 from app.events import TrialBegin, TrialEnd
 from app.labels.labelling import Labelling
 from app.run.held_object import empty_hands
@@ -92,13 +93,14 @@ class Session:
         is logged at the scene's end.
 
         Raises:
-            ArmError: before there is a row: a hand holds something and nobody is asked, or an arm cannot start.
+            ArmError: before there is a row: a hand holds something and nobody is asked; an arm cannot start, or park.
             VitroError: after the row is complete, when the cell needs a person before the next trial.
             KeyboardInterrupt: after the row is complete, when a person stopped the trial.
         """
         strokes_m = {name: mount.gripper_stroke_m for name, mount in self.pipeline.cell.arms.items()}
         last = self.log.newest(self.pipeline.cell.name, self.world.name)
         empty_hands(self.world, self.operator, strokes_m, last)
+        clear_view(self.world, self.pipeline.cell, self.operator)
         if self.world.is_real:
             lay(self.world, self.operator)
         self.in_bin.clear()

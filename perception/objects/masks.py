@@ -134,10 +134,12 @@ def arms_depth(
     intrinsics: Intrinsics,
     arm_joints: Mapping[str, NDArray[np.float64]],
     mirrored: bool = False,
+    margin_m: float = ARM_MARGIN_M,
 ) -> NDArray[np.float64]:
     """(H, W) how far away [m] the arms of `arms_mask` are at least, NaN where none is seen.
 
-    mirrored: not the arms, but what would be seen of them in a table that is a mirror.
+    mirrored: not the arms, but what would be seen of them in a table that is a mirror. margin_m: by which they are
+    swollen.
     """
     entry_m = np.full((intrinsics.height, intrinsics.width), np.nan)
     T_camera_world = view.T_camera_world @ np.diag([1.0, 1.0, -1.0, 1.0]) if mirrored else view.T_camera_world
@@ -152,7 +154,7 @@ def arms_depth(
             for shape in shapes:
                 T = T_camera_base @ closed[link] @ transform(translation_m=slide / 2) @ shape.T_link_shape
                 along = np.abs(shape.T_link_shape[:3, :3].T @ slide) / 2
-                box = Box(T, shape.half_extents_m + along + ARM_MARGIN_M)
+                box = Box(T, shape.half_extents_m + along + margin_m)
                 entry_m = np.fmin(entry_m, _entry_depth(box, intrinsics))
     return entry_m
 

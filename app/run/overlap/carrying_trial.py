@@ -27,7 +27,8 @@ _NOTHING_M: NDArray[np.float64] = np.zeros((0, 3))
 class CarryingTrial(LiveTrial):
     """As a `LiveTrial`, but what it has lifted stays in the air, until `clear` or another trial's `lift_beside`.
 
-    Pictures are taken only while both arms are parked: what is reached for meanwhile was seen in the picture before.
+    Pictures are taken only while both arms are parked or out of the table's view: what is reached for meanwhile was
+    seen in the picture before.
     beside: plans what comes after while this trial's arm moves; None: only once it has lifted.
     """
 
