@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.run.look import require_fresh
+from app.arm_look.gated_drive import drive
 from app.run.operator import Operator
 from core.cell import Cell
-from core.errors import ArmError, PlanningError
-from grasping.execution import MotionStopped, demand_arrival
-from grasping.planning.grasp_plan import Phase
-from grasping.planning.starts import WayBack, hindrances, plan_way_back, what_frees
+from core.errors import ArmError
+from grasping.planning.grasp_plan import CheckedMotion
+from grasping.planning.starts import hindrances, plan_way_back, what_frees
 from hardware.arms.arm import measured_joints
 from hardware.arms.standing import demand_near_limits, freeing, told_beyond
 from hardware.robot.description import joint_limits
@@ -50,23 +49,17 @@ def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArr
         operator.console.say(f"    [yellow]![/] {one}, so it cannot start; the other goes on. {one.remedy}")
 
 
-def _lead_back(back: WayBack, world: World, cell: Cell, operator: Operator) -> None:
-    arm = world.arms[back.arm]
+def _lead_back(back: CheckedMotion, world: World, cell: Cell, operator: Operator) -> None:
+    limits_rad = joint_limits(np.array(cell.arms[back.arm].zero_offset_rad))
+    beyond = told_beyond(back.measured_rad[back.arm], limits_rad)
     if not operator.assume_yes:
-        question = f"The {back.arm} arm stands {back.beyond}. Lead it slowly back?"
+        question = f"The {back.arm} arm stands {beyond}. Lead it slowly back?"
         operator.ask(question, {"y": "lead it back", "q": "quit, leave it there"})
-    require_fresh(back.gate, back.measured_rad, measured_joints(world.arms))
-    if not back.is_sealed:
-        raise PlanningError("The way back is not the one that the gate passed. It is not sent.", "Start again.")
-    try:
-        with operator.motion(arm):
-            demand_arrival(back.arm, Phase.TRANSIT, arm.follow(back.way, operator.interrupts.should_stop))
-    except MotionStopped:
-        raise KeyboardInterrupt from None
-    joints_rad, limits_rad = arm.state().joints_rad, joint_limits(np.array(cell.arms[back.arm].zero_offset_rad))
+    drive(world, operator, back)
+    joints_rad = world.arms[back.arm].state().joints_rad
     if still := told_beyond(joints_rad, limits_rad):
         raise ArmError(
-            f"The {back.arm} arm stood {back.beyond}, was led back, and now stands {still}.",
+            f"The {back.arm} arm stood {beyond}, was led back, and now stands {still}.",
             freeing(joints_rad, limits_rad, back.arm),
         )
-    operator.console.say(f"    the {back.arm} arm stood {back.beyond} and was led back")
+    operator.console.say(f"    the {back.arm} arm stood {beyond} and was led back")

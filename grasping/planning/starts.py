@@ -11,7 +11,7 @@ from core.cell import Cell
 from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside, off_stops
 from grasping.planning.gate.check import check_transit
-from grasping.planning.grasp_plan import GateReport, Phase, seal_of
+from grasping.planning.grasp_plan import CheckedMotion
 from grasping.planning.obstacles import DistanceField, bin_boxes
 from grasping.planning.scene_fields import ASSUMED_WIDTH_M, fixed_boxes
 from hardware.arms.standing import beyond_limits, freeing, told_beyond
@@ -40,29 +40,9 @@ class Hindrance:
         return f"the {self.arm} arm {self.what}"
 
 
-@dataclass(frozen=True)
-class WayBack:
-    """Back within its limits, of an arm that stands a little beyond, and the gate's word on it: begun where every arm's
-    joints (6,) are as `measured_rad`, with the fingers `width_m` apart. beyond: by how much and where, in words."""
-
-    arm: str
-    beyond: str
-    way: JointTrajectory
-    width_m: float
-    measured_rad: StandingArms
-    gate: GateReport
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether this is what the gate passed."""
-        ways = {Phase.TRANSIT: self.way}
-        seal = seal_of(self.arm, ways, np.eye(4), self.width_m, self.measured_rad)
-        return self.gate.passed and self.gate.seal == seal
-
-
 def plan_way_back(
     cell: Cell, arm: str, joints_rad: StandingArms, width_m: float, points_m: NDArray[np.float64]
-) -> WayBack | None:
+) -> CheckedMotion | None:
     """The way of an arm that stands beyond a limit; None of one that does not.
 
     Args:
@@ -80,7 +60,7 @@ def plan_way_back(
     gate = check_transit(
         cell, way, arm=arm, width_m=width_m, measured=measured_rad, other_points_m=points_m, leads_back=True
     )
-    return WayBack(arm, told_beyond(here_rad, limits_rad), way, width_m, measured_rad, gate)
+    return CheckedMotion(arm, way, width_m, measured_rad, gate)
 
 
 def _eased(start_rad: NDArray[np.float64], goal_rad: NDArray[np.float64]) -> JointTrajectory:

