@@ -26,7 +26,7 @@ from hardware.robot.kinematics import forward_kinematics
 #: The plate is held by a tab this long [m] between the fingers, this thick [m], printed side towards the tool's +y.
 TAB_M, PLATE_M = 0.02, 0.003
 #: Nothing that the arm or the board does may be lower than this [m]: the base is known by a ruler alone.
-_LOWEST_M = 0.05
+LOWEST_M = 0.05
 #: Free distance [m] to all things, for the same reason; and to all that a calibrated arm without its board passes.
 _CLEARANCE_M, _KNOWN_CLEARANCE_M = 0.03, 0.012
 #: The board stays this far from the image's edge [share of its width], is seen from this near and far [m] and this
@@ -56,6 +56,9 @@ class BoardScene:
     intrinsics: Intrinsics
     T_world_camera: Matrix
     measured_rad: Mapping[str, NDArray[np.float64]]
+    #: Between the fingers, and what nothing may be lower than [m].
+    width_m: float = PLATE_M
+    lowest_m: float = LOWEST_M
 
     def checker(self) -> CollisionChecker:
         """Of the arm with its board, as the planner sees it."""
@@ -64,9 +67,9 @@ class BoardScene:
         boxes = [*fixed_boxes(self.cell, self.arm, self.measured_rad), camera]
         field = DistanceField.empty(self.cell).with_boxes(boxes)
         clearance_m = _KNOWN_CLEARANCE_M if self.board is None else _CLEARANCE_M
-        around = Surroundings(field, field, clearance_m, _LOWEST_M)
+        around = Surroundings(field, field, clearance_m, self.lowest_m)
         held = None if self.board is None else Held.from_points(self.board_points_m(), np.eye(4))
-        return CollisionChecker(model, self.cell.workspace, around, PLATE_M, held)
+        return CollisionChecker(model, self.cell.workspace, around, self.width_m, held)
 
     def board_points_m(self) -> NDArray[np.float64]:
         """(K, 3) of the plate, in the tool's frame."""
@@ -138,18 +141,18 @@ def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, se
     checker, start_rad = scene.checker(), off_stops(scene.measured_rad[scene.arm], scene.cell.arms[scene.arm])
     path = connect(start_rad, goal_rad, checker, _SEARCH_S, seed)
     if path is None:
-        raise PlanningError("No free way leads to this view.", "Another is tried; clear the table of all but its tags.")
+        raise PlanningError("No free way leads there.", "Another is tried; clear the table of all but its tags.")
     pieces = smooth(path, checker.all_free)
     motion = time_path(pieces, Phase.TRANSIT).slowed(speed)
     report = check_transit(
         scene.cell,
         motion,
         arm=scene.arm,
-        width_m=PLATE_M,
+        width_m=scene.width_m,
         measured=scene.measured_rad,
         other_points_m=_NOTHING,
         held_points_tcp_m=None if scene.board is None else scene.board_points_m(),
     )
     if not report.passed:
-        raise PlanningError(f"The gate refuses the way to this view: {report.violations[0]}.", "Another is tried.")
-    return CheckedMotion(scene.arm, motion, PLATE_M, scene.measured_rad, report)
+        raise PlanningError(f"The gate refuses the way there: {report.violations[0]}.", "Another is tried.")
+    return CheckedMotion(scene.arm, motion, scene.width_m, scene.measured_rad, report)

@@ -20,7 +20,8 @@ TOGETHER, SHAKE = "hardware.arms.together", "hardware.arms.handshake"
 
 #: What moves without a motion of its own that the gate passed, how far, and why it may.
 UNGATED = {
-    f"{ARM}._prove": "0.4 degrees a joint and back, slowly: nothing else tells a true pose from a false one",
+    f"{ARM}._prove": "0.4 degrees a joint and back, slowly, from beyond a stop up to a degree to it first: "
+    "nothing else tells a true pose from a false one",
     f"{ARM}.hold": "where it was last told to be, again",
     f"{MOTION}:lead_back": "back over what it was just told, to where it is: a blocked arm presses on nothing",
     f"{MOTION}:Follower._brake": "two ticks on along the motion that the gate passed",
@@ -63,6 +64,7 @@ DOORS: Mapping[str, set[str]] = {
     "ArmParamEnquiryAndConfig": {f"{BUS}.enquire_stroke"},
     "_speak": {f"{BUS}._send", f"{BUS}.send_stop", f"{BUS}.send_resume"},
     "send_joints": {f"{ARM}.command"},
+    "_commanded": {f"{ARM}.{method}" for method in ("__init__", "connect", "hold", "command", "_latching")},
     "send_gripper": {f"{ARM}.grip_part", f"{SHAKE}:keep_grip"},
     "send_joint_mode": {f"{ARM}._begin", f"{ARM}.enable", f"{ARM}.hold", f"{SHAKE}:take_control"},
     "send_resume": {f"{ARM}.cut_power"},

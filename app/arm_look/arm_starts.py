@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from app.arm_look.gated_drive import drive
 from app.run.operator import Operator
+from calibration.looks.arm_look import LEAST_WIDTH_M
 from core.cell import Cell
 from core.errors import ArmError
 from grasping.planning.grasp_plan import CheckedMotion
@@ -13,9 +14,6 @@ from hardware.arms.arm import measured_joints
 from hardware.arms.standing import demand_near_limits, freeing, told_beyond
 from hardware.robot.description import joint_limits
 from hardware.world import World
-
-#: The fingers are taken to be open by this at least: closed ones touch [m].
-_LEAST_WIDTH_M = 0.003
 
 
 def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArray[np.float64]) -> None:
@@ -35,7 +33,7 @@ def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArr
     for name, joints_rad in measured_joints(world.arms).items():
         demand_near_limits(joints_rad, joint_limits(np.array(cell.arms[name].zero_offset_rad)), name)
     for name, arm in world.arms.items():
-        width_m = min(max(arm.state().gripper_width_m, _LEAST_WIDTH_M), cell.arms[name].gripper_stroke_m)
+        width_m = min(max(arm.state().gripper_width_m, LEAST_WIDTH_M), cell.arms[name].gripper_stroke_m)
         back = plan_way_back(cell, name, measured_joints(world.arms), width_m, points_m)
         if back is not None and not back.gate.passed:
             operator.console.say(f"    the {name} arm is not led back: {back.gate.violations[0]}")

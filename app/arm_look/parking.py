@@ -3,9 +3,11 @@ person says that nothing lies in its way. What lies on the table is not known ye
 
 from app.arm_look.gated_drive import drive
 from app.run.operator import Operator
+from calibration.looks.arm_look import LEAST_WIDTH_M
 from calibration.poses import BoardScene, plan_move
 from core.cell import Cell
 from core.errors import PlanningError
+from grasping.planning.collision import TABLE_CLEARANCE_M
 from hardware.arms.arm import measured_joints
 from hardware.robot.description import PARK_JOINTS
 from hardware.world import World
@@ -29,12 +31,15 @@ def clear_view(world: World, cell: Cell, operator: Operator) -> None:
         try:
             _park(hiding, world, cell, operator)
         except PlanningError as error:
-            operator.console.error(error)
+            cause = f"The {hiding.arm} arm is not led back to its parked pose: {error.cause}"
+            operator.console.error(PlanningError(cause, "Bring it there by hand (teach mode at its button)."))
 
 
 def _park(hiding: ArmInView, world: World, cell: Cell, operator: Operator) -> None:
-    camera, arm = cell.camera.T_world_camera, hiding.arm
-    scene = BoardScene(cell, arm, None, world.camera.intrinsics, camera, measured_joints(world.arms))
+    arm, joints_rad, stroke_m = hiding.arm, measured_joints(world.arms), cell.arms[hiding.arm].gripper_stroke_m
+    width_m = min(max(world.arms[arm].state().gripper_width_m, LEAST_WIDTH_M), stroke_m)
+    camera = cell.camera.T_world_camera
+    scene = BoardScene(cell, arm, None, world.camera.intrinsics, camera, joints_rad, width_m, TABLE_CLEARANCE_M)
     motion = plan_move(scene, PARK_JOINTS, _SPEED, seed=0)
     text = f"From where it stands {hiding}. Take everything off the table and out of the bin, hands out of the cell."
     operator.ask(text, {"p": f"park the {arm} arm ({motion.way.duration_s:.1f} s)", "q": "quit, leave it there"})

@@ -134,6 +134,6 @@ def _in_the_way(hiding: Sequence[ArmInView]) -> ArmError:
     which, they = ("arms", "them") if len(hiding) > 1 else ("arm", "it")
     return ArmError(
         f"No picture is taken, for {'; '.join(map(str, hiding))}. Nothing moves.",
-        f"Start again without --yes: you are asked whether the {arms} {which} may go to the parked pose. Or bring "
-        f"{they} to the parked pose by hand (teach mode, or hold {they} and switch the power off).",
+        f"Bring {they} to the parked pose by hand (teach mode, or hold {they} and switch the power off). Where there "
+        f"is a free way, a run without --yes asks whether the {arms} {which} may go there.",
     )

@@ -32,7 +32,7 @@ _SPEED, _SEARCH_S = 0.5, 1.5
 #: What an arm may take of the space is looked at so often, as finely as the gate of two arms does.
 _STEP_RAD = np.deg2rad(1.0)
 #: The fingers are taken to be open by this at least: closed ones touch [m].
-_LEAST_WIDTH_M = 0.003
+LEAST_WIDTH_M = 0.003
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def plan_look(
     Raises:
         PlanningError: there is none.
     """
-    mount, width_m = cell.arms[arm], max(width_m, _LEAST_WIDTH_M)
+    mount, width_m = cell.arms[arm], max(width_m, LEAST_WIDTH_M)
     field = DistanceField.empty(cell).with_boxes(fixed_boxes(cell, arm, measured_rad)).with_points(points_m)
     checker = CollisionChecker(ArmModel(arm, mount), cell.workspace, Surroundings(field, field), width_m)
     path = connect(off_stops(measured_rad[arm], mount), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)

@@ -33,11 +33,11 @@ _HALF_TURN = transform(rotation_z(np.pi))
 CHOSEN, NOT_TRIED, NOT_LOOKED_AT = "chosen", "reachable, not tried", "not looked at"
 #: An arm stands where another object than the grasp's may hide something, or where something passes.
 SHUT_IN = "its arm stands in hidden space"
-FAR = "out of reach"
+FAR, MALFORMED = "out of reach", "malformed row"
 #: What may become of a grasp before the search for a path, from the first test on.
 _TESTS = (
     NOT_LOOKED_AT,
-    "malformed row",
+    MALFORMED,
     SHUT_IN,
     "wider than the gripper",
     "outside the workspace",

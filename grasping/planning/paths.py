@@ -19,7 +19,7 @@ from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACC
 #: Share of the arm's speed limit that motions use at most, slowest where fingers come around an object, and of its
 #: acceleration limit, gentler with something in the hand. Both make a motion short, but speed makes arms lag.
 SPEED_SHARE = {Phase.TRANSIT: 0.5, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.5}
-ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.6, Phase.LIFT: 0.7, Phase.PLACE: 0.85, Phase.RETREAT: 0.9}
+ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.6, Phase.LIFT: 0.6, Phase.PLACE: 0.85, Phase.RETREAT: 0.9}
 SAMPLE_S = 0.01
 #: Speeds along a path are those of TOPP-RA, averaged over so long [s]: no acceleration comes or goes at once.
 RAMP_S = 0.04

@@ -12,7 +12,7 @@ from core.errors import ConfigurationError, PlanningError
 from core.transforms import invert
 from grasping.grasp_set import OBJECT, ROTATION, WIDTH, GraspSet
 from grasping.planning.arm_model import ArmModel
-from grasping.planning.candidates import CHOSEN, SHUT_IN, Candidate, Reach, Rejections
+from grasping.planning.candidates import CHOSEN, MALFORMED, SHUT_IN, Candidate, Reach, Rejections
 from grasping.planning.collision import CollisionChecker, Surroundings, off_stops
 from grasping.planning.gate.check import check_motions
 from grasping.planning.gate.numbers import Joints
@@ -20,7 +20,7 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import OrientedBox, stand_in_bin
 from grasping.planning.registry import find_planner
-from grasping.planning.remedies import LATE, MALFORMED, STOPPED, remedy_of
+from grasping.planning.remedies import LATE, STOPPED, remedy_of
 from grasping.planning.scene_fields import SceneFields
 from grasping.planning.starts import Hindrance, what_frees, what_hinders
 from grasping.scene_cloud import BINNED, SceneCloud

@@ -7,11 +7,10 @@ others came to tells, where an arm reaches any.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from grasping.planning.candidates import CHOSEN, FAR, NOT_LOOKED_AT, NOT_TRIED, SHUT_IN, progress
+from grasping.planning.candidates import CHOSEN, FAR, MALFORMED, NOT_LOOKED_AT, NOT_TRIED, SHUT_IN, progress
 
 #: What is counted where candidates were left for want of time, and where the gate refused one's motions.
 LATE, STOPPED = "time ran out", "stopped by the gate"
-MALFORMED = "malformed row"
 _BIN = "Empty the bin and clear what stands beside it"
 _WAY = "Clear what stands between the arm and the object, or above it"
 _REMEDIES = {
@@ -53,4 +52,4 @@ def remedy_of(fates: Sequence[str], rejections: Mapping[str, int], stopped: Sequ
     advice = _REMEDIES.get(commonest, _ANY)
     if commonest == STOPPED and stopped:
         advice = f"The gate said of the first: {stopped[0]}. Clear what is met there, or choose another --planner"
-    return f"{advice}{', or allow more time' if LATE in rejections else ''}."
+    return f"{advice}{', or allow more time' if LATE in rejections else ''}. {hindered}".strip()

@@ -12,7 +12,7 @@ from grasping.planning.arm_model import ArmModel, oriented_boxes
 from grasping.planning.collision import TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside, off_stops
 from grasping.planning.gate.check import check_transit
 from grasping.planning.grasp_plan import CheckedMotion
-from grasping.planning.obstacles import DistanceField, bin_boxes
+from grasping.planning.obstacles import DistanceField, bin_boxes, fixture_boxes
 from grasping.planning.scene_fields import ASSUMED_WIDTH_M, fixed_boxes
 from hardware.arms.standing import beyond_limits, freeing, told_beyond
 from hardware.arms.trajectory import JointTrajectory
@@ -116,6 +116,8 @@ def _causes(cell: Cell, name: str, joints_rad: StandingArms) -> Iterator[tuple[s
     )
     yield "touches itself", "", meets(nothing)
     yield "touches the bin", "Put the bin where the cell file has it. ", meets(nothing.with_boxes(bin_boxes(cell.bin)))
+    stand = nothing.with_boxes(fixture_boxes(cell))
+    yield "touches a fixture or pedestal of the cell", "Put it where the cell file has it. ", meets(stand)
     for other, mount in cell.arms.items():
         if other != name:
             boxes = oriented_boxes(ArmModel(other, mount), joints_rad[other], ASSUMED_WIDTH_M)

@@ -155,21 +155,24 @@ def _problems(motion: JointTrajectory, mount: ArmMount, leads_back: bool = False
             allowed[0], allowed[1:-1] = SAGGED_RAD, np.maximum(out[:-2], _ROUNDING_RAD)
         if (out > allowed).any():
             problems.append(f"a joint leaves its {limits}")
-    # At rest before the first and after the last sample.
+    return [*problems, *_rates(times, positions)]
+
+
+def _rates(times: NDArray, positions: NDArray) -> Iterator[str]:
+    """What is too fast, hard or sharp, from rest before the first sample to rest after the last."""
     step = np.diff(times)
     speed = np.diff(positions, axis=0) / step[:, None]
     between = np.concatenate([step[:1] / 2, (step[:-1] + step[1:]) / 2, step[-1:] / 2])
     change = np.diff(np.concatenate([np.zeros((1, 6)), speed, np.zeros((1, 6))]), axis=0)
     if (fastest := np.abs(speed).max()) > MAX_SPEED_RAD_S * _SLACK:
-        problems.append(f"a joint runs at {fastest:.1f} rad/s, {MAX_SPEED_RAD_S} allowed")
+        yield f"a joint runs at {fastest:.1f} rad/s, {MAX_SPEED_RAD_S} allowed"
     acceleration = change / np.minimum(between, _SPARSEST_S)[:, None]
     if (hardest := np.abs(acceleration).max()) > MAX_ACCELERATION_RAD_S2 * _SLACK:
-        problems.append(f"a joint accelerates at {hardest:.1f} rad/s², {MAX_ACCELERATION_RAD_S2} allowed")
+        yield f"a joint accelerates at {hardest:.1f} rad/s², {MAX_ACCELERATION_RAD_S2} allowed"
     onset = np.diff(np.concatenate([np.zeros((1, 6)), acceleration, np.zeros((1, 6))]), axis=0)
     within = np.minimum(np.concatenate([step[:1], step, step[-1:]]), _SPARSEST_S)
     if (sharpest := np.abs(onset / within[:, None]).max()) > MAX_JERK_RAD_S3 * _SLACK:
-        problems.append(f"a joint jerks at {sharpest:.0f} rad/s³, {MAX_JERK_RAD_S3:.0f} allowed")
-    return problems
+        yield f"a joint jerks at {sharpest:.0f} rad/s³, {MAX_JERK_RAD_S3:.0f} allowed"
 
 
 def _astray(motion: JointTrajectory) -> Iterator[str]:

@@ -238,6 +238,7 @@ def test_the_commonest_end_of_those_within_reach_tells_and_where_there_are_none_
     assert remedy_of(ends, {}, ()).startswith("Empty the bin")
     assert remedy_of(["out of reach", "wider than the gripper"] + ["malformed row"] * 2, {}, ()).endswith("--detector.")
     assert "allow more time" in remedy_of(["out of reach"], {LATE: 1}, ())
+    assert remedy_of(["out of reach"], {}, (), "Free the left arm.").endswith("nearer to an arm. Free the left arm.")
     gated = remedy_of([STOPPED, STOPPED, "out of reach"], {}, ["lift at 0.10 s: link5 meets object"])
     assert "lift at 0.10 s: link5 meets object" in gated
     assert remedy_of([NOT_LOOKED_AT], {}, (), "Free the left arm.") == "Free the left arm."

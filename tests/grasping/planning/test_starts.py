@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.cell_parts import Fixture
 from grasping.planning.gate.model import GateWorld
 from grasping.planning.starts import hindrances, plan_way_back
 from hardware.arms.standing import beyond_limits
 from hardware.robot.description import JOINT_LOWER_RAD, PARK_JOINTS, joint_limits
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.robot import random_joints
+from tests.support.scenes.fixtures import furnished
 from tests.support.scenes.planning import CELL, PARKED
 
 NOTHING = np.zeros((0, 3))
@@ -55,12 +57,20 @@ def test_what_hinders_an_arm_is_named_and_how_it_is_freed(what: str) -> None:
     assert found.what.startswith(what) and str(found).startswith(f"the left arm {what}")
     assert "left arm" in found.remedy and "by hand" in found.remedy
     assert ("Put the bin where the cell file has it" in found.remedy) == ("bin" in what)
+    assert "seen" not in found.what
     if "workspace" in what:
         tool = CELL.arms["left"].T_world_base @ forward_kinematics(joints_rad["left"])
         assert f"{tool[0, 3]:.2f}" in found.what
     else:
         thing = what.split("the ")[-1].replace("touches itself", "left").replace(" arm", "")
         assert any(thing in other for other in met_by_the_gate(joints_rad)), met_by_the_gate(joints_rad)
+
+
+def test_an_arm_in_a_fixture_is_told_so_and_the_fixture_stays() -> None:
+    tool_m = (CELL.arms["left"].T_world_base @ forward_kinematics(PARK_JOINTS))[:3, 3]
+    lamp = Fixture(name="lamp", center_m=tuple(tool_m[:2]), size_m=(0.03, 0.03, 0.05), bottom_m=float(tool_m[2]) - 0.02)
+    found = hindrances(furnished(lamp), PARKED)["left"]
+    assert "a fixture or pedestal" in str(found) and "where the cell file has it" in found.remedy
 
 
 def test_where_the_gates_own_world_overlaps_an_arm_does_not_start() -> None:
