@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace
 from core.errors import ConfigurationError
@@ -45,7 +45,10 @@ class Cell(Section):
     arms: dict[str, ArmMount]
     bin: Bin
     workspace: Workspace
-    fixtures: Annotated[tuple[Fixture, ...], Field(max_length=MOST_FIXTURES)] = ()
+    #: An empty `fixtures:` has none.
+    fixtures: Annotated[
+        tuple[Fixture, ...], BeforeValidator(lambda given: given or ()), Field(max_length=MOST_FIXTURES)
+    ] = ()
     #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
     calibrated: str | None = None
     #: The stored calibration that was merged in (its version, as logs name it); no file writes it.
@@ -82,9 +85,11 @@ def load_cell(path: Path) -> Cell:
             what, field = problem["msg"].removeprefix("Value error, "), ".".join(map(str, problem["loc"]))
             what = _unknown(*map(str, problem["loc"])) if problem["type"] == "extra_forbidden" else what
             problems.append(f"{field}: {what}" if field else what)
+        shows_fixtures = any(problem.startswith("fixtures") for problem in problems)
+        example = "app/cells/lab.yaml, which shows fixtures," if shows_fixtures else "app/cells/sim.yaml"
         raise ConfigurationError(
             f"The cell file {path} cannot be used: {'; '.join(problems)}.",
-            "Mend these fields; app/cells/sim.yaml is an example that works.",
+            f"Mend these fields; {example} is an example that works.",
         ) from error
 
 

@@ -12,6 +12,15 @@ from core.transforms import Matrix, apply, look_at, rotation_vector, rotation_z,
 Vector2 = tuple[float, float]
 Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _within_a_turn(value: float) -> float:
+    if abs(value) > 2 * np.pi:
+        raise ValueError(f"{value:g} radians; if these are degrees, write {np.deg2rad(value):.4g}")
+    return value
+
+
+Turn = Annotated[float, AfterValidator(_within_a_turn)]
 #: A tag's paper over its black square: one of the eight modules of white all round.
 PAPER_RATIO = 1.25
 #: Nothing in a cell is longer or farther off [m].
@@ -99,7 +108,7 @@ class Tag(Section):
     id: int = Field(ge=0, le=586)
     size_m: Positive
     position_m: Vector2
-    yaw_rad: float = 0.0
+    yaw_rad: Turn = 0.0
 
     @property
     def T_world_tag(self) -> Matrix:
@@ -118,7 +127,7 @@ class ArmMount(Section):
 
     channel: str
     base_m: Vector3
-    yaw_rad: float = 0.0
+    yaw_rad: Turn = 0.0
     #: How the base leans: a rotation vector (x, y, 0) in the world, after the yaw.
     tilt_rad: Annotated[Vector2, AfterValidator(_slight)] = (0.0, 0.0)
     #: To be added to what the arm reports of its joints.
@@ -171,7 +180,7 @@ class Fixture(Section):
     name: Annotated[str, Field(min_length=1)]
     center_m: Vector2
     size_m: tuple[Positive, Positive, Positive]
-    yaw_rad: float = 0.0
+    yaw_rad: Turn = 0.0
     bottom_m: float = 0.0
 
     @property

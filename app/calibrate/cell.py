@@ -1,22 +1,39 @@
 """The cell that a command works in: its file with the calibration in use merged in."""
 
+from pathlib import Path
+
 from app.console import Console
 from app.paths import calibrations, cell_file
 from calibration.merge import age_days, calibrated_cell
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
-from core.errors import CalibrationError
+from core.errors import CalibrationError, ConfigurationError
+from grasping.planning.starts import IN_A_FIXTURE, hindrances
+from hardware.robot.description import PARK_JOINTS
 
 
 def load_calibrated(name: str) -> Cell:
     """A cell by name or file, where its calibration in use has its arms and camera; as the file has it without one.
 
     Raises:
-        ConfigurationError: no such cell, or one that cannot be built.
+        ConfigurationError: no such cell, one that cannot be built, or one with a fixture where an arm parks.
         CalibrationError: the calibration is of other hardware, or damaged.
     """
-    cell = load_cell(cell_file(name))
+    file = cell_file(name)
+    cell = load_cell(file)
+    _demand_room_to_park(cell, file)
     return calibrated_cell(cell, store_of(cell))
+
+
+def _demand_room_to_park(cell: Cell, file: Path) -> None:
+    """Which only a cell with fixtures can lack; core, which checks the file, knows no arms."""
+    parked = dict.fromkeys(cell.arms, PARK_JOINTS) if cell.fixtures else {}
+    for one in hindrances(cell, parked).values() if parked else ():
+        if one.what == IN_A_FIXTURE:
+            raise ConfigurationError(
+                f"The cell file {file} cannot be used: one of its fixtures stands where the {one.arm} arm parks.",
+                "See its center_m, size_m and bottom_m: metres, from the table's middle and upwards from its top.",
+            )
 
 
 def store_of(cell: Cell) -> CalibrationStore:

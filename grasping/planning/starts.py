@@ -25,6 +25,9 @@ _BACK_RAD_S, _SAMPLE_S = 0.05, 0.02
 #: Fastest point of the eased way, over its mean speed.
 _EASED_PEAK = 1.875
 
+#: What hinders an arm there.
+IN_A_FIXTURE = "touches a fixture or pedestal of the cell"
+
 StandingArms = Mapping[str, NDArray[np.float64]]
 
 
@@ -117,7 +120,7 @@ def _causes(cell: Cell, name: str, joints_rad: StandingArms) -> Iterator[tuple[s
     yield "touches itself", "", meets(nothing)
     yield "touches the bin", "Put the bin where the cell file has it. ", meets(nothing.with_boxes(bin_boxes(cell.bin)))
     stand = nothing.with_boxes(fixture_boxes(cell))
-    yield "touches a fixture or pedestal of the cell", "Put it where the cell file has it. ", meets(stand)
+    yield IN_A_FIXTURE, "Put it where the cell file has it. ", meets(stand)
     for other, mount in cell.arms.items():
         if other != name:
             boxes = oriented_boxes(ArmModel(other, mount), joints_rad[other], ASSUMED_WIDTH_M)

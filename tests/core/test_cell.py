@@ -83,6 +83,8 @@ REFUSED = [
     ("bin.size", [0.2, 0.2, 0.1], r"bin.size: there is no such field; is size_m meant\?"),
     ("table.gripper_stroke", 0.07, r"no such field; is gripper_stroke_m of arms meant\?"),
     ("workspace.calibrated", "today", r"no such field; is calibrated of the whole cell meant\?"),
+    ("fixtures.0.yaw_rad", 45, "fixtures.0.yaw_rad: 45 radians; if these are degrees, write 0.7854.*lab.yaml"),
+    ("arms.left.yaw_rad", -90, "arms.left.yaw_rad: -90 radians; if these are degrees, write -1.571.*sim.yaml"),
     ("fixtures.0.name", "", "fixtures.0.name: .*at least 1 character"),
     ("fixtures.0.size_m", [0.05, 0.0, 0.6], "fixtures.0.size_m.1: .*greater than 0"),
     ("fixtures.0.size_m", [0.05, nan, 0.6], "fixtures.0.size_m.1: .*finite"),
@@ -166,6 +168,10 @@ def test_a_plate_under_a_raised_base_is_legitimate_and_one_around_it_is_not(tmp_
     fields["arms"]["left"]["base_m"] = [-0.30, 0.25, 0.03]
     with pytest.raises(ConfigurationError, match="stands in the base of the left arm"):
         load(tmp_path, fields)
+
+
+def test_an_empty_list_of_fixtures_is_none(tmp_path: Path) -> None:
+    assert load(tmp_path, changed("fixtures", None)).fixtures == ()
 
 
 def test_two_fixtures_of_one_name_and_more_than_a_lab_has_are_refused(tmp_path: Path) -> None:

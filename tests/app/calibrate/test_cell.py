@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from app.bringup import command as bringup
 from app.bringup.options import BringupOptions
@@ -23,7 +24,7 @@ from calibration.cell_check import check_measured
 from calibration.merge import merged
 from calibration.store import CalibrationStore
 from core.cell import load_cell
-from core.errors import CalibrationError
+from core.errors import CalibrationError, ConfigurationError
 from tests.support.calibrations import calibration_of
 from tests.support.paths import CELLS
 from tests.support.quick_cell import QuickCell
@@ -205,3 +206,18 @@ def move_camera(world) -> None:
     T = world._T_world_camera.copy()
     T[:3, 3] += 0.10 * T[:3, 0]
     world._T_world_camera = T
+
+
+def cell_with(folder: Path, **fixture: object) -> str:
+    fields = yaml.safe_load((CELLS / "sim.yaml").read_text()) | {"fixtures": [{"name": "post", **fixture}]}
+    file = folder / "mine.yaml"
+    file.write_text(yaml.safe_dump(fields))
+    return str(file)
+
+
+def test_a_fixture_where_an_arm_parks_is_told_and_one_aside_is_not(tmp_path: Path) -> None:
+    aside = cell_with(tmp_path, center_m=[0.40, 0.0], size_m=[0.05, 0.04, 0.40])
+    assert load_calibrated(aside).fixtures[0].name == "post"
+    inside = cell_with(tmp_path, center_m=[-0.18, 0.25], size_m=[0.05, 0.05, 0.60])
+    with pytest.raises(ConfigurationError, match="one of its fixtures stands where the left arm parks"):
+        load_calibrated(inside)
