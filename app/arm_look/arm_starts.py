@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arm_look.gated_drive import drive
+from app.arm_look.gated_drive import drive, width_between_fingers_m
 from app.run.operator import Operator
-from calibration.looks.arm_look import LEAST_WIDTH_M
 from core.cell import Cell
 from core.errors import ArmError
 from grasping.planning.grasp_plan import CheckedMotion
@@ -31,9 +30,9 @@ def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArr
     for arm in world.arms.values():
         arm.ready()
     for name, joints_rad in measured_joints(world.arms).items():
-        demand_near_limits(joints_rad, joint_limits(np.array(cell.arms[name].zero_offset_rad)), name)
+        demand_near_limits(joints_rad, joint_limits(cell.arms[name].zero_offset_rad), name)
     for name, arm in world.arms.items():
-        width_m = min(max(arm.state().gripper_width_m, LEAST_WIDTH_M), cell.arms[name].gripper_stroke_m)
+        width_m = width_between_fingers_m(arm, cell.arms[name])
         back = plan_way_back(cell, name, measured_joints(world.arms), width_m, points_m)
         if back is not None and not back.gate.passed:
             operator.console.say(f"    the {name} arm is not led back: {back.gate.violations[0]}")
@@ -48,7 +47,7 @@ def prepare_starts(world: World, cell: Cell, operator: Operator, points_m: NDArr
 
 
 def _lead_back(back: CheckedMotion, world: World, cell: Cell, operator: Operator) -> None:
-    limits_rad = joint_limits(np.array(cell.arms[back.arm].zero_offset_rad))
+    limits_rad = joint_limits(cell.arms[back.arm].zero_offset_rad)
     beyond = told_beyond(back.measured_rad[back.arm], limits_rad)
     if not operator.assume_yes:
         question = f"The {back.arm} arm stands {beyond}. Lead it slowly back?"

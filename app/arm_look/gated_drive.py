@@ -4,11 +4,18 @@ from collections.abc import Callable
 
 from app.run.look import require_fresh
 from app.run.operator import Operator
+from calibration.looks.arm_look import LEAST_WIDTH_M
+from core.cell_parts import ArmMount
 from core.errors import PlanningError
 from grasping.execution import MotionStopped
 from grasping.planning.grasp_plan import CheckedMotion
-from hardware.arms.arm import measured_joints
+from hardware.arms.arm import Arm, measured_joints
 from hardware.world import World
+
+
+def width_between_fingers_m(arm: Arm, mount: ArmMount) -> float:
+    """For a motion that is checked with them: closed ones touch, and none are wider open than their stroke."""
+    return min(max(arm.state().gripper_width_m, LEAST_WIDTH_M), mount.gripper_stroke_m)
 
 
 def drive(world: World, operator: Operator, motion: CheckedMotion, feels: Callable[[], bool] = lambda: False) -> None:

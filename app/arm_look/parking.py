@@ -1,9 +1,8 @@
 """Before a scene is laid: an arm that stands between the camera and the table goes back to where it is parked, where a
 person says that nothing lies in its way. What lies on the table is not known yet: nobody else can say so."""
 
-from app.arm_look.gated_drive import drive
+from app.arm_look.gated_drive import drive, width_between_fingers_m
 from app.run.operator import Operator
-from calibration.looks.arm_look import LEAST_WIDTH_M
 from calibration.poses import BoardScene, plan_move
 from core.cell import Cell
 from core.errors import PlanningError
@@ -36,9 +35,8 @@ def clear_view(world: World, cell: Cell, operator: Operator) -> None:
 
 
 def _park(hiding: ArmInView, world: World, cell: Cell, operator: Operator) -> None:
-    arm, joints_rad, stroke_m = hiding.arm, measured_joints(world.arms), cell.arms[hiding.arm].gripper_stroke_m
-    width_m = min(max(world.arms[arm].state().gripper_width_m, LEAST_WIDTH_M), stroke_m)
-    camera = cell.camera.T_world_camera
+    arm, camera, joints_rad = hiding.arm, cell.camera.T_world_camera, measured_joints(world.arms)
+    width_m = width_between_fingers_m(world.arms[arm], cell.arms[arm])
     scene = BoardScene(cell, arm, None, world.camera.intrinsics, camera, joints_rad, width_m, TABLE_CLEARANCE_M)
     motion = plan_move(scene, PARK_JOINTS, _SPEED, seed=0)
     text = f"From where it stands {hiding}. Take everything off the table and out of the bin, hands out of the cell."

@@ -8,7 +8,6 @@ from calibration.merge import age_days, calibrated_cell
 from calibration.store import CalibrationStore
 from core.cell import Cell, load_cell
 from core.errors import CalibrationError, ConfigurationError
-from grasping.planning.starts import IN_A_FIXTURE, hindrances
 from hardware.robot.description import PARK_JOINTS
 
 
@@ -27,8 +26,12 @@ def load_calibrated(name: str) -> Cell:
 
 def _demand_room_to_park(cell: Cell, file: Path) -> None:
     """Which only a cell with fixtures can lack; core, which checks the file, knows no arms."""
-    parked = dict.fromkeys(cell.arms, PARK_JOINTS) if cell.fixtures else {}
-    for one in hindrances(cell, parked).values() if parked else ():
+    if not cell.fixtures:
+        return
+    # Here, for it brings MuJoCo along, which commands that list or examine do without.
+    from grasping.planning.starts import IN_A_FIXTURE, hindrances
+
+    for one in hindrances(cell, dict.fromkeys(cell.arms, PARK_JOINTS)).values():
         if one.what == IN_A_FIXTURE:
             raise ConfigurationError(
                 f"The cell file {file} cannot be used: one of its fixtures stands where the {one.arm} arm parks.",

@@ -142,7 +142,7 @@ class CollisionChecker:
 
 def off_stops(joints_rad: NDArray[np.float64], mount: ArmMount) -> NDArray[np.float64]:
     """The joints (6,) of an arm that rests at a stop, which rounding puts a little beyond it; others as they are."""
-    limits_rad = joint_limits(np.array(mount.zero_offset_rad))
+    limits_rad = joint_limits(mount.zero_offset_rad)
     return joints_rad if beyond_limits(joints_rad, limits_rad).any() else np.clip(joints_rad, *limits_rad)
 
 

@@ -167,7 +167,8 @@ def least_time_s(travel_rad: NDArray, phase: Phase) -> NDArray[np.float64]:
 
 
 def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
-    """The fastest run of splines through waypoints (N, 6) within the phase's limits, at rest between pieces.
+    """The fastest run of splines through waypoints (N, 6) within the phase's limits, its speed averaged over RAMP_S
+    (`ramped`), at rest between pieces.
 
     Each piece begins where the one before ends.
 

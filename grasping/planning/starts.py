@@ -52,7 +52,7 @@ def plan_way_back(
         joints_rad: (6,) of every arm. width_m: between the arm's fingers.
         points_m: (N, 3) of what is known to stand around, world.
     """
-    limits_rad = lower_rad, upper_rad = joint_limits(np.array(cell.arms[arm].zero_offset_rad))
+    limits_rad = lower_rad, upper_rad = joint_limits(cell.arms[arm].zero_offset_rad)
     here_rad = joints_rad[arm]
     out_rad = beyond_limits(here_rad, limits_rad)
     if not out_rad.any():
@@ -87,7 +87,7 @@ def hindrances(cell: Cell, joints_rad: StandingArms) -> dict[str, Hindrance]:
 def what_hinders(cell: Cell, name: str, joints_rad: StandingArms) -> Hindrance:
     """The first cause that holds of an arm that is not free where it stands; what nothing known explains was seen."""
     by_hand = f"Hold the {name} arm, bring it to its parked pose by hand (teach mode at its button), then start again."
-    limits_rad = joint_limits(np.array(cell.arms[name].zero_offset_rad))
+    limits_rad = joint_limits(cell.arms[name].zero_offset_rad)
     if beyond := told_beyond(joints_rad[name], limits_rad):
         return Hindrance(name, f"stands {beyond}", freeing(joints_rad[name], limits_rad, name))
     for what, remedy, holds in _causes(cell, name, joints_rad):

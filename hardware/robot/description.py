@@ -10,7 +10,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from core.transforms import Matrix, transform
@@ -121,11 +121,12 @@ JOINT_ORIGINS = {name: _origin(joint) for name, joint in _JOINTS.items()}
 JOINT_LOWER_RAD, JOINT_UPPER_RAD = _limits("lower"), _limits("upper")
 
 
-def joint_limits(zero_offset_rad: NDArray[np.float64]) -> JointLimits:
+def joint_limits(zero_offset_rad: ArrayLike) -> JointLimits:
     """Where the joints of an arm may be: within their stops, and where its controller, by whose zeros they are
     `zero_offset_rad` (6,) less, lets them go."""
-    lower = np.maximum(JOINT_LOWER_RAD, JOINT_LOWER_RAD + zero_offset_rad)
-    return lower, np.minimum(JOINT_UPPER_RAD, JOINT_UPPER_RAD + zero_offset_rad)
+    offset_rad = np.asarray(zero_offset_rad, float)
+    lower = np.maximum(JOINT_LOWER_RAD, JOINT_LOWER_RAD + offset_rad)
+    return lower, np.minimum(JOINT_UPPER_RAD, JOINT_UPPER_RAD + offset_rad)
 
 
 #: Rated torques (6,) of the shoulder's and the wrist's motors.

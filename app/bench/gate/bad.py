@@ -135,8 +135,9 @@ def _swung(good: GateInput, rng: np.random.Generator) -> GateInput:
     left, right = out - 0.95 * np.eye(6)[0], out + 0.95 * np.eye(6)[0]
     swing = ease(left, right)
     fast = JointTrajectory(swing.times_s * rng.uniform(1.65, 1.75) / swing.duration_s, swing.positions_rad)
-    home = good.motions[RETREAT], good.end(RETREAT)
-    return good.moved(retreat=chain([home[0], good.through(home[1], left), fast, good.through(right, home[1])]))
+    home = good.end(RETREAT)
+    there, back = good.through(home, left), good.through(right, home)
+    return good.moved(retreat=chain([good.motions[RETREAT], there, fast, back]))
 
 
 def _given(**changes: Callable[[GateInput, np.random.Generator], Any]) -> Change:
