@@ -40,7 +40,7 @@ _ORACLE = "oracle"
 
 
 def view_plan(options: PlanViewOptions) -> int:
-    """Plans, says what became of the grasps, and shows it; 0 with a plan and without.
+    """Plans, says what became of the grasps, and shows it; 0 with a plan, 1 without.
 
     Raises:
         TrialError: no such trial, or frames that are not what they were.
@@ -63,7 +63,7 @@ def view_plan(options: PlanViewOptions) -> int:
     if not options.headless:
         with closing(PlanPage(scene, options.page_host)) as page:
             keep_open(page.address, console)
-    return 0
+    return int(scene.stopped is not None)
 
 
 def scene_facts(scene: PlanScene) -> dict[str, Any]:
