@@ -33,6 +33,8 @@ _ARM_BODY_RADIUS_M, _ARM_BODY_HEIGHT_M = 0.15, 0.4
 _FOOT_SLACK_M = 0.01
 #: What hangs lower than this over a tag hides it [m].
 _HIDES_TAG_M = 0.05
+#: What stands before the camera is asked for at this height over the table, where objects' tops are [m].
+_OBJECT_TOP_M = 0.1
 
 
 class Cell(Section):
@@ -238,3 +240,11 @@ def _misplacements(one: Fixture, cell: Cell) -> Iterator[str]:
     eye_m = cell.camera.position_m
     if one.beyond_m(eye_m[:2]) == 0.0 and one.bottom_m <= eye_m[2] <= one.top_m:
         yield "holds the camera within it: of a stand, write what is below or behind the camera"
+    tops_m = np.stack(np.meshgrid(*map(np.linspace, *objects_m[[0, 2]], (9, 9)), [_OBJECT_TOP_M]), axis=-1)
+    hidden = float(np.mean(one.hides(tops_m.reshape(-1, 3), eye_m)))
+    hidden_tags = int(np.sum(one.hides([(*tag.position_m, 0.0) for tag in cell.tags], eye_m))) if cell.tags else 0
+    if hidden > 0.5 or hidden_tags > len(cell.tags) / 2:
+        yield (
+            f"stands before the camera (camera.position_m): it hides {hidden:.0%} of where objects lie and "
+            f"{hidden_tags} of {len(cell.tags)} tags"
+        )

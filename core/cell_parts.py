@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from core.transforms import Matrix, apply, look_at, rotation_vector, rotation_z, transform
+from core.transforms import Matrix, apply, invert, look_at, rotation_vector, rotation_z, transform
 
 Vector2 = tuple[float, float]
 Vector3 = tuple[float, float, float]
@@ -207,6 +207,15 @@ class Fixture(Section):
         """How far a point (2,) of the table is from what it covers; 0 within."""
         aside_m = rotation_z(self.yaw_rad)[:2, :2].T @ np.subtract(point_m, self.center_m)
         return float(np.linalg.norm(np.maximum(np.abs(aside_m) - self.half_m[:2], 0.0)))
+
+    def hides(self, points_m: ArrayLike, eye_m: ArrayLike) -> NDArray[np.bool_]:
+        """(N,) which points (N, 3) of the world cannot be seen from an eye (3,), for it lies between."""
+        eye, points = (apply(invert(self.T_world_box), np.asarray(at_m, float)) for at_m in (eye_m, points_m))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ways = np.stack([(side * self.half_m - eye) / (points - eye) for side in (-1, 1)])
+        # As shares of the line of sight, where it is between both planes of every pair.
+        enters, leaves = np.fmin(*ways).max(axis=1), np.fmax(*ways).min(axis=1)
+        return np.asarray((enters < leaves) & (leaves > 0.0) & (enters < 1.0))
 
 
 class Workspace(Section):

@@ -152,6 +152,24 @@ def test_a_stand_around_the_camera_is_refused_and_one_below_it_is_not(tmp_path: 
         load(tmp_path, changed("fixtures", stand(**below | {"size_m": [0.05, 0.05, 0.8]})))
 
 
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ({"center_m": [0.42, 0.0], "size_m": [0.05, 0.05, 0.7]}, r"hides \d\d% of where objects lie and 0 of 6 tags"),
+        ({"center_m": [0.42, 0.0], "size_m": [0.05, 1.5, 0.7]}, "hides 100% of where objects lie and 6 of 6 tags"),
+        ({"center_m": [0.46, 0.0], "size_m": [0.02, 1.0, 0.2], "bottom_m": 0.4}, "hides 100% of where objects lie"),
+    ],
+)
+def test_what_stands_before_the_camera_is_refused(tmp_path: Path, box: dict[str, Any], said: str) -> None:
+    fields = changed("fixtures", stand(yaw_rad=0.0, **box))
+    with pytest.raises(ConfigurationError, match=f"the stand stands before the camera .*: it {said}"):
+        load(tmp_path, fields)
+    fields["fixtures"] += [SIM["fixtures"][0] | {"name": "aside", "center_m": [0.45, 0.3]}]
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path, fields)
+    assert "aside" not in refused.value.cause, "what hides a tag of six is legitimate"
+
+
 @pytest.mark.parametrize(("bottom_m", "over"), [(0.6, [0.0, 0.0]), (0.1, [0.22, 0.28]), (0.1, [-0.28, 0.0])])
 def test_what_hangs_high_over_objects_a_tag_or_the_bin_is_legitimate(
     tmp_path: Path, bottom_m: float, over: list[float]

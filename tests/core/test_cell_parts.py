@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
-from core.cell_parts import ArmMount, CameraMount
-from core.transforms import look_at, rotation_z, transform
+from core.cell_parts import ArmMount, CameraMount, Fixture
+from core.transforms import apply, invert, look_at, rotation_z, transform
 
 ARM = ArmMount(channel="can0", base_m=(0.0, 0.0, 0.0))
 CAMERA = CameraMount(serial="1", width=848, height=480, position_m=(0.5, 0, 0.6), target_m=(0, 0, 0), focal_px=610)
@@ -46,3 +46,27 @@ def test_a_zero_that_is_off_by_more_than_ten_degrees_is_refused() -> None:
     ArmMount(channel="can0", base_m=(0, 0, 0), zero_offset_rad=(0, np.deg2rad(10), 0, 0, np.deg2rad(-10), 0))
     with pytest.raises(ValidationError, match=r"zero_offset_rad"):
         ArmMount(channel="can0", base_m=(0, 0, 0), zero_offset_rad=(0, 0.2, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_box_hides_what_a_walk_along_the_line_of_sight_finds_behind_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    box = Fixture(
+        name="box",
+        center_m=tuple(rng.uniform(-0.2, 0.2, 2)),
+        size_m=tuple(rng.uniform(0.1, 0.3, 3)),
+        yaw_rad=rng.uniform(-3, 3),
+        bottom_m=rng.uniform(0.0, 0.3),
+    )
+    eye_m, points_m = rng.uniform(0.5, 1, 3), rng.uniform(-0.6, 0.4, (200, 3))
+    walked_m = eye_m + np.linspace(0, 1, 2001)[:, None, None] * (points_m - eye_m)
+    beyond_m = np.max(np.abs(apply(invert(box.T_world_box), walked_m)) - box.half_m, axis=-1).min(axis=0)
+    clear = np.abs(beyond_m) > 1e-3  # the walk goes by steps of a millimetre
+    assert 0 < np.sum(beyond_m < 0) < 200
+    np.testing.assert_array_equal(box.hides(points_m, eye_m)[clear], beyond_m[clear] < 0)
+
+
+def test_along_the_boxs_own_axes_a_box_hides_no_more_and_no_less() -> None:
+    box = Fixture(name="box", center_m=(0.0, 0.0), size_m=(0.2, 0.2, 0.2))
+    below_m = [(0.0, 0.0, -0.1), (0.09, 0.0, -0.1), (0.0, 0.0, 0.3), (0.5, 0.0, -0.1)]
+    assert box.hides(below_m, (0.0, 0.0, 1.0)).tolist() == [True, True, False, False]
