@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace
+from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace, overlap
 from core.errors import ConfigurationError
 from core.text_file import read_yaml
 
@@ -35,6 +34,8 @@ _FOOT_SLACK_M = 0.01
 _HIDES_TAG_M = 0.05
 #: What stands before the camera is asked for at this height over the table, where objects' tops are [m].
 _OBJECT_TOP_M = 0.1
+#: Nothing stands about that is thinner, and nothing farther from the table's middle meets an arm or a camera [m].
+_THINNEST_FIXTURE_M, _FARTHEST_FIXTURE_M = 0.001, 3.0
 
 
 class Cell(Section):
@@ -146,20 +147,8 @@ def _tag_problems(tags: Sequence[Tag], table: Table) -> Iterator[str]:
             yield f"tags: two tags share an id: {id_}"
     papers_m = [tag.paper_corners_m for tag in tags]
     for (a, one), (b, other) in combinations(zip(tags, papers_m, strict=True), 2):
-        if a.id != b.id and _overlap(one, other):
+        if a.id != b.id and overlap(one, other):
             yield f"tags: the papers of tags {a.id} and {b.id} overlap"
-
-
-def _rectangle(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
-    """(4, 2) corners, in order around it, of what reaches from one (2,) to another along the axes."""
-    (left, near), (right, far) = np.array(low), np.array(high)
-    return np.array([[left, near], [right, near], [right, far], [left, far]])
-
-
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two rectangles (4, 2) share a part of the table: where no side of either parts them."""
-    sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
-    return all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides)
 
 
 def _arm_problems(arms: Mapping[str, ArmMount], table: Table) -> Iterator[str]:
@@ -219,29 +208,43 @@ def _fixture_problems(cell: Cell) -> Iterator[str]:
 
 
 def _misplacements(one: Fixture, cell: Cell) -> Iterator[str]:
-    """What a fixture is in the way of, where it is written to be."""
-    workspace, covered_m = cell.workspace, one.corners_m
+    """What is wrong with where a fixture is written to be, and with its size."""
+    if (thin_m := min(one.size_m)) < _THINNEST_FIXTURE_M:
+        yield f"is {1000 * thin_m:g} mm thin; size_m has metres: if {1000 * thin_m:g} m are meant, write that"
+    if (far_m := float(np.hypot(one.beyond_m((0.0, 0.0)), one.bottom_m))) > _FARTHEST_FIXTURE_M:
+        yield f"is {far_m:.1f} m from the table's middle; center_m and bottom_m have metres: 0.3 for 30 cm or 300 mm"
     if one.top_m <= 0.0:
         yield "ends below the table's top, from which bottom_m counts upwards"
-    objects_m = _rectangle(*zip(workspace.objects_x_m, workspace.objects_y_m, strict=True))
-    if one.bottom_m < workspace.tool_z_m[1] and _overlap(covered_m, objects_m):
+    yield from _in_the_way(one, cell)
+    yield from _before_the_camera(one, cell)
+
+
+def _in_the_way(one: Fixture, cell: Cell) -> Iterator[str]:
+    """Objects, tags, bin and arms that have no room where a fixture is."""
+    covered_m = one.corners_m
+    if one.bottom_m < cell.workspace.tool_z_m[1] and overlap(covered_m, cell.workspace.objects_corners_m):
         yield "is where objects lie and are lifted (workspace.objects_x_m, objects_y_m, tool_z_m)"
     for tag in cell.tags:
-        if one.bottom_m < _HIDES_TAG_M and _overlap(covered_m, tag.paper_corners_m):
+        if one.bottom_m < _HIDES_TAG_M and overlap(covered_m, tag.paper_corners_m):
             yield f"stands on tag {tag.id}"
-    center, half = np.array(cell.bin.center_m), np.array(cell.bin.size_m[:2]) / 2
-    if one.bottom_m < cell.bin.size_m[2] and _overlap(covered_m, _rectangle(center - half, center + half)):
+    if one.bottom_m < cell.bin.size_m[2] and overlap(covered_m, cell.bin.corners_m):
         yield "stands in the bin"
     for name, arm in cell.arms.items():
         foot_m = arm.base_m[2]
         is_beside = one.top_m > foot_m + _FOOT_SLACK_M and one.bottom_m < foot_m + _ARM_BODY_HEIGHT_M
         if is_beside and one.beyond_m(arm.base_m[:2]) < _BASE_RADIUS_M:
             yield f"stands in the base of the {name} arm; what is under a raised base is known already"
-    eye_m = cell.camera.position_m
+
+
+def _before_the_camera(one: Fixture, cell: Cell) -> Iterator[str]:
+    """What a fixture hides from the camera, by where the file has it: a tag of six it may."""
+    eye_m, region = cell.camera.position_m, cell.workspace
     if one.beyond_m(eye_m[:2]) == 0.0 and one.bottom_m <= eye_m[2] <= one.top_m:
         yield "holds the camera within it: of a stand, write what is below or behind the camera"
-    tops_m = np.stack(np.meshgrid(*map(np.linspace, *objects_m[[0, 2]], (9, 9)), [_OBJECT_TOP_M]), axis=-1)
-    hidden = float(np.mean(one.hides(tops_m.reshape(-1, 3), eye_m)))
+        return
+    x_m, y_m = (np.linspace(*span_m, 9) for span_m in (region.objects_x_m, region.objects_y_m))
+    tops_m = np.stack(np.meshgrid(x_m, y_m, _OBJECT_TOP_M), axis=-1).reshape(-1, 3)
+    hidden = float(np.mean(one.hides(tops_m, eye_m)))
     hidden_tags = int(np.sum(one.hides([(*tag.position_m, 0.0) for tag in cell.tags], eye_m))) if cell.tags else 0
     if hidden > 0.5 or hidden_tags > len(cell.tags) / 2:
         yield (

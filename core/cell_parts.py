@@ -163,6 +163,12 @@ class Bin(Section):
     wall_m: Positive = 0.004
 
     @property
+    def corners_m(self) -> NDArray[np.float64]:
+        """(4, 2) of what it covers of the table, in order around it."""
+        center, half = np.array(self.center_m), np.array(self.size_m[:2]) / 2
+        return _rectangle(center - half, center + half)
+
+    @property
     def slabs(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Floor and walls as upright boxes in the world: (centre (3,), half sizes (3,)) [m]."""
         (x, y, z), w = self.size_m, self.wall_m
@@ -228,3 +234,20 @@ class Workspace(Section):
     tool_z_m: Annotated[tuple[Annotated[float, Field(ge=0)], float], AfterValidator(_rising)]
     #: What the space that an object hides from the camera counts as, for all but the grasps on that object.
     hidden: Literal["occupied", "free"] = "occupied"
+
+    @property
+    def objects_corners_m(self) -> NDArray[np.float64]:
+        """(4, 2) of where objects may lie, in order around it."""
+        return _rectangle(*zip(self.objects_x_m, self.objects_y_m, strict=True))
+
+
+def _rectangle(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
+    """(4, 2) corners, in order around it, of what reaches from one (2,) to another along the axes."""
+    (left, near), (right, far) = np.array(low), np.array(high)
+    return np.array([[left, near], [right, near], [right, far], [left, far]])
+
+
+def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two rectangles (4, 2) share a part of the table: where no side of either parts them."""
+    sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
+    return all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides)
