@@ -116,8 +116,10 @@ def cell_file(name: str) -> Path:
     path = CELLS / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in CELLS.glob("*.yaml"))
+        given = expand_home(Path(name))
+        is_there = f" {given} is {'a folder' if given.is_dir() else 'no .yaml'}." if given.exists() else ""
         raise ConfigurationError(
-            f"There is no cell called {name!r}.{did_you_mean(name, known)}",
-            f"Choose one of: {', '.join(known)}; or give a YAML file.",
+            f"There is no cell called {name!r}.{is_there or did_you_mean(name, known)}",
+            f"Choose one of: {', '.join(known)}; or give a YAML file, as app/cells/lab.yaml is one.",
         )
     return path

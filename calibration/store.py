@@ -26,7 +26,7 @@ from core.errors import CalibrationError, StorageError
 from core.files import demand_inside, hold, replace_file, sync_files, writing
 from core.json_values import plain
 from core.npz_file import read_npz
-from core.text_file import read_bytes, read_yaml
+from core.text_file import field_problems, read_bytes, read_yaml
 
 FORMAT = 1
 _CURRENT, _MOST_CURRENT_BYTES = "current", 1 << 20
@@ -247,5 +247,5 @@ _FIELDS = set(CellCalibration.__dataclass_fields__) - {"samples"}
 def _first_problem(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    field, what = next(field_problems(error.errors()))
+    return f"{'.'.join(field)}: {what}"

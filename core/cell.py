@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace, overlap
 from core.errors import ConfigurationError
-from core.text_file import read_yaml
+from core.text_file import UNKNOWN, field_problems, read_yaml
 
+_NAME_ONE = "Mend it, or name the YAML of a cell with --cell, as app/cells/lab.yaml is one."
 #: More tags than a table has room for, and few enough to be compared with each other.
 MOST_TAGS = 100
 #: What stands about in a lab; each is asked about at every distance.
@@ -84,10 +85,8 @@ def load_cell(path: Path) -> Cell:
         return Cell.model_validate(content)
     except ValidationError as error:
         problems = []
-        for problem in error.errors():  # those of the whole cell name their fields themselves
-            what, field = problem["msg"].removeprefix("Value error, "), ".".join(map(str, problem["loc"]))
-            what = _unknown(*map(str, problem["loc"])) if problem["type"] == "extra_forbidden" else what
-            problems.append(f"{field}: {what}" if field else what)
+        for field, what in field_problems(error.errors()):  # those of the whole cell name their fields themselves
+            problems.append(": ".join(filter(None, (".".join(field), _meant(*field) if what == UNKNOWN else what))))
         shows_fixtures = any(problem.startswith("fixtures") for problem in problems)
         example = "app/cells/lab.yaml, which shows fixtures," if shows_fixtures else "app/cells/sim.yaml"
         raise ConfigurationError(
@@ -96,17 +95,17 @@ def load_cell(path: Path) -> Cell:
         ) from error
 
 
-def _unknown(*path: str) -> str:
+def _meant(*path: str) -> str:
     """What is said of a field that there is not: which one was meant, if any, of its own section or of another."""
     *place, field = path
     own = place[0] if place else ""
     fields = {section: list(kind.model_fields) for section, kind in _sections()}
     if meant := get_close_matches(field, fields[own], 1):
-        return f"there is no such field; is {meant[0]} meant?"
+        return f"{UNKNOWN}; is {meant[0]} meant?"
     if meant := get_close_matches(field, sorted({name for names in fields.values() for name in names}), 1):
         owners = [section or "the whole cell" for section, names in fields.items() if meant[0] in names]
-        return f"there is no such field; is {meant[0]} of {' or '.join(owners)} meant?"
-    return "there is no such field"
+        return f"{UNKNOWN}; is {meant[0]} of {' or '.join(owners)} meant?"
+    return UNKNOWN
 
 
 def _sections() -> Iterator[tuple[str, type[Section]]]:
@@ -122,15 +121,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = read_yaml(path)
     except OSError as error:
-        raise ConfigurationError(
-            f"The cell file {path} cannot be read ({error.strerror}).", "Name an existing YAML with --cell."
-        ) from error
+        raise ConfigurationError(f"The cell file {path} cannot be read ({error.strerror}).", _NAME_ONE) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"The cell file {path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, or name a cell YAML."
         ) from error
     except ValueError as error:
-        raise ConfigurationError(f"The cell file {path} is not YAML: {error}", "Mend the line it names.") from error
+        raise ConfigurationError(f"The cell file {path} is not YAML: {error}.", _NAME_ONE) from error
     if not isinstance(content, dict):
         holds = "is empty" if content is None else "holds no fields"
         raise ConfigurationError(f"The cell file {path} {holds}.", "Begin with a copy of app/cells/lab.yaml.")

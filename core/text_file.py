@@ -8,7 +8,7 @@ import errno
 import json
 import math
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,16 @@ def read_yaml(path: Path) -> Any:
         value = yaml.load(text, _YAML_LOADER)
     except (yaml.YAMLError, LookupError, AttributeError, TypeError, RecursionError) as error:
         # `!!int ""` and its like make its constructors stumble.
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(_yaml_problem(error)) from error
     _demand_meaning(value, is_finite=False)
     return value
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return str(error) or type(error).__name__
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _demand_levels(events: Iterable[yaml.Event]) -> None:
@@ -124,3 +131,33 @@ def _demand_scalar(value: Any, is_finite: bool) -> None:
         raise ValueError(f"it holds {value}, which is no number")
     elif isinstance(value, int) and not abs(value) < _LARGEST:
         raise ValueError("it holds a number beyond 64 bits")
+
+
+#: What pydantic's kinds of error mean to who wrote the file; its others speak of values and are plain enough.
+UNKNOWN = "there is no such field"
+_LIST, _FIELDS = "a list is needed: [0.1, 0.2], or lines that begin with -", "fields are needed: {{name: value, ...}}"
+_MEANINGS = {
+    "extra_forbidden": UNKNOWN,
+    "missing": "is missing",
+    "tuple_type": f"{_LIST}; not {{input}}",
+    "model_type": f"{_FIELDS}; not {{input}}",
+    "dict_type": f"{_FIELDS}; not {{input}}",
+    "string_type": "text is needed, not {input}; a number as text stands in quotes",
+    "float_type": "a number is needed, not {input}",
+    "float_parsing": "a number is needed, not {input}",
+    "int_type": "a whole number is needed, not {input}",
+    "int_parsing": "a whole number is needed, not {input}",
+    "int_from_float": "a whole number is needed, not {input}",
+    "too_long": "has {actual_length} entries, at most {max_length} are possible",
+}
+_LONGEST_SHOWN = 40
+
+
+def field_problems(errors: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Of each of a `pydantic.ValidationError`'s errors the path of its field, () for the whole, and what is wrong there
+    in words for who writes YAML."""
+    for error in errors:
+        given = "nothing" if error.get("input") is None else repr(error["input"])
+        given = given if len(given) <= _LONGEST_SHOWN else f"{given[:_LONGEST_SHOWN]} …"
+        said = _MEANINGS.get(error["type"], "").format_map({**error.get("ctx", {}), "input": given}) or error["msg"]
+        yield tuple(map(str, error["loc"])), said.removeprefix("Value error, ").removeprefix("Input ")

@@ -220,6 +220,12 @@ def test_a_mistyped_name_is_told_with_the_one_that_was_meant(find, given: str, m
     assert caught.value.cause.partition("Did you mean ")[2] == (f"{meant!r}?" if meant else "")
 
 
+def test_a_file_or_folder_that_is_no_yaml_is_told_from_a_cell_that_there_is_not() -> None:
+    for given, said in ((ROOT / "README.md", "README.md is no .yaml"), (ROOT / "app", "app is a folder")):
+        with pytest.raises(ConfigurationError, match=said):
+            cell_file(str(given))
+
+
 def test_a_word_that_lacks_an_options_dashes_is_told_with_it(tmp_path: Path) -> None:
     done = vitro("trials", "label", "1", "sucess", home=tmp_path)
     told = " ".join(done.stderr.replace("│", " ").split())

@@ -13,7 +13,7 @@ from core.cell import Cell, load_cell
 from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Table, Tag, Workspace
 from core.errors import ConfigurationError
 from core.transforms import apply, invert
-from tests.support.paths import CELLS
+from tests.support.paths import CELLS, ROOT
 
 #: sim.yaml, and one fixture.
 SIM = yaml.safe_load((CELLS / "sim.yaml").read_text())
@@ -91,8 +91,12 @@ REFUSED = [
     ("fixtures.0.center_m", [inf, 0.1], "fixtures.0.center_m.0: .*finite"),
     ("fixtures.0.size_m", [50, 40, 600], "fixtures.0: size_m has 600 metres; if these are millimetres, write 0.6"),
     ("fixtures.0.size_m", [0.05, 0.04, 0.0007], "the stand is 0.7 mm thin; size_m has metres: if 0.7 m are meant"),
-    ("fixtures.0.center_m", [4.5, 1.0], "the stand is 4.6 m from the table's middle; center_m and bottom_m have metres"),
-    ("fixtures.0.bottom_m", 7, "the stand is 7.0 m from the table's middle; center_m and bottom_m have metres"),
+    (
+        "fixtures.0.center_m",
+        [4.5, 1.0],
+        "the stand is 4.6 m from the table's middle; center_m and bottom_m have",
+    ),
+    ("fixtures.0.bottom_m", 7, "the stand is 7.0 m from the table's middle; center_m and bottom_m have"),
     ("fixtures.0.bottom_m", -0.7, "fixtures: the stand ends below the table's top, from which bottom_m counts upwards"),
     ("fixtures.0.center_m", [0.155, 0.1], r"fixtures: the stand is where objects lie and are lifted \(workspace.obj"),
     ("fixtures.0.center_m", [0.28, 0.28], "fixtures: the stand stands on tag 0"),
@@ -100,6 +104,16 @@ REFUSED = [
     ("fixtures.0.center_m", [-0.30, 0.33], "fixtures: the stand stands in the base of the left arm"),
     ("fixtures.0.siz_m", [0.1, 0.1, 0.1], r"fixtures.0.siz_m: there is no such field; is size_m meant\?"),
     ("fixtures.0.wall_m", 0.01, r"fixtures.0.wall_m: there is no such field; is wall_m of bin meant\?"),
+    ("fixtures", "stand", "fixtures: a list is needed: .*lines that begin with -; not 'stand'"),
+    ("fixtures", SIM["fixtures"][0], "fixtures: a list is needed: .*; not {'center_m': .{1,30} …"),
+    ("fixtures.0", "stand", r"fixtures.0: fields are needed: \{name: value, ...\}; not 'stand'"),
+    ("fixtures.0", None, "fixtures.0: fields are needed: .*not nothing"),
+    ("fixtures.0", {"name": "stand"}, "fixtures.0.center_m: is missing; fixtures.0.size_m: is missing"),
+    ("fixtures.0.size_m", [0.1, 0.1], "fixtures.0.size_m.2: is missing"),
+    ("fixtures.0.center_m", [0.6, 0.0, 0.1], "fixtures.0.center_m: has 3 entries, at most 2 are possible"),
+    ("fixtures.0.bottom_m", "10 cm", "fixtures.0.bottom_m: a number is needed, not '10 cm'"),
+    ("fixtures.0.name", 3, "fixtures.0.name: text is needed, not 3; a number as text stands in quotes"),
+    ("camera.width", 848.5, "camera.width: a whole number is needed, not 848.5"),
     ("zebra", 1, r"zebra: there is no such field\. Mend"),
 ]
 
@@ -108,7 +122,8 @@ REFUSED = [
 def test_a_cell_that_cannot_be_is_refused_by_field(tmp_path: Path, field: str, value: Any, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said) as refused:
         load(tmp_path, changed(field, value))
-    assert "cell.yaml" in refused.value.cause and "Value error" not in refused.value.cause
+    assert "cell.yaml" in refused.value.cause
+    assert not [word for word in ("Value error", "Input", "Tuple", "Field", "valid ") if word in refused.value.cause]
 
 
 def test_every_problem_of_a_cell_is_told_at_once(tmp_path: Path) -> None:
@@ -252,7 +267,8 @@ def test_the_bins_slabs_fill_its_outer_size_and_leave_the_inside_free(tmp_path: 
         ("name: Käfig".encode("latin-1"), r"not UTF-8 text \(byte 7\)"),
         (b"name: [", "is not YAML"),
         (b"calibrated: 2026-13-45", "is not YAML"),
-        (b"name: sim\n", "table: Field required"),
+        ((ROOT / "README.md").read_bytes(), r"is not YAML: line \d+, column \d+: mapping values .* the YAML of a cell"),
+        (b"name: sim\n", "table: is missing"),
     ],
 )
 def test_a_file_that_is_no_cell_says_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:

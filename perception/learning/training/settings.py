@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ConfigurationError
-from core.text_file import read_yaml
+from core.text_file import field_problems, read_yaml
 from perception.estimators.dkt.sizes import MULTIPLE
 
 
@@ -111,10 +111,7 @@ def read_settings(config: Path | None, given: Mapping[str, Any]) -> TrainingSett
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
-        causes = [
-            ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, "))))
-            for one in error.errors()
-        ]
+        causes = [": ".join(filter(None, (".".join(field), what))) for field, what in field_problems(error.errors())]
         raise ConfigurationError(
             f"The training settings{f' of {config}' if config else ''} cannot be used: {'; '.join(causes)}.",
             "Mend them; perception/learning/training/settings.py lists all with their defaults, "
