@@ -82,6 +82,7 @@ def scene_facts(scene: PlanScene) -> dict[str, Any]:
             "arm": plan.arm,
             "candidates_tried": plan.candidates_tried,
             "motion_s": round(plan.duration_s, 2),
+            "merits": plan.merits.rounded,
         },
         "stopped_by": None if scene.stopped is None else str(scene.stopped),
     }

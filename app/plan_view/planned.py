@@ -125,7 +125,8 @@ class PlanScene:
         plan = self.trial.plan
         if plan is None:
             return "no plan" if self.stopped is None else f"no plan: {self.stopped.cause}"
-        return f"{plan.arm} arm, {counted(plan.candidates_tried, 'candidate')} tried, {plan.duration_s:.1f} s of motion"
+        tried, seconds = counted(plan.candidates_tried, "candidate"), f"{plan.duration_s:.1f} s of motion"
+        return f"{plan.arm} arm, {tried} tried, {seconds}, {plan.merits}"
 
 
 def _gripper_m(width_m: float) -> NDArray[np.float64]:

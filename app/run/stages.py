@@ -224,11 +224,11 @@ def detect_line(grasps: GraspSet) -> str:
 
 def plan_line(plan: GraspPlan, is_second_look: bool = False) -> str:
     """is_second_look: of grasps more like each other, after none of the usual ones had a plan."""
-    seconds = sum(motion.duration_s for motion in plan.motions.values())
     return (
         f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {counted(plan.candidates_tried, 'candidate')} tried"
         f"{' in a second, closer look for grasps' if is_second_look else ''}, "
-        f"{seconds:.1f} s of motion, gate passed {plan.gate.configurations_checked} configurations"
+        f"{plan.duration_s:.1f} s of motion, {plan.merits}, "
+        f"gate passed {plan.gate.configurations_checked} configurations"
         f"{''.join(f'; {one}, so it cannot start' for one in plan.hindered)}"
     )
 

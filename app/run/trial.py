@@ -209,6 +209,7 @@ class Trial:
                 "T_world_tcp": self.plan.T_world_tcp,
                 "grasps": 0 if self.grasps is None else len(self.grasps),
                 "candidates": self.plan.candidates_tried,
+                "merits": self.plan.merits.rounded,
                 "features": self._features(),
                 "gate": list(self.plan.gate.violations) or "passed",
                 "stopped": list(self.plan.stopped),

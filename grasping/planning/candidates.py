@@ -18,14 +18,12 @@ from grasping.detection.gripper import LEAST_MARGIN_M, PRE_OPEN_MARGINS_M, pre_o
 from grasping.grasp_set import OBJECT, SCORE, WIDTH, T_camera_tcp
 from grasping.planning.arm_model import PALM_HIGH_M, PALM_LOW_M, ArmModel
 from grasping.planning.collision import GRASP_TABLE_CLEARANCE_M, CollisionChecker, Surroundings, inside
+from grasping.planning.grasp_plan import Merits
 from grasping.planning.inverse_kinematics import LIMIT_MARGIN_RAD, TIPS_RAD, approach_poses, follow, lift_poses, solve
 from grasping.planning.obstacles import DistanceField
+from grasping.planning.ranking import merits_of
 
 _STEPS = 8
-#: What a radian of joint travel and a metre from the base cost, in units of score.
-_TRAVEL_COST, _DISTANCE_COST = 0.05, 0.4
-#: What a radian of tipping the object in the lift costs, in units of score.
-_TIP_COST = 0.2
 _PALM_SLACK_M = 0.004
 _HALF_TURN = transform(rotation_z(np.pi))
 
@@ -80,8 +78,8 @@ def progress(fate: str) -> int:
 class Candidate:
     """A grasp that one arm reaches by a free straight approach and lifts straight up.
 
-    approach_rad (S, 6) from pre-grasp to grasp; lift_rad (S, 6) from the grasp up, tipping the tool by
-    tip_rad; value ranks it; number: of the grasp among those given.
+    approach_rad (S, 6) from pre-grasp to grasp; lift_rad (S, 6) from the grasp up; merits: what ranks it; number: of
+    the grasp among those given.
     """
 
     arm: ArmModel
@@ -90,9 +88,8 @@ class Candidate:
     T_world_tcp: Matrix
     approach_rad: NDArray[np.float64]
     lift_rad: NDArray[np.float64]
-    tip_rad: float
     pre_open_m: float
-    value: float
+    merits: Merits
 
     @property
     def target(self) -> int:
@@ -166,14 +163,11 @@ class Reach:
             free[left] = self._is_free(paths[left], opening[left], around)
         rejections.add("collision at the grasp", numbers[np.setdiff1d(grasp, grasp[free])])
         rejections.settle(NOT_TRIED, numbers[grasp[free]])
-        found = []
-        for c, k, open_m in zip(grasp[free], branch[free], opening[free].tolist(), strict=True):
-            way, tip_rad = approach[c, k], float(tip[c, k])
-            cost = _TRAVEL_COST * np.abs(way[0] - self.start_rad).max() + _TIP_COST * tip_rad
-            cost += _DISTANCE_COST * np.linalg.norm(T[c, :2, 3] - self.arm.T_world_base[:2, 3])
-            value = float(rows[c, SCORE] - cost)
-            found.append(Candidate(self.arm, rows[c], int(numbers[c]), T[c], way, lift[c, k], tip_rad, open_m, value))
-        return found
+        of, way, open_m = grasp[free], (grasp[free], branch[free]), opening[free]
+        ways = (approach[way], lift[way])
+        merits = merits_of(self.arm, self.start_rad, ways, open_m, around.approach, rows[of, SCORE], tip[way])
+        found = zip(rows[of], numbers[of].tolist(), T[of], *ways, open_m.tolist(), merits, strict=True)
+        return [Candidate(self.arm, *one) for one in found]
 
     def _is_free(self, paths_rad: NDArray, opening_m: NDArray, around: Around) -> NDArray[np.bool_]:
         """(C,) Whether paths (C, 2 S, 6), approach and lift, hit nothing with the fingers so far open (C,)."""

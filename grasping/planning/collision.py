@@ -118,8 +118,7 @@ class CollisionChecker:
     def _free_within_limits(self, placed: Placement) -> NDArray[np.bool_]:
         free = self.arm.lowest_m(placed) >= self.around.table_m
         free &= inside(placed.T_world_tcp[:, :3, 3], self.workspace)
-        # The base stands still: it is no concern of a motion.
-        for field, part in ((self.around.hand, COVER.hand), (self.around.rest, ~COVER.hand & (COVER.frame > 0))):
+        for field, part in _around_parts(self.around):
             free &= (field.at(placed.centers_m[:, part]) >= COVER.radius_m[part] + self.around.clearance_m).all(axis=1)
         # What takes longest is looked at last, where the rest is free.
         left = np.flatnonzero(free)
@@ -138,6 +137,21 @@ class CollisionChecker:
             clear &= self.holds_free(T_world_tcp) & (points[..., 2].min(axis=1) >= TABLE_CLEARANCE_M)
             clear &= _out_of_boxes(upper, points, np.full(points.shape[1], HELD_RADIUS_M), none_may_touch)
         return clear
+
+
+def least_clearance_m(arm: ArmModel, placed: Placement, around: Surroundings) -> NDArray[np.float64]:
+    """(N,) the least that an arm keeps from what is around, by the spheres that cover it, and from the table."""
+    least_m = arm.lowest_m(placed)
+    for field, part in _around_parts(around):
+        beyond_m = field.at(placed.centers_m[:, part]) - COVER.radius_m[part]
+        least_m = np.minimum(least_m, beyond_m.min(axis=1))
+    return least_m
+
+
+def _around_parts(around: Surroundings) -> tuple[tuple[DistanceField, NDArray[np.bool_]], ...]:
+    """What each part of an arm must avoid, and which of its spheres that part has. The base stands still: it is no
+    concern of a motion."""
+    return (around.hand, COVER.hand), (around.rest, ~COVER.hand & (COVER.frame > 0))
 
 
 def off_stops(joints_rad: NDArray[np.float64], mount: ArmMount) -> NDArray[np.float64]:

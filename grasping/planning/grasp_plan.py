@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -60,14 +60,43 @@ class CheckedMotion:
 
 
 @dataclass(frozen=True)
+class Merits:
+    """What tells one candidate that is free from another, of its approach and lift; `ranking` says what each is worth.
+
+    success: expected, its score. duration_s: the least to the pre-grasp pose, onto the object, up and back to where the
+    arm parks. clearance_m: the least that the open gripper and the arm keep from all but the object, by the spheres
+    that cover them, and from the table. limit_margin_rad: the least of a joint to its limit. manipulability: the least
+    sqrt(det(J J^T)), as a share of the arm's greatest. tip_rad: by how much the lift tips the object.
+    """
+
+    success: float
+    duration_s: float
+    clearance_m: float
+    limit_margin_rad: float
+    manipulability: float
+    tip_rad: float
+
+    def __str__(self) -> str:
+        return (
+            f"approach {1000 * self.clearance_m:.0f} mm clear, {np.rad2deg(self.limit_margin_rad):.0f}° within limits, "
+            f"manipulability {self.manipulability:.2f}"
+        )
+
+    @property
+    def rounded(self) -> dict[str, float]:
+        """As logs take it."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
 class GraspPlan:
     """One arm's whole pick. row is the GraspNet row; pre_open_m what to open the gripper to first.
 
     measured_rad: the joints (6,) of every arm as the gate took them to be; elsewhere the plan is not safe. What moves
-    is copied into memory that nobody can write. stopped: what the gate said of candidates that it stopped before.
-    hindered: which other arms cannot start, and why. rejections: how many grasps and candidates before it came to
-    nothing, by reason; fates: what became of each grasp that was given, as `candidates.Rejections` tells it. binned_m:
-    (K, 3) where what is held will stand in the bin, world.
+    is copied into memory that nobody can write. merits: what it was ranked by. stopped: what the gate said of
+    candidates that it stopped before. hindered: which other arms cannot start, and why. rejections: how many grasps and
+    candidates before it came to nothing, by reason; fates: what became of each grasp that was given, as
+    `candidates.Rejections` tells it. binned_m: (K, 3) where what is held will stand in the bin, world.
     """
 
     arm: str
@@ -79,6 +108,7 @@ class GraspPlan:
     planner: str
     candidates_tried: int
     measured_rad: Mapping[str, NDArray[np.float64]]
+    merits: Merits
     stopped: tuple[str, ...] = ()
     hindered: tuple[str, ...] = ()
     rejections: Mapping[str, int] = field(default_factory=dict)

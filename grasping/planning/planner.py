@@ -19,6 +19,7 @@ from grasping.planning.gate.numbers import Joints
 from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.motion_planner import NoPathError, NoPlanError, PlannerSpecification
 from grasping.planning.obstacles import OrientedBox, stand_in_bin
+from grasping.planning.ranking import LEAST_CLEAR, value_of
 from grasping.planning.registry import find_planner
 from grasping.planning.remedies import LATE, STOPPED, remedy_of
 from grasping.planning.scene_fields import SceneFields
@@ -188,15 +189,18 @@ class _Search:
                     continue
                 target_m = self.cloud.of(label)
                 found += reach.candidates(self.rows[own], own, self.T_world_camera, around, target_m, self.tally)
-        return sorted(found, key=lambda candidate: -candidate.value)
+        return sorted(found, key=lambda candidate: -value_of(candidate.merits))
 
     def _reached_first(self, candidates: list[Candidate], planner: PlannerSpecification) -> list[Candidate]:
-        """The same candidates, of every arm the one in front that a planner with goal sets reaches first."""
+        """The same candidates, of every arm the one in front that a planner with goal sets reaches first, of those that
+        no other is clearly likelier to succeed than."""
         if planner.choose_first is None:
             return candidates
         first = []
-        for name in dict.fromkeys(candidate.arm.name for candidate in candidates):
-            own = [candidate for candidate in candidates if candidate.arm.name == name]
+        least = max((candidate.merits.success for candidate in candidates), default=0.0) - LEAST_CLEAR
+        likely = [candidate for candidate in candidates if candidate.merits.success >= least]
+        for name in dict.fromkeys(candidate.arm.name for candidate in likely):
+            own = [candidate for candidate in likely if candidate.arm.name == name]
             around = self._fields.around(name, own[0].target)
             index = planner.choose_first(own, self.joints[name], around, self.cell, self.seed)
             first += [] if index is None else [own[index]]
@@ -234,6 +238,7 @@ class _Search:
             motions=motions,
             gate=report,
             planner=planner.name,
+            merits=candidate.merits,
             candidates_tried=self.tried,
             measured_rad=self.joints,
             stopped=tuple(self.stopped),

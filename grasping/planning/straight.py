@@ -68,7 +68,7 @@ def approach_and_lift(candidate: Candidate, carrying: CollisionChecker) -> tuple
     """
     grasp = candidate.T_world_tcp[None]
     approach = _line(candidate, approach_poses(grasp, LINE_STEPS))[::-1]
-    lift = _line(candidate, lift_poses(grasp, candidate.tip_rad, candidate.arm.T_world_base, LINE_STEPS))
+    lift = _line(candidate, lift_poses(grasp, candidate.merits.tip_rad, candidate.arm.T_world_base, LINE_STEPS))
     raised = lift[int(np.ceil(LINE_STEPS * UPRIGHT_LIFT_M / LIFT_M)) :]
     if not carrying.all_free(raised):
         raise NoPathError("no room to lift")

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ArmError, PlanningError
 from grasping.execution import Execution, Grip, Lift, MotionStopped, verify
-from grasping.planning.grasp_plan import GateReport, GraspPlan, Phase, seal_of
+from grasping.planning.grasp_plan import GateReport, GraspPlan, Merits, Phase, seal_of
 from hardware.arms.arm import ArmState, TrackingReport
 from hardware.arms.trajectory import JointTrajectory
 
@@ -81,8 +81,8 @@ def a_plan(passed: bool = True) -> GraspPlan:
     """Five motions, each another, sealed as the gate seals what it passes."""
     motions = {p: JointTrajectory(np.array([0.0, 1.0]), np.full((2, 6), 0.1 * k)) for k, p in enumerate(Phase)}
     seal = seal_of("left", motions, np.eye(4), 0.08, {"left": np.zeros(6)})
-    gate = GateReport(passed, (), 1, 0.02, seal)
-    return GraspPlan("left", np.zeros(17), np.eye(4), 0.08, motions, gate, "ompl", 1, {"left": np.zeros(6)})
+    gate, merits = GateReport(passed, (), 1, 0.02, seal), Merits(0.9, 5.0, 0.02, 0.2, 0.4, 0.0)
+    return GraspPlan("left", np.zeros(17), np.eye(4), 0.08, motions, gate, "ompl", 1, {"left": np.zeros(6)}, merits)
 
 
 def lift(plan: GraspPlan, arm: StoppedArm, reports: dict[Phase, TrackingReport] | None = None) -> Lift:

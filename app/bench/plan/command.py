@@ -16,10 +16,12 @@ from core.cell import load_cell
 from core.errors import PlanningError
 from core.report.words import counted
 from grasping.detection.registry import create_detector
+from grasping.planning.grasp_plan import Merits
 from grasping.planning.registry import find_planner
 
 #: Of how many spoiled picks the gate is asked, a scene.
 BAD_A_SCENE = 3
+_SHARES = (("p5", 5), ("median", 50))
 
 
 def bench_plan(options: BenchPlanOptions) -> int:
@@ -63,7 +65,17 @@ def summary(outcomes: Sequence[SceneOutcome]) -> dict:
         "median_s": round(float(np.median(seconds)), 3),
         "p95_s": round(float(np.percentile(seconds, 95)), 3),
         "motion_median_s": round(float(np.median([one.motion_s for one in found] or [float("nan")])), 2),
+        "merits": merits_summary([one.merits for one in found if one.merits is not None]),
         "rejections": dict(rejections.most_common()),
+    }
+
+
+def merits_summary(merits: Sequence[Merits]) -> dict[str, dict[str, float]]:
+    """Of each figure that grasps are ranked by, what the chosen ones have: the 5th percentile and the median."""
+    chosen = [one.rounded for one in merits]
+    return {
+        name: {of: round(float(np.percentile([one[name] for one in chosen], share)), 4) for of, share in _SHARES}
+        for name in (chosen[0] if chosen else ())
     }
 
 
@@ -92,9 +104,17 @@ def _rows(result: dict) -> list[list[str]]:
         [f"planned within {WITHIN_S:g} s", f"{result['planned']} of {result['feasible']}"],
         ["time to a plan, median, 95th percentile", f"{result['median_s']:.2f} s, {result['p95_s']:.2f} s"],
         ["motion of a pick, median", f"{result['motion_median_s']:.1f} s"],
+        *_merits_rows(result["merits"]),
         ["good picks the gate passed", f"{gate['accepted']} of {gate['good']}"],
         ["spoiled picks it refused", f"{gate['rejected']} of {gate['bad']}"],
         ["a pick's check, median", f"{gate['median_ms']:.0f} ms"],
+    ]
+
+
+def _merits_rows(merits: dict[str, dict[str, float]]) -> list[list[str]]:
+    return [
+        [f"{name} of the chosen grasps, 5th percentile, median", f"{told['p5']:.3f}, {told['median']:.3f}"]
+        for name, told in merits.items()
     ]
 
 

@@ -14,7 +14,7 @@ from core.cell import Cell
 from core.errors import PerceptionError, PlanningError
 from core.surfaces import SURFACES
 from grasping.detection.detector import Detector
-from grasping.planning.grasp_plan import GraspPlan
+from grasping.planning.grasp_plan import GraspPlan, Merits
 from grasping.planning.motion_planner import NoPlanError
 from grasping.planning.planner import plan_grasp
 from grasping.success import load_success_model
@@ -28,7 +28,8 @@ WITHIN_S = 2.0
 @dataclass(frozen=True)
 class SceneOutcome:
     """One scene. seconds: until the plan was there, or was given up; motion_s: of all its motions, NaN without a plan;
-    is_feasible: some grasp can be carried out, however long it takes to find; reason: why not."""
+    is_feasible: some grasp can be carried out, however long it takes to find; reason: why not; merits: of the
+    grasp that was chosen."""
 
     seed: int
     objects: int
@@ -39,6 +40,7 @@ class SceneOutcome:
     reason: str = ""
     rejections: Mapping[str, int] = field(default_factory=dict)
     pick: GateInput | None = None
+    merits: Merits | None = None
 
     @property
     def is_planned(self) -> bool:
@@ -85,4 +87,4 @@ def _outcome(
     seconds = time.perf_counter() - started_s
     motion_s = found.duration_s
     pick = gate_input(found, grasps, scene.view, cell)
-    return SceneOutcome(seed, objects, len(grasps), seconds, True, motion_s, "", found.rejections, pick)
+    return SceneOutcome(seed, objects, len(grasps), seconds, True, motion_s, "", found.rejections, pick, found.merits)
