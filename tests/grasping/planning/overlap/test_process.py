@@ -77,7 +77,8 @@ def test_a_reason_why_there_is_none_is_an_answer(shared_process: PlanningProcess
 
 def test_what_was_begun_beside_another_plan_is_no_answer(shared_process: PlanningProcess, carrying: GraspPlan) -> None:
     begin(shared_process, carrying)
-    other = plan_grasp(SCENE, table_view(), CELL, PARKED, budget_s=60, arms=set(CELL.arms) - {carrying.arm})
+    another = SCENE[np.flatnonzero(SCENE.rows[:, OBJECT] == 1)]
+    other = plan_grasp(another, table_view(), CELL, PARKED, budget_s=60, arms=set(CELL.arms) - {carrying.arm})
     assert shared_process.answer(other, LIMIT_S) is None
     assert shared_process._connection.poll(LIMIT_S)  # done with what nobody asks for
     begin(shared_process, other)
