@@ -12,6 +12,7 @@ from hardware.cameras.foreign.graspnet import GraspNetCamera, is_graspnet
 from hardware.cameras.foreign.ros_bag import RosBagCamera, is_ros_bag
 from hardware.cameras.frame import RgbdFrame
 from hardware.cameras.frame_folder import FrameFolderCamera
+from hardware.cameras.intrinsics.files import NAMES
 
 #: Longest waits for the player, the first with the time that its libraries take to load [s].
 _OPEN_S = 30.0
@@ -21,7 +22,8 @@ _HEAD_BYTES = 256
 
 
 def open_recording(path: Path) -> Camera:
-    """Opens a `.bag`, a `.db3`, a frame folder, a bag of ROS or a folder of GraspNet's layout.
+    """Opens a `.bag`, a `.db3`, a folder of frames or one with `frames/` in it, as a trial's, a bag of ROS or a folder
+    of GraspNet's layout.
 
     Raises:
         CameraError: nothing there, not a recording, or a damaged one.
@@ -32,18 +34,24 @@ def open_recording(path: Path) -> Camera:
     if _is_trial(path):
         raise CameraError(
             f"{path} records a trial, not a camera alone.",
-            f"See it: python main.py replay {shlex.quote(str(path))}; its frames, for a dry run, lie beside it.",
+            f"See it: python main.py replay {shlex.quote(str(path))}; for a dry run, name its folder.",
         )
     if is_ros_bag(path):
         return RosBagCamera(path)
     if path.is_dir():
-        return GraspNetCamera(path) if is_graspnet(path) else FrameFolderCamera(path)
+        return GraspNetCamera(path) if is_graspnet(path) else FrameFolderCamera(_frames_of(path))
     if path.suffix.lower() not in (".bag", ".db3"):
         raise CameraError(
             f"{path} is not a recording Vitro can play.",
             "Give a RealSense .bag or .db3, a ROS bag or .mcap, or a folder of frames.",
         )
     return RecordedCamera(path)
+
+
+def _frames_of(folder: Path) -> Path:
+    """Of a folder that has pictures of its own, as a trial's, the one in it that holds the frames."""
+    frames = folder / "frames"
+    return frames if frames.is_dir() and not any((folder / name).exists() for name in NAMES) else folder
 
 
 def _is_trial(path: Path) -> bool:

@@ -288,10 +288,12 @@ def test_what_fails_in_it_costs_one_trials_recording_and_is_said_once(
     assert read_recording(tmp_path / "2" / RECORDING).facts["trial"] == "2"
 
 
-def test_a_dry_run_of_a_trials_recording_is_told_of_replay(done: RecordedTrial) -> None:
+def test_a_dry_run_of_a_trials_recording_is_told_of_replay_and_its_folder_is_played(done: RecordedTrial) -> None:
     with pytest.raises(CameraError, match="records a trial") as caught:
         open_recording(done.recording)
     assert f"replay {done.recording}" in caught.value.remedy
+    with open_recording(done.folder) as camera:
+        np.testing.assert_array_equal(camera.read().color, done.trial.frame.color)
 
 
 def test_a_recording_shows_table_bin_and_what_is_fixed() -> None:

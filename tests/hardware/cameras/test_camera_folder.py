@@ -56,6 +56,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "frames"
 
 
+def test_a_folder_with_pictures_of_its_own_is_played_by_the_frames_in_it(folder: Path) -> None:
+    Image.new("RGB", (9, 9)).save(folder.parent / "grasps.png")
+    with open_recording(folder.parent) as camera:
+        assert (camera.read().number, camera.read().number, camera.name) == (0, 1, str(folder))
+    (folder / "000000.png").rename(folder.parent / "000000.png")
+    (folder / "intrinsics.json").rename(folder.parent / "intrinsics.json")
+    with open_recording(folder.parent) as camera:
+        assert camera.name == str(folder.parent), "what has intrinsics is a folder of frames itself"
+
+
 def test_what_is_written_is_read_back_equal(folder: Path) -> None:
     with open_recording(folder) as camera:
         assert not camera.is_live
