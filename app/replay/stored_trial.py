@@ -73,7 +73,7 @@ def find_trial(said: str) -> StoredTrial:
     """By its number in the log, its folder or its recording's file.
 
     Raises:
-        TrialError: no such trial; or a file that is no whole recording.
+        TrialError: no such trial; or a file that is no whole recording, with no frames of its trial beside it.
     """
     if said.isdecimal():
         with TrialStore(trial_log(is_written=False), is_read=True) as store:
@@ -82,6 +82,8 @@ def find_trial(said: str) -> StoredTrial:
     path = Path(said)
     if path.is_dir():
         return _in_folder(path, None)
+    if path.name == RECORDING:
+        return _in_folder(path.parent, None)
     recording = read_recording(path)
     return _complete(path.parent, None, recording, [])
 
@@ -109,9 +111,12 @@ def cell_of(trial: StoredTrial, name: str = "") -> tuple[Cell, str]:
 
 
 def _in_folder(folder: Path, record: TrialRecord | None) -> StoredTrial:
+    """A recording that cannot be read is missing alone where the frames are there."""
     try:
         recording, missing = read_recording(folder / RECORDING), []
     except TrialError as error:
+        if (folder / RECORDING).exists() and not StoredTrial(folder, record, None, ()).attempts:
+            raise
         recording, missing = None, [f"{error.cause} The arms are taken as parked, and there is no time line."]
     return _complete(folder, record, recording, missing)
 

@@ -103,6 +103,14 @@ def test_a_recording_whose_process_died_while_writing_is_named_and_the_frames_se
     assert "its process ended" in " ".join(told["missing"]) and told["attempts_with_frames"] == 1
 
 
+def test_a_recording_that_was_cut_is_the_same_by_folder_and_by_file(copied: Path) -> None:
+    whole = (copied / "trial.mcap").read_bytes()
+    (copied / "trial.mcap").write_bytes(whole[: len(whole) // 2])
+    by_folder, by_file = facts(replay(copied)), facts(replay(copied / "trial.mcap"))
+    assert by_folder == by_file and by_file["recording"] is None and by_file["attempts_with_frames"] == 1
+    assert "cut short" in " ".join(by_file["missing"])
+
+
 def test_a_recording_alone_is_shown_and_runs_no_estimator(done: RecordedTrial, tmp_path: Path) -> None:
     lone = tmp_path / "lone" / "trial.mcap"
     lone.parent.mkdir()
@@ -116,9 +124,11 @@ def test_a_recording_alone_is_shown_and_runs_no_estimator(done: RecordedTrial, t
 def test_what_cannot_be_meant_is_said(done: RecordedTrial, copied: Path, tmp_path: Path) -> None:
     whole = done.recording.read_bytes()
     (copied / "trial.mcap").write_bytes(whole[: len(whole) // 2])
+    shutil.rmtree(copied / "frames")
     (tmp_path / "empty").mkdir()
     for arguments, code, words in (
         ((copied / "trial.mcap",), 1, "cut short"),
+        ((copied,), 1, "cut short"),
         ((999_999,), 1, "no trial 999999"),
         ((tmp_path / "nothing.mcap",), 1, "trials list"),
         ((tmp_path / "empty",), 1, "neither a recording nor frames"),
