@@ -18,16 +18,19 @@ def load_calibrated(name: str) -> Cell:
         ConfigurationError: no such cell, one that cannot be built, or one with a fixture where an arm parks.
         CalibrationError: the calibration is of other hardware, or damaged.
     """
-    file = cell_file(name)
-    cell = load_cell(file)
-    _demand_room_to_park(cell, file)
+    cell = load_parkable(cell_file(name))
     return calibrated_cell(cell, store_of(cell))
 
 
-def _demand_room_to_park(cell: Cell, file: Path) -> None:
-    """Which only a cell with fixtures can lack; core, which checks the file, knows no arms."""
+def load_parkable(file: Path) -> Cell:
+    """A cell as its file has it, where its arms have room to park: core, which checks the file, knows no arms.
+
+    Raises:
+        ConfigurationError: as `load_calibrated`.
+    """
+    cell = load_cell(file)
     if not cell.fixtures:
-        return
+        return cell
     # Here, for it brings MuJoCo along, which commands that list or examine do without.
     from grasping.planning.starts import IN_A_FIXTURE, hindrances
 
@@ -37,6 +40,7 @@ def _demand_room_to_park(cell: Cell, file: Path) -> None:
                 f"The cell file {file} cannot be used: one of its fixtures stands where the {one.arm} arm parks.",
                 "See its center_m, size_m and bottom_m: metres, from the table's middle and upwards from its top.",
             )
+    return cell
 
 
 def store_of(cell: Cell) -> CalibrationStore:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from rich.markup import escape
 
 from app.calibrate.board_size import ask_tag_mm
-from app.calibrate.cell import store_of
+from app.calibrate.cell import load_parkable, store_of
 from app.calibrate.conclusion import conclude
 from app.calibrate.options import CalibrateOptions, Plant, TargetOptions
 from app.calibrate.page.wizard_page import show_world, wizard_page
@@ -28,7 +28,7 @@ from calibration.merge import merged
 from calibration.poses import PLATE_M
 from calibration.result import CalibrationFinding, CellCalibration, FoundError
 from calibration.sheets.board_sheet import write_board_sheet
-from core.cell import Cell, load_cell
+from core.cell import Cell
 from core.errors import ArmError, CalibrationError, ConfigurationError
 from core.report.words import counted
 from core.transforms import invert
@@ -63,7 +63,7 @@ def calibrate_cell(options: CalibrateOptions) -> int:
     if not options.yes and not options.page:
         require_terminal()
     file = cell_file(options.cell or default_cell(camera))
-    cell = load_cell(file)
+    cell = load_parkable(file)
     with _hold_views(cell):
         return _wizard(options, cell, camera, console)
 

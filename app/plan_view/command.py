@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bench.drawn_cell import DrawnCell
+from app.calibrate.cell import load_parkable
 from app.comparison.estimator_run import run_stages
 from app.console import Console
 from app.page.page_server import keep_open
@@ -22,7 +23,7 @@ from app.replay.stored_trial import cell_of, find_trial
 from app.run.options import PipelineOptions
 from app.run.pipeline import ArmJoints, Pipeline
 from app.run.trial import Trial
-from core.cell import Cell, load_cell
+from core.cell import Cell
 from core.errors import ConfigurationError, VitroError
 from core.files import demand_writable
 from core.image import RgbdImage
@@ -115,7 +116,7 @@ def _of_trial(options: PlanViewOptions, console: Console) -> PlanScene:
 
 def _drawn(options: PlanViewOptions, console: Console) -> PlanScene:
     """A scene of the digital cell; drawn for the oracle, which needs no picture, and rendered for all others."""
-    cell = load_cell(cell_file(options.cell or "sim"))
+    cell = load_parkable(cell_file(options.cell or "sim"))
     estimator = options.estimator or _ORACLE
     with closing((DrawnCell if estimator == _ORACLE else DigitalCell)(cell, options.seed)) as world:
         chosen = _pipeline_options(options, estimator)

@@ -1,6 +1,7 @@
 """Every command that works in a cell works in the calibrated one, and asks before it trusts an old calibration."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,15 @@ import yaml
 from app.bringup import command as bringup
 from app.bringup.options import BringupOptions
 from app.calibrate.cell import confirm_age, load_calibrated
+from app.calibrate.command import calibrate_cell
+from app.calibrate.options import CalibrateOptions
 from app.console import Console
 from app.doctor.command import examination
 from app.doctor.finding import Machine
 from app.paths import calibrations
+from app.plan_view.command import view_plan
 from app.recordings import dry_run, record
+from app.replay.options import PlanViewOptions
 from app.run import command as run
 from app.run import station
 from app.run.options import DryRunOptions, RecordOptions, RunOptions
@@ -219,5 +224,11 @@ def test_a_fixture_where_an_arm_parks_is_told_and_one_aside_is_not(tmp_path: Pat
     aside = cell_with(tmp_path, center_m=[0.40, 0.0], size_m=[0.05, 0.04, 0.40])
     assert load_calibrated(aside).fixtures[0].name == "post"
     inside = cell_with(tmp_path, center_m=[-0.18, 0.25], size_m=[0.05, 0.05, 0.60])
-    with pytest.raises(ConfigurationError, match="one of its fixtures stands where the left arm parks"):
-        load_calibrated(inside)
+    commands: tuple[Callable[[], object], ...] = (
+        lambda: load_calibrated(inside),
+        lambda: view_plan(PlanViewOptions(cell=inside, headless=True)),
+        lambda: calibrate_cell(CalibrateOptions(cell=inside, camera="sim", arms="sim", yes=True)),
+    )
+    for command in commands:
+        with pytest.raises(ConfigurationError, match="one of its fixtures stands where the left arm parks"):
+            command()
