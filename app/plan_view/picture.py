@@ -17,6 +17,8 @@ from grasping.planning.grasp_plan import Phase
 
 #: Elevation and azimuth [degrees] of the views: over a corner of the table, and from above.
 _VIEWS = ((28.0, -35.0), (90.0, -90.0))
+#: How much of its place a view fills: the numbers at its heights stand beside it.
+_ZOOMS = (0.88, 1.05)
 _COVER_RGB = (20, 150, 160)
 _SIZE_IN, _DPI = (17.0, 9.0), 110
 #: How large a metre is drawn, about [points].
@@ -27,26 +29,33 @@ _BEYOND_M, _HIGHEST_M = 0.06, 0.5
 
 def draw_picture(scene: PlanScene, path: Path) -> None:
     """Writes a PNG. Raises StorageError where it cannot."""
+    with writing(path):
+        figure_of(scene).savefig(path)
+
+
+def figure_of(scene: PlanScene) -> Any:
+    """The picture as matplotlib's figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
     FigureCanvasAgg(figure)
-    for number, (elevation, azimuth) in enumerate(_VIEWS):
+    for number, ((elevation, azimuth), zoom) in enumerate(zip(_VIEWS, _ZOOMS, strict=True)):
         axes: Any = figure.add_axes((0.42 * number, 0.0, 0.42, 0.92), projection="3d", computed_zorder=False)
         axes.view_init(elevation, azimuth)
         axes.set_proj_type("ortho")
         if elevation == 90.0:
             axes.set_zticks([])
-        _draw_view(axes, scene)
+        else:
+            axes.set_zlabel("z [m]")
+        _draw_view(axes, scene, zoom)
     title = f"{scene.name}, {scene.estimator}: {scene.words}"
     figure.suptitle(fill(title, 130), x=0.02, y=0.98, ha="left", va="top", fontsize=12)
     figure.legend(handles=_legend(scene), loc="center left", bbox_to_anchor=(0.82, 0.5), fontsize=10, frameon=False)
-    with writing(path):
-        figure.savefig(path)
+    return figure
 
 
-def _draw_view(axes: Any, scene: PlanScene) -> None:
+def _draw_view(axes: Any, scene: PlanScene, zoom: float) -> None:
     for what, points_m in scene.voxels_m.items():
         _dots(axes, points_m, VOXEL_COLORS[what], 9.0, 0.35, zorder=2)
     _dots(axes, scene.will_be_binned_m, (0, 120, 220), 2.0, 0.4, zorder=3)
@@ -62,7 +71,7 @@ def _draw_view(axes: Any, scene: PlanScene) -> None:
     low_m, high_m = shown_m.min(axis=0) - _BEYOND_M, shown_m.max(axis=0) + _BEYOND_M
     axes.set(xlim=(low_m[0], high_m[0]), ylim=(low_m[1], high_m[1]), zlim=(0.0, _HIGHEST_M))
     axes.set(xlabel="x [m]", ylabel="y [m]")
-    axes.set_box_aspect((high_m[0] - low_m[0], high_m[1] - low_m[1], _HIGHEST_M), zoom=1.05)
+    axes.set_box_aspect((high_m[0] - low_m[0], high_m[1] - low_m[1], _HIGHEST_M), zoom=zoom)
 
 
 def _draw_covers(axes: Any, scene: PlanScene) -> None:

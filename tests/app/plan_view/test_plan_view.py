@@ -10,6 +10,7 @@ import pytest
 
 from app.plan_view.command import scene_facts, view_plan
 from app.plan_view.page import PlanPage
+from app.plan_view.picture import figure_of
 from app.plan_view.planned import BIN, FIXTURES, HIDDEN, OBJECTS, UNLIKELY, PlanScene
 from app.replay.options import PlanViewOptions
 from app.run.trial import Trial
@@ -87,6 +88,16 @@ def test_what_is_fixed_is_shown_where_the_cell_has_any() -> None:
             handle = page._server.viser.scene.get_handle_by_name(f"/fixtures/{number}")
             np.testing.assert_allclose(handle.position, one.T_world_box[:3, 3])
             assert tuple(handle.dimensions) == pytest.approx(one.size_m)
+
+
+def test_the_picture_has_every_height_in_view() -> None:
+    figure = figure_of(planned((0.02, 0.10, 0.03, 0.12)))
+    figure.canvas.draw()
+    corner, above = figure.axes
+    assert corner.get_zlabel() == "z [m]"
+    for axis in (corner.zaxis, corner.zaxis.label):  # with the numbers, and by itself
+        seen = axis.get_tightbbox(figure.canvas.get_renderer())
+        assert 0 < seen.x0 < seen.x1 < above.get_window_extent().x0
 
 
 @pytest.mark.slow
