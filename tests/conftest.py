@@ -36,6 +36,13 @@ LONGEST = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses a mistyped path at once: parallel processes would each find nothing, and none would say so."""
+    absent = [one for one in config.args if not (config.invocation_params.dir / one.partition("::")[0]).exists()]
+    if absent:
+        raise pytest.UsageError(f"There is no {', no '.join(absent)}: name what tests/ holds, or a word: -k WORD.")
+
+
 def pytest_collection() -> None:
     """Modules come, and stay: collecting garbage meanwhile takes a tenth of the time, and finds none."""
     gc.disable()

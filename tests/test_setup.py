@@ -196,3 +196,12 @@ def test_an_unknown_option_is_refused(clone: Clone) -> None:
 @pytest.mark.parametrize("script", ["setup.sh", "test.sh", ".ci/run"])
 def test_scripts_may_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    "options", [["tests/nope"], ["-n1", "tests/nope"], ["-n1", "-m", "slow", __file__, "tests/nope.py::a"]]
+)
+def test_a_mistyped_path_ends_the_tests_at_once_and_is_named(options: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", *options], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"There is no {options[-1]}" in done.stderr and "passed" not in done.stdout
