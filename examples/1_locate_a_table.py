@@ -4,7 +4,6 @@ python main.py record --surface diffuse --seed 8 --frames 1 --out scene    # onc
 .venv/bin/python -m examples.1_locate_a_table scene
 """
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from app.paths import cell_file
 from core.cell import load_cell
 from core.transforms import invert
+from examples.command_line import run_example
 from hardware.cameras.recorded import open_recording
 from perception.table.camera_shift import camera_shift
 from perception.table.locate import locate_table
@@ -33,4 +33,4 @@ def main(recording: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_example(main)

@@ -4,7 +4,6 @@
 .venv/bin/python -m examples.2_depth_to_metres scene raw       # what the depth sensor saw
 """
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from app.paths import cell_file
 from core.cell import load_cell
+from examples.command_line import run_example
 from hardware.cameras.recorded import open_recording
 from perception.estimators.registry import open_estimator
 from perception.table.locate import locate_table
@@ -35,4 +35,4 @@ def main(recording: str, name: str = "vitro-s") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_example(main)

@@ -3,13 +3,13 @@
 .venv/bin/python -m examples.3_grasps_on_a_picture scene grasps.png     # a picture as of example 1
 """
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from app.paths import cell_file
 from core.cell import load_cell
 from core.image_file import write_image
+from examples.command_line import run_example
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.grasp_set import SCORE, WIDTH, T_camera_tcp
@@ -38,4 +38,4 @@ def main(recording: str, picture: str = "grasps.png") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_example(main)

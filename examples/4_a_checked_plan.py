@@ -3,12 +3,12 @@
 .venv/bin/python -m examples.4_a_checked_plan scene         # a picture as of example 1
 """
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from app.paths import cell_file
 from core.cell import load_cell
+from examples.command_line import run_example
 from grasping.detection.detector import DetectorInput
 from grasping.detection.registry import create_detector
 from grasping.planning.planner import plan_grasp
@@ -36,4 +36,4 @@ def main(recording: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_example(main)

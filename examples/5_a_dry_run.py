@@ -4,7 +4,6 @@
 .venv/bin/python -m examples.5_a_dry_run scene vitro-s   # the bundled model instead of the sensor
 """
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from app.run.stages import Stages
 from app.run.trial import Trial
 from core.cell import load_cell
 from core.errors import VitroError
+from examples.command_line import run_example
 from hardware.cameras.recorded import open_recording
 from hardware.robot.description import PARK_JOINTS
 
@@ -38,4 +38,4 @@ def main(recording: str, estimator: str = "raw") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_example(main)

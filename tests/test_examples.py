@@ -1,6 +1,7 @@
 """The examples of examples/, run on a picture of the digital cell as they say."""
 
 import importlib
+import runpy
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,25 @@ def test_a_plan_passes_the_gate(scene: str, capsys: pytest.CaptureFixture[str]) 
 def test_a_dry_run_makes_a_plan(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = output("5_a_dry_run", capsys, scene, "raw")
     assert "gate passed: True" in said and "table: tags" in said
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["absent"], 1, "✗ There is no recording absent."),
+        ([], 2, "takes recording"),
+        (["a", "b", "c"], 2, "3 words were given"),
+    ],
+)
+def test_what_an_example_cannot_do_it_tells_as_main_does(
+    name: str, words: list[str], code: int, said: str, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [name, *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"examples.{name}", run_name="__main__")
+    told = capsys.readouterr().err
+    assert ended.value.code == code and said in told and "→" in told
 
 
 @pytest.mark.parametrize("name", NUMBERED)
