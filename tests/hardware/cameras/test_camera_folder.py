@@ -211,6 +211,7 @@ def test_depth_is_found_beside_the_picture_that_it_is_of(
 
 
 def test_of_a_folder_around_frames_the_inner_one_is_named(folder: Path) -> None:
+    folder = folder.rename(folder.parent / "monday")
     with pytest.raises(CameraError, match="one folder down") as refused:
         open_recording(folder.parent)
     assert str(folder) in refused.value.remedy
