@@ -143,7 +143,7 @@ def plan_move(scene: BoardScene, goal_rad: NDArray[np.float64], speed: float, se
     if path is None:
         raise PlanningError("No free way leads there.", "Another is tried; clear the table of all but its tags.")
     pieces = smooth(path, checker.all_free)
-    motion = time_path(pieces, Phase.TRANSIT).slowed(speed)
+    motion = time_path(pieces, Phase.TRANSIT, scene.cell.motion.of(Phase.TRANSIT)).slowed(speed)
     report = check_transit(
         scene.cell,
         motion,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 import numpy as np
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from core.cell_parts import ArmMount, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace, overlap
+from core.cell_parts import ArmMount, ArmPace, Bin, CameraMount, Fixture, Section, Table, Tag, Workspace, overlap
 from core.errors import ConfigurationError
 from core.text_file import UNKNOWN, field_problems, read_yaml
 
@@ -53,6 +53,8 @@ class Cell(Section):
     fixtures: Annotated[
         tuple[Fixture, ...], BeforeValidator(lambda given: given or ()), Field(max_length=MOST_FIXTURES)
     ] = ()
+    #: How hard arms are driven; without it as hard as motions are planned.
+    motion: ArmPace = ArmPace()
     #: When and how the arms' bases were measured; None means uncalibrated: real arms stay still.
     calibrated: str | None = None
     #: The stored calibration that was merged in (its version, as logs name it); no file writes it.

@@ -1,5 +1,5 @@
 """The parts of a cell as its YAML describes them, each sound by itself: table, camera, tags, arms, bin, fixtures,
-workspace."""
+workspace, motion."""
 
 from typing import Annotated, Literal, Self
 
@@ -43,6 +43,14 @@ def _slight(tilt_rad: Vector2) -> Vector2:
     return tilt_rad
 
 
+def _at_most_all(share: float) -> float:
+    if share > 1.0:
+        raise ValueError(f"{share:g} is more than arms are driven with, 1; if this is per cent, write {share / 100:g}")
+    return share
+
+
+#: Of what motions are planned with: never more, for that is what was measured.
+Share = Annotated[float, Field(ge=0.05), AfterValidator(_at_most_all)]
 Offset = Annotated[float, Field(ge=-_MOST_OFFSET_RAD, le=_MOST_OFFSET_RAD)]
 Span = Annotated[Vector2, AfterValidator(_rising)]
 
@@ -251,3 +259,36 @@ def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether two rectangles (4, 2) share a part of the table: where no side of either parts them."""
     sides = [one[1] - one[0], one[2] - one[1], other[1] - other[0], other[2] - other[1]]
     return all((one @ n).max() > (other @ n).min() and (other @ n).max() > (one @ n).min() for n in sides)
+
+
+class Pace(Section):
+    """How hard arms are driven: shares of the speed, acceleration and jerk that motions are planned with."""
+
+    speed: Share = 1.0
+    acceleration: Share = 1.0
+    jerk: Share = 1.0
+
+    def __str__(self) -> str:
+        """What is less than all of it; '' where nothing is."""
+        shares = {name: getattr(self, name) for name in Pace.model_fields}
+        return ", ".join(f"{name} {share:g}" for name, share in shares.items() if share < 1.0)
+
+
+class ArmPace(Pace):
+    """The pace of all motions, and of one phase of a pick alone: the lesser counts. `transit` is that of every other
+    motion through free space too."""
+
+    transit: Pace = Pace()
+    approach: Pace = Pace()
+    lift: Pace = Pace()
+    place: Pace = Pace()
+    retreat: Pace = Pace()
+
+    def of(self, phase: str) -> Pace:
+        own: Pace = getattr(self, phase)
+        return Pace(**{name: min(getattr(self, name), getattr(own, name)) for name in Pace.model_fields})
+
+    def __str__(self) -> str:
+        phases = {name: str(getattr(self, name)) for name in ArmPace.model_fields if name not in Pace.model_fields}
+        own = [f"{name} at {words}" for name, words in phases.items() if words]
+        return "; ".join([*filter(None, [super().__str__()]), *own])

@@ -227,7 +227,7 @@ def plan_line(plan: GraspPlan, is_second_look: bool = False) -> str:
     return (
         f"{plan.arm} arm, expects {plan.row[SCORE]:.0%}, {counted(plan.candidates_tried, 'candidate')} tried"
         f"{' in a second, closer look for grasps' if is_second_look else ''}, "
-        f"{plan.duration_s:.1f} s of motion, {plan.merits}, "
+        f"{plan.duration_s:.1f} s of motion{f' ({plan.pace})' if plan.pace else ''}, {plan.merits}, "
         f"gate passed {plan.gate.configurations_checked} configurations"
         f"{''.join(f'; {one}, so it cannot start' for one in plan.hindered)}"
     )

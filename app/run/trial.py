@@ -210,6 +210,7 @@ class Trial:
                 "grasps": 0 if self.grasps is None else len(self.grasps),
                 "candidates": self.plan.candidates_tried,
                 "merits": self.plan.merits.rounded,
+                **({"pace": self.plan.pace} if self.plan.pace else {}),
                 "features": self._features(),
                 "gate": list(self.plan.gate.violations) or "passed",
                 "stopped": list(self.plan.stopped),

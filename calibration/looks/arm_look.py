@@ -83,7 +83,8 @@ def plan_look(
             f"The {arm} arm finds no free way to where the camera sees it.",
             "Clear what stands high beside it, or let it go unseen with --no-arm-check.",
         )
-    way = time_path(smooth(path, checker.all_free), Phase.TRANSIT).slowed(_SPEED)
+    pieces, pace = smooth(path, checker.all_free), cell.motion.of(Phase.TRANSIT)
+    way = time_path(pieces, Phase.TRANSIT, pace).slowed(_SPEED)
 
     def judge(way: JointTrajectory, begun_rad: Mapping[str, NDArray[np.float64]]) -> CheckedMotion:
         gate = check_transit(cell, way, arm=arm, width_m=width_m, measured=begun_rad, other_points_m=points_m)

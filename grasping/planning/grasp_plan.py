@@ -96,7 +96,8 @@ class GraspPlan:
     is copied into memory that nobody can write. merits: what it was ranked by. stopped: what the gate said of
     candidates that it stopped before. hindered: which other arms cannot start, and why. rejections: how many grasps and
     candidates before it came to nothing, by reason; fates: what became of each grasp that was given, as
-    `candidates.Rejections` tells it. binned_m: (K, 3) where what is held will stand in the bin, world.
+    `candidates.Rejections` tells it. pace: how much gentler than they could be the
+    cell has its motions, in words. binned_m: (K, 3) where what is held will stand in the bin, world.
     """
 
     arm: str
@@ -113,6 +114,7 @@ class GraspPlan:
     hindered: tuple[str, ...] = ()
     rejections: Mapping[str, int] = field(default_factory=dict)
     fates: tuple[str, ...] = ()
+    pace: str = ""
     binned_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
     def __post_init__(self) -> None:

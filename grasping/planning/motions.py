@@ -54,12 +54,13 @@ def plan_motions(
         filled = around_filled_bin(place, carrying, around, cell.bin)
         leaving = CollisionChecker(arm, cell.workspace, Surroundings(filled, filled), open_m)
         back = _withdraw_and_park(place, letting_go, leaving, seed)
-        return _time_pieces(_enter(way, place.lower_rad, carrying), Phase.PLACE), _time_pieces(back, Phase.RETREAT)
+        into = _enter(way, place.lower_rad, carrying)
+        return _time_pieces(into, Phase.PLACE, cell), _time_pieces(back, Phase.RETREAT, cell)
 
     ways = (
-        _time_pieces(transit, Phase.TRANSIT),
-        _time_pieces([approach], Phase.APPROACH),
-        _time_pieces([lift], Phase.LIFT),
+        _time_pieces(transit, Phase.TRANSIT, cell),
+        _time_pieces([approach], Phase.APPROACH, cell),
+        _time_pieces([lift], Phase.LIFT, cell),
     )
     return dict(zip(Phase, (*ways, *_first(places, into_and_out)), strict=True))
 
@@ -84,9 +85,9 @@ def _there_and_back_s(from_rad: NDArray[np.float64], place: Place) -> float:
     return float(least_time_s(into, Phase.PLACE).sum() + least_time_s(back, Phase.RETREAT).sum())
 
 
-def _time_pieces(pieces: list[NDArray[np.float64]], phase: Phase) -> JointTrajectory:
+def _time_pieces(pieces: list[NDArray[np.float64]], phase: Phase, cell: Cell) -> JointTrajectory:
     try:
-        return time_path(pieces, phase)
+        return time_path(pieces, phase, cell.motion.of(phase))
     except PlanningError as error:
         raise NoPathError("a path that cannot be timed") from error
 

@@ -4,12 +4,14 @@ way to trajectories: a smooth curve through the waypoints, timed to the arm's li
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cell_parts import Pace
 from core.errors import PlanningError
 from grasping.planning.collision import CollisionChecker
 from grasping.planning.grasp_plan import Phase
@@ -20,8 +22,9 @@ from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, MAX_ACC
 #: acceleration limit, gentler with something in the hand. Both make a motion short, but speed makes arms lag.
 SPEED_SHARE = {Phase.TRANSIT: 0.5, Phase.APPROACH: 0.35, Phase.LIFT: 0.5, Phase.PLACE: 0.5, Phase.RETREAT: 0.5}
 ACCELERATION_SHARE = {Phase.TRANSIT: 0.9, Phase.APPROACH: 0.6, Phase.LIFT: 0.6, Phase.PLACE: 0.85, Phase.RETREAT: 0.9}
+FULL_PACE = Pace()
 SAMPLE_S = 0.01
-#: Speeds along a path are those of TOPP-RA, averaged over so long [s]: no acceleration comes or goes at once.
+#: Speeds along a path are those of TOPP-RA, averaged over at least so long [s]: no acceleration comes or goes at once.
 RAMP_S = 0.04
 #: How finely what is averaged is sampled [s].
 FINE_S = 0.001
@@ -157,28 +160,58 @@ def densify(waypoints_rad: NDArray, spacing_rad: float) -> NDArray[np.float64]:
     return np.concatenate(pieces)
 
 
+@dataclass(frozen=True)
+class PhaseLimits:
+    """What a motion keeps to, of any joint, and over how long [s] its speed is averaged, which bounds its jerk."""
+
+    speed_rad_s: float
+    acceleration_rad_s2: float
+    jerk_rad_s3: float
+    ramp_s: float
+
+    @classmethod
+    def of(cls, phase: Phase, pace: Pace = FULL_PACE) -> "PhaseLimits":
+        """Those of a phase at a cell's pace; what it gives away in acceleration it has given away in jerk."""
+        hardest = ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
+        return cls(
+            pace.speed * SPEED_SHARE[phase] * MAX_SPEED_RAD_S,
+            pace.acceleration * hardest,
+            pace.jerk * 2 * hardest / RAMP_S,  # from all of it to all of it the other way
+            RAMP_S * max(pace.acceleration / pace.jerk, 1.0),
+        )
+
+    def kept_by(self, motion: JointTrajectory) -> JointTrajectory:
+        """The same path, evenly slowed where it exceeds these, as an average over longer than a bend does."""
+        most, rate, excess = (self.speed_rad_s, self.acceleration_rad_s2, self.jerk_rad_s3), motion.positions_rad, 1.0
+        for order, limit in enumerate(most, 1):  # rests before and after
+            rate = np.diff(rate if order == 1 else np.pad(rate, ((1, 1), (0, 0))), axis=0) / motion.times_s[1]
+            excess = max(excess, float(np.abs(rate).max() / limit) ** (1 / order))
+        return motion.slowed(1.0 / excess)
+
+
 def least_time_s(travel_rad: NDArray, phase: Phase) -> NDArray[np.float64]:
-    """(N,) how long joints take at least to move by (N, 6) within the phase's limits, at rest before and after."""
-    speed, acceleration = SPEED_SHARE[phase] * MAX_SPEED_RAD_S, ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2
-    far = np.abs(travel_rad)
+    """(N,) how long joints take at least to move by (N, 6) within the phase's limits at full pace, at rest before and
+    after."""
+    limits, far = PhaseLimits.of(phase), np.abs(travel_rad)
+    speed, acceleration = limits.speed_rad_s, limits.acceleration_rad_s2
     is_long = far > speed**2 / acceleration  # long enough to reach full speed
     least_s = np.where(is_long, far / speed + speed / acceleration, 2 * np.sqrt(far / acceleration))
-    return least_s.max(axis=-1) + RAMP_S
+    return least_s.max(axis=-1) + limits.ramp_s
 
 
-def time_path(pieces: Sequence[NDArray], phase: Phase) -> JointTrajectory:
-    """The fastest run of splines through waypoints (N, 6) within the phase's limits, its speed averaged over RAMP_S
-    (`ramped`), at rest between pieces.
+def time_path(pieces: Sequence[NDArray], phase: Phase, pace: Pace = FULL_PACE) -> JointTrajectory:
+    """The fastest run of splines through waypoints (N, 6) within the phase's limits at a pace, ramped (`ramped`), at
+    rest between pieces.
 
     Each piece begins where the one before ends.
 
     Raises:
         PlanningError: TOPP-RA finds no speed profile.
     """
-    return chain([_time_piece(waypoints, phase) for waypoints in pieces])
+    return chain([_time_piece(waypoints, PhaseLimits.of(phase, pace)) for waypoints in pieces])
 
 
-def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
+def _time_piece(waypoints_rad: NDArray, limits: PhaseLimits) -> JointTrajectory:
     import toppra
     from toppra.algorithm import TOPPRA
     from toppra.constraint import JointAccelerationConstraint, JointVelocityConstraint
@@ -189,31 +222,32 @@ def _time_piece(waypoints_rad: NDArray, phase: Phase) -> JointTrajectory:
     path = toppra.SplineInterpolator(_knots(points), points, bc_type="natural" if len(points) > 2 else "not-a-knot")
     both_ways = np.ones((6, 1)) * [-1.0, 1.0]
     bounds = [
-        JointVelocityConstraint(both_ways * SPEED_SHARE[phase] * MAX_SPEED_RAD_S),
-        JointAccelerationConstraint(both_ways * ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2),
+        JointVelocityConstraint(both_ways * limits.speed_rad_s),
+        JointAccelerationConstraint(both_ways * limits.acceleration_rad_s2),
     ]
     profile = TOPPRA(bounds, path, parametrizer="ParametrizeConstAccel").compute_trajectory(0, 0)
     if profile is None:
         raise PlanningError("A path could not be timed within the arm's limits.", "Try another grasp.")
     fine_s = np.linspace(0.0, profile.duration, max(int(np.ceil(profile.duration / FINE_S)), 2) + 1)
-    return ramped(fine_s, np.concatenate([points[:1], profile(fine_s[1:-1]), points[-1:]]))
+    return ramped(fine_s, np.concatenate([points[:1], profile(fine_s[1:-1]), points[-1:]]), limits)
 
 
-def ramped(times_s: NDArray, positions_rad: NDArray) -> JointTrajectory:
-    """The same path (N, 6) at times (N,), its speed averaged over RAMP_S: that much longer, and of bounded jerk."""
+def ramped(times_s: NDArray, positions_rad: NDArray, limits: PhaseLimits) -> JointTrajectory:
+    """The same path (N, 6) at times (N,), its speed averaged over the ramp: that much longer, and of bounded jerk."""
     along = _knots(positions_rad)
     travelled = np.concatenate([[0.0], np.cumsum((along[1:] + along[:-1]) / 2 * np.diff(times_s))])
-    end_s = times_s[-1]
+    end_s, ramp_s = times_s[-1], limits.ramp_s
 
     def until(time_s: NDArray) -> NDArray:
         """The integral of `along`, which stays what it is before and after."""
         return np.interp(time_s, times_s, travelled) + np.maximum(time_s - end_s, 0.0) * along[-1]
 
-    times = np.linspace(0.0, end_s + RAMP_S, max(int(np.ceil((end_s + RAMP_S) / SAMPLE_S)), 2) + 1)
-    reached = (until(times) - until(times - RAMP_S)) / RAMP_S
+    times = np.linspace(0.0, end_s + ramp_s, max(int(np.ceil((end_s + ramp_s) / SAMPLE_S)), 2) + 1)
+    reached = (until(times) - until(times - ramp_s)) / ramp_s
     positions = np.stack([np.interp(reached, along, joint) for joint in positions_rad.T], axis=1)
     positions[0], positions[-1] = positions_rad[0], positions_rad[-1]
-    return JointTrajectory(times, positions)
+    motion = JointTrajectory(times, positions)
+    return limits.kept_by(motion) if ramp_s > RAMP_S else motion
 
 
 def _knots(points: NDArray) -> NDArray[np.float64]:

@@ -245,5 +245,6 @@ class _Search:
             hindered=tuple(map(str, self.hindered)),
             rejections=self.rejections,
             fates=tuple(self.tally.fates),
+            pace=str(self.cell.motion),
             binned_m=stand_in_bin(points, candidate.T_world_tcp, T_world_place, self.cell, self._binned_m),
         )

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
-from core.cell_parts import ArmMount, CameraMount, Fixture
+from core.cell_parts import ArmMount, ArmPace, CameraMount, Fixture, Pace
 from core.transforms import apply, invert, look_at, rotation_z, transform
 
 ARM = ArmMount(channel="can0", base_m=(0.0, 0.0, 0.0))
@@ -70,3 +70,9 @@ def test_along_the_boxs_own_axes_a_box_hides_no_more_and_no_less() -> None:
     box = Fixture(name="box", center_m=(0.0, 0.0), size_m=(0.2, 0.2, 0.2))
     below_m = [(0.0, 0.0, -0.1), (0.09, 0.0, -0.1), (0.0, 0.0, 0.3), (0.5, 0.0, -0.1)]
     assert box.hides(below_m, (0.0, 0.0, 1.0)).tolist() == [True, True, False, False]
+
+
+def test_the_pace_of_a_phase_is_the_lesser_of_its_own_and_that_of_all() -> None:
+    motion = ArmPace(speed=0.5, approach=Pace(speed=0.8, jerk=0.2))
+    assert motion.of("approach") == Pace(speed=0.5, jerk=0.2) and motion.of("lift") == Pace(speed=0.5)
+    assert str(motion) == "speed 0.5; approach at speed 0.8, jerk 0.2" and str(ArmPace()) == ""

@@ -20,7 +20,7 @@ from grasping.planning.curobo.session import MOST_GOALS, CuroboSession, session_
 from grasping.planning.curobo.timing import MOST_OFF_RAD, as_trajectory
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError, PlannerSpecification
-from grasping.planning.paths import time_path
+from grasping.planning.paths import PhaseLimits, time_path
 from grasping.planning.straight import Place, approach_and_lift, around_filled_bin, places_over_bin
 from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import PARK_JOINTS, Firmware
@@ -70,17 +70,17 @@ def plan_motions(
 
     approach, lift = approach_and_lift(candidate, carrying)
     session.see(around.transit.hand)
-    transit = _motion(session, start_rad, approach[0], Phase.TRANSIT, "no way to the object")
+    transit = _motion(session, start_rad, approach[0], Phase.TRANSIT, cell, "no way to the object")
     over = places_over_bin(lift[-1], candidate.T_world_tcp, cell.bin, around.in_bin_m, carrying, letting_go)
     places = islice(over, MOST_GOALS)
     session.see(around.without_target)
     with session.holding(held, lift[-1]):
-        place, carry = _to_bin(session, lift[-1], list(places), arm.mount.firmware)
+        place, carry = _to_bin(session, lift[-1], list(places), arm.mount.firmware, cell)
     session.see(around_filled_bin(place, carrying, around, cell.bin))
-    park = _motion(session, place.withdraw_rad[-1], PARK_JOINTS, Phase.RETREAT, "no way back from the bin")
+    park = _motion(session, place.withdraw_rad[-1], PARK_JOINTS, Phase.RETREAT, cell, "no way back from the bin")
     try:
         onto, up, down, back = (
-            time_path([path], phase)
+            time_path([path], phase, cell.motion.of(phase))
             for path, phase in (
                 (approach, Phase.APPROACH),
                 (lift, Phase.LIFT),
@@ -94,18 +94,18 @@ def plan_motions(
 
 
 def _motion(
-    session: CuroboSession, start_rad: NDArray, goal_rad: NDArray, phase: Phase, failure: str
+    session: CuroboSession, start_rad: NDArray, goal_rad: NDArray, phase: Phase, cell: Cell, failure: str
 ) -> JointTrajectory:
     if np.abs(goal_rad - start_rad).max() < _SAME_RAD:
         return time_path([np.array([start_rad, goal_rad])], phase)
     track = session.to_joints(start_rad, goal_rad)
     if track is None:
         raise NoPathError(failure)
-    return as_trajectory(track, start_rad, goal_rad, phase)
+    return as_trajectory(track, start_rad, goal_rad, PhaseLimits.of(phase, cell.motion.of(phase)))
 
 
 def _to_bin(
-    session: CuroboSession, start_rad: NDArray, places: list[Place], firmware: Firmware
+    session: CuroboSession, start_rad: NDArray, places: list[Place], firmware: Firmware, cell: Cell
 ) -> tuple[Place, JointTrajectory]:
     """Where to let go, of several places the one that is reached first, and the way there."""
     if not places:
@@ -116,10 +116,11 @@ def _to_bin(
         raise NoPathError("no way to the bin")
     index, track = reached
     place = places[index]
+    limits = PhaseLimits.of(Phase.PLACE, cell.motion.of(Phase.PLACE))
     if np.abs(place.joints_rad - track.joints_rad[-1]).max() < MOST_OFF_RAD:
-        return place, as_trajectory(track, start_rad, place.joints_rad, Phase.PLACE)
+        return place, as_trajectory(track, start_rad, place.joints_rad, limits)
     # It holds its elbow or wrist another way there than the way back from that place begins with.
-    return place, _motion(session, start_rad, place.joints_rad, Phase.PLACE, "no way to the bin")
+    return place, _motion(session, start_rad, place.joints_rad, Phase.PLACE, cell, "no way to the bin")
 
 
 PLANNER = PlannerSpecification("curobo", "cuRobo V2, on CUDA", plan_motions, why_not_curobo, choose_first, prepare)

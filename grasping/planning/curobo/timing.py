@@ -4,11 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grasping.planning.curobo.session import Track
-from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError
-from grasping.planning.paths import ACCELERATION_SHARE, FINE_S, SAMPLE_S, SPEED_SHARE, ramped
+from grasping.planning.paths import FINE_S, SAMPLE_S, PhaseLimits, ramped
 from hardware.arms.trajectory import JointTrajectory
-from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S
 
 #: A path may end so far [rad] from where it was asked to: its tolerances are 5 mm and 3 degrees.
 MOST_OFF_RAD = 0.06
@@ -16,8 +14,8 @@ MOST_OFF_RAD = 0.06
 _SHORTEST_S = 0.1
 
 
-def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Phase) -> JointTrajectory:
-    """The track from joints (6,) to joints (6,), which it may miss by MOST_OFF_RAD, slowed to the phase's limits.
+def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, limits: PhaseLimits) -> JointTrajectory:
+    """The track from joints (6,) to joints (6,), which it may miss by MOST_OFF_RAD, slowed to its limits.
 
     Raises:
         NoPathError: it is no path between them.
@@ -37,8 +35,8 @@ def as_trajectory(track: Track, start_rad: NDArray, goal_rad: NDArray, phase: Ph
     length_s = max(track.step_s * (len(joints) - 1), _SHORTEST_S)
     spline = CubicSpline(np.linspace(0.0, length_s, len(joints)), joints, bc_type="clamped")
     fine_s = np.linspace(0.0, length_s, max(int(np.ceil(length_s / SAMPLE_S)), 10) * 4)
-    speed = np.abs(spline(fine_s, 1)).max() / (SPEED_SHARE[phase] * MAX_SPEED_RAD_S)
-    hardness = np.abs(spline(fine_s, 2)).max() / (ACCELERATION_SHARE[phase] * MAX_ACCELERATION_RAD_S2)
+    speed = np.abs(spline(fine_s, 1)).max() / limits.speed_rad_s
+    hardness = np.abs(spline(fine_s, 2)).max() / limits.acceleration_rad_s2
     slower = max(1.0, float(speed), float(np.sqrt(hardness)))
     fine_s = np.linspace(0.0, length_s, max(int(np.ceil(length_s * slower / FINE_S)), 2) + 1)
-    return ramped(fine_s * slower, np.concatenate([start_rad[None], spline(fine_s[1:-1]), goal_rad[None]]))
+    return ramped(fine_s * slower, np.concatenate([start_rad[None], spline(fine_s[1:-1]), goal_rad[None]]), limits)

@@ -24,7 +24,7 @@ from grasping.planning.curobo.timing import MOST_OFF_RAD, as_trajectory
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.motion_planner import NoPathError
 from grasping.planning.obstacles import DistanceField, bin_boxes
-from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE
+from grasping.planning.paths import ACCELERATION_SHARE, SPEED_SHARE, PhaseLimits
 from grasping.planning.planner import plan_grasp
 from grasping.planning.scene_fields import fixed_boxes
 from hardware.robot.description import MAX_ACCELERATION_RAD_S2, MAX_SPEED_RAD_S, PARK_JOINTS
@@ -207,7 +207,7 @@ def test_a_path_that_ends_a_little_off_is_led_to_its_end_within_the_phases_limit
     eased = share**3 * (10 - 15 * share + 6 * share**2)
     track = Track(start + (goal + MOST_OFF_RAD / 2 - start) * eased, 0.01)
     for phase in (Phase.TRANSIT, Phase.PLACE):
-        motion = as_trajectory(track, start, goal, phase)
+        motion = as_trajectory(track, start, goal, PhaseLimits.of(phase))
         assert np.array_equal(motion.positions_rad[0], start) and np.array_equal(motion.positions_rad[-1], goal)
         speed = np.diff(motion.positions_rad, axis=0) / np.diff(motion.times_s)[:, None]
         change = np.diff(speed, axis=0) / np.diff(motion.times_s)[1:, None]
@@ -225,7 +225,9 @@ def test_a_path_that_ends_a_little_off_is_led_to_its_end_within_the_phases_limit
 )
 def test_a_path_that_is_none_or_leads_elsewhere_is_refused(joints, words):
     with pytest.raises(NoPathError, match=words):
-        as_trajectory(Track(joints, 0.02), np.zeros(6), np.full(6, 0.5 + 2 * MOST_OFF_RAD), Phase.TRANSIT)
+        as_trajectory(
+            Track(joints, 0.02), np.zeros(6), np.full(6, 0.5 + 2 * MOST_OFF_RAD), PhaseLimits.of(Phase.TRANSIT)
+        )
 
 
 # Whether it can run
