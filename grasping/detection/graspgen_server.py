@@ -17,6 +17,8 @@ from core.errors import ConfigurationError, PerceptionError
 SERVER_VARIABLE = "GRASPGEN_SERVER"
 #: Grasps that are sampled of an object, and the best of them that come back.
 SAMPLED, RETURNED = 200, 100
+#: Longest that a server is waited for until it is connected [s]: one that runs is in milliseconds.
+_CONNECT_S = 3.0
 _START = (
     "Start it (NVlabs/GraspGen: python client-server/graspgen_server.py --gripper_config FILE --port 5556), or correct "
     f"{SERVER_VARIABLE}=tcp://HOST:PORT."
@@ -88,21 +90,25 @@ def _exchange(address: str, patience_s: float, message: bytes) -> bytes:
     """One request and its answer.
 
     Raises:
-        ConfigurationError: nobody answers.
+        ConfigurationError: nobody is there, or nobody answers.
     """
     import zmq
 
     context = zmq.Context()
     socket = context.socket(zmq.REQ)
+    # What is sent waits for no connection to come: there is one now, or no server.
+    for option, value in ((zmq.IMMEDIATE, 1), (zmq.LINGER, 0), (zmq.SNDTIMEO, 1000 * _CONNECT_S)):
+        socket.setsockopt(option, int(value))
+    socket.setsockopt(zmq.RCVTIMEO, int(1000 * patience_s))
+    failure = f"No GraspGen server is at {address}: nothing that speaks its protocol (ZMQ) listens there"
     try:
-        for option in (zmq.RCVTIMEO, zmq.SNDTIMEO):
-            socket.setsockopt(option, int(1000 * patience_s))
-        socket.setsockopt(zmq.LINGER, 0)
         socket.connect(address)
         socket.send(message)
+        failure = f"The GraspGen server at {address} took a request and gave no answer in {patience_s:g} s"
         return bytes(socket.recv())
     except zmq.ZMQError as error:
-        raise ConfigurationError(f"No GraspGen server answers at {address} ({error}).", _START) from error
+        why = "" if isinstance(error, zmq.Again) else f" ({error})"
+        raise ConfigurationError(f"{failure}{why}.", _START) from error
     finally:
         socket.close()
         context.term()

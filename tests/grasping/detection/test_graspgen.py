@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from socket import create_server
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_without_a_server_or_an_address_it_says_what_to_do(monkeypatch: pytest.M
         create_detector("graspgen")
     monkeypatch.setenv("GRASPGEN_SERVER", ADDRESS)
     monkeypatch.setitem(sys.modules, "zmq", zmq_reaching(lambda raw: raw, "tcp://elsewhere:1"))
-    with pytest.raises(ConfigurationError, match=f"No GraspGen server answers at {ADDRESS}"):
+    with pytest.raises(ConfigurationError, match=f"No GraspGen server is at {ADDRESS}"):
         create_detector("graspgen")
 
 
@@ -172,3 +173,19 @@ def test_the_same_bytes_pass_a_real_socket() -> None:
     socket.close()
     context.term()
     assert poses.shape == (9, 4, 4) and confidences[0] == pytest.approx(0.9)
+
+
+def test_a_port_without_a_server_is_told_from_a_server_that_computes_too_long() -> None:
+    """The first after seconds, however long an answer may take."""
+    import zmq
+
+    with create_server(("127.0.0.1", 0)) as other:  # listens, and speaks no ZMQ
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ConfigurationError, match=f"No GraspGen server is at {address}"):
+            GraspGenServer(address, patience_s=86400.0).metadata()
+    with pytest.raises(ConfigurationError, match=f"No GraspGen server is at {address}"):
+        GraspGenServer(address, patience_s=86400.0).metadata()
+    with zmq.Context() as context, context.socket(zmq.REP) as silent:
+        address = "tcp://127.0.0.1:{}".format(silent.bind_to_random_port("tcp://127.0.0.1"))
+        with pytest.raises(ConfigurationError, match=f"{address} took a request and gave no answer in 0.2 s"):
+            GraspGenServer(address, patience_s=0.2).metadata()

@@ -62,24 +62,25 @@ def one_gripper(grasps: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], a
 
 
 def zmq_reaching(answer: Callable[[bytes], bytes], address: str = ADDRESS) -> ModuleType:
-    """A module that stands for pyzmq: a request to another address is not answered in time."""
+    """A module that stands for pyzmq: a request to another address cannot be sent."""
     made: Any = ModuleType("zmq")
-    made.REQ, made.RCVTIMEO, made.SNDTIMEO, made.LINGER = 3, 27, 28, 17
+    made.REQ, made.RCVTIMEO, made.SNDTIMEO, made.LINGER, made.IMMEDIATE = 3, 27, 28, 17, 39
     made.ZMQError = type("ZMQError", (Exception,), {})
+    made.Again = type("Again", (made.ZMQError,), {})
 
     class Socket:
         def connect(self, to: str) -> None:
             self.reached = to == address
 
         def setsockopt(self, option: int, value: int) -> None:
-            assert option in (made.RCVTIMEO, made.SNDTIMEO, made.LINGER) and isinstance(value, int)
+            assert option in (made.RCVTIMEO, made.SNDTIMEO, made.LINGER, made.IMMEDIATE) and isinstance(value, int)
 
         def send(self, message: bytes) -> None:
-            self.reply = answer(message) if self.reached else None
+            if not self.reached:
+                raise made.Again("Resource temporarily unavailable")
+            self.reply = answer(message)
 
         def recv(self) -> bytes:
-            if self.reply is None:
-                raise made.ZMQError("Resource temporarily unavailable")
             return self.reply
 
         def close(self) -> None:
