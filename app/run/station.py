@@ -17,8 +17,9 @@ from app.run.pipeline import Pipeline
 from app.trial_recording.recorder import TrialRecorder
 from calibration.cell_check import check_measured
 from core.cell import Cell
-from core.errors import ConfigurationError, VitroError
+from core.errors import CalibrationError, ConfigurationError, VitroError
 from core.image import RgbdImage
+from hardware.cameras.attached import find_cameras, no_camera
 from hardware.world import World
 from hardware.worlds import choose_world
 
@@ -43,7 +44,7 @@ class Station:
         self.cell = load_calibrated(options.cell or default_cell(self.camera))
         self._world: World | None = None
         if self.camera != "sim":
-            check_measured(self.cell, self.camera.partition(":")[2] or self.cell.camera.serial)
+            self._demand_measured()
         operator.console.say(self._where())
         if options.yes and self.arms == "piper" and not options.unattended:
             raise ConfigurationError(
@@ -51,6 +52,15 @@ class Station:
                 "Leave --yes out: a key approves each motion. Or add --unattended, with the cell closed off and a stop "
                 "button that somebody can reach.",
             )
+
+    def _demand_measured(self) -> None:
+        """As `check_measured`; of a cell that was not, a camera that is not there is told before: it comes first."""
+        try:
+            check_measured(self.cell, self.camera.partition(":")[2] or self.cell.camera.serial)
+        except CalibrationError:
+            if not find_cameras():
+                raise no_camera() from None
+            raise
 
     def _where(self) -> str:
         """Which cell it is, and of a digital one that nobody asked for what kept it from being real."""

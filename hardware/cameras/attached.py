@@ -67,12 +67,16 @@ def load_librealsense() -> Any:
     return rs
 
 
+def no_camera() -> CameraError:
+    return CameraError(
+        "No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`."
+    )
+
+
 def choose(serial: str | None, attached: tuple[CameraInfo, ...]) -> CameraInfo:
     """The camera of a serial, or the only one; a CameraError where there is none or a choice."""
     if not attached:
-        raise CameraError(
-            "No RealSense camera is attached.", "Plug the D435 into a USB 3 port, then run `python main.py doctor`."
-        )
+        raise no_camera()
     serials = ", ".join(info.serial for info in attached)
     if serial is None and len(attached) > 1:
         raise CameraError(f"{len(attached)} cameras are attached.", f"Name one serial of {serials}.")

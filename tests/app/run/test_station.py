@@ -9,6 +9,7 @@ from app.interrupts import Interrupts
 from app.run.operator import Operator
 from app.run.options import RunOptions
 from app.run.station import Station
+from core.errors import VitroError
 from core.surfaces import Surface
 from hardware.worlds import open_world
 
@@ -22,3 +23,11 @@ def test_a_digital_cell_says_that_it_is_one_and_what_a_real_one_lacks(camera, wh
     said = capsys.readouterr().out.replace("\n", " ")
     assert "digital cell 'lab': camera and arms are simulated" in said
     assert re.search(why, said)
+
+
+@pytest.mark.parametrize(("attached", "why"), [((), "No RealSense camera is attached"), (("0815",), "not calibrated")])
+def test_of_a_real_cell_without_a_camera_that_is_told_before_what_the_camera_would_measure(attached, why, monkeypatch):
+    monkeypatch.setattr("app.run.station.find_cameras", lambda: attached)
+    options = RunOptions(surface=Surface.DIFFUSE, camera="d435")
+    with pytest.raises(VitroError, match=why):
+        Station(options, Operator(Console(), Interrupts(), False, "nobody"), open_world)
