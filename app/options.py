@@ -158,7 +158,7 @@ class OptionsCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             if isinstance(error, typer.BadParameter):
-                error.message = error.message.removeprefix("Value error, ")
+                error.message = _in_plain_words(error)
                 given, _, choices = error.message.partition(" is not one of ")
                 error.message += did_you_mean(given.strip("'"), re.findall("'(.+?)'", choices))
             elif extra := _EXTRA.search(error.message):
@@ -167,6 +167,17 @@ class OptionsCommand(TyperCommand):
             if "--json" in asked:
                 _tell_wrong_usage(error, ctx.command_path)
             raise
+
+
+def _in_plain_words(error: typer.BadParameter) -> str:
+    """What pydantic, by which typer parses, says of a value."""
+    from pydantic import ValidationError
+
+    from core.text_file import field_problems
+
+    if not isinstance(error.__cause__, ValidationError):
+        return error.message
+    return next(what for _, what in field_problems(error.__cause__.errors()))
 
 
 def _tell_wrong_usage(error: typer.TyperException, command: str) -> None:

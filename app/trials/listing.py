@@ -14,6 +14,7 @@ from trials.label import LabelledTrial
 from trials.report.counting import CountedTrials
 from trials.report.label_summary import summarise_counted
 from trials.report.looks import look_at, read_open_arrays
+from trials.store import TrialStore
 
 
 def list_trials(options: ListOptions) -> int:
@@ -29,7 +30,7 @@ def list_trials(options: ListOptions) -> int:
     elif replace(options, last=ListOptions.last, as_json=ListOptions.as_json) != ListOptions():
         console.say(f"No such trial in {store.where} (all: python main.py trials list)")
     else:
-        console.say(f"No trial yet in {store.where} (the first: python main.py --surface reflective)")
+        console.say(_none_yet(store))
     console.result({"trials": [as_json(known) for known in trials]})
     return 0
 
@@ -48,12 +49,20 @@ def summarise_trials(options: SummaryOptions) -> int:
         open_ones = store.campaigns(is_open=True)
         hidden = [one.name for one in open_ones if one.is_blind and campaign is None]
     summaries = summarise_counted(known, str if campaign is None else campaign.alias)
-    title = f"{counted(len(known.arrays), 'trial')} in {store.where}"
-    show_success(console, summaries, title, "as labelled, unconfirmed is none")
+    if len(known.arrays):
+        title = f"{counted(len(known.arrays), 'trial')} in {store.where}"
+        show_success(console, summaries, title, "as labelled, unconfirmed is none")
+    else:
+        console.say(_none_yet(store, "" if campaign is None else f" of {campaign.name}"))
     if hidden:
         console.say(f"  Left out, for they are blind still: {', '.join(hidden)}; trials report --campaign NAME")
     console.result({"summary": summaries, "left_out": hidden})
     return 0
+
+
+def _none_yet(store: TrialStore, of: str = "") -> str:
+    first = "python main.py trials campaign NAME" if of else "python main.py --surface reflective"
+    return f"No trial{of} yet in {store.where} (the first: {first})"
 
 
 def as_json(known: LabelledTrial) -> dict[str, Any]:

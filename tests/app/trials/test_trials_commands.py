@@ -247,3 +247,18 @@ def test_where_nothing_is_listed_it_says_so_and_how_to_get_some() -> None:
     assert "No trial yet" in shown("list") and "main.py --surface" in shown("list")
     narrowed = shown("list", "--surface", "diffuse")
     assert "No such trial" in narrowed and "(all: python main.py trials list)" in narrowed
+
+
+def test_a_summary_of_nothing_says_so_and_how_to_get_some(store: TrialStore) -> None:
+    assert "No trial yet" in shown("summary") and "main.py --surface" in shown("summary")
+    assert call("summary")["summary"] == []
+    store.add_campaign(Campaign(name="glass", estimators=("raw",), surfaces=("diffuse",), scenes=2))
+    assert "No trial of glass yet" in shown("summary", "--campaign", "glass")
+    ended(store)
+    assert "No trial" not in shown("summary")
+
+
+@pytest.mark.parametrize("word", ["abc", "1.5"])
+def test_what_is_no_trials_number_is_wrong_usage_in_plain_words(word: str) -> None:
+    said = " ".join(call("show", word, code=2).replace("│", " ").split())
+    assert f"a whole number is needed, not '{word}'" in said and "Input" not in said
