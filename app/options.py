@@ -190,8 +190,8 @@ def _tell_wrong_usage(error: typer.TyperException, command: str) -> None:
 def add_command(app: typer.Typer, name: str, run: Callable[[Options], int] | str, options: type[Options]) -> None:
     """Adds the command `name`: its options are the fields of `options`, its help is the docstring of that class.
 
-    The command exits with what `run` returns: 0 done, 1 failed; 2 after a ConfigurationError (wrong usage), 1 after
-    any other VitroError, 130 after Ctrl-C.
+    The command exits with what `run` returns: 0 done, 1 failed; 2 after a ConfigurationError (wrong usage, as of a
+    choice or a file that there is not), 1 after any other VitroError, 130 after Ctrl-C.
 
     Args:
         run: what takes the options; "module:function": it is imported no sooner than the command is called.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.calibrate.cell import load_calibrated, store_of
-from app.paths import cell_file, trial_folder, trial_log
+from app.paths import cell_file, demand_existing, trial_folder, trial_log
 from app.run.trial_files import FRAMES, attempt_folders
 from app.trial_recording.frame_digests import require_same_frames
 from app.trial_recording.reader import TrialRecording, read_recording
@@ -73,6 +73,7 @@ def find_trial(said: str) -> StoredTrial:
     """By its number in the log, its folder or its recording's file.
 
     Raises:
+        ConfigurationError: a path where nothing is.
         TrialError: no such trial; or a file that is no whole recording, with no frames of its trial beside it.
     """
     if said.isdecimal():
@@ -82,8 +83,9 @@ def find_trial(said: str) -> StoredTrial:
     path = Path(said)
     if path.is_dir():
         return _in_folder(path, None)
-    if path.name == RECORDING:
+    if path.name == RECORDING and path.parent.is_dir():
         return _in_folder(path.parent, None)
+    demand_existing(path, "recording", "Name a trial's number (python main.py trials list), its folder or trial.mcap.")
     recording = read_recording(path)
     return _complete(path.parent, None, recording, [])
 

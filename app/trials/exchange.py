@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.console import Console
-from app.paths import trial_log
+from app.paths import demand_file, trial_log
 from app.trials.blinding import Blinding
 from app.trials.opened_log import opened_log
 from app.trials.options import ExportTrialsOptions, ImportTrialsOptions, MergeTrialsOptions
-from core.errors import ConfigurationError, TrialError
+from core.errors import ConfigurationError
 from core.files import demand_writable, replacing, writing
 from core.report.words import counted
 from trials.exchange.content import LogContent, read_content
@@ -49,20 +49,23 @@ def export_trials(options: ExportTrialsOptions) -> int:
 
 
 def import_trials(options: ImportTrialsOptions) -> int:
-    """Raises a TrialError where the file cannot be used; then nothing was imported."""
+    """Raises a TrialError where the file cannot be used, a ConfigurationError where there is none or it is for
+    reading; then nothing was imported."""
     if options.file.suffix.lower() in _FLAT:
         raise ConfigurationError(
             f"{options.file} is for reading: it lacks what a log needs.",
             "Export the other log as .jsonl or .zip, and import that.",
         )
+    demand_file(options.file, "Name what `trials export FILE.jsonl` or `.zip` wrote.")
     with reading_lines(options.file) as content:
         return _take(Console(options.as_json), content, str(options.file))
 
 
 def merge_trials(options: MergeTrialsOptions) -> int:
-    """Raises a TrialError where the other log cannot be used; then nothing was taken in."""
+    """Raises a TrialError where the other log cannot be used, a ConfigurationError where it is not there; then nothing
+    was taken in."""
     if "://" not in options.other and not Path(options.other).is_file():
-        raise TrialError(f"There is no log {options.other}.", "Name another log's file, as OTHER/trials.db.")
+        raise ConfigurationError(f"There is no log {options.other}.", "Name another log's file, as OTHER/trials.db.")
     with TrialStore(options.other, is_read=True) as other:
         return _take(Console(options.as_json), read_content(other), other.where)
 

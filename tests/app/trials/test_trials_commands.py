@@ -161,8 +161,8 @@ def test_a_log_goes_to_another_home_by_export_and_by_merge(
     assert call("list")["trials"][0]["label"]["by"] == "ada"
     assert "no kind" in call("export", tmp_path / "all.xls", code=2)
     assert "for reading" in call("import", tmp_path / "all.csv", code=2)
-    assert "no file" in call("import", tmp_path / "none.zip", code=1)
-    assert "no log" in call("merge", tmp_path / "none.db", code=1) and not (tmp_path / "none.db").exists()
+    assert "no file" in call("import", tmp_path / "none.zip", code=2)
+    assert "no log" in call("merge", tmp_path / "none.db", code=2) and not (tmp_path / "none.db").exists()
 
 
 def test_tables_for_reading_are_blind_and_exports_are_not(store: TrialStore, tmp_path: Path) -> None:
