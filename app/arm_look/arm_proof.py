@@ -10,6 +10,7 @@ from app.run.look import Joints, Looker, require_fresh
 from app.run.operator import Operator
 from calibration.looks.arm_look import plan_look
 from calibration.looks.shared_look import SharedLook, share
+from calibration.looks.shown_pose import shown_poses
 from core.cell import Cell
 from core.errors import ArmError, CalibrationError, PlanningError
 from core.image import RgbdImage
@@ -36,6 +37,7 @@ class ArmProof:
         self._world, self._cell, self._looker, self._operator = world, cell, looker, operator
         self._parked: dict[str, ArmCheck] = {}
         self._shown: set[str] = set()
+        self._poses: dict[str, tuple[NDArray[np.float64], ...]] = {}
         self.said: dict[str, str] = {}
 
     def look_at_rest(self, picture: RgbdImage, T_camera_world: Matrix) -> None:
@@ -77,7 +79,8 @@ class ArmProof:
         for name in filter(self.is_due, names):
             width_m = self._world.arms[name].state().gripper_width_m
             try:
-                looks.append(plan_look(self._cell, name, joints_rad, width_m, points_m))
+                poses_rad = self._poses_of(name, view.T_camera_world)
+                looks.append(plan_look(self._cell, name, poses_rad, joints_rad, width_m, points_m))
             except PlanningError as error:
                 self._say(name, f"the {name} arm is not shown to the camera: {error.cause}")
         return share(looks)
@@ -99,6 +102,12 @@ class ArmProof:
             self._shown.update(look.arms)
         finally:
             self._send(look, [one.back for one in look.looks], look.shown_rad)
+
+    def _poses_of(self, name: str, T_camera_world: Matrix) -> tuple[NDArray[np.float64], ...]:
+        """Where an arm is to show itself; looked for once."""
+        if name not in self._poses:
+            self._poses[name] = shown_poses(self._cell, name, self._world.camera.intrinsics, T_camera_world)
+        return self._poses[name]
 
     def _check(self, picture: RgbdImage, T_camera_world: Matrix, names: tuple[str, ...]) -> tuple[ArmCheck, ...]:
         joints_rad = {name: joints for name, joints in measured_joints(self._world.arms).items() if name in names}

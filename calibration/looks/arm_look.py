@@ -1,12 +1,14 @@
 """How an arm shows itself to the camera before it is trusted: parked, most of it is out of the picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.looks.shown_pose import FORCED_RAD, LEAST_WIDTH_M
 from core.cell import Cell
 from core.errors import PlanningError
 from grasping.planning.arm_model import ArmModel
@@ -20,19 +22,10 @@ from grasping.planning.scene_fields import fixed_boxes
 from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD
 
-#: Upper arm upright, forearm and hand towards the camera, high above what lies on the table: every joint shows there,
-#: and nothing is met though any one of them stands 10 degrees elsewhere. Of an arm to the left; mirrored for one to
-#: the right [rad].
-_SHOWN_RAD = np.deg2rad([-4.0, 88.0, -65.0, -4.0, -29.0, 13.0])
-_MIRROR = np.array([-1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
-#: The gate passes the way for an arm of which any one joint stands so far from what it reports.
-_FORCED_RAD = np.deg2rad(10.0)
 #: Share of full speed, and how long a way is searched [s].
 _SPEED, _SEARCH_S = 0.5, 1.5
 #: What an arm may take of the space is looked at so often, as finely as the gate of two arms does.
 _STEP_RAD = np.deg2rad(1.0)
-#: The fingers are taken to be open by this at least: closed ones touch [m].
-LEAST_WIDTH_M = 0.003
 
 
 @dataclass(frozen=True)
@@ -52,21 +45,19 @@ class ArmLook:
         return self.out.arm
 
 
-def shown_joints(base_y_m: float) -> NDArray[np.float64]:
-    """Joints (6,) [rad] at which an arm shows itself, by where its base stands across the table [m]."""
-    return _SHOWN_RAD if base_y_m >= 0 else _SHOWN_RAD * _MIRROR
-
-
 def plan_look(
     cell: Cell,
     arm: str,
+    poses_rad: Sequence[NDArray[np.float64]],
     measured_rad: Mapping[str, NDArray[np.float64]],
     width_m: float,
     points_m: NDArray[np.float64],
 ) -> ArmLook:
-    """A way that is free even where one joint, any one, stands 10 degrees from what it reports.
+    """A way to the first of these poses to which one is free even where one joint, any one, stands 10 degrees from what
+    it reports.
 
     Args:
+        poses_rad: joints (6,) each, at which the arm shows itself.
         measured_rad: joints (6,) of every arm.
         width_m: between the arm's fingers.
         points_m: (N, 3) of what stands on the table and in the bin, world.
@@ -74,10 +65,24 @@ def plan_look(
     Raises:
         PlanningError: there is none.
     """
+    for pose_rad in poses_rad[:-1]:
+        with suppress(PlanningError):
+            return _plan_to(pose_rad, cell, arm, measured_rad, width_m, points_m)
+    return _plan_to(poses_rad[-1], cell, arm, measured_rad, width_m, points_m)
+
+
+def _plan_to(
+    pose_rad: NDArray[np.float64],
+    cell: Cell,
+    arm: str,
+    measured_rad: Mapping[str, NDArray[np.float64]],
+    width_m: float,
+    points_m: NDArray[np.float64],
+) -> ArmLook:
     mount, width_m = cell.arms[arm], max(width_m, LEAST_WIDTH_M)
     field = DistanceField.empty(cell).with_boxes(fixed_boxes(cell, arm, measured_rad)).with_points(points_m)
     checker = CollisionChecker(ArmModel(arm, mount), cell.workspace, Surroundings(field, field), width_m)
-    path = connect(off_stops(measured_rad[arm], mount), shown_joints(mount.base_m[1]), checker, _SEARCH_S, seed=0)
+    path = connect(off_stops(measured_rad[arm], mount), pose_rad, checker, _SEARCH_S, seed=0)
     if path is None:
         raise PlanningError(
             f"The {arm} arm finds no free way to where the camera sees it.",
@@ -112,7 +117,7 @@ def _taken_if_forced(
     """The box (2, 3) around a way (N, 6) on which one joint, or none, stands elsewhere; and what the gate's world meets
     there. A stop holds a joint back."""
     low_m, high_m = np.full(3, np.inf), np.full(3, -np.inf)
-    for joint, turn_rad in ((0, 0.0), *product(range(6), (-_FORCED_RAD, _FORCED_RAD))):
+    for joint, turn_rad in ((0, 0.0), *product(range(6), (-FORCED_RAD, FORCED_RAD))):
         for joints_rad in positions_rad + turn_rad * np.eye(6)[joint]:
             world.move(np.clip(joints_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD), width_m)
             low, high = world.box_m()

@@ -36,7 +36,7 @@ _LOSS, _GAIN_LEAST = 25.0, 0.03
 _AS_GOOD = 0.8
 #: An outline of so many edges of which less than this is found, while the base's is, is not there: whatever turned.
 _MISSING, _PRESENT, _LONG_EDGES = 0.6, 0.7, 400
-#: An arm of whose base less than this is found, where that is in view, is not judged unless the rest of it is there, as
+#: An arm of whose base less than this is found, or none is in view, is not judged unless the rest of it is there, as
 #: measured or with a joint turned: it is dark or covered; or, where as much of it as of one that is there is found near
 #: by, camera or base stand elsewhere than the cell has them. Bases of fewer edges are not looked for.
 _BASE_FOUND, _BASE_EDGES = 0.5, 100
@@ -135,7 +135,7 @@ def _check(
                     yield joint, float(turn_rad)
 
     whole = sizes[1.0]
-    is_pale = whole.base_match < _BASE_FOUND
+    is_pale = not whole.base_match >= _BASE_FOUND
     if is_pale:
         share, off_m = whole.base_elsewhere() if whole.base_length >= _BASE_EDGES else (0.0, 0.0)
         if share > _PRESENT:

@@ -4,14 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.arms.edges import PictureEdges
-from perception.arms.outline import ArmDrawing, ArmEdges, ArmView, edges_of
+from perception.arms.outline import BASE, ArmEdges, ArmView
+from perception.arms.turns import ArmTurns
 
 #: What is found of the right outline in a good picture; half-way from there to what is found by chance, an edge
 #: speaks neither for a place of the arm nor against it.
 _RIGHT = 0.8
-#: Edges nearer than this to each other [px] are the same edge.
-_SAME_PX = 3
-_BASE = 1
+
 #: A base that is not in its place is looked for so far around it [m], every so many pixels.
 _ELSEWHERE_M, _ELSEWHERE_STEP_PX = 0.06, 3
 
@@ -21,18 +20,13 @@ class OutlineComparison:
     base_match: of the base's, `base_length` edges; NaN where none is in view."""
 
     def __init__(self, edges: PictureEdges, view: ArmView, joints_rad: NDArray[np.float64]) -> None:
-        self._edges, self._view, self._joints_rad = edges, view, joints_rad
+        self._edges, self._view = edges, view
         self._neutral = (float(edges.strength.mean()) + _RIGHT) / 2
-        still = ArmDrawing.empty(view.intrinsics)
-        #: Of the links before each joint, which its turns leave as they are.
-        self._still: list[ArmDrawing] = []
-        for joint in range(6):
-            still = view.draw(joints_rad, still, slice(joint, joint + 1))
-            self._still.append(still)
-        self._measured = edges_of(view.draw(joints_rad, still, slice(6, None)))
+        self._turns = ArmTurns(view, joints_rad)
+        self._measured = self._turns.edges
         found = edges.support(self._measured)
         self._value = float((found - self._neutral).sum())
-        of_base = self._measured.links == _BASE
+        of_base = self._measured.links == BASE
         self.base_match, self.match = _mean(found[of_base]), _mean(found[~of_base])
         self.base_length, self.length = int(of_base.sum()), int((~of_base).sum())
         self._gains: dict[tuple[int, float], float] = {}
@@ -42,19 +36,19 @@ class OutlineComparison:
         measured; below 0: worse."""
         key = joint, round(float(turn_rad), 6)
         if key not in self._gains:
-            found = self._edges.support(self._edges_turned(joint, turn_rad))
+            found = self._edges.support(self._turns.turned(joint, turn_rad))
             self._gains[key] = float((found - self._neutral).sum()) - self._value
         return self._gains[key]
 
     def turned_match(self, joint: int, turn_rad: float) -> float:
         """As `match`, of the arm with this joint turned."""
-        turned = self._edges_turned(joint, turn_rad)
-        return _mean(self._edges.support(turned)[turned.links != _BASE])
+        turned = self._turns.turned(joint, turn_rad)
+        return _mean(self._edges.support(turned)[turned.links != BASE])
 
     def base_elsewhere(self) -> tuple[float, float]:
         """The most that is found of the base's outline if that is shifted in the picture, and how far that is [m] where
         the base stands. What leaves the picture counts as not found."""
-        base, k = self._measured.of_link(_BASE), self._view.intrinsics
+        base, k = self._measured.of_link(BASE), self._view.intrinsics
         size, best = np.array([k.width, k.height]), (0.0, 0.0)
         px_m = float(self._view.T_camera_base[2, 3]) / k.fx
         steps_px = np.arange(-round(_ELSEWHERE_M / px_m), _ELSEWHERE_M / px_m, _ELSEWHERE_STEP_PX).astype(int)
@@ -67,21 +61,7 @@ class OutlineComparison:
 
     def moved(self, joint: int, turn_rad: float) -> int:
         """How many edges of either are not edges of the other."""
-        turned = self._edges_turned(joint, turn_rad)
-        return self._count_unmatched(turned, self._measured) + self._count_unmatched(self._measured, turned)
-
-    def _edges_turned(self, joint: int, turn_rad: float) -> ArmEdges:
-        joints_rad = self._joints_rad + turn_rad * np.eye(6)[joint]
-        return edges_of(self._view.draw(joints_rad, self._still[joint], slice(joint + 1, None)))
-
-    def _count_unmatched(self, edges: ArmEdges, others: ArmEdges) -> int:
-        """How many edges have none of the others near."""
-        import cv2
-
-        near = np.zeros((self._view.intrinsics.height, self._view.intrinsics.width), np.uint8)
-        near[others.pixels[:, 1], others.pixels[:, 0]] = 1
-        near = np.asarray(cv2.dilate(near, np.ones((2 * _SAME_PX + 1, 2 * _SAME_PX + 1), np.uint8)))
-        return int((near[edges.pixels[:, 1], edges.pixels[:, 0]] == 0).sum())
+        return self._turns.moved(joint, turn_rad)
 
 
 def _mean(found: NDArray[np.float32]) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.cell_parts import ArmMount
 from core.image import Intrinsics
-from core.transforms import Matrix, apply
+from core.transforms import Matrix
 from hardware.robot.description import LINKS, SHAPES, Firmware, LinkShape
 from hardware.robot.kinematics import link_poses
 
@@ -23,7 +23,14 @@ _SHADES = {rgb: number for number, rgb in enumerate(sorted({s.rgb for of in SHAP
 _SMOOTH_PX, _MARGIN_PX = 1.5, 6
 #: What lies nearer than this to the picture's border [px] is no edge of the arm's, but of the picture.
 _BORDER_PX = 3
+#: A drawing's number of the link that stands still.
+BASE = 1
 _SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+#: All shapes in the order of their links: of which link each is, where in it, and its box's corners (P, 8, 3).
+_PARTS = [(index, shape) for index, link in enumerate(LINKS) for shape in SHAPES[link]]
+_LINK_OF = np.array([index for index, _ in _PARTS])
+_T_LINK_PART = np.array([shape.T_link_shape for _, shape in _PARTS])
+_CORNERS_M = np.array([_SIGNS * shape.half_extents_m for _, shape in _PARTS])
 
 
 @dataclass(frozen=True)
@@ -85,20 +92,21 @@ class ArmView:
             before: a drawing of other links to add to.
             links: which of `LINKS` are drawn.
         """
-        k, before = self.intrinsics, before or ArmDrawing.empty(self.intrinsics)
+        before = before or ArmDrawing.empty(self.intrinsics)
         shades, numbers, depth_m = before.shades.copy(), before.links.copy(), before.depth_m.copy()
         poses = link_poses(joints_rad, self.width_m, self.firmware)
-        for number, link in list(enumerate(LINKS, start=1))[links]:
-            for shape in SHAPES[link]:
-                T = self.T_camera_base @ poses[link] @ shape.T_link_shape
-                window = _window(shape, T, k)
-                if window is None:
-                    continue
-                entry_m = _entry_depth(shape, T, k, window)
+        T_base_link = np.array([poses[link] for link in LINKS])
+        first, beyond, _ = links.indices(len(LINKS))
+        drawn = slice(*np.searchsorted(_LINK_OF, (first, beyond)))
+        T_camera_part = self.T_camera_base @ T_base_link[_LINK_OF[drawn]] @ _T_LINK_PART[drawn]
+        windows = _windows(_CORNERS_M[drawn], T_camera_part, self.intrinsics)
+        for (link, shape), T, window in zip(_PARTS[drawn], T_camera_part, windows, strict=True):
+            if window is not None:
+                entry_m = _entry_depth(shape, T, self.intrinsics, window)
                 is_nearer = entry_m < depth_m[window]
                 depth_m[window][is_nearer] = entry_m[is_nearer]
                 shades[window][is_nearer] = _SHADES[shape.rgb]
-                numbers[window][is_nearer] = number
+                numbers[window][is_nearer] = link + 1
         return ArmDrawing(shades, numbers, depth_m)
 
 
@@ -136,15 +144,19 @@ def _around(shades: NDArray[np.uint8]) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _window(shape: LinkShape, T_camera_shape: Matrix, k: Intrinsics) -> tuple[slice, slice] | None:
-    """Rows and columns that a shape can appear in; None where it is out of the picture, or behind the camera."""
-    corners = apply(T_camera_shape, _SIGNS * shape.half_extents_m)
-    if corners[:, 2].min() < _NEAREST_M:
-        return None
-    pixels, size = k.project(corners), np.array([k.width, k.height])
-    left, top = np.clip(np.floor(pixels.min(axis=0)), 0, size).astype(int)
-    right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, size).astype(int)
-    return None if right <= left or bottom <= top else (slice(top, bottom), slice(left, right))
+def _windows(corners_m: NDArray[np.float64], T_camera_part: Matrix, k: Intrinsics) -> list[tuple[slice, slice] | None]:
+    """Rows and columns that each of some shapes (P, 4, 4) with corners (P, 8, 3) can appear in; None where it is out of
+    the picture, or behind the camera."""
+    seen_m = corners_m @ T_camera_part[:, :3, :3].swapaxes(1, 2) + T_camera_part[:, None, :3, 3]
+    is_ahead = seen_m[..., 2].min(axis=1) >= _NEAREST_M
+    seen_m[~is_ahead] = (0.0, 0.0, 1.0)  # no division by what is behind
+    pixels, size = k.project(seen_m.reshape(-1, 3)).reshape(-1, 8, 2), np.array([k.width, k.height])
+    lows = np.clip(np.floor(pixels.min(axis=1)), 0, size).astype(int).tolist()
+    highs = np.clip(np.ceil(pixels.max(axis=1)) + 1, 0, size).astype(int).tolist()
+    return [
+        (slice(top, bottom), slice(left, right)) if ahead and right > left and bottom > top else None
+        for ahead, (left, top), (right, bottom) in zip(is_ahead.tolist(), lows, highs, strict=True)
+    ]
 
 
 def _entry_depth(

@@ -1,7 +1,10 @@
 """A cell drawn by homographies: tags on a grey table with exact depth, where the renderer is not needed."""
 
+from functools import cache
+
 import numpy as np
 
+from calibration.looks.shown_pose import shown_poses
 from core.cell import Cell, load_cell
 from core.cell_parts import Tag
 from core.transforms import invert
@@ -12,6 +15,12 @@ from perception.depth_types import Plane
 from tests.support.paths import CELLS
 
 CELL = load_cell(CELLS / "sim.yaml")
+
+
+@cache
+def poses_of(arm: str) -> tuple[np.ndarray, ...]:
+    """Where an arm of this cell shows itself."""
+    return shown_poses(CELL, arm, intrinsics_of(CELL), invert(CELL.camera.T_world_camera))
 
 
 def with_tags(cell: Cell, tags: tuple[Tag, ...]) -> Cell:

@@ -12,10 +12,12 @@ from app.bench.arm_check.cell import PosedCell
 from app.bench.options import BenchArmCheckOptions
 from app.calibrate.cell import load_calibrated
 from app.console import Console
-from calibration.looks.arm_look import shown_joints
+from calibration.looks.shown_pose import shown_poses
 from core.cell import Cell
+from core.image import Intrinsics
 from core.image_file import png_bytes
 from core.surfaces import SURFACES
+from core.transforms import invert
 from core.work import write_whole
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
 from perception.arms.check import ArmCheck, check_arms
@@ -27,6 +29,8 @@ _ABOUT_RAD, _NOISE_RAD = np.deg2rad(1.5), np.deg2rad(0.05)
 _JOINTS = 6
 #: Forced in one picture by arm; None: none.
 Forced = Mapping[str, tuple[int, float] | None]
+#: (6,) [rad] by arm.
+Joints = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,15 @@ class ForcedCase:
 
 
 def bench_arm_check(options: BenchArmCheckOptions) -> int:
-    """Three pictures a scene in which a joint of each arm is forced, one in which none is; 0 whatever is found."""
+    """Pictures of a scene in which each joint of some arm is forced, and one in which none is; 0 whatever is found."""
     console, cell = Console(options.as_json), load_calibrated(options.cell)
     cases: list[ForcedCase] = []
     spent_s: list[float] = []
     with closing(PosedCell(cell, options.seed)) as world:
+        stands_rad = _poses(cell, options.pose, world.camera.intrinsics)
         for scene in range(options.seed, options.seed + options.scenes):
             begun = len(cases)
-            for found, seconds in _scene_cases(world, cell, options, scene):
+            for found, seconds in _scene_cases(world, cell, stands_rad, options, scene):
                 cases += found
                 spent_s.append(seconds)
             wrong = [str(case) for case in cases[begun:] if not case.is_right]
@@ -65,15 +70,21 @@ def bench_arm_check(options: BenchArmCheckOptions) -> int:
                 console.say(f"    [yellow]![/] {line}")
     facts = _count_by_joint(cases)
     rows = [(name, *map(str, count.values())) for name, count in facts.items()]
-    title = (
-        f"{options.degrees:g}° forced, {options.pose}; {np.median(spent_s):.2f} s of computing a picture of two arms"
-    )
+    title = f"{options.degrees:g}° forced, {options.pose}; {np.median(spent_s):.2f} s of computing a picture"
     console.table(title, ("", "found", "named first", "named", "seen", "of"), rows)
     console.result(
         {"scenes": options.scenes, "pose": options.pose, "degrees": options.degrees, "found": facts}
         | {"median_s": round(float(np.median(spent_s)), 3), "wrong": [str(case) for case in cases if not case.is_right]}
     )
     return 0
+
+
+def _poses(cell: Cell, pose: str, intrinsics: Intrinsics) -> Joints:
+    """Where the arms are looked at."""
+    if pose == "parked":
+        return dict.fromkeys(cell.arms, PARK_JOINTS)
+    T_camera_world = invert(cell.camera.T_world_camera)
+    return {name: shown_poses(cell, name, intrinsics, T_camera_world)[0] for name in cell.arms}
 
 
 def _count_by_joint(cases: list[ForcedCase]) -> dict[str, dict[str, int]]:
@@ -92,19 +103,20 @@ def _count_by_joint(cases: list[ForcedCase]) -> dict[str, dict[str, int]]:
 
 
 def _scene_cases(
-    world: PosedCell, cell: Cell, options: BenchArmCheckOptions, scene: int
+    world: PosedCell, cell: Cell, stands_rad: Joints, options: BenchArmCheckOptions, scene: int
 ) -> Iterator[tuple[list[ForcedCase], float]]:
     """What was found in each of a scene's pictures, and how long that took [s of the processors]."""
     rng, surface = np.random.default_rng([scene, 31]), SURFACES[scene % len(SURFACES)]
     world.stage(surface, scene, 1 + scene % 4)
-    one, other = rng.permutation(list(cell.arms)).tolist()
-    pairs = [(joint, joint + 3) for joint in range(3)]
-    turns_rad = np.deg2rad(options.degrees) * rng.choice((-1.0, 1.0), (3, 2))
+    arms = rng.permutation(list(cell.arms)).tolist()
+    joints = np.arange(_JOINTS).reshape(len(arms), -1).T  # a row a picture: one joint of each arm
+    turns_rad = np.deg2rad(options.degrees) * rng.choice((-1.0, 1.0), joints.shape)
     plants: list[Forced] = [
-        {one: (a, turn[0]), other: (b, turn[1])} for (a, b), turn in zip(pairs, turns_rad, strict=True)
+        dict(zip(arms, zip(row.tolist(), turns.tolist(), strict=True), strict=True))
+        for row, turns in zip(joints, turns_rad, strict=True)
     ]
     for number, forced in enumerate([*plants, dict.fromkeys(cell.arms)]):
-        told_rad, planted = _stand(world, cell, options.pose, forced, rng)
+        told_rad, planted = _stand(world, cell, stands_rad, forced, rng)
         frame = world.camera.read()
         view = locate_table(frame, cell)
         begun_s = time.process_time()
@@ -118,14 +130,13 @@ def _scene_cases(
 
 
 def _stand(
-    world: PosedCell, cell: Cell, pose: str, forced: Forced, rng: np.random.Generator
+    world: PosedCell, cell: Cell, stands_rad: Joints, forced: Forced, rng: np.random.Generator
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, tuple[int | None, float]]]:
     """Puts the arms where they stand; what they say of their joints, and what was planted: a joint at its stop is
     forced the other way."""
     told_rad, true_rad, planted = {}, {}, dict[str, tuple[int | None, float]]()
-    for name, mount in cell.arms.items():
-        stands_rad = PARK_JOINTS if pose == "parked" else shown_joints(mount.base_m[1])
-        says_rad = stands_rad + rng.uniform(-_ABOUT_RAD, _ABOUT_RAD, _JOINTS)
+    for name in cell.arms:
+        says_rad = stands_rad[name] + rng.uniform(-_ABOUT_RAD, _ABOUT_RAD, _JOINTS)
         says_rad = np.clip(says_rad, JOINT_LOWER_RAD, JOINT_UPPER_RAD)
         joint, turn_rad = forced[name] or (None, 0.0)
         if joint is not None and not JOINT_LOWER_RAD[joint] <= says_rad[joint] + turn_rad <= JOINT_UPPER_RAD[joint]:

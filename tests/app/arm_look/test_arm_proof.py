@@ -22,7 +22,7 @@ from hardware.arms.arm import measured_joints
 from hardware.robot.description import PARK_JOINTS
 from hardware.simulation.zero_offset import FORCED_RAD, forced_joint
 from perception.table.locate import locate_table
-from tests.support.drawn_cell import CELL
+from tests.support.drawn_cell import CELL, poses_of
 from tests.support.quick_cell import QuickCell
 from tests.support.sessions.quick_session import SCENE, QuickSession
 from trials.record import Outcome, Reason, TrialRecord
@@ -62,7 +62,7 @@ class Bench(QuickSession):
 
     def look(self, *arms: str) -> SharedLook:
         joints_rad = measured_joints(self.world.arms)
-        (look,) = share([plan_look(CELL, arm, joints_rad, 0.0, NOTHING) for arm in arms])
+        (look,) = share([plan_look(CELL, arm, poses_of(arm), joints_rad, 0.0, NOTHING) for arm in arms])
         return look
 
     def assert_parked(self) -> None:
@@ -146,7 +146,7 @@ def test_all_that_was_completed_behind_what_is_seen_stands_in_the_way(
 ) -> None:
     view, met = bench.look_at_rest(), []
 
-    def plan(cell, arm, measured_rad, width_m, points_m) -> ArmLook:
+    def plan(cell, arm, poses_rad, measured_rad, width_m, points_m) -> ArmLook:
         met.append(points_m)
         raise PlanningError("None.", "None.")
 

@@ -9,14 +9,14 @@ from calibration.looks.arm_look import ArmLook, plan_look
 from calibration.looks.shared_look import share
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
-from tests.support.drawn_cell import CELL
+from tests.support.drawn_cell import CELL, poses_of
 
 PARKED = dict.fromkeys(CELL.arms, PARK_JOINTS)
 
 
 @pytest.fixture(scope="module")
 def looks() -> list[ArmLook]:
-    return [plan_look(CELL, arm, PARKED, 0.0, np.zeros((0, 3))) for arm in CELL.arms]
+    return [plan_look(CELL, arm, poses_of(arm), PARKED, 0.0, np.zeros((0, 3))) for arm in CELL.arms]
 
 
 def test_no_corner_of_an_arm_leaves_its_box_though_a_joint_is_forced(looks: list[ArmLook]) -> None:
@@ -42,9 +42,10 @@ def test_arms_that_keep_apart_show_themselves_at_once(looks: list[ArmLook]) -> N
     assert share([]) == ()
 
 
-@pytest.mark.parametrize("aside_m", [0.12, 0.3, np.nan])
-def test_arms_that_come_nearer_show_themselves_one_after_the_other(looks: list[ArmLook], aside_m: float) -> None:
+@pytest.mark.parametrize("gap_m", [0.04, -0.14, np.nan])
+def test_arms_that_come_nearer_show_themselves_one_after_the_other(looks: list[ArmLook], gap_m: float) -> None:
     left, right = looks
+    aside_m = left.taken_m[0, 1] - right.taken_m[1, 1] - gap_m
     near = replace(right, taken_m=right.taken_m + np.array([0.0, aside_m, 0.0]))
     in_turn = share([left, near])
     assert [look.arms for look in in_turn] == [("left",), ("right",)] and all(look.is_sealed for look in in_turn)

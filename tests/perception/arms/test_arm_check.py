@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.looks.arm_look import shown_joints
+from calibration.looks.shown_pose import shown_poses
 from core.transforms import invert, transform
 from hardware.robot.description import PARK_JOINTS, SHAPES
 from hardware.robot.kinematics import link_poses
@@ -15,23 +15,23 @@ from hardware.simulation.scene.scene import ScenePart
 from hardware.simulation.scene.triangles import primitive
 from perception.arms.check import ArmCheck, check_arms
 from perception.arms.outline import ArmView
-from tests.support.drawn_cell import CELL, intrinsics_of
+from tests.support.drawn_cell import CELL, intrinsics_of, poses_of
 
 MOUNT, K = CELL.arms["left"], intrinsics_of(CELL)
 T_CAMERA_WORLD = invert(CELL.camera.T_world_camera)
-SHOWN = shown_joints(MOUNT.base_m[1])
+SHOWN = poses_of("left")[0]
 TEN = np.deg2rad(10.0)
 EYE = CELL.camera.T_world_camera
 
 
-def rays_at(joints_rad, foot_off_m=(0.0, 0.0, 0.0)):
+def rays_at(joints_rad, foot_off_m=(0.0, 0.0, 0.0), mount=MOUNT):
     """The arm there, its foot so far from its place, by meshes and ray casting."""
     poses = link_poses(joints_rad, 0.0)
     parts = []
     for link, shapes in SHAPES.items():
         for shape in shapes:
             triangles = primitive(Primitive(shape.kind, shape.size_m, shape.T_link_shape))
-            T = transform(translation_m=foot_off_m) @ MOUNT.T_world_base @ poses[link] @ shape.T_link_shape
+            T = transform(translation_m=foot_off_m) @ mount.T_world_base @ poses[link] @ shape.T_link_shape
             parts.append(ScenePart("robot", triangles.at(T), plain(Scattering.MATTE, shape.rgb)))
     return RayCaster(parts)
 
@@ -40,12 +40,12 @@ def with_arm(color, rays):
     return draw_arms(color, rays, rays.depth_and_part(K, EYE)[1], K, EYE)
 
 
-def look(true_rad, told_rad, color=None, foot_off_m=(0.0, 0.0, 0.0)) -> ArmCheck:
-    T_world_camera = CELL.camera.T_world_camera
-    color = draw_tags(CELL, T_world_camera) if color is None else color
+def look(true_rad, told_rad, color=None, foot_off_m=(0.0, 0.0, 0.0), cell=CELL) -> ArmCheck:
+    T_world_camera = cell.camera.T_world_camera
+    color = draw_tags(cell, T_world_camera) if color is None else color
     if true_rad is not None:
-        color = with_arm(color, rays_at(true_rad, foot_off_m))
-    (check,) = check_arms(color, K, T_CAMERA_WORLD, CELL, {"left": told_rad}, {"left": 0.0})
+        color = with_arm(color, rays_at(true_rad, foot_off_m, cell.arms["left"]))
+    (check,) = check_arms(color, K, T_CAMERA_WORLD, cell, {"left": told_rad}, {"left": 0.0})
     return check
 
 
@@ -79,6 +79,19 @@ def test_an_arm_of_which_the_base_alone_is_hidden_is_judged_by_the_rest():
     check = look(None, SHOWN, color)
     assert check.is_off and check.turned[0] == 5
     assert not look(None, PARK_JOINTS, color).seen
+
+
+@pytest.mark.slow
+def test_an_arm_of_which_the_base_is_above_the_picture_is_judged_by_the_rest():
+    high = MOUNT.model_copy(update={"base_m": (*MOUNT.base_m[:2], 0.3)})
+    cell = CELL.model_copy(update={"arms": {"left": high}})
+    shown_rad, *_ = shown_poses(cell, "left", K, T_CAMERA_WORLD)
+    assert not ArmView.of(high, K, T_CAMERA_WORLD, 0.0).draw(PARK_JOINTS).links.any()
+    stands, nothing = look(shown_rad, shown_rad, cell=cell), look(None, shown_rad, cell=cell)
+    assert stands.seen == tuple(range(6)) and not stands.is_off
+    assert nothing.seen == () and not nothing.is_off
+    for joint in range(6):
+        assert joint in look(shown_rad + TEN * np.eye(6)[joint], shown_rad, cell=cell).turned
 
 
 def test_what_is_out_of_the_picture_is_not_called_seen():
