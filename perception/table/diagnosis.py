@@ -40,13 +40,39 @@ def one_cause(tags: Tags, intrinsics: Intrinsics, cell: Cell, residual_px: float
     prints, lenses = _prints(tags, intrinsics, cell), _lenses(tags, intrinsics, cell)
     ways = [*((CalibrationError, way) for way in prints), *((IntrinsicsError, way) for way in lenses)]
     for kind, (cause, remedy, seen, k) in ways:
-        T_camera_world, left_px = solve_pose(seen, k, cell)
-        enough_px = min(_LEFT_SHARE * residual_px, max(_LEFT_PX, min(_MOST_LEFT_PX, _MUCH_SHARE * residual_px)))
-        if left_px < enough_px and not contradictions_of(seen, T_camera_world, k, cell):
+        left_px = _left_px(seen, k, cell, residual_px)
+        if left_px is not None:
             explained.append((left_px, kind(cause, remedy)))
     least_px = min((left_px for left_px, _ in explained), default=0.0)
     # The likeliest is first of those that explain it equally well.
     return next((error for left_px, error in explained if left_px <= least_px + _ALIKE_PX), None)
+
+
+def print_and_one_place(tags: Tags, intrinsics: Intrinsics, cell: Cell) -> CalibrationError | None:
+    """That all tags were printed or laid otherwise than the cell file says, and one of them lies elsewhere too; None
+    where that does not explain what they say."""
+    explained = []
+    for tag in tags if len(tags) > _FEWEST + 1 else ():
+        others = tuple(other for other in tags if other is not tag)
+        residual_px = solve_pose(others, intrinsics, cell)[1]
+        for cause, remedy, seen, k in _prints(others, intrinsics, cell):
+            left_px = _left_px(seen, k, cell, residual_px)
+            mended = replace(tag, size_m=tag.size_m * seen[0].size_m / others[0].size_m)
+            own = contradictions_of((mended,), solve_pose(seen, k, cell)[0], k, cell)
+            if left_px is not None and own:
+                told = f"{cause} Besides, tag {tag.id} {own[tag.id]} (measured by the others)."
+                explained.append(
+                    (left_px, told, f"{remedy} Mend the place of tag {tag.id} in the cell file, or lay it there.")
+                )
+    return CalibrationError(*min(explained)[1:]) if explained else None
+
+
+def _left_px(tags: Tags, k: Intrinsics, cell: Cell, residual_px: float) -> float | None:
+    """What a cause leaves of the residual, where the tags are then as it would have them; None where it explains too
+    little."""
+    T_camera_world, left_px = solve_pose(tags, k, cell)
+    enough_px = min(_LEFT_SHARE * residual_px, max(_LEFT_PX, min(_MOST_LEFT_PX, _MUCH_SHARE * residual_px)))
+    return None if left_px >= enough_px or contradictions_of(tags, T_camera_world, k, cell) else left_px
 
 
 def demand_own_tags(color: NDArray[np.uint8], cell: Cell) -> None:

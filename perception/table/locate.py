@@ -11,7 +11,7 @@ from core.errors import CalibrationError, PerceptionError
 from core.image import Intrinsics, RgbdImage
 from core.transforms import Matrix, apply, invert, transform
 from perception.depth_types import SeenTag, TableView
-from perception.table.diagnosis import demand_own_tags, one_cause
+from perception.table.diagnosis import demand_own_tags, one_cause, print_and_one_place
 from perception.table.metric_factor import sensor_factor
 from perception.table.mirrored import refuse_mirrored
 from perception.table.plane import fit_table
@@ -81,8 +81,9 @@ def solve_table(tags: tuple[SeenTag, ...], intrinsics: Intrinsics, cell: Cell) -
 def _contradiction(
     tags: tuple[SeenTag, ...], contradictions: dict[int, str], residual_px: float, intrinsics: Intrinsics, cell: Cell
 ) -> CalibrationError:
-    """Names the one tag without which the others agree best, else those that moved where most lie still for a camera
-    that stands where the cell has it, else all that disagree."""
+    """Names the one tag without which the others agree best, else that one beside prints that are all of another
+    size, else those that moved where most lie still for a camera that stands where the cell has it, else all that
+    disagree."""
     remedy = "Measure the black square and its place, mend `tags` in the cell file or lay the right print."
     culprits = []
     for tag in tags if len(tags) > 2 else ():
@@ -93,6 +94,8 @@ def _contradiction(
             culprits.append((rest_px, f"Tag {tag.id} {own[tag.id]} (measured by the other tags)."))
     if culprits:
         return CalibrationError(min(culprits)[1], remedy)
+    if cause := print_and_one_place(tags, intrinsics, cell):
+        return cause
     seen_still = contradictions_of(tags, invert(cell.camera.T_world_camera), intrinsics, cell)
     if 0 < len(seen_still) < len(tags) / 2:
         contradictions = seen_still

@@ -1,5 +1,6 @@
 """Where all tags disagree, one cause is named that explains all of them, with its number; what is right passes."""
 
+import re
 from dataclasses import replace
 
 import cv2
@@ -44,6 +45,33 @@ def test_one_cause_is_named_of_all_tags(case: str) -> None:
     laid, told = LAID[case]
     with pytest.raises(CalibrationError, match=told):
         locate_table(draw_frame(laid), CELL)
+
+
+def _moved(cell: Cell, moves: dict[int, tuple[float, float]]) -> Cell:
+    """The cell with these tags laid so far from where they were [m]."""
+    places = {tag.id: tuple(np.add(tag.position_m, moves.get(tag.id, (0.0, 0.0)))) for tag in cell.tags}
+    return with_tags(cell, tuple(tag.model_copy(update={"position_m": places[tag.id]}) for tag in cell.tags))
+
+
+@pytest.mark.parametrize("scale", [0.8, 0.94, 0.97, 1.25])
+@pytest.mark.parametrize(("id_", "move_m"), [(0, (0.03, 0.0)), (2, (0.0, -0.04)), (5, (0.02, 0.02))])
+def test_one_tag_laid_elsewhere_is_told_beside_the_size_of_all(
+    scale: float, id_: int, move_m: tuple[float, float]
+) -> None:
+    with pytest.raises(CalibrationError) as caught:
+        locate_table(draw_frame(_moved(_laid(scale), {id_: move_m})), CELL)
+    told = re.match(rf"All tags measure (\d+\.\d)%.* Besides, tag {id_} lies (\d+) mm from", caught.value.cause)
+    assert told is not None, caught.value.cause
+    assert float(told[1]) == pytest.approx(100 * scale, abs=1.0)
+    assert float(told[2]) == pytest.approx(1000 * np.hypot(*move_m), abs=3.0)
+    assert f"tag {id_}" in caught.value.remedy and "size_m times" in caught.value.remedy
+
+
+def test_of_tags_of_the_right_size_none_is_told_to_be_of_another() -> None:
+    for moves in ({1: (0.03, 0.0)}, {1: (0.03, 0.0), 4: (0.0, 0.04)}):
+        with pytest.raises(CalibrationError) as caught:
+            locate_table(draw_frame(_moved(CELL, moves)), CELL)
+        assert "All tags" not in caught.value.cause
 
 
 @pytest.mark.parametrize("family", ["25h9", "16h5", "36h10"])
