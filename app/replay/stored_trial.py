@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from app.calibrate.cell import load_calibrated, store_of
 from app.paths import cell_file, demand_existing, trial_folder, trial_log
 from app.run.trial_files import FRAMES, attempt_folders
+from app.trial_recording.contents import CELL_CONTENT
 from app.trial_recording.frame_digests import require_same_frames
 from app.trial_recording.reader import TrialRecording, read_recording
 from app.trial_recording.recorder import RECORDING
 from app.trials.blinding import Blinding
 from calibration.merge import merged
 from core.cell import Cell, load_cell
-from core.errors import TrialError
+from core.errors import TrialError, VitroError
 from trials.record import TrialRecord
 from trials.store import TrialStore
 
@@ -91,18 +94,35 @@ def find_trial(said: str) -> StoredTrial:
 
 
 def cell_of(trial: StoredTrial, name: str = "") -> tuple[Cell, str]:
-    """The cell as it was calibrated when the trial ran, and what is to be said of that, '' where nothing.
+    """The cell that the trial ran in, and what is to be said of that, '' where nothing.
 
     name: of another cell, as it is calibrated now.
 
     Raises:
         ConfigurationError, CalibrationError: it cannot be loaded.
     """
-    record = trial.record
-    known = name or (record.cell if record else trial.facts.get("cell", "")) or "sim"
-    version = record.calibration if record else trial.facts.get("calibration", "")
     if name:
         return load_calibrated(name), ""
+    content = trial.facts.get(CELL_CONTENT, "")
+    try:
+        stored = Cell.model_validate_json(content)
+    except ValidationError:
+        cell, said = _cell_by_name(trial)
+        why = "does not hold" if not content else "cannot give"
+        return cell, said or f"Its recording {why} the cell that it ran in: {cell.name!r} is used as its file is now."
+    try:
+        is_same = _cell_by_name(trial)[0] == stored
+    except VitroError:  # its file is gone, or cannot be used
+        is_same = False
+    changed = f"The file of the cell {stored.name!r} is another now: the trial's own is used; for others --cell FILE."
+    return stored, "" if is_same else changed
+
+
+def _cell_by_name(trial: StoredTrial) -> tuple[Cell, str]:
+    """The cell of that name as its file is now, with the calibration that the trial ran with, as `cell_of`."""
+    record = trial.record
+    known = (record.cell if record else trial.facts.get("cell", "")) or "sim"
+    version = record.calibration if record else trial.facts.get("calibration", "")
     cell = load_cell(cell_file(known))
     if not version:
         return cell, ""

@@ -45,6 +45,8 @@ from grasping.planning.grasp_plan import Phase
 
 #: Of the recording's layout, raised when a reader must know.
 FORMAT = 1
+#: What in its metadata is the whole cell, as it was calibrated: its file may be changed, or its name be another's.
+CELL_CONTENT = "cell_content"
 #: Links are drawn no more often than this [ns]; joints and frames have every sample.
 _DRAWN_EVERY_NS = 200_000_000
 
@@ -63,6 +65,7 @@ def facts(notes: TrialNotes, cell: Cell) -> dict[str, str]:
         "software": record.software,
         "calibration": record.calibration,
         "cell": cell.name,
+        CELL_CONTENT: cell.model_dump_json(),
         "world": record.world,
         "seed": str(record.seed),
         "outcome": str(record.outcome or ""),

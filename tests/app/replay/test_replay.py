@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.paths import trial_folder
-from app.replay.stored_trial import StoredTrial, find_trial
+from app.replay import stored_trial
+from app.replay.stored_trial import StoredTrial, cell_of, find_trial
 from app.replay.timeline import newest, timeline_of
+from app.trial_recording.contents import CELL_CONTENT
 from app.trial_recording.reader import partial_of, read_recording
+from core.cell import load_cell
 from core.image_file import read_image
+from tests.support.paths import CELLS
 from tests.support.sessions.recorded_trial import RecordedTrial
 from tests.support.trial_rows import finish, row
 from trials.campaign import Campaign
@@ -74,6 +79,32 @@ def test_the_same_estimator_on_the_stored_frames_does_what_it_did(done: Recorded
     assert "happened (raw)" in (out / "report.md").read_text()
     sheet = read_image(out / "sheet-raw.png")
     assert np.ptp(sheet) > 200 and (out / "sheet.png").exists() and "sheet.png" in (out / "report.html").read_text()
+
+
+def test_a_trial_keeps_the_cell_that_it_ran_in_whatever_becomes_of_its_file(
+    done: RecordedTrial, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran_in = load_cell(CELLS / "sim.yaml")
+    for trial in (find_trial(str(done.row.id)), find_trial(str(copied))):
+        assert cell_of(trial) == (ran_in, "")
+    file = tmp_path / "sim.yaml"
+    file.write_text(
+        (CELLS / "sim.yaml").read_text().replace("size_m: [0.20, 0.32, 0.08]", "size_m: [0.20, 0.30, 0.08]")
+    )
+    for place in (file, tmp_path / "gone.yaml"):  # edited since, or the cell of a copied file that kept its name
+        monkeypatch.setattr(stored_trial, "cell_file", lambda _, place=place: place)
+        cell, said = cell_of(find_trial(str(copied)))
+        assert cell == ran_in and "'sim' is another now" in said
+    assert cell_of(find_trial(str(copied)), str(file))[0].bin.size_m[1] == 0.30
+
+
+def test_of_an_older_recording_without_its_cell_it_is_said_that_todays_is_used(copied: Path) -> None:
+    trial = find_trial(str(copied))
+    assert trial.recording is not None
+    for content in ({}, {CELL_CONTENT: '{"name": "sim"}'}):
+        facts = {name: fact for name, fact in trial.facts.items() if name != CELL_CONTENT} | content
+        cell, said = cell_of(replace(trial, recording=replace(trial.recording, facts=facts)))
+        assert cell == load_cell(CELLS / "sim.yaml") and "as its file is now" in said
 
 
 @pytest.mark.parametrize("name", ["000000.png", "000000.depth.npy", "intrinsics.json"])
