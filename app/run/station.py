@@ -64,12 +64,14 @@ class Station:
 
     def _where(self) -> str:
         """Which cell it is, and of a digital one that nobody asked for what kept it from being real."""
+        chosen = self._options.cell  # a copied file may have kept its name
+        cell = f"{self.cell.name!r}{f' of {chosen}' if chosen.endswith(('.yaml', '.yml')) else ''}"
         if self.camera != "sim":
-            return f"[bold]real arms[/]: cell {self.cell.name!r}, camera {self.camera}"
+            return f"[bold]real arms[/]: cell {cell}, camera {self.camera}"
         why = "as asked"
         if "sim" not in (self._options.camera, self._options.arms):
             why = "for no RealSense is attached and no CAN interface is up (what is missing: python main.py doctor)"
-        return f"[bold]digital cell[/] {self.cell.name!r}: camera and arms are simulated, {why}"
+        return f"[bold]digital cell[/] {cell}: camera and arms are simulated, {why}"
 
     def pipeline(self, options: PipelineOptions) -> Pipeline:
         """What perceives and plans here, ready to.

@@ -12,6 +12,7 @@ from app.run.station import Station
 from core.errors import VitroError
 from core.surfaces import Surface
 from hardware.worlds import open_world
+from tests.support.paths import CELLS
 
 
 @pytest.mark.parametrize(("camera", "why"), [("auto", "no RealSense .* doctor"), ("sim", "as asked")])
@@ -31,3 +32,12 @@ def test_of_a_real_cell_without_a_camera_that_is_told_before_what_the_camera_wou
     options = RunOptions(surface=Surface.DIFFUSE, camera="d435")
     with pytest.raises(VitroError, match=why):
         Station(options, Operator(Console(), Interrupts(), False, "nobody"), open_world)
+
+
+def test_a_cell_from_a_file_is_told_with_it_for_its_name_may_be_another_cells(tmp_path, capsys):
+    copied = tmp_path / "mine.yaml"
+    copied.write_bytes((CELLS / "sim.yaml").read_bytes())
+    for cell, said in ((str(copied), f"digital cell 'sim' of {copied}: camera"), ("sim", "digital cell 'sim': camera")):
+        options = RunOptions(surface=Surface.DIFFUSE, cell=cell, camera="sim")
+        Station(options, Operator(Console(), Interrupts(), True, "nobody"), open_world)
+        assert said in capsys.readouterr().out.replace("\n", " ")
