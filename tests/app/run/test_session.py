@@ -291,13 +291,16 @@ def test_a_programming_error_still_completes_the_row(bench: Bench) -> None:
 
 
 def push_the_object(bench: Bench, sideways_m: float = 0.06, attempts: tuple[int, ...] = (1,)) -> None:
-    """Moves the object aside when the plan of one of these attempts is carried out: the fingers close on nothing."""
+    """Moves the object aside, away from the arm that picks, when the plan of one of these attempts is carried out: the
+    fingers close on nothing."""
 
     def push(trial: Trial) -> None:
         physics = bench.world._physics
         if len(trial.attempts) in attempts:
+            assert trial.plan is not None
+            away_m = sideways_m if trial.plan.arm == "right" else -sideways_m
             with physics.lock:
-                physics.data.qpos[physics.model.joint("object0").qposadr[0] + 1] += sideways_m
+                physics.data.qpos[physics.model.joint("object0").qposadr[0] + 1] += away_m
 
     at_stage(bench, "execute", push)
 
