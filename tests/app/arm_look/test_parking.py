@@ -20,7 +20,7 @@ from hardware.simulation.sim_camera import cell_intrinsics
 from tests.app.run.test_look import ASIDE_RAD, HALF_RAD, MIRROR, session
 from tests.support.drawn_cell import CELL
 
-LOW_RAD = np.array([-0.2, 1.9, -1.2, 0.0, 0.9, 0.0])
+LOW_RAD = np.array([-0.3, 2.16, -1.03, 0.0, 0.47, -0.1])
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_what_has_room_between_things_in_corners_and_middle_is_let_go_of_there(h
     spots = ((-0.07, -0.13), (-0.07, 0.13), (0.07, -0.13), (0.07, 0.13), (0.0, 0.0))
     posts = np.concatenate([tall(x, y, height_m, radius_m=0.015) for x, y in spots])
     foot_m = plan(posts).binned_m[:, 2].min()
-    assert foot_m < CELL.bin.size_m[2] / 2  # not on a post
+    assert foot_m < height_m - 0.01  # not on a post
 
 
 @pytest.mark.slow

@@ -43,6 +43,8 @@ PATIENT_S = 60.0
 
 
 #: Nothing stands hidden behind what is seen.
+#: In a corner of the workspace, beyond both arms.
+OUT_OF_REACH = (0.345, 0.595, 0.03, 0.06)
 SEES_ALL = CELL.model_copy(update={"workspace": CELL.workspace.model_copy(update={"hidden": "free"})})
 
 
@@ -149,7 +151,7 @@ def test_both_firmwares_are_planned_for(firmware):
 
 
 def test_neighbours_and_a_stretched_out_arm_are_avoided():
-    crowd = [(0.02, 0.15, 0.03, 0.12), (0.02, 0.03, 0.03, 0.14), (-0.07, 0.21, 0.025, 0.16), (0.11, 0.20, 0.03, 0.10)]
+    crowd = [(0.02, 0.15, 0.03, 0.12), (0.02, 0.03, 0.03, 0.19), (-0.07, 0.21, 0.025, 0.216), (0.11, 0.20, 0.03, 0.135)]
     reach = plan_for(scene((0.02, -0.12, 0.03, 0.12)))
     stretched = PARKED | {"right": reach.motions[Phase.LIFT].positions_rad[-1]}
     found = plan_for(scene(*crowd, graspable=0, scores=(0.8, 0.8)), SEES_ALL, joints=stretched)
@@ -172,7 +174,7 @@ def test_the_fingers_open_wide_where_there_is_room_and_less_between_neighbours()
 
 def test_an_object_out_of_reach_is_refused_with_the_reasons_counted():
     with pytest.raises(PlanningError, match=r"out of reach \d+x"):
-        plan_for(scene((0.33, 0.58, 0.03, 0.06)))
+        plan_for(scene(OUT_OF_REACH))
 
 
 def test_an_object_walled_in_is_refused():
@@ -224,7 +226,7 @@ def test_the_remedy_is_for_what_most_grasps_came_to():
         "narrower side": remedy(GraspSet(wide, good.cloud_m, good.labels, "test")),
         "away from its neighbours": remedy(scene((x, y, 0.02, 0.05), *ring, graspable=0)),
         "widen workspace": remedy(good, CELL.model_copy(update={"workspace": low})),
-        "nearer to an arm": remedy(scene((0.33, 0.58, 0.03, 0.06))),
+        "nearer to an arm": remedy(scene(OUT_OF_REACH)),
         "no grasp was given": remedy(good[np.zeros(0, int)]),
         "more time": remedy(good, budget_s=0.0),
     }
@@ -260,7 +262,7 @@ def test_an_arm_that_rests_at_a_stop_starts_though_it_reads_a_hair_beyond_it():
 def test_what_came_to_nothing_is_counted_with_a_plan_and_without(plan):
     assert plan.rejections["out of reach"] > 0
     with pytest.raises(NoPlanError) as refusal:
-        plan_for(scene((0.33, 0.58, 0.03, 0.06)))
+        plan_for(scene(OUT_OF_REACH))
     assert refusal.value.rejections["out of reach"] > 0
     assert "nearer to an arm" in refusal.value.remedy and "time" not in refusal.value.remedy
 
@@ -271,7 +273,7 @@ def test_each_grasp_is_told_what_became_of_it_with_a_plan_and_without(plan):
     assert len(plan.fates) == len(given) and plan.fates.count(CHOSEN) == 1
     np.testing.assert_array_equal(given.rows[plan.fates.index(CHOSEN)], plan.row)
     with pytest.raises(NoPlanError) as refusal:
-        plan_for(scene((0.33, 0.58, 0.03, 0.06)))
+        plan_for(scene(OUT_OF_REACH))
     for fates, counts in ((plan.fates, plan.rejections), (refusal.value.fates, refusal.value.rejections)):
         for fate in set(fates) - {CHOSEN, NOT_TRIED, NOT_LOOKED_AT}:
             assert 0 < fates.count(fate) <= counts[fate]
@@ -279,7 +281,7 @@ def test_each_grasp_is_told_what_became_of_it_with_a_plan_and_without(plan):
 
 
 def test_arms_that_touch_something_do_not_start():
-    lying = np.array([0.0, 2.2, -0.3, 0.0, 0.0, 0.0])
+    lying = np.array([0.0, 2.6, -0.3, 0.0, 0.0, 0.0])
     with pytest.raises(PlanningError, match="No arm can start") as refusal:
         plan_for(scene(GLASS), joints={name: lying for name in CELL.arms})
     assert "the left arm touches the table; the right arm touches the table" in refusal.value.cause
@@ -292,9 +294,9 @@ def test_an_arm_that_cannot_start_leaves_the_pick_to_the_other_and_that_is_told(
     found = plan_for(scene(GLASS), joints=PARKED | {"left": sagged})
     assert found.arm == "right" and found.hindered == ("the left arm stands 0.4° beyond joint 2's stop",)
     assert "0.4° beyond joint 2's stop, so it cannot start" in plan_line(found)
-    stood_in = (*np.round(tool_of_parked("left")[:2], 2), 0.05, 0.35)
+    stood_in = (*np.round(tool_of_parked("left")[:2], 2), 0.05, 0.47)
     with pytest.raises(PlanningError, match="left arm touches something that was seen") as refusal:
-        plan_for(scene(stood_in, (0.33, 0.58, 0.03, 0.06), graspable=1))
+        plan_for(scene(stood_in, OUT_OF_REACH, graspable=1))
     assert "so it cannot start" in refusal.value.cause
 
 
@@ -303,7 +305,7 @@ def tool_of_parked(arm: str) -> np.ndarray:
 
 
 def test_an_arm_that_stands_in_what_another_object_hides_goes_for_no_other():
-    grasps = scene((-0.10, 0.18, 0.05, 0.35), GLASS)
+    grasps = scene((-0.08, 0.20, 0.05, 0.47), GLASS)
     other = grasps[np.flatnonzero(grasps.rows[:, OBJECT] == 1)]
     for hidden, is_shut_in in (("occupied", True), ("free", False)):
         workspace = CELL.workspace.model_copy(update={"hidden": hidden})

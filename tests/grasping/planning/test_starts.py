@@ -12,7 +12,7 @@ from hardware.arms.standing import beyond_limits
 from hardware.robot.description import JOINT_LOWER_RAD, PARK_JOINTS, joint_limits
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.robot import random_joints
-from tests.support.scenes.fixtures import furnished
+from tests.support.scenes.fixtures import HEIGHT_M, furnished
 from tests.support.scenes.planning import CELL, PARKED
 
 NOTHING = np.zeros((0, 3))
@@ -20,8 +20,8 @@ NOTHING = np.zeros((0, 3))
 FINGERS_M = 0.003
 LIMITS = joint_limits(np.zeros(6))
 STANDS = {
-    "touches the table": [0.06, 2.98, -2.54, 1.57, -0.46, -0.27],
-    "touches the bin": [-1.19, 1.81, -0.58, -0.81, -0.53, 1.13],
+    "touches the table": [-1.84, 2.57, -0.94, 1.0, -0.75, 1.06],
+    "touches the bin": [-1.17, 2.05, -0.6, 0.45, -0.07, -0.38],
     "touches itself": [-2.14, 0.66, -0.02, 0.79, 0.9, -1.57],
     "touches the right arm": [1.71, 0.19, -2.69, 1.62, 0.62, -0.57],
     "has its tool outside the workspace": [1.72, 1.28, -1.34, -1.65, 0.62, 0.13],
@@ -69,7 +69,7 @@ def test_what_hinders_an_arm_is_named_and_how_it_is_freed(what: str) -> None:
 def test_an_arm_in_a_fixture_is_told_so_and_the_fixture_stays() -> None:
     tool_m = (CELL.arms["left"].T_world_base @ forward_kinematics(PARK_JOINTS))[:3, 3]
     lamp = Fixture(name="lamp", center_m=tuple(tool_m[:2]), size_m=(0.03, 0.03, 0.05), bottom_m=float(tool_m[2]) - 0.02)
-    found = hindrances(furnished(lamp), PARKED)["left"]
+    found = hindrances(furnished(lamp, height_m=HEIGHT_M), PARKED)["left"]
     assert "a fixture or pedestal" in str(found) and "where the cell file has it" in found.remedy
 
 

@@ -32,5 +32,6 @@ def test_nothing_is_under_an_arm_that_stands_on_the_table(height_m: float) -> No
     assert fixtures_of(furnished(height_m=height_m)) == ()
 
 
-def test_the_digital_cell_has_none() -> None:
-    assert fixtures_of(load_cell(CELLS / "sim.yaml")) == ()
+def test_the_digital_cells_arms_stand_on_pedestals_and_nothing_else_is_there() -> None:
+    found = fixtures_of(load_cell(CELLS / "sim.yaml"))
+    assert [one.name for one in found] == ["pedestal of the left arm", "pedestal of the right arm"]

@@ -7,14 +7,15 @@ import pytest
 
 from core.cell import Cell
 from core.transforms import apply, invert, rotation_z, transform
-from grasping.planning.arm_model import ArmModel, oriented_boxes
+from grasping.planning.arm_model import ArmModel
 from grasping.planning.collision import CollisionChecker, Surroundings
 from grasping.planning.gate.check import check_motions
 from grasping.planning.gate.model import GateWorld
 from grasping.planning.grasp_plan import Phase
 from grasping.planning.inverse_kinematics import solve
-from grasping.planning.obstacles import DistanceField, bin_boxes
+from grasping.planning.obstacles import DistanceField
 from grasping.planning.planner import plan_grasp
+from grasping.planning.scene_fields import fixed_boxes
 from grasping.scene_cloud import SceneCloud
 from hardware.arms.trajectory import JointTrajectory, chain
 from hardware.robot.description import JOINT_LOWER_RAD, JOINT_UPPER_RAD, PARK_JOINTS
@@ -77,8 +78,8 @@ def test_what_the_planner_calls_free_the_gate_finds_free_as_well():
     rng = np.random.default_rng(11)
     joints = rng.uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (4000, 6))
     points = SceneCloud.from_grasps(scene(GLASS), table_view()).points_m
-    left, right = (ArmModel(name, CELL.arms[name]) for name in ("left", "right"))
-    field = DistanceField.empty(CELL).with_boxes([*bin_boxes(CELL.bin), *oriented_boxes(right, PARK_JOINTS, 0.08)])
+    left = ArmModel("left", CELL.arms["left"])
+    field = DistanceField.empty(CELL).with_boxes(fixed_boxes(CELL, "left", PARKED))
     around = Surroundings(*[field.with_points(points)] * 2)
     free = joints[CollisionChecker(left, CELL.workspace, around, 0.05).free(joints)]
     world = GateWorld(CELL, "left", PARKED, points)

@@ -12,7 +12,7 @@ from hardware.arms.trajectory import JointTrajectory
 from hardware.robot.kinematics import forward_kinematics
 from tests.support.scenes.planning import CELL
 
-START = np.array([-0.6, 1.5, -1.3, 0.0, 0.4, 0.0])
+START = np.array([-0.8, 1.5, -1.3, 0.0, 0.4, 0.0])
 #: First the shoulder turns, then the elbow closes.
 CORNER = START + np.array([[0, 0, 0, 0, 0, 0], [0.6, 0, 0, 0, 0, 0], [1.2, 0, 0, 0, 0, 0], [1.2, 0.4, -0.8, 0, 0, 0]])
 

@@ -51,7 +51,7 @@ def one_by_one(pair: PairWorld) -> dict[frozenset[str], float]:
 
 def test_all_that_two_arms_come_near_is_told_once_with_the_least_distance(picks: dict[str, GraspPlan]) -> None:
     pair, rng, near = world(picks), np.random.default_rng(4), 0
-    for _ in range(400):
+    for _ in range(700):
         joints = rng.uniform(JOINT_LOWER_RAD, JOINT_UPPER_RAD, (2, 6))
         hold = rng.integers(0, 2, 2).astype(bool)
         touches = list(pair.touches(*joints, hold))

@@ -24,15 +24,17 @@ from hardware.simulation.scene.triangles import primitive, smooth
 from hardware.simulation.sim_camera import REMEMBERED, SimCamera, cell_intrinsics
 from perception.table.tags import detect_tags, tag_corners_m
 from tests.support.paths import ROOT
-from tests.support.scenes.fixtures import LAMP, RAISED
+from tests.support.scenes.fixtures import LAMP, RAISED, furnished
 from tests.support.scenes.rendering import ball, render, scene, small_cell
 
 CELL = small_cell()
 RAYS = cell_intrinsics(CELL).rays()
+#: Its arms on the table, and nothing that stands about.
+BARE = furnished().model_copy(update={"camera": CELL.camera})
 
 
-def truth_of(state):
-    return RayCaster(cell_scene(CELL, state).parts()).truth(cell_intrinsics(CELL), state.T_world_camera)
+def truth_of(state, cell=CELL):
+    return RayCaster(cell_scene(cell, state).parts()).truth(cell_intrinsics(CELL), state.T_world_camera)
 
 
 def world_points(depth_m):
@@ -74,9 +76,7 @@ def test_truth_of_an_empty_table_is_its_plane():
 
 def test_fixtures_and_pedestals_are_seen_where_the_cell_has_them():
     cell = RAISED.model_copy(update={"camera": CELL.camera})
-    state, lens = scene(cell, "diffuse"), cell_intrinsics(CELL)
-    depth_m = RayCaster(cell_scene(cell, state).parts()).truth(lens, state.T_world_camera).depth_m
-    bare_m = truth_of(scene(CELL, "diffuse")).depth_m
+    depth_m, bare_m = (truth_of(scene(one, "diffuse"), one).depth_m for one in (cell, BARE))
     changed = np.abs(depth_m - bare_m) > 1e-6
     points, on_any = world_points(depth_m), np.zeros(depth_m.shape, bool)
     for one in fixtures_of(cell):
@@ -90,13 +90,9 @@ def test_fixtures_and_pedestals_are_seen_where_the_cell_has_them():
 @pytest.mark.slow
 def test_a_fixture_is_in_the_path_traced_picture():
     cell = RAISED.model_copy(update={"camera": CELL.camera})
-    bare, with_them = (render(one, scene(one, "diffuse")) for one in (CELL, cell))
-    depth_m = (
-        RayCaster(cell_scene(cell, scene(cell, "diffuse")).parts())
-        .truth(cell_intrinsics(CELL), CELL.camera.T_world_camera)
-        .depth_m
-    )
-    changed = np.abs(depth_m - truth_of(scene(CELL, "diffuse")).depth_m) > 1e-6
+    bare, with_them = (render(one, scene(one, "diffuse")) for one in (BARE, cell))
+    bare_m, depth_m = (truth_of(scene(one, "diffuse"), one).depth_m for one in (BARE, cell))
+    changed = np.abs(depth_m - bare_m) > 1e-6
     off = np.abs(bare.color.astype(float) - with_them.color).mean(axis=-1)
     assert off[changed].mean() > 3 * off[~changed].mean()
 
