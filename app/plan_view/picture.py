@@ -41,7 +41,7 @@ def figure_of(scene: PlanScene) -> Any:
     figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
     FigureCanvasAgg(figure)
     for number, ((elevation, azimuth), zoom) in enumerate(zip(_VIEWS, _ZOOMS, strict=True)):
-        axes: Any = figure.add_axes((0.42 * number, 0.0, 0.42, 0.92), projection="3d", computed_zorder=False)
+        axes: Any = figure.add_axes((0.43 * number, 0.0, 0.42, 0.92), projection="3d", computed_zorder=False)
         axes.view_init(elevation, azimuth)
         axes.set_proj_type("ortho")
         if elevation == 90.0:

@@ -55,7 +55,8 @@ def test_an_arm_is_drawn_where_rays_meet_it(joints_rad):
     met = rays_at(joints_rad).truth(K, CELL.camera.T_world_camera).depth_m
     both = np.isfinite(drawn) & np.isfinite(met)
     assert (np.isfinite(drawn) != np.isfinite(met)).sum() < 0.01 * both.sum()
-    assert np.median(np.abs(drawn - met)[both]) < 1e-4
+    # The rays meet a cylinder of flat sides, a little within the round one that is drawn.
+    assert np.median(np.abs(drawn - met)[both]) < 2e-4
 
 
 def test_an_arm_that_stands_as_it_says_is_seen_to_in_every_joint():
