@@ -18,7 +18,7 @@ from trials.record import Outcome, Reason
 #: Low over the middle of the table; over the arm's own half of it; before the tags; out of sight beside the table.
 OVER_RAD = np.array([-0.5, 2.0, -1.6, 0.0, 0.9, 0.0])
 HALF_RAD = np.array([-0.2, 1.6, -1.2, 0.0, 0.9, 0.0])
-REACHING_RAD = np.array([0.0, 1.6, -1.2, 0.0, 0.8, 0.0])
+REACHING_RAD = np.array([-0.2, 2.0, -1.2, 0.0, 0.8, 0.0])
 ASIDE_RAD = np.array([1.2, 1.2, -1.0, 0.0, 0.5, 0.0])
 MIRROR = np.array([-1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
 

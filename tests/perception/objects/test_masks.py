@@ -103,7 +103,7 @@ def test_what_an_estimator_alone_sees_of_a_fixture_stands_nowhere(frame, view) -
 
 @pytest.mark.parametrize("arm", CELL.arms)
 def test_an_arm_that_reaches_over_the_table_is_masked_with_its_fingers(frame, view, arm: str) -> None:
-    joints = np.array([0.0, 1.6, -1.3, 0.0, 0.6, 0.0])
+    joints = np.array([-0.3 * np.sign(CELL.arms[arm].base_m[1]), 1.6, -1.3, 0.0, 0.6, 0.0])
     tip = apply(CELL.arms[arm].T_world_base @ forward_kinematics(joints), np.array([0.0, 0.0, -0.01]))
     depth_m = _depth_with(view, frame, *tip)
     for half_open_m in (0.0, 0.02, 0.045):

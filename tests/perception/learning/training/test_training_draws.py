@@ -137,7 +137,7 @@ def test_options_go_before_the_yaml_and_the_paper_fills_the_rest(tmp_path: Path)
         ({"data": ("nyu=data",)}, "nyu=data.* is not KIND=FOLDER"),
         ({"size": (100, 64)}, "not in multiples of 16 .try 96x64"),
         ({"longest": 20}, "20 is not 4N . 1 .try 17"),
-        ({"learning": 1}, "learning: Extra inputs"),
+        ({"learning": 1}, "learning: there is no such field"),
         ({"base": "tiny"}, "weights .a folder. or base tiny, not both"),
     ],
 )
