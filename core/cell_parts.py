@@ -25,6 +25,8 @@ Turn = Annotated[float, AfterValidator(_within_a_turn)]
 PAPER_RATIO = 1.25
 #: Nothing in a cell is longer or farther off [m].
 _LONGEST_M = 10.0
+#: Arms are driven with this share of what is planned with at least.
+_LEAST_SHARE = 0.05
 #: A base leans by less than this: more is a camera or an arm that was taken for another [rad].
 _MOST_TILT_RAD = 0.35
 #: A joint's zero is off by a slipped coupling or a careless setting at most [rad]: 10 degrees.
@@ -45,12 +47,13 @@ def _slight(tilt_rad: Vector2) -> Vector2:
 
 def _at_most_all(share: float) -> float:
     if share > 1.0:
-        raise ValueError(f"{share:g} is more than arms are driven with, 1; if this is per cent, write {share / 100:g}")
+        per_cent = f"; if this is per cent, write {share / 100:g}" if share >= 100 * _LEAST_SHARE else ""
+        raise ValueError(f"{share:g} is more than arms are driven with, 1{per_cent}")
     return share
 
 
-#: Of what motions are planned with: never more, for that is what was measured.
-Share = Annotated[float, Field(ge=0.05), AfterValidator(_at_most_all)]
+#: Of what motions are planned with: never more, for that is what was measured; and no yes or no, which YAML has as 1.
+Share = Annotated[float, Field(ge=_LEAST_SHARE, strict=True), AfterValidator(_at_most_all)]
 Offset = Annotated[float, Field(ge=-_MOST_OFFSET_RAD, le=_MOST_OFFSET_RAD)]
 Span = Annotated[Vector2, AfterValidator(_rising)]
 

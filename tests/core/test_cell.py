@@ -105,6 +105,8 @@ REFUSED = [
     ("fixtures.0.siz_m", [0.1, 0.1, 0.1], r"fixtures.0.siz_m: there is no such field; is size_m meant\?"),
     ("fixtures.0.wall_m", 0.01, r"fixtures.0.wall_m: there is no such field; is wall_m of bin meant\?"),
     ("motion", {"speed": 1.2}, "motion.speed: 1.2 is more than arms are driven with, 1"),
+    ("motion", {"approach": {"speed": True}}, "motion.approach.speed: "),
+    ("motion", {"speed": 3}, "motion.speed: 3 is more than arms are driven with, 1. "),
     ("motion", {"approach": {"jerk": 50}}, "motion.approach.jerk: 50 is more .*; if this is per cent, write 0.5"),
     ("motion", {"acceleration": 0}, "motion.acceleration: .*greater than or equal to 0.05"),
     ("motion", {"approuch": {"speed": 0.5}}, r"motion.approuch: there is no such field; is approach meant\?"),
